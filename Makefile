@@ -1,0 +1,59 @@
+# Two commands matter: `make run` serves pictures, `make test` passes the tests. Each sets everything up by itself.
+#
+#   make run TORCH_INDEX=...   takes torch from that package index, such as PyTorch's CPU wheels
+#   make test PYTHON=...       uses that Python; otherwise the newest of 3.11 to 3.14 on PATH
+#   make test ARGS="-k engine" passes arguments on to pytest
+#   make run ARGS="--port 80"  passes arguments on to darkroom serve
+
+TORCH_INDEX ?=
+PYTHON ?=
+ARGS ?=
+export TORCH_INDEX PYTHON
+
+BIN := .venv/bin
+
+.PHONY: help run test check setup setup-dev lint types contracts deployment format clean
+
+help:
+	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
+	@echo "make test    set up, then run the tests"
+	@echo "make check   set up, then lint, types, import contracts, deployment files"
+	@echo "make setup   set up only"
+	@echo "make format  rewrite the source as the linter wants it"
+	@echo "make clean   remove what set-up and the tools left behind"
+
+run: setup
+	@$(BIN)/darkroom serve $(ARGS)
+
+test: setup-dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types contracts deployment
+
+setup:
+	@sh scripts/setup.sh run
+
+setup-dev:
+	@sh scripts/setup.sh dev
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck scripts/*.sh .ci/run
+
+types: setup-dev
+	$(BIN)/mypy
+
+contracts: setup-dev
+	$(BIN)/lint-imports
+
+deployment: setup-dev
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/hadolint deploy/Dockerfile
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info client/*.egg-info
