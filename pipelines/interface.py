@@ -1,0 +1,119 @@
+"""What the engine asks of a model: the Pipeline protocol, and what passes through it. Torch-free.
+
+The engine holds states and outputs without looking inside them; all that it reads is a state's `demand` and `step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+from pipelines.params import GenerationParams
+
+
+class Key(NamedTuple):
+    """What must be equal for pictures to share a UNet call."""
+
+    model: str
+    latent_height: int
+    latent_width: int
+    tokens: int
+    """Length of the text conditioning."""
+    phase: str = ""
+    """Cache phase, where one is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a picture needs next."""
+
+    key: Key
+    rows: int
+    """Samples that it takes in the next UNet call: two while guided, else one."""
+    calls_left: int
+    """UNet calls until it is ready to decode, the next one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """Raw pixels: `height` x `width` x 3 bytes of sRGB, row by row."""
+
+    width: int
+    height: int
+    pixels: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a model accepts; requests beyond are refused (or, on lenient dialects, brought to the nearest)."""
+
+    side_multiple: int
+    min_side: int
+    max_side: int
+    max_pixels: int
+    max_steps: int
+    max_guidance_scale: float
+    max_prompt_chars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What a loaded model says of itself."""
+
+    name: str
+    sizes: tuple[tuple[int, int], ...]
+    """Sizes that it was trained for, width by height; the first is its default."""
+    default_steps: int
+    default_guidance_scale: float
+    default_sampler: str
+    prompt_tokens: int
+    """Longest prompt that it reads whole, start and end tokens counted in."""
+    device: str
+    dtype: str
+    limits: Limits
+
+
+class PictureState(Protocol):
+    """One picture in the making: latents, sampler, generator and position, none of them shared."""
+
+    @property
+    def params(self) -> GenerationParams: ...
+
+    @property
+    def demand(self) -> Demand | None:
+        """None once the latents are finished and wait for `decode`."""
+
+    @property
+    def step(self) -> int:
+        """Steps done, as users count them: 0 to `params.steps`."""
+
+
+ConditioningT = TypeVar("ConditioningT")
+StateT = TypeVar("StateT", bound=PictureState)
+OutputT = TypeVar("OutputT")
+
+
+class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
+    """A model taken apart into the calls that an engine interleaves between pictures."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
+        """Text to conditioning, one batched call; each result serves as prompt or negative prompt, and may be kept."""
+
+    def begin(self, params: GenerationParams, prompt: ConditioningT, negative: ConditioningT) -> StateT:
+        """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`."""
+
+    def predict(self, states: Sequence[StateT]) -> list[OutputT]:
+        """One UNet evaluation of all states, whose demands share one key. Changes no state: it may be retried."""
+
+    def advance(self, state: StateT, output: OutputT) -> None:
+        """Guidance and one sampler update. What it raises concerns this picture alone."""
+
+    def decode(self, states: Sequence[StateT]) -> list[Raster]:
+        """Finished latents of one size to pixels, one batched call. Raises `NonFiniteError` naming the bad ones."""
+
+    def preview(self, state: StateT) -> Raster:
+        """A cheap look at the picture so far, at any size the pipeline likes; changes nothing."""

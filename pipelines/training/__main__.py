@@ -1,0 +1,177 @@
+"""`python -m pipelines.training`: one command a stage, in the order in which they are needed.
+
+Every stage reads what the earlier ones left in the run folder, resumes its own checkpoint, and works the same under
+`accelerate launch` or `torchrun`, on every process's device.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from accelerate import Accelerator
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from pipelines.training import world
+from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, psnr_db
+from pipelines.training.diffusion import DiffusionObjective, latent_batches, new_unet
+from pipelines.training.drawing import draw
+from pipelines.training.evaluation import CATEGORIES, score
+from pipelines.training.latents import fold_statistics, latent_sets
+from pipelines.training.loop import BatchSource, Plan, train
+from pipelines.training.publishing import publish as write_folder
+from pipelines.training.publishing import table
+from pipelines.training.scenes import random_scene
+from pipelines.training.text import TextObjective, new_text_encoder, text_batches
+from pipelines.training.tokenizer import train_tokenizer
+
+UNSEEN_SEED = 1_000_003
+"""Scenes that score the autoencoder; no stage trains with this seed."""
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Run = Annotated[Path, typer.Option("--workdir", help="Folder that holds this training run's parts and checkpoints.")]
+Steps = Annotated[int, typer.Option(help="Optimizer steps; the learning rate falls to its end over them.")]
+BatchSize = Annotated[int, typer.Option(help="Samples a step, over all processes together.")]
+Rate = Annotated[float, typer.Option(help="Highest learning rate.")]
+Seed = Annotated[int, typer.Option(help="Decides every scene, caption and noise of the stage.")]
+Start = Annotated[
+    Path | None, typer.Option("--from", help="Start from a model folder's weights, such as pipelines/bundled.")
+]
+
+DEFAULT_RUN = Path("runs/bundled")
+
+
+@app.command()
+def tokenizer(run: Run = DEFAULT_RUN, seed: Seed = 3) -> None:
+    """Learn the byte-pair vocabulary from captions (seconds)."""
+    train_tokenizer(seed).save_pretrained(run / "tokenizer")
+
+
+@app.command()
+def autoencoder(
+    run: Run = DEFAULT_RUN,
+    steps: Steps = 2400,
+    batch_size: BatchSize = 8,
+    learning_rate: Rate = 0.02,
+    seed: Seed = 1,
+    start: Start = None,
+) -> None:
+    """Train the autoencoder on crops of scenes, then centre and scale its latents."""
+    model = new_autoencoder() if start is None else AutoencoderKL.from_pretrained(start, subfolder="vae")
+    objective = AutoencoderObjective(model)
+    if not _train(run, "autoencoder", objective, crop_batches(seed), steps, batch_size, learning_rate):
+        return
+    fold_statistics(model, 512, seed)
+    model.cpu().eval().save_pretrained(run / "vae")
+    typer.echo(f"unseen scenes: {_psnr_db(model):.2f} dB")
+
+
+@app.command()
+def text(
+    run: Run = DEFAULT_RUN, steps: Steps = 1500, batch_size: BatchSize = 64, learning_rate: Rate = 0.01, seed: Seed = 4
+) -> None:
+    """Give the text encoder its warm start: what does a caption ask?"""
+    words = CLIPTokenizer.from_pretrained(run / "tokenizer")
+    model = new_text_encoder(words)
+    batches = text_batches(words, seed)
+    if _train(run, "text", TextObjective(model), batches, steps, batch_size, learning_rate):
+        model.cpu().save_pretrained(run / "text_encoder_start")
+
+
+@app.command()
+def diffusion(
+    run: Run = DEFAULT_RUN,
+    steps: Steps = 6500,
+    batch_size: BatchSize = 32,
+    learning_rate: Rate = 0.02,
+    scenes: Annotated[int, typer.Option(help="Different scenes to draw and encode before the first step.")] = 32_000,
+    seed: Seed = 2,
+    start: Start = None,
+) -> None:
+    """Train the UNet together with the text encoder."""
+    words = CLIPTokenizer.from_pretrained(run / "tokenizer")
+    sets = latent_sets(AutoencoderKL.from_pretrained(run / "vae"), run / f"latents-{seed}", scenes, seed)
+    if start is None:
+        unet, encoder = new_unet(), CLIPTextModel.from_pretrained(run / "text_encoder_start")
+    else:
+        unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet")
+        encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder")
+    batches = latent_batches(sets, words, seed, batch_size)
+    if _train(run, "diffusion", DiffusionObjective(unet, encoder), batches, steps, batch_size, learning_rate):
+        unet.cpu().save_pretrained(run / "unet")
+        encoder.cpu().save_pretrained(run / "text_encoder")
+
+
+@app.command()
+def publish(
+    run: Run = DEFAULT_RUN, folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("pipelines/bundled")
+) -> None:
+    """Put the run's parts together as a Stable Diffusion folder."""
+    write_folder(
+        folder,
+        CLIPTokenizer.from_pretrained(run / "tokenizer"),
+        CLIPTextModel.from_pretrained(run / "text_encoder"),
+        UNet2DConditionModel.from_pretrained(run / "unet"),
+        AutoencoderKL.from_pretrained(run / "vae"),
+    )
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="Model folder to score.")] = Path("pipelines/bundled"),
+    prompts: Annotated[int, typer.Option(help="Prompts a category.")] = 400,
+    size: Annotated[
+        list[str] | None, typer.Option(help="WIDTHxHEIGHT, repeatable; all of the world's if absent.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write the figures here, as JSON.")] = None,
+) -> None:
+    """Score a model folder by reading its pictures back, and print the table."""
+    # Only this command serves pictures; the stages above must not need the serving code.
+    from pipelines.loading import load
+
+    pipeline = load(str(model))
+    scores: dict[str, dict[str, float]] = {}
+    for name in size or [f"{width}x{height}" for width, height in world.SIZES]:
+        width, height = (int(side) for side in name.split("x"))
+        scores[name] = {category: score(pipeline, category, prompts, width, height) for category in CATEGORIES}
+    ratio = _psnr_db(AutoencoderKL.from_pretrained(model, subfolder="vae"))
+    typer.echo(table(scores, ratio))
+    if output is not None:
+        output.write_text(json.dumps({"prompts": prompts, "psnr_db": ratio, "scores": scores}, indent=2) + "\n")
+
+
+def _train(
+    run: Path, stage: str, objective: nn.Module, batches: BatchSource, steps: int, batch_size: int, learning_rate: float
+) -> bool:
+    """Train, leave the stage's figures for the card in the run folder, and say whether this process is to save."""
+    # Told so, accelerate joins CPU processes too; left to itself it looks for GPUs.
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    began = time.monotonic()
+    plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate, warmup_steps=min(150, steps // 10 + 1))
+    train(objective, batches, plan, run / "checkpoints" / stage, accelerator)
+    leads: bool = accelerator.is_main_process
+    if leads:
+        figures: dict[str, Any] = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
+        figures["seconds"] = round(time.monotonic() - began)
+        (run / f"{stage}.json").write_text(json.dumps(figures) + "\n")
+    accelerator.end_training()
+    return leads
+
+
+def _psnr_db(model: AutoencoderKL, pictures: int = 200) -> float:
+    rng = random.Random(UNSEEN_SEED)
+    return psnr_db(model, np.stack([draw(random_scene(rng, *world.SIZES[0])) for _ in range(pictures)]))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    app()

@@ -1,0 +1,52 @@
+"""Training checkpoints: weights, their running average and the optimizer's moments, as safetensors and JSON.
+
+A checkpoint is a folder; it is written beside its place and then renamed, so that a half-written one is never read.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+Tensors = dict[str, torch.Tensor]
+
+
+def save(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer, step: int) -> None:
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file(_own(dict(model.state_dict())), partial / "model.safetensors")
+    save_file(_own(average), partial / "average.safetensors")
+    save_file(_own(_moments(optimizer.state_dict())), partial / "optimizer.safetensors")
+    (partial / "progress.json").write_text(json.dumps({"step": step}))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def load(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer) -> int:
+    """Restore all three in place and return the number of steps taken."""
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    saved = load_file(folder / "average.safetensors")
+    for name, tensor in average.items():
+        tensor.copy_(saved[name])
+    state = optimizer.state_dict()
+    state["state"] = {}
+    for key, tensor in load_file(folder / "optimizer.safetensors").items():
+        index, name = key.split(".", 1)
+        state["state"].setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict(state)
+    return int(json.loads((folder / "progress.json").read_text())["step"])
+
+
+def _moments(state: dict[str, Any]) -> Tensors:
+    return {f"{index}.{name}": tensor for index, slots in state["state"].items() for name, tensor in slots.items()}
+
+
+def _own(tensors: Tensors) -> Tensors:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,103 @@
+"""The diffusion stage: UNet and text encoder together, on the autoencoder's latents.
+
+The target is v (Salimans and Ho, arXiv:2202.00512): unlike the noise it stays informative where almost nothing of
+the picture is left, which is where the layout is decided. One caption in ten is dropped for classifier-free guidance.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from pipelines.training.captions import ask_of, words
+from pipelines.training.latents import SHARES, LatentSet
+from pipelines.training.loop import Batch, BatchSource, sample_rng, step_rng
+from pipelines.training.text import WIDTH, token_ids
+
+DROPPED_CAPTIONS: Final = 0.1
+
+NOISE_SCHEDULE: Final[dict[str, Any]] = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+}
+
+
+def new_unet() -> UNet2DConditionModel:
+    unet = UNet2DConditionModel(
+        sample_size=16,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(48, 96, 144),
+        layers_per_block=1,
+        cross_attention_dim=WIDTH,
+        # Diffusers reads this as the number of heads: all are 16 wide.
+        attention_head_dim=(3, 6, 9),
+        norm_num_groups=12,
+    )
+    _start_as_identity(unet)
+    return unet
+
+
+def _start_as_identity(unet: UNet2DConditionModel) -> None:
+    """Zero the last layer of every residual branch and of the whole (as in arXiv:2105.05233)."""
+    for name, module in unet.named_modules():
+        last = name.endswith((".conv2", ".proj_out")) or name == "conv_out"
+        if last and isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.zeros_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+class DiffusionObjective(nn.Module):
+    """Mean squared error of the predicted v."""
+
+    def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet = unet
+        self.text_encoder = text_encoder
+        self.noising = DDPMScheduler(**NOISE_SCHEDULE)
+
+    def forward(self, latents: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        """`latents` and `noise` [B, 4, h, w], `timesteps` [B], `tokens` [B, 32]."""
+        noisy = self.noising.add_noise(latents, noise, timesteps)
+        target = self.noising.get_velocity(latents, noise, timesteps)
+        states = self.text_encoder(tokens).last_hidden_state
+        predicted = self.unet(noisy.contiguous(memory_format=torch.channels_last), timesteps, states).sample
+        return nn.functional.mse_loss(predicted, target)
+
+
+def latent_batches(sets: list[LatentSet], tokenizer: CLIPTokenizer, seed: int, batch_size: int) -> BatchSource:
+    """Batches of one size each; the timesteps of a joint batch are spread evenly over the schedule."""
+    steps = int(NOISE_SCHEDULE["num_train_timesteps"])
+
+    def batch(step: int, indices: range) -> Batch:
+        shared = step_rng(seed, step)
+        chosen = shared.choices(sets, SHARES)[0]
+        offset = shared.random()
+        latents, noise, timesteps, texts = [], [], [], []
+        for index in indices:
+            rng = sample_rng(seed, step, index)
+            which = rng.randrange(len(chosen.latents))
+            latents.append(chosen.latents[which].float())
+            generator = torch.Generator().manual_seed(rng.getrandbits(62))
+            noise.append(torch.randn(latents[-1].shape, generator=generator))
+            timesteps.append(int(steps * ((index + offset) / batch_size % 1)))
+            dropped = rng.random() < DROPPED_CAPTIONS
+            texts.append("" if dropped else words(ask_of(chosen.scene(which), rng), rng))
+        return {
+            "latents": torch.stack(latents),
+            "noise": torch.stack(noise),
+            "timesteps": torch.tensor(timesteps),
+            "tokens": token_ids(tokenizer, texts),
+        }
+
+    return batch

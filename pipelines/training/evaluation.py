@@ -1,0 +1,103 @@
+"""How well a model folder draws what it is asked: prompts by category, pictures by the served pipeline, read back.
+
+A category's prompts and seeds are fixed by its name and number, so two models are asked the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from tqdm import tqdm
+
+from pipelines.interface import Pipeline, Raster
+from pipelines.params import GenerationParams
+from pipelines.training import world
+from pipelines.training.captions import Ask, Mention, colours_for, plain_words
+from pipelines.training.drawing import Pixels
+from pipelines.training.reader import read, shows
+
+BATCH: Final = 8
+
+AnyPipeline = Pipeline[Any, Any, Any]
+
+
+def _mention(rng: random.Random, background: str | None = None, *, held_out: bool = False) -> Mention:
+    while True:
+        colour, shape = rng.choice(colours_for(background)), rng.choice(world.SHAPES)
+        if ((colour, shape) in world.HELD_OUT) == held_out:
+            return Mention(shape, colour)
+
+
+def _two(rng: random.Random, relation: str | None, *, held_out: bool = False) -> Ask:
+    first, second = _mention(rng, held_out=held_out), _mention(rng)
+    while first == second:
+        second = _mention(rng)
+    return Ask((first, second), 2, None, relation)
+
+
+def _relation(rng: random.Random) -> str:
+    return rng.choice(("left", "right", "above", "below"))
+
+
+def _background(rng: random.Random) -> Ask:
+    ground = rng.choice(list(world.BACKGROUNDS))
+    return Ask((_mention(rng, ground),), background=ground)
+
+
+CATEGORIES: Final[Mapping[str, Callable[[random.Random], Ask]]] = {
+    "single": lambda rng: Ask((_mention(rng),)),
+    "size": lambda rng: Ask((_mention(rng),), size=rng.choice(("small", "large"))),
+    "background": _background,
+    "count": lambda rng: Ask((_mention(rng),), count=rng.choice((2, 3, 4))),
+    "two": lambda rng: _two(rng, None),
+    "relation": lambda rng: _two(rng, _relation(rng)),
+    "held-out single": lambda rng: Ask((_mention(rng, held_out=True),)),
+    "held-out relation": lambda rng: _two(rng, _relation(rng), held_out=True),
+}
+
+
+def asks(category: str, count: int) -> list[Ask]:
+    return [CATEGORIES[category](random.Random(f"{category}/{index}")) for index in range(count)]
+
+
+def score(pipeline: AnyPipeline, category: str, count: int, width: int, height: int) -> float:
+    """Share of `count` prompts whose picture shows what was asked, with the served defaults."""
+    wanted = asks(category, count)
+    info = pipeline.info
+    params = [
+        GenerationParams(
+            prompt=plain_words(ask),
+            width=width,
+            height=height,
+            steps=info.default_steps,
+            guidance_scale=info.default_guidance_scale,
+            seed=seed,
+            sampler=info.default_sampler,
+        )
+        for seed, ask in enumerate(wanted)
+    ]
+    pictures = tqdm(render(pipeline, params), total=count, desc=f"{category} {width}x{height}", mininterval=5)
+    right = [shows(read(pixels_of(picture)), ask) for picture, ask in zip(pictures, wanted, strict=True)]
+    return sum(right) / count
+
+
+def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterator[Raster]:
+    """The pictures in order, a fixed few at a time."""
+    for start in range(0, len(params), BATCH):
+        chunk = params[start : start + BATCH]
+        texts = [one.prompt for one in chunk] + [one.negative_prompt for one in chunk]
+        encoded = pipeline.encode(texts)
+        states = [
+            pipeline.begin(*each) for each in zip(chunk, encoded[: len(chunk)], encoded[len(chunk) :], strict=True)
+        ]
+        while running := [state for state in states if state.demand is not None]:
+            for state, output in zip(running, pipeline.predict(running), strict=True):
+                pipeline.advance(state, output)
+        yield from pipeline.decode(states)
+
+
+def pixels_of(raster: Raster) -> Pixels:
+    return np.frombuffer(raster.pixels, dtype=np.uint8).reshape(raster.height, raster.width, 3)

@@ -1,0 +1,85 @@
+"""The latents that the diffusion stage learns from: scenes drawn and encoded once, captioned anew at every use.
+
+Scene i of a set depends on the seed and i alone, so only latents are kept on disk, one safetensors file a size.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from pipelines.training import world
+from pipelines.training.autoencoder import to_tensor
+from pipelines.training.drawing import draw
+from pipelines.training.scenes import Scene, random_scene
+
+SHARES = (0.6, 0.2, 0.2)
+"""Of the samples, for each of `world.SIZES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatentSet:
+    """Latents of one size, [N, 4, H/8, W/8] in half precision, and how their scenes are made again."""
+
+    width: int
+    height: int
+    latents: Tensor
+    seed: int
+
+    def scene(self, index: int) -> Scene:
+        return _scene(self.seed, self.width, self.height, index)
+
+
+def _scene(seed: int, width: int, height: int, index: int) -> Scene:
+    return random_scene(random.Random(f"{seed}/{width}x{height}/{index}"), width, height)
+
+
+def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, seed: int) -> list[LatentSet]:
+    """Encode what `folder` does not hold yet; `scenes` over all sizes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sets = []
+    for (width, height), share in zip(world.SIZES, SHARES, strict=True):
+        file = folder / f"{width}x{height}.safetensors"
+        if not file.exists():
+            save_file({"latents": _encode(autoencoder, width, height, round(scenes * share), seed)}, file)
+        sets.append(LatentSet(width, height, load_file(file)["latents"], seed))
+    return sets
+
+
+def _encode(autoencoder: AutoencoderKL, width: int, height: int, count: int, seed: int, batch: int = 32) -> Tensor:
+    autoencoder = cast(AutoencoderKL, autoencoder.to(memory_format=torch.channels_last).eval())
+    device = next(autoencoder.parameters()).device
+    parts = []
+    with torch.inference_mode():
+        for start in tqdm(range(0, count, batch), desc=f"encoding {width}x{height}", mininterval=5):
+            indices = range(start, min(start + batch, count))
+            pictures = np.stack([draw(_scene(seed, width, height, index)) for index in indices])
+            parts.append(autoencoder.encode(to_tensor(pictures).to(device)).latent_dist.mode().half().cpu())
+    return torch.cat(parts).contiguous()
+
+
+def fold_statistics(autoencoder: AutoencoderKL, pictures: int, seed: int) -> None:
+    """Make the latents' mean 0 and spread 1, channel by channel, by way of the 1x1 quant convolutions.
+
+    Diffusers applies one scaling factor and no shift; after this, a factor of one is right.
+    """
+    latents = _encode(autoencoder, *world.SIZES[0], pictures, seed).float()
+    mean, spread = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+    channels = len(mean)
+    into, out = autoencoder.quant_conv, autoencoder.post_quant_conv
+    with torch.no_grad():
+        out.bias += (out.weight[:, :, 0, 0] * mean).sum(dim=1)
+        out.weight *= spread.view(1, -1, 1, 1)
+        into.bias[:channels] -= mean
+        into.weight[:channels] /= spread.view(-1, 1, 1, 1)
+        into.bias[:channels] /= spread
+        into.bias[channels:] -= 2 * spread.log()

@@ -1,0 +1,103 @@
+"""The text stage: a warm start for the text encoder, before it is trained together with the UNet.
+
+Diffusion teaches language slowly, since most of its loss is about edges. So the encoder first learns to say what a
+caption asks: from its state at the end token, linear heads read off which shape and colour each role has, how many,
+how large and on what. "A left of B" and "B right of A" fill the same roles, which is what a picture needs to know.
+The heads are thrown away.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from pipelines.training import world
+from pipelines.training.captions import Ask, ask_of, words
+from pipelines.training.loop import Batch, BatchSource, sample_rng
+from pipelines.training.scenes import random_scene
+from pipelines.training.tokenizer import PROMPT_TOKENS
+
+WIDTH: Final = 128
+ROLES: Final = ("all", "first", "second", "left", "right", "above", "below", "beside_first", "beside_second")
+SHAPES: Final = ("nothing", *world.SHAPES)
+COLOURS: Final = ("nothing", "any", *world.COLOURS)
+SIZES: Final = ("unsaid", "small", "large")
+GROUNDS: Final = ("unsaid", *world.BACKGROUNDS)
+COUNTS: Final = 5
+OPPOSITE: Final = {"left": "right", "right": "left", "above": "below", "below": "above"}
+HEADS: Final = (*((len(SHAPES), len(COLOURS)) * len(ROLES)), len(SIZES), len(GROUNDS), COUNTS)
+"""Number of classes of each head."""
+
+
+def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=4 * WIDTH,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            max_position_embeddings=PROMPT_TOKENS,
+            projection_dim=WIDTH,
+            hidden_act="quick_gelu",
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
+    """[B, 32], padded with end tokens and cut to length as Stable Diffusion does."""
+    return torch.tensor(tokenizer(texts, padding="max_length", max_length=PROMPT_TOKENS, truncation=True)["input_ids"])
+
+
+def answers(ask: Ask) -> list[int]:
+    """The right class for each of `HEADS`."""
+    roles = dict.fromkeys(ROLES, (0, 0))
+    for role, mention in zip(_roles(ask), ask.mentions, strict=True):
+        roles[role] = (SHAPES.index(mention.shape), COLOURS.index(mention.colour or "any"))
+    count = ask.count if ask.mentions else 0
+    scene = [SIZES.index(ask.size or "unsaid"), GROUNDS.index(ask.background or "unsaid"), count]
+    return [answer for pair in roles.values() for answer in pair] + scene
+
+
+def _roles(ask: Ask) -> tuple[str, ...]:
+    if len(ask.mentions) < 2:
+        return ("all",) * len(ask.mentions)
+    if ask.relation is None:
+        return "first", "second"
+    if ask.relation == "beside":
+        return "beside_first", "beside_second"
+    return ask.relation, OPPOSITE[ask.relation]
+
+
+class TextObjective(nn.Module):
+    """Mean cross-entropy of all heads, read at the end token."""
+
+    def __init__(self, encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.Linear(WIDTH, sum(HEADS))
+
+    def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        """`tokens` [B, 32]; `targets` [B, len(HEADS)]."""
+        logits = self.heads(self.encoder(tokens).pooler_output).split(HEADS, dim=1)
+        losses = [nn.functional.cross_entropy(logit, targets[:, i]) for i, logit in enumerate(logits)]
+        return torch.stack(losses).mean()
+
+
+def text_batches(tokenizer: CLIPTokenizer, seed: int) -> BatchSource:
+    def batch(step: int, indices: range) -> Batch:
+        asks, texts = [], []
+        for index in indices:
+            rng = sample_rng(seed, step, index)
+            ask = ask_of(random_scene(rng, 128, 128), rng)
+            asks.append(ask)
+            texts.append(words(ask, rng))
+        return {"tokens": token_ids(tokenizer, texts), "targets": torch.tensor([answers(ask) for ask in asks])}
+
+    return batch

@@ -1,0 +1,188 @@
+"""The training stages, for a few steps each: what resumes, what is averaged, what is written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import cast
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder
+from pipelines.training.captions import Ask, Mention
+from pipelines.training.diffusion import DiffusionObjective, latent_batches, new_unet
+from pipelines.training.latents import LatentSet, fold_statistics
+from pipelines.training.loop import Batch, BatchSource, Plan, train
+from pipelines.training.muon import Muon, orthogonalised
+from pipelines.training.text import HEADS, TextObjective, answers, new_text_encoder, text_batches, token_ids
+from pipelines.training.tokenizer import PROMPT_TOKENS, train_tokenizer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "tokenizer"
+    train_tokenizer(3).save_pretrained(folder)
+    return folder
+
+
+class Line(nn.Module):
+    """A tiny objective with a matrix for Muon and a bias for Adam."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.eye(16))
+            self.layer.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        loss: Tensor = (self.layer(x) - x.roll(1, dims=1)).square().mean()
+        return loss
+
+
+def line_batches(step: int, indices: range) -> Batch:
+    return {
+        "x": torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(step * 97 + i)) for i in indices])
+    }
+
+
+def weights_after(folder: Path, plan: Plan, batches: BatchSource = line_batches) -> dict[str, Tensor]:
+    model = Line()
+    train(model, batches, plan, folder, Accelerator(cpu=True))
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    model = Line()
+    before = model(**line_batches(1000, range(64))).item()
+    train(model, line_batches, Plan(steps=60, batch_size=16, learning_rate=0.05, average_decay=0.9), tmp_path / "run",
+          Accelerator(cpu=True))  # fmt: skip
+    assert model(**line_batches(1000, range(64))).item() < before / 2
+
+
+def test_a_resumed_run_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
+    plan = Plan(steps=12, batch_size=4, learning_rate=0.02, checkpoint_every=6)
+    whole = weights_after(tmp_path / "whole", plan)
+
+    class StopError(Exception):
+        pass
+
+    def failing(step: int, indices: range) -> Batch:
+        if step == 9:
+            raise StopError
+        return line_batches(step, indices)
+
+    with pytest.raises(StopError):
+        weights_after(tmp_path / "resumed", plan, failing)
+    resumed = weights_after(tmp_path / "resumed", plan)
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, resumed[name]), name
+
+
+def test_orthogonalised_updates_have_singular_values_near_one() -> None:
+    values = torch.linalg.svdvals(orthogonalised(torch.randn(24, 60, generator=torch.Generator().manual_seed(0))))
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+
+
+def test_muon_leaves_embeddings_biases_and_thin_matrices_to_adam() -> None:
+    shapes = {"a.weight": (32, 32, 3, 3), "conv_in.weight": (32, 3, 3, 3), "a.bias": (32,), "out.weight": (3, 144)}
+    shapes |= {"token_embedding.weight": (700, 128)}
+    parameters = {name: nn.Parameter(torch.zeros(shape)) for name, shape in shapes.items()}
+    matrices, others = Muon(parameters.items(), 0.1, 0.0).param_groups
+    assert matrices["params"] == [parameters["a.weight"]]
+    assert len(others["params"]) == 4
+
+
+def test_a_batch_must_divide_over_the_processes(tmp_path: Path) -> None:
+    plan = Plan(steps=1, batch_size=3, learning_rate=0.1)
+    accelerator = Accelerator(cpu=True)
+    accelerator.state.num_processes = 2
+    try:
+        with pytest.raises(ValueError, match="does not divide over 2 processes"):
+            train(Line(), line_batches, plan, tmp_path, accelerator)
+    finally:
+        accelerator.state.num_processes = 1
+
+
+def test_two_processes_reach_the_weights_of_one_with_the_joint_batch(tokenizer_folder: Path) -> None:
+    run = tokenizer_folder.parent
+    stage = ["-m", "pipelines.training", "text", "--steps", "3", "--batch-size", "4", "--workdir"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    weights = []
+    for name, launcher in (("one", []), ("two", ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"])):
+        (run / name).mkdir()
+        (run / name / "tokenizer").symlink_to(tokenizer_folder)
+        command = [sys.executable, *launcher, *stage, str(run / name)]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=300)
+        weights.append(load_file(run / name / "checkpoints" / "text" / "model.safetensors"))
+    one, two = weights
+    start = TextObjective(new_text_encoder(_load(tokenizer_folder))).state_dict()
+    for name, tensor in one.items():
+        # A key's bias shifts all of a softmax alike: its gradient is nothing but rounding, which Adam then magnifies.
+        if not name.endswith("k_proj.bias"):
+            torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
+    assert any(not torch.equal(one[name], start[name]) for name in one)
+
+
+def _load(folder: Path) -> CLIPTokenizer:
+    return cast(CLIPTokenizer, CLIPTokenizer.from_pretrained(folder))
+
+
+def test_the_tokenizer_has_tokens_for_any_text(tokenizer_folder: Path) -> None:
+    tokenizer = _load(tokenizer_folder)
+    unknown = [chr(code) for code in range(0x21, 0x3000) if not chr(code).isspace()
+               and tokenizer.unk_token_id in tokenizer(chr(code), add_special_tokens=False)["input_ids"]]  # fmt: skip
+    assert unknown == []
+    assert token_ids(tokenizer, ["", "a red circle", "\U0001f600" * 100]).shape == (3, PROMPT_TOKENS)
+
+
+def test_a_relation_and_its_opposite_have_the_same_answers() -> None:
+    circle, square = Mention("circle", "red"), Mention("square")
+    one = answers(Ask((circle, square), 2, relation="left", background="pink"))
+    other = answers(Ask((square, circle), 2, relation="right", background="pink"))
+    assert one == other
+    assert len(one) == len(HEADS)
+    assert one != answers(Ask((square, circle), 2, relation="left", background="pink"))
+
+
+def test_text_batches_fit_the_text_objective(tokenizer_folder: Path) -> None:
+    tokenizer = _load(tokenizer_folder)
+    loss = TextObjective(new_text_encoder(tokenizer))(**text_batches(tokenizer, 0)(0, range(4)))
+    assert 1.0 < loss.item() < 4.0
+
+
+def test_the_autoencoder_objective_is_finite_and_its_latents_fold_to_unit_statistics() -> None:
+    torch.manual_seed(0)
+    model = new_autoencoder()
+    assert torch.isfinite(AutoencoderObjective(model)(**crop_batches(0)(0, range(2))))
+    pixels = crop_batches(1)(0, range(4))["pixels"]
+    with torch.no_grad():
+        before = model.decode(model.encode(pixels).latent_dist.mode()).sample
+        fold_statistics(model, 16, seed=5)
+        after = model.decode(model.encode(pixels).latent_dist.mode()).sample
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
+
+
+def test_the_diffusion_objective_starts_at_the_size_of_its_target(tokenizer_folder: Path) -> None:
+    torch.manual_seed(0)
+    tokenizer = _load(tokenizer_folder)
+    generator = torch.Generator().manual_seed(0)
+    sets = [LatentSet(128, 128, torch.randn(4, 4, 16, 16, generator=generator).half(), seed=1)]
+    sets += [LatentSet(160, 96, torch.randn(4, 4, 12, 20, generator=generator).half(), seed=1)]
+    sets += [LatentSet(96, 160, torch.randn(4, 4, 20, 12, generator=generator).half(), seed=1)]
+    objective = DiffusionObjective(new_unet(), new_text_encoder(tokenizer))
+    source = latent_batches(sets, tokenizer, 0, 4)
+    losses = [objective(**source(step, range(4))).item() for step in range(6)]
+    assert all(0.7 < loss < 1.3 for loss in losses)
+    joint, half = source(0, range(4)), source(0, range(2, 4))
+    assert all(torch.equal(joint[name][2:], half[name]) for name in joint)

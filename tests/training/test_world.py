@@ -1,0 +1,117 @@
+"""The bundled model's world: what is drawn, said and read back agrees, and what is held back stays back."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.training import world
+from pipelines.training.captions import Ask, Mention, ask_of, plain_words, words
+from pipelines.training.drawing import draw
+from pipelines.training.reader import read, shows, to_lab
+from pipelines.training.scenes import Scene, Thing, apart, random_scene
+
+seeds = st.integers(0, 2**32)
+sizes = st.sampled_from(world.SIZES)
+
+
+def contents(scene: Scene) -> tuple[str, str, list[tuple[str, str]]]:
+    return scene.background, scene.size, sorted((thing.shape, thing.colour) for thing in scene.things)
+
+
+def test_no_training_scene_holds_a_held_out_pair() -> None:
+    drawn = [random_scene(random.Random(seed), 128, 128) for seed in range(20_000)]
+    pairs = {(thing.colour, thing.shape) for scene in drawn for thing in scene.things}
+    every = {(colour, shape) for colour in world.COLOURS for shape in world.SHAPES}
+    assert pairs == every - world.HELD_OUT
+
+
+@given(seeds, sizes)
+def test_things_are_whole_apart_and_not_lost_on_the_background(seed: int, size: tuple[int, int]) -> None:
+    scene = random_scene(random.Random(seed), *size)
+    for index, thing in enumerate(scene.things):
+        left, top, right, bottom = thing.box
+        assert left >= 0
+        assert top >= 0
+        assert right <= scene.width
+        assert bottom <= scene.height
+        assert thing.colour != scene.background
+        for other in scene.things[index + 1 :]:
+            assert apart(thing, other, world.GAP * min(size))
+
+
+def test_the_reader_reads_drawn_scenes_back() -> None:
+    wrong = 0
+    for seed in range(600):
+        rng = random.Random(seed)
+        scene = random_scene(rng, *rng.choice(world.SIZES))
+        wrong += contents(read(draw(scene))) != contents(scene)
+    assert wrong <= 6
+
+
+def test_a_drawn_scene_shows_what_it_is_captioned_as() -> None:
+    wrong = 0
+    for seed in range(600):
+        rng = random.Random(seed)
+        scene = random_scene(rng, *rng.choice(world.SIZES))
+        wrong += not shows(read(draw(scene)), ask_of(scene, rng))
+    assert wrong <= 6
+
+
+RED_CIRCLE = Thing("circle", "red", 30, 64, 20)
+BLUE_SQUARE = Thing("square", "blue", 95, 64, 20)
+SCENE = Scene(128, 128, "white", (RED_CIRCLE, BLUE_SQUARE))
+CIRCLE, SQUARE = Mention("circle", "red"), Mention("square", "blue")
+
+
+@pytest.mark.parametrize(
+    ("ask", "right"),
+    [
+        (Ask((CIRCLE, SQUARE), 2), True),
+        (Ask((SQUARE, CIRCLE), 2), True),
+        (Ask((CIRCLE, SQUARE), 2, relation="left"), True),
+        (Ask((SQUARE, CIRCLE), 2, relation="right"), True),
+        (Ask((SQUARE, CIRCLE), 2, relation="beside"), True),
+        (Ask((CIRCLE, SQUARE), 2, relation="right"), False),
+        (Ask((CIRCLE, SQUARE), 2, relation="above"), False),
+        (Ask((CIRCLE, SQUARE), 2, background="white"), True),
+        (Ask((CIRCLE, SQUARE), 2, background="pink"), False),
+        (Ask((Mention("circle", "blue"), Mention("square", "red")), 2), False),
+        (Ask((CIRCLE,)), False),
+        (Ask((CIRCLE,), 2), False),
+        (Ask(), True),
+    ],
+)
+def test_a_picture_is_right_when_all_that_is_asked_is_there_and_nothing_else(ask: Ask, right: bool) -> None:
+    assert shows(read(draw(SCENE)), ask) is right
+
+
+def test_size_words_are_held_against_the_object() -> None:
+    big = Scene(128, 128, "white", (Thing("star", "red", 64, 64, 46),))
+    assert shows(read(draw(big)), Ask((Mention("star", "red"),), size="large"))
+    assert not shows(read(draw(big)), Ask((Mention("star", "red"),), size="small"))
+
+
+def test_plain_words_are_plain() -> None:
+    assert plain_words(Ask((CIRCLE, SQUARE), 2, relation="left")) == "a red circle to the left of a blue square"
+    assert plain_words(Ask((Mention("heart"),), 4)) == "four hearts"
+    ask = Ask((Mention("star", "orange"),), size="large", background="gray")
+    assert plain_words(ask) == "a large orange star on a gray background"
+    assert plain_words(Ask((Mention("star", "orange"),))) == "an orange star"
+
+
+def test_people_say_one_thing_in_many_ways() -> None:
+    ask = Ask((Mention("square", "purple"),), size="large")
+    said = {words(ask, random.Random(seed)) for seed in range(2000)}
+    assert {"a large purple square", "huge violet box"} <= said
+    assert any(text.startswith("there is") for text in said)
+
+
+def test_lab_of_known_colours() -> None:
+    lab = to_lab(np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0]]], dtype=np.uint8))[0]
+    expected = np.array([[100.0, 0.0, 0.0], [0.0, 0.0, 0.0], [53.24, 80.09, 67.20]])
+    np.testing.assert_allclose(lab, expected, atol=0.02)
