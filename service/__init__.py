@@ -1,0 +1,1 @@
+"""The Darkroom server: engine, HTTP dialects, settings."""

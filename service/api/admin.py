@@ -1,0 +1,21 @@
+"""The second listener's routes: for whoever runs the server, never for its callers."""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.engine.interface import Engine, Phase
+from service.metrics import Metrics
+
+
+def create_admin_app(engine: Engine, metrics: Metrics) -> Starlette:
+    """GET /metrics, in Prometheus' text format."""
+
+    async def expose(request: Request) -> Response:
+        return Response(metrics.exposition(ready=engine.phase is Phase.SERVING), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/metrics", expose, methods=["GET"])])

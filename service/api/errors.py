@@ -1,0 +1,96 @@
+"""Failures as answers: OpenAI's error object under /v1, RFC 9457 problem details elsewhere.
+
+Nothing here repeats what the caller sent, and what was not foreseen says nothing of itself.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+import math
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from service.errors import CanceledError, DarkroomError, InvalidRequestError
+
+_OPENAI_TYPES: Final = {429: "rate_limit_error"}
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` answer every foreseen exception in the shape of its path."""
+    app.exception_handler(DarkroomError)(_on_darkroom_error)
+    app.exception_handler(HTTPException)(_on_http_exception)
+    app.exception_handler(RequestValidationError)(_on_validation_error)
+    app.exception_handler(ClientDisconnect)(_on_client_disconnect)
+
+
+def answer(error: DarkroomError, path: str) -> Response:
+    """The answer to a request for `path` that ended in `error`."""
+    return _answer(path, error.status, error.code, error.message, error.field, _advice(error))
+
+
+def openai_error(error: DarkroomError) -> dict[str, Any]:
+    """The body that the official clients read, in an answer and in a stream."""
+    return _openai_body(error.status, error.code, error.message, error.field)
+
+
+def _advice(error: DarkroomError) -> dict[str, str]:
+    """Headers on whether and when to try again."""
+    if error.retry_after_s is not None:
+        return {
+            "Retry-After": str(max(1, math.ceil(error.retry_after_s))),
+            "Retry-After-Ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
+        }
+    # What fails here fails again: official clients would try a 500 twice more.
+    return {"X-Should-Retry": "false"} if error.status == http.HTTPStatus.INTERNAL_SERVER_ERROR else {}
+
+
+def _answer(path: str, status: int, code: str, message: str, field: str | None, headers: dict[str, str]) -> Response:
+    if path == "/v1" or path.startswith("/v1/"):
+        body, media_type = _openai_body(status, code, message, field), "application/json"
+    else:
+        body, media_type = _problem(status, code, message, field), "application/problem+json"
+    return Response(json.dumps(body), status, headers, media_type)
+
+
+def _openai_body(status: int, code: str, message: str, field: str | None) -> dict[str, Any]:
+    kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": field, "code": code}}
+
+
+def _problem(status: int, code: str, message: str, field: str | None) -> dict[str, Any]:
+    problem = {"type": "about:blank", "title": _phrase(status), "status": status, "detail": message, "code": code}
+    if field is not None:
+        problem["errors"] = [{"pointer": f"/{field}", "detail": message}]
+    return problem
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Client Closed Request" if status == CanceledError.status else "Error"
+
+
+async def _on_darkroom_error(request: Request, error: DarkroomError) -> Response:
+    return answer(error, request.url.path)
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    """Of the framework's own: no such path, no such method."""
+    phrase = _phrase(error.status_code)
+    code = phrase.lower().replace(" ", "_")
+    return _answer(request.url.path, error.status_code, code, f"{phrase}.", None, dict(error.headers or {}))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    return answer(InvalidRequestError("A path or query parameter is not valid."), request.url.path)
+
+
+async def _on_client_disconnect(request: Request, error: Exception) -> Response:
+    return answer(CanceledError("The client has hung up."), request.url.path)

@@ -1,0 +1,42 @@
+"""Whether the process lives, and whether it can draw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from service.api.services import services_of
+from service.engine.interface import Phase
+
+router = APIRouter(tags=["health"])
+
+
+class Liveness(BaseModel):
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "not ready"]
+    phase: Phase
+
+
+@router.head("/livez", include_in_schema=False)
+@router.get("/livez")
+async def livez() -> Liveness:
+    """200 while the process answers at all; restarting it is the cure where it does not."""
+    return Liveness(status="ok")
+
+
+@router.head("/health", include_in_schema=False)
+@router.head("/readyz", include_in_schema=False)
+@router.get("/health", include_in_schema=False)
+@router.get("/readyz", responses={503: {"model": Readiness}})
+async def readyz(request: Request, response: Response) -> Readiness:
+    """200 while jobs are admitted, else 503 with what the engine is doing."""
+    phase = services_of(request).engine.phase
+    if phase is Phase.SERVING:
+        return Readiness(status="ready", phase=phase)
+    response.status_code = 503
+    return Readiness(status="not ready", phase=phase)

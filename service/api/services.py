@@ -1,0 +1,82 @@
+"""What the routes work with, and how they put a job through the engine. Knows no dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from fastapi import Request
+
+from pipelines.params import GenerationParams
+from service.engine.interface import Engine, Job, PictureFinished
+from service.errors import CanceledError, DarkroomError
+from service.images.encoding import Encoder
+from service.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Made once by the composition root; routes find it as `request.app.state.services`."""
+
+    engine: Engine
+    encoder: Encoder
+    metrics: Metrics
+    max_body_bytes: int
+    started_at: int
+    """Unix seconds."""
+
+    def submit(self, pictures: Sequence[GenerationParams], *, previews: int = 0) -> Job:
+        """The engine's `submit`, counted."""
+        try:
+            job = self.engine.submit(pictures, previews=previews)
+        except DarkroomError as error:
+            self.metrics.job_ended("refused", error.code)
+            raise
+        structlog.contextvars.bind_contextvars(job_id=job.id)
+        return job
+
+    @contextlib.contextmanager
+    def running(self, job: Job) -> Iterator[None]:
+        """Around whatever reads the job: counts how it ended, and frees its rows if it is left early."""
+        try:
+            yield
+        except BaseException as error:
+            self.metrics.job_ended(*_outcome(error))
+            raise
+        else:
+            self.metrics.job_ended("succeeded")
+        finally:
+            job.cancel()
+
+
+def _outcome(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, CanceledError | asyncio.CancelledError | GeneratorExit):
+        return "canceled", CanceledError.code
+    return "failed", error.code if isinstance(error, DarkroomError) else DarkroomError.code
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def result_unless_gone(request: Request, job: Job) -> list[PictureFinished]:
+    """The job's pictures. Raises `CanceledError` as soon as the caller has hung up, besides what the job raises."""
+    result = asyncio.ensure_future(job.result())
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            raise CanceledError("The client has hung up.")
+        return result.result()
+    finally:
+        for task in (result, gone):
+            task.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

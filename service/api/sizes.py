@@ -1,0 +1,49 @@
+"""Which size to draw when a caller names one. Pure functions over what the model says of itself."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from pipelines.interface import Limits, ModelInfo
+
+_SIZE: Final = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
+
+Size = tuple[int, int]
+"""Width by height, in pixels."""
+
+
+def parse_size(text: str) -> Size | None:
+    """`WIDTHxHEIGHT`, at most five digits each; None where it is not that."""
+    match = _SIZE.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def can_draw(size: Size, limits: Limits) -> bool:
+    """Whether the model accepts `size` as it is."""
+    return (
+        all(limits.min_side <= side <= limits.max_side and side % limits.side_multiple == 0 for side in size)
+        and size[0] * size[1] <= limits.max_pixels
+    )
+
+
+def nearest_size(wanted: Size, model: ModelInfo) -> Size:
+    """`wanted` where the model accepts it, else the nearest of the sizes that it was trained for.
+
+    Portrait stays portrait, landscape landscape and square square where the model has one of the kind; among those,
+    the nearest is the one whose sides have to be stretched least.
+    """
+    if can_draw(wanted, model.limits):
+        return wanted
+    kin = [size for size in model.sizes if _aspect(size) == _aspect(wanted)] or model.sizes
+    return min(kin, key=lambda size: sum(abs(math.log(a / b)) for a, b in zip(size, wanted, strict=True)))
+
+
+def _aspect(size: Size) -> int:
+    """1 for landscape, 0 for square, -1 for portrait."""
+    return (size[0] > size[1]) - (size[0] < size[1])
+
+
+def spell(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

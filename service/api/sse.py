@@ -1,0 +1,59 @@
+"""Server-sent events over a job: silence filled with comments, and nothing left running when the reader goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import TypeVar
+
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+T = TypeVar("T")
+
+
+class EventStream(StreamingResponse):
+    """Sends `frames`; when it ends, however it ends, they are closed and `on_end` is called."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, frames: AsyncGenerator[bytes, None], *, headers: Mapping[str, str], on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(frames, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+        self._frames = frames
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # A stream whose client left before its first frame never began, so closing it would not run its `finally`.
+            self._on_end()
+            await self._frames.aclose()
+
+
+async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenerator[T | None, None]:
+    """`events`, and None whenever `every_s` seconds have passed without one."""
+    pending = asyncio.ensure_future(_next(events))
+    try:
+        while True:
+            await asyncio.wait({pending}, timeout=every_s)
+            if not pending.done():
+                yield None
+                continue
+            try:
+                event = pending.result()
+            except StopAsyncIteration:
+                return
+            yield event
+            pending = asyncio.ensure_future(_next(events))
+    finally:
+        pending.cancel()
+        await asyncio.wait({pending})
+        if not pending.cancelled():
+            pending.exception()  # Looked at, so that asyncio does not report it as forgotten.
+
+
+async def _next(events: AsyncIterator[T]) -> T:
+    return await anext(events)

@@ -1,0 +1,100 @@
+"""Every way in which a request can fail, with its HTTP status and public code. Imports nothing of ours.
+
+    DarkroomError                     500 internal_error
+    |-- InvalidRequestError           400 invalid_value           names the field
+    |-- NotFoundError                 404 not_found
+    |   `-- UnknownModelError         404 model_not_found
+    |-- BodyTooLargeError             413 body_too_large
+    |-- UnsupportedMediaTypeError     415 unsupported_media_type
+    |-- QueueFullError                429 queue_full              retry_after_s
+    |-- EngineUnavailableError        503 engine_unavailable      retry_after_s
+    |-- GenerationFailedError         500 generation_failed       this picture failed; the same again would too
+    |   |-- OutOfMemoryError          500 out_of_memory
+    |   |-- NonFiniteResultError      500 non_finite_result
+    |   `-- PoisonedError             500 poisoned                killed its worker twice
+    |-- WorkerLostError               503 worker_lost             retry_after_s; the worker died under it
+    `-- CanceledError                 499 canceled
+
+Messages may be shown to callers: they never repeat the input, a path or the text of an unforeseen exception.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DarkroomError(Exception):
+    """Root of the tree: something went wrong that no class below names."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(
+        self, message: str = "Something went wrong.", *, field: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        """The request field at fault, as the dialect spells it."""
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequestError(DarkroomError):
+    status = 400
+    code = "invalid_value"
+
+
+class NotFoundError(DarkroomError):
+    status = 404
+    code = "not_found"
+
+
+class UnknownModelError(NotFoundError):
+    code = "model_not_found"
+
+
+class BodyTooLargeError(DarkroomError):
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMediaTypeError(DarkroomError):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class QueueFullError(DarkroomError):
+    status = 429
+    code = "queue_full"
+
+
+class EngineUnavailableError(DarkroomError):
+    status = 503
+    code = "engine_unavailable"
+
+
+class GenerationFailedError(DarkroomError):
+    status = 500
+    code = "generation_failed"
+
+
+class OutOfMemoryError(GenerationFailedError):
+    code = "out_of_memory"
+
+
+class NonFiniteResultError(GenerationFailedError):
+    code = "non_finite_result"
+
+
+class PoisonedError(GenerationFailedError):
+    code = "poisoned"
+
+
+class WorkerLostError(DarkroomError):
+    status = 503
+    code = "worker_lost"
+
+
+class CanceledError(DarkroomError):
+    status = 499
+    code = "canceled"

@@ -1,0 +1,66 @@
+"""Raw pixels to PNG, WebP and JPEG files, in a bounded pool of threads. Knows no HTTP and no engine."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Literal, TypeAlias
+
+from PIL import Image
+
+from pipelines.interface import Raster
+
+ImageFormat: TypeAlias = Literal["png", "webp", "jpeg"]
+
+_JPEG_QUALITY: Final = 95
+
+
+def encode(
+    raster: Raster, image_format: ImageFormat, *, quality: int | None = None, size: tuple[int, int] | None = None
+) -> bytes:
+    """The file's bytes.
+
+    `quality`, 0 to 100, concerns WebP and JPEG; WebP is lossless at 100 and without it. `size`, width by height in
+    pixels, stretches the picture first: previews are often small.
+    """
+    picture = Image.frombytes("RGB", (raster.width, raster.height), raster.pixels)
+    if size is not None and size != picture.size:
+        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    picture.save(file, format=image_format, **_options(image_format, quality))
+    return file.getvalue()
+
+
+def _options(image_format: ImageFormat, quality: int | None) -> dict[str, Any]:
+    if image_format == "png":
+        return {"compress_level": 1}
+    if image_format == "webp":
+        if quality is None or quality == 100:
+            return {"lossless": True, "method": 0}
+        return {"quality": quality}
+    # 4:4:4: halved chroma smears the edges of flat colours.
+    return {"quality": _JPEG_QUALITY if quality is None else quality, "subsampling": 0}
+
+
+class Encoder:
+    """`encode` off the event loop, at most `threads` at a time."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
+
+    async def encode(
+        self,
+        raster: Raster,
+        image_format: ImageFormat,
+        *,
+        quality: int | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> bytes:
+        """As the function of that name."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: encode(raster, image_format, quality=quality, size=size))
+
+    def close(self) -> None:
+        """Drop what has not begun; the threads end when they are idle."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

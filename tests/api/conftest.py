@@ -1,0 +1,105 @@
+"""A real server in a thread of the test's process, around the fake engine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx2
+import openai
+import pytest
+
+from service import logs
+from service.api.admin import create_admin_app
+from service.app import create_app
+from service.metrics import Metrics
+from service.server import Server, uvicorn_config
+from service.settings import Settings
+from tests.api.fake_engine import FakeEngine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harness:
+    """`engine` belongs to the server's thread, but flags may be set and counts read from the test's."""
+
+    engine: FakeEngine
+    metrics: Metrics
+    url: str
+    admin_url: str
+    port: int
+    connections: Callable[[], int]
+    """How many are open."""
+    client: httpx2.Client
+    post: Callable[..., httpx2.Response]
+    """POST /v1/images/generations with these fields."""
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """For what another thread is about to do; the deadline only keeps a broken test from hanging."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def serve_in_thread(settings: Settings) -> Iterator[Harness]:
+    engine, metrics = FakeEngine(), Metrics()
+    apps = (create_app(settings, engine, metrics), create_admin_app(engine, metrics))
+    servers = [Server(uvicorn_config(app, settings)) for app in apps]
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in servers]
+    ports = [listener.getsockname()[1] for listener in listeners]
+
+    async def serve() -> None:
+        await asyncio.gather(
+            *(server.serve(sockets=[listener]) for server, listener in zip(servers, listeners, strict=True))
+        )
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    wait_until(lambda: all(server.started for server in servers))
+    url = f"http://127.0.0.1:{ports[0]}"
+    with httpx2.Client(base_url=url, timeout=60) as client:
+
+        def post(**fields: object) -> httpx2.Response:
+            return client.post("/v1/images/generations", json=fields)
+
+        yield Harness(
+            engine=engine,
+            metrics=metrics,
+            url=url,
+            admin_url=f"http://127.0.0.1:{ports[1]}",
+            port=ports[0],
+            connections=lambda: len(servers[0].server_state.connections),
+            client=client,
+            post=post,
+        )
+    for server in servers:
+        server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logging() -> None:
+    logs.configure("warning", "json")
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[Harness]:
+    yield from serve_in_thread(Settings(port=0, admin_port=None))
+
+
+@pytest.fixture
+def server(shared_server: Harness) -> Harness:
+    """The module's server, its engine as new."""
+    shared_server.engine.reset()
+    return shared_server
+
+
+@pytest.fixture
+def client(server: Harness) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=60) as client:
+        yield client

@@ -1,0 +1,36 @@
+"""The server as it runs, its worker drawing with the fake pipeline: what the tests of its life start as a process.
+
+Prints its URL when it is ready. Takes the fake worker's options.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from service import logs
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.engine import LocalEngine
+from service.metrics import Metrics
+from service.server import serve
+from service.settings import load_settings
+
+
+async def main() -> int:
+    logs.configure("info", "json")
+    metrics = Metrics()
+    engine = LocalEngine(
+        EngineConfig(worker=WorkerConfig(model="fake")),
+        command=[sys.executable, "-m", "tests.engine.fake_worker", *sys.argv[1:]],
+        observe=metrics.observe,
+    )
+
+    def say(model: str, url: str) -> None:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+
+    return await serve(load_settings(), engine, metrics, on_ready=say)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,102 @@
+"""What probes, scrapers and curious clients may ask."""
+
+from __future__ import annotations
+
+import httpx2
+import openai
+import pytest
+
+from pipelines.fake import INFO
+from service.engine.events import Beat, CallDone, Canceled, Failed, Finished, Loading, Timings
+from service.engine.interface import Phase
+from service.metrics import Metrics
+from tests.api.conftest import Harness
+
+
+def get(server: Harness, path: str) -> httpx2.Response:
+    return server.client.get(path)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/health"])
+def test_readiness_is_the_engines_phase(server: Harness, path: str) -> None:
+    assert get(server, path).json() == {"status": "ready", "phase": "serving"}
+    for phase in set(Phase) - {Phase.SERVING}:
+        server.engine.phase = phase
+        answer = get(server, path)
+        assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "phase": phase})
+
+
+def test_liveness_does_not_depend_on_the_engine(server: Harness) -> None:
+    server.engine.phase = Phase.FAILED
+    assert get(server, "/livez").status_code == 200
+    assert server.client.head("/livez").status_code == 200
+
+
+def test_metrics_are_on_the_admin_listener_alone(server: Harness) -> None:
+    assert get(server, "/metrics").status_code == 404
+    answer = server.client.get(f"{server.admin_url}/metrics")
+    assert answer.status_code == 200
+    assert "darkroom_ready 1.0" in answer.text
+    assert server.client.get(f"{server.admin_url}/v1/models").status_code == 404
+
+
+def test_metrics_count_jobs_and_requests_by_how_they_ended(server: Harness, client: openai.OpenAI) -> None:
+    client.images.generate(prompt="x", extra_body={"steps": 1})
+    get(server, "/nowhere/cAnArY7")
+    text = server.client.get(f"{server.admin_url}/metrics").text
+    assert 'darkroom_jobs_total{outcome="succeeded",reason=""} 1.0' in text
+    assert 'darkroom_http_requests_total{method="GET",route="unmatched",status="404"}' in text
+    assert "cAnArY7" not in text
+
+
+def test_metrics_follow_what_the_worker_says() -> None:
+    metrics = Metrics()
+    for message in (
+        Loading("loading"),
+        Loading("warming"),
+        Loading("loading"),
+        Beat(calls=3, rows=4, active=2, waiting=5),
+        CallDone(width=128, height=128, rows=6, pictures=3, predict_s=0.02, advance_s=0.001),
+        Finished("a", 1, 1, b"123", Timings(0.5, 0.0, 1.0, 0.25, 2.0)),
+        Failed("b", "out_of_memory", "..."),
+        Canceled("c"),
+    ):
+        metrics.observe(message)
+    text = metrics.exposition(ready=False).decode()
+    for line in (
+        "darkroom_worker_restarts_total 1.0",
+        "darkroom_queue_pictures 5.0",
+        "darkroom_active_pictures 2.0",
+        "darkroom_unet_call_rows_sum 6.0",
+        "darkroom_unet_call_seconds_sum 0.02",
+        "darkroom_sampler_update_seconds_sum 0.001",
+        "darkroom_queue_wait_seconds_sum 0.5",
+        "darkroom_decode_seconds_sum 0.25",
+        'darkroom_pictures_total{outcome="succeeded"} 1.0',
+        'darkroom_pictures_total{outcome="failed"} 1.0',
+        'darkroom_pictures_total{outcome="canceled"} 1.0',
+        "darkroom_ready 0.0",
+    ):
+        assert line in text
+
+
+def test_the_served_model_is_listed(client: openai.OpenAI) -> None:
+    (model,) = client.models.list()
+    assert (model.id, model.object, model.owned_by) == (INFO.name, "model", "darkroom")
+    assert (model.model_extra or {})["sizes"][0] == "128x128"
+    assert client.models.retrieve(INFO.name) == model
+    assert client.models.retrieve("dall-e-3") == model
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("another")
+
+
+def test_the_schema_is_served_and_no_page_that_loads_scripts_from_elsewhere(server: Harness) -> None:
+    schema = get(server, "/openapi.json").json()
+    body = schema["paths"]["/v1/images/generations"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"prompt", "seed", "negative_prompt", "partial_images"} <= set(body["properties"])
+    assert get(server, "/docs").status_code == get(server, "/redoc").status_code == 404
+
+
+def test_no_origin_is_allowed_to_read_answers(server: Harness) -> None:
+    answer = server.client.get("/v1/models", headers={"Origin": "https://example.org"})
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
