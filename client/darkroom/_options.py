@@ -1,0 +1,86 @@
+"""Where the server is, how to speak to it and for how long. The SDK's only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx2
+
+from darkroom._version import __version__
+
+DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
+DEFAULT_TIMEOUT: Final = httpx2.Timeout(600.0, connect=5.0)
+"""A full server makes its callers wait for minutes; one that is not there is found out soon."""
+DEFAULT_MAX_RETRIES: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Resolved and checked; its repr does not show the key."""
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    timeout: httpx2.Timeout
+    max_retries: int
+
+    def url(self, path: str) -> str:
+        return self.base_url + path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        headers = {"User-Agent": f"darkroom-client/{__version__}"}
+        if self.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        return headers
+
+
+def resolve_options(
+    *,
+    base_url: str | None,
+    api_key: str | None,
+    timeout: float | httpx2.Timeout | None,
+    max_retries: int | None,
+) -> Options:
+    """What was given, else the environment's, else the defaults. Raises `ValueError`, which never repeats the key."""
+    return Options(
+        base_url=_checked_url(base_url or os.environ.get("DARKROOM_BASE_URL") or DEFAULT_BASE_URL),
+        api_key=_checked_key(api_key or os.environ.get("DARKROOM_API_KEY") or None),
+        timeout=_timeout(timeout),
+        max_retries=_checked_retries(DEFAULT_MAX_RETRIES if max_retries is None else max_retries),
+    )
+
+
+def _checked_url(text: str) -> str:
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL as error:
+        raise ValueError("the server's address is no URL; write http://HOST:PORT") from error
+    if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > 65535:
+        raise ValueError("the server's address must be http:// or https://, a host and perhaps a port")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("the server's address must hold no user name, password, query or fragment")
+    return str(url).rstrip("/")
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError("the API key holds characters that no key has")
+    return key
+
+
+def _checked_retries(count: int) -> int:
+    if count < 0:
+        raise ValueError("max_retries must be 0 or more")
+    return count
+
+
+def _timeout(given: float | httpx2.Timeout | None) -> httpx2.Timeout:
+    if given is None:
+        return DEFAULT_TIMEOUT
+    if isinstance(given, httpx2.Timeout):
+        return given
+    if not given > 0:
+        raise ValueError("timeout must be more than 0 seconds")
+    return httpx2.Timeout(given, connect=min(given, 5.0))

@@ -1,0 +1,68 @@
+"""The command put together: the client's own subcommands and those of what else is installed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from darkroom._version import __version__
+from darkroom.cli.backends import installed_backend, installed_commands
+from darkroom.cli.generate import generate
+from darkroom.cli.models import models
+from darkroom.cli.selection import FindLocal
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """The console script."""
+    app = build_app(installed_commands(), installed_backend)
+    sys.exit(run(app, sys.argv[1:]))
+
+
+def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.Typer:
+    """`commands` join the top level; `find_local` is asked for a backend by the commands that need one."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def darkroom(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    ) -> None:
+        """Text to pictures with diffusion models: on this machine, or through a Darkroom server.
+
+        `darkroom generate "a red circle on a white background" -o circle.png` draws a picture,
+        `darkroom serve` starts a server where darkroom-server is installed,
+        `darkroom COMMAND --help` tells more.
+        """
+        context.obj = find_local
+        if version:
+            typer.echo(f"darkroom {__version__}")
+        elif context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    for more in commands:
+        app.add_typer(more)
+    app.command()(generate)
+    app.command()(models)
+    return app
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """The exit status: 0, 1 for a failure, 2 for wrong input, 130 after Ctrl-C. Failures are one line each."""
+    try:
+        status = app(list(arguments), prog_name="darkroom", standalone_mode=False)
+    except typer.TyperException as error:
+        typer.echo(f"Error: {error.format_message()}", err=True)
+        return error.exit_code
+    if status == _INTERRUPTED:
+        typer.echo("Canceled.", err=True)
+    return status if isinstance(status, int) else 0

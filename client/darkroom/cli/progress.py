@@ -1,0 +1,58 @@
+"""The progress bar: how many of the pictures are done, on standard error, and only where that is a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class ProgressBar:
+    """Implements `backends.Watch`; a context manager that shows the bar and leaves nothing of it behind."""
+
+    def __init__(self, pictures: int) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[done]} of {task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+            # Standard output stays where its reader is, which may be a pipe.
+            redirect_stdout=False,
+        )
+        self._fractions: dict[str, float] = {}
+        self._done = 0
+        self._task = self._progress.add_task("Drawing", total=pictures, done=0)
+
+    def stage(self, text: str) -> None:
+        self._progress.update(self._task, description=text)
+
+    def advance(self, picture: str, fraction: float) -> None:
+        self._fractions[picture] = fraction
+        self._show()
+
+    def finish_one(self) -> None:
+        """A picture has arrived."""
+        self._done += 1
+        self._show()
+
+    def _show(self) -> None:
+        # A backend may tell of fractions or not; a picture that has arrived is done in either case.
+        completed = max(self._done, sum(self._fractions.values()))
+        self._progress.update(self._task, description="Drawing", completed=completed, done=self._done)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()

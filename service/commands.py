@@ -1,0 +1,72 @@
+"""The server's subcommands of `darkroom`, joined to the client's by entry point. Imports the server only to run it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+_MORE: Final = (
+    "Each option is a variable too, read where the option is not given. Variables alone set the rest: "
+    "DARKROOM_ADMIN_HOST, DARKROOM_MAX_QUEUED_PICTURES, DARKROOM_ENCODE_THREADS, DARKROOM_LOG_FORMAT, "
+    "DARKROOM_MAX_BODY_BYTES, DARKROOM_MAX_CONNECTIONS, DARKROOM_HEADER_TIMEOUT_S, DARKROOM_BODY_TIMEOUT_S, "
+    "DARKROOM_WRITE_TIMEOUT_S, DARKROOM_DRAIN_TIMEOUT_S."
+)
+
+
+def _setting(name: str, help_text: str, metavar: str) -> Any:
+    return typer.Option(
+        f"--{name.replace('_', '-')}", envvar=f"DARKROOM_{name.upper()}", help=help_text, metavar=metavar
+    )
+
+
+@app.command(epilog=_MORE)
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str, _setting("host", "Address to listen on; 0.0.0.0 lets other machines in.", "ADDRESS")
+    ] = "127.0.0.1",
+    port: Annotated[int, _setting("port", "Port to listen on; 0 lets the system choose.", "PORT")] = 8000,
+    model: Annotated[
+        str, _setting("model", "A name that `darkroom models` shows, or a folder in the diffusers layout.", "NAME")
+    ] = "bundled",
+    device: Annotated[
+        str, _setting("device", "auto, cpu, cuda, cuda:1; auto takes a GPU if there is one.", "NAME")
+    ] = "auto",
+    dtype: Annotated[str, _setting("dtype", "auto, float32, float16 or bfloat16.", "NAME")] = "auto",
+    threads: Annotated[
+        int | None, _setting("threads", "CPU threads of the model; torch's choice if not given.", "N")
+    ] = None,
+    max_rows: Annotated[int, _setting("max_rows", "Rows of one model call; a guided picture takes two.", "N")] = 16,
+    admin_port: Annotated[
+        str, _setting("admin_port", "Port of /metrics, on this machine only; none for none.", "PORT")
+    ] = "8001",
+    data_dir: Annotated[
+        str,
+        _setting("data_dir", "Whatever the server writes goes here; models are looked for in its models/.", "FOLDER"),
+    ] = "~/.local/share/darkroom",
+    log_level: Annotated[str, _setting("log_level", "debug, info, warning or error.", "LEVEL")] = "info",
+) -> None:
+    """Serve a model over HTTP until Ctrl-C.
+
+    The address and a first line to try are printed when the model is loaded.
+    """
+    from service import server
+    from service.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(_given(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    raise typer.Exit(server.run(settings))
+
+
+def _given(context: typer.Context) -> dict[str, Any]:
+    """What stands on the command line; the environment and the defaults are the settings' own to read."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    }

@@ -1,0 +1,60 @@
+"""Names of files, and writing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from darkroom.cli.outputs import plan_outputs, write
+
+
+def test_a_file_name_is_numbered_from_the_second_picture_on() -> None:
+    assert plan_outputs("a/out.webp", ["x", "y", "z"]) == [
+        Path("a/out.webp"),
+        Path("a/out-2.webp"),
+        Path("a/out-3.webp"),
+    ]
+
+
+def test_a_file_that_is_there_is_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"old")
+    assert plan_outputs(str(out), ["x"]) == [out]
+
+
+@pytest.mark.parametrize("output", ["pictures/", "pictures"])
+def test_in_a_folder_files_are_named_after_their_prompts(output: str) -> None:
+    planned = plan_outputs(output, ["A red circle!", "Ein grüner Stern", "../etc/passwd", "!?"])
+    names = ["a-red-circle.png", "ein-grüner-stern.png", "etc-passwd.png", "picture.png"]
+    assert planned == [Path("pictures") / name for name in names]
+
+
+def test_in_a_folder_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "x.png").touch()
+    (tmp_path / "x-3.png").touch()
+    assert plan_outputs(str(tmp_path), ["x", "x"]) == [tmp_path / "x-2.png", tmp_path / "x-4.png"]
+
+
+def test_a_long_prompt_makes_a_short_name() -> None:
+    (path,) = plan_outputs("pictures/", ["a red circle and " * 50])
+    assert len(path.name) < 70
+
+
+def test_a_folder_may_look_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "v1.png").mkdir()
+    assert plan_outputs(str(tmp_path / "v1.png"), ["x"]) == [tmp_path / "v1.png" / "x.png"]
+
+
+@pytest.mark.parametrize("output", ["out.gif", "out.tar.gz", "out.png.txt"])
+def test_a_suffix_that_no_picture_has_is_refused(output: str) -> None:
+    with pytest.raises(ValueError, match=r"must end in .png"):
+        plan_outputs(output, ["x"])
+
+
+def test_a_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+    write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,55 @@
+"""What generate gives back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.client import answers
+from tests.client.conftest import Drive
+
+
+def test_the_pictures_come_with_their_bytes_and_seeds(drive: Drive) -> None:
+    result = drive(lambda _: answers.images(3, 4)).generate(prompt="a red circle", n=2)
+    assert [image.seed for image in result.images] == [3, 4]
+    assert result.images[0].bytes == answers.png()
+    assert (result.size, result.output_format) == ("8x8", "png")
+
+
+def test_what_this_version_does_not_know_is_kept(drive: Drive) -> None:
+    result = drive(lambda _: answers.images()).generate(prompt="a red circle")
+    assert result.model_extra == {"sampler": "ddim"}
+
+
+def test_the_request_id_is_at_hand(drive: Drive) -> None:
+    result = drive(lambda _: answers.images(**{"x-request-id": "req_9"})).generate(prompt="a red circle")
+    assert result._request_id == "req_9"
+    assert result.images[0]._request_id == "req_9"
+
+
+def test_a_picture_is_saved_as_it_came(drive: Drive, tmp_path: Path) -> None:
+    image = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0]
+    path = image.save(tmp_path / "circle.png")
+    assert path == tmp_path / "circle.png"
+    assert path.read_bytes() == answers.png()
+
+
+def test_a_picture_opens_in_pillow(drive: Drive) -> None:
+    picture = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0].to_pil()
+    assert picture.size == (8, 8)
+    assert picture.getpixel((0, 0)) == (220, 40, 40)
+
+
+def test_without_pillow_the_error_says_what_to_install(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0]
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match="pip install pillow"):
+        image.to_pil()
+
+
+def test_a_result_can_be_printed(drive: Drive) -> None:
+    result = drive(lambda _: answers.images(3)).generate(prompt="a red circle")
+    assert "seed=3" in repr(result)
+    assert len(repr(result)) < 300

@@ -1,0 +1,142 @@
+"""Both clients against a real server around the fake engine, and the lines of the README."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import darkroom
+from darkroom import CompletedImage, PartialImage
+from pipelines.fake import INFO
+from service.app import create_app
+from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
+from service.server import Server, uvicorn_config
+from service.settings import Settings
+from tests.api.fake_engine import FakeEngine
+from tests.client.conftest import Drive
+
+README = Path(__file__).parents[2] / "client" / "README.md"
+
+
+@dataclass(frozen=True)
+class Harness:
+    engine: FakeEngine
+    url: str
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Harness]:
+    engine, settings = FakeEngine(), Settings()
+    server = Server(uvicorn_config(create_app(settings, engine), settings))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listener]),))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield Harness(engine, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def server(running: Harness) -> Harness:
+    running.engine.reset()
+    return running
+
+
+def test_pictures_come_back_with_counted_seeds(drive: Drive, server: Harness) -> None:
+    result = drive(None, base_url=server.url).generate(prompt="a red circle", n=2, seed=7, size="96x160", steps=3)
+    assert [image.seed for image in result.images] == [7, 8]
+    assert [image.to_pil().size for image in result.images] == [(96, 160), (96, 160)]
+    assert result._request_id
+
+
+def test_every_setting_reaches_the_engine(drive: Drive, server: Harness) -> None:
+    drive(None, base_url=server.url).generate(
+        prompt="a red circle",
+        negative_prompt="blue",
+        seed=7,
+        steps=3,
+        guidance_scale=2.5,
+        sampler="dpm++_2m",
+        schedule="karras",
+    )
+    (picture,) = server.engine.jobs[0].pictures
+    assert (picture.prompt, picture.negative_prompt, picture.seed, picture.steps) == ("a red circle", "blue", 7, 3)
+    assert (picture.guidance_scale, picture.sampler, picture.schedule) == (2.5, "dpm++_2m", "karras")
+
+
+@pytest.mark.parametrize("output_format", ["png", "webp", "jpeg"])
+def test_the_format_is_the_one_asked_for(drive: Drive, server: Harness, output_format: str) -> None:
+    result = drive(None, base_url=server.url).generate(prompt="a red circle", steps=1, output_format=output_format)
+    assert result.images[0].to_pil().format == output_format.upper()
+
+
+def test_a_stream_shows_previews_and_then_the_pictures(drive: Drive, server: Harness) -> None:
+    events = drive(None, base_url=server.url).stream(prompt="a red circle", n=2, seed=7, steps=3, partial_images=2)
+    seen = [(type(event), event.index, event.seed) for event in events]
+    first = [(PartialImage, 0, 7), (PartialImage, 0, 7), (CompletedImage, 0, 7)]
+    assert seen == [*first, (PartialImage, 1, 8), (PartialImage, 1, 8), (CompletedImage, 1, 8)]
+
+
+def test_the_served_model_is_listed(drive: Drive, server: Harness) -> None:
+    assert [model.id for model in drive(None, base_url=server.url).models()] == [INFO.name]
+
+
+def test_a_full_queue_is_waited_for(drive: Drive, server: Harness) -> None:
+    server.engine.refusals = [QueueFullError("Full.", retry_after_s=1), QueueFullError("Full.", retry_after_s=1)]
+    assert len(drive(None, base_url=server.url).generate(prompt="a red circle", steps=1).images) == 1
+
+
+def test_a_queue_that_stays_full_is_a_rate_limit_error(drive: Drive, server: Harness) -> None:
+    server.engine.refusals = [QueueFullError("Full.", retry_after_s=2.5)]
+    with pytest.raises(darkroom.RateLimitError) as caught:
+        drive(None, base_url=server.url, max_retries=0).generate(prompt="a red circle")
+    assert (caught.value.code, caught.value.retry_after) == ("queue_full", 2.5)
+
+
+def test_a_model_that_is_being_loaded_is_waited_for(drive: Drive, server: Harness) -> None:
+    server.engine.refusals = [EngineUnavailableError("Loading.", retry_after_s=5)]
+    assert len(drive(None, base_url=server.url).generate(prompt="a red circle", steps=1).images) == 1
+
+
+def test_a_picture_that_fails_is_not_tried_again(drive: Drive, server: Harness) -> None:
+    server.engine.failure = GenerationFailedError("The picture failed.")
+    with pytest.raises(darkroom.InternalServerError, match=r"^The picture failed\.$"):
+        drive(None, base_url=server.url).generate(prompt="a red circle")
+    assert len(server.engine.jobs) == 1
+
+
+def test_a_picture_that_fails_in_a_stream_raises_there(drive: Drive, server: Harness) -> None:
+    server.engine.failure = GenerationFailedError("The picture failed.")
+    with pytest.raises(darkroom.StreamError) as caught:
+        drive(None, base_url=server.url).stream(prompt="a red circle")
+    assert caught.value.code == "generation_failed"
+
+
+def test_a_wrong_value_names_its_field(drive: Drive, server: Harness) -> None:
+    with pytest.raises(darkroom.BadRequestError) as caught:
+        drive(None, base_url=server.url).generate(prompt="a red circle", steps=10**6)
+    assert caught.value.param == "num_inference_steps"
+
+
+def test_the_lines_of_the_readme_work(
+    server: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) >= 2
+    for number, block in enumerate(blocks):
+        server.engine.reset()
+        with subtests.test(block=number):
+            exec(compile(block.replace("http://127.0.0.1:8000", server.url), str(README), "exec"), {})
+            assert server.engine.jobs
+    assert (tmp_path / "circle.png").exists()
