@@ -27,6 +27,7 @@ from pipelines.training.drawing import draw
 from pipelines.training.evaluation import CATEGORIES, score
 from pipelines.training.latents import fold_statistics, latent_sets
 from pipelines.training.loop import BatchSource, Plan, train
+from pipelines.training.publishing import card as write_card
 from pipelines.training.publishing import publish as write_folder
 from pipelines.training.publishing import table
 from pipelines.training.scenes import random_scene
@@ -68,7 +69,8 @@ def autoencoder(
     """Train the autoencoder on crops of scenes, then centre and scale its latents."""
     model = new_autoencoder() if start is None else AutoencoderKL.from_pretrained(start, subfolder="vae")
     objective = AutoencoderObjective(model)
-    if not _train(run, "autoencoder", objective, crop_batches(seed), steps, batch_size, learning_rate):
+    plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    if not _train(run, "autoencoder", objective, crop_batches(seed), plan, seed):
         return
     fold_statistics(model, 512, seed)
     model.cpu().eval().save_pretrained(run / "vae")
@@ -82,8 +84,8 @@ def text(
     """Give the text encoder its warm start: what does a caption ask?"""
     words = CLIPTokenizer.from_pretrained(run / "tokenizer")
     model = new_text_encoder(words)
-    batches = text_batches(words, seed)
-    if _train(run, "text", TextObjective(model), batches, steps, batch_size, learning_rate):
+    plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    if _train(run, "text", TextObjective(model), text_batches(words, seed), plan, seed):
         model.cpu().save_pretrained(run / "text_encoder_start")
 
 
@@ -106,7 +108,8 @@ def diffusion(
         unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet")
         encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder")
     batches = latent_batches(sets, words, seed, batch_size)
-    if _train(run, "diffusion", DiffusionObjective(unet, encoder), batches, steps, batch_size, learning_rate):
+    plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    if _train(run, "diffusion", DiffusionObjective(unet, encoder), batches, plan, seed):
         unet.cpu().save_pretrained(run / "unet")
         encoder.cpu().save_pretrained(run / "text_encoder")
 
@@ -149,19 +152,27 @@ def evaluate(
         output.write_text(json.dumps({"prompts": prompts, "psnr_db": ratio, "scores": scores}, indent=2) + "\n")
 
 
-def _train(
-    run: Path, stage: str, objective: nn.Module, batches: BatchSource, steps: int, batch_size: int, learning_rate: float
-) -> bool:
+@app.command()
+def card(
+    run: Run = DEFAULT_RUN, folder: Annotated[Path, typer.Option(help="The model's.")] = Path("pipelines/bundled")
+) -> None:
+    """Write the model's card from the run's figures and its `evaluation.json`."""
+    stages = ("autoencoder", "text", "diffusion")
+    figures = {stage: json.loads((run / f"{stage}.json").read_text()) for stage in stages}
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    (folder / "README.md").write_text(write_card(figures, evaluation))
+
+
+def _train(run: Path, stage: str, objective: nn.Module, batches: BatchSource, plan: Plan, seed: int) -> bool:
     """Train, leave the stage's figures for the card in the run folder, and say whether this process is to save."""
     # Told so, accelerate joins CPU processes too; left to itself it looks for GPUs.
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     began = time.monotonic()
-    plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate, warmup_steps=min(150, steps // 10 + 1))
     train(objective, batches, plan, run / "checkpoints" / stage, accelerator)
     leads: bool = accelerator.is_main_process
     if leads:
-        figures: dict[str, Any] = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
-        figures["seconds"] = round(time.monotonic() - began)
+        figures: dict[str, Any] = {"steps": plan.steps, "batch_size": plan.batch_size, "seed": seed}
+        figures |= {"learning_rate": plan.learning_rate, "seconds": round(time.monotonic() - began)}
         (run / f"{stage}.json").write_text(json.dumps(figures) + "\n")
     accelerator.end_training()
     return leads

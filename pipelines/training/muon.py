@@ -73,11 +73,19 @@ def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
 
 
 def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """About U V' for a matrix U S V', by the quintic Newton-Schulz iteration; singular values come to lie near one."""
+    """About U V' for a matrix U S V', by the quintic Newton-Schulz iteration; singular values come to lie near one.
+
+    The iteration X <- (a + b X X' + c (X X')^2) X is run on the small matrix X X' and the product of its polynomials,
+    which all commute, and meets the long side of X only at the beginning and the end.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]
     wide: Tensor = (matrix.T if tall else matrix) / (matrix.norm() + 1e-7)
+    gram = wide @ wide.T
+    product = one = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     for _ in range(iterations):
-        gram = wide @ wide.T
-        wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    return wide.T if tall else wide
+        polynomial = a * one + b * gram + c * (gram @ gram)
+        product = polynomial @ product
+        gram = polynomial @ gram @ polynomial
+    orthogonal = product @ wide
+    return orthogonal.T if tall else orthogonal

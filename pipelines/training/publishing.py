@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from pipelines.training import world
+from pipelines.training.autoencoder import to_tensor
 from pipelines.training.diffusion import NOISE_SCHEDULE
+from pipelines.training.drawing import draw
+from pipelines.training.scenes import random_scene
 
-SERVED: Final = {
+SERVED: Final[dict[str, Any]] = {
     "sizes": [list(size) for size in world.SIZES],
     "default_steps": 20,
     "default_guidance_scale": 4.0,
     "default_sampler": "dpm++_2m",
 }
-"""What `darkroom.json` says: the defaults that the model is served, and was evaluated, with."""
+"""What `darkroom.json` says beside the preview: the defaults that the model is served, and was evaluated, with."""
+
+_PREVIEW_SCENES: Final = 64
+_PREVIEW_SEED: Final = 5
 
 
 def publish(
@@ -40,6 +49,7 @@ def publish(
         rescale_betas_zero_snr=False,
     )
     scheduler.register_to_config(skip_prk_steps=True)
+    served = SERVED | {"preview": preview_map(autoencoder)}
     pipeline = StableDiffusionPipeline(
         vae=autoencoder.to(torch.float16),
         text_encoder=text_encoder,
@@ -52,7 +62,72 @@ def publish(
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
-    (folder / "darkroom.json").write_text(json.dumps(SERVED, indent=2) + "\n")
+    (folder / "darkroom.json").write_text(json.dumps(served) + "\n")
+
+
+def preview_map(autoencoder: AutoencoderKL) -> list[list[float]]:
+    """Red, green, blue in 0 to 1 for each latent channel, and last the bias: the least-squares map over scenes."""
+    rng = random.Random(_PREVIEW_SEED)
+    pixels = to_tensor(np.stack([draw(random_scene(rng, *world.SIZES[0])) for _ in range(_PREVIEW_SCENES)]))
+    with torch.inference_mode():
+        latents = autoencoder.encode(pixels).latent_dist.mode()
+    colours = nn.functional.interpolate(pixels * 0.5 + 0.5, latents.shape[2:], mode="area")
+    inputs = latents.permute(0, 2, 3, 1).flatten(0, 2)
+    targets = colours.permute(0, 2, 3, 1).flatten(0, 2)
+    with_bias = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
+    rows: list[list[float]] = torch.linalg.lstsq(with_bias, targets).solution.tolist()
+    return [[round(value, 5) for value in row] for row in rows]
+
+
+def card(figures: Mapping[str, Mapping[str, Any]], evaluation: Mapping[str, Any]) -> str:
+    """The model card, from the stages' figures and an evaluation."""
+    stages = "\n".join(
+        f"| {stage} | {one['steps']:,} | {one['batch_size']} | {one['learning_rate']:g} | {one['seed']} "
+        f"| {one['seconds'] / 60:.0f} |"
+        for stage, one in figures.items()
+    )
+    return _CARD.format(
+        table=table(evaluation["scores"], evaluation["psnr_db"]),
+        prompts=evaluation["prompts"],
+        stages=stages,
+        steps=SERVED["default_steps"],
+        guidance=SERVED["default_guidance_scale"],
+        sampler=SERVED["default_sampler"],
+    )
+
+
+_CARD: Final = """\
+---
+license: apache-2.0
+pipeline_tag: text-to-image
+---
+
+# The bundled model
+
+A small Stable Diffusion (CLIP text model, UNet, AutoencoderKL; 8 million parameters) that draws flat scenes from plain
+English: one to four coloured shapes, their size, count and relation, a background. Sizes 128x128, 160x96, 96x160. It
+was trained from nothing on pictures that the project draws itself, and knows nothing else of the world.
+
+## Scores
+
+Share of pictures that show everything their prompt names and nothing else, as a program reads them back; {prompts}
+prompts a category with fixed seeds, {sampler}, {steps} steps, guidance {guidance:g}. Held-out pairs of colour and shape
+appear in no training picture.
+
+{table}
+## Training
+
+| stage | steps | batch | learning rate | seed | minutes |
+|---|---:|---:|---:|---:|---:|
+{stages}
+
+Minutes are of two CPU cores shared with other work, of the last run of the stage. To reproduce, and what each stage
+does: docs/training.md.
+
+```
+python -m pipelines.training evaluate --model pipelines/bundled --prompts {prompts}
+```
+"""
 
 
 def table(scores: Mapping[str, Mapping[str, float]], psnr_db: float) -> str:

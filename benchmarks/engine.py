@@ -1,0 +1,224 @@
+"""The engine against diffusers' own pipeline: pictures per second at several concurrencies, and its own overhead.
+
+    python -m benchmarks.engine [--rounds 5] [--output figures.json]
+
+Every round measures everything once, one after the other, so that a busy moment of the machine meets both sides;
+figures are medians of the rounds' ratios. Both use the bundled model, one sampler, as many steps and all cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import torch
+import typer
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from rich.console import Console
+from rich.table import Table
+from transformers import CLIPTextModel
+
+from pipelines.interface import ModelInfo
+from pipelines.loading import bundled_model_path, load
+from pipelines.params import GenerationParams
+from service.engine import events
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.engine import LocalEngine
+from service.engine.interface import Phase
+from service.engine.worker import Worker
+
+CONCURRENCY: Final = (1, 2, 4, 8, 16)
+PROMPTS: Final = (
+    "a red circle on a white background",
+    "a small green heart",
+    "two blue squares",
+    "a yellow star to the left of a purple circle",
+)
+OVERHEAD_JOBS: Final = 8
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds; figures are their medians.")] = 5,
+    steps: Annotated[int, typer.Option(help="Denoising steps a picture.")] = 20,
+    output: Annotated[Path | None, typer.Option(help="Also write every round's figures here, as JSON.")] = None,
+) -> None:
+    """Measure, and print a table."""
+    figures = asyncio.run(_throughput(rounds, steps))
+    overheads = [_overhead(steps) for _ in range(rounds)]
+    _print(figures, overheads)
+    if output is not None:
+        figures["overhead"] = overheads
+        figures["machine"] = {"cores": os.cpu_count(), "torch": torch.__version__, "device": str(_device())}
+        output.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+async def _throughput(rounds: int, steps: int) -> dict[str, Any]:
+    """Seconds for n pictures, by side and n, a list of the rounds'."""
+    threads = torch.get_num_threads()
+    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(bundled_model_path()), threads=threads)))
+    await engine.start()
+    try:
+        while engine.phase is not Phase.SERVING:
+            if engine.phase is Phase.FAILED:
+                raise SystemExit("The bundled model cannot be loaded.")
+            await asyncio.sleep(0.1)
+        peer = _peer()
+        figures: dict[str, Any] = {"engine": {n: [] for n in CONCURRENCY}, "diffusers": {n: [] for n in CONCURRENCY}}
+        for n in (1, *CONCURRENCY):
+            await _by_engine(engine, _params(engine.model, n, steps))
+        _by_peer(peer, _params(engine.model, 1, steps))
+        for _ in range(rounds):
+            for n in CONCURRENCY:
+                params = _params(engine.model, n, steps)
+                figures["engine"][n].append(await _by_engine(engine, params))
+                figures["diffusers"][n].append(_by_peer(peer, params))
+        return figures
+    finally:
+        await engine.stop()
+
+
+def _params(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
+    width, height = model.sizes[0]
+    return [
+        GenerationParams(
+            prompt=PROMPTS[index % len(PROMPTS)],
+            width=width,
+            height=height,
+            steps=steps,
+            guidance_scale=model.default_guidance_scale,
+            seed=index,
+            sampler="dpm++_2m",
+        )
+        for index in range(count)
+    ]
+
+
+async def _by_engine(engine: LocalEngine, pictures: list[GenerationParams]) -> float:
+    """Seconds for as many jobs of one picture each, all submitted at once."""
+    start_s = time.perf_counter()
+    jobs = [engine.submit([params]) for params in pictures]
+    await asyncio.gather(*(job.result() for job in jobs))
+    return time.perf_counter() - start_s
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _peer() -> Any:
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        bundled_model_path(), torch_dtype=torch.float16 if _device().type == "cuda" else torch.float32
+    ).to(_device())
+    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _by_peer(peer: Any, pictures: list[GenerationParams]) -> float:
+    """Seconds for the same pictures through diffusers, one after another."""
+    start_s = time.perf_counter()
+    for params in pictures:
+        peer(
+            params.prompt,
+            width=params.width,
+            height=params.height,
+            num_inference_steps=params.steps,
+            guidance_scale=params.guidance_scale,
+            generator=torch.Generator("cpu").manual_seed(params.seed),
+            output_type="np",
+        )
+    return time.perf_counter() - start_s
+
+
+class _Loopback:
+    """A worker's channel that hands over its messages at once and keeps nothing."""
+
+    congested = False
+    unsent_pictures = 0
+
+    def __init__(self, messages: list[events.ToWorker]) -> None:
+        self._messages = messages
+
+    def receive(self, timeout_s: float) -> list[events.ToWorker]:
+        messages, self._messages = self._messages, []
+        return messages
+
+    def send(self, message: events.FromWorker) -> None:
+        pass
+
+
+class _Stopwatch:
+    """Adds up the time spent inside the networks."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def watch(self, owner: type, method: str) -> Callable[[], None]:
+        """Time the method from now on; call the result to stop."""
+        original = getattr(owner, method)
+
+        @functools.wraps(original)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start_s = time.perf_counter()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()
+                self.seconds += time.perf_counter() - start_s
+
+        setattr(owner, method, timed)
+        return lambda: setattr(owner, method, original)
+
+
+def _overhead(steps: int) -> float:
+    """Share of the time that the worker's loop spends outside UNet, VAE and text encoder, with eight jobs at once."""
+    pipeline = _pipeline()
+    jobs = _params(pipeline.info, OVERHEAD_JOBS, steps)
+    messages: list[events.ToWorker] = [
+        events.Submit(picture_id=str(index), params=params, priority=1.0, previews=0)
+        for index, params in enumerate(jobs)
+    ]
+    watch = _Stopwatch()
+    networks = ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward"))
+    stops = [watch.watch(owner, method) for owner, method in networks]
+    try:
+        start_s = time.perf_counter()
+        config = WorkerConfig(model=str(bundled_model_path()))
+        Worker(pipeline, _Loopback([*messages, events.Drain()]), config).run()
+        whole_s = time.perf_counter() - start_s
+    finally:
+        for stop in stops:
+            stop()
+    return 1 - watch.seconds / whole_s
+
+
+@functools.cache
+def _pipeline() -> Any:
+    return load(str(bundled_model_path()))
+
+
+def _print(figures: dict[str, Any], overheads: list[float]) -> None:
+    table = Table("concurrent jobs", "engine, pictures/s", "diffusers, pictures/s", "ratio")
+    for n in CONCURRENCY:
+        ours, theirs = figures["engine"][n], figures["diffusers"][n]
+        ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+        rates = (n / statistics.median(ours), n / statistics.median(theirs))
+        table.add_row(str(n), *(f"{rate:.2f}" for rate in rates), f"{ratio:.2f}x")
+    console = Console()
+    console.print(table)
+    console.print(f"overhead at {OVERHEAD_JOBS} jobs: {statistics.median(overheads):.1%} of the loop's time")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,129 @@
+"""A deterministic pipeline without weights, for whatever is built above pipelines. Torch-free.
+
+A picture's pixels are a pure function of its params: every call stirs a SHA-256 digest, and the last one is painted as
+vertical bands. It takes rows and makes calls as the real pipeline does, for as long as its caller wants them to take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pipelines import samplers
+from pipelines.errors import InvalidParamsError
+from pipelines.interface import Demand, Key, Limits, ModelInfo, Raster
+from pipelines.params import GenerationParams
+
+INFO: Final = ModelInfo(
+    name="darkroom-fake",
+    sizes=((128, 128), (160, 96), (96, 160)),
+    default_steps=20,
+    default_guidance_scale=4.0,
+    default_sampler="ddim",
+    prompt_tokens=32,
+    device="cpu",
+    dtype="float32",
+    limits=Limits(
+        side_multiple=8,
+        min_side=64,
+        max_side=1024,
+        max_pixels=1024 * 1024,
+        max_steps=200,
+        max_guidance_scale=20.0,
+        max_prompt_chars=4000,
+    ),
+)
+
+_BANDS: Final = 10
+_SCALE: Final = 8
+"""Pixels to a latent, each way."""
+
+
+@dataclass(slots=True)
+class FakeState:
+    params: GenerationParams
+    demand: Demand | None
+    calls: int
+    """UNet calls that the picture takes in all."""
+    latent: bytes
+    """32 bytes that stand for the latents."""
+
+    @property
+    def calls_done(self) -> int:
+        return self.calls - (self.demand.calls_left if self.demand else 0)
+
+    @property
+    def step(self) -> int:
+        return self.calls_done * self.params.steps // self.calls
+
+
+class FakePipeline:
+    """Implements `interface.Pipeline[bytes, FakeState, bytes]`."""
+
+    def __init__(
+        self,
+        *,
+        call_s: float = 0.0,
+        row_s: float = 0.0,
+        decode_s: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """A `predict` lasts call_s + row_s x rows seconds, a `decode` decode_s, both spent in `sleep`."""
+        self.info = INFO
+        self._call_s = call_s
+        self._row_s = row_s
+        self._decode_s = decode_s
+        self._sleep = sleep
+
+    def encode(self, texts: Sequence[str]) -> list[bytes]:
+        return [hashlib.sha256(text.encode()).digest() for text in texts]
+
+    def begin(self, params: GenerationParams, prompt: bytes, negative: bytes) -> FakeState:
+        for field, side in (("width", params.width), ("height", params.height)):
+            if side % _SCALE:
+                raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
+        calls = samplers.find(params.sampler, params.schedule).sampler.calls(params.steps)
+        key = Key(self.info.name, params.height // _SCALE, params.width // _SCALE, self.info.prompt_tokens)
+        noise = struct.pack("<Qd", params.seed, params.guidance_scale)
+        variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
+        latent = _stir(noise, prompt, negative if params.guided else b"", variant)
+        return FakeState(params, Demand(key, 2 if params.guided else 1, calls), calls, latent)
+
+    def predict(self, states: Sequence[FakeState]) -> list[bytes]:
+        demands = [state.demand for state in states if state.demand is not None]
+        assert len(demands) == len(states), "a finished picture cannot take part in a call"
+        assert len({demand.key for demand in demands}) == 1, "pictures of one call share a key"
+        self._spend(self._call_s + self._row_s * sum(demand.rows for demand in demands))
+        return [_stir(b"predict", state.latent) for state in states]
+
+    def advance(self, state: FakeState, output: bytes) -> None:
+        assert state.demand is not None, "a finished picture cannot advance"
+        state.latent = _stir(b"advance", state.latent, output)
+        left = state.demand.calls_left - 1
+        state.demand = replace(state.demand, calls_left=left) if left else None
+
+    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+        sizes = {(state.params.width, state.params.height) for state in states}
+        assert len(sizes) == 1, "pictures of one decode share a size"
+        self._spend(self._decode_s)
+        return [_paint(state.latent, state.params.width, state.params.height) for state in states]
+
+    def preview(self, state: FakeState) -> Raster:
+        return _paint(state.latent, state.params.width // _SCALE, state.params.height // _SCALE)
+
+    def _spend(self, seconds: float) -> None:
+        if seconds:
+            self._sleep(seconds)
+
+
+def _stir(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"\0".join(parts)).digest()
+
+
+def _paint(latent: bytes, width: int, height: int) -> Raster:
+    row = b"".join(latent[3 * band : 3 * band + 3] for band in (x * _BANDS // width for x in range(width)))
+    return Raster(width, height, row * height)

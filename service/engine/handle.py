@@ -1,0 +1,88 @@
+"""The caller's side of a job: a bounded buffer of events between the engine that publishes and the one that reads."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from service.engine.interface import JobEvent, PictureFinished, PicturePreview, PictureProgress
+from service.errors import DarkroomError
+
+_ID_CHARACTERS: Final = 26
+
+
+def new_job_id() -> str:
+    """`job_` and 26 characters of base32: 130 random bits."""
+    return "job_" + base64.b32encode(secrets.token_bytes(17)).decode().lower()[:_ID_CHARACTERS]
+
+
+class LocalJob:
+    """Implements `interface.Job`. The engine calls `publish` and `close`; all of it on one event loop."""
+
+    def __init__(self, job_id: str, *, max_buffered: int, on_cancel: Callable[[LocalJob], object]) -> None:
+        """`max_buffered` bounds the progress and preview events that wait for the reader."""
+        self._id = job_id
+        self._max_buffered = max_buffered
+        self._on_cancel = on_cancel
+        self._events: deque[JobEvent] = deque()
+        self._droppable = 0
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._error: DarkroomError | None = None
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def closed(self) -> bool:
+        """Whether its outcome stands."""
+        return self._closed
+
+    async def events(self) -> AsyncIterator[JobEvent]:
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                self._droppable -= _is_droppable(event)
+                yield event
+            if self._closed:
+                break
+            self._changed.clear()
+            await self._changed.wait()
+        if self._error is not None:
+            raise self._error
+
+    async def result(self) -> list[PictureFinished]:
+        finished = [event async for event in self.events() if isinstance(event, PictureFinished)]
+        return sorted(finished, key=lambda event: event.index)
+
+    def cancel(self) -> None:
+        if not self._closed:
+            self._on_cancel(self)
+
+    def publish(self, event: JobEvent) -> None:
+        """Tell the reader; the oldest progress or preview gives way where too many wait. Nothing once closed."""
+        if self._closed:
+            return
+        if _is_droppable(event):
+            if self._droppable == self._max_buffered:
+                self._events.remove(next(filter(_is_droppable, self._events)))
+                self._droppable -= 1
+            self._droppable += 1
+        self._events.append(event)
+        self._changed.set()
+
+    def close(self, error: DarkroomError | None = None) -> None:
+        """Its outcome, which the reader meets after all events; the first one stands."""
+        if not self._closed:
+            self._closed = True
+            self._error = error
+            self._changed.set()
+
+
+def _is_droppable(event: JobEvent) -> bool:
+    return isinstance(event, PictureProgress | PicturePreview)

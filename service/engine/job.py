@@ -1,0 +1,63 @@
+"""A picture while the worker has it: where it stands and what it has cost. State only: `scheduler` decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic
+
+from pipelines.interface import Demand, StateT
+from pipelines.params import GenerationParams
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Picture(Generic[StateT]):
+    """One picture of a job, from the worker's acceptance to its terminal event. Times are the worker's clock."""
+
+    id: str
+    params: GenerationParams
+    previews: int = 0
+    """How many the caller asked for."""
+    arrived_s: float
+    deadline_s: float
+    """Virtual deadline, arrival + priority x solo time: fixed at arrival, so that waiting alone brings its turn."""
+    state: StateT | None = None
+    """None until it has begun."""
+    previews_sent: int = 0
+    step_sent: int = 0
+    calls: int = 0
+    rows_met: int = 0
+    """Rows of the UNet calls that it took part in, summed over the calls."""
+    queue_s: float = 0.0
+    encode_s: float = 0.0
+    begun_s: float = 0.0
+    denoised_s: float = 0.0
+
+    @property
+    def begun(self) -> StateT:
+        assert self.state is not None, "the picture has not begun"
+        return self.state
+
+    @property
+    def demand(self) -> Demand:
+        """Its demand while it is denoised."""
+        demand = self.begun.demand
+        assert demand is not None, "the picture's latents are finished"
+        return demand
+
+    @property
+    def rows(self) -> int:
+        """Rows that it takes in its next UNet call, or will take in its first."""
+        if self.state is None:
+            return 2 if self.params.guided else 1
+        return self.demand.rows
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.params.width, self.params.height
+
+    @property
+    def preview_due(self) -> bool:
+        """Whether as many steps are done as its next preview waits for: they divide the steps evenly."""
+        return self.previews_sent < self.previews and self.begun.step * (self.previews + 1) >= self.params.steps * (
+            self.previews_sent + 1
+        )

@@ -1,0 +1,98 @@
+"""A fake pipeline that fails where a test says: for pictures whose prompt holds "poison", at one stage and step."""
+
+from __future__ import annotations
+
+import enum
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pipelines.errors import NonFiniteError
+from pipelines.fake import FakePipeline, FakeState
+from pipelines.interface import Raster
+from pipelines.params import GenerationParams
+
+SECRET = "/home/somebody/a poisonous prompt"
+"""The text of what is raised: nobody may be shown it."""
+
+
+class Stage(enum.StrEnum):
+    ENCODE = "encode"
+    BEGIN = "begin"
+    PREDICT = "predict"
+    ADVANCE = "advance"
+    DECODE = "decode"
+
+
+class Kind(enum.StrEnum):
+    RAISE = "raise"
+    MEMORY = "memory"
+    NAN = "nan"
+    HANG = "hang"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True)
+class Trigger:
+    stage: Stage
+    kind: Kind = Kind.RAISE
+    step: int = 0
+    """UNet calls that the picture has made before it strikes; for `predict` and `advance`."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`stage:kind:step`, as a worker's command line has it."""
+        stage, kind, step = text.split(":")
+        return cls(Stage(stage), Kind(kind), int(step))
+
+    def strike(self, positions: Sequence[int]) -> None:
+        match self.kind:
+            case Kind.RAISE:
+                raise RuntimeError(SECRET)
+            case Kind.MEMORY:
+                raise MemoryError(SECRET)
+            case Kind.NAN:
+                raise NonFiniteError(tuple(positions))
+            case Kind.HANG:
+                threading.Event().wait()
+            case Kind.EXIT:
+                os._exit(9)
+
+
+class FaultyPipeline(FakePipeline):
+    def __init__(self, trigger: Trigger, *, call_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(call_s=call_s, sleep=sleep)
+        self._trigger = trigger
+
+    def encode(self, texts: Sequence[str]) -> list[bytes]:
+        self._visit(Stage.ENCODE, [(text, self._trigger.step) for text in texts])
+        return super().encode(texts)
+
+    def begin(self, params: GenerationParams, prompt: bytes, negative: bytes) -> FakeState:
+        self._visit(Stage.BEGIN, [(params.prompt, self._trigger.step)])
+        return super().begin(params, prompt, negative)
+
+    def predict(self, states: Sequence[FakeState]) -> list[bytes]:
+        self._visit(Stage.PREDICT, [(state.params.prompt, state.calls_done) for state in states])
+        return super().predict(states)
+
+    def advance(self, state: FakeState, output: bytes) -> None:
+        self._visit(Stage.ADVANCE, [(state.params.prompt, state.calls_done)])
+        super().advance(state, output)
+
+    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+        self._visit(Stage.DECODE, [(state.params.prompt, self._trigger.step) for state in states])
+        return super().decode(states)
+
+    def _visit(self, stage: Stage, pictures: Sequence[tuple[str, int]]) -> None:
+        """With the prompt and the calls done of each picture that takes part."""
+        struck = [
+            position
+            for position, (prompt, calls) in enumerate(pictures)
+            if "poison" in prompt and calls == self._trigger.step
+        ]
+        if stage is self._trigger.stage and struck:
+            self._trigger.strike(struck)
