@@ -32,6 +32,10 @@ def serve(
     model: Annotated[
         str, _setting("model", "A name that `darkroom models` shows, or a folder in the diffusers layout.", "NAME")
     ] = "bundled",
+    allow_download: Annotated[
+        bool,
+        typer.Option("--allow-download", envvar="DARKROOM_ALLOW_DOWNLOAD", help="Fetch a --model that is a hub id."),
+    ] = False,
     device: Annotated[
         str, _setting("device", "auto, cpu, cuda, cuda:1; auto takes a GPU if there is one.", "NAME")
     ] = "auto",

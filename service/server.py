@@ -78,6 +78,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     """What the settings say of the engine and its worker."""
     worker = WorkerConfig(
         model=locate(settings.model or BUNDLED, settings.data_dir),
+        allow_download=settings.allow_download,
         device=settings.device,
         dtype=settings.dtype,
         threads=settings.threads,

@@ -47,8 +47,10 @@ class Settings(BaseSettings):
 
     model: str | None = None
     """A name of `service.catalog`, a model folder or a hub id; None is the bundled model."""
+    allow_download: bool = False
+    """Whether a model that is a hub id may be fetched from the hub."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps ..."""
+    """auto, cpu, cuda or cuda:1 ..."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of one tensor operation; None leaves it to torch."""
