@@ -67,7 +67,7 @@ def autoencoder(
     start: Start = None,
 ) -> None:
     """Train the autoencoder on crops of scenes, then centre and scale its latents."""
-    model = new_autoencoder() if start is None else AutoencoderKL.from_pretrained(start, subfolder="vae")
+    model = new_autoencoder() if start is None else AutoencoderKL.from_pretrained(start / "vae")
     objective = AutoencoderObjective(model)
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
     if not _train(run, "autoencoder", objective, crop_batches(seed), plan, seed):
@@ -100,13 +100,14 @@ def diffusion(
     start: Start = None,
 ) -> None:
     """Train the UNet together with the text encoder."""
-    words = CLIPTokenizer.from_pretrained(run / "tokenizer")
-    sets = latent_sets(AutoencoderKL.from_pretrained(run / "vae"), run / f"latents-{seed}", scenes, seed)
+    words = CLIPTokenizer.from_pretrained(_part(run, start, "tokenizer"))
+    autoencoder = AutoencoderKL.from_pretrained(_part(run, start, "vae"))
+    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, seed)
     if start is None:
         unet, encoder = new_unet(), CLIPTextModel.from_pretrained(run / "text_encoder_start")
     else:
-        unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet")
-        encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder")
+        unet = UNet2DConditionModel.from_pretrained(start / "unet")
+        encoder = CLIPTextModel.from_pretrained(start / "text_encoder")
     batches = latent_batches(sets, words, seed, batch_size)
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
     if _train(run, "diffusion", DiffusionObjective(unet, encoder), batches, plan, seed):
@@ -116,15 +117,17 @@ def diffusion(
 
 @app.command()
 def publish(
-    run: Run = DEFAULT_RUN, folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("pipelines/bundled")
+    run: Run = DEFAULT_RUN,
+    folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("pipelines/bundled"),
+    start: Start = None,
 ) -> None:
-    """Put the run's parts together as a Stable Diffusion folder."""
+    """Put the run's parts together as a Stable Diffusion folder; what the run did not train is taken from --from."""
     write_folder(
         folder,
-        CLIPTokenizer.from_pretrained(run / "tokenizer"),
-        CLIPTextModel.from_pretrained(run / "text_encoder"),
-        UNet2DConditionModel.from_pretrained(run / "unet"),
-        AutoencoderKL.from_pretrained(run / "vae"),
+        CLIPTokenizer.from_pretrained(_part(run, start, "tokenizer")),
+        CLIPTextModel.from_pretrained(_part(run, start, "text_encoder")),
+        UNet2DConditionModel.from_pretrained(_part(run, start, "unet")),
+        AutoencoderKL.from_pretrained(_part(run, start, "vae")),
     )
 
 
@@ -161,6 +164,11 @@ def card(
     figures = {stage: json.loads((run / f"{stage}.json").read_text()) for stage in stages}
     evaluation = json.loads((run / "evaluation.json").read_text())
     (folder / "README.md").write_text(write_card(figures, evaluation))
+
+
+def _part(run: Path, start: Path | None, name: str) -> Path:
+    """The run's own, or else that of the model started from."""
+    return run / name if start is None or (run / name).exists() else start / name
 
 
 def _train(run: Path, stage: str, objective: nn.Module, batches: BatchSource, plan: Plan, seed: int) -> bool:
