@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from pipelines import loading
 from pipelines.errors import ModelLoadError
@@ -190,6 +192,18 @@ def test_another_dtype_is_taken(model_folder: Path) -> None:
 
     assert pipeline.info.dtype == "bfloat16"
     assert pipeline.encode(["a"])[0].element_size() == 2
+
+
+def test_text_encoders_of_the_first_stable_diffusion_folders_are_loaded(folder: Path, model_folder: Path) -> None:
+    """Their weights are named one level deeper, and a table of positions lies among them."""
+    path = folder / "text_encoder" / "model.safetensors"
+    weights = {f"text_model.{name}": weight for name, weight in load_file(path).items()}
+    weights["text_model.embeddings.position_ids"] = torch.arange(tiny_model.TOKENS)[None]
+    save_file(weights, path, metadata={"format": "pt"})
+
+    (old,), (new,) = (loading.load(str(path), device="cpu").encode(["a fox"]) for path in (folder, model_folder))
+
+    assert torch.equal(old, new)
 
 
 def test_a_folder_without_a_profile_is_served_as_its_configs_say(model_folder: Path) -> None:
