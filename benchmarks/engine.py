@@ -117,7 +117,7 @@ def _device() -> torch.device:
 
 def _peer() -> Any:
     pipeline = StableDiffusionPipeline.from_pretrained(
-        bundled_model_path(), torch_dtype=torch.float16 if _device().type == "cuda" else torch.float32
+        bundled_model_path(), dtype=torch.float16 if _device().type == "cuda" else torch.float32
     ).to(_device())
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)

@@ -15,6 +15,7 @@ UPSCALE: Final = 4
 
 _SAMPLES: Final = 48
 _SIDE: Final = 8
+"""Latents to a side of a flat field."""
 
 
 class LinearPreview:
@@ -39,18 +40,13 @@ def given(rows: Sequence[Sequence[float]]) -> LinearPreview:
 
 
 def fit(decode: Callable[[Tensor], Tensor], channels: int) -> LinearPreview:
-    """The least-squares map for an autoencoder, from flat and smooth latents that it decodes.
+    """The least-squares map for an autoencoder, from flat fields of random latents that it decodes.
 
     `decode` takes latents [B, channels, h, w] at the UNet's scale and gives pictures [B, 3, H, W] in -1 to 1.
+    Flat fields, since decoders take white noise for texture, and answer it with colours that no picture has.
     """
-    generator = torch.Generator("cpu").manual_seed(0)
-    flat = torch.randn(_SAMPLES // 2, channels, 1, 1, generator=generator).expand(-1, -1, _SIDE, _SIDE)
-    coarse = torch.randn(_SAMPLES // 2, channels, 2, 2, generator=generator)
-    smooth = torch.nn.functional.interpolate(coarse, (_SIDE, _SIDE), mode="bilinear")
-    latents = torch.cat([flat, smooth])
-    decoded = decode(latents).float().cpu() * 0.5 + 0.5
-    colours = torch.nn.functional.interpolate(decoded, (_SIDE, _SIDE), mode="area")
-    inputs = latents.permute(0, 2, 3, 1).reshape(-1, channels)
-    targets = colours.permute(0, 2, 3, 1).reshape(-1, 3)
-    with_bias = torch.cat([inputs, torch.ones(len(inputs), 1)], 1)
-    return LinearPreview(torch.linalg.lstsq(with_bias, targets).solution)
+    latents = torch.randn(_SAMPLES, channels, generator=torch.Generator("cpu").manual_seed(0))
+    decoded = decode(latents[:, :, None, None].expand(-1, -1, _SIDE, _SIDE))
+    colours = (decoded.float().cpu() * 0.5 + 0.5).clamp(0, 1).mean((2, 3))
+    with_bias = torch.cat([latents, torch.ones(_SAMPLES, 1)], 1)
+    return LinearPreview(torch.linalg.lstsq(with_bias, colours).solution)

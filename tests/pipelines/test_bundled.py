@@ -1,0 +1,58 @@
+"""The model that ships: an ordinary Stable Diffusion folder, small, served at the sizes of its world."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+
+from pipelines.interface import Raster
+from pipelines.latent_diffusion import LatentDiffusion
+from pipelines.loading import bundled_model_path, load
+from pipelines.params import GenerationParams
+from pipelines.training import world
+from pipelines.training.evaluation import pixels_of, render
+
+
+@pytest.fixture(scope="module")
+def bundled() -> LatentDiffusion:
+    return load(str(bundled_model_path()), device="cpu")
+
+
+def params(bundled: LatentDiffusion, prompt: str, seed: int, size: tuple[int, int]) -> GenerationParams:
+    return GenerationParams(
+        prompt=prompt,
+        width=size[0],
+        height=size[1],
+        steps=bundled.info.default_steps,
+        guidance_scale=bundled.info.default_guidance_scale,
+        seed=seed,
+        sampler=bundled.info.default_sampler,
+    )
+
+
+def test_it_is_under_40_mb() -> None:
+    assert sum(file.stat().st_size for file in bundled_model_path().rglob("*") if file.is_file()) < 40e6
+
+
+def test_it_is_served_at_the_sizes_of_its_world(bundled: LatentDiffusion) -> None:
+    assert bundled.info.sizes == world.SIZES
+
+
+def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion) -> None:
+    theirs = StableDiffusionPipeline.from_pretrained(bundled_model_path(), local_files_only=True)
+    theirs.set_progress_bar_config(disable=True)
+    theirs.scheduler = DPMSolverMultistepScheduler.from_config(theirs.scheduler.config)
+    wanted = params(bundled, "a red circle on a white background", 7, world.SIZES[0])
+    image = theirs(
+        wanted.prompt,
+        width=wanted.width,
+        height=wanted.height,
+        num_inference_steps=wanted.steps,
+        guidance_scale=wanted.guidance_scale,
+        generator=torch.Generator("cpu").manual_seed(wanted.seed),
+    ).images[0]
+    (ours,) = render(bundled, [wanted])
+    theirs_raster = Raster(*image.size, image.tobytes())
+    difference = abs(pixels_of(ours).astype(int) - pixels_of(theirs_raster).astype(int))
+    assert difference.max() <= 1
