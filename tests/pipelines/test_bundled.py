@@ -53,6 +53,6 @@ def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion)
         generator=torch.Generator("cpu").manual_seed(wanted.seed),
     ).images[0]
     (ours,) = render(bundled, [wanted])
-    theirs_raster = Raster(*image.size, image.tobytes())
+    theirs_raster = Raster(image.width, image.height, image.tobytes())
     difference = abs(pixels_of(ours).astype(int) - pixels_of(theirs_raster).astype(int))
     assert difference.max() <= 1
