@@ -131,13 +131,14 @@ def _compare(ours: LatentDiffusion, theirs: StableDiffusionPipeline, sampler: st
     class_name, fields = REFERENCES[sampler]
     if schedule is not None:
         fields = {**fields, f"use_{schedule}_sigmas": True}
-    config = theirs.scheduler.config
-
-    for state in _finish(ours, pictures):
-        theirs.scheduler = getattr(diffusers, class_name).from_config(config, steps_offset=1, **fields)
-        expected = theirs(**_call(state.params), output_type="latent").images
-        theirs.scheduler = diffusers.PNDMScheduler.from_config(config)
-        assert _distance(state.latents, expected) < TOLERANCE
+    own = theirs.scheduler
+    theirs.scheduler = getattr(diffusers, class_name).from_config(own.config, steps_offset=1, **fields)
+    try:
+        for state in _finish(ours, pictures):
+            expected = theirs(**_call(state.params), output_type="latent").images
+            assert _distance(state.latents, expected) < TOLERANCE
+    finally:
+        theirs.scheduler = own
 
 
 def _finish(pipeline: LatentDiffusion, pictures: list[GenerationParams]) -> list[LatentState]:
