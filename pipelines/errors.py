@@ -4,7 +4,9 @@ PipelineError
 |-- ModelLoadError        a model folder that is missing, broken or refused; nothing was served
 |-- InvalidParamsError    params that this model or sampler cannot honour; the message may be shown to the caller
 |   `-- UnknownSamplerError
-`-- NonFiniteError        NaN or infinity in a picture's latents or pixels
+`-- SpoiledError          pictures that nobody may be shown
+    |-- NonFiniteError    NaN or infinity in a picture's latents or pixels
+    `-- BlackPictureError every pixel black, which is what NaN turns into on some devices
 """
 
 from __future__ import annotations
@@ -30,9 +32,20 @@ class UnknownSamplerError(InvalidParamsError):
     """No sampler, or no schedule of the sampler, goes by that name; the message lists those that do."""
 
 
-class NonFiniteError(PipelineError):
-    """NaN or infinity among the numbers of the pictures at `positions` of the sequence handed in."""
+class SpoiledError(PipelineError):
+    """The model's numbers went wrong for the pictures at `positions` of the sequence handed in.
+
+    They may come out well from `Pipeline.begin_precise`.
+    """
 
     def __init__(self, positions: tuple[int, ...]) -> None:
-        super().__init__("the picture's numbers are not finite")
+        super().__init__(f"{type(self).__name__} at {positions}")
         self.positions = positions
+
+
+class NonFiniteError(SpoiledError):
+    """There is NaN or infinity among the numbers."""
+
+
+class BlackPictureError(SpoiledError):
+    """Every value is 0. One that is dark, but for a single value, is a picture."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from pipelines import samplers
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import Demand, Key, Limits, ModelInfo, Raster
+from pipelines.interface import PRECISE, Demand, Key, Limits, ModelInfo, Raster
 from pipelines.params import GenerationParams
 
 INFO: Final = ModelInfo(
@@ -51,6 +51,7 @@ class FakeState:
     """UNet calls that the picture takes in all."""
     latent: bytes
     """32 bytes that stand for the latents."""
+    precise: bool = False
 
     @property
     def calls_done(self) -> int:
@@ -92,6 +93,15 @@ class FakePipeline:
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _stir(noise, prompt, negative if params.guided else b"", variant)
         return FakeState(params, Demand(key, 2 if params.guided else 1, calls), calls, latent)
+
+    def begin_precise(self, params: GenerationParams) -> FakeState:
+        """The picture is the same: the fake's numbers are exact in any case."""
+        prompt, negative = self.encode([params.prompt, params.negative_prompt])
+        state = self.begin(params, prompt, negative)
+        assert state.demand is not None, "a new picture has calls to come"
+        state.precise = True
+        state.demand = replace(state.demand, key=state.demand.key._replace(phase=PRECISE))
+        return state
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         demands = [state.demand for state in states if state.demand is not None]

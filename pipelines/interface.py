@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from pipelines.params import GenerationParams
+
+PRECISE: Final = "precise"
+"""Phase of the pictures of `Pipeline.begin_precise`."""
 
 
 class Key(NamedTuple):
@@ -21,7 +24,7 @@ class Key(NamedTuple):
     tokens: int
     """Length of the text conditioning."""
     phase: str = ""
-    """Cache phase, where one is used."""
+    """`PRECISE`, or the cache phase where one is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ class ModelInfo:
     device: str
     dtype: str
     limits: Limits
+    row_sizes: tuple[int, ...] = ()
+    """Numbers of rows to which UNet calls are padded, in order; none where they run as they come."""
+
+    def padded_rows(self, rows: int) -> int:
+        """Rows that are added to a call of so many."""
+        return next((size - rows for size in self.row_sizes if size >= rows), 0)
 
 
 class PictureState(Protocol):
@@ -106,6 +115,13 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def begin(self, params: GenerationParams, prompt: ConditioningT, negative: ConditioningT) -> StateT:
         """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`."""
 
+    def begin_precise(self, params: GenerationParams) -> StateT:
+        """The same picture from its first noise on, in the next wider dtype: for one whose numbers went wrong.
+
+        It encodes its own texts, and shares calls with its like alone (`Key.phase`). The wider weights take memory
+        while such a state is held. Raises what `begin` does.
+        """
+
     def predict(self, states: Sequence[StateT]) -> list[OutputT]:
         """One UNet evaluation of all states, whose demands share one key. Changes no state: it may be retried."""
 
@@ -113,7 +129,7 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """Guidance and one sampler update. What it raises concerns this picture alone."""
 
     def decode(self, states: Sequence[StateT]) -> list[Raster]:
-        """Finished latents of one size to pixels, one batched call. Raises `NonFiniteError` naming the bad ones."""
+        """Finished latents of one size to pixels, one batched call. Raises a `SpoiledError` naming the bad ones."""
 
     def preview(self, state: StateT) -> Raster:
         """A cheap look at the picture so far, at any size the pipeline likes; changes nothing."""

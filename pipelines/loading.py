@@ -5,6 +5,7 @@ What is refused before anything is loaded is in `model_folder`; how the model is
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from pipelines import model_folder, model_profile, previews
+from pipelines import execution, model_folder, model_profile, previews
 from pipelines.errors import ModelLoadError
+from pipelines.execution import Execution
 from pipelines.latent_diffusion import Components, LatentDiffusion
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -34,11 +36,20 @@ def bundled_model_path() -> Path:
     return Path(__file__).parent / "bundled"
 
 
-def load(model: str, *, device: str = "auto", dtype: str = "auto", allow_download: bool = False) -> LatentDiffusion:
+def load(
+    model: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    allow_download: bool = False,
+    run_as: Execution = Execution(),  # noqa: B008 -- frozen
+    report: Callable[[], object] = lambda: None,
+) -> LatentDiffusion:
     """The model of a folder or, where downloads are allowed, of a hub id such as `owner/name`.
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU where there
-    is one, and there float16, otherwise float32. Raises `ModelLoadError`.
+    is one, and there float16, otherwise float32. `report` is called now and then while the model is compiled or its
+    exactness is tried. Raises `ModelLoadError`.
     """
     on_device = _device(device)
     in_dtype = _dtype(dtype, on_device)
@@ -46,24 +57,23 @@ def load(model: str, *, device: str = "auto", dtype: str = "auto", allow_downloa
     folder, boundary, name = _locate(model, allow_download)
     model_folder.check(folder, boundary)
     profile = model_profile.read(folder)
-    components = _components(folder, on_device, in_dtype)
-    scale = 2 ** (len(components.vae.config.block_out_channels) - 1)
+    components = _components(folder, on_device, in_dtype, run_as)
+    networks = components.networks
     info = model_profile.describe(
         profile,
         name=name,
-        trained_side=scale * components.unet.config.sample_size,
-        side_multiple=scale,
-        prompt_tokens=min(
-            components.tokenizer.model_max_length, components.text_encoder.config.max_position_embeddings
-        ),
+        trained_side=networks.scale * networks.unet.config.sample_size,
+        side_multiple=networks.scale,
+        prompt_tokens=min(components.tokenizer.model_max_length, networks.text_encoder.config.max_position_embeddings),
         device=on_device.type,
         dtype=str(in_dtype).removeprefix("torch."),
     )
-    if profile.preview is None:
-        return LatentDiffusion(info, components)
-    if len(profile.preview) != components.unet.config.in_channels + 1:
+    if profile.preview is not None and len(profile.preview) != networks.unet.config.in_channels + 1:
         raise ModelLoadError(f"{folder / model_profile.FILE_NAME}: preview needs a row for each channel and a bias.")
-    return LatentDiffusion(info, components, previews.given(profile.preview))
+    info = dataclasses.replace(info, row_sizes=execution.row_sizes(run_as))
+    execution.prepare(run_as, networks, info, report)
+    preview = previews.known(networks.vae.config) if profile.preview is None else previews.given(profile.preview)
+    return LatentDiffusion(info, components, preview)
 
 
 def _device(name: str) -> torch.device:
@@ -109,7 +119,7 @@ def _locate(model: str, allow_download: bool) -> tuple[Path, Path, str]:
     return Path(snapshot), Path(snapshot).parents[1], model
 
 
-def _components(folder: Path, device: torch.device, dtype: torch.dtype) -> Components:
+def _components(folder: Path, device: torch.device, dtype: torch.dtype, run_as: Execution) -> Components:
     scheduler_class = model_folder.read_config(folder / "model_index.json")["scheduler"][1]
     scheduler = _attempt(folder / "scheduler", getattr(diffusers, scheduler_class).from_pretrained)
     tokenizer = _attempt(folder / "tokenizer", CLIPTokenizer.from_pretrained)
@@ -119,9 +129,12 @@ def _components(folder: Path, device: torch.device, dtype: torch.dtype) -> Compo
     _check_fit(folder, unet.config, vae.config)
     return Components(
         tokenizer=tokenizer,
-        text_encoder=text_encoder.to(device).eval(),
-        unet=unet.to(device, memory_format=torch.channels_last).eval(),
-        vae=vae.to(device, memory_format=torch.channels_last).eval(),
+        networks=execution.assemble(
+            run_as,
+            text_encoder=text_encoder.to(device).eval(),
+            unet=unet.to(device, memory_format=torch.channels_last).eval(),
+            vae=vae.to(device, memory_format=torch.channels_last).eval(),
+        ),
         scheduler_config=dict(scheduler.config),
     )
 

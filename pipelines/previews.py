@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -16,6 +16,27 @@ UPSCALE: Final = 4
 _SAMPLES: Final = 48
 _SIDE: Final = 8
 """Latents to a side of a flat field."""
+
+
+_STABLE_DIFFUSION_WIDTHS: Final = (128, 256, 512, 512)
+"""Of the autoencoder's blocks, in Stable Diffusion 1.x, 2.x and XL."""
+_PUBLISHED: Final = {
+    # 1.x and 2.x, which share an autoencoder: discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204,
+    # there for colours in -1 to 1.
+    0.18215: (
+        (0.149, 0.1035, 0.104),
+        (0.0935, 0.143, 0.0865),
+        (-0.079, 0.0945, 0.132),
+        (-0.092, -0.1355, -0.2365),
+        (0.5, 0.5, 0.5),
+    ),
+    # XL: huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space, there for colours in 0 to 255.
+    0.13025: tuple(
+        tuple(value / 255 for value in row)
+        for row in ((60, 60, 60), (-60, -5, 10), (25, 15, -5), (-70, -50, -35), (150, 140, 130))
+    ),
+}
+"""Channels to red, green and blue, and the bias, by the scaling factor that tells the families apart."""
 
 
 class LinearPreview:
@@ -37,6 +58,15 @@ class LinearPreview:
 def given(rows: Sequence[Sequence[float]]) -> LinearPreview:
     """The map that a model brings along: a row of red, green, blue for each channel, and one for the bias."""
     return LinearPreview(torch.tensor(rows))
+
+
+def known(vae_config: Any) -> LinearPreview | None:
+    """The published map, if the autoencoder is Stable Diffusion's by its configuration."""
+    is_stable_diffusion = (
+        vae_config.latent_channels == 4 and tuple(vae_config.block_out_channels) == _STABLE_DIFFUSION_WIDTHS
+    )
+    rows = _PUBLISHED.get(vae_config.scaling_factor) if is_stable_diffusion else None
+    return given(rows) if rows else None
 
 
 def fit(decode: Callable[[Tensor], Tensor], channels: int) -> LinearPreview:

@@ -10,7 +10,8 @@ import torch
 
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.interface import Demand, Key
-from pipelines.latent_diffusion import LatentDiffusion, LatentState
+from pipelines.latent_diffusion import LatentDiffusion
+from pipelines.latent_state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.samplers import SAMPLERS
 from tests.pipelines.tiny_model import TOKENS

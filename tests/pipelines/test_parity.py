@@ -17,7 +17,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-from pipelines.latent_diffusion import LatentDiffusion, LatentState
+from pipelines.latent_diffusion import LatentDiffusion
+from pipelines.latent_state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.samplers import SAMPLERS
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -43,3 +46,29 @@ def test_colours_beyond_the_range_are_cut() -> None:
     raster = previews.given(MATRIX).draw(torch.full((1, 4, 1, 1), 100.0))
 
     assert raster.pixels[:3] == bytes([255, 255, 255])
+
+
+def vae_config(scaling_factor: float, widths: tuple[int, ...] = (128, 256, 512, 512)) -> SimpleNamespace:
+    return SimpleNamespace(latent_channels=4, block_out_channels=widths, scaling_factor=scaling_factor)
+
+
+@pytest.mark.parametrize(
+    ("scaling_factor", "colour_of_nothing", "colour_of_the_first_channel"),
+    [(0.18215, (128, 128, 128), (165, 154, 154)), (0.13025, (150, 140, 130), (210, 200, 190))],
+)
+def test_stable_diffusions_maps_are_known(
+    scaling_factor: float, colour_of_nothing: tuple[int, ...], colour_of_the_first_channel: tuple[int, ...]
+) -> None:
+    known = previews.known(vae_config(scaling_factor))
+    latents = torch.zeros(1, 4, 1, 2)
+    latents[0, 0, 0, 1] = 1.0
+
+    assert known is not None
+    pixels = known.draw(latents).pixels
+    assert tuple(pixels[:3]) == colour_of_nothing
+    assert tuple(pixels[3 * UPSCALE : 3 * UPSCALE + 3]) == colour_of_the_first_channel
+
+
+def test_other_autoencoders_are_not_taken_for_stable_diffusions() -> None:
+    assert previews.known(vae_config(0.18215, widths=(8, 8, 8, 8))) is None
+    assert previews.known(vae_config(0.5)) is None

@@ -1,0 +1,62 @@
+"""Batches brought to shapes that are known beforehand, with rows that nobody asked for. Knows nothing of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+Network: TypeAlias = Callable[..., Tensor]
+
+
+class Batching(Protocol):
+    """How a network is called on a batch."""
+
+    def run(self, network: Network, *inputs: Tensor) -> Tensor:
+        """`network(*inputs)`, where row n of the result belongs to row n of each input."""
+
+
+class AsIs:
+    """The batch as it comes, in one call."""
+
+    def run(self, network: Network, *inputs: Tensor) -> Tensor:
+        return network(*inputs)
+
+
+class Padded:
+    """Zeros added up to the next of a few sizes, in buffers with the same strides each time; what is beyond the
+    largest size goes into further calls.
+    """
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self._sizes = sorted(sizes)
+
+    def run(self, network: Network, *inputs: Tensor) -> Tensor:
+        chunks = zip(*(torch.split(each, self._sizes[-1]) for each in inputs), strict=True)
+        return torch.cat([self._run_chunk(network, chunk) for chunk in chunks])
+
+    def _run_chunk(self, network: Network, chunk: tuple[Tensor, ...]) -> Tensor:
+        rows = len(chunk[0])
+        size = next(size for size in self._sizes if size >= rows)
+        return network(*(_pad(each, size) for each in chunk))[:rows]
+
+
+class Batchings(NamedTuple):
+    """One for each network of a model."""
+
+    texts: Batching = AsIs()
+    rows: Batching = AsIs()
+    pictures: Batching = AsIs()
+
+
+def row_buckets(max_rows: int) -> list[int]:
+    """1, 2, 4, 8, 12, 16 ... and `max_rows`: three rows of padding at most."""
+    return sorted({rows for rows in (1, 2, *range(4, max_rows, 4)) if rows < max_rows} | {max_rows})
+
+
+def _pad(rows: Tensor, size: int) -> Tensor:
+    padded = rows.new_zeros(size, *rows.shape[1:])
+    padded[: len(rows)] = rows
+    return padded
