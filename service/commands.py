@@ -10,7 +10,8 @@ app = typer.Typer(add_completion=False)
 
 _MORE: Final = (
     "Each option is a variable too, read where the option is not given. Variables alone set the rest: "
-    "DARKROOM_ADMIN_HOST, DARKROOM_MAX_QUEUED_PICTURES, DARKROOM_ENCODE_THREADS, DARKROOM_LOG_FORMAT, "
+    "DARKROOM_ADMIN_HOST, DARKROOM_MAX_QUEUED_PICTURES, DARKROOM_MAX_QUEUED_S, DARKROOM_MAX_QUEUED_S_PER_TENANT, "
+    "DARKROOM_CACHE_DIR, DARKROOM_ENCODE_THREADS, DARKROOM_LOG_FORMAT, "
     "DARKROOM_MAX_BODY_BYTES, DARKROOM_MAX_CONNECTIONS, DARKROOM_HEADER_TIMEOUT_S, DARKROOM_BODY_TIMEOUT_S, "
     "DARKROOM_WRITE_TIMEOUT_S, DARKROOM_DRAIN_TIMEOUT_S."
 )
@@ -43,6 +44,13 @@ def serve(
     threads: Annotated[
         int | None, _setting("threads", "CPU threads of the model; torch's choice if not given.", "N")
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", envvar="DARKROOM_EXACT", help="The same picture to the bit, whatever else is made."),
+    ] = False,
+    compile: Annotated[  # noqa: A002 -- the name of the setting
+        str, _setting("compile", "off, default or reduce-overhead, as torch.compile has them; starts slowly.", "MODE")
+    ] = "off",
     max_rows: Annotated[int, _setting("max_rows", "Rows of one model call; a guided picture takes two.", "N")] = 16,
     admin_port: Annotated[
         str, _setting("admin_port", "Port of /metrics, on this machine only; none for none.", "PORT")

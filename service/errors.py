@@ -6,12 +6,14 @@
     |   `-- UnknownModelError         404 model_not_found
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
-    |-- QueueFullError                429 queue_full              retry_after_s
+    |-- QueueFullError                429 queue_full              retry_after_s; too much work waits, of everybody's
+    |   `-- QuotaExceededError        429 quota_exceeded          too much of the caller's own
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s
     |-- GenerationFailedError         500 generation_failed       this picture failed; the same again would too
     |   |-- OutOfMemoryError          500 out_of_memory
     |   |-- NonFiniteResultError      500 non_finite_result
     |   `-- PoisonedError             500 poisoned                killed its worker twice
+    |-- DeadlineExceededError         504 deadline_exceeded       the caller's own deadline; no more steps are spent
     |-- WorkerLostError               503 worker_lost             retry_after_s; the worker died under it
     `-- CanceledError                 499 canceled
 
@@ -68,6 +70,10 @@ class QueueFullError(DarkroomError):
     code = "queue_full"
 
 
+class QuotaExceededError(QueueFullError):
+    code = "quota_exceeded"
+
+
 class EngineUnavailableError(DarkroomError):
     status = 503
     code = "engine_unavailable"
@@ -88,6 +94,11 @@ class NonFiniteResultError(GenerationFailedError):
 
 class PoisonedError(GenerationFailedError):
     code = "poisoned"
+
+
+class DeadlineExceededError(DarkroomError):
+    status = 504
+    code = "deadline_exceeded"
 
 
 class WorkerLostError(DarkroomError):

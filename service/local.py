@@ -5,11 +5,9 @@ What is asked and answered takes the same way as over HTTP, so that both draw th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
 
 import httpx2
 
@@ -23,8 +21,6 @@ from service.engine.engine import WORKER_COMMAND, LocalEngine
 from service.engine.interface import Phase
 from service.server import engine_config
 from service.settings import Settings, SettingsError, load_settings
-
-_LOOK_S: Final = 0.05
 
 
 class LocalBackend:
@@ -64,10 +60,8 @@ def _settings(model: str | None = None) -> Settings:
 
 
 async def _until_serving(engine: LocalEngine) -> None:
-    while engine.phase is not Phase.SERVING:
-        if engine.phase is Phase.FAILED:
-            raise DarkroomError(engine.failure or "The model could not be loaded.")
-        await asyncio.sleep(_LOOK_S)
+    if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
+        raise DarkroomError(engine.failure or "The model could not be loaded.")
 
 
 def _tell(watch: Watch, message: events.FromWorker) -> None:

@@ -34,7 +34,6 @@ _TICKS_PER_SWEEP: Final = 5
 """uvicorn ticks ten times a second."""
 _LAST_ANSWERS_S: Final = 10
 """For answers on their way to slow readers, after the engine has ended."""
-_LOOK_S: Final = 0.05
 _BACKLOG: Final = 2048
 
 _Door = tuple[ASGIApp, str, int]
@@ -82,9 +81,17 @@ def engine_config(settings: Settings) -> EngineConfig:
         device=settings.device,
         dtype=settings.dtype,
         threads=settings.threads,
+        exact=settings.exact,
+        compile=settings.compile,
         max_rows=settings.max_rows,
+        cost_cache=None if settings.cache_dir is None else str(settings.cache_dir),
     )
-    return EngineConfig(worker=worker, max_queued_pictures=settings.max_queued_pictures)
+    return EngineConfig(
+        worker=worker,
+        max_queued_pictures=settings.max_queued_pictures,
+        max_queued_s=settings.max_queued_s,
+        max_queued_s_per_tenant=settings.max_queued_s_per_tenant,
+    )
 
 
 async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:
@@ -111,7 +118,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             for server, listener in zip(servers, listeners, strict=True)
         ]
         ready = asyncio.create_task(_announce(engine, listeners[0], settings.host, on_ready))
-        failed = asyncio.create_task(_reaches(engine, Phase.FAILED))
+        failed = asyncio.create_task(engine.wait_for_phase(Phase.FAILED))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({failed, stopping, *serving}, return_when=asyncio.FIRST_COMPLETED)
         has_failed = failed.done()
@@ -164,13 +171,8 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
             loop.remove_signal_handler(number)
 
 
-async def _reaches(engine: Engine, phase: Phase) -> None:
-    while engine.phase is not phase:  # noqa: ASYNC110 -- the protocol has no event for it, nor another reader
-        await asyncio.sleep(_LOOK_S)
-
-
 async def _announce(engine: Engine, listener: socket.socket, host: str, on_ready: Callable[[str, str], None]) -> None:
-    await _reaches(engine, Phase.SERVING)
+    await engine.wait_for_phase(Phase.SERVING)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
     _log.info("serving", url=url, model=engine.model.name, device=engine.model.device)

@@ -31,6 +31,10 @@ def _none_if_disabled(value: object) -> object:
     return None if value in ("0", "none", 0) else value
 
 
+def _expanded(path: Path | None) -> Path | None:
+    return path and path.expanduser()
+
+
 class Settings(BaseSettings):
     """One frozen value, read once by `load_settings` and passed down."""
 
@@ -54,17 +58,29 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of one tensor operation; None leaves it to torch."""
+    exact: bool = False
+    """Whether a picture is the same to the bit in any company; each call is then padded to `max_rows`."""
+    compile: Literal["off", "default", "reduce-overhead"] = "off"
+    """torch.compile for the UNet; reduce-overhead records CUDA graphs too."""
     max_rows: Annotated[int, Field(ge=2)] = 16
     """Rows in a UNet call; a guided picture takes two."""
     max_queued_pictures: Annotated[int, Field(ge=1)] = 256
     """Admitted and unfinished pictures; beyond, requests are answered 429."""
+    max_queued_s: Seconds = 300.0
+    """The same in seconds of the device that they are expected to take."""
+    max_queued_s_per_tenant: Seconds | None = None
+    """The same for the pictures of one tenant; None bounds none apart."""
     encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that turn pixels into PNG, WebP and JPEG."""
 
     data_dir: Annotated[Path, AfterValidator(Path.expanduser), Field(validate_default=True)] = Path(
         "~/.local/share/darkroom"
     )
-    """Whatever the server writes goes under it."""
+    """Whatever the server must keep goes under it."""
+    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)] = Field(
+        default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
+    )
+    """What may be deleted at any time, such as measured costs; none keeps nothing."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """auto: console on a terminal, else json."""

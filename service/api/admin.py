@@ -16,6 +16,7 @@ def create_admin_app(engine: Engine, metrics: Metrics) -> Starlette:
     """GET /metrics, in Prometheus' text format."""
 
     async def expose(request: Request) -> Response:
-        return Response(metrics.exposition(ready=engine.phase is Phase.SERVING), media_type=CONTENT_TYPE_LATEST)
+        text = metrics.exposition(ready=engine.phase is Phase.SERVING, backlog_s=engine.backlog_s)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(routes=[Route("/metrics", expose, methods=["GET"])])

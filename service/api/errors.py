@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from service.errors import CanceledError, DarkroomError, InvalidRequestError
 
 _OPENAI_TYPES: Final = {429: "rate_limit_error"}
+_FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def install(app: FastAPI) -> None:
@@ -46,8 +47,8 @@ def _advice(error: DarkroomError) -> dict[str, str]:
             "Retry-After": str(max(1, math.ceil(error.retry_after_s))),
             "Retry-After-Ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
         }
-    # What fails here fails again: official clients would try a 500 twice more.
-    return {"X-Should-Retry": "false"} if error.status == http.HTTPStatus.INTERNAL_SERVER_ERROR else {}
+    # What fails here fails again, or comes too late: official clients would try twice more.
+    return {"X-Should-Retry": "false"} if error.status in _FINAL else {}
 
 
 def _answer(path: str, status: int, code: str, message: str, field: str | None, headers: dict[str, str]) -> Response:

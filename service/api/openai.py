@@ -104,7 +104,7 @@ class _Call:
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": ImageRequest.model_json_schema()}}}
     },
-    responses={status: {"model": ErrorResponse} for status in (400, 404, 413, 415, 429, 500, 503)},
+    responses={status: {"model": ErrorResponse} for status in (400, 404, 413, 415, 429, 500, 503, 504)},
 )
 async def generate(request: Request) -> Response:
     """Draw n pictures of a prompt; with `stream`, as server-sent events."""
@@ -112,7 +112,12 @@ async def generate(request: Request) -> Response:
     parsed = parse(await read_json_object(request, services.max_body_bytes))
     model = services.engine.model
     call = _Call(services, parsed, plan(parsed, model), model.name)
-    job = services.submit(call.plan.pictures, previews=call.plan.previews)
+    job = services.submit(
+        call.plan.pictures,
+        previews=call.plan.previews,
+        priority=call.plan.priority,
+        deadline_s=call.plan.deadline_s,
+    )
     if parsed.request.stream:
         return EventStream(_frames(call, job), headers=call.headers, on_end=job.cancel)
     with services.running(job):

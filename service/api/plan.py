@@ -13,6 +13,7 @@ from pipelines.params import GenerationParams
 from service.api.models import check_model
 from service.api.schemas import MAX_SEED, ParsedRequest
 from service.api.sizes import Size, nearest_size, parse_size, spell
+from service.engine.events import Priority
 
 _RANDOM_SEEDS: Final = 2**32
 """Seeds that we draw stay exact in JavaScript's numbers."""
@@ -23,6 +24,9 @@ class Plan:
     pictures: tuple[GenerationParams, ...]
     """One a picture, alike but for their seeds."""
     previews: int
+    priority: Priority
+    deadline_s: float | None
+    """Seconds after which the caller has no more use for them."""
     adjusted: str
     """`field=value` where the model cannot do what was asked and the nearest was taken; else empty."""
 
@@ -52,7 +56,13 @@ def plan(parsed: ParsedRequest, model: ModelInfo) -> Plan:
         )
         for index in range(count)
     )
-    return Plan(pictures, (request.partial_images or 0) if request.stream else 0, adjusted)
+    return Plan(
+        pictures,
+        previews=(request.partial_images or 0) if request.stream else 0,
+        priority=Priority(request.priority or Priority.INTERACTIVE),
+        deadline_s=request.deadline_s,
+        adjusted=adjusted,
+    )
 
 
 def _refuse_what_is_not_there(parsed: ParsedRequest) -> None:

@@ -76,6 +76,13 @@ class ImageRequest(BaseModel):
     guidance_scale: Annotated[float | None, Field(ge=0, description="Alias: cfg_scale")] = None
     sampler: Annotated[Text | None, Field(description="Alias: sampler_name; AUTOMATIC1111's names serve too")] = None
     schedule: Annotated[Text | None, Field(description="karras, exponential or beta. Alias: scheduler")] = None
+    priority: Annotated[
+        Literal["interactive", "batch"] | None, Field(description="batch gives way to what somebody waits for")
+    ] = None
+    deadline_s: Annotated[
+        float | None,
+        Field(gt=0, description="Seconds after which the pictures are of no use: what cannot be made by then fails"),
+    ] = None
 
 
 class Image(BaseModel):

@@ -11,6 +11,7 @@ import structlog
 from fastapi import Request
 
 from pipelines.params import GenerationParams
+from service.engine.events import Priority
 from service.engine.interface import Engine, Job, PictureFinished
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
@@ -28,10 +29,17 @@ class Services:
     started_at: int
     """Unix seconds."""
 
-    def submit(self, pictures: Sequence[GenerationParams], *, previews: int = 0) -> Job:
+    def submit(
+        self,
+        pictures: Sequence[GenerationParams],
+        *,
+        previews: int = 0,
+        priority: Priority = Priority.INTERACTIVE,
+        deadline_s: float | None = None,
+    ) -> Job:
         """The engine's `submit`, counted."""
         try:
-            job = self.engine.submit(pictures, previews=previews)
+            job = self.engine.submit(pictures, previews=previews, priority=priority, deadline_s=deadline_s)
         except DarkroomError as error:
             self.metrics.job_ended("refused", error.code)
             raise

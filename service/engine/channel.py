@@ -22,6 +22,8 @@ from service.engine.events import (
     MAX_MESSAGE_BYTES,
     Beat,
     CallDone,
+    DecodeDone,
+    EncodeDone,
     Finished,
     FromWorker,
     Preview,
@@ -32,6 +34,7 @@ from service.engine.events import (
 
 _MAX_PENDING: Final = 64
 """Messages written but not sent, beyond which those that may be dropped are."""
+_DROPPABLE: Final = Progress | Preview | CallDone | DecodeDone | EncodeDone | Beat
 _EXIT_ORPHANED: Final = 70
 
 
@@ -85,7 +88,7 @@ class SocketChannel:
             return messages
 
     def send(self, message: FromWorker) -> None:
-        if self.congested and isinstance(message, Progress | Preview | CallDone | Beat):
+        if self.congested and isinstance(message, _DROPPABLE):
             return
         with self._changed:
             self._outbox.append(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -23,21 +24,38 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """auto, float32, float16 or bfloat16."""
     threads: int | None = None
     """Threads of one tensor operation; None leaves it to torch."""
+    exact: bool = False
+    """Whether a picture's bits may not depend on its company; not together with `compile`."""
+    compile: Literal["off", "default", "reduce-overhead"] = "off"
+    """torch.compile's mode for the UNet."""
     max_rows: int = 16
-    """Rows in a UNet call: the knee of step time against rows."""
+    """Rows in a UNet call, where the measured knee of call time against rows is not lower."""
     max_begun: int = 64
     """Pictures that hold latents, those that wait for their decode included."""
+    max_begun_bytes: int = 4 << 30
+    """The same in bytes, estimated from above."""
     max_decode: int = 4
     """Pictures in a decode."""
     max_cached_prompts: int = 256
     """Texts whose conditioning is kept."""
+    interactive_patience: float = 3.0
+    """Factor k of an interactive picture's virtual deadline, arrival + k x its time alone on the device."""
+    batch_patience: float = 30.0
+    """The same for the batch class."""
+    warm_up_s: float = 20.0
+    """Bound on the passes before the worker is ready; what they do not reach is measured while serving."""
+    cost_cache: str | None = None
+    """Folder in which measured costs are kept from one start to the next; None keeps none."""
 
     def __post_init__(self) -> None:
         _require_at_least("threads", self.threads or 1, 1)
         _require_at_least("max_rows", self.max_rows, 2)
         _require_at_least("max_begun", self.max_begun, 1)
+        _require_at_least("max_begun_bytes", self.max_begun_bytes, 1)
         _require_at_least("max_decode", self.max_decode, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
+        if not 0 < self.interactive_patience <= self.batch_patience:
+            raise ValueError("interactive_patience must be positive, and batch_patience no less")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +65,18 @@ class EngineConfig:
     worker: WorkerConfig
     max_queued_pictures: int = 256
     """Admitted and unfinished pictures, those in work included."""
-    max_queued_row_calls: int = 20_000
-    """The same in work: UNet calls times rows, summed over the pictures."""
+    max_queued_s: float = 300.0
+    """The same in seconds of the device: their prices."""
+    max_queued_s_per_tenant: float | None = None
+    """The same for the pictures of one tenant; None bounds none apart."""
     max_buffered_events: int = 32
     """Progress and preview events that a job keeps for a slow reader."""
     load_timeout_s: float = 900.0
     """Silence after which a loading worker counts as stuck."""
-    stall_timeout_s: float = 120.0
-    """Silence after which a serving worker counts as stuck: longer than any single UNet call or decode."""
+    stall_timeout_s: float = 15.0
+    """Silence after which a serving worker counts as stuck, beside ten times what its call is expected to take."""
+    unmeasured_timeout_s: float = 120.0
+    """The same in a call of a kind that was never measured."""
     restart_delay_s: float = 0.5
     """Before the first restart of a dead worker; doubled for each further death until a picture is finished."""
     max_restart_delay_s: float = 30.0
@@ -63,12 +85,20 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         _require_at_least("max_queued_pictures", self.max_queued_pictures, 1)
-        _require_at_least("max_queued_row_calls", self.max_queued_row_calls, 1)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
         _require_at_least("max_failed_loads", self.max_failed_loads, 1)
-        for name in ("load_timeout_s", "stall_timeout_s", "restart_delay_s", "max_restart_delay_s"):
+        for name in (
+            "max_queued_s",
+            "load_timeout_s",
+            "stall_timeout_s",
+            "unmeasured_timeout_s",
+            "restart_delay_s",
+            "max_restart_delay_s",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive")
+        if self.max_queued_s_per_tenant is not None and self.max_queued_s_per_tenant <= 0:
+            raise ValueError("max_queued_s_per_tenant must be positive")
 
 
 def _require_at_least(name: str, value: int, least: int) -> None:

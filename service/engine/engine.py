@@ -9,29 +9,31 @@ import asyncio
 import contextlib
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from pipelines.interface import ModelInfo, Raster
 from pipelines.params import GenerationParams
-from service.engine import cost, events
+from service.engine import events
+from service.engine.admission import Admission
 from service.engine.config import EngineConfig
-from service.engine.cost import Speed
-from service.engine.events import FromWorker
+from service.engine.cost import CostModel, CostTable
+from service.engine.events import FromWorker, Priority
 from service.engine.handle import LocalJob, new_job_id
-from service.engine.interface import Phase, PictureFinished, PicturePreview, PictureProgress, PictureStarted
+from service.engine.interface import ADMITTING, Phase, PictureFinished, PicturePreview, PictureProgress, PictureStarted
 from service.engine.ledger import Ledger, Ticket
 from service.engine.supervisor import Supervisor
 from service.errors import (
     CanceledError,
     DarkroomError,
+    DeadlineExceededError,
     EngineUnavailableError,
     GenerationFailedError,
     InvalidRequestError,
     NonFiniteResultError,
     OutOfMemoryError,
     PoisonedError,
-    QueueFullError,
     WorkerLostError,
 )
 
@@ -42,11 +44,15 @@ PictureMessage: TypeAlias = (
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker_main")
 
 _RETRY_LOADING_S: Final = 5.0
-_MIN_RETRY_S: Final = 1.0
-_MAX_RETRY_S: Final = 120.0
-"""Clients ignore a longer Retry-After."""
 _FAILURES: Final = {
-    error.code: error for error in (GenerationFailedError, InvalidRequestError, NonFiniteResultError, OutOfMemoryError)
+    error.code: error
+    for error in (
+        DeadlineExceededError,
+        GenerationFailedError,
+        InvalidRequestError,
+        NonFiniteResultError,
+        OutOfMemoryError,
+    )
 }
 """What a worker's `Failed` may name."""
 
@@ -64,12 +70,16 @@ class LocalEngine:
         *,
         command: Sequence[str] = WORKER_COMMAND,
         observe: Callable[[FromWorker], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`command` runs a worker; `observe` is called with every message of it, for metrics."""
         self._config = config
         self._observe = observe
         self._ledger = Ledger()
-        self._speed = Speed()
+        self._admission = Admission(config, self._ledger)
+        self._cost = self._model_costs(CostTable())
+        self._clock = clock
+        self._phase_changed = asyncio.Event()
         self._model: ModelInfo | None = None
         self._drained = asyncio.Event()
         self._draining = False
@@ -79,6 +89,7 @@ class LocalEngine:
             on_message=self._receive,
             on_death=self._worker_died,
             on_failure=lambda: self._fail_all(WorkerLostError("The worker was lost, and no other can be started.")),
+            on_phase=self._phase_changed.set,
         )
 
     @property
@@ -98,11 +109,22 @@ class LocalEngine:
             raise self._unavailable()
         return self._model
 
+    @property
+    def backlog_s(self) -> float:
+        return sum(ticket.price_s for ticket in self._ledger)
+
+    async def wait_for_phase(self, *phases: Phase) -> Phase:
+        while self.phase not in phases:
+            self._phase_changed.clear()
+            await self._phase_changed.wait()
+        return self.phase
+
     async def start(self) -> None:
         self._supervisor.start()
 
     async def stop(self, drain_s: float = 0.0) -> None:
         self._draining = True
+        self._phase_changed.set()
         if len(self._ledger):
             self._drained.clear()
             with contextlib.suppress(TimeoutError):
@@ -112,36 +134,43 @@ class LocalEngine:
         self._fail_all(EngineUnavailableError("The server is shutting down.", retry_after_s=_RETRY_LOADING_S))
         await self._supervisor.stop(drain=drained)
 
-    def submit(self, pictures: Sequence[GenerationParams], *, previews: int = 0, priority: float = 1.0) -> LocalJob:
-        if not pictures or previews < 0 or not 0 < priority < math.inf:
-            raise ValueError("a job has pictures, no negative number of previews, and a finite positive priority")
-        if self.phase is not Phase.SERVING:
+    def submit(
+        self,
+        pictures: Sequence[GenerationParams],
+        *,
+        previews: int = 0,
+        priority: Priority = Priority.INTERACTIVE,
+        tenant: str = "",
+        deadline_s: float | None = None,
+    ) -> LocalJob:
+        if not pictures or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
+            raise ValueError("a job has pictures, no negative number of previews, and time until its deadline")
+        if self.phase not in ADMITTING:
             raise self._unavailable()
-        self._check_room(pictures)
+        prices_s = [self._cost.price_s(params) for params in pictures]
+        self._admission.check(prices_s, tenant)
         job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._cancel)
-        self._ledger.open(
-            job,
-            [
-                events.Submit(picture_id=f"{job.id}.{index}", params=params, priority=priority, previews=previews)
-                for index, params in enumerate(pictures)
-            ],
-        )
+        submits = [
+            events.Submit(
+                picture_id=f"{job.id}.{index}",
+                params=params,
+                priority=priority,
+                tenant=tenant,
+                previews=previews,
+                deadline_s=deadline_s,
+            )
+            for index, params in enumerate(pictures)
+        ]
+        now_s = self._clock()
+        if not len(self._ledger):
+            self._admission.speed.started(now_s)
+        self._ledger.open(job, submits, prices_s, now_s=now_s)
         self._dispatch()
         return job
 
-    def _check_room(self, pictures: Sequence[GenerationParams]) -> None:
-        """Raises `QueueFullError`. An empty engine takes a job of any size: refused, it would be for ever."""
-        if not len(self._ledger):
-            return
-        row_calls = self._ledger.row_calls + sum(map(cost.row_calls, pictures))
-        excess = max(
-            1 - self._config.max_queued_pictures / (len(self._ledger) + len(pictures)),
-            1 - self._config.max_queued_row_calls / row_calls,
-        )
-        if excess > 0:
-            backlog_s = sum(self._speed.solo_s(ticket.submit.params) for ticket in self._ledger)
-            retry_after_s = min(max(excess * backlog_s, _MIN_RETRY_S), _MAX_RETRY_S)
-            raise QueueFullError("Too many pictures wait already.", retry_after_s=math.ceil(retry_after_s))
+    def _model_costs(self, table: CostTable) -> CostModel:
+        worker = self._config.worker
+        return CostModel(table, max_rows=worker.max_rows, max_decode=worker.max_decode)
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
@@ -154,24 +183,36 @@ class LocalEngine:
 
     def _dispatch(self) -> None:
         """Give the worker what it may have now."""
-        if self._supervisor.phase is Phase.SERVING:
+        if self._supervisor.phase in ADMITTING:
             for ticket in self._ledger.take_unsent():
-                self._supervisor.send(ticket.submit)
+                self._supervisor.send(ticket.submitted(self._clock()))
 
     def _receive(self, message: FromWorker) -> None:
         match message:
             case events.Ready():
                 self._model = message.model
+                self._cost = self._model_costs(message.costs)
                 self._dispatch()
-            case events.CallDone():
+            case events.CallDone(precise=False):
                 seconds = message.predict_s + message.advance_s
-                self._speed.record(width=message.width, height=message.height, rows=message.rows, seconds=seconds)
-            case events.Loading() | events.Unloadable() | events.Beat():
-                pass
-            case _:
+                self._cost.learn_call((message.width, message.height), message.rows, seconds)
+            case events.DecodeDone(precise=False):
+                self._cost.learn_decode((message.width, message.height), message.pictures, message.decode_s)
+            case events.EncodeDone():
+                self._cost.learn_encode(message.texts, message.encode_s)
+            case (
+                events.Started()
+                | events.Progress()
+                | events.Preview()
+                | events.Finished()
+                | events.Failed()
+                | events.Canceled()
+            ):
                 ticket = self._ledger.get(message.picture_id)
                 if ticket is not None:
                     self._deliver(ticket, message)
+            case _:
+                pass
         if self._observe is not None:
             self._observe(message)
 
@@ -185,7 +226,7 @@ class LocalEngine:
                     ticket.announced = True
                     job.publish(PictureStarted(index))
             case events.Progress():
-                job.publish(PictureProgress(index, message.step, message.steps))
+                job.publish(PictureProgress(index, message.step, message.steps, message.eta_s))
             case events.Preview():
                 if message.index == ticket.previews:  # A picture made again shows none twice.
                     ticket.previews += 1
@@ -194,6 +235,7 @@ class LocalEngine:
             case events.Finished():
                 raster = Raster(message.width, message.height, message.pixels)
                 job.publish(PictureFinished(index, ticket.submit.params, raster, message.timings))
+                self._admission.speed.finished(ticket.price_s, self._clock())
                 self._close(ticket)
             case events.Failed():
                 error = _FAILURES.get(message.code, GenerationFailedError)

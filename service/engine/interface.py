@@ -5,23 +5,28 @@ from __future__ import annotations
 import enum
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from pipelines.interface import ModelInfo, Raster
 from pipelines.params import GenerationParams
-from service.engine.events import Timings
+from service.engine.events import Priority, Timings
 
 
 class Phase(enum.StrEnum):
-    """What the engine is doing; only `serving` admits jobs."""
+    """What the engine is doing; only `serving` and `stalled` admit jobs."""
 
     LOADING = "loading"
     SERVING = "serving"
+    STALLED = "stalled"
+    """Nothing is heard of the worker, which will be heard again or replaced; jobs wait for either."""
     RESTARTING = "restarting"
     DRAINING = "draining"
     FAILED = "failed"
     """The model cannot be loaded; nothing but a new start will help."""
     STOPPED = "stopped"
+
+
+ADMITTING: Final = (Phase.SERVING, Phase.STALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class PictureProgress:
     index: int
     step: int
     steps: int
+    eta_s: float
+    """Seconds until the picture should be finished, as far as is known now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +93,28 @@ class Engine(Protocol):
     def model(self) -> ModelInfo:
         """The model served; raises `EngineUnavailableError` before it is known."""
 
-    def submit(self, pictures: Sequence[GenerationParams], *, previews: int = 0, priority: float = 1.0) -> Job:
-        """Admit all pictures as one job, or none.
+    @property
+    def backlog_s(self) -> float:
+        """Price of all that was admitted and has not ended, in seconds of the device."""
 
-        Raises `QueueFullError` (with the seconds after which to try again) or `EngineUnavailableError`.
+    def submit(
+        self,
+        pictures: Sequence[GenerationParams],
+        *,
+        previews: int = 0,
+        priority: Priority = Priority.INTERACTIVE,
+        tenant: str = "",
+        deadline_s: float | None = None,
+    ) -> Job:
+        """Admit all pictures as one job, or none. Tenants share the device equally, whatever each submits.
+
+        What cannot be finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is clear.
+        Raises `QuotaExceededError` or `QueueFullError` (with the seconds after which to try again) or
+        `EngineUnavailableError`.
         """
+
+    async def wait_for_phase(self, *phases: Phase) -> Phase:
+        """Until the engine is in one of these phases; which one."""
 
     async def start(self) -> None:
         """Start the worker; returns at once. `phase` tells when it serves."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
-from pipelines.errors import InvalidParamsError, NonFiniteError
+from pipelines.errors import InvalidParamsError, SpoiledError
 from service.errors import GenerationFailedError, InvalidRequestError, NonFiniteResultError, OutOfMemoryError
 
 ItemT = TypeVar("ItemT")
@@ -40,6 +40,10 @@ def _nothing() -> None:
     pass
 
 
+def _unknown_bytes() -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """What the engine must know of the device that it computes on, and cannot ask without its library."""
@@ -49,6 +53,10 @@ class Device:
     """Whether the device serves no further call after this error; the worker then ends."""
     free_memory: Callable[[], None] = _nothing
     """Give back what is cached, after an out of memory."""
+    memory_bytes: Callable[[], int] = _unknown_bytes
+    """What this process holds of the device's memory."""
+    name: str = ""
+    """The hardware and the library that drives it: what measured times hold for."""
 
 
 PLAIN_DEVICE: Final = Device()
@@ -109,7 +117,7 @@ class Isolation:
     def _judge(self, error: Exception) -> _Failure:
         if self._device.is_out_of_memory(error):
             return _Failure(_fault(OutOfMemoryError, "The picture does not fit in the device's memory."), True)
-        if isinstance(error, NonFiniteError):
+        if isinstance(error, SpoiledError):
             message = "The model's numbers overflowed while it made the picture."
             return _Failure(_fault(NonFiniteResultError, message), positions=frozenset(error.positions))
         if isinstance(error, InvalidParamsError):

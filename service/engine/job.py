@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Generic
 
 from pipelines.interface import Demand, StateT
 from pipelines.params import GenerationParams
+from service.engine import cost
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -15,13 +17,25 @@ class Picture(Generic[StateT]):
 
     id: str
     params: GenerationParams
+    tenant: str = ""
+    """Whose it is: tenants share the device equally."""
     previews: int = 0
     """How many the caller asked for."""
     arrived_s: float
     deadline_s: float
-    """Virtual deadline, arrival + priority x solo time: fixed at arrival, so that waiting alone brings its turn."""
+    """Virtual deadline: by it pictures are ordered. It moves once at most, so that waiting alone brings its turn."""
+    reprieved: bool = False
+    """Whether it has moved."""
+    solo_s: float = math.inf
+    """What the picture was judged to take alone, when it arrived."""
+    due_s: float = math.inf
+    """When the caller has no more use for it."""
+    state_bytes: int = 0
+    """What its state holds of the device's memory once it has begun."""
     state: StateT | None = None
     """None until it has begun."""
+    precise: bool = False
+    """Whether it is made in higher precision, since its numbers went wrong before."""
     previews_sent: int = 0
     step_sent: int = 0
     calls: int = 0
@@ -31,6 +45,8 @@ class Picture(Generic[StateT]):
     encode_s: float = 0.0
     begun_s: float = 0.0
     denoised_s: float = 0.0
+    first_step_s: float | None = None
+    """From its arrival; None before."""
 
     @property
     def begun(self) -> StateT:
@@ -45,11 +61,19 @@ class Picture(Generic[StateT]):
         return demand
 
     @property
+    def finished(self) -> bool:
+        """Whether its latents are, so that only its decode is due."""
+        return self.state is not None and self.state.demand is None
+
+    @property
     def rows(self) -> int:
         """Rows that it takes in its next UNet call, or will take in its first."""
-        if self.state is None:
-            return 2 if self.params.guided else 1
-        return self.demand.rows
+        return cost.rows(self.params) if self.state is None else self.demand.rows
+
+    @property
+    def calls_left(self) -> int:
+        """UNet calls until its latents are finished."""
+        return cost.calls(self.params) if self.state is None else self.demand.calls_left
 
     @property
     def size(self) -> tuple[int, int]:

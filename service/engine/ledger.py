@@ -8,10 +8,11 @@ in doing so; a picture that was in work in two deaths is poison.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from service.engine import cost
+import msgspec
+
 from service.engine.events import Submit
 from service.engine.handle import LocalJob
 from service.errors import DarkroomError
@@ -36,6 +37,10 @@ class Ticket:
     work: Work
     index: int
     submit: Submit
+    price_s: float
+    """Device seconds that it was judged to cost when it was admitted."""
+    admitted_s: float
+    """By the facade's clock."""
     sent: bool = False
     """Whether the worker has it."""
     started: bool = False
@@ -47,10 +52,10 @@ class Ticket:
     deaths: int = 0
     """Workers that died while they had it in work."""
     closed: bool = False
-    row_calls: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.row_calls = cost.row_calls(self.submit.params)
+    def submitted(self, now_s: float) -> Submit:
+        """What the worker is told of it now."""
+        return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s)
 
 
 class Ledger:
@@ -58,7 +63,6 @@ class Ledger:
 
     def __init__(self) -> None:
         self._tickets: dict[str, Ticket] = {}
-        self._row_calls = 0
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -67,23 +71,16 @@ class Ledger:
         """A copy: tickets may be closed on the way."""
         return iter(list(self._tickets.values()))
 
-    @property
-    def row_calls(self) -> int:
-        """Price of all open pictures."""
-        return self._row_calls
-
     def get(self, picture_id: str) -> Ticket | None:
         return self._tickets.get(picture_id)
 
     def of(self, job: LocalJob) -> list[Ticket]:
         return [ticket for ticket in self if ticket.work.job is job]
 
-    def open(self, job: LocalJob, submits: Sequence[Submit]) -> None:
+    def open(self, job: LocalJob, submits: Sequence[Submit], prices_s: Sequence[float], *, now_s: float) -> None:
         work = Work(job, open_pictures=len(submits))
-        for index, submit in enumerate(submits):
-            ticket = Ticket(work, index, submit)
-            self._tickets[submit.picture_id] = ticket
-            self._row_calls += ticket.row_calls
+        for index, (submit, price_s) in enumerate(zip(submits, prices_s, strict=True)):
+            self._tickets[submit.picture_id] = Ticket(work, index, submit, price_s, now_s)
 
     def close(self, ticket: Ticket) -> bool:
         """The picture has ended, in whatever way; whether that was its job's last. Once closed it stays so."""
@@ -91,7 +88,6 @@ class Ledger:
             return False
         ticket.closed = True
         del self._tickets[ticket.submit.picture_id]
-        self._row_calls -= ticket.row_calls
         ticket.work.open_pictures -= 1
         return ticket.work.open_pictures == 0
 

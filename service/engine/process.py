@@ -12,10 +12,12 @@ from typing import Final, Self
 import msgspec
 
 from service.engine.config import WorkerConfig
-from service.engine.events import LENGTH, MAX_MESSAGE_BYTES, FromWorker, ToWorker, pack
+from service.engine.events import LENGTH, MAX_MESSAGE_BYTES, STACKS_SIGNAL, FromWorker, ToWorker, pack
 
 _EXIT_S: Final = 10.0
 """For the process to end by itself once its socket is closed."""
+_STACKS_S: Final = 0.5
+"""For it to write down where its threads stand."""
 
 
 class WorkerProcess:
@@ -76,6 +78,12 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return await asyncio.to_thread(self._process.wait)
+
+    async def abort(self) -> None:
+        """End a worker that is stuck; one that still takes signals tells first where, on its standard error."""
+        self._process.send_signal(STACKS_SIGNAL)
+        await asyncio.sleep(_STACKS_S)
+        self._process.kill()
 
     async def kill(self) -> int:
         """The exit status of a worker that may be stuck."""

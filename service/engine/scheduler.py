@@ -1,40 +1,53 @@
-"""Decides what the worker does next: which pictures begin, share the next UNet call, are decoded. Policy only.
+"""Decides what the worker does next: which pictures begin, share the next UNet call, are decoded, are given up.
 
-One order rules: the virtual deadline, fixed at arrival. Pictures that cannot share a call form different keys, and the
-key that has had the least of the device has the next turn (start-time fair queueing, Goyal et al., SIGCOMM 1996), so a
-picture never waits for another size to finish. It imports neither torch nor asyncio and reads no clock.
+A pure function of the pictures, the cost model and the time passed in: no torch, no asyncio, no clock. Tenants take
+turns by device time had; within a tenant the virtual deadline alone decides, and since it does not move on with the
+time, waiting alone brings a picture's turn. docs/scheduling.md says why.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final, Generic
 
-from pipelines.interface import Key, StateT
+from pipelines.interface import StateT
+from service.engine import forecast
+from service.engine.company import gather
+from service.engine.cost import CostModel, Size
 from service.engine.job import Picture
+from service.engine.shares import Shares
 
-_DECODE_PATIENCE: Final = 2
-"""UNet calls that a finished picture waits at most for company in its decode."""
+_DECODE_FACTOR: Final = 1.0
+"""Decodes may have so many seconds for each that UNet calls have, while there is work for both."""
+_REPRIEVE: Final = 4.0
+"""Times its patience that a picture gets which has missed its virtual deadline."""
+_TENANT_STATES: Final = 0.75
+"""Share of the states that one tenant may hold, so that the next need not wait for a picture of it to end."""
 
 
 class Scheduler(Generic[StateT]):
     """Holds every picture of the worker in exactly one of: waiting, denoising, finished (its decode is due)."""
 
-    def __init__(self, *, max_rows: int, max_begun: int, max_decode: int) -> None:
-        """`max_rows` (at least 2) bounds a UNet call, `max_decode` the pictures of a decode, `max_begun` the states."""
-        self._max_rows = max_rows
+    def __init__(self, cost: CostModel, *, max_begun: int, max_begun_bytes: int, max_decode: int) -> None:
+        """`max_begun` and `max_begun_bytes` bound the states held, `max_decode` the pictures of a decode."""
+        self._cost = cost
         self._max_begun = max_begun
+        self._max_begun_bytes = max_begun_bytes
         self._max_decode = max_decode
         self._pictures: dict[str, Picture[StateT]] = {}
         self._waiting: list[Picture[StateT]] = []
         self._denoising: list[Picture[StateT]] = []
-        self._finished: list[tuple[int, Picture[StateT]]] = []
-        """With the number of calls made when each was finished, oldest first."""
-        self._calls = 0
-        self._served_s: dict[Key, float] = {}
-        """Device time of each key, on a scale that a key joins at `_turn_s`."""
-        self._turn_s = 0.0
+        self._finished: list[Picture[StateT]] = []
+        """Oldest first."""
+        self._tenants: Shares[str] = Shares()
+        self._call_s = 0.0
+        """Of the last UNet call."""
+        self._decode_debt_s = 0.0
+        """What decodes have had and UNet calls are still to have."""
 
     @property
     def waiting(self) -> int:
@@ -43,6 +56,10 @@ class Scheduler(Generic[StateT]):
     @property
     def begun(self) -> int:
         return len(self._denoising) + len(self._finished)
+
+    def oldest_s(self, now_s: float) -> float:
+        """How long the picture has waited to begin that has waited longest; 0 where none waits."""
+        return max((now_s - picture.arrived_s for picture in self._waiting), default=0.0)
 
     def get(self, picture_id: str) -> Picture[StateT] | None:
         return self._pictures.get(picture_id)
@@ -55,90 +72,132 @@ class Scheduler(Generic[StateT]):
     def remove(self, picture: Picture[StateT]) -> None:
         """Forget it, wherever it stands."""
         del self._pictures[picture.id]
-        if picture in self._waiting:
-            self._waiting.remove(picture)
-        elif picture in self._denoising:
-            self._denoising.remove(picture)
-        else:
-            self._finished = [entry for entry in self._finished if entry[1] is not picture]
+        for held in (self._waiting, self._denoising, self._finished):
+            if picture in held:
+                held.remove(picture)
 
-    def choose_begin(self) -> list[Picture[StateT]]:
+    def review(self, now_s: float) -> list[Picture[StateT]]:
+        """What the time that has passed means: gives the pictures that their caller's deadline will find unfinished,
+        were the device theirs alone. What will miss its virtual deadline moves, once, behind what can still meet its.
+        """
+        tight = [picture for picture in self._pictures.values() if picture.deadline_s < now_s + picture.solo_s]
+        soonest_s = {picture: now_s + forecast.soonest_s(picture, self._cost) for picture in tight}
+        missing = [picture for picture in tight if picture.deadline_s < soonest_s[picture] and not picture.reprieved]
+        for picture in missing:
+            picture.reprieved = True
+            patience_s = _REPRIEVE * (picture.deadline_s - picture.arrived_s)
+            picture.deadline_s = min(picture.arrived_s + patience_s, picture.due_s)
+        if missing:
+            self._waiting.sort(key=_deadline)
+            self._denoising.sort(key=_deadline)
+        return [picture for picture in tight if picture.due_s < soonest_s[picture]]
+
+    def choose_begin(self, now_s: float) -> list[Picture[StateT]]:
         """Waiting pictures that the next call of their size would take, as far as states may be held."""
-        chosen: list[Picture[StateT]] = []
-        full: set[tuple[int, int]] = set()
-        for picture in self._waiting:
-            if self.begun + len(chosen) >= self._max_begun:
-                break
-            if picture.size in full:
-                continue
-            if self._rows_before(picture, chosen) + picture.rows > self._max_rows:
-                full.add(picture.size)
-            else:
-                chosen.append(picture)
-        return chosen
+        newcomers = [
+            picture
+            for size in {picture.size for picture in self._waiting}
+            for picture in gather(self._in_order(size), self._tenants, self._cost, now_s=now_s)
+            if picture.state is None
+        ]
+        newcomers.sort(key=lambda picture: (self._tenants.of(picture.tenant), picture.deadline_s))
+        return self._within_bounds(newcomers)
 
     def begin(self, picture: Picture[StateT]) -> None:
         """It holds a state now and demands calls."""
         self._waiting.remove(picture)
         bisect.insort(self._denoising, picture, key=_deadline)
 
-    def choose_call(self) -> list[Picture[StateT]]:
-        """Pictures to share the next UNet call, in order of deadline; none where nothing is denoised."""
+    def begin_again(self, picture: Picture[StateT]) -> None:
+        """It holds another state, with all of its calls to come."""
+        (self._finished if picture in self._finished else self._denoising).remove(picture)
+        bisect.insort(self._denoising, picture, key=_deadline)
+
+    def choose_call(self, now_s: float) -> list[Picture[StateT]]:
+        """Pictures to share the next UNet call; none where nothing is denoised."""
         if not self._denoising:
             return []
-        key = self._next_key()
-        chosen: list[Picture[StateT]] = []
-        rows = 0
-        for picture in self._denoising:
-            if picture.demand.key == key and rows + picture.demand.rows <= self._max_rows:
-                chosen.append(picture)
-                rows += picture.demand.rows
-        assert chosen, "a picture demands more rows than a call may have"
-        return chosen
+        head = min(self._denoising, key=lambda picture: (self._tenants.of(picture.tenant), picture.deadline_s))
+        mates = [picture for picture in self._denoising if picture.demand.key == head.demand.key]
+        return gather(mates, self._tenants, self._cost, now_s=now_s)
 
-    def charge(self, key: Key, seconds: float) -> None:
-        """A call of the key's pictures was made, and took so long."""
-        self._calls += 1
-        self._turn_s = max(self._turn_s, self._served_s.get(key, 0.0))
-        self._served_s[key] = self._turn_s + seconds
-        self._served_s = {key: served_s for key, served_s in self._served_s.items() if served_s > self._turn_s}
+    def charge_call(self, rows: Iterable[tuple[str, int]], seconds: float) -> None:
+        """A call was made: each tenant pays by the rows that its pictures had in it."""
+        self._call_s = seconds
+        self._decode_debt_s = max(0.0, self._decode_debt_s - _DECODE_FACTOR * seconds)
+        self._charge(rows, seconds)
 
     def finish(self, picture: Picture[StateT]) -> None:
         """Its latents are finished."""
         self._denoising.remove(picture)
-        self._finished.append((self._calls, picture))
+        self._finished.append(picture)
 
     def choose_decode(self) -> list[Picture[StateT]]:
-        """Finished pictures of one size to decode now; none while waiting for company costs them little."""
-        if not self._finished:
+        """Finished pictures of one size to decode now; none while UNet calls are owed the time of the last decode."""
+        if not self._finished or (self._denoising and self._decode_debt_s > 0):
             return []
-        since, oldest = self._finished[0]
-        batch = [picture for _, picture in self._finished if picture.size == oldest.size][: self._max_decode]
-        overdue = self._calls - since >= _DECODE_PATIENCE
-        return batch if overdue or len(batch) == self._max_decode or not self._denoising else []
+        size = self._finished[0].size
+        batch = [picture for picture in self._finished if picture.size == size][: self._max_decode]
+        if self._denoising:
+            while len(batch) > 1 and self._cost.decode_s(size, len(batch)) > _DECODE_FACTOR * self._call_s:
+                batch.pop()
+        return batch
+
+    def charge_decode(self, pictures: Sequence[Picture[StateT]], seconds: float) -> None:
+        """These pictures were decoded together."""
+        # Where no call was held up, none is owed anything.
+        self._decode_debt_s = self._decode_debt_s + seconds if self._denoising else 0.0
+        self._charge(((picture.tenant, 1) for picture in pictures), seconds)
+
+    def etas_s(self, pictures: Iterable[Picture[StateT]]) -> dict[Picture[StateT], float]:
+        """Seconds until each of these should be finished."""
+        rows: Counter[Size] = Counter()
+        for picture in self._denoising:
+            rows[picture.size] += picture.rows
+        round_s = sum(self._cost.call_s(size, min(count, self._cost.knee(size))) for size, count in rows.items())
+        order = itertools.chain(self._finished, heapq.merge(self._denoising, self._waiting, key=_deadline))
+        return forecast.etas_s(pictures, order, self._cost, round_s=round_s)
 
     def check_integrity(self) -> None:
         """What holds between any two decisions; raises AssertionError where it does not."""
-        held = [*self._waiting, *self._denoising, *(picture for _, picture in self._finished)]
+        held = [*self._waiting, *self._denoising, *self._finished]
         assert len(held) == len(self._pictures), "every picture stands in one place"
         assert {id(picture) for picture in held} == {id(picture) for picture in self._pictures.values()}
         assert self.begun <= self._max_begun
         assert all(picture.state is None for picture in self._waiting)
         assert all(picture.begun.demand is not None for picture in self._denoising)
-        assert all(picture.begun.demand is None for _, picture in self._finished)
+        assert all(picture.finished for picture in self._finished)
         assert _is_sorted(self._waiting), "the order is the deadlines'"
         assert _is_sorted(self._denoising), "the order is the deadlines'"
 
-    def _rows_before(self, picture: Picture[StateT], chosen: Iterable[Picture[StateT]]) -> int:
-        """Rows that go before the picture in a call of its size."""
-        ahead = (other for other in self._denoising if other.deadline_s <= picture.deadline_s)
-        return sum(other.rows for other in (*ahead, *chosen) if other.size == picture.size)
+    def _in_order(self, size: Size) -> Iterable[Picture[StateT]]:
+        pictures = heapq.merge(self._denoising, self._waiting, key=_deadline)
+        return (picture for picture in pictures if picture.size == size)
 
-    def _next_key(self) -> Key:
-        heads: dict[Key, float] = {}
-        for picture in self._denoising:
-            heads.setdefault(picture.demand.key, picture.deadline_s)
-        return min(heads, key=lambda key: (max(self._served_s.get(key, 0.0), self._turn_s), heads[key]))
+    def _within_bounds(self, newcomers: Iterable[Picture[StateT]]) -> list[Picture[StateT]]:
+        """As many as states may be held, in order; an idle worker takes one however large."""
+        held = [*self._denoising, *self._finished]
+        count, held_bytes = len(held), sum(picture.state_bytes for picture in held)
+        by_tenant = Counter(picture.tenant for picture in held)
+        chosen: list[Picture[StateT]] = []
+        for picture in newcomers:
+            held_bytes += picture.state_bytes
+            if count == self._max_begun or (count and held_bytes > self._max_begun_bytes):
+                break
+            if by_tenant[picture.tenant] < max(1, int(_TENANT_STATES * self._max_begun)):
+                chosen.append(picture)
+                count += 1
+                by_tenant[picture.tenant] += 1
+            else:
+                held_bytes -= picture.state_bytes
+        return chosen
+
+    def _charge(self, parts: Iterable[tuple[str, int]], seconds: float) -> None:
+        sums: Counter[str] = Counter()
+        for tenant, part in parts:
+            sums[tenant] += part
+        paid_s = {tenant: seconds * part / sums.total() for tenant, part in sums.items()}
+        self._tenants.charge(paid_s, wanting={picture.tenant for picture in self._pictures.values()})
 
 
 def _deadline(picture: Picture[StateT]) -> float:

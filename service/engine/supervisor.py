@@ -9,8 +9,9 @@ from typing import Final
 
 from service.engine.config import EngineConfig
 from service.engine.events import Drain, Finished, FromWorker, Ready, ToWorker, Unloadable
-from service.engine.interface import Phase
+from service.engine.interface import ADMITTING, Phase
 from service.engine.process import WorkerProcess
+from service.engine.watchdog import TICK_S, Watchdog
 
 _DRAIN_S: Final = 10.0
 """For an idle worker to exit by itself when told to."""
@@ -29,13 +30,16 @@ class Supervisor:
         on_message: Callable[[FromWorker], object],
         on_death: Callable[[], object],
         on_failure: Callable[[], object],
+        on_phase: Callable[[], object],
     ) -> None:
-        """`on_death` is called when a worker has ended and another will follow, `on_failure` when none will."""
+        """`on_death` is called when a worker has ended and another will follow, `on_failure` when none will, `on_phase`
+        whenever the phase is another."""
         self._config = config
         self._command = command
         self._on_message = on_message
         self._on_death = on_death
         self._on_failure = on_failure
+        self._on_phase = on_phase
         self._phase = Phase.LOADING
         self._failure: str | None = None
         self._process: WorkerProcess | None = None
@@ -68,13 +72,17 @@ class Supervisor:
         """End the worker: with `drain` an idle one is let exit by itself, otherwise it is killed."""
         self._stopping = True
         if self._task is not None:
-            if drain and self._phase is Phase.SERVING:
+            if drain and self._phase in ADMITTING:
                 self.send(Drain())
                 await asyncio.wait({self._task}, timeout=_DRAIN_S)
             if not self._task.cancelling():  # A second stop must not cut short how the first ends the worker.
                 self._task.cancel()
             await asyncio.wait({self._task})
-        self._phase = Phase.STOPPED
+        self._enter(Phase.STOPPED)
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._on_phase()
 
     async def _run(self) -> None:
         try:
@@ -84,7 +92,7 @@ class Supervisor:
             _log.exception("the engine's supervisor failed")
             self._failure = "The engine failed; its log says where."
         if self._failure is not None:
-            self._phase = Phase.FAILED
+            self._enter(Phase.FAILED)
             self._on_failure()
 
     async def _run_worker(self) -> None:
@@ -97,38 +105,53 @@ class Supervisor:
         self._process = process
         gone = loaded = False
         try:
-            gone = await self._listen(process)
+            await self._listen(process)
+            gone = True
         finally:
             self._process = None
-            if self._phase is Phase.SERVING:
+            if self._phase in ADMITTING:
                 loaded = True
-                self._phase = Phase.RESTARTING
+                self._enter(Phase.RESTARTING)
             status = await (process.end() if gone else process.kill())
         if self._failure is None and not self._stopping:
             _log.error("worker %d ended with status %d", process.pid, status)
             await self._recover(loaded, status)
 
-    async def _listen(self, process: WorkerProcess) -> bool:
-        """Until the worker is gone (True) or was silent for too long (False)."""
-        patience_s = self._config.load_timeout_s
-        while True:
-            try:
-                async with asyncio.timeout(patience_s):
-                    message = await process.receive()
-            except TimeoutError:
-                _log.error("worker %d was silent for %g s: killing it", process.pid, patience_s)
-                return False
-            match message:
-                case None:
-                    return True
-                case Ready():
-                    self._phase = Phase.SERVING
-                    patience_s = self._config.stall_timeout_s
-                case Unloadable():
-                    self._failure = message.message
-                case Finished():
-                    self._deaths = 0
-            self._on_message(message)
+    async def _listen(self, process: WorkerProcess) -> None:
+        """Until the worker is gone."""
+        watchdog = Watchdog(self._config)
+        watch = asyncio.create_task(self._watch(process, watchdog), name="engine-watchdog")
+        try:
+            while (message := await process.receive()) is not None:
+                watchdog.heard(message)
+                self._take(message)
+        finally:
+            watch.cancel()
+
+    def _take(self, message: FromWorker) -> None:
+        match message:
+            case Ready():
+                self._enter(Phase.SERVING)
+            case Unloadable():
+                self._failure = message.message
+            case Finished():
+                self._deaths = 0
+        if self._phase is Phase.STALLED:
+            self._enter(Phase.SERVING)
+        self._on_message(message)
+
+    async def _watch(self, process: WorkerProcess, watchdog: Watchdog) -> None:
+        """Notice a worker that is silent for too long, and end it when it is stuck."""
+        clock = asyncio.get_running_loop().time
+        while not watchdog.stuck:
+            before_s = clock()
+            await asyncio.sleep(TICK_S)
+            watchdog.tick(clock() - before_s)
+            if watchdog.late and self._phase is Phase.SERVING:
+                _log.warning("worker %d is silent", process.pid)
+                self._enter(Phase.STALLED)
+        _log.error("worker %d is stuck: ending it", process.pid)
+        await process.abort()
 
     async def _recover(self, loaded: bool, status: int) -> None:
         """Wait before the next worker, or find that there is no use in one."""

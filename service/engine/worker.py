@@ -5,26 +5,30 @@ A picture joins at the next UNet call, leaves when its latents are finished, is 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, Raster, StateT
 from service.engine import events
+from service.engine.calls import MeasuredCalls
 from service.engine.channel import Channel
 from service.engine.config import WorkerConfig
-from service.engine.cost import Speed
-from service.engine.events import Cancel, Drain, Submit, ToWorker
+from service.engine.cost import CostModel, CostTable, state_bytes
+from service.engine.events import BEAT_S, Cancel, Drain, Priority, Submit, ToWorker
 from service.engine.isolation import PLAIN_DEVICE, Device, Fault, Isolation
 from service.engine.job import Picture
 from service.engine.prompts import EMPTY_PROMPT, PromptCache
 from service.engine.scheduler import Scheduler
+from service.errors import DeadlineExceededError, NonFiniteResultError
 
-BEAT_S: Final = 1.0
 _UNSENT_DECODES: Final = 2
 """Decodes whose pictures may wait to be sent before newcomers are held back."""
 _BLOCKED_WAIT_S: Final = 0.05
 """Between looks at a full channel, while there is nothing else to do."""
+_UNMEASURED: Final = CostTable()
+_LATE: Final = Fault(DeadlineExceededError.code, "The picture could not be finished by its deadline.")
 
 
 class Worker(Generic[ConditioningT, StateT, OutputT]):
@@ -36,19 +40,30 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         channel: Channel,
         config: WorkerConfig,
         *,
+        costs: CostTable = _UNMEASURED,
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`costs` is what was measured of this pipeline on this device so far."""
         self._pipeline = pipeline
         self._channel = channel
         self._clock = clock
+        self._device = device
         self._isolation = Isolation(device)
-        self._prompts = PromptCache(pipeline.encode, self._isolation, config.max_cached_prompts)
+        self._cost = CostModel(costs, max_rows=config.max_rows, max_decode=config.max_decode)
+        self._measured = MeasuredCalls(pipeline, self._cost, channel, device, clock)
+        self._prompts = PromptCache(self._measured.encode, self._isolation, config.max_cached_prompts)
         self._scheduler: Scheduler[StateT] = Scheduler(
-            max_rows=config.max_rows, max_begun=config.max_begun, max_decode=config.max_decode
+            self._cost,
+            max_begun=config.max_begun,
+            max_begun_bytes=config.max_begun_bytes,
+            max_decode=config.max_decode,
         )
+        self._patience = {
+            Priority.INTERACTIVE: config.interactive_patience,
+            Priority.BATCH: config.batch_patience,
+        }
         self._max_unsent = _UNSENT_DECODES * config.max_decode
-        self._speed = Speed()
         self._draining = False
         self._calls = 0
         self._last_rows = 0
@@ -69,6 +84,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._beat()
         for message in self._channel.receive(self._patience_s()):
             self._receive(message)
+        self._give_up()
         self._begin()
         self._call()
         self._decode()
@@ -93,22 +109,21 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         now_s = self._clock()
         if now_s >= self._next_beat_s:
             self._next_beat_s = now_s + BEAT_S
-            active, waiting = self._scheduler.begun, self._scheduler.waiting
-            self._channel.send(events.Beat(calls=self._calls, rows=self._last_rows, active=active, waiting=waiting))
+            self._channel.send(
+                events.Beat(
+                    calls=self._calls,
+                    rows=self._last_rows,
+                    active=self._scheduler.begun,
+                    waiting=self._scheduler.waiting,
+                    oldest_s=self._scheduler.oldest_s(now_s),
+                    memory_bytes=self._device.memory_bytes(),
+                )
+            )
 
     def _receive(self, message: ToWorker) -> None:
         match message:
             case Submit():
-                now_s = self._clock()
-                self._scheduler.add(
-                    Picture(
-                        id=message.picture_id,
-                        params=message.params,
-                        previews=message.previews,
-                        arrived_s=now_s,
-                        deadline_s=now_s + message.priority * self._speed.solo_s(message.params),
-                    )
-                )
+                self._scheduler.add(self._accept(message))
             case Cancel():
                 picture = self._scheduler.get(message.picture_id)
                 if picture is not None:  # It may have ended while the message was under way.
@@ -117,9 +132,30 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             case Drain():
                 self._draining = True
 
+    def _accept(self, submit: Submit) -> Picture[StateT]:
+        arrived_s = self._clock() - submit.waited_s
+        due_s = math.inf if submit.deadline_s is None else arrived_s + submit.deadline_s
+        solo_s = self._cost.solo_s(submit.params)
+        return Picture(
+            id=submit.picture_id,
+            params=submit.params,
+            tenant=submit.tenant,
+            previews=submit.previews,
+            arrived_s=arrived_s,
+            deadline_s=min(arrived_s + self._patience[submit.priority] * solo_s, due_s),
+            solo_s=solo_s,
+            due_s=due_s,
+            state_bytes=state_bytes(submit.params, self._pipeline.info),
+        )
+
+    def _give_up(self) -> None:
+        """Spend nothing more on what its caller will not have in time."""
+        for picture in self._scheduler.review(self._clock()):
+            self._fail(picture, _LATE)
+
     def _begin(self) -> None:
         """Give newcomers their text and their noise."""
-        pictures = [] if self._blocked else self._scheduler.choose_begin()
+        pictures = [] if self._blocked else self._scheduler.choose_begin(self._clock())
         if not pictures:
             return
         start_s = self._clock()
@@ -150,52 +186,53 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _call(self) -> None:
         """One UNet call, and what follows from it for each of its pictures."""
-        pictures = self._scheduler.choose_call()
+        pictures = self._scheduler.choose_call(self._clock())
         if not pictures:
             return
-        key = pictures[0].demand.key
+        shares = [(picture.tenant, picture.rows) for picture in pictures]
         rows = sum(picture.rows for picture in pictures)
         start_s = self._clock()
-        outputs = self._isolation.run(self._predict, pictures)
+        outputs = self._isolation.run(self._measured.predict, pictures)
         predicted_s = self._clock()
-        for picture, output in zip(pictures, outputs, strict=True):
-            picture.calls += 1
-            picture.rows_met += rows
-            if isinstance(output, Fault):
-                self._fail(picture, output)
-            else:
-                self._advance(picture, output)
-        end_s = self._clock()
-        self._calls += 1
-        self._last_rows = rows
-        width, height = pictures[0].size
-        self._scheduler.charge(key, end_s - start_s)
-        self._speed.record(width=width, height=height, rows=rows, seconds=end_s - start_s)
-        self._channel.send(
-            events.CallDone(
-                width=width,
-                height=height,
-                rows=rows,
-                pictures=len(pictures),
-                predict_s=predicted_s - start_s,
-                advance_s=end_s - predicted_s,
-            )
-        )
+        faults = [
+            output if isinstance(output, Fault) else self._advance(picture, output)
+            for picture, output in zip(pictures, outputs, strict=True)
+        ]
+        self._record_call(pictures, rows, predicted_s - start_s, self._clock() - predicted_s)
+        self._scheduler.charge_call(shares, self._clock() - start_s)
+        for picture, fault in zip(pictures, faults, strict=True):
+            if fault is not None:
+                self._rescue(picture, fault)
+        self._tell([picture for picture in pictures if self._scheduler.get(picture.id) is picture])
 
-    def _advance(self, picture: Picture[StateT], output: OutputT) -> None:
+    def _advance(self, picture: Picture[StateT], output: OutputT) -> Fault | None:
         state = picture.begun
         fault = self._isolation.run_once(lambda: self._pipeline.advance(state, output))
-        if fault is not None:
-            self._fail(picture, fault)
-            return
-        if state.step > picture.step_sent:
-            picture.step_sent = state.step
-            self._channel.send(events.Progress(picture.id, state.step, picture.params.steps))
-        if state.demand is None:
+        if fault is None and state.demand is None:
             picture.denoised_s = self._clock()
             self._scheduler.finish(picture)
-        elif picture.preview_due and not self._channel.congested:
-            self._preview(picture)
+        return fault
+
+    def _record_call(self, pictures: Sequence[Picture[StateT]], rows: int, predict_s: float, advance_s: float) -> None:
+        for picture in pictures:
+            picture.calls += 1
+            picture.rows_met += rows
+        self._calls += 1
+        self._last_rows = rows
+        self._measured.record(pictures, rows, predict_s, advance_s)
+
+    def _tell(self, pictures: Sequence[Picture[StateT]]) -> None:
+        """How far they are, and how they look."""
+        etas_s = self._scheduler.etas_s(pictures)
+        for picture in pictures:
+            step = picture.begun.step
+            if picture.first_step_s is None and step:
+                picture.first_step_s = self._clock() - picture.arrived_s
+            if step > picture.step_sent:
+                picture.step_sent = step
+                self._channel.send(events.Progress(picture.id, step, picture.params.steps, etas_s[picture]))
+            if not picture.finished and picture.preview_due and not self._channel.congested:
+                self._preview(picture)
 
     def _preview(self, picture: Picture[StateT]) -> None:
         raster = self._isolation.run_once(lambda: self._pipeline.preview(picture.begun))
@@ -211,10 +248,14 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _decode(self) -> None:
         pictures = self._scheduler.choose_decode()
-        rasters = self._isolation.run(self._decode_batch, pictures)
+        if not pictures:
+            return
+        start_s = self._clock()
+        rasters = self._isolation.run(self._measured.decode, pictures)
+        self._scheduler.charge_decode(pictures, self._clock() - start_s)
         for picture, raster in zip(pictures, rasters, strict=True):
             if isinstance(raster, Fault):
-                self._fail(picture, raster)
+                self._rescue(picture, raster)
             else:
                 self._finish(picture, raster)
 
@@ -225,19 +266,27 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             denoise_s=picture.denoised_s - picture.begun_s,
             decode_s=self._clock() - picture.denoised_s,
             mean_rows=picture.rows_met / picture.calls,
+            first_step_s=picture.first_step_s or 0.0,
         )
         self._scheduler.remove(picture)
         self._channel.send(events.Finished(picture.id, raster.width, raster.height, raster.pixels, timings))
 
+    def _rescue(self, picture: Picture[StateT], fault: Fault) -> None:
+        """Make it once more in higher precision where its numbers went wrong; any other fault is final."""
+        if fault.code != NonFiniteResultError.code or picture.precise:
+            return self._fail(picture, fault)
+        picture.precise = True
+        state = self._isolation.run_once(lambda: self._measured.begin_precise(picture.params))
+        if isinstance(state, Fault):
+            return self._fail(picture, state)
+        picture.state = state
+        self._scheduler.begin_again(picture)
+        self._channel.send(events.MadeAgain(picture.id))
+        return None
+
     def _fail(self, picture: Picture[StateT], fault: Fault) -> None:
         self._scheduler.remove(picture)
         self._channel.send(events.Failed(picture.id, fault.code, fault.message, fault.field))
-
-    def _predict(self, pictures: Sequence[Picture[StateT]]) -> list[OutputT]:
-        return self._pipeline.predict([picture.begun for picture in pictures])
-
-    def _decode_batch(self, pictures: Sequence[Picture[StateT]]) -> list[Raster]:
-        return self._pipeline.decode([picture.begun for picture in pictures])
 
 
 def _texts(picture: Picture[StateT]) -> tuple[str, str]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import functools
 import logging
+import os
+import platform
+import resource
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import Pipeline
+from pipelines.interface import ModelInfo, Pipeline
 from service.engine import events
 from service.engine.channel import SocketChannel
 from service.engine.config import WorkerConfig
+from service.engine.cost_cache import CostCache, fingerprint
 from service.engine.isolation import Device, Isolation
-from service.engine.warming import warm
+from service.engine.warming import Warming
 from service.engine.worker import Worker
 
-Load: TypeAlias = Callable[[WorkerConfig], tuple[Pipeline[Any, Any, Any], Device]]
+Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
+"""Its second argument is to be called now and then by a load that takes long."""
 
 _EXIT_UNLOADABLE: Final = 3
 
@@ -37,38 +44,65 @@ def main(argv: Sequence[str], load: Load) -> int:
     parser.add_argument("--config", required=True, help="a WorkerConfig as JSON")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(name)s: %(message)s")
+    faulthandler.register(events.STACKS_SIGNAL)
     config = msgspec.json.decode(arguments.config, type=WorkerConfig)
     channel = SocketChannel(socket.socket(fileno=arguments.fd))
     try:
         channel.send(events.Loading("loading"))
-        pipeline, device = load(config)
-        warm(
-            pipeline,
-            Isolation(device),
+        pipeline, device = load(config, functools.partial(channel.send, events.Loading("compiling")))
+        cache = _cost_cache(config, pipeline.info, device)
+        costs = Warming(pipeline, Isolation(device), known=cache.load(), clock=time.monotonic).run(
             max_rows=config.max_rows,
+            max_decode=config.max_decode,
+            budget_s=config.warm_up_s,
             report=functools.partial(channel.send, events.Loading("warming")),
-            clock=time.monotonic,
         )
+        cache.store(costs)
     except ModelLoadError as error:
         channel.send(events.Unloadable(str(error)))
         channel.close()
         return _EXIT_UNLOADABLE
-    channel.send(events.Ready(pipeline.info))
-    Worker(pipeline, channel, config, device=device).run()
+    channel.send(events.Ready(pipeline.info, costs))
+    Worker(pipeline, channel, config, costs=costs, device=device).run()
     channel.close()
     return 0
 
 
-def load_model(config: WorkerConfig) -> tuple[Pipeline[Any, Any, Any], Device]:
+def _cost_cache(config: WorkerConfig, info: ModelInfo, device: Device) -> CostCache:
+    identity: dict[str, str | int | None] = {
+        "model": info.name,
+        "files": fingerprint(Path(config.model)),
+        "device": info.device,
+        "hardware": device.name,
+        "dtype": info.dtype,
+        "threads": config.threads,
+        "execution": f"exact {config.exact}, compile {config.compile}, {config.max_rows} rows, {config.max_decode}",
+    }
+    return CostCache(None if config.cost_cache is None else Path(config.cost_cache), identity)
+
+
+def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:
     """The model that the configuration names, on its device."""
     import torch
 
-    from pipelines import loading
+    from pipelines import exactness, loading
+    from pipelines.execution import Execution
 
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    if config.exact:
+        # Read by cuBLAS when the device is first used; without it, its sums may be taken in any order.
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        exactness.settle_kernels()
     pipeline = loading.load(
-        config.model, device=config.device, dtype=config.dtype, allow_download=config.allow_download
+        config.model,
+        device=config.device,
+        dtype=config.dtype,
+        allow_download=config.allow_download,
+        run_as=Execution(
+            exact=config.exact, compile=config.compile, max_rows=config.max_rows, max_decode=config.max_decode
+        ),
+        report=report,
     )
 
     def is_out_of_memory(error: Exception) -> bool:
@@ -79,7 +113,23 @@ def load_model(config: WorkerConfig) -> tuple[Pipeline[Any, Any, Any], Device]:
         is_out_of_memory=is_out_of_memory,
         is_broken=lambda error: isinstance(error, torch.AcceleratorError),
         free_memory=torch.cuda.empty_cache,
+        memory_bytes=torch.cuda.memory_reserved if pipeline.info.device.startswith("cuda") else _resident_bytes,
+        name=f"{_hardware(pipeline.info.device)}, torch {torch.__version__}",
     )
+
+
+def _resident_bytes() -> int:
+    """The most memory that this process has had; macOS counts in bytes, Linux in KiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _hardware(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} with {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":

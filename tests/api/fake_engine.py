@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from pipelines.fake import INFO
 from pipelines.interface import ModelInfo, Raster
 from pipelines.params import GenerationParams
-from service.engine.events import Timings
+from service.engine.events import Priority, Timings
 from service.engine.interface import (
     JobEvent,
     Phase,
@@ -40,6 +40,9 @@ class FakeJob:
         self.pictures = pictures
         self.previews = previews
         self.canceled = False
+        self.priority = Priority.INTERACTIVE
+        self.tenant = ""
+        self.deadline_s: float | None = None
         self._engine = engine
 
     def cancel(self) -> None:
@@ -63,7 +66,7 @@ class FakeJob:
                 await self._engine.step()
                 if self.canceled:
                     raise CanceledError("The job was canceled.")
-                yield PictureProgress(index, step, params.steps)
+                yield PictureProgress(index, step, params.steps, float(params.steps - step))
                 if step <= self.previews:
                     yield PicturePreview(index, step - 1, step, Raster(2, 2, bytes(12)))
             if self._engine.failure is not None:
@@ -79,6 +82,7 @@ class FakeEngine:
 
     def reset(self) -> None:
         self.phase = self.phase_after_start = Phase.SERVING
+        self._phase_changed = asyncio.Event()
         self.info: ModelInfo | None = INFO
         self.jobs: list[FakeJob] = []
         self.steps = 0
@@ -95,12 +99,25 @@ class FakeEngine:
             raise EngineUnavailableError("The model is being loaded.", retry_after_s=5.0)
         return self.info
 
-    def submit(self, pictures: Sequence[GenerationParams], *, previews: int = 0, priority: float = 1.0) -> FakeJob:
+    def submit(
+        self,
+        pictures: Sequence[GenerationParams],
+        *,
+        previews: int = 0,
+        priority: Priority = Priority.INTERACTIVE,
+        tenant: str = "",
+        deadline_s: float | None = None,
+    ) -> FakeJob:
         if self.refusals:
             raise self.refusals.pop(0)
         job = FakeJob(self, f"job_{len(self.jobs)}", pictures, previews)
+        job.priority, job.tenant, job.deadline_s = priority, tenant, deadline_s
         self.jobs.append(job)
         return job
+
+    @property
+    def backlog_s(self) -> float:
+        return 12.5
 
     @property
     def idle(self) -> bool:
@@ -111,8 +128,16 @@ class FakeEngine:
         self.steps += 1
         await asyncio.sleep(self.step_s)
 
+    async def wait_for_phase(self, *phases: Phase) -> Phase:
+        while self.phase not in phases:
+            self._phase_changed.clear()
+            await self._phase_changed.wait()
+        return self.phase
+
     async def start(self) -> None:
         self.phase = self.phase_after_start
+        self._phase_changed.set()
 
     async def stop(self, drain_s: float = 0.0) -> None:
         self.phase = Phase.STOPPED
+        self._phase_changed.set()

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import httpx2
 import openai
 import pytest
 
 from pipelines.fake import INFO
-from service.engine.events import Beat, CallDone, Canceled, Failed, Finished, Loading, Timings
+from service.engine.events import (
+    Beat,
+    CallDone,
+    Canceled,
+    DecodeDone,
+    EncodeDone,
+    Failed,
+    Finished,
+    Loading,
+    MadeAgain,
+    Ready,
+    Timings,
+)
 from service.engine.interface import Phase
 from service.metrics import Metrics
 from tests.api.conftest import Harness
@@ -55,29 +70,50 @@ def test_metrics_follow_what_the_worker_says() -> None:
         Loading("loading"),
         Loading("warming"),
         Loading("loading"),
-        Beat(calls=3, rows=4, active=2, waiting=5),
-        CallDone(width=128, height=128, rows=6, pictures=3, predict_s=0.02, advance_s=0.001),
-        Finished("a", 1, 1, b"123", Timings(0.5, 0.0, 1.0, 0.25, 2.0)),
+        Ready(INFO),
+        Beat(calls=3, rows=4, active=2, waiting=5, oldest_s=7.0, memory_bytes=4096),
+        CallDone(width=128, height=128, rows=6, padded_rows=2, pictures=3, predict_s=0.02, advance_s=0.001),
+        CallDone(width=136, height=128, rows=1, padded_rows=0, pictures=1, predict_s=0.01, advance_s=0.001),
+        EncodeDone(texts=2, encode_s=0.125),
+        DecodeDone(width=128, height=128, pictures=2, decode_s=0.25),
+        MadeAgain("a"),
+        Finished("a", 1, 1, b"123", Timings(0.5, 0.0, 1.0, 0.25, 2.0, 0.75)),
         Failed("b", "out_of_memory", "..."),
         Canceled("c"),
     ):
         metrics.observe(message)
-    text = metrics.exposition(ready=False).decode()
+    lines = metrics.exposition(ready=False, backlog_s=3.5).decode().splitlines()
     for line in (
         "darkroom_worker_restarts_total 1.0",
+        "darkroom_worker_memory_bytes 4096.0",
         "darkroom_queue_pictures 5.0",
+        "darkroom_queue_oldest_seconds 7.0",
+        "darkroom_backlog_seconds 3.5",
         "darkroom_active_pictures 2.0",
-        "darkroom_unet_call_rows_sum 6.0",
-        "darkroom_unet_call_seconds_sum 0.02",
-        "darkroom_sampler_update_seconds_sum 0.001",
+        "darkroom_unet_call_rows_sum 7.0",
+        "darkroom_padded_rows_total 2.0",
+        'darkroom_unet_call_seconds_sum{rows="8",size="128x128"} 0.02',
+        'darkroom_unet_call_seconds_sum{rows="1",size="other"} 0.01',
+        "darkroom_sampler_update_seconds_sum 0.002",
+        "darkroom_encode_seconds_sum 0.125",
+        'darkroom_decode_seconds_sum{size="128x128"} 0.25',
         "darkroom_queue_wait_seconds_sum 0.5",
-        "darkroom_decode_seconds_sum 0.25",
+        "darkroom_first_step_seconds_sum 0.75",
         'darkroom_pictures_total{outcome="succeeded"} 1.0',
         'darkroom_pictures_total{outcome="failed"} 1.0',
         'darkroom_pictures_total{outcome="canceled"} 1.0',
+        "darkroom_pictures_made_again_total 1.0",
         "darkroom_ready 0.0",
     ):
-        assert line in text
+        assert line in lines
+
+
+def test_the_page_on_metrics_names_what_is_served_and_nothing_else() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    exposition = Metrics().exposition(ready=True, backlog_s=0.0).decode()
+    served = {name for name in re.findall(r"^# TYPE (\S+)", exposition, re.MULTILINE) if not name.endswith("_created")}
+
+    assert set(re.findall(r"`(darkroom_\w+)`", page)) - {"darkroom_"} == served
 
 
 def test_the_served_model_is_listed(client: openai.OpenAI) -> None:

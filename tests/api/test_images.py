@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
-from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
+from service.errors import DeadlineExceededError, EngineUnavailableError, GenerationFailedError, QueueFullError
 from tests.api.conftest import Harness
 from tests.api.fake_engine import draw
 
@@ -83,6 +83,21 @@ def test_every_extension_reaches_the_engine(server: Harness) -> None:
         sampler="dpm++_2m",
         schedule="karras",
     )
+
+
+def test_priority_and_deadline_reach_the_engine(server: Harness) -> None:
+    server.post(prompt="x", steps=1, priority="batch", deadline_s=2.5)
+    server.post(prompt="x", steps=1)
+
+    assert [(job.priority, job.deadline_s) for job in server.engine.jobs] == [("batch", 2.5), ("interactive", None)]
+
+
+def test_a_deadline_that_could_not_be_met_is_504_and_not_to_be_retried(server: Harness) -> None:
+    server.engine.failure = DeadlineExceededError("Too late.")
+    answer = server.post(prompt="x", steps=1, deadline_s=1)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+    assert answer.headers["X-Should-Retry"] == "false"
 
 
 def test_aliases_mean_what_they_stand_for(server: Harness) -> None:

@@ -44,6 +44,17 @@ def test_a_value_out_of_range_is_blamed_on_where_it_came_from(monkeypatch: pytes
         load_settings()
 
 
+def test_the_cache_is_where_the_platform_keeps_caches_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert load_settings().cache_dir == Path("/caches/darkroom")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert load_settings().cache_dir == Path.home() / ".cache" / "darkroom"
+    monkeypatch.setenv("DARKROOM_CACHE_DIR", "~/elsewhere")
+    assert load_settings().cache_dir == Path.home() / "elsewhere"
+    monkeypatch.setenv("DARKROOM_CACHE_DIR", "none")
+    assert load_settings().cache_dir is None
+
+
 @pytest.mark.parametrize(
     ("host", "local"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("example", False)],

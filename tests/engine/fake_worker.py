@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from pipelines.errors import ModelLoadError
 from pipelines.fake import FakePipeline
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("--unloadable", help="refuse to load, with this message")
     own, rest = parser.parse_known_args()
 
-    def load(_: WorkerConfig) -> tuple[FakePipeline, Device]:
+    def load(_: WorkerConfig, __: Callable[[], object]) -> tuple[FakePipeline, Device]:
         if own.unloadable is not None:
             raise ModelLoadError(own.unloadable)
         if own.fault is not None:

@@ -11,7 +11,8 @@ from pipelines.fake import FakePipeline, FakeState
 from pipelines.params import GenerationParams
 from service.engine import events
 from service.engine.config import WorkerConfig
-from service.engine.events import FromWorker, ToWorker
+from service.engine.cost import CostTable, SizeCost
+from service.engine.events import FromWorker, Priority, ToWorker
 from service.engine.isolation import PLAIN_DEVICE, Device
 from service.engine.worker import Worker
 
@@ -19,6 +20,12 @@ MessageT = TypeVar("MessageT", bound=events.Message)
 
 CALL_S = 0.125
 """What a UNet call of the rig takes, by the rig's clock."""
+
+
+def flat_costs(max_rows: int, call_s: float = CALL_S) -> CostTable:
+    """Of a device to which rows are free, and decodes as well."""
+    calls = ((1, call_s), (max_rows, call_s))
+    return CostTable(tuple(SizeCost(width, 64, calls, decodes=((1, 0.0),)) for width in (64, 96, 128)))
 
 
 def make_params(
@@ -95,6 +102,7 @@ class Rig:
             call_s=CALL_S, sleep=sleep
         ),
         *,
+        costs: CostTable | None = None,
         device: Device = PLAIN_DEVICE,
         max_rows: int = 16,
         max_begun: int = 64,
@@ -104,11 +112,25 @@ class Rig:
         self.channel = MemoryChannel(self.clock)
         config = WorkerConfig(model="fake", max_rows=max_rows, max_begun=max_begun, max_decode=max_decode)
         self.worker: Worker[bytes, FakeState, bytes] = Worker(
-            pipeline(self.clock.advance), self.channel, config, device=device, clock=self.clock
+            pipeline(self.clock.advance),
+            self.channel,
+            config,
+            costs=flat_costs(max_rows) if costs is None else costs,
+            device=device,
+            clock=self.clock,
         )
 
-    def submit(self, picture_id: str, params: GenerationParams, *, priority: float = 1.0, previews: int = 0) -> None:
-        self.channel.inbox.append(events.Submit(picture_id, params, priority, previews))
+    def submit(
+        self,
+        picture_id: str,
+        params: GenerationParams,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        tenant: str = "",
+        previews: int = 0,
+        deadline_s: float | None = None,
+    ) -> None:
+        self.channel.inbox.append(events.Submit(picture_id, params, priority, tenant, previews, deadline_s=deadline_s))
 
     def cancel(self, picture_id: str) -> None:
         self.channel.inbox.append(events.Cancel(picture_id))

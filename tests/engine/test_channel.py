@@ -49,7 +49,7 @@ def make_picture(picture_id: str) -> events.Finished:
 
 
 def test_messages_arrive_whole_and_in_order(border: Border) -> None:
-    submits = [events.Submit(f"job.{index}", make_params("é" * 5000, seed=2**63 - 1), 1.0, 0) for index in range(20)]
+    submits = [events.Submit(f"job.{index}", make_params("é" * 5000, seed=2**63 - 1)) for index in range(20)]
     border.near.sendall(b"".join(map(pack, submits)))
 
     received: list[events.ToWorker] = []
@@ -67,7 +67,7 @@ def test_a_reader_that_stands_still_costs_previews_and_no_pictures(border: Borde
     for picture in pictures:
         border.channel.send(picture)
     for step in range(1000):
-        border.channel.send(events.Progress("job.3", step, 1000))
+        border.channel.send(events.Progress("job.3", step, 1000, 1.0))
     border.channel.send(events.Canceled("job.3"))
     assert border.channel.congested
     assert border.channel.unsent_pictures > 0

@@ -11,7 +11,13 @@ import pytest_asyncio
 from service.engine import events
 from service.engine.engine import LocalEngine
 from service.engine.interface import JobEvent, Phase, PictureFinished, PicturePreview, PictureProgress, PictureStarted
-from service.errors import CanceledError, EngineUnavailableError, InvalidRequestError, QueueFullError
+from service.errors import (
+    CanceledError,
+    DeadlineExceededError,
+    EngineUnavailableError,
+    InvalidRequestError,
+    QueueFullError,
+)
 from tests.engine.rig import make_alone, make_params
 from tests.engine.serving import TIMEOUT_S, Observed, make_engine, serving
 
@@ -131,10 +137,40 @@ async def test_a_job_with_a_bad_picture_gives_the_good_ones_and_then_raises(engi
     assert error.value.field == "width"
 
 
-@pytest.mark.parametrize("priority", [0.0, -1.0, float("inf"), float("nan")])
-async def test_a_priority_is_finite_and_positive(engine: LocalEngine, priority: float) -> None:
-    with pytest.raises(ValueError, match="priority"):
-        engine.submit([make_params()], priority=priority)
+@pytest.mark.parametrize("deadline_s", [0.0, -1.0, float("nan")])
+async def test_a_deadline_lies_ahead(engine: LocalEngine, deadline_s: float) -> None:
+    with pytest.raises(ValueError, match="deadline"):
+        engine.submit([make_params()], deadline_s=deadline_s)
+
+
+async def test_a_job_that_cannot_meet_its_deadline_fails_and_its_company_does_not(engine: LocalEngine) -> None:
+    hopeless, mate = engine.submit([FOREVER], deadline_s=5.0), engine.submit([make_params()])
+    async with asyncio.timeout(TIMEOUT_S):
+        with pytest.raises(DeadlineExceededError):
+            await hopeless.result()
+        assert await mate.result()
+
+
+async def test_progress_tells_when_the_picture_should_be_finished(engine: LocalEngine) -> None:
+    job = engine.submit([make_params(steps=5)])
+    async with asyncio.timeout(TIMEOUT_S):
+        etas_s = [event.eta_s async for event in job.events() if isinstance(event, PictureProgress)]
+
+    assert etas_s == sorted(etas_s, reverse=True)
+    assert etas_s[0] > etas_s[-1] >= 0
+
+
+async def test_who_waits_for_a_phase_is_woken_by_it() -> None:
+    engine, _ = make_engine()
+    waiting = asyncio.create_task(engine.wait_for_phase(Phase.SERVING, Phase.FAILED))
+    stopping = asyncio.create_task(engine.wait_for_phase(Phase.STOPPED))
+    await engine.start()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await waiting is Phase.SERVING
+    finally:
+        await engine.stop()
+    assert await stopping is Phase.STOPPED
 
 
 async def test_an_engine_that_drains_finishes_its_jobs_and_takes_no_more() -> None:

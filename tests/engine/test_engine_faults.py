@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -28,10 +29,8 @@ def worker_pid(engine: LocalEngine) -> int:
 
 
 async def reach(engine: LocalEngine, phase: Phase) -> None:
-    """Some phases are entered without a message to await."""
     async with asyncio.timeout(TIMEOUT_S):
-        while engine.phase is not phase:  # noqa: ASYNC110 - the contract has no event for it
-            await asyncio.sleep(0.01)
+        await engine.wait_for_phase(phase)
 
 
 def progress_of(job_id: str, index: int) -> Callable[[list[FromWorker]], bool]:
@@ -79,6 +78,46 @@ async def test_a_worker_that_hangs_is_killed_and_so_found_out() -> None:
                 await bad.result()
             await observed.count(events.Ready, 3)
             assert await engine.submit([make_params()]).result()
+
+
+async def test_a_stopped_worker_makes_the_engine_unready_and_a_continued_one_ready_again() -> None:
+    async with serving(stall_timeout_s=TIMEOUT_S) as (engine, _):
+        os.kill(worker_pid(engine), signal.SIGSTOP)
+        await reach(engine, Phase.STALLED)
+        job = engine.submit([make_params()])
+        os.kill(worker_pid(engine), signal.SIGCONT)
+        await reach(engine, Phase.SERVING)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await job.result()
+
+
+async def test_a_worker_that_stays_stopped_is_replaced_and_its_pictures_made() -> None:
+    async with serving("--call-s", "0.02", stall_timeout_s=3.0) as (engine, observed):
+        job = engine.submit([make_params(steps=50)])
+        await observed.until(progress_of(job.id, 0))
+        os.kill(worker_pid(engine), signal.SIGSTOP)
+        async with asyncio.timeout(TIMEOUT_S):
+            (finished,) = await job.result()
+
+    assert finished.raster.pixels == make_alone(make_params(steps=50))
+
+
+async def test_a_stuck_worker_tells_where_it_stands(capfd: pytest.CaptureFixture[str]) -> None:
+    async with serving("--fault", "predict:hang:0", stall_timeout_s=3.0) as (engine, observed):
+        engine.submit([make_params("poison")])
+        await observed.count(events.Ready, 2)
+
+    assert "in predict" in capfd.readouterr().err
+
+
+async def test_an_engine_that_was_itself_held_up_does_not_blame_its_worker() -> None:
+    async with serving(stall_timeout_s=2.0) as (engine, _):
+        pid = worker_pid(engine)
+        time.sleep(4.0)  # noqa: ASYNC251 - what a burst of requests does to the loop
+        await asyncio.sleep(0)
+
+        assert engine.phase is Phase.SERVING
+        assert worker_pid(engine) == pid
 
 
 async def test_a_model_that_cannot_be_loaded_fails_the_engine_with_its_reason() -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from pipelines.fake import FakePipeline
+from pipelines.interface import PRECISE
 from pipelines.params import GenerationParams
 from tests.engine.rig import make_alone, make_params
 
@@ -41,6 +42,20 @@ def test_it_takes_the_rows_and_calls_of_the_real_pipeline() -> None:
 
     assert state.demand is not None
     assert (state.demand.rows, state.demand.calls_left) == (1, 9)
+
+
+def test_a_precise_picture_is_the_same_in_calls_of_its_own() -> None:
+    pipeline = FakePipeline()
+    state = pipeline.begin_precise(BASE)
+    first = state.demand
+    assert state.precise
+    assert first is not None
+    assert first.key.phase == PRECISE
+    while state.demand is not None:
+        (output,) = pipeline.predict([state])
+        pipeline.advance(state, output)
+
+    assert pipeline.decode([state])[0].pixels == make_alone(BASE)
 
 
 def test_it_spends_the_time_that_it_is_told_to() -> None:

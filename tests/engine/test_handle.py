@@ -30,7 +30,7 @@ async def read(job: LocalJob) -> list[JobEvent]:
 
 async def test_events_come_in_order_from_the_beginning() -> None:
     job = make_job()
-    events: list[JobEvent] = [PictureStarted(0), PictureProgress(0, 1, 1), make_finished(0)]
+    events: list[JobEvent] = [PictureStarted(0), PictureProgress(0, 1, 1, 1.0), make_finished(0)]
     for event in events:
         job.publish(event)
     job.close()
@@ -53,7 +53,7 @@ async def test_a_slow_reader_loses_the_oldest_progress_and_no_picture() -> None:
     job = make_job(max_buffered=3)
     job.publish(PictureStarted(0))
     for step in range(5):
-        job.publish(PictureProgress(0, step, 9))
+        job.publish(PictureProgress(0, step, 9, 1.0))
         job.publish(make_finished(step))
     job.publish(PicturePreview(0, 0, 5, RASTER))
     job.close()

@@ -16,7 +16,7 @@ def make_ledger(*picture_ids: str) -> Ledger:
     """One job for each picture."""
     ledger = Ledger()
     for picture_id in picture_ids:
-        ledger.open(make_job(picture_id), [events.Submit(picture_id, make_params(), 1.0, 0)])
+        ledger.open(make_job(picture_id), [events.Submit(picture_id, make_params())], [1.0], now_s=0.0)
     return ledger
 
 
@@ -78,26 +78,19 @@ def test_where_nothing_had_started_all_that_the_worker_had_are_suspects() -> Non
     assert take(ledger) == ["a"]
 
 
-def test_the_price_is_paid_back_when_a_picture_ends() -> None:
+def test_a_worker_is_told_how_long_a_picture_has_waited_since_its_admission() -> None:
     ledger = Ledger()
-    ledger.open(
-        make_job("job"),
-        [
-            events.Submit("job.0", make_params(steps=10), 1.0, 0),
-            events.Submit("job.1", make_params(steps=10, guidance_scale=1.0, sampler="heun"), 1.0, 0),
-        ],
-    )
-    assert ledger.row_calls == 2 * 10 + 19
+    ledger.open(make_job("job"), [events.Submit("job.0", make_params(), deadline_s=9.0)], [1.0], now_s=100.0)
+    (ticket,) = ledger
 
-    end(ledger, "job.0")
-    assert (len(ledger), ledger.row_calls) == (1, 19)
-    end(ledger, "job.1")
-    assert (len(ledger), ledger.row_calls) == (0, 0)
+    assert ticket.submitted(102.5) == events.Submit("job.0", make_params(), waited_s=2.5, deadline_s=9.0)
 
 
 def test_a_job_ends_with_its_last_picture() -> None:
     ledger = Ledger()
-    ledger.open(make_job("job"), [events.Submit(f"job.{index}", make_params(), 1.0, 0) for index in range(2)])
+    ledger.open(
+        make_job("job"), [events.Submit(f"job.{index}", make_params()) for index in range(2)], [1.0, 1.0], now_s=0.0
+    )
     first, last = ledger
 
     assert not ledger.close(last)

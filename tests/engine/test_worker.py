@@ -9,7 +9,9 @@ import pytest
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import Raster
 from service.engine import events
-from tests.engine.rig import CALL_S, Rig, make_alone, make_params
+from service.engine.cost import CostTable
+from service.engine.events import Priority
+from tests.engine.rig import CALL_S, Rig, flat_costs, make_alone, make_params
 
 
 class RecordingPipeline(FakePipeline):
@@ -104,15 +106,64 @@ def test_company_does_not_change_a_picture() -> None:
     assert rig.pixels == {picture_id: make_alone(params) for picture_id, params in pictures.items()}
 
 
-def test_sizes_take_turns() -> None:
+def test_a_short_picture_of_another_size_goes_before_a_long_one() -> None:
     rig = Rig()
     rig.submit("long", make_params(steps=20))
     rig.turn(3)
-    rig.submit("wide", make_params(steps=3, width=128))
-    rig.turn(6)
+    rig.submit("wide", make_params(steps=6, width=128))
+    rig.turn(8)
 
-    widths = [call.width for call in rig.sent(events.CallDone)]
-    assert widths[3:] == [64, 128, 64, 128, 64, 128] or widths[3:] == [128, 64, 128, 64, 128, 64]
+    assert [call.width for call in rig.sent(events.CallDone)] == 3 * [64] + 6 * [128] + 2 * [64]
+
+
+def test_a_batch_picture_gives_way_to_a_longer_interactive_one() -> None:
+    rig = Rig(max_rows=2)
+    rig.submit("batch", make_params(steps=4), priority=Priority.BATCH)
+    rig.turn()
+    rig.submit("interactive", make_params(steps=8))
+    rig.run()
+
+    assert [finished.picture_id for finished in rig.sent(events.Finished)] == ["interactive", "batch"]
+
+
+def test_a_picture_that_cannot_meet_its_deadline_takes_no_further_call() -> None:
+    rig = Rig()
+    rig.submit("hopeless", make_params(steps=9), deadline_s=8.5 * CALL_S)
+    rig.submit("tight", make_params(steps=8), deadline_s=8.5 * CALL_S)
+    rig.run()
+
+    assert [(failed.picture_id, failed.code) for failed in rig.sent(events.Failed)] == [
+        ("hopeless", "deadline_exceeded")
+    ]
+    assert rig.calls == [1] * 8
+    assert rig.pixels.keys() == {"tight"}
+
+
+def test_time_that_a_picture_has_waited_elsewhere_counts_against_its_deadline() -> None:
+    rig = Rig()
+    rig.channel.inbox.append(events.Submit("late", make_params(steps=4), waited_s=8.0, deadline_s=8.0 + 3 * CALL_S))
+    rig.run()
+
+    assert [failed.code for failed in rig.sent(events.Failed)] == ["deadline_exceeded"]
+    assert not rig.calls
+
+
+def test_what_was_measured_is_told_to_the_facade() -> None:
+    rig = Rig(lambda sleep: FakePipeline(call_s=CALL_S, decode_s=0.5, sleep=sleep))
+    rig.submit("a", make_params("a circle", steps=1))
+    rig.submit("b", make_params("a square", steps=1))
+    rig.run()
+
+    assert rig.sent(events.EncodeDone) == [events.EncodeDone(texts=3, encode_s=0.0)]
+    assert rig.sent(events.DecodeDone) == [events.DecodeDone(width=64, height=64, pictures=2, decode_s=0.5)]
+
+
+def test_the_expected_end_of_a_picture_alone_is_exact() -> None:
+    rig = Rig()
+    rig.submit("alone", make_params(steps=4))
+    rig.run()
+
+    assert [progress.eta_s for progress in rig.sent(events.Progress)] == [3 * CALL_S, 2 * CALL_S, CALL_S, 0.0]
 
 
 def test_progress_counts_steps_and_not_calls() -> None:
@@ -240,3 +291,40 @@ def test_a_worker_told_to_drain_finishes_what_it_has() -> None:
 
     assert rig.worker.done
     assert rig.pixels.keys() == {"last"}
+
+
+def test_a_call_that_may_outlast_a_beat_is_announced_with_what_it_should_take() -> None:
+    rig = Rig(lambda sleep: FakePipeline(call_s=2.0, sleep=sleep), costs=flat_costs(16, call_s=2.0))
+    rig.submit("a", make_params(steps=2))
+    rig.run()
+
+    kinds = [type(message) for message in rig.channel.sent if isinstance(message, events.Busy | events.CallDone)]
+    assert kinds == [events.Busy, events.CallDone] * 2
+    assert [busy.expected_s for busy in rig.sent(events.Busy)] == [2.0, 2.0]
+
+
+def test_short_calls_are_not_announced() -> None:
+    rig = Rig()
+    rig.submit("a", make_params())
+    rig.run()
+
+    assert not rig.sent(events.Busy)
+
+
+def test_before_anything_was_measured_nobody_knows_what_a_call_takes() -> None:
+    rig = Rig(lambda sleep: FakePipeline(call_s=2.0, sleep=sleep), costs=CostTable())
+    rig.submit("a", make_params(steps=2))
+    rig.run()
+
+    *before, last = [busy.expected_s for busy in rig.sent(events.Busy)]
+    assert set(before) == {None}
+    assert last == 2.0, "one call was seen"
+
+
+def test_a_beat_tells_how_long_the_oldest_picture_has_waited() -> None:
+    rig = Rig(lambda sleep: FakePipeline(call_s=1.5, sleep=sleep), max_rows=2)
+    rig.submit("first", make_params(steps=3))
+    rig.submit("second", make_params(steps=3))
+    rig.turn(3)
+
+    assert rig.sent(events.Beat)[-1].oldest_s == 3.0

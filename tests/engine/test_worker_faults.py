@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from pipelines.errors import BlackPictureError, NonFiniteError, SpoiledError
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import Raster
 from service.engine import events
@@ -53,6 +54,77 @@ def test_a_poisonous_picture_fails_alone(trigger: Trigger) -> None:
     assert rig.pixels == {picture_id: make_alone(params) for picture_id, params in MATES.items()}
 
 
+class OverflowingPipeline(FakePipeline):
+    """Its numbers overflow in one call of a fragile picture, unless it is made in higher precision."""
+
+    def __init__(self, stage: Stage, error: type[SpoiledError], sleep: Callable[[float], None]) -> None:
+        super().__init__(call_s=CALL_S, sleep=sleep)
+        self._stage = stage
+        self._error = error
+
+    def predict(self, states: Sequence[FakeState]) -> list[bytes]:
+        self._visit(Stage.PREDICT, states)
+        return super().predict(states)
+
+    def advance(self, state: FakeState, output: bytes) -> None:
+        self._visit(Stage.ADVANCE, [state])
+        super().advance(state, output)
+
+    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+        self._visit(Stage.DECODE, states)
+        return super().decode(states)
+
+    def _visit(self, stage: Stage, states: Sequence[FakeState]) -> None:
+        fragile = [
+            position
+            for position, state in enumerate(states)
+            if "fragile" in state.params.prompt
+            and not state.precise
+            and (state.calls_done == 2 or stage is Stage.DECODE)
+        ]
+        if stage is self._stage and fragile:
+            raise self._error(tuple(fragile))
+
+
+@pytest.mark.parametrize("error", [NonFiniteError, BlackPictureError])
+@pytest.mark.parametrize("stage", [Stage.PREDICT, Stage.ADVANCE, Stage.DECODE])
+def test_a_picture_whose_numbers_overflow_is_made_again_in_higher_precision(
+    stage: Stage, error: type[SpoiledError]
+) -> None:
+    rig = Rig(lambda sleep: OverflowingPipeline(stage, error, sleep))
+    fragile = make_params("fragile", steps=STEPS)
+    rig.submit("fragile", fragile, previews=1)
+    for picture_id, params in MATES.items():
+        rig.submit(picture_id, params)
+    rig.run()
+
+    assert [again.picture_id for again in rig.sent(events.MadeAgain)] == ["fragile"]
+    assert not rig.sent(events.Failed)
+    assert rig.pixels == {"fragile": make_alone(fragile)} | {
+        picture_id: make_alone(params) for picture_id, params in MATES.items()
+    }
+    steps = [progress.step for progress in rig.sent(events.Progress) if progress.picture_id == "fragile"]
+    assert steps == sorted(set(steps)), "no step is told twice"
+    assert len(rig.sent(events.Preview)) == 1
+
+
+def test_what_overflows_in_higher_precision_too_fails_after_one_more_try() -> None:
+    rig = Rig(lambda sleep: FaultyPipeline(Trigger(Stage.DECODE, Kind.NAN), call_s=CALL_S, sleep=sleep))
+    rig.submit("bad", make_params("poison", steps=STEPS))
+    rig.run()
+
+    assert len(rig.calls) == 2 * STEPS
+    assert [failed.code for failed in rig.sent(events.Failed)] == ["non_finite_result"]
+
+
+def test_calls_in_higher_precision_teach_nothing_of_what_others_cost() -> None:
+    rig = Rig(lambda sleep: OverflowingPipeline(Stage.PREDICT, NonFiniteError, sleep))
+    rig.submit("fragile", make_params("fragile", steps=STEPS))
+    rig.run()
+
+    assert [call.precise for call in rig.sent(events.CallDone)] == [False] * 3 + [True] * STEPS
+
+
 def test_what_is_logged_of_a_failure_holds_no_text_of_the_exception(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig(lambda sleep: FaultyPipeline(Trigger(Stage.ADVANCE), sleep=sleep))
     rig.submit("bad", make_params("poison"))
@@ -83,6 +155,23 @@ def test_a_batch_too_large_for_memory_is_halved_until_it_fits() -> None:
 
     assert rig.pixels == {picture_id: make_alone(params) for picture_id, params in MATES.items()}
     assert freed
+
+
+def test_rows_that_ran_out_of_memory_are_not_tried_again() -> None:
+    asked: list[int] = []
+
+    class Asked(SmallMemoryPipeline):
+        def predict(self, states: Sequence[FakeState]) -> list[bytes]:
+            asked.append(sum(state.demand.rows for state in states if state.demand))
+            return super().predict(states)
+
+    rig = Rig(lambda sleep: Asked(4, sleep))
+    for picture_id, params in MATES.items():
+        rig.submit(picture_id, params)
+    rig.run()
+
+    assert asked[:4] == [10, 4, 6, 2]
+    assert max(asked[5:]) == 4
 
 
 def test_a_picture_too_large_for_memory_fails_and_the_next_is_served() -> None:

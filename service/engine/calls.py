@@ -1,0 +1,100 @@
+"""A pipeline's calls as the worker makes them: announced where they are long, and measured for the cost models.
+
+Only a call that succeeds is measured; one that ran out of memory says how many rows are too many. What is made in
+higher precision costs more than anything else of its size, and is neither measured nor foretold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Generic
+
+from pipelines.interface import ConditioningT, OutputT, Pipeline, Raster, StateT
+from pipelines.params import GenerationParams
+from service.engine import events
+from service.engine.channel import Channel
+from service.engine.cost import CostModel
+from service.engine.isolation import Device
+from service.engine.job import Picture
+
+_SHORT_S: Final = events.BEAT_S / 4
+"""Calls up to this leave the worker's beats in time by themselves."""
+
+
+class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
+    """Raises what the pipeline raises."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline[ConditioningT, StateT, OutputT],
+        cost: CostModel,
+        channel: Channel,
+        device: Device,
+        clock: Callable[[], float],
+    ) -> None:
+        self._pipeline = pipeline
+        self._cost = cost
+        self._channel = channel
+        self._device = device
+        self._clock = clock
+
+    def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
+        self._announce(self._cost.texts_s(len(texts)))
+        start_s = self._clock()
+        conditionings = self._pipeline.encode(texts)
+        encode_s = self._clock() - start_s
+        self._cost.learn_encode(len(texts), encode_s)
+        self._channel.send(events.EncodeDone(len(texts), encode_s))
+        return conditionings
+
+    def begin_precise(self, params: GenerationParams) -> StateT:
+        self._announce(None)
+        return self._pipeline.begin_precise(params)
+
+    def predict(self, pictures: Sequence[Picture[StateT]]) -> list[OutputT]:
+        """Measured by the worker, which then calls `record`."""
+        rows = sum(picture.rows for picture in pictures)
+        self._announce(None if pictures[0].precise else self._cost.call_s(pictures[0].size, rows))
+        try:
+            return self._pipeline.predict([picture.begun for picture in pictures])
+        except Exception as error:
+            if self._device.is_out_of_memory(error):
+                self._cost.forbid(pictures[0].size, rows)
+            raise
+
+    def record(self, pictures: Sequence[Picture[StateT]], rows: int, predict_s: float, advance_s: float) -> None:
+        """A UNet call of these pictures was made, and their updates."""
+        (width, height), precise = pictures[0].size, pictures[0].precise
+        if not precise:
+            self._cost.learn_call((width, height), rows, predict_s + advance_s)
+        self._channel.send(
+            events.CallDone(
+                width=width,
+                height=height,
+                rows=rows,
+                padded_rows=self._pipeline.info.padded_rows(rows),
+                pictures=len(pictures),
+                predict_s=predict_s,
+                advance_s=advance_s,
+                precise=precise,
+            )
+        )
+
+    def decode(self, pictures: Sequence[Picture[StateT]]) -> list[Raster]:
+        precise = any(picture.precise for picture in pictures)
+        self._announce(None if precise else self._cost.decode_s(pictures[0].size, len(pictures)))
+        start_s = self._clock()
+        rasters = self._pipeline.decode([picture.begun for picture in pictures])
+        decode_s = self._clock() - start_s
+        width, height = pictures[0].size
+        if not precise:
+            self._cost.learn_decode((width, height), len(pictures), decode_s)
+        self._channel.send(events.DecodeDone(width, height, len(pictures), decode_s, precise))
+        return rasters
+
+    def _announce(self, expected_s: float | None) -> None:
+        """Tell the facade of a call that may outlast a beat; `None` for one whose length nobody knows."""
+        if expected_s is None or not self._cost.measured:
+            self._channel.send(events.Busy(None))
+        elif expected_s > _SHORT_S:
+            self._channel.send(events.Busy(expected_s))
