@@ -12,12 +12,13 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help run test check setup setup-dev lint types contracts deployment format clean
+.PHONY: help run test check bench-peers setup setup-dev lint types contracts deployment format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
 	@echo "make test    set up, then run the tests"
 	@echo "make check   set up, then lint, types, import contracts, deployment files"
+	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
 	@echo "make setup   set up only"
 	@echo "make format  rewrite the source as the linter wants it"
 	@echo "make clean   remove what set-up and the tools left behind"
@@ -30,6 +31,11 @@ test: setup-dev
 
 check: lint types contracts deployment
 
+# ARGS="--smoke" tries every server with a few jobs; ARGS="--output docs/images" puts the charts where the docs are.
+bench-peers: setup
+	@PYTHON=$(CURDIR)/$(BIN)/python sh benchmarks/peers/setup.sh
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 setup:
 	@sh scripts/setup.sh run
 
@@ -39,7 +45,7 @@ setup-dev:
 lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck scripts/*.sh .ci/run
+	$(BIN)/shellcheck scripts/*.sh benchmarks/peers/setup.sh .ci/run
 
 types: setup-dev
 	$(BIN)/mypy

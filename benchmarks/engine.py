@@ -68,10 +68,8 @@ async def _throughput(rounds: int, steps: int) -> dict[str, Any]:
     engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(bundled_model_path()), threads=threads)))
     await engine.start()
     try:
-        while engine.phase is not Phase.SERVING:
-            if engine.phase is Phase.FAILED:
-                raise SystemExit("The bundled model cannot be loaded.")
-            await asyncio.sleep(0.1)
+        if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
+            raise SystemExit("The bundled model cannot be loaded.")
         peer = _peer()
         figures: dict[str, Any] = {"engine": {n: [] for n in CONCURRENCY}, "diffusers": {n: [] for n in CONCURRENCY}}
         for n in (1, *CONCURRENCY):
@@ -186,8 +184,7 @@ def _overhead(steps: int) -> float:
     pipeline = _pipeline()
     jobs = _params(pipeline.info, OVERHEAD_JOBS, steps)
     messages: list[events.ToWorker] = [
-        events.Submit(picture_id=str(index), params=params, priority=1.0, previews=0)
-        for index, params in enumerate(jobs)
+        events.Submit(picture_id=str(index), params=params) for index, params in enumerate(jobs)
     ]
     watch = _Stopwatch()
     networks = ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward"))

@@ -1,0 +1,37 @@
+"""diffusers behind FastAPI with a lock: one job after another, in order of arrival.
+
+The shape is that of diffusers' page "Create a server" (huggingface.co/docs/diffusers/using-diffusers/create_a_server):
+FastAPI, uvicorn, the pipeline in a thread beside the event loop. The lock is what keeps two requests from sharing one
+pipeline's scheduler, which holds the state of the picture in work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Response
+
+from benchmarks.peers.pipeline import PORT_VARIABLE, PictureRequest, Renderer
+
+renderer = Renderer()
+lock = asyncio.Lock()
+app = FastAPI()
+
+
+@app.get("/health")
+async def health() -> str:
+    return "ok"
+
+
+@app.post("/generate")
+async def generate(body: dict[str, Any]) -> Response:
+    async with lock:
+        files = await asyncio.to_thread(renderer.render, [PictureRequest.from_json(body)])
+    return Response(files[0], media_type="image/png")
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ[PORT_VARIABLE]), log_level="warning")

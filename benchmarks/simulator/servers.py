@@ -1,0 +1,211 @@
+"""Ways to share a device: one request at a time, whole requests in batches, steps first come first served, and ours."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+from pipelines.interface import Demand, Key
+from pipelines.params import GenerationParams
+from service.engine.cost import CostModel, Size, calls, rows
+from service.engine.job import Picture
+from service.engine.scheduler import Scheduler
+
+MAX_DECODE = 4
+
+
+class Act(NamedTuple):
+    """What the device does next, from now to its end."""
+
+    seconds: float
+    finished: list[int]
+    """Requests whose pictures are there at the end of it."""
+
+
+class Server(Protocol):
+    """Something that takes requests, numbered from 0, and keeps a device busy with them."""
+
+    def accept(self, number: int, params: GenerationParams, now_s: float) -> None: ...
+
+    def act(self, now_s: float) -> Act | None:
+        """None where there is nothing to do."""
+
+
+class OneAtATime:
+    """A pipeline behind a lock."""
+
+    def __init__(self, cost: CostModel) -> None:
+        self._cost = cost
+        self._queue: deque[tuple[int, GenerationParams]] = deque()
+
+    def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
+        self._queue.append((number, params))
+
+    def act(self, now_s: float) -> Act | None:
+        if not self._queue:
+            return None
+        number, params = self._queue.popleft()
+        return Act(self._cost.solo_s(params), [number])
+
+
+class WholeRequests:
+    """Requests of one size that are there together make one pipeline call, up to the knee; all end with its last step.
+
+    With `by_steps` only requests of as many steps do; otherwise the shorter ones are kept for the longest.
+    """
+
+    def __init__(self, cost: CostModel, *, by_steps: bool) -> None:
+        self._cost = cost
+        self._by_steps = by_steps
+        self._queue: list[tuple[int, GenerationParams]] = []
+
+    def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
+        self._queue.append((number, params))
+
+    def act(self, now_s: float) -> Act | None:
+        if not self._queue:
+            return None
+        batch = self._take()
+        size = _size(batch[0][1])
+        seconds = self._cost.encode_s(batch[0][1]) * len(batch)
+        seconds += max(calls(params) for _, params in batch) * self._cost.call_s(size, _rows(batch))
+        return Act(seconds + self._cost.decode_s(size, len(batch)), [number for number, _ in batch])
+
+    def _take(self) -> list[tuple[int, GenerationParams]]:
+        head = self._queue[0][1]
+        batch: list[tuple[int, GenerationParams]] = []
+        for entry in self._queue:
+            params = entry[1]
+            alike = _size(params) == _size(head) and (params.steps == head.steps or not self._by_steps)
+            if alike and _rows([*batch, entry]) <= self._cost.knee(_size(head)):
+                batch.append(entry)
+        self._queue = [entry for entry in self._queue if entry not in batch]
+        return batch
+
+
+@dataclass(slots=True)
+class _Running:
+    number: int
+    params: GenerationParams
+    calls_left: int
+
+
+class FirstCome:
+    """Continuous batching of steps in order of arrival: a newcomer of the running size joins while there are rows, one
+    of another size waits until the running ones have ended; what is finished is decoded at once."""
+
+    def __init__(self, cost: CostModel) -> None:
+        self._cost = cost
+        self._queue: deque[_Running] = deque()
+        self._running: list[_Running] = []
+
+    def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
+        self._queue.append(_Running(number, params, calls(params)))
+
+    def act(self, now_s: float) -> Act | None:
+        encode_s = self._join()
+        if not self._running:
+            return None
+        size = _size(self._running[0].params)
+        seconds = encode_s + self._cost.call_s(size, sum(rows(running.params) for running in self._running))
+        for running in self._running:
+            running.calls_left -= 1
+        ended = [running.number for running in self._running if not running.calls_left]
+        self._running = [running for running in self._running if running.calls_left]
+        return Act(seconds + (self._cost.decode_s(size, len(ended)) if ended else 0.0), ended)
+
+    def _join(self) -> float:
+        """Seconds that the newcomers' texts take."""
+        seconds = 0.0
+        while self._queue and self._fits(self._queue[0].params):
+            self._running.append(self._queue.popleft())
+            seconds += self._cost.encode_s(self._running[-1].params)
+        return seconds
+
+    def _fits(self, params: GenerationParams) -> bool:
+        taken = sum(rows(running.params) for running in self._running)
+        alike = all(_size(running.params) == _size(params) for running in self._running)
+        return alike and (not taken or taken + rows(params) <= self._cost.knee(_size(params)))
+
+
+@dataclass(slots=True)
+class SimulatedState:
+    """Implements `pipelines.interface.PictureState`."""
+
+    params: GenerationParams
+    demand: Demand | None
+    step: int = 0
+
+    def advance(self) -> None:
+        assert self.demand is not None, "a finished picture cannot advance"
+        self.step += 1
+        left = self.demand.calls_left - 1
+        self.demand = replace(self.demand, calls_left=left) if left else None
+
+
+@dataclass(slots=True)
+class Ours:
+    """The engine's own scheduler, driven as the worker drives it."""
+
+    cost: CostModel
+    patience: float = 3.0
+    max_begun: int = 64
+    scheduler: Scheduler[SimulatedState] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scheduler = Scheduler(self.cost, max_begun=self.max_begun, max_begun_bytes=1 << 40, max_decode=MAX_DECODE)
+
+    def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
+        solo_s = self.cost.solo_s(params)
+        deadline_s = now_s + self.patience * solo_s
+        self.scheduler.add(
+            Picture(id=str(number), params=params, arrived_s=now_s, deadline_s=deadline_s, solo_s=solo_s)
+        )
+
+    def act(self, now_s: float) -> Act | None:
+        if not self.scheduler.waiting and not self.scheduler.begun:
+            return None
+        start_s = now_s
+        self.scheduler.review(now_s)
+        now_s += self._begin(now_s)
+        now_s += self._call(now_s)
+        decoded = self.scheduler.choose_decode()
+        if decoded:
+            seconds = self.cost.decode_s(decoded[0].size, len(decoded))
+            self.scheduler.charge_decode(decoded, seconds)
+            now_s += seconds
+        for picture in decoded:
+            self.scheduler.remove(picture)
+        return Act(now_s - start_s, [int(picture.id) for picture in decoded])
+
+    def _begin(self, now_s: float) -> float:
+        newcomers = self.scheduler.choose_begin(now_s)
+        for picture in newcomers:
+            params = picture.params
+            key = Key("simulated", params.height, params.width, tokens=77)
+            picture.state = SimulatedState(params, Demand(key, rows(params), calls(params)))
+            self.scheduler.begin(picture)
+        return sum(self.cost.encode_s(picture.params) for picture in newcomers)
+
+    def _call(self, now_s: float) -> float:
+        company = self.scheduler.choose_call(now_s)
+        if not company:
+            return 0.0
+        shares = [(picture.tenant, picture.rows) for picture in company]
+        seconds = self.cost.call_s(company[0].size, sum(count for _, count in shares))
+        for picture in company:
+            picture.begun.advance()
+            if picture.finished:
+                self.scheduler.finish(picture)
+        self.scheduler.charge_call(shares, seconds)
+        return seconds
+
+
+def _size(params: GenerationParams) -> Size:
+    return params.width, params.height
+
+
+def _rows(batch: Iterable[tuple[int, GenerationParams]]) -> int:
+    return sum(rows(params) for _, params in batch)

@@ -1,0 +1,52 @@
+"""What the simulated device takes for its work: two built-in tables, or one that a server has measured and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from service.engine.cost import CostTable, Points, Size, SizeCost
+
+ROWS: Final = (1, 2, 4, 8, 16, 32)
+PICTURES: Final = (1, 2, 4)
+
+
+def load_table(name: str) -> CostTable:
+    """`cpu`, `gpu`, or a JSON file that `service.engine.cost_cache` wrote."""
+    return TABLES[name] if name in TABLES else msgspec.json.decode(Path(name).read_bytes(), type=CostTable)
+
+
+def _points(counts: tuple[int, ...], seconds: Callable[[int], float]) -> Points:
+    return tuple((count, seconds(count)) for count in counts)
+
+
+def _cpu(size: Size, calls_s: tuple[float, ...], picture_s: float) -> SizeCost:
+    return SizeCost(*size, tuple(zip(ROWS, calls_s, strict=False)), _points(PICTURES, lambda n: n * picture_s))
+
+
+def _gpu(size: Size, flat_rows: float) -> SizeCost:
+    """25 ms up to so many rows, then as long as the rows are many."""
+    call_s = 0.025
+    return SizeCost(
+        *size,
+        _points(ROWS, lambda rows: call_s * max(1.0, rows / flat_rows)),
+        _points(PICTURES, lambda pictures: call_s * (0.5 + 2.0 * pictures / flat_rows)),
+    )
+
+
+TABLES: Final = {
+    # The bundled model on one core of a two-core machine, medians of five calls of CPU time.
+    "cpu": CostTable(
+        (
+            _cpu((128, 128), (0.021, 0.032, 0.042, 0.066, 0.116), 0.032),
+            _cpu((160, 96), (0.021, 0.029, 0.046, 0.064, 0.110), 0.027),
+            _cpu((96, 160), (0.021, 0.030, 0.045, 0.068, 0.110), 0.028),
+        ),
+        encode_s=0.005,
+    ),
+    # The shape of a large accelerator: small calls cost what launching them costs, large ones what they compute.
+    "gpu": CostTable((_gpu((512, 512), 8.0), _gpu((768, 512), 5.0), _gpu((512, 768), 5.0)), encode_s=0.003),
+}
