@@ -79,7 +79,7 @@ def autoencoder(
 
 @app.command()
 def text(
-    run: Run = DEFAULT_RUN, steps: Steps = 1500, batch_size: BatchSize = 64, learning_rate: Rate = 0.01, seed: Seed = 4
+    run: Run = DEFAULT_RUN, steps: Steps = 500, batch_size: BatchSize = 64, learning_rate: Rate = 0.01, seed: Seed = 4
 ) -> None:
     """Give the text encoder its warm start: what does a caption ask?"""
     words = CLIPTokenizer.from_pretrained(run / "tokenizer")
@@ -92,10 +92,10 @@ def text(
 @app.command()
 def diffusion(
     run: Run = DEFAULT_RUN,
-    steps: Steps = 6500,
-    batch_size: BatchSize = 32,
+    steps: Steps = 5000,
+    batch_size: BatchSize = 64,
     learning_rate: Rate = 0.02,
-    scenes: Annotated[int, typer.Option(help="Different scenes to draw and encode before the first step.")] = 32_000,
+    scenes: Annotated[int, typer.Option(help="Different scenes to draw and encode before the first step.")] = 48_000,
     seed: Seed = 2,
     start: Start = None,
 ) -> None:

@@ -75,7 +75,7 @@ def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, 
     step = checkpoints.load(folder, objective, average, optimizer) if folder.exists() else 0
     wrapped, optimizer = accelerator.prepare(objective, optimizer)
 
-    recent = 0.0
+    recent: float | None = None
     with tqdm(total=plan.steps, initial=step, disable=not accelerator.is_main_process, mininterval=5) as bar:
         while step < plan.steps:
             for group in optimizer.param_groups:
@@ -88,7 +88,7 @@ def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, 
             optimizer.zero_grad()
             step += 1
             _follow(average, objective, min(plan.average_decay, step / (step + 10)))
-            recent = loss.item() if step == 1 else 0.98 * recent + 0.02 * loss.item()
+            recent = loss.item() if recent is None else 0.98 * recent + 0.02 * loss.item()
             bar.update()
             bar.set_postfix(loss=f"{recent:.5f}", refresh=False)
             if accelerator.is_main_process and (step % plan.checkpoint_every == 0 or step == plan.steps):

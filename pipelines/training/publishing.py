@@ -62,7 +62,16 @@ def publish(
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
+    for config in folder.glob("*/config.json"):
+        _forget_origin(config)
     (folder / "darkroom.json").write_text(json.dumps(served) + "\n")
+
+
+def _forget_origin(config: Path) -> None:
+    """Where the part was loaded from is of this machine, and nobody else's business."""
+    fields = json.loads(config.read_text())
+    fields.pop("_name_or_path", None)
+    config.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
 
 
 def preview_map(autoencoder: AutoencoderKL) -> list[list[float]]:
@@ -121,8 +130,7 @@ appear in no training picture.
 |---|---:|---:|---:|---:|---:|
 {stages}
 
-Minutes are of two CPU cores shared with other work, of the last run of the stage. To reproduce, and what each stage
-does: docs/training.md.
+Minutes are of two CPU cores shared with other work. To reproduce, and what each stage does: docs/training.md.
 
 ```
 python -m pipelines.training evaluate --model pipelines/bundled --prompts {prompts}

@@ -35,6 +35,12 @@ def test_it_is_under_40_mb() -> None:
     assert sum(file.stat().st_size for file in bundled_model_path().rglob("*") if file.is_file()) < 40e6
 
 
+def test_it_does_not_tell_where_it_was_made() -> None:
+    configs = [file.read_text() for file in bundled_model_path().rglob("*.json")]
+
+    assert not any("_name_or_path" in config for config in configs)
+
+
 def test_it_is_served_at_the_sizes_of_its_world(bundled: LatentDiffusion) -> None:
     assert bundled.info.sizes == world.SIZES
 
