@@ -11,7 +11,9 @@ from pipelines.latent_diffusion import LatentDiffusion
 from pipelines.loading import bundled_model_path, load
 from pipelines.params import GenerationParams
 from pipelines.training import world
+from pipelines.training.captions import Ask, Mention, plain_words
 from pipelines.training.evaluation import pixels_of, render
+from pipelines.training.reader import read, shows
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,27 @@ def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion)
     theirs_raster = Raster(image.width, image.height, image.tobytes())
     difference = abs(pixels_of(ours).astype(int) - pixels_of(theirs_raster).astype(int))
     assert difference.max() <= 1
+
+
+PLAIN_ASKS = [
+    Ask((Mention("circle", "red"),), background="white"),
+    Ask((Mention("heart", "green"),), background="black"),
+    Ask((Mention("square", "blue"),), background="yellow"),
+    Ask((Mention("star", "yellow"),), background="gray"),
+    Ask((Mention("diamond", "purple"),), background="green"),
+    Ask((Mention("ring", "orange"),), background="blue"),
+    Ask((Mention("triangle", "blue"),), background="pink"),
+    Ask((Mention("cross", "black"),), background="white"),
+]
+
+
+@pytest.mark.parametrize("size", world.SIZES, ids=str)
+def test_it_draws_most_of_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    wanted = [params(bundled, plain_words(ask), seed, size) for seed, ask in enumerate(PLAIN_ASKS)]
+    pictures = render(bundled, wanted)
+    missed = [
+        plain_words(ask)
+        for ask, picture in zip(PLAIN_ASKS, pictures, strict=True)
+        if not shows(read(pixels_of(picture)), ask)
+    ]
+    assert len(missed) < len(PLAIN_ASKS) / 2, missed
