@@ -30,6 +30,9 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now_s
 
+    def jump(self, seconds: float) -> None:
+        self._jumping.now_s += seconds
+
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """The result of `work`, which waits for timers only, never for sockets or threads."""
@@ -40,3 +43,10 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 def now() -> float:
     """Seconds of the running loop."""
     return asyncio.get_running_loop().time()
+
+
+def hold_up_loop(seconds: float) -> None:
+    """What a callback does that keeps the running loop busy."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, _VirtualLoop)
+    loop.jump(seconds)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 
 from service.engine.shares import Shares
 
 
-def take_turns(shares: Shares[str], costs_s: dict[str, float], turns: int) -> Counter[str]:
+def take_turns(shares: Shares[str], costs_s: dict[str, float], turns: int) -> dict[str, float]:
     """Device time of each name after so many turns, each of its own cost."""
-    had_s: Counter[str] = Counter()
+    had_s: defaultdict[str, float] = defaultdict(float)
     for _ in range(turns):
         name = min(costs_s, key=lambda name: (shares.of(name), name))
         shares.charge({name: costs_s[name]}, wanting=costs_s)
-        had_s[name] += costs_s[name]  # type: ignore[assignment]  # seconds are no whole numbers
+        had_s[name] += costs_s[name]
     return had_s
 
 
