@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 OutputFormat: TypeAlias = Literal["png", "webp", "jpeg"]
+Priority: TypeAlias = Literal["interactive", "batch"]
 
 
 class GenerateParams(TypedDict, total=False):
@@ -40,6 +41,11 @@ class GenerateParams(TypedDict, total=False):
     """Spacing of the noise levels: `karras`, `exponential` or `beta`."""
     output_format: OutputFormat | None
     """File format of the pictures."""
+    priority: Priority | None
+    """`batch` gives way to what somebody waits for."""
+    deadline_s: float | None
+    """Seconds after which the pictures are of no use: what cannot be made by then fails with code
+    `deadline_exceeded`."""
 
 
 class _Answer(BaseModel):

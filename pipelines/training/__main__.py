@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 from accelerate import Accelerator
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from pipelines.training import world
+from pipelines.training import history, world
 from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, psnr_db
 from pipelines.training.diffusion import DiffusionObjective, latent_batches, new_unet
 from pipelines.training.drawing import draw
@@ -49,6 +49,7 @@ Start = Annotated[
 ]
 
 DEFAULT_RUN = Path("runs/bundled")
+TEXT_HEADS = "text_heads.safetensors"
 
 
 @app.command()
@@ -70,7 +71,7 @@ def autoencoder(
     model = new_autoencoder() if start is None else AutoencoderKL.from_pretrained(start / "vae")
     objective = AutoencoderObjective(model)
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
-    if not _train(run, "autoencoder", objective, crop_batches(seed), plan, seed):
+    if not _train(run, "autoencoder", objective, crop_batches(seed), plan, seed, continues=start is not None):
         return
     fold_statistics(model, 512, seed)
     model.cpu().eval().save_pretrained(run / "vae")
@@ -79,14 +80,20 @@ def autoencoder(
 
 @app.command()
 def text(
-    run: Run = DEFAULT_RUN, steps: Steps = 500, batch_size: BatchSize = 64, learning_rate: Rate = 0.01, seed: Seed = 4
+    run: Run = DEFAULT_RUN,
+    steps: Steps = 1000,
+    batch_size: BatchSize = 64,
+    learning_rate: Rate = 0.02,
+    seed: Seed = 4,
+    start: Start = None,
 ) -> None:
     """Give the text encoder its warm start: what does a caption ask?"""
-    words = CLIPTokenizer.from_pretrained(run / "tokenizer")
-    model = new_text_encoder(words)
+    words = CLIPTokenizer.from_pretrained(_part(run, start, "tokenizer"))
+    objective = TextObjective(new_text_encoder(words))
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
-    if _train(run, "text", TextObjective(model), text_batches(words, seed), plan, seed):
-        model.cpu().save_pretrained(run / "text_encoder_start")
+    if _train(run, "text", objective, text_batches(words, seed), plan, seed, continues=False):
+        objective.cpu().encoder.save_pretrained(run / "text_encoder_start")
+        save_file(objective.heads.state_dict(), run / TEXT_HEADS)
 
 
 @app.command()
@@ -103,16 +110,14 @@ def diffusion(
     words = CLIPTokenizer.from_pretrained(_part(run, start, "tokenizer"))
     autoencoder = AutoencoderKL.from_pretrained(_part(run, start, "vae"))
     sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, seed)
-    if start is None:
-        unet, encoder = new_unet(), CLIPTextModel.from_pretrained(run / "text_encoder_start")
-    else:
-        unet = UNet2DConditionModel.from_pretrained(start / "unet")
-        encoder = CLIPTextModel.from_pretrained(start / "text_encoder")
+    unet = new_unet() if start is None else UNet2DConditionModel.from_pretrained(start / "unet")
+    text = _text(run, start)
     batches = latent_batches(sets, words, seed, batch_size)
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
-    if _train(run, "diffusion", DiffusionObjective(unet, encoder), batches, plan, seed):
+    objective = DiffusionObjective(unet, text)
+    if _train(run, "diffusion", objective, batches, plan, seed, continues=start is not None):
         unet.cpu().save_pretrained(run / "unet")
-        encoder.cpu().save_pretrained(run / "text_encoder")
+        text.cpu().encoder.save_pretrained(run / "text_encoder")
 
 
 @app.command()
@@ -129,6 +134,7 @@ def publish(
         UNet2DConditionModel.from_pretrained(_part(run, start, "unet")),
         AutoencoderKL.from_pretrained(_part(run, start, "vae")),
     )
+    history.write(folder, history.history(run, start))
 
 
 @app.command()
@@ -159,11 +165,19 @@ def evaluate(
 def card(
     run: Run = DEFAULT_RUN, folder: Annotated[Path, typer.Option(help="The model's.")] = Path("pipelines/bundled")
 ) -> None:
-    """Write the model's card from the run's figures and its `evaluation.json`."""
-    stages = ("autoencoder", "text", "diffusion")
-    figures = {stage: json.loads((run / f"{stage}.json").read_text()) for stage in stages}
+    """Write the model's card from what its folder says of its training and the run's `evaluation.json`."""
     evaluation = json.loads((run / "evaluation.json").read_text())
-    (folder / "README.md").write_text(write_card(figures, evaluation))
+    (folder / "README.md").write_text(write_card(history.read(folder), evaluation))
+
+
+def _text(run: Path, start: Path | None) -> TextObjective:
+    """What the run's text stage left, or else the encoder of the model started from, with heads that know nothing."""
+    warm = run / "text_encoder_start"
+    folder = warm if start is None or warm.exists() else start / "text_encoder"
+    objective = TextObjective(CLIPTextModel.from_pretrained(folder))
+    if (run / TEXT_HEADS).exists():
+        objective.heads.load_state_dict(load_file(run / TEXT_HEADS))
+    return objective
 
 
 def _part(run: Path, start: Path | None, name: str) -> Path:
@@ -171,17 +185,17 @@ def _part(run: Path, start: Path | None, name: str) -> Path:
     return run / name if start is None or (run / name).exists() else start / name
 
 
-def _train(run: Path, stage: str, objective: nn.Module, batches: BatchSource, plan: Plan, seed: int) -> bool:
+def _train(
+    run: Path, stage: str, objective: nn.Module, batches: BatchSource, plan: Plan, seed: int, *, continues: bool
+) -> bool:
     """Train, leave the stage's figures for the card in the run folder, and say whether this process is to save."""
     # Told so, accelerate joins CPU processes too; left to itself it looks for GPUs.
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    began = time.monotonic()
-    train(objective, batches, plan, run / "checkpoints" / stage, accelerator)
+    seconds = train(objective, batches, plan, run / "checkpoints" / stage, accelerator)
     leads: bool = accelerator.is_main_process
     if leads:
-        figures: dict[str, Any] = {"steps": plan.steps, "batch_size": plan.batch_size, "seed": seed}
-        figures |= {"learning_rate": plan.learning_rate, "seconds": round(time.monotonic() - began)}
-        (run / f"{stage}.json").write_text(json.dumps(figures) + "\n")
+        figures = (plan.steps, plan.batch_size, plan.learning_rate, seed, round(seconds), continues)
+        history.write_run(run, history.TrainingRun(stage, *figures))
     accelerator.end_training()
     return leads
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,29 @@ from torch import nn
 Tensors = dict[str, torch.Tensor]
 
 
-def save(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer, step: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    step: int = 0
+    seconds: float = 0.0
+    """Spent on those steps, over all the times that the run was resumed."""
+
+
+def save(
+    folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     save_file(_own(dict(model.state_dict())), partial / "model.safetensors")
     save_file(_own(average), partial / "average.safetensors")
     save_file(_own(_moments(optimizer.state_dict())), partial / "optimizer.safetensors")
-    (partial / "progress.json").write_text(json.dumps({"step": step}))
+    (partial / "progress.json").write_text(json.dumps(asdict(progress)))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
 
-def load(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer) -> int:
-    """Restore all three in place and return the number of steps taken."""
+def load(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer) -> Progress:
+    """Restore all three in place and say how far they had come."""
     model.load_state_dict(load_file(folder / "model.safetensors"))
     saved = load_file(folder / "average.safetensors")
     for name, tensor in average.items():
@@ -41,7 +51,7 @@ def load(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.opti
         index, name = key.split(".", 1)
         state["state"].setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict(state)
-    return int(json.loads((folder / "progress.json").read_text())["step"])
+    return Progress(**json.loads((folder / "progress.json").read_text()))
 
 
 def _moments(state: dict[str, Any]) -> Tensors:

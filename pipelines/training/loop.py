@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,11 @@ def step_rng(seed: int, step: int) -> random.Random:
     return random.Random(f"{seed}/{step}")
 
 
-def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, accelerator: Accelerator) -> None:
+def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, accelerator: Accelerator) -> float:
     """Train `objective`, whose forward takes a batch's tensors by name and returns the mean loss.
 
     Resumes from `folder` where it holds a checkpoint. On return the objective holds the running average's weights.
+    Returns the seconds that its steps took, those before it was resumed among them.
     """
     share, left_over = divmod(plan.batch_size, accelerator.num_processes)
     if left_over:
@@ -72,7 +74,8 @@ def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, 
     learned = [(name, parameter) for name, parameter in objective.named_parameters() if parameter.requires_grad]
     optimizer = Muon(learned, plan.learning_rate, plan.weight_decay)
     average = {name: tensor.detach().clone() for name, tensor in objective.state_dict().items()}
-    step = checkpoints.load(folder, objective, average, optimizer) if folder.exists() else 0
+    progress = checkpoints.load(folder, objective, average, optimizer) if folder.exists() else checkpoints.Progress()
+    step, began = progress.step, time.monotonic() - progress.seconds
     wrapped, optimizer = accelerator.prepare(objective, optimizer)
 
     recent: float | None = None
@@ -92,9 +95,11 @@ def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, 
             bar.update()
             bar.set_postfix(loss=f"{recent:.5f}", refresh=False)
             if accelerator.is_main_process and (step % plan.checkpoint_every == 0 or step == plan.steps):
-                checkpoints.save(folder, objective, average, optimizer, step)
+                progress = checkpoints.Progress(step, time.monotonic() - began)
+                checkpoints.save(folder, objective, average, optimizer, progress)
     accelerator.wait_for_everyone()
     objective.load_state_dict(average)
+    return time.monotonic() - began
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from pipelines.training import world
 from pipelines.training.autoencoder import to_tensor
 from pipelines.training.diffusion import NOISE_SCHEDULE
 from pipelines.training.drawing import draw
+from pipelines.training.history import TrainingRun
 from pipelines.training.scenes import random_scene
 
 SERVED: Final[dict[str, Any]] = {
@@ -45,7 +46,7 @@ def publish(
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,
-        timestep_spacing="leading",
+        timestep_spacing="linspace",
         rescale_betas_zero_snr=False,
     )
     scheduler.register_to_config(skip_prk_steps=True)
@@ -88,12 +89,12 @@ def preview_map(autoencoder: AutoencoderKL) -> list[list[float]]:
     return [[round(value, 5) for value in row] for row in rows]
 
 
-def card(figures: Mapping[str, Mapping[str, Any]], evaluation: Mapping[str, Any]) -> str:
-    """The model card, from the stages' figures and an evaluation."""
+def card(runs: Sequence[TrainingRun], evaluation: Mapping[str, Any]) -> str:
+    """The model card, from its training runs and an evaluation."""
     stages = "\n".join(
-        f"| {stage} | {one['steps']:,} | {one['batch_size']} | {one['learning_rate']:g} | {one['seed']} "
-        f"| {one['seconds'] / 60:.0f} |"
-        for stage, one in figures.items()
+        f"| {run.stage}{', continued' if run.continues else ''} | {run.steps:,} | {run.batch_size} "
+        f"| {run.learning_rate:g} | {run.seed} | {run.seconds / 60:.0f} |"
+        for run in runs
     )
     return _CARD.format(
         table=table(evaluation["scores"], evaluation["psnr_db"]),

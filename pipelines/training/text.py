@@ -8,6 +8,7 @@ The heads are thrown away.
 
 from __future__ import annotations
 
+import random
 from typing import Final
 
 import torch
@@ -27,6 +28,8 @@ COLOURS: Final = ("nothing", "any", *world.COLOURS)
 SIZES: Final = ("unsaid", "small", "large")
 GROUNDS: Final = ("unsaid", *world.BACKGROUNDS)
 COUNTS: Final = 5
+PLAIN_SHARE: Final = 0.3
+"""Of the asks without a relation, how many the text stage learns from."""
 OPPOSITE: Final = {"left": "right", "right": "left", "above": "below", "below": "above"}
 HEADS: Final = (*((len(SHAPES), len(COLOURS)) * len(ROLES)), len(SIZES), len(GROUNDS), COUNTS)
 """Number of classes of each head."""
@@ -84,8 +87,12 @@ class TextObjective(nn.Module):
         self.heads = nn.Linear(WIDTH, sum(HEADS))
 
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """`tokens` [B, 32]; `targets` [B, len(HEADS)]."""
-        logits = self.heads(self.encoder(tokens).pooler_output).split(HEADS, dim=1)
+        """`tokens` [B, T], T up to 32; `targets` [B, len(HEADS)]."""
+        return self.loss(self.encoder(tokens).pooler_output, targets)
+
+    def loss(self, states: Tensor, targets: Tensor) -> Tensor:
+        """`states` [B, WIDTH] at the end token; `targets` [B, len(HEADS)]."""
+        logits = self.heads(states).split(HEADS, dim=1)
         losses = [nn.functional.cross_entropy(logit, targets[:, i]) for i, logit in enumerate(logits)]
         return torch.stack(losses).mean()
 
@@ -95,9 +102,24 @@ def text_batches(tokenizer: CLIPTokenizer, seed: int) -> BatchSource:
         asks, texts = [], []
         for index in indices:
             rng = sample_rng(seed, step, index)
-            ask = ask_of(random_scene(rng, 128, 128), rng)
+            ask = _ask(rng)
             asks.append(ask)
             texts.append(words(ask, rng))
-        return {"tokens": token_ids(tokenizer, texts), "targets": torch.tensor([answers(ask) for ask in asks])}
+        tokens = trimmed(token_ids(tokenizer, texts), tokenizer.eos_token_id)
+        return {"tokens": tokens, "targets": torch.tensor([answers(ask) for ask in asks])}
 
     return batch
+
+
+def _ask(rng: random.Random) -> Ask:
+    """Relations are what takes long to learn, so most of the asks without one are passed over."""
+    while True:
+        ask = ask_of(random_scene(rng, 128, 128), rng)
+        if ask.relation is not None or rng.random() < PLAIN_SHARE:
+            return ask
+
+
+def trimmed(tokens: Tensor, end: int) -> Tensor:
+    """[B, T], cut behind the longest caption's end token. Attention is causal: no state before the cut changes."""
+    longest = int((tokens == end).int().argmax(dim=1).max()) + 1
+    return tokens[:, :longest]

@@ -22,8 +22,16 @@ from service.engine.interface import (
 from service.errors import CanceledError, DarkroomError, EngineUnavailableError
 
 
+UNENCODABLE = "unencodable"
+
+
 def draw(params: GenerationParams) -> Raster:
-    """The whole picture in one colour, which prompt and seed decide; for the prompt "noise", what does not compress."""
+    """The whole picture in one colour, which prompt and seed decide.
+
+    For the prompt "noise" it is what does not compress, for `UNENCODABLE` too few pixels.
+    """
+    if params.prompt == UNENCODABLE:
+        return Raster(params.width, params.height, b"")
     if params.prompt == "noise":
         return Raster(
             params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -45,6 +46,17 @@ def test_liveness_does_not_depend_on_the_engine(server: Harness) -> None:
     server.engine.phase = Phase.FAILED
     assert get(server, "/livez").status_code == 200
     assert server.client.head("/livez").status_code == 200
+
+
+def test_a_burst_of_requests_does_not_make_the_server_unready(server: Harness) -> None:
+    with ThreadPoolExecutor(64) as callers:
+        answers = [callers.submit(server.post, prompt="x", steps=1) for _ in range(1500)]
+        probes = [get(server, "/readyz").status_code]
+        while not all(answer.done() for answer in answers):
+            probes.append(get(server, "/readyz").status_code)
+
+    assert set(probes) == {200}
+    assert {answer.result().status_code for answer in answers} == {200}
 
 
 def test_metrics_are_on_the_admin_listener_alone(server: Harness) -> None:

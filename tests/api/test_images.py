@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
@@ -13,7 +14,7 @@ from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.errors import DeadlineExceededError, EngineUnavailableError, GenerationFailedError, QueueFullError
 from tests.api.conftest import Harness
-from tests.api.fake_engine import draw
+from tests.api.fake_engine import UNENCODABLE, draw
 
 
 def picture(b64_json: str | None) -> Image.Image:
@@ -219,6 +220,15 @@ def test_a_picture_that_fails_for_good_is_not_tried_again(server: Harness, clien
     assert failure.value.code == "generation_failed"
     assert failure.value.response.headers["x-should-retry"] == "false"
     assert len(server.engine.jobs) == 1
+
+
+def test_a_picture_that_cannot_be_encoded_fails_alone(server: Harness) -> None:
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda prompt: server.post(prompt=prompt), [*"abcdefg", UNENCODABLE]))
+
+    assert [answer.status_code for answer in answers] == [200] * 7 + [500]
+    assert answers[-1].json()["error"]["code"] == "internal_error"
+    assert server.post(prompt="h").status_code == 200
 
 
 def test_an_error_that_nobody_foresaw_says_nothing_of_itself(server: Harness) -> None:

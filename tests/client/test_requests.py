@@ -46,6 +46,8 @@ def test_generate_sends_what_was_given_under_the_names_of_the_wire(drive: Drive)
         sampler="euler_a",
         schedule="karras",
         output_format="webp",
+        priority="batch",
+        deadline_s=30.0,
     )
     assert (server.requests[0].method, server.requests[0].url.path) == ("POST", "/v1/images/generations")
     assert server.body == {
@@ -60,6 +62,8 @@ def test_generate_sends_what_was_given_under_the_names_of_the_wire(drive: Drive)
         "sampler": "euler_a",
         "schedule": "karras",
         "output_format": "webp",
+        "priority": "batch",
+        "deadline_s": 30.0,
     }
 
 

@@ -15,13 +15,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from pipelines.training import history
 from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder
 from pipelines.training.captions import Ask, Mention
-from pipelines.training.diffusion import DiffusionObjective, latent_batches, new_unet
+from pipelines.training.diffusion import TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
+from pipelines.training.history import TrainingRun
 from pipelines.training.latents import LatentSet, fold_statistics
 from pipelines.training.loop import Batch, BatchSource, Plan, train
 from pipelines.training.muon import Muon, orthogonalised
-from pipelines.training.text import HEADS, TextObjective, answers, new_text_encoder, text_batches, token_ids
+from pipelines.training.text import HEADS, TextObjective, answers, new_text_encoder, text_batches, token_ids, trimmed
 from pipelines.training.tokenizer import PROMPT_TOKENS, train_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +163,35 @@ def test_text_batches_fit_the_text_objective(tokenizer_folder: Path) -> None:
     assert 1.0 < loss.item() < 4.0
 
 
+def test_a_caption_trimmed_of_its_padding_means_the_same(tokenizer_folder: Path) -> None:
+    torch.manual_seed(0)
+    tokenizer = _load(tokenizer_folder)
+    encoder = new_text_encoder(tokenizer).eval()
+    tokens = token_ids(tokenizer, ["a red circle", "three blue stars on a white background"])
+    short = trimmed(tokens, tokenizer.eos_token_id)
+    assert short.shape[1] < tokens.shape[1]
+    torch.testing.assert_close(encoder(short).pooler_output, encoder(tokens).pooler_output)
+
+
+def test_a_run_from_published_weights_is_added_to_theirs_and_one_from_nothing_replaces_them(tmp_path: Path) -> None:
+    published, run = tmp_path / "published", tmp_path / "run"
+    published.mkdir()
+    run.mkdir()
+    first = [TrainingRun(stage, 100, 8, 0.02, 1, 60, continues=False) for stage in ("text", "diffusion")]
+    history.write(published, first)
+    afresh = TrainingRun("text", 50, 8, 0.02, 1, 30, continues=False)
+    further = TrainingRun("diffusion", 20, 8, 0.01, 2, 10, continues=True)
+    for one in (further, afresh):
+        history.write_run(run, one)
+
+    runs = history.history(run, published)
+
+    assert runs == [afresh, first[1], further]
+    history.write(published, runs)
+    assert history.history(run, published) == runs, "publishing twice adds nothing"
+    assert history.history(run, None) == [afresh, further]
+
+
 def test_the_autoencoder_objective_is_finite_and_its_latents_fold_to_unit_statistics() -> None:
     torch.manual_seed(0)
     model = new_autoencoder()
@@ -180,9 +211,10 @@ def test_the_diffusion_objective_starts_at_the_size_of_its_target(tokenizer_fold
     sets = [LatentSet(128, 128, torch.randn(4, 4, 16, 16, generator=generator).half(), seed=1)]
     sets += [LatentSet(160, 96, torch.randn(4, 4, 12, 20, generator=generator).half(), seed=1)]
     sets += [LatentSet(96, 160, torch.randn(4, 4, 20, 12, generator=generator).half(), seed=1)]
-    objective = DiffusionObjective(new_unet(), new_text_encoder(tokenizer))
+    objective = DiffusionObjective(new_unet(), TextObjective(new_text_encoder(tokenizer)))
     source = latent_batches(sets, tokenizer, 0, 4)
     losses = [objective(**source(step, range(4))).item() for step in range(6)]
-    assert all(0.7 < loss < 1.3 for loss in losses)
+    understood = TEXT_WEIGHT * 3
+    assert all(0.7 < loss - understood < 1.3 for loss in losses)
     joint, half = source(0, range(4)), source(0, range(2, 4))
     assert all(torch.equal(joint[name][2:], half[name]) for name in joint)
