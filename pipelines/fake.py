@@ -15,7 +15,7 @@ from typing import Final
 
 from pipelines import samplers
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import PRECISE, Demand, Key, Limits, ModelInfo, Raster
+from pipelines.interface import PRECISE, Decoded, Decoding, Demand, Key, Limits, ModelInfo, Raster
 from pipelines.params import GenerationParams
 
 INFO: Final = ModelInfo(
@@ -121,6 +121,9 @@ class FakePipeline:
         assert len(sizes) == 1, "pictures of one decode share a size"
         self._spend(self._decode_s)
         return [_paint(state.latent, state.params.width, state.params.height) for state in states]
+
+    def start_decode(self, states: Sequence[FakeState]) -> Decoding:
+        return Decoded(self.decode(states))
 
     def preview(self, state: FakeState) -> Raster:
         return _paint(state.latent, state.params.width // _SCALE, state.params.height // _SCALE)

@@ -83,6 +83,28 @@ class ModelInfo:
         return next((size - rows for size in self.row_sizes if size >= rows), 0)
 
 
+class Decoding(Protocol):
+    """Pictures that are being decoded, while the device may be given other work."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether `finish` would not wait."""
+
+    def finish(self) -> list[Raster]:
+        """Wait for the pictures. Raises a `SpoiledError` naming the bad ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A `Decoding` that was done when it had begun."""
+
+    rasters: list[Raster]
+    ready: bool = True
+
+    def finish(self) -> list[Raster]:
+        return self.rasters
+
+
 class PictureState(Protocol):
     """One picture in the making: latents, sampler, generator and position, none of them shared."""
 
@@ -128,8 +150,11 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def advance(self, state: StateT, output: OutputT) -> None:
         """Guidance and one sampler update. What it raises concerns this picture alone."""
 
+    def start_decode(self, states: Sequence[StateT]) -> Decoding:
+        """Finished latents of one size to pixels, one batched call, beside later calls where the device can do both."""
+
     def decode(self, states: Sequence[StateT]) -> list[Raster]:
-        """Finished latents of one size to pixels, one batched call. Raises a `SpoiledError` naming the bad ones."""
+        """`start_decode`, and wait. Raises a `SpoiledError` naming the bad ones."""
 
     def preview(self, state: StateT) -> Raster:
         """A cheap look at the picture so far, at any size the pipeline likes; changes nothing."""

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from pipelines import previews, samplers
-from pipelines.errors import BlackPictureError, InvalidParamsError, NonFiniteError, SpoiledError
+from pipelines.decoding import Decoder, LatentDecoding
+from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.interface import PRECISE, Key, ModelInfo, Raster
 from pipelines.latent_state import Glimpse, LatentState, Prediction
 from pipelines.networks import Networks
@@ -45,11 +46,19 @@ class LatentDiffusion:
     mode (`pipelines.exactness`) on neither.
     """
 
-    def __init__(self, info: ModelInfo, components: Components, preview: LinearPreview | None = None) -> None:
-        """Without a `preview` of the model's own, one is fitted to its autoencoder."""
+    def __init__(
+        self,
+        info: ModelInfo,
+        components: Components,
+        preview: LinearPreview | None = None,
+        *,
+        decode_aside: bool = True,
+    ) -> None:
+        """Without a `preview` of the model's own, one is fitted to its autoencoder. `decode_aside`: see `Decoder`."""
         self._info = info
         self._tokenizer = components.tokenizer
         self._networks = components.networks
+        self._decoder = Decoder(self._networks.device, aside=decode_aside)
         self._widened: Callable[[], Networks | None] = lambda: None
         self._schedulers = Schedulers(components.scheduler_config)
         self._channels = self._networks.unet.config.in_channels
@@ -105,13 +114,11 @@ class LatentDiffusion:
         state.latents = state.run.step(guided, state.latents, state.generator)
         state.glimpse = Glimpse(output.model_input, guided, timestep)
 
-    @torch.inference_mode()
+    def start_decode(self, states: Sequence[LatentState]) -> LatentDecoding:
+        return self._decoder.start(states)
+
     def decode(self, states: Sequence[LatentState]) -> list[Raster]:
-        pictures = _decode(states)
-        _refuse(NonFiniteError, [not picture.isfinite().all() for picture in pictures])
-        rasters = [_to_raster(picture) for picture in pictures]
-        _refuse(BlackPictureError, [not any(raster.pixels) for raster in rasters])
-        return rasters
+        return self.start_decode(states).finish()
 
     @torch.inference_mode()
     def preview(self, state: LatentState) -> Raster:
@@ -183,25 +190,3 @@ class LatentDiffusion:
         if params.width * params.height > limits.max_pixels:
             raise InvalidParamsError("width", f"A picture may have at most {limits.max_pixels} pixels.")
         return choice
-
-
-def _decode(states: Sequence[LatentState]) -> list[Tensor]:
-    """[1, 3, H, W] for each, as its own networks have it."""
-    pictures: dict[int, Tensor] = {}
-    for networks in {id(state.networks): state.networks for state in states}.values():
-        own = [position for position, state in enumerate(states) if state.networks is networks]
-        decoded = networks.decode(torch.cat([states[position].latents for position in own]))
-        pictures |= dict(zip(own, torch.split(decoded, 1), strict=True))
-    return [pictures[position] for position in range(len(states))]
-
-
-def _refuse(error: type[SpoiledError], spoiled: Sequence[bool]) -> None:
-    if any(spoiled):
-        raise error(tuple(position for position, bad in enumerate(spoiled) if bad))
-
-
-def _to_raster(picture: Tensor) -> Raster:
-    """To the bit what diffusers' VaeImageProcessor does, whose rounding is half to even too."""
-    shares = (picture[0] * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 0).float()
-    pixels = shares.mul(255).round().to(torch.uint8).cpu().numpy()
-    return Raster(pixels.shape[1], pixels.shape[0], pixels.tobytes())

@@ -73,7 +73,7 @@ def load(
     info = dataclasses.replace(info, row_sizes=execution.row_sizes(run_as))
     execution.prepare(run_as, networks, info, report)
     preview = previews.known(networks.vae.config) if profile.preview is None else previews.given(profile.preview)
-    return LatentDiffusion(info, components, preview)
+    return LatentDiffusion(info, components, preview, decode_aside=not run_as.exact)
 
 
 def _device(name: str) -> torch.device:

@@ -7,9 +7,10 @@ higher precision costs more than anything else of its size, and is neither measu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, OutputT, Pipeline, Raster, StateT
+from pipelines.interface import ConditioningT, Decoding, OutputT, Pipeline, Raster, StateT
 from pipelines.params import GenerationParams
 from service.engine import events
 from service.engine.channel import Channel
@@ -19,6 +20,21 @@ from service.engine.job import Picture
 
 _SHORT_S: Final = events.BEAT_S / 4
 """Calls up to this leave the worker's beats in time by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDecode(Generic[StateT]):
+    """A decode that the device may go on with while it is given UNet calls."""
+
+    pictures: Sequence[Picture[StateT]]
+    decoding: Decoding
+    start_s: float
+    recorded: int
+    """UNet calls until its start: one that had others beside it says nothing of what a decode costs."""
+
+    @property
+    def ready(self) -> bool:
+        return self.decoding.ready
 
 
 class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
@@ -37,6 +53,8 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
         self._channel = channel
         self._device = device
         self._clock = clock
+        self._recorded = 0
+        """UNet calls."""
 
     def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
         self._announce(self._cost.texts_s(len(texts)))
@@ -65,6 +83,7 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
     def record(self, pictures: Sequence[Picture[StateT]], rows: int, predict_s: float, advance_s: float) -> None:
         """A UNet call of these pictures was made, and their updates."""
         (width, height), precise = pictures[0].size, pictures[0].precise
+        self._recorded += 1
         if not precise:
             self._cost.learn_call((width, height), rows, predict_s + advance_s)
         self._channel.send(
@@ -80,17 +99,30 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
             )
         )
 
-    def decode(self, pictures: Sequence[Picture[StateT]]) -> list[Raster]:
-        precise = any(picture.precise for picture in pictures)
-        self._announce(None if precise else self._cost.decode_s(pictures[0].size, len(pictures)))
+    def start_decode(self, pictures: Sequence[Picture[StateT]]) -> RunningDecode[StateT]:
+        self._announce_decode(pictures)
         start_s = self._clock()
-        rasters = self._pipeline.decode([picture.begun for picture in pictures])
-        decode_s = self._clock() - start_s
-        width, height = pictures[0].size
-        if not precise:
-            self._cost.learn_decode((width, height), len(pictures), decode_s)
-        self._channel.send(events.DecodeDone(width, height, len(pictures), decode_s, precise))
+        decoding = self._pipeline.start_decode([picture.begun for picture in pictures])
+        return RunningDecode(pictures, decoding, start_s, self._recorded)
+
+    def finish_decode(self, running: RunningDecode[StateT]) -> list[Raster]:
+        if not running.ready:
+            self._announce_decode(running.pictures)
+        rasters = running.decoding.finish()
+        decode_s = self._clock() - running.start_s
+        width, height = running.pictures[0].size
+        precise = _any_precise(running.pictures)
+        if running.recorded == self._recorded and not precise:
+            self._cost.learn_decode((width, height), len(running.pictures), decode_s)
+        self._channel.send(events.DecodeDone(width, height, len(running.pictures), decode_s, precise))
         return rasters
+
+    def decode(self, pictures: Sequence[Picture[StateT]]) -> list[Raster]:
+        return self.finish_decode(self.start_decode(pictures))
+
+    def _announce_decode(self, pictures: Sequence[Picture[StateT]]) -> None:
+        expected_s = self._cost.decode_s(pictures[0].size, len(pictures))
+        self._announce(None if _any_precise(pictures) else expected_s)
 
     def _announce(self, expected_s: float | None) -> None:
         """Tell the facade of a call that may outlast a beat; `None` for one whose length nobody knows."""
@@ -98,3 +130,7 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
             self._channel.send(events.Busy(None))
         elif expected_s > _SHORT_S:
             self._channel.send(events.Busy(expected_s))
+
+
+def _any_precise(pictures: Sequence[Picture[StateT]]) -> bool:
+    return any(picture.precise for picture in pictures)

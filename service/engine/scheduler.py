@@ -54,6 +54,10 @@ class Scheduler(Generic[StateT]):
         return len(self._waiting)
 
     @property
+    def denoising(self) -> int:
+        return len(self._denoising)
+
+    @property
     def begun(self) -> int:
         return len(self._denoising) + len(self._finished)
 

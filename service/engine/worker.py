@@ -16,6 +16,7 @@ from service.engine.calls import MeasuredCalls
 from service.engine.channel import Channel
 from service.engine.config import WorkerConfig
 from service.engine.cost import CostModel, CostTable, state_bytes
+from service.engine.decodes import Decodes
 from service.engine.events import BEAT_S, Cancel, Drain, Priority, Submit, ToWorker
 from service.engine.isolation import PLAIN_DEVICE, Device, Fault, Isolation
 from service.engine.job import Picture
@@ -59,6 +60,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             max_begun_bytes=config.max_begun_bytes,
             max_decode=config.max_decode,
         )
+        self._decodes = Decodes(self._measured, self._scheduler, self._isolation, clock)
         self._patience = {
             Priority.INTERACTIVE: config.interactive_patience,
             Priority.BATCH: config.batch_patience,
@@ -80,7 +82,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             self.turn()
 
     def turn(self) -> None:
-        """At most one UNet call and one decode; waits for something to do, a second at most."""
+        """At most one UNet call and one decode begun; waits for something to do, a second at most."""
         self._beat()
         for message in self._channel.receive(self._patience_s()):
             self._receive(message)
@@ -247,13 +249,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         picture.previews_sent += 1
 
     def _decode(self) -> None:
-        pictures = self._scheduler.choose_decode()
-        if not pictures:
-            return
-        start_s = self._clock()
-        rasters = self._isolation.run(self._measured.decode, pictures)
-        self._scheduler.charge_decode(pictures, self._clock() - start_s)
-        for picture, raster in zip(pictures, rasters, strict=True):
+        for picture, raster in self._decodes.turn():
             if isinstance(raster, Fault):
                 self._rescue(picture, raster)
             else:

@@ -21,7 +21,6 @@ from service.engine.interface import (
 )
 from service.errors import CanceledError, DarkroomError, EngineUnavailableError
 
-
 UNENCODABLE = "unencodable"
 
 

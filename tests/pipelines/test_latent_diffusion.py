@@ -167,3 +167,28 @@ def test_a_text_beyond_the_models_length_is_cut(pipeline: LatentDiffusion) -> No
     assert pipeline.count_tokens(exact + "b") == TOKENS + 1
     longer, longest = pipeline.encode([exact + "bc", exact + "bcd"])
     assert torch.equal(longer, longest)
+
+
+class Event:
+    """A CUDA event that is waited for."""
+
+    def __init__(self) -> None:
+        self.waited = False
+
+    def query(self) -> bool:
+        return self.waited
+
+    def synchronize(self) -> None:
+        self.waited = True
+
+
+def test_a_decode_on_a_stream_is_ready_when_its_event_is_and_is_waited_for(pipeline: LatentDiffusion) -> None:
+    state = begin(pipeline, PARAMS)
+    event = Event()
+    at_once = pipeline.start_decode([state])
+    on_stream = replace(at_once, done=event)
+
+    assert at_once.ready
+    assert not on_stream.ready
+    assert on_stream.finish() == pipeline.decode([state])
+    assert event.waited

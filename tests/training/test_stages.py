@@ -166,7 +166,7 @@ def test_text_batches_fit_the_text_objective(tokenizer_folder: Path) -> None:
 def test_a_caption_trimmed_of_its_padding_means_the_same(tokenizer_folder: Path) -> None:
     torch.manual_seed(0)
     tokenizer = _load(tokenizer_folder)
-    encoder = new_text_encoder(tokenizer).eval()
+    encoder = new_text_encoder(tokenizer)
     tokens = token_ids(tokenizer, ["a red circle", "three blue stars on a white background"])
     short = trimmed(tokens, tokenizer.eos_token_id)
     assert short.shape[1] < tokens.shape[1]
