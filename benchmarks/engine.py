@@ -1,4 +1,4 @@
-"""The engine against diffusers' own pipeline: pictures per second at several concurrencies, and its own overhead.
+"""The engine against diffusers' own pipeline: pictures per second at several concurrencies, and where its time goes.
 
     python -m benchmarks.engine [--rounds 5] [--output figures.json]
 
@@ -9,30 +9,26 @@ figures are medians of the rounds' ratios. Both use the bundled model, one sampl
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import os
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import torch
 import typer
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from rich.console import Console
 from rich.table import Table
-from transformers import CLIPTextModel
 
+from benchmarks import loop
 from pipelines.interface import ModelInfo
 from pipelines.loading import bundled_model_path, load
 from pipelines.params import GenerationParams
-from service.engine import events
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.engine import LocalEngine
 from service.engine.interface import Phase
-from service.engine.worker import Worker
 
 CONCURRENCY: Final = (1, 2, 4, 8, 16)
 PROMPTS: Final = (
@@ -42,6 +38,8 @@ PROMPTS: Final = (
     "a yellow star to the left of a purple circle",
 )
 OVERHEAD_JOBS: Final = 8
+UPDATE_JOBS: Final = 16
+PREVIEWS: Final = 3
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -54,10 +52,10 @@ def main(
 ) -> None:
     """Measure, and print a table."""
     figures = asyncio.run(_throughput(rounds, steps))
-    overheads = [_overhead(steps) for _ in range(rounds)]
-    _print(figures, overheads)
+    shares = _loop(rounds, steps)
+    _print(figures, shares)
     if output is not None:
-        figures["overhead"] = overheads
+        figures["loop"] = shares
         figures["machine"] = {"cores": os.cpu_count(), "torch": torch.__version__, "device": str(_device())}
         output.write_text(json.dumps(figures, indent=2) + "\n")
 
@@ -138,74 +136,21 @@ def _by_peer(peer: Any, pictures: list[GenerationParams]) -> float:
     return time.perf_counter() - start_s
 
 
-class _Loopback:
-    """A worker's channel that hands over its messages at once and keeps nothing."""
-
-    congested = False
-    unsent_pictures = 0
-
-    def __init__(self, messages: list[events.ToWorker]) -> None:
-        self._messages = messages
-
-    def receive(self, timeout_s: float) -> list[events.ToWorker]:
-        messages, self._messages = self._messages, []
-        return messages
-
-    def send(self, message: events.FromWorker) -> None:
-        pass
+def _loop(rounds: int, steps: int) -> dict[str, list[float]]:
+    """Shares of the worker's loop, a list of the rounds' each."""
+    pipeline = load(str(bundled_model_path()))
+    few, many = (_params(pipeline.info, jobs, steps) for jobs in (OVERHEAD_JOBS, UPDATE_JOBS))
+    loop.run(pipeline, few)
+    shares: dict[str, list[float]] = {"overhead": [], "update": [], "previews": []}
+    for _ in range(rounds):
+        plain, seen = loop.run(pipeline, few), loop.run(pipeline, few, previews=PREVIEWS)
+        shares["overhead"].append(plain.overhead)
+        shares["previews"].append(seen.whole_s / plain.whole_s - 1)
+        shares["update"].append(loop.run(pipeline, many).update_share)
+    return shares
 
 
-class _Stopwatch:
-    """Adds up the time spent inside the networks."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def watch(self, owner: type, method: str) -> Callable[[], None]:
-        """Time the method from now on; call the result to stop."""
-        original = getattr(owner, method)
-
-        @functools.wraps(original)
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            start_s = time.perf_counter()
-            try:
-                return original(*args, **kwargs)
-            finally:
-                if torch.cuda.is_available():
-                    torch.cuda.synchronize()
-                self.seconds += time.perf_counter() - start_s
-
-        setattr(owner, method, timed)
-        return lambda: setattr(owner, method, original)
-
-
-def _overhead(steps: int) -> float:
-    """Share of the time that the worker's loop spends outside UNet, VAE and text encoder, with eight jobs at once."""
-    pipeline = _pipeline()
-    jobs = _params(pipeline.info, OVERHEAD_JOBS, steps)
-    messages: list[events.ToWorker] = [
-        events.Submit(picture_id=str(index), params=params) for index, params in enumerate(jobs)
-    ]
-    watch = _Stopwatch()
-    networks = ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward"))
-    stops = [watch.watch(owner, method) for owner, method in networks]
-    try:
-        start_s = time.perf_counter()
-        config = WorkerConfig(model=str(bundled_model_path()))
-        Worker(pipeline, _Loopback([*messages, events.Drain()]), config).run()
-        whole_s = time.perf_counter() - start_s
-    finally:
-        for stop in stops:
-            stop()
-    return 1 - watch.seconds / whole_s
-
-
-@functools.cache
-def _pipeline() -> Any:
-    return load(str(bundled_model_path()))
-
-
-def _print(figures: dict[str, Any], overheads: list[float]) -> None:
+def _print(figures: dict[str, Any], shares: dict[str, list[float]]) -> None:
     table = Table("concurrent jobs", "engine, pictures/s", "diffusers, pictures/s", "ratio")
     for n in CONCURRENCY:
         ours, theirs = figures["engine"][n], figures["diffusers"][n]
@@ -214,7 +159,10 @@ def _print(figures: dict[str, Any], overheads: list[float]) -> None:
         table.add_row(str(n), *(f"{rate:.2f}" for rate in rates), f"{ratio:.2f}x")
     console = Console()
     console.print(table)
-    console.print(f"overhead at {OVERHEAD_JOBS} jobs: {statistics.median(overheads):.1%} of the loop's time")
+    overhead, update, previews = (statistics.median(shares[name]) for name in ("overhead", "update", "previews"))
+    console.print(f"outside the networks, {OVERHEAD_JOBS} jobs: {overhead:.1%} of the loop's time")
+    console.print(f"guidance and sampler updates, {UPDATE_JOBS} jobs: {update:.1%} of a step")
+    console.print(f"{PREVIEWS} previews a picture, {OVERHEAD_JOBS} jobs: {previews:+.1%} of the loop's time")
 
 
 if __name__ == "__main__":

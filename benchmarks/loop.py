@@ -1,0 +1,104 @@
+"""The worker's loop in this process, on jobs that are all there at once: where its time goes."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel
+
+from pipelines.latent_diffusion import LatentDiffusion
+from pipelines.params import GenerationParams
+from service.engine import events
+from service.engine.config import WorkerConfig
+from service.engine.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTimes:
+    whole_s: float
+    networks_s: float
+    """Inside UNet, autoencoder and text encoder."""
+    predict_s: float
+    """UNet calls, the gathering of their rows included."""
+    advance_s: float
+    """Guidance and the samplers' updates."""
+
+    @property
+    def overhead(self) -> float:
+        """Share of the loop's time that is spent outside the networks."""
+        return 1 - self.networks_s / self.whole_s
+
+    @property
+    def update_share(self) -> float:
+        """Of a step, what guidance and the samplers' updates take."""
+        return self.advance_s / (self.predict_s + self.advance_s)
+
+
+def run(pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, previews: int = 0) -> LoopTimes:
+    """Make these pictures, with so many previews each."""
+    channel = _Loopback([*(events.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
+    worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name))
+    with ExitStack() as watches:
+        networks = ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward"))
+        stopwatch = _Stopwatch()
+        for owner, method in networks:
+            watches.enter_context(stopwatch.watching(owner, method))
+        start_s = time.perf_counter()
+        worker.run()
+        whole_s = time.perf_counter() - start_s
+    return LoopTimes(whole_s, stopwatch.seconds, channel.predict_s, channel.advance_s)
+
+
+class _Loopback:
+    """A worker's channel that hands over its messages at once, and keeps only how long calls took."""
+
+    congested = False
+    unsent_pictures = 0
+
+    def __init__(self, submits: Sequence[events.Submit]) -> None:
+        self._messages: list[events.ToWorker] = [*submits, events.Drain()]
+        self.predict_s = 0.0
+        self.advance_s = 0.0
+
+    def receive(self, timeout_s: float) -> list[events.ToWorker]:
+        messages, self._messages = self._messages, []
+        return messages
+
+    def send(self, message: events.FromWorker) -> None:
+        if isinstance(message, events.CallDone):
+            self.predict_s += message.predict_s
+            self.advance_s += message.advance_s
+
+
+class _Stopwatch:
+    """Adds up the time spent inside methods."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    @contextmanager
+    def watching(self, owner: type, method: str) -> Iterator[None]:
+        original: Callable[..., Any] = getattr(owner, method)
+
+        @functools.wraps(original)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start_s = time.perf_counter()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()
+                self.seconds += time.perf_counter() - start_s
+
+        setattr(owner, method, timed)
+        try:
+            yield
+        finally:
+            setattr(owner, method, original)
