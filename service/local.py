@@ -8,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 import httpx2
+import msgspec
 
 from darkroom import AsyncDarkroom, DarkroomError
 from darkroom.cli.backends import FoundModel, Watch
@@ -21,6 +24,9 @@ from service.engine.engine import WORKER_COMMAND, LocalEngine
 from service.engine.interface import Phase
 from service.server import engine_config
 from service.settings import Settings, SettingsError, load_settings
+
+_ONE_PASS_S: Final = 0.001
+"""A budget that the first pass of the warm-up uses up: a row of the model's default size."""
 
 
 class LocalBackend:
@@ -37,9 +43,11 @@ class LocalBackend:
         settings = _settings(model)
         logs.configure("error", "console")
         watch.stage("Loading the model")
-        engine = LocalEngine(
-            engine_config(settings), command=self._worker_command, observe=functools.partial(_tell, watch)
-        )
+        config = engine_config(settings)
+        # Who waits for one picture does not wait for every size and company to be tried.
+        worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S)
+        config = replace(config, worker=worker)
+        engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
         app = create_app(settings, engine)
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         await engine.start()
