@@ -1,9 +1,9 @@
 """The engine against diffusers' own pipeline: pictures per second at several concurrencies, and where its time goes.
 
-    python -m benchmarks.engine [--rounds 5] [--output figures.json]
+    python -m benchmarks.engine [--rounds 5] [--model FOLDER] [--output figures.json]
 
 Every round measures everything once, one after the other, so that a busy moment of the machine meets both sides;
-figures are medians of the rounds' ratios. Both use the bundled model, one sampler, as many steps and all cores.
+figures are medians of the rounds' ratios. Both use one model, one sampler, as many steps and all cores.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ PROMPTS: Final = (
 OVERHEAD_JOBS: Final = 8
 UPDATE_JOBS: Final = 16
 PREVIEWS: Final = 3
+BUNDLED: Final = bundled_model_path()
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -48,11 +49,12 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds; figures are their medians.")] = 5,
     steps: Annotated[int, typer.Option(help="Denoising steps a picture.")] = 20,
+    model: Annotated[Path, typer.Option(help="A Stable Diffusion folder.")] = BUNDLED,
     output: Annotated[Path | None, typer.Option(help="Also write every round's figures here, as JSON.")] = None,
 ) -> None:
     """Measure, and print a table."""
-    figures = asyncio.run(_throughput(rounds, steps))
-    shares = _loop(rounds, steps)
+    figures = asyncio.run(_throughput(model, rounds, steps))
+    shares = _loop(model, rounds, steps)
     _print(figures, shares)
     if output is not None:
         figures["loop"] = shares
@@ -60,15 +62,15 @@ def main(
         output.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-async def _throughput(rounds: int, steps: int) -> dict[str, Any]:
+async def _throughput(model: Path, rounds: int, steps: int) -> dict[str, Any]:
     """Seconds for n pictures, by side and n, a list of the rounds'."""
     threads = torch.get_num_threads()
-    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(bundled_model_path()), threads=threads)))
+    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(model), threads=threads)))
     await engine.start()
     try:
         if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
-            raise SystemExit("The bundled model cannot be loaded.")
-        peer = _peer()
+            raise SystemExit(f"{model} cannot be loaded.")
+        peer = _peer(model)
         figures: dict[str, Any] = {"engine": {n: [] for n in CONCURRENCY}, "diffusers": {n: [] for n in CONCURRENCY}}
         for n in (1, *CONCURRENCY):
             await _by_engine(engine, _params(engine.model, n, steps))
@@ -111,9 +113,9 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _peer() -> Any:
+def _peer(model: Path) -> Any:
     pipeline = StableDiffusionPipeline.from_pretrained(
-        bundled_model_path(), dtype=torch.float16 if _device().type == "cuda" else torch.float32
+        model, dtype=torch.float16 if _device().type == "cuda" else torch.float32
     ).to(_device())
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
@@ -136,9 +138,9 @@ def _by_peer(peer: Any, pictures: list[GenerationParams]) -> float:
     return time.perf_counter() - start_s
 
 
-def _loop(rounds: int, steps: int) -> dict[str, list[float]]:
+def _loop(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
     """Shares of the worker's loop, a list of the rounds' each."""
-    pipeline = load(str(bundled_model_path()))
+    pipeline = load(str(model))
     few, many = (_params(pipeline.info, jobs, steps) for jobs in (OVERHEAD_JOBS, UPDATE_JOBS))
     loop.run(pipeline, few)
     shares: dict[str, list[float]] = {"overhead": [], "update": [], "previews": []}

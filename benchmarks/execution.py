@@ -1,15 +1,16 @@
 """What each way of running the UNet is worth: how long a call takes against the way it is served, in one run.
 
-    python -m benchmarks.execution [--model FOLDER] [--rounds 9] [--compile]
+    python -m benchmarks.execution [--model FOLDER] [--side 512] [--rows 1 --rows 8 ...] [--rounds 9] [--compile]
 
-Every round times every way once, one after the other; a figure is the median of the rounds' ratios.
+Every round times every way once, one after the other; a figure is the median of the rounds' ratios. A folder of a real
+model's size, without a download: `benchmarks.random_model`.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -20,6 +21,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from pipelines import execution
@@ -31,8 +33,10 @@ ROWS: Final = (2, 8, 16)
 SERVED: Final = "as served"
 BUNDLED: Final = bundled_model_path()
 
+Inputs: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Sample [rows, C, h, w], timesteps [rows], conditioning [rows, tokens, features]."""
 Call: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Sample [rows, C, h, w], timesteps [rows], conditioning [rows, tokens, features] to the UNet's output."""
+"""To the UNet's output."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -41,26 +45,42 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     model: Annotated[Path, typer.Option(help="A Stable Diffusion folder.")] = BUNDLED,
     rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 9,
+    rows: Annotated[list[int] | None, typer.Option(help=f"Rows of a call, repeatable; {ROWS} if absent.")] = None,
+    side: Annotated[int | None, typer.Option(help="Pixels; what the model was trained for if absent.")] = None,
     compile_too: Annotated[bool, typer.Option("--compile", help="Compile too, which takes minutes.")] = False,
 ) -> None:
     """Measure, and print a table."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    ways = _ways(model, device, compile_too=compile_too)
-    table = Table("way", *(f"{rows} rows" for rows in ROWS))
-    seconds = {rows: _measure(ways, _inputs(model, rows, device), rounds) for rows in ROWS}
-    served = ", ".join(f"{statistics.median(seconds[rows][SERVED]) * 1000:.1f} ms" for rows in ROWS)
+    inputs = {count: _inputs(model, count, side, device) for count in rows or ROWS}
+    ways = _ways(model, device, inputs.values() if compile_too else [])
+    seconds = {count: _measure(ways, each, rounds) for count, each in inputs.items()}
+    served_s = {count: statistics.median(times[SERVED]) for count, times in seconds.items()}
+    row_flops = _flops(ways[SERVED], _inputs(model, 1, side, device))
+
+    table = Table("way", *(f"{count} rows" for count in inputs))
     for name in ways:
-        table.add_row(name, *(f"{_ratio(seconds[rows], name):.2f}x" for rows in ROWS))
+        table.add_row(name, *(f"{_ratio(seconds[count], name):.2f}x" for count in inputs))
+    table.add_row("ms a call, as served", *(f"{served_s[count] * 1000:.1f}" for count in inputs))
+    table.add_row("TFLOP/s, as served", *(f"{count * row_flops / served_s[count] / 1e12:.2f}" for count in inputs))
     console = Console()
     console.print(table)
-    console.print(f"{SERVED}: {served} a call; {device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    console.print(
+        f"{row_flops / 1e12:.4f} TFLOP a row; {device}, {torch.get_num_threads()} threads, {torch.__version__}"
+    )
 
 
 def _ratio(seconds: Mapping[str, list[float]], name: str) -> float:
     return statistics.median(a / b for a, b in zip(seconds[name], seconds[SERVED], strict=True))
 
 
-def _ways(model: Path, device: torch.device, *, compile_too: bool) -> dict[str, Call]:
+def _flops(call: Call, inputs: Inputs) -> int:
+    counter = FlopCounterMode(display=False)
+    with counter:
+        call(*inputs)
+    return counter.get_total_flops()
+
+
+def _ways(model: Path, device: torch.device, compile_for: Iterable[Inputs]) -> dict[str, Call]:
     on_gpu = device.type == "cuda"
     served = torch.float16 if on_gpu else torch.float32
     ways = {
@@ -72,10 +92,11 @@ def _ways(model: Path, device: torch.device, *, compile_too: bool) -> dict[str, 
     }
     if on_gpu:
         ways["float32"] = _networks(model, device, torch.float32, Execution())
-    if compile_too:
-        ways["compile"] = _networks(model, device, served, Execution(compile="default"))
-        if on_gpu:
-            ways["compile, CUDA graphs"] = _networks(model, device, served, Execution(compile="reduce-overhead"))
+    shapes = list(compile_for)
+    if shapes:
+        ways["compile"] = _networks(model, device, served, Execution(compile="default"), shapes)
+    if shapes and on_gpu:
+        ways["compile, CUDA graphs"] = _networks(model, device, served, Execution(compile="reduce-overhead"), shapes)
     return ways
 
 
@@ -112,14 +133,15 @@ def _is_channels_last(unet: Any) -> bool:
     return weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def _networks(model: Path, device: torch.device, dtype: torch.dtype, run_as: Execution) -> Call:
+def _networks(
+    model: Path, device: torch.device, dtype: torch.dtype, run_as: Execution, compile_for: Iterable[Inputs] = ()
+) -> Call:
     """As the server runs it that way."""
     parts: tuple[tuple[Any, str], ...] = ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"))
     text_encoder, vae = (part.from_pretrained(model / folder, torch_dtype=dtype).to(device) for part, folder in parts)
     networks = execution.assemble(run_as, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
     if isinstance(networks.denoiser, CompiledUNet):
-        for rows in ROWS:
-            sample, timesteps, conditioning = _inputs(model, rows, device)
+        for sample, timesteps, conditioning in compile_for:
             with networks.denoiser.compiling():
                 networks.denoise(sample, timesteps, conditioning.to(dtype))
 
@@ -129,18 +151,19 @@ def _networks(model: Path, device: torch.device, dtype: torch.dtype, run_as: Exe
     return call
 
 
-def _inputs(model: Path, rows: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _inputs(model: Path, rows: int, side: int | None, device: torch.device) -> Inputs:
     unet: dict[str, Any] = UNet2DConditionModel.load_config(model / "unet")
+    levels = len(AutoencoderKL.load_config(model / "vae")["block_out_channels"])
     tokens = CLIPTextConfig.from_pretrained(model / "text_encoder").max_position_embeddings
-    side = unet["sample_size"]
+    latents = unet["sample_size"] if side is None else side // 2 ** (levels - 1)
     return (
-        torch.randn(rows, unet["in_channels"], side, side, device=device),
+        torch.randn(rows, unet["in_channels"], latents, latents, device=device),
         torch.full((rows,), 500.0, device=device),
         torch.randn(rows, tokens, unet["cross_attention_dim"], device=device),
     )
 
 
-def _measure(ways: Mapping[str, Call], inputs: tuple[Tensor, Tensor, Tensor], rounds: int) -> dict[str, list[float]]:
+def _measure(ways: Mapping[str, Call], inputs: Inputs, rounds: int) -> dict[str, list[float]]:
     for call in ways.values():
         for _ in range(2):
             _seconds(call, inputs)
@@ -151,7 +174,7 @@ def _measure(ways: Mapping[str, Call], inputs: tuple[Tensor, Tensor, Tensor], ro
     return seconds
 
 
-def _seconds(call: Call, inputs: tuple[Tensor, Tensor, Tensor]) -> float:
+def _seconds(call: Call, inputs: Inputs) -> float:
     start_s = time.perf_counter()
     call(*inputs)
     if torch.cuda.is_available():
