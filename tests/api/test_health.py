@@ -67,13 +67,21 @@ def test_metrics_are_on_the_admin_listener_alone(server: Harness) -> None:
     assert server.client.get(f"{server.admin_url}/v1/models").status_code == 404
 
 
+def counted(server: Harness, sample: str) -> float:
+    """A counter's value by now; 0 where it has none."""
+    lines = server.client.get(f"{server.admin_url}/metrics").text.splitlines()
+    return sum(float(line.removeprefix(f"{sample} ")) for line in lines if line.startswith(f"{sample} "))
+
+
 def test_metrics_count_jobs_and_requests_by_how_they_ended(server: Harness, client: openai.OpenAI) -> None:
+    succeeded = 'darkroom_jobs_total{outcome="succeeded",reason=""}'
+    unmatched = 'darkroom_http_requests_total{method="GET",route="unmatched",status="404"}'
+    before = counted(server, succeeded), counted(server, unmatched)
     client.images.generate(prompt="x", extra_body={"steps": 1})
     get(server, "/nowhere/cAnArY7")
-    text = server.client.get(f"{server.admin_url}/metrics").text
-    assert 'darkroom_jobs_total{outcome="succeeded",reason=""} 1.0' in text
-    assert 'darkroom_http_requests_total{method="GET",route="unmatched",status="404"}' in text
-    assert "cAnArY7" not in text
+
+    assert (counted(server, succeeded), counted(server, unmatched)) == (before[0] + 1, before[1] + 1)
+    assert "cAnArY7" not in server.client.get(f"{server.admin_url}/metrics").text
 
 
 def test_metrics_follow_what_the_worker_says() -> None:
