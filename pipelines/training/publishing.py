@@ -24,7 +24,7 @@ from pipelines.training.scenes import random_scene
 SERVED: Final[dict[str, Any]] = {
     "sizes": [list(size) for size in world.SIZES],
     "default_steps": 20,
-    "default_guidance_scale": 4.0,
+    "default_guidance_scale": 2.5,
     "default_sampler": "dpm++_2m",
 }
 """What `darkroom.json` says beside the preview: the defaults that the model is served, and was evaluated, with."""
