@@ -21,7 +21,7 @@ from pipelines.training.loop import Batch, BatchSource, sample_rng, step_rng
 from pipelines.training.text import WIDTH, TextObjective, answers, token_ids
 
 DROPPED_CAPTIONS: Final = 0.1
-TIMESTEP_POWER: Final = 0.6
+TIMESTEP_POWER: Final = 0.75
 """Below one, more samples come from the noisy end, where counts and places are decided and the text has most to say."""
 TEXT_WEIGHT: Final = 0.1
 """Of the text stage's loss, which keeps what the encoder knows while the UNet learns to ask for it."""

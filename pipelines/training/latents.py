@@ -68,18 +68,40 @@ def _encode(autoencoder: AutoencoderKL, width: int, height: int, count: int, see
 
 
 def fold_statistics(autoencoder: AutoencoderKL, pictures: int, seed: int) -> None:
-    """Make the latents' mean 0 and spread 1, channel by channel, by way of the 1x1 quant convolutions.
+    """Centre the latents and give each channel a spread after its worth, by way of the 1x1 quant convolutions.
 
-    Diffusers applies one scaling factor and no shift; after this, a factor of one is right.
+    Diffusers applies one scaling factor and no shift; after this, a factor of one is right: over all channels the
+    mean square is 1. An error of a given size costs the picture the same in whichever channel it is made, so the
+    diffusion loss, which counts them alike, does not labour at a channel that the decoder hardly looks at.
     """
     latents = _encode(autoencoder, *world.SIZES[0], pictures, seed).float()
     mean, spread = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+    worth = channel_worth(autoencoder, latents, spread)
+    gain = worth / worth.square().mean().sqrt() / spread
     channels = len(mean)
     into, out = autoencoder.quant_conv, autoencoder.post_quant_conv
     with torch.no_grad():
         out.bias += (out.weight[:, :, 0, 0] * mean).sum(dim=1)
-        out.weight *= spread.view(1, -1, 1, 1)
+        out.weight /= gain.view(1, -1, 1, 1)
         into.bias[:channels] -= mean
-        into.weight[:channels] /= spread.view(-1, 1, 1, 1)
-        into.bias[:channels] /= spread
-        into.bias[channels:] -= 2 * spread.log()
+        into.weight[:channels] *= gain.view(-1, 1, 1, 1)
+        into.bias[:channels] *= gain
+        into.bias[channels:] += 2 * gain.log()
+
+
+def channel_worth(autoencoder: AutoencoderKL, latents: Tensor, spread: Tensor) -> Tensor:
+    """How far the decoded picture moves, in root mean square, when a channel is shaken by three tenths of its spread.
+
+    `latents` [N, C, h, w], `spread` [C]; returns [C].
+    """
+    generator = torch.Generator().manual_seed(0)
+    squares = []
+    with torch.inference_mode():
+        for part in latents.split(32):
+            clean = autoencoder.decode(part).sample
+            shaken = torch.randn(part.shape, generator=generator) * 0.3 * spread.view(1, -1, 1, 1)
+            for channel in range(len(spread)):
+                moved = part.clone()
+                moved[:, channel] += shaken[:, channel]
+                squares.append((autoencoder.decode(moved).sample - clean).square().mean())
+    return torch.stack(squares).view(-1, len(spread)).mean(dim=0).sqrt()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -16,13 +18,15 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from pipelines.training import history
-from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder
+from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, to_tensor
 from pipelines.training.captions import Ask, Mention
 from pipelines.training.diffusion import TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
+from pipelines.training.drawing import draw
 from pipelines.training.history import TrainingRun
 from pipelines.training.latents import LatentSet, fold_statistics
 from pipelines.training.loop import Batch, BatchSource, Plan, train
 from pipelines.training.muon import Muon, orthogonalised
+from pipelines.training.scenes import random_scene
 from pipelines.training.text import HEADS, TextObjective, answers, new_text_encoder, text_batches, token_ids, trimmed
 from pipelines.training.tokenizer import PROMPT_TOKENS, train_tokenizer
 
@@ -202,6 +206,20 @@ def test_the_autoencoder_objective_is_finite_and_its_latents_fold_to_unit_statis
         fold_statistics(model, 16, seed=5)
         after = model.decode(model.encode(pixels).latent_dist.mode()).sample
     torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
+
+
+def test_folding_leaves_little_of_a_channel_that_the_decoder_hardly_looks_at() -> None:
+    torch.manual_seed(0)
+    model = new_autoencoder().eval()
+    with torch.no_grad():
+        model.post_quant_conv.weight[:, 2] *= 0.01
+    fold_statistics(model, 16, seed=5)
+    pictures = np.stack([draw(random_scene(random.Random(f"fold/{index}"), 128, 128)) for index in range(16)])
+    with torch.no_grad():
+        latents = model.encode(to_tensor(pictures)).latent_dist.mode()
+    spread = latents.std(dim=(0, 2, 3))
+    assert spread[2] < 0.05 * spread.max()
+    assert latents.square().mean().sqrt().item() == pytest.approx(1, abs=0.2)
 
 
 def test_the_diffusion_objective_starts_at_the_size_of_its_target(tokenizer_folder: Path) -> None:
