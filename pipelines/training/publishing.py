@@ -25,7 +25,7 @@ SERVED: Final[dict[str, Any]] = {
     "sizes": [list(size) for size in world.SIZES],
     "default_steps": 20,
     "default_guidance_scale": 2.5,
-    "default_sampler": "dpm++_2m",
+    "default_sampler": "dpm++_2m_sde",
 }
 """What `darkroom.json` says beside the preview: the defaults that the model is served, and was evaluated, with."""
 
@@ -99,6 +99,8 @@ def card(runs: Sequence[TrainingRun], evaluation: Mapping[str, Any]) -> str:
     return _CARD.format(
         table=table(evaluation["scores"], evaluation["psnr_db"]),
         prompts=evaluation["prompts"],
+        error=0.5 / evaluation["prompts"] ** 0.5,
+        overall_error=0.5 / (evaluation["prompts"] * len(next(iter(evaluation["scores"].values())))) ** 0.5,
         stages=stages,
         steps=SERVED["default_steps"],
         guidance=SERVED["default_guidance_scale"],
@@ -125,6 +127,8 @@ prompts a category with fixed seeds, {sampler}, {steps} steps, guidance {guidanc
 appear in no training picture.
 
 {table}
+The standard error of a score over {prompts} prompts is up to {error:.3f}, of the overall one about {overall_error:.3f}.
+
 ## Training
 
 | stage | steps | batch | learning rate | seed | minutes |

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
@@ -12,7 +14,7 @@ from pipelines.loading import bundled_model_path, load
 from pipelines.params import GenerationParams
 from pipelines.training import world
 from pipelines.training.captions import Ask, Mention, plain_words
-from pipelines.training.evaluation import pixels_of, render
+from pipelines.training.evaluation import CATEGORIES, asks, pixels_of, render
 from pipelines.training.reader import read, shows
 
 
@@ -51,7 +53,9 @@ def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion)
     theirs = StableDiffusionPipeline.from_pretrained(bundled_model_path(), local_files_only=True)
     theirs.set_progress_bar_config(disable=True)
     theirs.scheduler = DPMSolverMultistepScheduler.from_config(theirs.scheduler.config)
-    wanted = params(bundled, "a red circle on a white background", 7, world.SIZES[0])
+    served = params(bundled, "a red circle on a white background", 7, world.SIZES[0])
+    # Without noise between the steps, which diffusers draws from the generator of the first latents.
+    wanted = replace(served, sampler="dpm++_2m")
     image = theirs(
         wanted.prompt,
         width=wanted.width,
@@ -78,13 +82,22 @@ PLAIN_ASKS = [
 ]
 
 
+ASKS_OF_EVERY_KIND = [ask for category in CATEGORIES for ask in asks(category, 3)]
+
+
+def missed(bundled: LatentDiffusion, wanted: list[Ask], size: tuple[int, int]) -> list[str]:
+    pictures = render(bundled, [params(bundled, plain_words(ask), seed, size) for seed, ask in enumerate(wanted)])
+    scenes = [read(pixels_of(picture)) for picture in pictures]
+    return [plain_words(ask) for ask, scene in zip(wanted, scenes, strict=True) if not shows(scene, ask)]
+
+
 @pytest.mark.parametrize("size", world.SIZES, ids=str)
-def test_it_draws_most_of_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    wanted = [params(bundled, plain_words(ask), seed, size) for seed, ask in enumerate(PLAIN_ASKS)]
-    pictures = render(bundled, wanted)
-    missed = [
-        plain_words(ask)
-        for ask, picture in zip(PLAIN_ASKS, pictures, strict=True)
-        if not shows(read(pixels_of(picture)), ask)
-    ]
-    assert len(missed) < len(PLAIN_ASKS) / 2, missed
+def test_it_draws_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    fell = missed(bundled, PLAIN_ASKS, size)
+    assert len(fell) <= 1, fell
+
+
+@pytest.mark.parametrize("size", world.SIZES, ids=str)
+def test_it_draws_most_of_every_kind_of_ask(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    fell = missed(bundled, ASKS_OF_EVERY_KIND, size)
+    assert len(fell) < len(ASKS_OF_EVERY_KIND) / 2, fell
