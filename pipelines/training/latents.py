@@ -97,7 +97,7 @@ def channel_worth(autoencoder: AutoencoderKL, latents: Tensor, spread: Tensor) -
     generator = torch.Generator().manual_seed(0)
     squares = []
     with torch.inference_mode():
-        for part in latents.split(32):
+        for part in torch.split(latents, 32):
             clean = autoencoder.decode(part).sample
             shaken = torch.randn(part.shape, generator=generator) * 0.3 * spread.view(1, -1, 1, 1)
             for channel in range(len(spread)):
