@@ -142,13 +142,13 @@ def _loop(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
     """Shares of the worker's loop, a list of the rounds' each."""
     pipeline = load(str(model))
     few, many = (_params(pipeline.info, jobs, steps) for jobs in (OVERHEAD_JOBS, UPDATE_JOBS))
-    loop.run(pipeline, few)
+    costs = loop.measured(pipeline, WorkerConfig(model=pipeline.info.name))
+    loop.run(pipeline, few, costs=costs)
     shares: dict[str, list[float]] = {"overhead": [], "update": [], "previews": []}
     for _ in range(rounds):
-        plain, seen = loop.run(pipeline, few), loop.run(pipeline, few, previews=PREVIEWS)
-        shares["overhead"].append(plain.overhead)
-        shares["previews"].append(seen.whole_s / plain.whole_s - 1)
-        shares["update"].append(loop.run(pipeline, many).update_share)
+        shares["overhead"].append(loop.run(pipeline, few, costs=costs).overhead)
+        shares["previews"].append(loop.run(pipeline, few, costs=costs, previews=PREVIEWS).preview_share)
+        shares["update"].append(loop.run(pipeline, many, costs=costs).update_share)
     return shares
 
 
@@ -164,7 +164,7 @@ def _print(figures: dict[str, Any], shares: dict[str, list[float]]) -> None:
     overhead, update, previews = (statistics.median(shares[name]) for name in ("overhead", "update", "previews"))
     console.print(f"outside the networks, {OVERHEAD_JOBS} jobs: {overhead:.1%} of the loop's time")
     console.print(f"guidance and sampler updates, {UPDATE_JOBS} jobs: {update:.1%} of a step")
-    console.print(f"{PREVIEWS} previews a picture, {OVERHEAD_JOBS} jobs: {previews:+.1%} of the loop's time")
+    console.print(f"{PREVIEWS} previews a picture, {OVERHEAD_JOBS} jobs: {previews:.1%} of the loop's time")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from pipelines.latent_diffusion import LatentDiffusion
 from pipelines.params import GenerationParams
 from service.engine import events
 from service.engine.config import WorkerConfig
+from service.engine.cost import CostTable
+from service.engine.isolation import PLAIN_DEVICE, Isolation
+from service.engine.warming import Warming
 from service.engine.worker import Worker
 
 
@@ -29,6 +32,14 @@ class LoopTimes:
     """UNet calls, the gathering of their rows included."""
     advance_s: float
     """Guidance and the samplers' updates."""
+    previews_s: float
+    """Drawing previews, without sending them."""
+
+    @property
+    def preview_share(self) -> float:
+        """Share of the loop's time that goes into previews. Timed where they are drawn: the whole, with them and
+        without, differs by less than it does from run to run."""
+        return self.previews_s / self.whole_s
 
     @property
     def overhead(self) -> float:
@@ -41,19 +52,28 @@ class LoopTimes:
         return self.advance_s / (self.predict_s + self.advance_s)
 
 
-def run(pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, previews: int = 0) -> LoopTimes:
-    """Make these pictures, with so many previews each."""
+def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
+    """What the pipeline's calls cost, measured as a worker does before it is ready."""
+    warming = Warming(pipeline, Isolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
+    sizes = {"max_rows": config.max_rows, "max_decode": config.max_decode}
+    return warming.run(**sizes, budget_s=config.warm_up_s, report=lambda: None)
+
+
+def run(
+    pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
+) -> LoopTimes:
+    """Make these pictures, with so many previews each, in company as large as `costs` make worth while."""
     channel = _Loopback([*(events.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
-    worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name))
+    worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name), costs=costs)
+    networks, drawing = _Stopwatch(), _Stopwatch()
     with ExitStack() as watches:
-        networks = ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward"))
-        stopwatch = _Stopwatch()
-        for owner, method in networks:
-            watches.enter_context(stopwatch.watching(owner, method))
+        for owner, method in ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward")):
+            watches.enter_context(networks.watching(owner, method))
+        watches.enter_context(drawing.watching(LatentDiffusion, "preview"))
         start_s = time.perf_counter()
         worker.run()
         whole_s = time.perf_counter() - start_s
-    return LoopTimes(whole_s, stopwatch.seconds, channel.predict_s, channel.advance_s)
+    return LoopTimes(whole_s, networks.seconds, channel.predict_s, channel.advance_s, drawing.seconds)
 
 
 class _Loopback:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from benchmarks import execution, loop
 from pipelines.loading import load
 from pipelines.params import GenerationParams
+from service.engine.cost import CostTable
 from tests.pipelines import tiny_model
 
 
@@ -35,9 +36,10 @@ def test_the_loops_time_is_told_apart(folder: Path) -> None:
         for seed in range(3)
     ]
 
-    times = loop.run(pipeline, jobs, previews=1)
+    times = loop.run(pipeline, jobs, costs=CostTable(), previews=1)
 
     assert 0 < times.networks_s < times.whole_s
+    assert 0 < times.preview_share < 1
     assert 0 < times.predict_s + times.advance_s < times.whole_s
     assert 0 < times.overhead < 1
     assert 0 < times.update_share < 1
