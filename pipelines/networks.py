@@ -48,7 +48,6 @@ class Networks:
         # Diffusers looks through all of a network's parameters at every asking: 3 ms, in each call.
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
-        self._vae_dtype: torch.dtype = vae.dtype
 
     @property
     def scale(self) -> int:
@@ -75,7 +74,7 @@ class Networks:
     def decode(self, latents: Tensor) -> Tensor:
         """[B, C, h, w] at the UNet's scale to [B, 3, H, W] in -1 to 1 (and a little beyond), in the VAE's dtype."""
         unscaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0)
-        return self._batchings.pictures.run(self._call_vae, unscaled.to(self.device, self._vae_dtype))
+        return self._batchings.pictures.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
 
     def widened(self) -> Networks:
         """A copy in the next wider dtype, run as it is written; float64 is the widest."""
