@@ -73,8 +73,9 @@ def autoencoder(
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
     if not _train(run, "autoencoder", objective, crop_batches(seed), plan, seed, continues=start is not None):
         return
+    model.cpu().eval()
     fold_statistics(model, 512, seed)
-    model.cpu().eval().save_pretrained(run / "vae")
+    model.save_pretrained(run / "vae")
     typer.echo(f"unseen scenes: {_psnr_db(model):.2f} dB")
 
 
