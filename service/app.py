@@ -24,6 +24,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics | None = Non
         encoder=Encoder(settings.encode_threads),
         metrics=metrics or Metrics(),
         max_body_bytes=settings.max_body_bytes,
+        embed_parameters=settings.embed_parameters,
         started_at=int(time.time()),
     )
 

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """The same for the pictures of one tenant; None bounds none apart."""
     encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that turn pixels into PNG, WebP and JPEG."""
+    embed_parameters: bool = True
+    """Whether pictures carry the parameters that they were made with; that a model made them they always say."""
 
     data_dir: Annotated[Path, AfterValidator(Path.expanduser), Field(validate_default=True)] = Path(
         "~/.local/share/darkroom"

@@ -86,7 +86,7 @@ class _Call:
             headers["X-Adjusted-Params"] = self.plan.adjusted
         return headers
 
-    async def encode(self, raster: Raster) -> str:
+    async def encode(self, raster: Raster, parameters: str | None = None) -> str:
         """Base64 of the picture's file, at the size that was asked for."""
         first = self.plan.pictures[0]
         file = await self.services.encoder.encode(
@@ -94,8 +94,13 @@ class _Call:
             self.output_format,
             quality=self.parsed.request.output_compression,
             size=(first.width, first.height),
+            parameters=parameters,
         )
         return base64.b64encode(file).decode("ascii")
+
+    async def encode_finished(self, picture: PictureFinished) -> str:
+        """The same with the picture's parameters in the file, where pictures carry them."""
+        return await self.encode(picture.raster, self.services.embedded(picture.params, self.model))
 
 
 @router.post(
@@ -138,7 +143,7 @@ async def generate(request: Request) -> Response:
 
 
 async def _image(call: _Call, picture: PictureFinished) -> Image:
-    return Image(b64_json=await call.encode(picture.raster), seed=picture.params.seed)
+    return Image(b64_json=await call.encode_finished(picture), seed=picture.params.seed)
 
 
 async def _frames(call: _Call, job: Job) -> AsyncGenerator[bytes, None]:
@@ -172,7 +177,7 @@ async def _message(call: _Call, event: JobEvent) -> PartialImageEvent | Complete
         case PictureFinished():
             return CompletedEvent(
                 type="image_generation.completed",
-                b64_json=await call.encode(event.raster),
+                b64_json=await call.encode_finished(event),
                 created_at=int(time.time()),
                 usage=NO_USAGE,
                 index=event.index,

@@ -15,6 +15,7 @@ from service.engine.events import Priority
 from service.engine.interface import Engine, Job, PictureFinished
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
+from service.images.metadata import parameters_text
 from service.metrics import Metrics
 
 
@@ -26,6 +27,7 @@ class Services:
     encoder: Encoder
     metrics: Metrics
     max_body_bytes: int
+    embed_parameters: bool
     started_at: int
     """Unix seconds."""
 
@@ -45,6 +47,10 @@ class Services:
             raise
         structlog.contextvars.bind_contextvars(job_id=job.id)
         return job
+
+    def embedded(self, params: GenerationParams, model: str) -> str | None:
+        """What the file of a picture is to carry of its parameters."""
+        return parameters_text(params, model) if self.embed_parameters else None
 
     @contextlib.contextmanager
     def running(self, job: Job) -> Iterator[None]:

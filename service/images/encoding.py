@@ -5,30 +5,39 @@ from __future__ import annotations
 import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from PIL import Image
 
 from pipelines.interface import Raster
+from service.images.metadata import jpeg_options, png_options, webp_options
 
 ImageFormat: TypeAlias = Literal["png", "webp", "jpeg"]
 
 _JPEG_QUALITY: Final = 95
+_METADATA: Final = {"png": png_options, "webp": webp_options, "jpeg": jpeg_options}
 
 
 def encode(
-    raster: Raster, image_format: ImageFormat, *, quality: int | None = None, size: tuple[int, int] | None = None
+    raster: Raster,
+    image_format: ImageFormat,
+    *,
+    quality: int | None = None,
+    size: tuple[int, int] | None = None,
+    parameters: str | None = None,
 ) -> bytes:
-    """The file's bytes.
+    """The bytes of a file that says that a model made it, as every picture's does.
 
     `quality`, 0 to 100, concerns WebP and JPEG; WebP is lossless at 100 and without it. `size`, width by height in
-    pixels, stretches the picture first: previews are often small.
+    pixels, stretches the picture first: previews are often small. `parameters`, as `metadata.parameters_text` writes
+    them, go into the file.
     """
     picture = Image.frombytes("RGB", (raster.width, raster.height), raster.pixels)
     if size is not None and size != picture.size:
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     file = io.BytesIO()
-    picture.save(file, format=image_format, **_options(image_format, quality))
+    picture.save(file, format=image_format, **_options(image_format, quality), **_METADATA[image_format](parameters))
     return file.getvalue()
 
 
@@ -56,10 +65,11 @@ class Encoder:
         *,
         quality: int | None = None,
         size: tuple[int, int] | None = None,
+        parameters: str | None = None,
     ) -> bytes:
         """As the function of that name."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: encode(raster, image_format, quality=quality, size=size))
+        work = partial(encode, raster, image_format, quality=quality, size=size, parameters=parameters)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:
         """Drop what has not begun; the threads end when they are idle."""

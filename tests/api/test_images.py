@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
@@ -13,8 +15,17 @@ from PIL import Image
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.errors import DeadlineExceededError, EngineUnavailableError, GenerationFailedError, QueueFullError
-from tests.api.conftest import Harness
+from service.images.metadata import parameters_text
+from service.settings import Settings
+from tests.api.conftest import Harness, serve_in_thread
 from tests.api.fake_engine import UNENCODABLE, draw
+from tests.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
+
+
+@pytest.fixture(scope="module")
+def discreet_server() -> Iterator[Harness]:
+    """Its pictures carry no parameters."""
+    yield from serve_in_thread(Settings(port=0, admin_port=None, embed_parameters=False))
 
 
 def picture(b64_json: str | None) -> Image.Image:
@@ -124,6 +135,32 @@ def test_the_picture_comes_in_the_format_that_was_asked_for(
     exact = draw(server.engine.jobs[0].pictures[0]).pixels
     assert (drawn.format, body["output_format"]) == (pil_format, output_format)
     assert (drawn.convert("RGB").tobytes() == exact) is lossless
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_every_picture_carries_the_parameters_that_made_it(server: Harness, output_format: str) -> None:
+    answer = server.post(
+        prompt="a red circle", negative_prompt="blurry", n=2, seed=7, steps=1, output_format=output_format
+    )
+    carried = [parameters_in(base64.b64decode(image["b64_json"])) for image in answer.json()["data"]]
+    assert carried == [parameters_text(params, INFO.name) for params in server.engine.jobs[0].pictures]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_pictures_that_are_to_carry_no_parameters_hold_no_prompt_and_still_say_that_a_model_made_them(
+    server: Harness, discreet_server: Harness, output_format: str, stream: bool
+) -> None:
+    def file_from(harness: Harness) -> bytes:
+        answer = harness.post(prompt="cAnArY7", seed=7, steps=1, output_format=output_format, stream=stream)
+        (b64_json,) = re.findall(r'"b64_json": ?"([^"]+)"', answer.text)
+        return base64.b64decode(b64_json)
+
+    assert holds(file_from(server), "cAnArY7")
+    file = file_from(discreet_server)
+    assert not holds(file, "cAnArY7")
+    assert parameters_in(file) is None
+    assert source_type_in(file) == MADE_BY_A_MODEL
 
 
 @pytest.mark.parametrize(

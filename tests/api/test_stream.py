@@ -16,7 +16,9 @@ from PIL import Image
 
 from service.api.sse import with_silences
 from service.errors import OutOfMemoryError, QueueFullError
+from service.images.encoding import ImageFormat
 from tests.api.conftest import Harness, wait_until
+from tests.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 
 def test_previews_come_before_the_finished_picture(client: openai.OpenAI) -> None:
@@ -40,6 +42,20 @@ def test_previews_come_before_the_finished_picture(client: openai.OpenAI) -> Non
         assert Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size == (160, 96)
     assert (last.model_extra or {})["seed"] == 5
     assert last.usage.total_tokens == 0
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_previews_say_that_a_model_made_them_and_nothing_of_the_prompt(
+    client: openai.OpenAI, output_format: ImageFormat
+) -> None:
+    events = client.images.generate(
+        prompt="cAnArY7", stream=True, partial_images=2, output_format=output_format, extra_body={"steps": 3}
+    )
+    *previews, finished = [base64.b64decode(event.b64_json) for event in events]
+    assert len(previews) == 2
+    assert [source_type_in(file) for file in (*previews, finished)] == [MADE_BY_A_MODEL] * 3
+    assert [parameters_in(file) for file in previews] == [None, None]
+    assert [holds(file, "cAnArY7") for file in (*previews, finished)] == [False, False, True]
 
 
 def test_without_partial_images_only_the_finished_picture_comes(server: Harness, client: openai.OpenAI) -> None:
