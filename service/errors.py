@@ -2,13 +2,17 @@
 
     DarkroomError                     500 internal_error
     |-- InvalidRequestError           400 invalid_value           names the field
+    |   `-- UnprocessableError        422 invalid_value           the same, on routes whose bodies have a strict schema
+    |-- KeyReusedError                422 idempotency_key_reused  an idempotency key, with another body than at first
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
+    |-- GoneError                     410 gone                    it was there, and has been deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
     |-- QueueFullError                429 queue_full              retry_after_s; too much work waits, of everybody's
     |   `-- QuotaExceededError        429 quota_exceeded          too much of the caller's own
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s
+    |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk
     |-- GenerationFailedError         500 generation_failed       this picture failed; the same again would too
     |   |-- OutOfMemoryError          500 out_of_memory
     |   |-- NonFiniteResultError      500 non_finite_result
@@ -22,7 +26,7 @@ Messages may be shown to callers: they never repeat the input, a path or the tex
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class DarkroomError(Exception):
@@ -46,6 +50,25 @@ class InvalidRequestError(DarkroomError):
     code = "invalid_value"
 
 
+class Problem(NamedTuple):
+    pointer: str
+    """A JSON pointer (RFC 6901) into the body."""
+    detail: str
+
+
+class UnprocessableError(InvalidRequestError):
+    status = 422
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class KeyReusedError(DarkroomError):
+    status = 422
+    code = "idempotency_key_reused"
+
+
 class NotFoundError(DarkroomError):
     status = 404
     code = "not_found"
@@ -53,6 +76,11 @@ class NotFoundError(DarkroomError):
 
 class UnknownModelError(NotFoundError):
     code = "model_not_found"
+
+
+class GoneError(DarkroomError):
+    status = 410
+    code = "gone"
 
 
 class BodyTooLargeError(DarkroomError):
@@ -77,6 +105,11 @@ class QuotaExceededError(QueueFullError):
 class EngineUnavailableError(DarkroomError):
     status = 503
     code = "engine_unavailable"
+
+
+class StoreUnavailableError(DarkroomError):
+    status = 503
+    code = "store_unavailable"
 
 
 class GenerationFailedError(DarkroomError):

@@ -48,7 +48,7 @@ class LocalBackend:
         worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S)
         config = replace(config, worker=worker)
         engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
-        app = create_app(settings, engine)
+        app = create_app(settings, engine, keeps_jobs=False)
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         await engine.start()
         try:

@@ -83,6 +83,24 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
     )
     """What may be deleted at any time, such as measured costs; none keeps nothing."""
+    public_url: str | None = None
+    """Where callers reach the server, such as https://pictures.example; None takes it from each request."""
+
+    database_url: str | None = None
+    """postgresql://... or sqlite:///path; None is a SQLite file in `data_dir`."""
+    keep_jobs_s: Seconds = 7 * 86400.0
+    """How long a job and its pictures are kept after its end."""
+    max_picture_bytes: Annotated[int, Field(ge=0)] = 10 << 30
+    """Of all stored pictures; beyond, the jobs that ended first are deleted."""
+    max_queued_jobs: Annotated[int, Field(ge=1)] = 10_000
+    """Accepted jobs that wait to be begun; beyond, requests are answered 429."""
+    max_queued_jobs_s: Seconds = 86400.0
+    """The same in seconds of the device that they are expected to take."""
+    max_event_streams: Annotated[int, Field(ge=1)] = 256
+    """Readers of jobs' events at a time."""
+    job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 15.0
+    """After so long without a sign of life from its process a running job is made by another."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     """auto: console on a terminal, else json."""

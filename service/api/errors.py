@@ -8,6 +8,7 @@ from __future__ import annotations
 import http
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -16,9 +17,10 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.errors import CanceledError, DarkroomError, InvalidRequestError
+from service.errors import CanceledError, DarkroomError, InvalidRequestError, NotFoundError, Problem, UnprocessableError
 
 _OPENAI_TYPES: Final = {429: "rate_limit_error"}
+_PROBLEM_TYPE: Final = "application/problem+json"
 _FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
 
 
@@ -32,7 +34,15 @@ def install(app: FastAPI) -> None:
 
 def answer(error: DarkroomError, path: str) -> Response:
     """The answer to a request for `path` that ended in `error`."""
-    return _answer(path, error.status, error.code, error.message, error.field, _advice(error))
+    if speaks_openai(path):
+        body, media_type = openai_error(error), "application/json"
+    else:
+        body, media_type = _problem(error.status, error.code, error.message, _problems(error)), _PROBLEM_TYPE
+    return Response(json.dumps(body), error.status, _advice(error), media_type)
+
+
+def speaks_openai(path: str) -> bool:
+    return path == "/v1" or path.startswith("/v1/")
 
 
 def openai_error(error: DarkroomError) -> dict[str, Any]:
@@ -51,24 +61,26 @@ def _advice(error: DarkroomError) -> dict[str, str]:
     return {"X-Should-Retry": "false"} if error.status in _FINAL else {}
 
 
-def _answer(path: str, status: int, code: str, message: str, field: str | None, headers: dict[str, str]) -> Response:
-    if path == "/v1" or path.startswith("/v1/"):
-        body, media_type = _openai_body(status, code, message, field), "application/json"
-    else:
-        body, media_type = _problem(status, code, message, field), "application/problem+json"
-    return Response(json.dumps(body), status, headers, media_type)
-
-
 def _openai_body(status: int, code: str, message: str, field: str | None) -> dict[str, Any]:
     kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
     return {"error": {"message": message, "type": kind, "param": field, "code": code}}
 
 
-def _problem(status: int, code: str, message: str, field: str | None) -> dict[str, Any]:
-    problem = {"type": "about:blank", "title": _phrase(status), "status": status, "detail": message, "code": code}
-    if field is not None:
-        problem["errors"] = [{"pointer": f"/{field}", "detail": message}]
-    return problem
+def _problem(status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": _phrase(status),
+        "status": status,
+        "detail": message,
+        "code": code,
+        "errors": [problem._asdict() for problem in problems],
+    }
+
+
+def _problems(error: DarkroomError) -> Sequence[Problem]:
+    if isinstance(error, UnprocessableError):
+        return error.problems
+    return () if error.field is None else [Problem(f"/{error.field}", error.message)]
 
 
 def _phrase(status: int) -> str:
@@ -85,12 +97,19 @@ async def _on_darkroom_error(request: Request, error: DarkroomError) -> Response
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """Of the framework's own: no such path, no such method."""
     phrase = _phrase(error.status_code)
-    code = phrase.lower().replace(" ", "_")
-    return _answer(request.url.path, error.status_code, code, f"{phrase}.", None, dict(error.headers or {}))
+    code, message = phrase.lower().replace(" ", "_"), f"{phrase}."
+    if speaks_openai(request.url.path):
+        body, media_type = _openai_body(error.status_code, code, message, None), "application/json"
+    else:
+        body, media_type = _problem(error.status_code, code, message), _PROBLEM_TYPE
+    return Response(json.dumps(body), error.status_code, error.headers, media_type)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
-    return answer(InvalidRequestError("A path or query parameter is not valid."), request.url.path)
+    locations = [each["loc"][0] for each in error.errors()] if isinstance(error, RequestValidationError) else []
+    if "path" in locations:
+        return answer(NotFoundError("There is nothing at this path."), request.url.path)
+    return answer(InvalidRequestError("A query parameter is not valid."), request.url.path)
 
 
 async def _on_client_disconnect(request: Request, error: Exception) -> Response:

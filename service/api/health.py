@@ -20,6 +20,8 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     phase: Phase
+    store: Literal["available", "unavailable"]
+    """Where jobs and pictures are kept."""
 
 
 @router.head("/livez", include_in_schema=False)
@@ -34,9 +36,10 @@ async def livez() -> Liveness:
 @router.get("/health", include_in_schema=False)
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(request: Request, response: Response) -> Readiness:
-    """200 while jobs are admitted, else 503 with what the engine is doing."""
-    phase = services_of(request).engine.phase
-    if phase is Phase.SERVING:
-        return Readiness(status="ready", phase=phase)
+    """200 while jobs are admitted, else 503 with what the engine and the store are doing."""
+    services = services_of(request)
+    phase, store = services.engine.phase, services.jobs is None or services.jobs.available
+    if phase is Phase.SERVING and store:
+        return Readiness(status="ready", phase=phase, store="available")
     response.status_code = 503
-    return Readiness(status="not ready", phase=phase)
+    return Readiness(status="not ready", phase=phase, store="available" if store else "unavailable")

@@ -12,7 +12,7 @@ from service.api.services import Services, services_of
 from service.api.sizes import spell
 from service.errors import UnknownModelError
 
-_FOREIGN: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
+FOREIGN: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
 """How the names of OpenAI's image models begin: clients hard-code them."""
 
 router = APIRouter(prefix="/v1/models", tags=["openai"], responses={503: {"model": ErrorResponse}})
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/models", tags=["openai"], responses={503: {"model
 
 def check_model(name: str, model: ModelInfo) -> None:
     """Raises `UnknownModelError` unless `name` is the served model's own or one of OpenAI's."""
-    if name != model.name and not name.startswith(_FOREIGN):
+    if name != model.name and not name.startswith(FOREIGN):
         raise UnknownModelError("No model of that name is served; GET /v1/models lists those that are.", field="model")
 
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from pipelines.interface import Raster
 from service.api.body import read_json_object
 from service.api.errors import openai_error
 from service.api.plan import Plan, plan
+from service.api.preferences import image_format
 from service.api.schemas import (
     NO_USAGE,
     CompletedEvent,
@@ -34,14 +35,16 @@ from service.api.schemas import (
     PartialImageEvent,
     parse,
 )
-from service.api.services import Services, result_unless_gone, services_of
+from service.api.services import Services, jobs_of, result_unless_gone, services_of
 from service.api.sizes import spell
 from service.api.sse import EventStream, with_silences
 from service.engine.interface import Job, JobEvent, PictureFinished, PicturePreview
 from service.errors import DarkroomError
 from service.images.encoding import ImageFormat
+from service.jobs.records import JobSpec, PictureSpec
 
 _HEARTBEAT_S: Final = 15.0
+_URL_LIFETIME_S: Final = 3600.0
 _QUALITIES: Final = {"standard": "medium", "hd": "high", "auto": "medium"}
 """What answers may say of quality, which OpenAI's newer models name otherwise."""
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -60,10 +63,12 @@ class _Call:
     parsed: ParsedRequest
     plan: Plan
     model: str
+    alone: ImageFormat | None
+    """The format of a picture that is to be the whole answer."""
 
     @property
     def output_format(self) -> ImageFormat:
-        return self.parsed.request.output_format or "png"
+        return self.alone or self.parsed.request.output_format or "png"
 
     @property
     def described(self) -> dict[str, Any]:
@@ -86,19 +91,18 @@ class _Call:
             headers["X-Adjusted-Params"] = self.plan.adjusted
         return headers
 
-    async def encode(self, raster: Raster, parameters: str | None = None) -> str:
-        """Base64 of the picture's file, at the size that was asked for."""
+    async def encode(self, raster: Raster, parameters: str | None = None) -> bytes:
+        """The picture's file, at the size that was asked for."""
         first = self.plan.pictures[0]
-        file = await self.services.encoder.encode(
+        return await self.services.encoder.encode(
             raster,
             self.output_format,
             quality=self.parsed.request.output_compression,
             size=(first.width, first.height),
             parameters=parameters,
         )
-        return base64.b64encode(file).decode("ascii")
 
-    async def encode_finished(self, picture: PictureFinished) -> str:
+    async def encode_finished(self, picture: PictureFinished) -> bytes:
         """The same with the picture's parameters in the file, where pictures carry them."""
         return await self.encode(picture.raster, self.services.embedded(picture.params, self.model))
 
@@ -116,7 +120,8 @@ async def generate(request: Request) -> Response:
     services = services_of(request)
     parsed = parse(await read_json_object(request, services.max_body_bytes))
     model = services.engine.model
-    call = _Call(services, parsed, plan(parsed, model), model.name)
+    _refuse_what_cannot_be_sent(parsed, keeps=services.jobs is not None)
+    call = _Call(services, parsed, plan(parsed, model), model.name, _alone(request, parsed))
     job = services.submit(
         call.plan.pictures,
         previews=call.plan.previews,
@@ -127,7 +132,16 @@ async def generate(request: Request) -> Response:
         return EventStream(_frames(call, job), headers=call.headers, on_end=job.cancel)
     with services.running(job):
         finished = await result_unless_gone(request, job)
-        images = await asyncio.gather(*(_image(call, picture) for picture in finished))
+        files = await asyncio.gather(*(call.encode_finished(picture) for picture in finished))
+    if call.alone is not None:
+        return Response(files[0], media_type=f"image/{call.alone}", headers=call.headers)
+    if parsed.request.response_format == "url":
+        images = await _kept(request, call, finished, files)
+    else:
+        images = [
+            Image(b64_json=_base64(file), url=None, seed=picture.params.seed)
+            for picture, file in zip(finished, files, strict=True)
+        ]
     first = call.plan.pictures[0]
     answer = ImagesResponse(
         created=int(time.time()),
@@ -142,8 +156,49 @@ async def generate(request: Request) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json", headers=call.headers)
 
 
-async def _image(call: _Call, picture: PictureFinished) -> Image:
-    return Image(b64_json=await call.encode_finished(picture), seed=picture.params.seed)
+def _refuse_what_cannot_be_sent(parsed: ParsedRequest, *, keeps: bool) -> None:
+    if parsed.request.response_format == "url" and not keeps:
+        raise parsed.refusal("response_format", "Pictures are not stored here; response_format may be b64_json.")
+    if parsed.request.response_format == "url" and parsed.request.stream:
+        raise parsed.refusal("response_format", "A stream sends its pictures as b64_json.")
+
+
+def _alone(request: Request, parsed: ParsedRequest) -> ImageFormat | None:
+    """What Accept says, which goes before the body's output_format."""
+    if parsed.request.stream:
+        return None
+    wanted = image_format(request.headers.get("accept"))
+    if wanted is not None and (parsed.request.n or 1) > 1:
+        raise parsed.refusal("n", "An answer that is a picture holds one: n must be 1, or Accept application/json.")
+    return wanted
+
+
+async def _kept(
+    request: Request, call: _Call, finished: Sequence[PictureFinished], files: Sequence[bytes]
+) -> list[Image]:
+    """The pictures stored, and where they are."""
+    services = call.services
+    spec = JobSpec(
+        model=call.model,
+        pictures=tuple(PictureSpec(params) for params in call.plan.pictures),
+        output_format=call.output_format,
+        output_compression=call.parsed.request.output_compression,
+    )
+    made = list(zip(finished, files, strict=True))
+    record = await jobs_of(request).keep(spec, made, tenant=services.tenant(request), lifetime_s=_URL_LIFETIME_S)
+    expires_at = int(record.created_at + _URL_LIFETIME_S)
+    return [
+        Image(
+            b64_json=None,
+            url=services.absolute(request, services.links.path(record.id, picture.index, expires_at)),
+            seed=picture.params.seed,
+        )
+        for picture in finished
+    ]
+
+
+def _base64(file: bytes) -> str:
+    return base64.b64encode(file).decode("ascii")
 
 
 async def _frames(call: _Call, job: Job) -> AsyncGenerator[bytes, None]:
@@ -167,7 +222,7 @@ async def _message(call: _Call, event: JobEvent) -> PartialImageEvent | Complete
         case PicturePreview():
             return PartialImageEvent(
                 type="image_generation.partial_image",
-                b64_json=await call.encode(event.raster),
+                b64_json=_base64(await call.encode(event.raster)),
                 partial_image_index=event.preview,
                 created_at=int(time.time()),
                 index=event.index,
@@ -177,7 +232,7 @@ async def _message(call: _Call, event: JobEvent) -> PartialImageEvent | Complete
         case PictureFinished():
             return CompletedEvent(
                 type="image_generation.completed",
-                b64_json=await call.encode_finished(event),
+                b64_json=_base64(await call.encode_finished(event)),
                 created_at=int(time.time()),
                 usage=NO_USAGE,
                 index=event.index,

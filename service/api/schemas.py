@@ -9,14 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from service.api.fields import MAX_PICTURES, MAX_SEED, Text
 from service.errors import InvalidRequestError
 from service.images.encoding import ImageFormat
-
-MAX_SEED: Final = 2**63 - 1
-MAX_PICTURES: Final = 10
 
 ALIASES: Final[Mapping[str, str]] = {
     "steps": "num_inference_steps",
@@ -25,19 +22,6 @@ ALIASES: Final[Mapping[str, str]] = {
     "scheduler": "schedule",
 }
 """Other spellings of our extensions, and the field that each stands for."""
-
-
-def _well_formed(text: str) -> str:
-    if "\0" in text:
-        raise PydanticCustomError("nul", "Text must not hold NUL characters")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise PydanticCustomError("surrogates", "Text must not hold unpaired surrogates") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_well_formed)]
 
 
 class ImageRequest(BaseModel):
@@ -86,7 +70,9 @@ class ImageRequest(BaseModel):
 
 
 class Image(BaseModel):
-    b64_json: str
+    b64_json: str | None
+    url: str | None
+    """Where the picture is, for an hour: by `response_format`, one of the two is null."""
     seed: int
 
 

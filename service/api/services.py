@@ -11,11 +11,13 @@ import structlog
 from fastapi import Request
 
 from pipelines.params import GenerationParams
+from service.api.links import LinkSigner
 from service.engine.events import Priority
 from service.engine.interface import Engine, Job, PictureFinished
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
+from service.jobs.service import Jobs
 from service.metrics import Metrics
 
 
@@ -28,6 +30,11 @@ class Services:
     metrics: Metrics
     max_body_bytes: int
     embed_parameters: bool
+    jobs: Jobs | None
+    """None where nothing is kept, as in a process that only draws for itself."""
+    links: LinkSigner
+    public_url: str | None
+    """Where callers reach the server; None believes what each request says of it."""
     started_at: int
     """Unix seconds."""
 
@@ -47,6 +54,13 @@ class Services:
             raise
         structlog.contextvars.bind_contextvars(job_id=job.id)
         return job
+
+    def tenant(self, request: Request) -> str:
+        """Whose jobs a request is about: everybody's, while there are no keys."""
+        return ""
+
+    def absolute(self, request: Request, path: str) -> str:
+        return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
         """What the file of a picture is to carry of its parameters."""
@@ -70,6 +84,12 @@ def _outcome(error: BaseException) -> tuple[str, str]:
     if isinstance(error, CanceledError | asyncio.CancelledError | GeneratorExit):
         return "canceled", CanceledError.code
     return "failed", error.code if isinstance(error, DarkroomError) else DarkroomError.code
+
+
+def jobs_of(request: Request) -> Jobs:
+    jobs = services_of(request).jobs
+    assert jobs is not None, "the routes of jobs are only there where jobs are"
+    return jobs
 
 
 def services_of(request: Request) -> Services:

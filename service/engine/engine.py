@@ -113,6 +113,9 @@ class LocalEngine:
     def backlog_s(self) -> float:
         return sum(ticket.price_s for ticket in self._ledger)
 
+    def price_s(self, pictures: Sequence[GenerationParams]) -> float:
+        return sum(self._cost.price_s(params) for params in pictures)
+
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
             self._phase_changed.clear()

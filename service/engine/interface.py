@@ -97,6 +97,9 @@ class Engine(Protocol):
     def backlog_s(self) -> float:
         """Price of all that was admitted and has not ended, in seconds of the device."""
 
+    def price_s(self, pictures: Sequence[GenerationParams]) -> float:
+        """Seconds of the device that they are judged to take, beside others."""
+
     def submit(
         self,
         pictures: Sequence[GenerationParams],

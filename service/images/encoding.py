@@ -15,7 +15,9 @@ from service.images.metadata import jpeg_options, png_options, webp_options
 
 ImageFormat: TypeAlias = Literal["png", "webp", "jpeg"]
 
+THUMBNAIL_SIDE: Final = 256
 _JPEG_QUALITY: Final = 95
+_THUMBNAIL_QUALITY: Final = 80
 _METADATA: Final = {"png": png_options, "webp": webp_options, "jpeg": jpeg_options}
 
 
@@ -52,6 +54,16 @@ def _options(image_format: ImageFormat, quality: int | None) -> dict[str, Any]:
     return {"quality": _JPEG_QUALITY if quality is None else quality, "subsampling": 0}
 
 
+def thumbnail(file: bytes) -> bytes:
+    """A file that `encode` wrote as WebP, at most `THUMBNAIL_SIDE` pixels each way, marked as the file is."""
+    with Image.open(io.BytesIO(file), formats=("PNG", "WEBP", "JPEG")) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    thumb = io.BytesIO()
+    small.save(thumb, format="webp", quality=_THUMBNAIL_QUALITY, **webp_options(None))
+    return thumb.getvalue()
+
+
 class Encoder:
     """`encode` off the event loop, at most `threads` at a time."""
 
@@ -70,6 +82,10 @@ class Encoder:
         """As the function of that name."""
         work = partial(encode, raster, image_format, quality=quality, size=size, parameters=parameters)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def thumbnail(self, file: bytes) -> bytes:
+        """A picture's file as a small WebP."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, thumbnail, file)
 
     def close(self) -> None:
         """Drop what has not begun; the threads end when they are idle."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import openai
@@ -48,6 +50,8 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def serve_in_thread(settings: Settings) -> Iterator[Harness]:
     engine, metrics = FakeEngine(), Metrics()
+    data_dir = Path(tempfile.mkdtemp(dir=settings.data_dir))  # Servers that share one would run each other's jobs.
+    settings = settings.model_copy(update={"data_dir": data_dir})
     apps = (create_app(settings, engine, metrics), create_admin_app(engine, metrics))
     servers = [Server(uvicorn_config(app, settings)) for app in apps]
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in servers]

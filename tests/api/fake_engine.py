@@ -106,6 +106,9 @@ class FakeEngine:
             raise EngineUnavailableError("The model is being loaded.", retry_after_s=5.0)
         return self.info
 
+    def price_s(self, pictures: Sequence[GenerationParams]) -> float:
+        return 0.1 * len(pictures)
+
     def submit(
         self,
         pictures: Sequence[GenerationParams],

@@ -35,11 +35,12 @@ def get(server: Harness, path: str) -> httpx2.Response:
 
 @pytest.mark.parametrize("path", ["/readyz", "/health"])
 def test_readiness_is_the_engines_phase(server: Harness, path: str) -> None:
-    assert get(server, path).json() == {"status": "ready", "phase": "serving"}
+    assert get(server, path).json() == {"status": "ready", "phase": "serving", "store": "available"}
     for phase in set(Phase) - {Phase.SERVING}:
         server.engine.phase = phase
         answer = get(server, path)
-        assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "phase": phase})
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "not ready", "phase": phase, "store": "available"}
 
 
 def test_liveness_does_not_depend_on_the_engine(server: Harness) -> None:

@@ -1,0 +1,48 @@
+"""Links to single pictures that work without a key until they expire: an HMAC-SHA-256 over what they name."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+_KEY_BYTES: Final = 32
+
+
+class LinkSigner:
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def path(self, job_id: str, index: int, expires_at: int) -> str:
+        """Path and query of a link that is good until `expires_at`, in Unix seconds."""
+        query = urlencode({"expires": expires_at, "signature": self._signature(job_id, index, expires_at)})
+        return f"/shared/{job_id}/{index}?{query}"
+
+    def holds(self, job_id: str, index: int, expires_at: int, signature: str, *, now: float) -> bool:
+        expected = self._signature(job_id, index, expires_at)
+        # Compared as bytes: compare_digest takes no text beyond ASCII.
+        return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) and now < expires_at
+
+    def _signature(self, job_id: str, index: int, expires_at: int) -> str:
+        message = f"picture\n{job_id}\n{index}\n{expires_at}".encode()
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def load_link_key(data_dir: Path) -> bytes:
+    """The key in `data_dir`, made at the first start, which only its owner can read. Raises OSError."""
+    file = data_dir / "link_key"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return bytes.fromhex(file.read_text())
+    with os.fdopen(descriptor, "w") as new:
+        key = secrets.token_bytes(_KEY_BYTES)
+        new.write(key.hex())
+        new.flush()
+        os.fsync(new.fileno())
+    return key

@@ -1,0 +1,133 @@
+"""A job's news, one after another: what has changed between two looks at it, each with an id to resume from.
+
+Ids are (attempt, version) pairs, which only grow. Whoever comes back with the last one seen gets what is newer;
+whoever brings none, or one that is not known, gets how things stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredPicture
+
+_ID: Final = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
+
+
+class EventId(NamedTuple):
+    attempt: int
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.attempt}.{self.version}"
+
+
+NOTHING_SEEN: Final = EventId(0, 0)
+
+
+def parse_event_id(text: str | None) -> EventId:
+    """`NOTHING_SEEN` where it is none of ours."""
+    match = _ID.fullmatch(text or "")
+    return EventId(int(match[1]), int(match[2])) if match else NOTHING_SEEN
+
+
+@dataclass(frozen=True, slots=True)
+class StatusNews:
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressNews:
+    progress: JobProgress
+    queue_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewNews:
+    preview: JobPreview
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNews:
+    picture: StoredPicture
+
+
+@dataclass(frozen=True, slots=True)
+class FailureNews:
+    failure: JobFailure
+
+
+@dataclass(frozen=True, slots=True)
+class EndNews:
+    """Always the last."""
+
+    record: JobRecord
+
+
+JobNews: TypeAlias = StatusNews | ProgressNews | PreviewNews | PictureNews | FailureNews | EndNews
+
+
+def seen_all(record: JobRecord, seen: EventId) -> bool:
+    """Whether the job has ended and `seen` is its end."""
+    return record.ended and seen == EventId(record.attempt, record.version)
+
+
+def progress_of(record: JobRecord) -> JobProgress:
+    """Also of a job that nobody has begun, or that was made to the end."""
+    steps = sum(spec.params.steps for spec in record.spec.pictures)
+    if record.status is Status.SUCCEEDED:
+        return JobProgress(steps, steps, 0.0)
+    done = sum(record.spec.pictures[picture.index].params.steps for picture in record.pictures)
+    return record.progress or JobProgress(done, steps)
+
+
+class Differences:
+    """What a reader does not know yet, look by look."""
+
+    def __init__(self, seen: EventId = NOTHING_SEEN) -> None:
+        self._seen = seen
+        self._status: Status | None = None
+        self._progress: ProgressNews | None = None
+        self._preview: JobPreview | None = None
+
+    def news(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobNews]]:
+        """What this look tells that those before it did not.
+
+        The id beside each piece says what a reader who got so far has seen for good: not itself, where more of the
+        same moment follows.
+        """
+        now = EventId(record.attempt, record.version)
+        if self._seen > now:
+            self._seen = NOTHING_SEEN  # Of the future: the record had not been written when it was sent.
+        if record.status != self._status:
+            self._status = record.status
+            yield self._seen, StatusNews(record.status)
+        for picture in sorted(record.pictures, key=lambda picture: (picture.attempt, picture.version)):
+            made = EventId(picture.attempt, picture.version)
+            if made > self._seen:
+                self._seen = made
+                yield made, PictureNews(picture)
+        if record.ended:
+            yield from self._end(record)
+        else:
+            yield from self._passing(record, queue_position, now)
+        self._seen = now
+
+    def _end(self, record: JobRecord) -> Iterator[tuple[EventId, JobNews]]:
+        if record.failure is not None:
+            yield self._seen, FailureNews(record.failure)
+        yield EventId(record.attempt, record.version), EndNews(record)
+
+    def _passing(
+        self, record: JobRecord, queue_position: int | None, now: EventId
+    ) -> Iterator[tuple[EventId, JobNews]]:
+        """What only the latest of is worth telling."""
+        progress = ProgressNews(progress_of(record), queue_position)
+        if progress != self._progress:
+            self._progress = progress
+            yield now, progress
+        if record.preview is not None and record.preview != self._preview:
+            self._preview = record.preview
+            yield now, PreviewNews(record.preview)

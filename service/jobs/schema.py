@@ -1,0 +1,91 @@
+"""The tables, for SQLite and PostgreSQL alike. A change here needs a migration beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+jobs: Final = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("spec", LargeBinary, nullable=False),
+    Column("price_s", Double, nullable=False),
+    # The virtual deadline, by which waiting jobs are ordered.
+    Column("due_at", Double, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    # Attempts whose holder was never heard of again.
+    Column("losses", Integer, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Column("progress", LargeBinary),
+    Column("preview", LargeBinary),
+    Column("failure", LargeBinary),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("completed_at", Double),
+    Column("expires_at", Double),
+    Index(None, "status", "due_at"),
+    Index(None, "tenant", "created_at", "id"),
+    Index(None, "expires_at"),
+)
+
+pictures: Final = Table(
+    "pictures",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("picture_index", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("timings", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("job_id", "picture_index"),
+)
+
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    PrimaryKeyConstraint("tenant", "key"),
+    Index(None, "expires_at"),
+)
+
+probes: Final = Table(
+    "probes",
+    metadata,
+    # One row: a write that changes nothing of value tells whether writes are possible.
+    Column("only", Boolean, primary_key=True),
+    Column("written_at", Double, nullable=False),
+)

@@ -1,0 +1,262 @@
+"""Durable jobs as the API sees them: one object for what can be asked of them, in this process or another's.
+
+It composes the store, the runner and the files, and keeps no state of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from service.engine.events import Priority
+from service.engine.handle import new_job_id
+from service.engine.interface import Engine, Phase, PictureFinished
+from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
+from service.jobs.database import Database
+from service.jobs.files import PictureFiles
+from service.jobs.following import Differences, EventId, JobNews
+from service.jobs.migrations import migrate
+from service.jobs.news import News
+from service.jobs.records import JobRecord, JobSpec, Status, StoredPicture
+from service.jobs.retention import Retention
+from service.jobs.rows import NewJob
+from service.jobs.runner import Runner
+from service.jobs.store import Cursor, IdempotencyKey, JobStore
+
+_POLL_S: Final = 1.0
+"""Between two looks at a job that another process runs."""
+_OPEN_RETRY_S: Final = 1.0
+_CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
+
+_log = structlog.get_logger("darkroom.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsConfig:
+    interactive_patience: float
+    """Factor k of an interactive job's virtual deadline, acceptance + k x its price."""
+    batch_patience: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as it stands now."""
+
+    record: JobRecord
+    queue_position: int | None
+    """How many waiting jobs go before it; None where it does not wait."""
+
+
+class Jobs:
+    """All methods belong to one event loop; those that reach the store may raise `StoreUnavailableError`."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: JobStore,
+        files: PictureFiles,
+        runner: Runner,
+        retention: Retention,
+        news: News,
+        engine: Engine,
+        config: JobsConfig,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._files = files
+        self._runner = runner
+        self._retention = retention
+        self._news = news
+        self._engine = engine
+        self._config = config
+        self._clock = clock
+        self._opened = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def available(self) -> bool:
+        """Whether jobs can be accepted and kept, as far as is known."""
+        return self._opened and self._database.available and self._files.available
+
+    async def start(self) -> None:
+        """Bring the schema up to date and begin to run jobs; where the store is unavailable, as soon as it is.
+
+        Raises `SchemaTooNewError`.
+        """
+        try:
+            await migrate(self._database)
+        except StoreUnavailableError:
+            self._tasks.append(asyncio.create_task(self._open_later()))
+        else:
+            self._open()
+
+    def stop_claiming(self) -> None:
+        """What runs goes on."""
+        self._runner.stop_claiming()
+
+    async def stop(self) -> None:
+        """To be called when the engine has ended: jobs that it did not finish go back into the queue."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._runner.stop()
+        self._files.close()
+        await self._database.close()
+
+    async def submit(
+        self, spec: JobSpec, *, tenant: str, fingerprint: tuple[str, str] | None = None, key_lifetime_s: float = 0.0
+    ) -> tuple[JobView, bool]:
+        """Accept a job, which is on the disk when this returns; with a key that was used before, that job, and True.
+
+        `fingerprint` is an idempotency key and what identifies the body that it came with. Raises `QueueFullError`,
+        `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
+        """
+        self._require_open()
+        if self._engine.phase in _CLOSING_PHASES:
+            raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
+        now = self._clock()
+        key = None if fingerprint is None else IdempotencyKey(*fingerprint, expires_at=now + key_lifetime_s)
+        record, replayed = await self._store.create(self._new_job(spec, tenant, now), now=now, key=key)
+        self._runner.wake()
+        return await self._view(record), replayed
+
+    async def keep(
+        self, spec: JobSpec, made: Sequence[tuple[PictureFinished, bytes]], *, tenant: str, lifetime_s: float
+    ) -> JobRecord:
+        """Store pictures and their files that were made without a record, as those of a job that has ended."""
+        self._require_open()
+        now = self._clock()
+        job = self._new_job(spec, tenant, now)
+        media_type = f"image/{spec.output_format}"
+        stored = [
+            StoredPicture(
+                index=picture.index,
+                attempt=1,
+                version=1,
+                media_type=media_type,
+                width=picture.params.width,
+                height=picture.params.height,
+                size_bytes=len(file),
+                sha256=await self._files.put(job.id, picture.index, media_type, file),
+                timings=picture.timings,
+            )
+            for picture, file in made
+        ]
+        return await self._store.create_ended(job, stored, now=now, expires_at=now + lifetime_s)
+
+    async def get(self, job_id: str, tenant: str) -> JobView:
+        """Raises `NotFoundError`."""
+        self._require_open()
+        return await self._view(await self._store.get(job_id, tenant))
+
+    async def page(
+        self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
+    ) -> list[JobView]:
+        """The tenant's jobs, newest first."""
+        self._require_open()
+        return [
+            await self._view(record)
+            for record in await self._store.page(tenant, limit=limit, after=after, status=status)
+        ]
+
+    async def cancel(self, job_id: str, tenant: str) -> JobView:
+        """End the job unless it has ended; whichever it is, how it stands now. Raises `NotFoundError`."""
+        self._require_open()
+        record = await self._store.cancel(job_id, tenant, now=self._clock())
+        self._runner.drop(job_id)
+        self._news.tell(job_id, record_changed=True)
+        return JobView(record, None)
+
+    async def delete(self, job_id: str, tenant: str) -> None:
+        """Cancel the job if it runs, and leave nothing of it. Raises `NotFoundError`."""
+        self._require_open()
+        if not await self._store.delete(job_id, tenant):
+            raise NotFoundError("There is no such job.")
+        self._runner.drop(job_id)
+        await self._files.delete(job_id)
+        self._news.tell(job_id, record_changed=True)
+
+    async def picture(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredPicture, bytes]:
+        """A picture and its file; None is any tenant. Raises `NotFoundError`."""
+        self._require_open()
+        record = await self._store.get(job_id, tenant)
+        stored = next((picture for picture in record.pictures if picture.index == index), None)
+        if stored is None:
+            raise NotFoundError("There is no such picture.")
+        try:
+            return stored, await self._files.read(job_id, index, stored.media_type)
+        except FileNotFoundError:
+            _log.error("a picture's file is missing", job_id=job_id, index=index)
+            raise NotFoundError("There is no such picture.") from None
+
+    async def follow(
+        self, job_id: str, tenant: str, differences: Differences
+    ) -> AsyncGenerator[tuple[EventId, JobNews, JobView], None]:
+        """What `differences` does not know yet, until the job has ended.
+
+        Raises `NotFoundError`, also where the job is deleted meanwhile, and `QueueFullError` for too many followers.
+        """
+        self._require_open()
+        with self._news.follow(job_id) as follower:
+            view = await self.get(job_id, tenant)
+            while True:
+                for event_id, news in differences.news(view.record, view.queue_position):
+                    yield event_id, news, view
+                if view.record.ended:
+                    return
+                read_again = await follower.wait(_POLL_S)
+                if read_again:
+                    with contextlib.suppress(StoreUnavailableError):
+                        view = await self.get(job_id, tenant)
+                view = JobView(self._with_live(view.record), view.queue_position)
+
+    async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
+        """The job when it has ended, or how it stands after `timeout_s`. Raises `NotFoundError`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                async with contextlib.aclosing(self.follow(job_id, tenant, Differences())) as news:
+                    async for _ in news:
+                        pass
+        return await self.get(job_id, tenant)
+
+    def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
+        price_s = self._engine.price_s([picture.params for picture in spec.pictures])
+        interactive = spec.priority is Priority.INTERACTIVE
+        patience = self._config.interactive_patience if interactive else self._config.batch_patience
+        return NewJob(id=new_job_id(), tenant=tenant, spec=spec, price_s=price_s, due_at=now + patience * price_s)
+
+    async def _view(self, record: JobRecord) -> JobView:
+        position = await self._store.queue_position(record.id) if record.status is Status.QUEUED else None
+        return JobView(self._with_live(record), position)
+
+    def _with_live(self, record: JobRecord) -> JobRecord:
+        """What the runner in this process knows beyond the record of the same attempt."""
+        live = self._runner.live(record.id, record.attempt)
+        if live is None or record.status is not Status.RUNNING:
+            return record
+        return dataclasses.replace(record, version=live.version, progress=live.progress, preview=live.preview)
+
+    def _require_open(self) -> None:
+        if not self._opened:
+            raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_OPEN_RETRY_S)
+
+    def _open(self) -> None:
+        self._opened = True
+        self._runner.start()
+        self._tasks.append(asyncio.create_task(self._retention.run()))
+
+    async def _open_later(self) -> None:
+        while not self._opened:
+            await asyncio.sleep(_OPEN_RETRY_S)
+            with contextlib.suppress(StoreUnavailableError):
+                await migrate(self._database)
+                self._open()
