@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -75,6 +76,36 @@ def serve(
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     raise typer.Exit(server.run(settings))
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    destination: Annotated[Path, typer.Argument(help="Folder to make; it must not be there yet.", metavar="FOLDER")],
+    data_dir: Annotated[
+        str, _setting("data_dir", "Where the server keeps its jobs and pictures.", "FOLDER")
+    ] = "~/.local/share/darkroom",
+) -> None:
+    """Copy the jobs and their pictures, also while the server runs.
+
+    To go back to a copy, stop the server and start it with --data-dir FOLDER, or put the copy in the place of the
+    data folder.
+    """
+    from service.jobs.backup import BackupError, back_up
+    from service.jobs.database import database_url
+    from service.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings({name: value for name, value in _given(context).items() if name == "data_dir"})
+        database = database_url(settings.database_url, settings.data_dir)
+    except (SettingsError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        made = back_up(database, settings.data_dir / "pictures", destination.expanduser())
+    except (BackupError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{made.pictures} pictures and the jobs' records are in {destination}.")
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

@@ -95,18 +95,19 @@ def engine_config(settings: Settings) -> EngineConfig:
 
 
 async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:
-    """Start `engine`, answer requests, stop both in order; 0, or 1 where the engine failed or a port is taken.
+    """Start `engine`, answer requests, stop both in order; 0, or 1 where the engine failed, a port is taken or the
+    data cannot be used.
 
     `on_ready` is called once with the model's name and the server's URL. To be run in the main thread: it takes over
     SIGTERM and SIGINT.
     """
-    doors: list[_Door] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
-    if settings.admin_port is not None:
-        doors.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
     try:
+        doors: list[_Door] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
+        if settings.admin_port is not None:
+            doors.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
         listeners = [_listen(host, port) for _, host, port in doors]
-    except OSError as error:
-        _log.error("cannot listen", reason=str(error))
+    except (OSError, ValueError) as error:
+        _log.error("cannot start", reason=str(error))
         return 1
     if not is_loopback(settings.host):
         _log.warning("whoever can reach this address can use the server: it has no API keys", host=settings.host)
@@ -121,7 +122,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
         failed = asyncio.create_task(engine.wait_for_phase(Phase.FAILED))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({failed, stopping, *serving}, return_when=asyncio.FIRST_COMPLETED)
-        has_failed = failed.done()
+        has_failed = not stop.is_set()
         for task in (ready, failed, stopping):
             task.cancel()
         await _drain(engine, settings.drain_timeout_s, hurry)

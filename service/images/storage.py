@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jp
 _JOB_ID: Final = re.compile(r"job_[a-z2-7]{26}", re.ASCII)
 _PARTIAL: Final = ".partial"
 _PROBE_BYTES: Final = 1 << 16
+_CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
+"""Errors of a deletion to which a file came or went while it was on its way."""
 
 
 class PictureFolder:
@@ -28,11 +31,12 @@ class PictureFolder:
     def put(self, job_id: str, index: int, media_type: str, data: bytes) -> None:
         """Store a picture, whole or not at all, in place of one of the same index; it survives a power cut."""
         folder = self._folder(job_id)
-        self._make(folder)
+        file = folder / _name(index, media_type)
         partial = folder / f"{index}.{secrets.token_hex(4)}{_PARTIAL}"
+        _make(folder)
         try:
             _write(partial, data)
-            partial.replace(folder / _name(index, media_type))
+            partial.replace(file)
         except OSError:
             partial.unlink(missing_ok=True)
             raise
@@ -44,12 +48,17 @@ class PictureFolder:
 
     def delete(self, job_id: str) -> None:
         """All pictures of a job, or none if there are none."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._folder(job_id))
+        folder = self._folder(job_id)
+        while folder.exists():
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                if error.errno not in _CHANGED_MEANWHILE:
+                    raise
 
     def probe(self) -> None:
         """Write a file of no use and take it away again."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        _make(self._root)
         file = self._root / f"probe.{secrets.token_hex(4)}{_PARTIAL}"
         try:
             _write(file, bytes(_PROBE_BYTES))
@@ -61,7 +70,7 @@ class PictureFolder:
         before = time.time() - seconds
         for folder in self._root.glob("??/job_*"):
             with contextlib.suppress(FileNotFoundError):
-                if folder.stat().st_mtime < before:
+                if _JOB_ID.fullmatch(folder.name) and folder.stat().st_mtime < before:
                     yield folder.name
 
     def _folder(self, job_id: str) -> Path:
@@ -69,17 +78,17 @@ class PictureFolder:
         random_part = job_id.removeprefix("job_")
         return self._root / random_part[:2] / job_id
 
-    def _make(self, folder: Path) -> None:
-        if folder.is_dir():
-            return
-        self._root.mkdir(parents=True, exist_ok=True)
-        for made in (folder.parent, folder):
-            made.mkdir(exist_ok=True)
-            _sync(made.parent)
-
 
 def _name(index: int, media_type: str) -> str:
     return f"{index}.{EXTENSIONS[media_type]}"
+
+
+def _make(folder: Path) -> None:
+    """The folder, on the disk with those above it that are missing as well."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
 
 
 def _write(path: Path, data: bytes) -> None:

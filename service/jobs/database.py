@@ -23,9 +23,13 @@ _BUSY_S: Final = 2.0
 """How long a statement waits for another process's lock."""
 _TRANSACTION_S: Final = 10.0
 """Bound on a whole transaction: a database that does not answer is as good as gone."""
+_TURN_S: Final = 10.0
+"""How long a writer waits for those before it in this process."""
 _RETRY_S: Final = 2.0
-_FAULTS: Final = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, OSError, TimeoutError)
-"""What SQLAlchemy raises for a database in trouble, as against a statement that is wrong."""
+_FAULTS: Final = (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, OSError, TimeoutError)
+"""What SQLAlchemy raises for a database in trouble, unless it is one of the next."""
+_MISTAKES: Final = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
+"""For a statement that is wrong."""
 _IMMEDIATE: Final = "darkroom_immediate"
 
 _log = structlog.get_logger("darkroom.jobs")
@@ -42,7 +46,7 @@ class Database:
 
     @property
     def available(self) -> bool:
-        """Whether the last transaction was spared by the database's troubles."""
+        """Whether the database was last seen to work; after trouble only a write shows that it does again."""
         return self._available
 
     @contextlib.asynccontextmanager
@@ -57,24 +61,39 @@ class Database:
 
         SQLite takes its write lock at the beginning, since a lock that is taken later may find what was read changed.
         """
-        async with self._writer, self._watched(), self._engine.connect() as connection:
+        async with self._turn(), self._watched(), self._engine.connect() as connection:
             await connection.execution_options(**{_IMMEDIATE: True})
             async with connection.begin():
                 yield connection
+        if not self._available:
+            _log.info("the job store is available again")
+        self._available = True
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One writer at a time. That others take long says nothing of the database."""
+        try:
+            async with asyncio.timeout(_TURN_S):
+                await self._writer.acquire()
+        except TimeoutError:
+            raise StoreUnavailableError("The job store is busy.", retry_after_s=_RETRY_S) from None
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextlib.asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(_TRANSACTION_S):
                 yield
+        except _MISTAKES:
+            raise
         except _FAULTS as error:
             if self._available:
-                _log.error("the job store is unavailable", fault=type(error.__cause__ or error).__name__)
+                _log.error("the job store is unavailable", fault=type(getattr(error, "orig", error)).__name__)
             self._available = False
             raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_RETRY_S) from None
-        if not self._available:
-            _log.info("the job store is available again")
-        self._available = True
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -104,13 +123,17 @@ def _create_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         assert url.database is not None, "a file, as `database_url` has it"
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": _BUSY_S})
+        engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     bounds = f"-c lock_timeout={_BUSY_S:.0f}s -c statement_timeout={_TRANSACTION_S:.0f}s"
+    options = " ".join([bounds, *url.normalized_query.get("options", ())])
     return create_async_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": int(_BUSY_S), "options": bounds}
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"connect_timeout": int(_BUSY_S), "options": options},
     )
 
 

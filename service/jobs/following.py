@@ -99,7 +99,7 @@ class Differences:
         same moment follows.
         """
         now = EventId(record.attempt, record.version)
-        if self._seen > now:
+        if self._status is None and self._seen > now:
             self._seen = NOTHING_SEEN  # Of the future: the record had not been written when it was sent.
         if record.status != self._status:
             self._status = record.status
@@ -110,24 +110,22 @@ class Differences:
                 self._seen = made
                 yield made, PictureNews(picture)
         if record.ended:
-            yield from self._end(record)
-        else:
-            yield from self._passing(record, queue_position, now)
-        self._seen = now
+            yield from self._end(record, now)
+        self._seen = max(self._seen, now)
+        if not record.ended:
+            yield from self._passing(record, queue_position)
 
-    def _end(self, record: JobRecord) -> Iterator[tuple[EventId, JobNews]]:
+    def _end(self, record: JobRecord, now: EventId) -> Iterator[tuple[EventId, JobNews]]:
         if record.failure is not None:
             yield self._seen, FailureNews(record.failure)
-        yield EventId(record.attempt, record.version), EndNews(record)
+        yield now, EndNews(record)
 
-    def _passing(
-        self, record: JobRecord, queue_position: int | None, now: EventId
-    ) -> Iterator[tuple[EventId, JobNews]]:
+    def _passing(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobNews]]:
         """What only the latest of is worth telling."""
         progress = ProgressNews(progress_of(record), queue_position)
         if progress != self._progress:
             self._progress = progress
-            yield now, progress
+            yield self._seen, progress
         if record.preview is not None and record.preview != self._preview:
             self._preview = record.preview
-            yield now, PreviewNews(record.preview)
+            yield self._seen, PreviewNews(record.preview)

@@ -60,6 +60,13 @@ class JobQueue:
 
         Those that were lost too often fail here, and so do those whose callers' deadlines have passed.
         """
+        while True:
+            claims, late = await self._take(owner, now, limit)
+            if claims or not late:
+                return claims
+
+    async def _take(self, owner: str, now: float, limit: int) -> tuple[list[Claim], bool]:
+        """As `claim`, and whether any came too late: behind those there may be more."""
         lost = (jobs.c.status == Status.RUNNING) & (jobs.c.lease_until < now) & (jobs.c.lease_owner != owner)
         failing = ending(Status.FAILED, now=now, keep_s=self._policy.keep_s)
         async with self._database.writing() as connection:
@@ -70,10 +77,11 @@ class JobQueue:
                 .order_by(jobs.c.due_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
+                .cte("free")  # Computed once: PostgreSQL may ask a subquery again for every row, and so take them all.
             )
             taking = (
                 update(jobs)
-                .where(jobs.c.id.in_(free))
+                .where(jobs.c.id.in_(select(free.c.id)))
                 .values(
                     losses=jobs.c.losses + case((jobs.c.status == Status.RUNNING, 1), else_=0),
                     status=Status.RUNNING,
@@ -92,7 +100,7 @@ class JobQueue:
             claims = [claim_of(row, made.get(row.id, ())) for row in sorted(rows, key=lambda row: (row.due_at, row.id))]
             late = {claim.job_id for claim in claims if deadline(claim) <= now}
             await connection.execute(failing.where(jobs.c.id.in_(late)).values(failure=_TOO_LATE))
-        return [claim for claim in claims if claim.job_id not in late]
+        return [claim for claim in claims if claim.job_id not in late], bool(late)
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:
         """Extend the leases of what this process runs and record its progress; gives the claims that are lost."""
@@ -104,7 +112,8 @@ class JobQueue:
                     .where(*_held_by(claim))
                     .values(
                         lease_until=now + self._policy.lease_s,
-                        version=live.version,
+                        # What was recorded since `live` was looked at stays.
+                        version=case((jobs.c.version > live.version, jobs.c.version), else_=live.version),
                         progress=encoded(live.progress),
                         preview=encoded(live.preview),
                     )

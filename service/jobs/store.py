@@ -74,17 +74,19 @@ class JobStore:
     async def create_ended(
         self, job: NewJob, pictures_made: Sequence[StoredPicture], *, now: float, expires_at: float
     ) -> JobRecord:
-        """Record a job whose pictures are made and stored already."""
+        """Record a job whose pictures are made and stored already; their versions are given here, one after another."""
+        rows = [picture_row(job.id, picture) | {"version": number} for number, picture in enumerate(pictures_made, 1)]
         ended = {
             "status": Status.SUCCEEDED,
             "attempt": 1,
+            "version": len(rows) + 1,
             "started_at": now,
             "completed_at": now,
             "expires_at": expires_at,
         }
         async with self._database.writing() as connection:
             await connection.execute(insert(jobs).values(new_job_row(job, now) | ended))
-            await connection.execute(insert(pictures), [picture_row(job.id, picture) for picture in pictures_made])
+            await connection.execute(insert(pictures), rows)
             return await self._record(connection, job.id)
 
     async def get(self, job_id: str, tenant: str | None) -> JobRecord:
@@ -141,7 +143,8 @@ class JobStore:
         binding = insert_or_ignore(connection, idempotency_keys).values(
             tenant=job.tenant, key=key.key, fingerprint=key.fingerprint, job_id=job.id, expires_at=key.expires_at
         )
-        if (await connection.execute(binding)).rowcount == 1:
+        # Asked for by RETURNING: psycopg does not say how many rows an INSERT made.
+        if (await connection.execute(binding.returning(idempotency_keys.c.key))).first() is not None:
             return None
         bound = (await connection.execute(select(idempotency_keys).where(mine))).one()
         if bound.fingerprint != key.fingerprint:

@@ -26,7 +26,7 @@ def test_every_setting_is_an_option_or_told_of_below_them(command: Command) -> N
 
 
 def test_the_defaults_that_are_shown_are_the_settings_own() -> None:
-    serve = typer.main.get_command(commands.app)
+    serve = typer.main.get_group(commands.app).commands["serve"]
     defaults = {
         parameter.name: parameter.get_default(typer.Context(serve))
         for parameter in serve.params
