@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -17,7 +17,6 @@ import structlog
 from service.engine.interface import (
     ADMITTING,
     Engine,
-    Job,
     JobEvent,
     PictureFinished,
     PicturePreview,
@@ -36,10 +35,12 @@ from service.images.metadata import parameters_text
 from service.jobs.files import PictureFiles
 from service.jobs.news import News
 from service.jobs.queue import JobQueue, LostError
-from service.jobs.records import Claim, JobFailure, JobPreview, JobProgress, LiveState, Status, StoredPicture
+from service.jobs.records import Claim, JobFailure, JobPreview, LiveState, Status, StoredPicture
+from service.jobs.running import RunningJob
 from service.metrics import Metrics
 
 _PREVIEW_QUALITY: Final = 80
+_LEAST_TIME_S: Final = 0.001
 _NOT_ITS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
 """After which a job is given back."""
 
@@ -57,34 +58,9 @@ class RunnerConfig:
     embed_parameters: bool = True
     """Whether a picture's file carries what it was made with."""
     max_pictures: int = 32
-    """Pictures of jobs that the engine is given ahead, so that one scheduler orders them."""
-
-
-@dataclass(slots=True, eq=False)
-class _Running:
-    """A job that this process has claimed."""
-
-    claim: Claim
-    task: asyncio.Task[None] | None = None
-    job: Job | None = None
-    live: LiveState = field(default_factory=lambda: LiveState(version=1))
-    steps: dict[int, int] = field(default_factory=dict)
-    """Steps done of each picture."""
-    eta_s: dict[int, float] = field(default_factory=dict)
-    lost: bool = False
-    """Whether somebody else has ended it or taken it over."""
-
-    def note(self, *, preview: JobPreview | None = None) -> int:
-        """Something has happened; its version."""
-        specs = self.claim.spec.pictures
-        step = sum(self.steps.values()) + sum(specs[index].params.steps for index in self.claim.done)
-        progress = JobProgress(
-            step=step,
-            steps=sum(spec.params.steps for spec in specs),
-            eta_s=max(self.eta_s.values(), default=None),
-        )
-        self.live = LiveState(self.live.version + 1, progress, preview or self.live.preview)
-        return self.live.version
+    """Pictures of claimed jobs beyond which no more are claimed: enough for one scheduler to order."""
+    max_pictures_at_once: int = 16
+    """Pictures of one job that the engine is given at a time."""
 
 
 class Runner:
@@ -110,7 +86,7 @@ class Runner:
         self._metrics = metrics
         self._config = config
         self._clock = clock
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
         self._loops: list[asyncio.Task[None]] = []
@@ -175,7 +151,7 @@ class Runner:
             if not claims:
                 return
             for claim in claims:
-                running = self._running[claim.job_id] = _Running(claim)
+                running = self._running[claim.job_id] = RunningJob(claim)
                 running.task = asyncio.create_task(self._run(running))
                 self._news.tell(claim.job_id, record_changed=True)
 
@@ -192,7 +168,7 @@ class Runner:
                 for claim in await self._queue.heartbeat(held, now=self._clock()):
                     self.drop(claim.job_id)
 
-    async def _run(self, running: _Running) -> None:
+    async def _run(self, running: RunningJob) -> None:
         claim = running.claim
         try:
             outcome = await self._outcome(running)
@@ -208,7 +184,7 @@ class Runner:
             del self._running[claim.job_id]
             self._news.tell(claim.job_id, record_changed=True)
 
-    async def _outcome(self, running: _Running) -> DarkroomError | Status | None:
+    async def _outcome(self, running: RunningJob) -> DarkroomError | Status | None:
         """What became of the job: it succeeded, an error that is its own, or None where it is to be given back."""
         try:
             await self._make(running)
@@ -225,29 +201,39 @@ class Runner:
             return DarkroomError()
         return Status.SUCCEEDED
 
-    async def _make(self, running: _Running) -> None:
-        """Have the missing pictures made, and store them as they come."""
-        claim = running.claim
-        missing = [index for index in range(len(claim.spec.pictures)) if index not in claim.done]
-        if not missing:
-            return
-        spec = claim.spec
+    async def _make(self, running: RunningJob) -> None:
+        """Have the missing pictures made, and store them as they come.
+
+        The engine gets a part of them at a time: it may refuse for ever what is more than it ever has room for.
+        """
+        missing = [i for i in range(len(running.claim.spec.pictures)) if i not in running.claim.done]
+        for start in range(0, len(missing), self._config.max_pictures_at_once):
+            await self._make_part(running, missing[start : start + self._config.max_pictures_at_once])
+
+    async def _make_part(self, running: RunningJob, indices: Sequence[int]) -> None:
+        claim, spec = running.claim, running.claim.spec
+        if running.lost:
+            raise LostError
         running.job = job = self._engine.submit(
-            [spec.pictures[index].params for index in missing],
+            [spec.pictures[index].params for index in indices],
             previews=spec.previews,
             priority=spec.priority,
             tenant=claim.tenant,
-            deadline_s=None
-            if spec.deadline_s is None
-            else max(claim.created_at + spec.deadline_s - self._clock(), 0.001),
+            deadline_s=self._time_left_s(claim),
         )
         try:
             async for event in job.events():
-                await self._take(running, missing[event.index], event)
+                await self._take(running, indices[event.index], event)
         finally:
             job.cancel()
 
-    async def _take(self, running: _Running, index: int, event: JobEvent) -> None:
+    def _time_left_s(self, claim: Claim) -> float | None:
+        """Until the caller has no more use for the job; never quite none, which the engine would not understand."""
+        if claim.spec.deadline_s is None:
+            return None
+        return max(claim.created_at + claim.spec.deadline_s - self._clock(), _LEAST_TIME_S)
+
+    async def _take(self, running: RunningJob, index: int, event: JobEvent) -> None:
         """What the engine says of the job's picture of that index."""
         match event:
             case PictureProgress():
@@ -264,7 +250,7 @@ class Runner:
             case _:
                 pass
 
-    async def _store(self, running: _Running, index: int, picture: PictureFinished) -> None:
+    async def _store(self, running: RunningJob, index: int, picture: PictureFinished) -> None:
         claim, spec = running.claim, running.claim.spec
         media_type = f"image/{spec.output_format}"
         data = await self._encoder.encode(
@@ -288,7 +274,7 @@ class Runner:
         )
         await self._queue.add_picture(claim, stored)
 
-    async def _finish(self, running: _Running, outcome: DarkroomError | Status) -> None:
+    async def _finish(self, running: RunningJob, outcome: DarkroomError | Status) -> None:
         """Record the outcome, however long the store makes us wait: the job is done."""
         failure = None
         if isinstance(outcome, DarkroomError):
