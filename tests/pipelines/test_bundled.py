@@ -82,7 +82,7 @@ PLAIN_ASKS = [
 ]
 
 
-ASKS_OF_EVERY_KIND = [ask for category in CATEGORIES for ask in asks(category, 3)]
+ASKS_OF_EVERY_KIND = [ask for category in CATEGORIES for ask in asks(category, 6)]
 
 
 def missed(bundled: LatentDiffusion, wanted: list[Ask], size: tuple[int, int]) -> list[str]:
