@@ -23,15 +23,19 @@ _CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
 
 
 class PictureFolder:
-    """`root`/<two letters>/<job id>/<index>.<extension>. Methods block, and raise OSError where the disk fails."""
+    """`root`/<two letters>/<job id>/<index>.<extension>. Methods block, and raise OSError where the disk fails.
+
+    Each attempt at a job has files of its own, so that none overwrites what another has recorded; from the second on,
+    its number stands before the extension.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, job_id: str, index: int, media_type: str, data: bytes) -> None:
-        """Store a picture, whole or not at all, in place of one of the same index; it survives a power cut."""
+    def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> None:
+        """Store a picture, whole or not at all, in place of the attempt's own of that index; a power cut spares it."""
         folder = self._folder(job_id)
-        file = folder / _name(index, media_type)
+        file = folder / _name(index, media_type, attempt)
         partial = folder / f"{index}.{secrets.token_hex(4)}{_PARTIAL}"
         _make(folder)
         try:
@@ -42,9 +46,9 @@ class PictureFolder:
             raise
         _sync(folder)
 
-    def read(self, job_id: str, index: int, media_type: str) -> bytes:
+    def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
         """Raises FileNotFoundError."""
-        return (self._folder(job_id) / _name(index, media_type)).read_bytes()
+        return (self._folder(job_id) / _name(index, media_type, attempt)).read_bytes()
 
     def delete(self, job_id: str) -> None:
         """All pictures of a job, or none if there are none."""
@@ -52,6 +56,7 @@ class PictureFolder:
         while folder.exists():
             try:
                 shutil.rmtree(folder)
+                return
             except OSError as error:
                 if error.errno not in _CHANGED_MEANWHILE:
                     raise
@@ -79,8 +84,9 @@ class PictureFolder:
         return self._root / random_part[:2] / job_id
 
 
-def _name(index: int, media_type: str) -> str:
-    return f"{index}.{EXTENSIONS[media_type]}"
+def _name(index: int, media_type: str, attempt: int) -> str:
+    number = "" if attempt == 1 else f".{attempt}"
+    return f"{index}{number}.{EXTENSIONS[media_type]}"
 
 
 def _make(folder: Path) -> None:

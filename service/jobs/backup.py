@@ -64,18 +64,20 @@ def _copy_database(source: Path, copy: Path) -> None:
 
 def _copy_pictures(database: Path, source: PictureFolder, target: PictureFolder) -> Backup:
     copied = missing = 0
-    for job_id, index, media_type in _recorded(database):
+    for job_id, index, media_type, attempt in _recorded(database):
         try:
-            target.put(job_id, index, media_type, source.read(job_id, index, media_type))
+            data = source.read(job_id, index, media_type, attempt=attempt)
+            target.put(job_id, index, media_type, data, attempt=attempt)
             copied += 1
         except FileNotFoundError:
             missing += 1
     return Backup(copied, missing)
 
 
-def _recorded(database: Path) -> Iterator[tuple[str, int, str]]:
+def _recorded(database: Path) -> Iterator[tuple[str, int, str, int]]:
     engine = create_engine(URL.create("sqlite", database=str(database)))
     with engine.connect() as connection:
-        for row in connection.execute(select(pictures.c.job_id, pictures.c.picture_index, pictures.c.media_type)):
-            yield row.job_id, row.picture_index, row.media_type
+        columns = pictures.c.job_id, pictures.c.picture_index, pictures.c.media_type, pictures.c.attempt
+        for row in connection.execute(select(*columns)):
+            yield row.job_id, row.picture_index, row.media_type, row.attempt
     engine.dispose()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +24,6 @@ _BUSY_S: Final = 2.0
 """How long a statement waits for another process's lock."""
 _TRANSACTION_S: Final = 10.0
 """Bound on a whole transaction: a database that does not answer is as good as gone."""
-_TURN_S: Final = 10.0
-"""How long a writer waits for those before it in this process."""
 _RETRY_S: Final = 2.0
 _FAULTS: Final = (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, OSError, TimeoutError)
 """What SQLAlchemy raises for a database in trouble, unless it is one of the next."""
@@ -38,8 +37,10 @@ _log = structlog.get_logger("darkroom.jobs")
 class Database:
     """One database, and whether it can be used. All methods belong to one event loop."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, turn_s: float = 10.0) -> None:
+        """`turn_s` is how long a writer waits for those before it."""
         self._engine = _create_engine(url)
+        self._turn_s = turn_s
         self._writer = asyncio.Lock()
         self._available = True
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
@@ -73,7 +74,7 @@ class Database:
     async def _turn(self) -> AsyncIterator[None]:
         """One writer at a time. That others take long says nothing of the database."""
         try:
-            async with asyncio.timeout(_TURN_S):
+            async with asyncio.timeout(self._turn_s):
                 await self._writer.acquire()
         except TimeoutError:
             raise StoreUnavailableError("The job store is busy.", retry_after_s=_RETRY_S) from None
@@ -141,8 +142,11 @@ def _prepare_sqlite(connection: DBAPIConnection, _: Any) -> None:
     """Write-ahead log, every commit on the disk, and transactions that begin when we say so."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    # It stays with the file, and is refused without a wait while a server that started a moment earlier sets it.
+    with contextlib.suppress(sqlite3.OperationalError):
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()
 
 

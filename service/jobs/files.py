@@ -34,15 +34,15 @@ class PictureFiles:
         """Whether the last attempt to write was spared by the disk's troubles."""
         return self._available
 
-    async def put(self, job_id: str, index: int, media_type: str, data: bytes) -> str:
+    async def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> str:
         """Store a picture; the SHA-256 of its bytes, in hex. Raises `StoreUnavailableError`."""
-        await self._write(lambda: self._folder.put(job_id, index, media_type, data))
+        await self._write(lambda: self._folder.put(job_id, index, media_type, data, attempt=attempt))
         return hashlib.sha256(data).hexdigest()
 
-    async def read(self, job_id: str, index: int, media_type: str) -> bytes:
+    async def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
         """Raises `StoreUnavailableError`, and FileNotFoundError."""
         try:
-            return await self._run(lambda: self._folder.read(job_id, index, media_type))
+            return await self._run(lambda: self._folder.read(job_id, index, media_type, attempt=attempt))
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -7,12 +7,12 @@ are Unix seconds and passed in.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import case, func, insert, or_, select, update
+from sqlalchemy import case, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import DeadlineExceededError, PoisonedError
@@ -55,25 +55,28 @@ class JobQueue:
     def available(self) -> bool:
         return self._database.available
 
-    async def claim(self, owner: str, *, now: float, limit: int) -> list[Claim]:
+    async def claim(self, owner: str, *, now: float, limit: int, held: Collection[str] | None = None) -> list[Claim]:
         """Take up to `limit` jobs that wait, or whose holder is not heard of any more, in order of their deadlines.
 
-        Those that were lost too often fail here, and so do those whose callers' deadlines have passed.
+        Those that were lost too often fail here, and so do those whose callers' deadlines have passed. `held` are the
+        owner's jobs, as it knows them: it has others by the record alone where the answer to a claim was lost.
         """
         while True:
-            claims, late = await self._take(owner, now, limit)
+            claims, late = await self._take(owner, now, limit, held)
             if claims or not late:
                 return claims
 
-    async def _take(self, owner: str, now: float, limit: int) -> tuple[list[Claim], bool]:
+    async def _take(self, owner: str, now: float, limit: int, held: Collection[str] | None) -> tuple[list[Claim], bool]:
         """As `claim`, and whether any came too late: behind those there may be more."""
-        lost = (jobs.c.status == Status.RUNNING) & (jobs.c.lease_until < now) & (jobs.c.lease_owner != owner)
+        unheard = (jobs.c.status == Status.RUNNING) & (jobs.c.lease_until < now)
+        lost = unheard & (jobs.c.lease_owner != owner)
+        forgotten = false() if held is None else unheard & (jobs.c.lease_owner == owner) & jobs.c.id.not_in(list(held))
         failing = ending(Status.FAILED, now=now, keep_s=self._policy.keep_s)
         async with self._database.writing() as connection:
             await connection.execute(failing.where(lost, jobs.c.losses >= MAX_LOSSES - 1).values(failure=_POISON))
             free = (
                 select(jobs.c.id)
-                .where(or_(jobs.c.status == Status.QUEUED, lost))
+                .where(or_(jobs.c.status == Status.QUEUED, lost, forgotten))
                 .order_by(jobs.c.due_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
@@ -83,7 +86,7 @@ class JobQueue:
                 update(jobs)
                 .where(jobs.c.id.in_(select(free.c.id)))
                 .values(
-                    losses=jobs.c.losses + case((jobs.c.status == Status.RUNNING, 1), else_=0),
+                    losses=jobs.c.losses + case((lost, 1), else_=0),
                     status=Status.RUNNING,
                     attempt=jobs.c.attempt + 1,
                     version=1,

@@ -89,14 +89,17 @@ class Runner:
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
+        self._gave_back = False
+        """Whether a job was given back since claiming began: what stood in its way is not gone at once."""
         self._loops: list[asyncio.Task[None]] = []
 
-    def live(self, job_id: str, attempt: int) -> LiveState | None:
-        """What this process knows of an attempt at a job, if it is making it."""
+    def live(self, job_id: str) -> tuple[int, LiveState] | None:
+        """The attempt at a job that this process is making, and what is known of it.
+
+        Pictures and the end count once they are recorded: a record that is read after this has them.
+        """
         running = self._running.get(job_id)
-        if running is None or running.lost or running.claim.attempt != attempt:
-            return None
-        return running.live
+        return None if running is None or running.lost else (running.claim.attempt, running.live)
 
     def start(self) -> None:
         self._loops = [asyncio.create_task(self._claim_for_ever()), asyncio.create_task(self._beat_for_ever())]
@@ -146,8 +149,9 @@ class Runner:
 
     async def _claim(self) -> None:
         """One job at a time, as their numbers of pictures differ."""
-        while not self._stopping and self._pictures_ahead() < self._config.max_pictures:
-            claims = await self._queue.claim(self._config.owner, now=self._clock(), limit=1)
+        self._gave_back = False
+        while not (self._stopping or self._gave_back) and self._pictures_ahead() < self._config.max_pictures:
+            claims = await self._queue.claim(self._config.owner, now=self._clock(), limit=1, held=self._running)
             if not claims:
                 return
             for claim in claims:
@@ -173,6 +177,7 @@ class Runner:
         try:
             outcome = await self._outcome(running)
             if outcome is None:
+                self._gave_back = True
                 await self._persist(lambda: self._queue.release(claim))
             else:
                 await self._finish(running, outcome)
@@ -181,7 +186,8 @@ class Runner:
             self._metrics.job_ended("canceled", CanceledError.code)
             await self._persist(lambda: self._clear_up(claim))
         finally:
-            del self._running[claim.job_id]
+            if self._running.get(claim.job_id) is running:  # Else it was given back without a word, and claimed again.
+                del self._running[claim.job_id]
             self._news.tell(claim.job_id, record_changed=True)
 
     async def _outcome(self, running: RunningJob) -> DarkroomError | Status | None:
@@ -259,12 +265,11 @@ class Runner:
             quality=spec.output_compression,
             parameters=parameters_text(picture.params, spec.model) if self._config.embed_parameters else None,
         )
-        sha256 = await self._files.put(claim.job_id, index, media_type, data)
-        running.steps[index], running.eta_s[index] = picture.params.steps, 0.0
+        sha256 = await self._files.put(claim.job_id, index, media_type, data, attempt=claim.attempt)
         stored = StoredPicture(
             index=index,
             attempt=claim.attempt,
-            version=running.note(),
+            version=running.live.version + 1,
             media_type=media_type,
             width=picture.raster.width,
             height=picture.raster.height,
@@ -273,6 +278,8 @@ class Runner:
             timings=picture.timings,
         )
         await self._queue.add_picture(claim, stored)
+        running.steps[index], running.eta_s[index] = picture.params.steps, 0.0
+        running.note()
 
     async def _finish(self, running: RunningJob, outcome: DarkroomError | Status) -> None:
         """Record the outcome, however long the store makes us wait: the job is done."""
@@ -280,7 +287,7 @@ class Runner:
         if isinstance(outcome, DarkroomError):
             failure = JobFailure(outcome.code, outcome.message, outcome.field)
         status = Status.SUCCEEDED if failure is None else Status.FAILED
-        version = running.note()
+        version = running.live.version + 1
         await self._persist(
             lambda: self._queue.finish(running.claim, status, version=version, now=self._clock(), failure=failure)
         )

@@ -11,7 +11,7 @@ import dataclasses
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -24,7 +24,7 @@ from service.jobs.files import PictureFiles
 from service.jobs.following import Differences, EventId, JobNews
 from service.jobs.migrations import migrate
 from service.jobs.news import News
-from service.jobs.records import JobRecord, JobSpec, Status, StoredPicture
+from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredPicture
 from service.jobs.retention import Retention
 from service.jobs.rows import NewJob
 from service.jobs.runner import Runner
@@ -34,6 +34,9 @@ _POLL_S: Final = 1.0
 """Between two looks at a job that another process runs."""
 _OPEN_RETRY_S: Final = 1.0
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
+
+Live: TypeAlias = tuple[int, LiveState]
+"""As `Runner.live` gives it."""
 
 _log = structlog.get_logger("darkroom.jobs")
 
@@ -127,7 +130,7 @@ class Jobs:
         key = None if fingerprint is None else IdempotencyKey(*fingerprint, expires_at=now + key_lifetime_s)
         record, replayed = await self._store.create(self._new_job(spec, tenant, now), now=now, key=key)
         self._runner.wake()
-        return await self._view(record), replayed
+        return await self._view(record, None), replayed
 
     async def keep(
         self, spec: JobSpec, made: Sequence[tuple[PictureFinished, bytes]], *, tenant: str, lifetime_s: float
@@ -156,7 +159,8 @@ class Jobs:
     async def get(self, job_id: str, tenant: str) -> JobView:
         """Raises `NotFoundError`."""
         self._require_open()
-        return await self._view(await self._store.get(job_id, tenant))
+        live = self._runner.live(job_id)
+        return await self._view(await self._store.get(job_id, tenant), live)
 
     async def page(
         self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
@@ -164,7 +168,7 @@ class Jobs:
         """The tenant's jobs, newest first."""
         self._require_open()
         return [
-            await self._view(record)
+            await self._view(record, self._runner.live(record.id))
             for record in await self._store.page(tenant, limit=limit, after=after, status=status)
         ]
 
@@ -193,7 +197,7 @@ class Jobs:
         if stored is None:
             raise NotFoundError("There is no such picture.")
         try:
-            return stored, await self._files.read(job_id, index, stored.media_type)
+            return stored, await self._files.read(job_id, index, stored.media_type, attempt=stored.attempt)
         except FileNotFoundError:
             _log.error("a picture's file is missing", job_id=job_id, index=index)
             raise NotFoundError("There is no such picture.") from None
@@ -207,17 +211,19 @@ class Jobs:
         """
         self._require_open()
         with self._news.follow(job_id) as follower:
-            view = await self.get(job_id, tenant)
+            view, out_of_date = await self.get(job_id, tenant), False
             while True:
                 for event_id, news in differences.news(view.record, view.queue_position):
                     yield event_id, news, view
                 if view.record.ended:
                     return
-                read_again = await follower.wait(_POLL_S)
-                if read_again:
+                out_of_date |= await follower.wait(_POLL_S)
+                if out_of_date:
                     with contextlib.suppress(StoreUnavailableError):
-                        view = await self.get(job_id, tenant)
-                view = JobView(self._with_live(view.record), view.queue_position)
+                        view, out_of_date = await self.get(job_id, tenant), False
+                else:
+                    live = self._runner.live(job_id)
+                    view = JobView(_with_live(view.record, live), view.queue_position)
 
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
         """The job when it has ended, or how it stands after `timeout_s`. Raises `NotFoundError`."""
@@ -234,16 +240,12 @@ class Jobs:
         patience = self._config.interactive_patience if interactive else self._config.batch_patience
         return NewJob(id=new_job_id(), tenant=tenant, spec=spec, price_s=price_s, due_at=now + patience * price_s)
 
-    async def _view(self, record: JobRecord) -> JobView:
-        position = await self._store.queue_position(record.id) if record.status is Status.QUEUED else None
-        return JobView(self._with_live(record), position)
-
-    def _with_live(self, record: JobRecord) -> JobRecord:
-        """What the runner in this process knows beyond the record of the same attempt."""
-        live = self._runner.live(record.id, record.attempt)
-        if live is None or record.status is not Status.RUNNING:
-            return record
-        return dataclasses.replace(record, version=live.version, progress=live.progress, preview=live.preview)
+    async def _view(self, record: JobRecord, live: Live | None) -> JobView:
+        position = None
+        if record.status is Status.QUEUED:
+            with contextlib.suppress(StoreUnavailableError):  # What is known of the job is told all the same.
+                position = await self._store.queue_position(record.id)
+        return JobView(_with_live(record, live), position)
 
     def _require_open(self) -> None:
         if not self._opened:
@@ -260,3 +262,12 @@ class Jobs:
             with contextlib.suppress(StoreUnavailableError):
                 await migrate(self._database)
                 self._open()
+
+
+def _with_live(record: JobRecord, live: Live | None) -> JobRecord:
+    """What the runner in this process knew beyond the record, before that was read."""
+    if live is None or record.status is not Status.RUNNING or live[0] != record.attempt:
+        return record
+    state = live[1]
+    version = max(record.version, state.version)
+    return dataclasses.replace(record, version=version, progress=state.progress, preview=state.preview)
