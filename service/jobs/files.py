@@ -70,7 +70,8 @@ class PictureFiles:
         try:
             await self._run(work)
         except OSError as error:
-            self._available = False
+            # A folder that goes while it is written to was deleted with its job, and says nothing of the disk.
+            self._available = isinstance(error, FileNotFoundError)
             raise self._unavailable(error) from None
         self._available = True
 

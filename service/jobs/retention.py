@@ -14,9 +14,9 @@ from typing import Final
 import structlog
 from sqlalchemy import delete, func, select
 
-from service.errors import StoreUnavailableError
 from service.jobs.database import Database
 from service.jobs.files import PictureFiles
+from service.jobs.loops import survived
 from service.jobs.records import TERMINAL
 from service.jobs.schema import idempotency_keys, jobs, pictures
 
@@ -54,12 +54,10 @@ class Retention:
     async def run(self) -> None:
         """Sweep for ever; the files, which take the longest to look through, less often than the records."""
         for sweep in itertools.count():
-            try:
+            with survived("clearing away"):
                 await self.sweep()
                 if sweep % _SWEEPS_PER_LOOK_AT_FILES == 0:
                     await self.delete_orphans()
-            except StoreUnavailableError:
-                _log.warning("nothing could be cleared away, the job store is unavailable")
             await asyncio.sleep(self._config.every_s)
 
     async def sweep(self) -> None:

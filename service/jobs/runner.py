@@ -33,6 +33,7 @@ from service.errors import (
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
 from service.jobs.files import PictureFiles
+from service.jobs.loops import survived
 from service.jobs.news import News
 from service.jobs.queue import JobQueue, LostError
 from service.jobs.records import Claim, JobFailure, JobPreview, LiveState, Status, StoredPicture
@@ -123,16 +124,18 @@ class Runner:
     async def stop(self) -> None:
         """Wait until what runs has ended or, as the engine has stopped, was given back."""
         self.stop_claiming()
-        while tasks := [running.task for running in self._running.values() if running.task is not None]:
-            await asyncio.wait(tasks)
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._loops:
+            claiming, beating = self._loops
+            await claiming  # It may be about to begin one more.
+            while tasks := [running.task for running in self._running.values() if running.task is not None]:
+                await asyncio.wait(tasks)
+            beating.cancel()
+            await asyncio.wait([beating])
 
     async def _claim_for_ever(self) -> None:
         while not self._stopping:
             self._woken.clear()
-            with contextlib.suppress(StoreUnavailableError):
+            with survived("claiming jobs"):
                 if self._engine.phase in ADMITTING and await self._store_works():
                     await self._claim()
             with contextlib.suppress(TimeoutError):
@@ -168,9 +171,11 @@ class Runner:
             held = {running.claim: running.live for running in self._running.values() if not running.lost}
             if not held:
                 continue
-            with contextlib.suppress(StoreUnavailableError):
+            with survived("extending leases"):
                 for claim in await self._queue.heartbeat(held, now=self._clock()):
-                    self.drop(claim.job_id)
+                    running = self._running.get(claim.job_id)
+                    if running is not None and running.claim == claim:  # Else it has been claimed anew.
+                        self.drop(claim.job_id)
 
     async def _run(self, running: RunningJob) -> None:
         claim = running.claim

@@ -22,6 +22,7 @@ from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailab
 from service.jobs.database import Database
 from service.jobs.files import PictureFiles
 from service.jobs.following import Differences, EventId, JobNews
+from service.jobs.loops import survived
 from service.jobs.migrations import migrate
 from service.jobs.news import News
 from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredPicture
@@ -186,8 +187,8 @@ class Jobs:
         if not await self._store.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
-        await self._files.delete(job_id)
         self._news.tell(job_id, record_changed=True)
+        await self._files.delete(job_id)
 
     async def picture(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredPicture, bytes]:
         """A picture and its file; None is any tenant. Raises `NotFoundError`."""
@@ -259,7 +260,7 @@ class Jobs:
     async def _open_later(self) -> None:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
-            with contextlib.suppress(StoreUnavailableError):
+            with survived("opening the job store"):
                 await migrate(self._database)
                 self._open()
 
