@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 
 from fastapi import FastAPI
 
@@ -13,6 +14,7 @@ from service.api import capabilities, errors, health, models, openai, pictures
 from service.api import jobs as job_routes
 from service.api.links import LinkSigner, load_link_key
 from service.api.middleware import RequestContext
+from service.api.openapi import DescribedApp
 from service.api.services import Services
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
@@ -49,8 +51,15 @@ def create_app(
             await jobs.stop()
         encoder.close()
 
-    # FastAPI's pages of documentation load scripts from elsewhere; the schema at /openapi.json stays.
-    app = FastAPI(title="Darkroom", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    app = DescribedApp(
+        title="Darkroom",
+        version=version("darkroom-server"),
+        docs_url=None,  # FastAPI's pages of documentation load scripts from elsewhere; /openapi.json stays.
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan,
+    )
     app.state.services = services
     errors.install(app)
     app.add_middleware(RequestContext, metrics=services.metrics)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -92,6 +93,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # An answer's body must not wait until its head is acknowledged. asyncio sees to that only where a socket says
+        # that it is TCP, which those accepted from `socket.create_server` do not.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._enter("idle", self._limits.header_timeout_s)
         if len(self.connections) > self._limits.max_connections:
             self._refuse(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.")

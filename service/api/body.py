@@ -13,6 +13,8 @@ from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMe
 
 _MAX_INTEGER_DIGITS: Final = 20
 """More than any 64-bit number has."""
+_MAX_EXACT: Final = 2**53
+"""Up to here a float is the very integer that it was written as."""
 
 
 async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -51,7 +53,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(body.decode("utf-8"), parse_int=_integer, object_pairs_hook=_unique)
+        parsed = json.loads(body.decode("utf-8"), parse_int=_integer, parse_float=_number, object_pairs_hook=_unique)
     except UnicodeDecodeError:
         raise InvalidRequestError("The body is not UTF-8.") from None
     except RecursionError:
@@ -66,6 +68,12 @@ def _parse(body: bytes) -> dict[str, Any]:
 def _integer(digits: str) -> int | float:
     # Python refuses to read some thousands of digits, and takes quadratic time for what it does read.
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else math.inf
+
+
+def _number(text: str) -> int | float:
+    """To JSON Schema 1.0 and 1e0 are integers too."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

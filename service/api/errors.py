@@ -16,11 +16,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from service.errors import CanceledError, DarkroomError, InvalidRequestError, NotFoundError, Problem, UnprocessableError
 
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+PROBLEM_TYPE: Final = "application/problem+json"
 _OPENAI_TYPES: Final = {429: "rate_limit_error"}
-_PROBLEM_TYPE: Final = "application/problem+json"
 _FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
 
 
@@ -37,7 +39,7 @@ def answer(error: DarkroomError, path: str) -> Response:
     if speaks_openai(path):
         body, media_type = openai_error(error), "application/json"
     else:
-        body, media_type = _problem(error.status, error.code, error.message, _problems(error)), _PROBLEM_TYPE
+        body, media_type = _problem(error.status, error.code, error.message, _problems(error)), PROBLEM_TYPE
     return Response(json.dumps(body), error.status, _advice(error), media_type)
 
 
@@ -96,13 +98,25 @@ async def _on_darkroom_error(request: Request, error: DarkroomError) -> Response
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """Of the framework's own: no such path, no such method."""
-    phrase = _phrase(error.status_code)
+    phrase, headers = _phrase(error.status_code), dict(error.headers or {})
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
     code, message = phrase.lower().replace(" ", "_"), f"{phrase}."
     if speaks_openai(request.url.path):
         body, media_type = _openai_body(error.status_code, code, message, None), "application/json"
     else:
-        body, media_type = _problem(error.status_code, code, message), _PROBLEM_TYPE
-    return Response(json.dumps(body), error.status_code, error.headers, media_type)
+        body, media_type = _problem(error.status_code, code, message), PROBLEM_TYPE
+    return Response(json.dumps(body), error.status_code, headers, media_type)
+
+
+def _allowed(request: Request) -> list[str]:
+    """All methods of the path; the framework names those of one route alone, where there are several to a path."""
+    scopes = ({**request.scope, "method": method} for method in METHODS)
+    return [
+        scope["method"]
+        for scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -67,9 +67,12 @@ def _prompts(request: JobRequest) -> list[Combination]:
     if not request.prompt_matrix:
         return [Combination(text, ()) for text in request.prompt]
     try:
-        return [each for text in request.prompt for each in combinations(text, at_most=MAX_JOB_PICTURES)]
+        prompts = [each for text in request.prompt for each in combinations(text, at_most=MAX_JOB_PICTURES)]
     except TooManyCombinationsError:
         raise refuse("prompt", f"A job makes at most {MAX_JOB_PICTURES} pictures.") from None
+    if not all(each.prompt for each in prompts):
+        raise refuse("prompt", "A combination of the alternatives leaves an empty prompt.")
+    return prompts
 
 
 def _size(request: JobRequest, model: ModelInfo) -> Size:

@@ -33,7 +33,18 @@ def _as_list(value: object) -> object:
 class JobRequest(BaseModel):
     """POST /api/v1/jobs."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra={
+            "examples": [
+                {"prompt": "a red circle on a white background", "seed": 7},
+                {"prompt": "a {red|blue} {circle|star}", "prompt_matrix": True, "n": 2, "previews": 2},
+            ]
+        },
+    )
 
     prompt: Annotated[
         list[Prompt],

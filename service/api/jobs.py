@@ -9,62 +9,43 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 
 from service.api.body import read_json_object
-from service.api.job_answers import failure_out, image_out, job_out, job_url, preview_event, progress_event
+from service.api.fields import ONE_SPELLING
+from service.api.job_answers import job_out, job_url
+from service.api.job_events import EVENT_SCHEMA, frames
 from service.api.job_plan import job_spec
-from service.api.job_schemas import (
-    FailureOut,
-    JobList,
-    JobOut,
-    JobRequest,
-    LinkOut,
-    LinkRequest,
-    ProblemOut,
-    StatusEvent,
-    parse_body,
-)
+from service.api.job_schemas import JobList, JobOut, JobRequest, LinkOut, LinkRequest, ProblemOut, parse_body
 from service.api.pictures import picture_answer, thumbnail_answer
-from service.api.preferences import image_format, preference
-from service.api.services import jobs_of, services_of
-from service.api.sse import EventStream, with_silences
-from service.errors import DarkroomError, GoneError, InvalidRequestError, NotFoundError
+from service.api.preferences import NOTHING_PREFERRED, Preference, image_format, preference
+from service.api.services import jobs_of, services_of, unless_gone
+from service.api.sse import EventStream
+from service.errors import InvalidRequestError, NotFoundError, QueueFullError, StoreUnavailableError
 from service.images.encoding import ImageFormat
-from service.jobs.following import (
-    Differences,
-    EndNews,
-    EventId,
-    FailureNews,
-    JobNews,
-    PictureNews,
-    PreviewNews,
-    ProgressNews,
-    StatusNews,
-    parse_event_id,
-    seen_all,
-)
+from service.images.storage import EXTENSIONS
+from service.jobs.following import Differences, parse_event_id, seen_all
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobView
 from service.jobs.store import Cursor
 
-_HEARTBEAT_S: Final = 15.0
-_RECONNECT_MS: Final = 2000
 _KEY_LIFETIME_S: Final = 86400.0
-_MAX_KEY_CHARS: Final = 255
+_KEY: Final = "[ -~]{1,255}"
 _MAX_PAGE: Final = 100
 
-_log = structlog.get_logger("darkroom.api")
-
 JobId = Annotated[str, Path(pattern="^job_[a-z2-7]{26}$")]
-Index = Annotated[int, Path(ge=0, le=999)]
+Index = Annotated[int, Path(ge=0, le=999), ONE_SPELLING]
+
+_LINKS: Final = {
+    name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
+    for name in ("get_job", "cancel_job", "delete_job", "follow_job")
+}
+"""What can be done with a job, as OpenAPI tells it; the job's own `urls` tell the same."""
 
 router = APIRouter(
     prefix="/api/v1/jobs",
@@ -78,17 +59,31 @@ router = APIRouter(
     status_code=202,
     response_model=JobOut,
     responses={
-        200: {"model": JobOut, "description": "With Prefer: wait, the job has ended"},
+        200: {
+            "model": JobOut,
+            "description": "The job has ended: with Prefer: wait, or as its key was used before",
+            "content": {mime: {} for mime in EXTENSIONS},
+            "links": _LINKS,
+        },
+        202: {"description": "The job is accepted", "links": _LINKS},
         **{status: {"model": ProblemOut} for status in (400, 404, 410, 413, 415, 422, 429)},
     },
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": JobRequest.model_json_schema()}}},
         "parameters": [
-            {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
-            for name, about in {
-                "Idempotency-Key": "The same key again gives the same job, for 24 hours and as long as it is kept",
-                "Prefer": "wait=N: answer when the job has ended, after N seconds at the latest; respond-async",
-            }.items()
+            {"name": name, "in": "header", "required": False, "schema": schema, "description": about}
+            for name, schema, about in (
+                (
+                    "Idempotency-Key",
+                    {"type": "string", "pattern": f"^{_KEY}$"},
+                    "The same key again gives the same job, for 24 hours and as long as it is kept",
+                ),
+                (
+                    "Prefer",
+                    {"type": "string"},
+                    "wait=N: answer when the job has ended, after N seconds at the latest; respond-async",
+                ),
+            )
         ],
     },
 )
@@ -107,8 +102,7 @@ async def create_job(request: Request) -> Response:
         key_lifetime_s=_KEY_LIFETIME_S,
     )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
-    if preferred.wait_s:
-        view = await jobs.wait(view.record.id, view.record.tenant, preferred.wait_s)
+    view, preferred = await _waited(request, view, preferred)
     headers = {"Location": job_url(view.record.id)}
     if preferred.applied:
         headers["Preference-Applied"] = preferred.applied
@@ -157,7 +151,7 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     "/{job_id}/events",
     response_class=Response,
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The job's events"},
+        200: {"content": {"text/event-stream": {"schema": EVENT_SCHEMA}}, "description": "The job's events"},
         204: {"description": "The event of Last-Event-ID was the last"},
         429: {"model": ProblemOut},
     },
@@ -176,14 +170,15 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
     if seen_all(view.record, seen):
         return Response(status_code=204)
     news = jobs.follow(job_id, tenant, Differences(seen))
-    return EventStream(_frames(news), headers={}, on_end=lambda: None)
+    first = await anext(news)  # What forbids to follow the job is an answer of its own, and no event.
+    return EventStream(frames(first, news), headers={}, on_end=news.aclose)
 
 
 @router.get(
     "/{job_id}/images/{index}",
     response_class=Response,
     responses={
-        200: {"content": {mime: {} for mime in ("image/png", "image/webp", "image/jpeg")}},
+        200: {"content": {mime: {} for mime in EXTENSIONS}},
         304: {"description": "The picture of If-None-Match"},
     },
 )
@@ -227,6 +222,20 @@ async def create_link(request: Request, job_id: JobId, index: Index) -> LinkOut:
     )
 
 
+async def _waited(request: Request, view: JobView, preferred: Preference) -> tuple[JobView, Preference]:
+    """The job after the wait that was preferred, and what of that was done.
+
+    That the job was accepted is told in any case: an error here would have it sent again.
+    """
+    if not preferred.wait_s:
+        return view, preferred
+    waiting = jobs_of(request).wait(view.record.id, view.record.tenant, preferred.wait_s)
+    try:
+        return await unless_gone(request, waiting), preferred
+    except (QueueFullError, StoreUnavailableError):
+        return view, NOTHING_PREFERRED
+
+
 def _is_one_picture(record: JobRecord, image_format: ImageFormat) -> bool:
     """Whether the job has ended as a picture of that format and nothing else."""
     formats = [picture.media_type for picture in record.pictures]
@@ -247,8 +256,8 @@ def _json(body: BaseModel, status: int, headers: dict[str, str]) -> Response:
 
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= _MAX_KEY_CHARS and key.isprintable()):
-        raise InvalidRequestError(f"An Idempotency-Key has 1 to {_MAX_KEY_CHARS} printable characters.")
+    if key is not None and not re.fullmatch(_KEY, key):
+        raise InvalidRequestError("An Idempotency-Key has 1 to 255 printable ASCII characters.")
     return key
 
 
@@ -267,44 +276,3 @@ def _decode_cursor(text: str) -> Cursor:
         if re.fullmatch(r"job_[a-z2-7]{26}", job_id):
             return Cursor(float(created_at), job_id)
     raise InvalidRequestError("The cursor is none of this server's.", field="cursor")
-
-
-async def _frames(news: AsyncGenerator[tuple[EventId, JobNews, JobView], None]) -> AsyncGenerator[bytes, None]:
-    yield format_sse_event(retry=_RECONNECT_MS)
-    try:
-        async with contextlib.aclosing(news), contextlib.aclosing(with_silences(news, _HEARTBEAT_S)) as events:
-            async for event in events:
-                yield KEEPALIVE_COMMENT if event is None else _frame(*event)
-    except NotFoundError:
-        yield _failure_frame(GoneError("The job was deleted."))
-    except DarkroomError as error:
-        yield _failure_frame(error)
-    except Exception:  # noqa: BLE001 -- the stream has begun: this frame is the only way to tell
-        _log.exception("unforeseen error in a stream")
-        yield _failure_frame(DarkroomError())
-
-
-def _frame(event_id: EventId, news: JobNews, view: JobView) -> bytes:
-    name, body = _event(news, view)
-    return format_sse_event(event=name, data_str=body.model_dump_json(), id=str(event_id))
-
-
-def _event(news: JobNews, view: JobView) -> tuple[str, BaseModel]:
-    match news:
-        case StatusNews():
-            return "status", StatusEvent(status=news.status)
-        case ProgressNews():
-            return "progress", progress_event(news)
-        case PreviewNews():
-            return "preview", preview_event(news.preview)
-        case PictureNews():
-            return "image", image_out(view.record, news.picture)
-        case FailureNews():
-            return "failed", failure_out(view.record)
-        case EndNews():
-            return "done", job_out(view)
-
-
-def _failure_frame(error: DarkroomError) -> bytes:
-    failure = FailureOut(code=error.code, message=error.message, field=error.field)
-    return format_sse_event(event="failed", data_str=failure.model_dump_json())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Final
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -13,8 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api import errors
 from service.errors import DarkroomError
 from service.metrics import Metrics
-
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _log = structlog.get_logger("darkroom.http")
 
@@ -56,7 +53,7 @@ class RequestContext:
             self._record(scope, status, time.monotonic() - started_at)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in errors.METHODS else "other"
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.request_answered(method, route, status, seconds)
         # The raw path is percent-encoded ASCII; query strings may hold what is nobody's business.

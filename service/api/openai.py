@@ -35,15 +35,17 @@ from service.api.schemas import (
     PartialImageEvent,
     parse,
 )
-from service.api.services import Services, jobs_of, result_unless_gone, services_of
+from service.api.services import Services, jobs_of, services_of, unless_gone
 from service.api.sizes import spell
-from service.api.sse import EventStream, with_silences
+from service.api.sse import EventStream, event_schema, with_silences
 from service.engine.interface import Job, JobEvent, PictureFinished, PicturePreview
 from service.errors import DarkroomError
 from service.images.encoding import ImageFormat
+from service.images.storage import EXTENSIONS
 from service.jobs.records import JobSpec, PictureSpec
 
 _HEARTBEAT_S: Final = 15.0
+_EVENTS: Final = ("image_generation.partial_image", "image_generation.completed")
 _URL_LIFETIME_S: Final = 3600.0
 _QUALITIES: Final = {"standard": "medium", "hd": "high", "auto": "medium"}
 """What answers may say of quality, which OpenAI's newer models name otherwise."""
@@ -113,7 +115,15 @@ class _Call:
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": ImageRequest.model_json_schema()}}}
     },
-    responses={status: {"model": ErrorResponse} for status in (400, 404, 413, 415, 429, 500, 503, 504)},
+    responses={
+        200: {
+            "content": {
+                "text/event-stream": {"schema": event_schema(_EVENTS, required=["data"])},
+                **{mime: {} for mime in EXTENSIONS},
+            }
+        },
+        **{status: {"model": ErrorResponse} for status in (400, 404, 413, 415, 429, 500, 503, 504)},
+    },
 )
 async def generate(request: Request) -> Response:
     """Draw n pictures of a prompt; with `stream`, as server-sent events."""
@@ -129,9 +139,9 @@ async def generate(request: Request) -> Response:
         deadline_s=call.plan.deadline_s,
     )
     if parsed.request.stream:
-        return EventStream(_frames(call, job), headers=call.headers, on_end=job.cancel)
+        return EventStream(_frames(call, job), headers=call.headers, on_end=lambda: _cancel(job))
     with services.running(job):
-        finished = await result_unless_gone(request, job)
+        finished = await unless_gone(request, job.result())
         files = await asyncio.gather(*(call.encode_finished(picture) for picture in finished))
     if call.alone is not None:
         return Response(files[0], media_type=f"image/{call.alone}", headers=call.headers)
@@ -195,6 +205,10 @@ async def _kept(
         )
         for picture in finished
     ]
+
+
+async def _cancel(job: Job) -> None:
+    job.cancel()
 
 
 def _base64(file: bytes) -> str:

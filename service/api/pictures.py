@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from service.api.fields import ONE_SPELLING
 from service.api.job_schemas import ProblemOut
 from service.api.services import jobs_of, services_of
 from service.errors import NotFoundError
@@ -22,16 +23,20 @@ router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": Pr
 @router.get(
     "/{job_id}/{index}",
     response_class=Response,
-    responses={200: {"content": {mime: {} for mime in EXTENSIONS}}, 304: {"description": "Unchanged"}},
+    responses={
+        200: {"content": {mime: {} for mime in EXTENSIONS}},
+        304: {"description": "The picture of If-None-Match"},
+        400: {"model": ProblemOut},
+    },
 )
 async def shared_picture(
     request: Request,
     job_id: Annotated[str, Path(pattern="^job_[a-z2-7]{26}$")],
-    index: Annotated[int, Path(ge=0, le=999)],
-    expires: Annotated[int, Query(ge=0, le=2**53)],
+    index: Annotated[int, Path(ge=0, le=999), ONE_SPELLING],
+    expires: Annotated[int, Query(ge=0, le=2**53), ONE_SPELLING],
     signature: Annotated[str, Query(max_length=100)],
 ) -> Response:
-    """The picture that a signed link names; 404 whatever is wrong with the link."""
+    """The picture that a signed link names; 404 where the link has expired or was never signed."""
     if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
         raise NotFoundError("There is no such picture.")
     stored, data = await jobs_of(request).picture(job_id, index, None)

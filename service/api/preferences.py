@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 from service.images.encoding import ImageFormat
 
 MAX_WAIT_S: Final = 300.0
 _WAIT: Final = re.compile(r"wait\s*=\s*(\d{1,9})", re.ASCII | re.IGNORECASE)
-_QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII | re.IGNORECASE)
-_IMAGES: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg"}
+_QUALITY: Final = re.compile(r"(?:^|;)\s*q\s*=\s*([01](?:\.\d{0,3})?)", re.ASCII | re.IGNORECASE)
+_ANSWERS: Final[Mapping[str, ImageFormat | None]] = {
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/jpeg": "jpeg",
+    "image/*": "png",
+    "application/json": None,
+    "application/*": None,
+    "*/*": None,
+}
+"""What can be accepted, and the picture format that is then the answer; None is JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +32,35 @@ class Preference:
     """The header Preference-Applied; empty where nothing was preferred."""
 
 
+NOTHING_PREFERRED: Final = Preference(0.0, "")
+
+
 def preference(header: str | None) -> Preference:
-    """`wait=N` in seconds, `MAX_WAIT_S` at the most, or `respond-async`; what else it says is ignored."""
-    for part in (header or "").split(","):
-        preferred = part.partition(";")[0].strip()
-        if match := _WAIT.fullmatch(preferred):
+    """`wait=N` in seconds, `MAX_WAIT_S` at the most, or `respond-async`; what else it says is ignored.
+
+    Both together mean: answer at once, but wait so long first. Of several the first counts.
+    """
+    preferred = [part.partition(";")[0].strip() for part in (header or "").split(",")]
+    for match in map(_WAIT.fullmatch, preferred):
+        if match:
             wait_s = min(int(match[1]), MAX_WAIT_S)
             return Preference(wait_s, f"wait={wait_s:.0f}")
-        if preferred.lower() == "respond-async":
-            return Preference(0.0, "respond-async")
-    return Preference(0.0, "")
+    if any(each.lower() == "respond-async" for each in preferred):
+        return Preference(0.0, "respond-async")
+    return NOTHING_PREFERRED
 
 
 def image_format(accept: str | None) -> ImageFormat | None:
     """The picture format that is to be the whole answer; None where JSON is as welcome.
 
-    image/* means PNG.
+    What cannot be given counts as not said.
     """
     best, best_quality = None, 0.0
     for part in (accept or "").split(","):
         media_type, _, parameters = part.partition(";")
+        name = media_type.strip().lower()
         match = _QUALITY.search(parameters)
         quality = float(match[1]) if match else 1.0
-        if quality > best_quality:  # Of equals the first.
-            best, best_quality = media_type.strip().lower(), quality
-    return cast(ImageFormat | None, _IMAGES.get("image/png" if best == "image/*" else best or ""))
+        if name in _ANSWERS and quality > best_quality:  # Of equals the first.
+            best, best_quality = _ANSWERS[name], quality
+    return best

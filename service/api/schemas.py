@@ -27,7 +27,13 @@ ALIASES: Final[Mapping[str, str]] = {
 class ImageRequest(BaseModel):
     """POST /v1/images/generations. null counts as absent everywhere; unknown fields are ignored and reported."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        json_schema_extra={"examples": [{"prompt": "a red circle on a white background", "n": 2, "seed": 7}]},
+    )
 
     prompt: Annotated[Text, Field(min_length=1)]
     model: Annotated[Text | None, Field(description="A served model; OpenAI's names stand for the default one")] = None

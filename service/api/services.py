@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from fastapi import Request
@@ -13,12 +14,14 @@ from fastapi import Request
 from pipelines.params import GenerationParams
 from service.api.links import LinkSigner
 from service.engine.events import Priority
-from service.engine.interface import Engine, Job, PictureFinished
+from service.engine.interface import Engine, Job
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
 from service.jobs.service import Jobs
 from service.metrics import Metrics
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +100,17 @@ def services_of(request: Request) -> Services:
     return services
 
 
-async def result_unless_gone(request: Request, job: Job) -> list[PictureFinished]:
-    """The job's pictures. Raises `CanceledError` as soon as the caller has hung up, besides what the job raises."""
-    result = asyncio.ensure_future(job.result())
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result. Raises `CanceledError` as soon as the caller has hung up, besides what the work raises."""
+    working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not result.done():
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
             raise CanceledError("The client has hung up.")
-        return result.result()
+        return working.result()
     finally:
-        for task in (result, gone):
+        for task in (working, gone):
             task.cancel()
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
+import anyio
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -13,12 +14,16 @@ T = TypeVar("T")
 
 
 class EventStream(StreamingResponse):
-    """Sends `frames`; when it ends, however it ends, they are closed and `on_end` is called."""
+    """Sends `frames`; when it ends, however it ends, they are closed and then `on_end` is called."""
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, frames: AsyncGenerator[bytes, None], *, headers: Mapping[str, str], on_end: Callable[[], None]
+        self,
+        frames: AsyncGenerator[bytes, None],
+        *,
+        headers: Mapping[str, str],
+        on_end: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(frames, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
         self._frames = frames
@@ -29,8 +34,23 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             # A stream whose client left before its first frame never began, so closing it would not run its `finally`.
-            self._on_end()
-            await self._frames.aclose()
+            try:
+                await self._frames.aclose()
+            finally:
+                await self._on_end()
+
+
+def event_schema(names: Sequence[str], *, required: Sequence[str]) -> dict[str, Any]:
+    """One event of a stream, for the OpenAPI schema."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {
+            "event": {"enum": list(names)},
+            "id": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+        },
+    }
 
 
 async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenerator[T | None, None]:
@@ -50,7 +70,8 @@ async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenera
             pending = asyncio.ensure_future(_next(events))
     finally:
         pending.cancel()
-        await asyncio.wait({pending})
+        with anyio.CancelScope(shield=True):  # Starlette goes on canceling whoever sends to a client that has left.
+            await asyncio.wait({pending})
         if not pending.cancelled():
             pending.exception()  # Looked at, so that asyncio does not report it as forgotten.
 

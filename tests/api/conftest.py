@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import tempfile
 import threading
@@ -18,10 +19,12 @@ import pytest
 from service import logs
 from service.api.admin import create_admin_app
 from service.app import create_app
+from service.engine.interface import Phase
 from service.metrics import Metrics
 from service.server import Server, uvicorn_config
 from service.settings import Settings
 from tests.api.fake_engine import FakeEngine
+from tests.api.jobs_client import JobsClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class Harness:
     url: str
     admin_url: str
     port: int
+    data_dir: Path
     connections: Callable[[], int]
     """How many are open."""
     client: httpx2.Client
@@ -48,9 +52,13 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def serve_in_thread(settings: Settings) -> Iterator[Harness]:
+def serve_in_thread(
+    settings: Settings, *, data_dir: Path | None = None, phase: Phase = Phase.SERVING
+) -> Iterator[Harness]:
+    """Servers that share a `data_dir` run each other's jobs; without one it is the server's own."""
     engine, metrics = FakeEngine(), Metrics()
-    data_dir = Path(tempfile.mkdtemp(dir=settings.data_dir))  # Servers that share one would run each other's jobs.
+    engine.phase = phase
+    data_dir = data_dir or Path(tempfile.mkdtemp(dir=settings.data_dir))
     settings = settings.model_copy(update={"data_dir": data_dir})
     apps = (create_app(settings, engine, metrics), create_admin_app(engine, metrics))
     servers = [Server(uvicorn_config(app, settings)) for app in apps]
@@ -66,7 +74,11 @@ def serve_in_thread(settings: Settings) -> Iterator[Harness]:
     thread.start()
     wait_until(lambda: all(server.started for server in servers))
     url = f"http://127.0.0.1:{ports[0]}"
-    with httpx2.Client(base_url=url, timeout=60) as client:
+    with contextlib.ExitStack() as ending:
+        ending.callback(thread.join)
+        for server in servers:
+            ending.callback(setattr, server, "should_exit", True)
+        client = ending.enter_context(httpx2.Client(base_url=url, timeout=60))
 
         def post(**fields: object) -> httpx2.Response:
             return client.post("/v1/images/generations", json=fields)
@@ -77,13 +89,14 @@ def serve_in_thread(settings: Settings) -> Iterator[Harness]:
             url=url,
             admin_url=f"http://127.0.0.1:{ports[1]}",
             port=ports[0],
+            data_dir=data_dir,
             connections=lambda: len(servers[0].server_state.connections),
             client=client,
             post=post,
         )
-    for server in servers:
-        server.should_exit = True
-    thread.join()
+
+
+serving = contextlib.contextmanager(serve_in_thread)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,6 +114,16 @@ def server(shared_server: Harness) -> Harness:
     """The module's server, its engine as new."""
     shared_server.engine.reset()
     return shared_server
+
+
+@pytest.fixture
+def jobs(server: Harness) -> Iterator[JobsClient]:
+    """The jobs of the module's server, which has none before and after."""
+    jobs = JobsClient(server.client)
+    yield jobs
+    server.engine.let_go()
+    jobs.delete_all()
+    wait_until(lambda: server.engine.idle)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from service.engine.interface import (
 from service.errors import CanceledError, DarkroomError, EngineUnavailableError
 
 UNENCODABLE = "unencodable"
+_LOOK_S = 0.005
+"""Between two looks at what another thread may set."""
 
 
 def draw(params: GenerationParams) -> Raster:
@@ -70,6 +72,8 @@ class FakeJob:
         for index, params in enumerate(self.pictures):
             yield PictureStarted(index)
             for step in range(1, params.steps + 1):
+                while self._engine.held_before == (index, step) and not self.canceled:  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK_S)
                 await self._engine.step()
                 if self.canceled:
                     raise CanceledError("The job was canceled.")
@@ -95,10 +99,16 @@ class FakeEngine:
         self.steps = 0
         self.reading = 0
         self.step_s = 0.0
+        self.held_before: tuple[int, int] | None = None
+        """A picture's index and its step before which every job waits until a test, in its thread, says otherwise."""
         self.refusals: list[DarkroomError] = []
         """Raised by the next submissions, first one first."""
         self.failure: Exception | None = None
         """What every picture ends in."""
+
+    def let_go(self) -> None:
+        """Have whatever is under way end soon."""
+        self.held_before, self.step_s = None, 0.0
 
     @property
     def model(self) -> ModelInfo:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
 from collections.abc import Iterator
 
 import pytest
+from starlette.applications import Starlette
 
+from service.protocol import BoundedHttpProtocol
+from service.server import Server, uvicorn_config
 from service.settings import Settings
 from tests.api.conftest import Harness, serve_in_thread, wait_until
 
@@ -44,6 +48,21 @@ def assert_refused(answer: bytes, status: int) -> None:
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"connection: close" in head
     assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
+
+
+async def test_an_answers_body_does_not_wait_until_its_head_is_acknowledged() -> None:
+    server = Server(uvicorn_config(Starlette(), Settings()))
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(GET)
+    await reader.readline()
+    (connection,) = server.server_state.connections
+    assert isinstance(connection, BoundedHttpProtocol)
+    assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    writer.close()
+    server.should_exit = True
+    await serving
 
 
 def test_a_head_that_never_ends_is_given_up(impatient: Harness) -> None:

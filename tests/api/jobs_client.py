@@ -1,0 +1,89 @@
+"""The job API over HTTP as tests speak it. Whoever waits for something to happen to a job reads its events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import httpx2
+
+ROOT = "/api/v1/jobs"
+
+
+class Event(NamedTuple):
+    name: str
+    id: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsClient:
+    client: httpx2.Client
+
+    def post(self, *, headers: dict[str, str] | None = None, **fields: object) -> httpx2.Response:
+        return self.client.post(ROOT, json=fields, headers=headers)
+
+    def create(self, *, headers: dict[str, str] | None = None, **fields: object) -> dict[str, Any]:
+        """The job, which was accepted; of one step unless told otherwise."""
+        answer = self.post(headers=headers, **{"prompt": "x", "num_inference_steps": 1, **fields})
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def get(self, job: dict[str, Any]) -> dict[str, Any]:
+        answer = self.client.get(job["urls"]["self"])
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def page(self, **query: str | int) -> dict[str, Any]:
+        answer = self.client.get(ROOT, params=query)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def cancel(self, job: dict[str, Any]) -> httpx2.Response:
+        return self.client.post(job["urls"]["cancel"])
+
+    def delete(self, job: dict[str, Any]) -> httpx2.Response:
+        return self.client.delete(job["urls"]["self"])
+
+    @contextlib.contextmanager
+    def following(self, job: dict[str, Any], *, after: str | None = None) -> Iterator[Iterator[Event]]:
+        """The job's events as they come."""
+        headers = {} if after is None else {"Last-Event-ID": after}
+        with self.client.stream("GET", job["urls"]["events"], headers=headers) as answer:
+            assert answer.status_code == 200, answer.read()
+            yield events_in(answer.iter_lines())
+
+    def events(self, job: dict[str, Any], *, after: str | None = None) -> list[Event]:
+        """All of them, to the end."""
+        with self.following(job, after=after) as events:
+            return list(events)
+
+    def ended(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The job, when it has."""
+        last = self.events(job)[-1]
+        assert last.name == "done"
+        return last.data
+
+    def delete_all(self) -> None:
+        while page := self.page(limit=100)["data"]:
+            for job in page:
+                self.delete(job)
+
+
+def events_in(lines: Iterable[str]) -> Iterator[Event]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name:
+            fields[name] = value
+        elif "event" in fields:
+            yield Event(fields["event"], fields["id"], json.loads(fields["data"]))
+            fields = {}
+        else:
+            fields = {}
