@@ -12,12 +12,14 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help run test check bench-peers setup setup-dev lint types contracts deployment format clean
+.PHONY: help run test chaos check services bench-peers setup setup-dev lint types contracts deployment format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
 	@echo "make test    set up, then run the tests"
+	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
 	@echo "make check   set up, then lint, types, import contracts, deployment files"
+	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
 	@echo "make setup   set up only"
 	@echo "make format  rewrite the source as the linter wants it"
@@ -29,7 +31,14 @@ run: setup
 test: setup-dev
 	@$(BIN)/python -m pytest $(ARGS)
 
+# ARGS="--help" tells how to make it longer: ARGS="--growth-jobs 100000" puts so many jobs through one server.
+chaos: setup-dev
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 check: lint types contracts deployment
+
+services:
+	@sh scripts/services.sh
 
 # ARGS="--smoke" tries every server with a few jobs; ARGS="--output docs/images" puts the charts where the docs are.
 bench-peers: setup
