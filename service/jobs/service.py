@@ -216,8 +216,8 @@ class Jobs:
             while True:
                 for event_id, news in differences.news(view.record, view.queue_position):
                     yield event_id, news, view
-                if view.record.ended:
-                    return
+                if view.record.ended or self._engine.phase is Phase.STOPPED:
+                    return  # Stopped, nothing more comes of it here: whoever reads asks the next server.
                 out_of_date |= await follower.wait(_POLL_S)
                 if out_of_date:
                     with contextlib.suppress(StoreUnavailableError):

@@ -87,3 +87,9 @@ def events_in(lines: Iterable[str]) -> Iterator[Event]:
             fields = {}
         else:
             fields = {}
+
+
+def assert_problem(answer: httpx2.Response, status: int, code: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.json()["status"], answer.json()["code"]) == (status, code)

@@ -184,6 +184,15 @@ def test_what_is_not_there_is_refused_without_repeating_it(
     assert_refused(server.client.request(method, path), status, server)
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [(ROOT, "GET, POST"), (NEVER, "GET, DELETE"), ("/livez", "GET, HEAD"), (f"{NEVER}/cancel", "POST")],
+)
+def test_a_method_that_is_not_there_is_told_all_that_are(server: Harness, path: str, allowed: str) -> None:
+    answer = server.client.request("PATCH", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 @pytest.mark.parametrize("host", ["[", "x/docs?", "evil.example", "a b", "%00", ":99999", "x" * 5000])
 def test_no_host_that_a_caller_claims_is_an_error_of_ours(server: Harness, host: str) -> None:
     for method, path in (("POST", ROOT), ("GET", NEVER), ("GET", "/nowhere")):
