@@ -89,7 +89,7 @@ def ask_of(scene: Scene, rng: random.Random) -> Ask:
     holding = relations(scene, things[0], things[1])
     if rng.random() < 0.1 and {"left", "right"} & set(holding):
         return Ask(tuple(mentions), 2, None, "beside", background)
-    relation = rng.choice(holding) if holding and rng.random() < 0.75 else None
+    relation = rng.choice(holding) if holding and rng.random() < 0.6 else None
     return Ask(tuple(mentions), 2, None, relation, background)
 
 

@@ -17,6 +17,7 @@ from transformers import CLIPTokenizer
 
 from pipelines.training.captions import Ask, ask_of, words
 from pipelines.training.latents import SHARES, LatentSet
+from pipelines.training.layout import LayoutHead, layout
 from pipelines.training.loop import Batch, BatchSource, sample_rng, step_rng
 from pipelines.training.text import WIDTH, TextObjective, answers, token_ids
 
@@ -25,6 +26,8 @@ TIMESTEP_POWER: Final = 0.75
 """Below one, more samples come from the noisy end, where counts and places are decided and the text has most to say."""
 TEXT_WEIGHT: Final = 0.1
 """Of the text stage's loss, which keeps what the encoder knows while the UNet learns to ask for it."""
+LAYOUT_WEIGHT: Final = 0.05
+"""Of the question what stands where."""
 
 NOISE_SCHEDULE: Final[dict[str, Any]] = {
     "num_train_timesteps": 1000,
@@ -64,23 +67,28 @@ def _start_as_identity(unet: UNet2DConditionModel) -> None:
 
 
 class DiffusionObjective(nn.Module):
-    """Mean squared error of the predicted v, and a little of the text stage's loss."""
+    """Mean squared error of the predicted v, a little of the text stage's loss, and a little of `LayoutHead`'s."""
 
     def __init__(self, unet: UNet2DConditionModel, text: TextObjective) -> None:
         super().__init__()
         self.unet = unet
         self.text = text
+        self.layout = LayoutHead(unet)
         self.noising = DDPMScheduler(**NOISE_SCHEDULE)
 
-    def forward(self, latents: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor, targets: Tensor) -> Tensor:
-        """`latents` and `noise` [B, 4, h, w], `timesteps` [B], `tokens` [B, 32], `targets` [B, len(HEADS)]."""
+    def forward(
+        self, latents: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor, targets: Tensor, layouts: Tensor
+    ) -> Tensor:
+        """`latents` and `noise` [B, 4, h, w], `timesteps` [B], `tokens` [B, 32], `targets` [B, len(HEADS)], `layouts`
+        [B, 2, h, w]."""
         noisy = self.noising.add_noise(latents, noise, timesteps)
         velocity = self.noising.get_velocity(latents, noise, timesteps)
         encoded = self.text.encoder(tokens)
         states = encoded.last_hidden_state
         predicted = self.unet(noisy.contiguous(memory_format=torch.channels_last), timesteps, states).sample
         understood = self.text.loss(encoded.pooler_output, targets)
-        return nn.functional.mse_loss(predicted, velocity) + TEXT_WEIGHT * understood
+        error = nn.functional.mse_loss(predicted, velocity)
+        return error + TEXT_WEIGHT * understood + LAYOUT_WEIGHT * self.layout.loss(layouts)
 
 
 def latent_batches(sets: list[LatentSet], tokenizer: CLIPTokenizer, seed: int, batch_size: int) -> BatchSource:
@@ -91,7 +99,7 @@ def latent_batches(sets: list[LatentSet], tokenizer: CLIPTokenizer, seed: int, b
         shared = step_rng(seed, step)
         chosen = shared.choices(sets, SHARES)[0]
         offset = shared.random()
-        latents, noise, timesteps, asks, texts = [], [], [], [], []
+        latents, noise, timesteps, asks, texts, layouts = [], [], [], [], [], []
         for index in indices:
             rng = sample_rng(seed, step, index)
             which = rng.randrange(len(chosen.latents))
@@ -100,7 +108,9 @@ def latent_batches(sets: list[LatentSet], tokenizer: CLIPTokenizer, seed: int, b
             noise.append(torch.randn(latents[-1].shape, generator=generator))
             timesteps.append(int(steps * ((index + offset) / batch_size % 1) ** TIMESTEP_POWER))
             dropped = rng.random() < DROPPED_CAPTIONS
-            asks.append(Ask() if dropped else ask_of(chosen.scene(which), rng))
+            scene = chosen.scene(which)
+            layouts.append(layout(scene))
+            asks.append(Ask() if dropped else ask_of(scene, rng))
             texts.append("" if dropped else words(asks[-1], rng))
         return {
             "latents": torch.stack(latents),
@@ -108,6 +118,7 @@ def latent_batches(sets: list[LatentSet], tokenizer: CLIPTokenizer, seed: int, b
             "timesteps": torch.tensor(timesteps),
             "tokens": token_ids(tokenizer, texts),
             "targets": torch.tensor([answers(ask) for ask in asks]),
+            "layouts": torch.stack(layouts),
         }
 
     return batch

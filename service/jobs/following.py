@@ -99,8 +99,8 @@ class Differences:
         same moment follows.
         """
         now = EventId(record.attempt, record.version)
-        if self._status is None and self._seen > now:
-            self._seen = NOTHING_SEEN  # Of the future: the record had not been written when it was sent.
+        if self._status is None and self._is_unknown(record, now):
+            self._seen = NOTHING_SEEN
         if record.status != self._status:
             self._status = record.status
             yield self._seen, StatusNews(record.status)
@@ -114,6 +114,10 @@ class Differences:
         self._seen = max(self._seen, now)
         if not record.ended:
             yield from self._passing(record, queue_position)
+
+    def _is_unknown(self, record: JobRecord, now: EventId) -> bool:
+        """An id that the job's process has told may be ahead of what it has recorded of this attempt."""
+        return self._seen.attempt > record.attempt or (record.ended and self._seen > now)
 
     def _end(self, record: JobRecord, now: EventId) -> Iterator[tuple[EventId, JobNews]]:
         if record.failure is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from service.api import job_events
 from service.engine.interface import Phase
 from service.errors import OutOfMemoryError
 from service.settings import Settings
@@ -110,6 +111,17 @@ def test_a_reader_who_comes_late_is_told_how_things_stand(server: Harness, jobs:
     assert [event.name for event in told] == ["status", "image", "progress", "preview"]
     assert told[0].data == {"status": "running"}
     assert (told[2].data["step"], told[3].data["index"]) == (3, 1)
+
+
+def test_a_stream_without_news_is_kept_open_by_comments(
+    server: Harness, jobs: JobsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_events, "_HEARTBEAT_S", 0.05)
+    server.engine.held_before = (0, 1)
+    job = jobs.create()
+    with server.client.stream("GET", job["urls"]["events"]) as answer:
+        comments = (line for line in answer.iter_lines() if line.startswith(":"))
+        assert [next(comments) for _ in range(2)] == [": ping"] * 2
 
 
 def test_an_ended_job_tells_its_pictures_and_its_end(jobs: JobsClient) -> None:

@@ -9,6 +9,7 @@ clients were told is not so.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import shutil
 import signal
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -50,8 +51,8 @@ def main() -> int:
     began = time.monotonic()
     folder = Path(options.folder or tempfile.mkdtemp(prefix="darkroom-"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Not without ending the servers and the disks.
-    with Nursery() as nursery:
-        for number, (name, trial, site_options) in enumerate(_trials(options, folder)):
+    with Nursery() as nursery, contextlib.closing(_trials(options, folder)) as trials:
+        for number, (name, trial, site_options) in enumerate(trials):
             started = time.monotonic()
             with opened(Site(nursery, folder / str(number), **site_options)) as site:  # type: ignore[arg-type]
                 tally = _tried(trial, site)
@@ -80,14 +81,17 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _trials(options: argparse.Namespace, folder: Path) -> Iterator[Trial]:
+def _trials(options: argparse.Namespace, folder: Path) -> Generator[Trial, None, None]:
     for round_ in range(options.rounds):
         seed = options.seed + round_
         at_random = options.kills // options.rounds + (round_ < options.kills % options.rounds)
         yield f"{at_random} kills at random times, {len(POINTS)} at points", _kill(seed, at_random), {}
         yield "answers lost at every point", functools.partial(lose_answers, seed=seed), {}
         for point in zombies.POINTS:
-            yield f"a zombie stopped at {point}", functools.partial(zombies.raise_zombie, point=point), {"lease_s": 2.0}
+            late, early = (functools.partial(wake, point=point) for wake in (zombies.wake_late, zombies.wake_early))
+            site: dict[str, object] = {"lease_s": zombies.LEASE_S}
+            yield f"a zombie stopped at {point}, woken late", late, site
+            yield f"a zombie stopped at {point}, woken early", early, site | {"worker": zombies.SLOW_WORKER}
         yield "a full disk", functools.partial(_fill, place=".", refuses=True), {}
         yield "a disk full of pictures", functools.partial(_fill, place="pictures", refuses=False), {}
         yield "a locked database", _lock, {}

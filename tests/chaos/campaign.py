@@ -14,7 +14,7 @@ from typing import Final
 from service.jobs.queue import MAX_LOSSES
 from service.jobs.records import Status
 from tests.chaos.load import Load
-from tests.chaos.orders import Receipt, mixed
+from tests.chaos.orders import mixed
 from tests.chaos.points import OF_THE_END, POINTS, STORED, Strike, Trap
 from tests.chaos.processes import Process, Server, wait_until
 from tests.chaos.reconcile import Discrepancy, reconcile
@@ -153,8 +153,7 @@ def _wait_until_sprung(trap: Trap, point: str) -> None:
 
 def reckon(site: Site, load: Load, *, strikes: int = 0, as_drawn: bool = True) -> Tally:
     """Let the site come to rest and compare what it holds with what clients were told."""
-    if not site.server.gone:
-        site.server.wait_until_ready()
+    site.server.wait_until_ready()
     try:
         site.settle()
     except TimeoutError as error:
@@ -178,12 +177,11 @@ def clear_away(site: Site) -> list[Discrepancy]:
 
 
 def _counts(load: Load, outcomes: Counter[Status]) -> Counter[str]:
-    receipts: Sequence[Receipt] = load.receipts
     return Counter(
         {
             "jobs accepted": load.accepted,
-            "jobs deleted": sum(receipt.deleted for receipt in receipts),
-            "replays": sum(receipt.replays for receipt in receipts),
+            "jobs deleted": sum(receipt.deleted for receipt in load.receipts),
+            "replays": sum(receipt.replays for receipt in load.receipts),
             "requests unanswered": load.unanswered,
             "answers 429 and 503": load.refusals,
             **{f"jobs {status}": count for status, count in outcomes.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import select
@@ -70,7 +71,7 @@ class Process:
 
     @property
     def resident_bytes(self) -> int:
-        """Of its memory; 0 when it is gone."""
+        """Of its memory."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -118,8 +119,17 @@ class Server(Process):
 
     def worker(self) -> Process:
         """The process that draws. To be closed by the caller."""
-        wait_until(lambda: bool(self.children), "a worker")
-        return Process(self.children[0])
+        wait_until(lambda: self._living_child() is not None, "a worker")
+        pid = self._living_child()
+        return self.worker() if pid is None else Process(pid)
+
+    def _living_child(self) -> int | None:
+        """Those that have ended are children until the server takes note."""
+        for pid in self.children:
+            with contextlib.suppress(ProcessLookupError), Process(pid) as child:
+                if not child.gone:
+                    return pid
+        return None
 
 
 class Nursery:

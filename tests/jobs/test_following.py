@@ -201,6 +201,21 @@ def test_a_look_at_an_older_state_tells_no_picture_again() -> None:
     assert pictures_in(told) == [0]
 
 
+def test_no_picture_is_told_again_where_the_record_lags_behind_what_another_process_told() -> None:
+    early, late = make_picture(0, version=3), make_picture(1, version=9)
+    looks = [make_record(version=4, pictures=[early]), make_record(version=9, pictures=[early, late])]
+
+    told = tell(looks, EventId(1, 8))
+
+    assert pictures_in(told) == [1]
+
+
+def test_an_id_beyond_the_end_is_none_of_ours() -> None:
+    record = make_record(Status.SUCCEEDED, version=5, pictures=[make_picture(0, version=3)])
+
+    assert pictures_in(tell([record], EventId(1, 6))) == [0]
+
+
 def test_a_place_in_the_queue_is_news_when_it_changes() -> None:
     differences = Differences()
     record = make_record(Status.QUEUED, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import subprocess
@@ -17,16 +18,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from pipelines.training import history
+from pipelines.training import history, world
 from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, to_tensor
 from pipelines.training.captions import Ask, Mention
-from pipelines.training.diffusion import TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
+from pipelines.training.diffusion import LAYOUT_WEIGHT, TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
 from pipelines.training.drawing import draw
 from pipelines.training.history import TrainingRun
 from pipelines.training.latents import LatentSet, fold_statistics
+from pipelines.training.layout import CELL, LayoutHead, layout
 from pipelines.training.loop import Batch, BatchSource, Plan, train
 from pipelines.training.muon import Muon, orthogonalised
-from pipelines.training.scenes import random_scene
+from pipelines.training.scenes import Scene, Thing, random_scene
 from pipelines.training.text import HEADS, TextObjective, answers, new_text_encoder, text_batches, token_ids, trimmed
 from pipelines.training.tokenizer import PROMPT_TOKENS, train_tokenizer
 
@@ -232,7 +234,34 @@ def test_the_diffusion_objective_starts_at_the_size_of_its_target(tokenizer_fold
     objective = DiffusionObjective(new_unet(), TextObjective(new_text_encoder(tokenizer)))
     source = latent_batches(sets, tokenizer, 0, 4)
     losses = [objective(**source(step, range(4))).item() for step in range(6)]
-    understood = TEXT_WEIGHT * 3
+    understood = TEXT_WEIGHT * 3 + LAYOUT_WEIGHT * (math.log(9) + math.log(19))
     assert all(0.7 < loss - understood < 1.3 for loss in losses)
     joint, half = source(0, range(4)), source(0, range(2, 4))
     assert all(torch.equal(joint[name][2:], half[name]) for name in joint)
+
+
+def test_a_layout_says_what_stands_in_each_cell() -> None:
+    things = (Thing("ring", "red", 64.0, 64.0, 40.0), Thing("square", "cyan", 12.0, 84.0, 8.0))
+    shapes, colours = layout(Scene(160, 96, "white", things))
+
+    assert shapes.shape == (96 // CELL, 160 // CELL)
+    at = {"hole": (8, 8), "ring": (8, 4), "square": (10, 1), "ground": (2, 18)}
+    assert {name: int(shapes[place]) for name, place in at.items()} == {"hole": 0, "ring": 2, "square": 3, "ground": 0}
+    red, cyan, white = 0, list(world.COLOURS).index("cyan"), len(world.COLOURS)
+    assert [int(colours[at[name]]) for name in ("ring", "square", "ground")] == [red, cyan, white]
+
+
+def test_the_layout_is_learnt_by_the_unet_and_leaves_nothing_in_it() -> None:
+    torch.manual_seed(0)
+    unet = new_unet()
+    names = set(unet.state_dict())
+    head = LayoutHead(unet)
+    with pytest.raises(RuntimeError, match="has not been run"):
+        head.loss(torch.zeros(1, 2, 16, 16, dtype=torch.int64))
+
+    unet(torch.randn(1, 4, 16, 16), 500, torch.randn(1, 8, 128))
+    head.loss(torch.zeros(1, 2, 16, 16, dtype=torch.int64)).backward()
+
+    assert unet.conv_in.weight.grad is not None
+    assert unet.conv_in.weight.grad.abs().max() > 0
+    assert set(unet.state_dict()) == names
