@@ -85,15 +85,23 @@ def charts(record: Record) -> dict[str, str]:
     return {
         "peers-attainment.svg": svg.lines(
             "Share of jobs in time, against the rate at which they arrive",
-            {target.title: [(probe.rate, probe.attainment) for probe in target.points] for target in _drawn(record)},
+            {
+                _plain(target.title): [(probe.rate, probe.attainment) for probe in target.points]
+                for target in _drawn(record)
+            },
             x_label="jobs a second",
             y_label="share answered within three times their time alone",
         ),
         "peers-saturated.svg": svg.bars(
             "Pictures a second with all jobs there at once",
-            {target.title: target.pictures_per_second for target in _drawn(record)},
+            {_plain(target.title): target.pictures_per_second for target in _drawn(record)},
         ),
     }
+
+
+def _plain(title: str) -> str:
+    """Without Markdown's marks."""
+    return title.replace("`", "")
 
 
 def _drawn(record: Record) -> list[TargetRecord]:

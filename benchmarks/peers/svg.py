@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -30,7 +31,10 @@ class _Scale:
 
     @property
     def ticks(self) -> list[float]:
-        return [self.top * number / _TICKS for number in range(_TICKS + 1)]
+        """Multiples of the round number (1, 2 or 5 times a power of ten) that gives about `_TICKS` of them."""
+        power = 10.0 ** math.floor(math.log10(self.top / _TICKS))
+        step = min((power * digit for digit in (1, 2, 5, 10)), key=lambda step: abs(self.top / step - _TICKS))
+        return [step * number for number in range(math.floor(self.top / step + 1e-9) + 1)]
 
 
 def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x_label: str, y_label: str) -> str:

@@ -109,6 +109,12 @@ def test_lines_are_drawn_from_left_to_right_and_upwards() -> None:
     assert float(first.attrib["cy"]) > float(second.attrib["cy"])
 
 
+def test_the_numbers_on_an_axis_are_round() -> None:
+    root = ET.fromstring(svg.lines("t", {"a": [(0.0, 0.0), (2.09, 1.0)]}, x_label="x", y_label="y"))
+    texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"0.5", "1", "1.5", "2", "20%", "100%"} <= set(texts)
+
+
 def test_bars_are_as_long_as_their_values() -> None:
     root = ET.fromstring(svg.bars("t", {"a": 1.0, "b": 2.0}))
     _, first, second = (
