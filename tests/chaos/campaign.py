@@ -139,8 +139,6 @@ def lose_answers(site: Site, seed: int, *, points: Sequence[str] = POINTS) -> Ta
     with Load(site.url, mixed(seed)) as load:
         for point in points:
             server.trap.arm(point, Strike.FAIL)
-            if point in OF_THE_END:
-                server.trap.arm(STORED, Strike.FAIL)  # On which the job is released.
             _wait_until_sprung(server.trap, point)
     tally = reckon(site, load, strikes=len(points))
     tally.counts["answers lost"] += len(points)
@@ -148,7 +146,12 @@ def lose_answers(site: Site, seed: int, *, points: Sequence[str] = POINTS) -> Ta
 
 
 def _wait_until_sprung(trap: Trap, point: str) -> None:
-    wait_until(lambda: not trap.is_armed(point), f"a server that comes by {point}")
+    def is_sprung() -> bool:
+        if point in OF_THE_END and trap.is_armed(point) and not trap.is_armed(STORED):
+            trap.arm(STORED, Strike.FAIL)  # On which a job is released; not one that its client has just canceled.
+        return not trap.is_armed(point)
+
+    wait_until(is_sprung, f"a server that comes by {point}")
 
 
 def reckon(site: Site, load: Load, *, strikes: int = 0, as_drawn: bool = True) -> Tally:
