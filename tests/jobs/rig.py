@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pipelines.params import GenerationParams
 from service.engine.events import Timings
 from service.engine.handle import new_job_id
-from service.jobs.queue import QueuePolicy
-from service.jobs.records import JobSpec, PictureSpec, StoredPicture
+from service.jobs.queue import JobQueue, QueuePolicy
+from service.jobs.records import Claim, JobPreview, JobProgress, JobSpec, LiveState, PictureSpec, StoredPicture
 from service.jobs.rows import NewJob
-from service.jobs.store import StorePolicy
+from service.jobs.store import JobStore, StorePolicy
 
 LEASE_S = 10.0
 KEEP_S = 1000.0
@@ -19,6 +19,7 @@ STEPS = 4
 """Of each picture."""
 STORE_POLICY = StorePolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
 QUEUE_POLICY = QueuePolicy(lease_s=LEASE_S, keep_s=KEEP_S)
+LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
 
 _ages: Iterator[int] = itertools.count(1)
 
@@ -69,3 +70,16 @@ def make_picture(index: int = 0, *, attempt: int = 1, version: int = 2, size_byt
         sha256="0" * 64,
         timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_rows=2.0),
     )
+
+
+async def accept(store: JobStore, number: int = 1) -> list[str]:
+    """Their ids, in order of their deadlines."""
+    jobs = [make_job() for _ in range(number)]
+    for job in jobs:
+        await store.create(job, now=0.0)
+    return [job.id for job in jobs]
+
+
+async def claim_one(queue: JobQueue, owner: str = "one", *, now: float = 0.0) -> Claim:
+    (claim,) = await queue.claim(owner, now=now, limit=1)
+    return claim

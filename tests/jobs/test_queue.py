@@ -1,39 +1,19 @@
-"""Who may run a job, who may write of it, and that it ends once."""
+"""Who may run a job, for how long, and how it ends."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 import pytest
 from sqlalchemy import text
 
 from service.errors import NotFoundError
 from service.jobs.database import Database
-from service.jobs.queue import MAX_LOSSES, JobQueue, LostError
-from service.jobs.records import Claim, JobFailure, JobPreview, JobProgress, LiveState, Status
+from service.jobs.queue import MAX_LOSSES, JobQueue
+from service.jobs.records import Claim, JobFailure, LiveState, Status
 from service.jobs.store import JobStore
 from tests.jobs.conftest import Connect
-from tests.jobs.rig import KEEP_S, LEASE_S, QUEUE_POLICY, make_job, make_picture
-
-LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
-
-Write: TypeAlias = Callable[[JobQueue, Claim], Awaitable[None]]
-End: TypeAlias = Callable[[JobStore, JobQueue, Claim], Awaitable[object]]
-
-
-async def accept(store: JobStore, number: int = 1) -> list[str]:
-    """Their ids, in order of their deadlines."""
-    jobs = [make_job() for _ in range(number)]
-    for job in jobs:
-        await store.create(job, now=0.0)
-    return [job.id for job in jobs]
-
-
-async def claim_one(queue: JobQueue, owner: str = "one", *, now: float = 0.0) -> Claim:
-    (claim,) = await queue.claim(owner, now=now, limit=1)
-    return claim
+from tests.jobs.rig import KEEP_S, LEASE_S, LIVE, QUEUE_POLICY, accept, claim_one, make_job, make_picture
 
 
 async def lose(queue: JobQueue, times: int) -> float:
@@ -268,72 +248,6 @@ async def test_a_job_ends_as_its_holder_says(store: JobStore, queue: JobQueue) -
     assert (record.status, record.failure, record.version) == (Status.FAILED, failure, 9)
     assert (record.completed_at, record.expires_at, record.preview) == (3.0, 3.0 + KEEP_S, None)
     assert await queue.claim("two", now=1e9, limit=9) == []
-
-
-async def add_picture(queue: JobQueue, claim: Claim) -> None:
-    await queue.add_picture(claim, make_picture(attempt=claim.attempt))
-
-
-async def succeed(queue: JobQueue, claim: Claim) -> None:
-    await queue.finish(claim, Status.SUCCEEDED, version=9, now=9.0)
-
-
-async def release(queue: JobQueue, claim: Claim) -> None:
-    await queue.release(claim)
-
-
-async def take_over(_: JobStore, queue: JobQueue, claim: Claim) -> None:
-    await claim_one(queue, "two", now=LEASE_S + 1)
-
-
-async def take_over_and_finish(_: JobStore, queue: JobQueue, claim: Claim) -> None:
-    second = await claim_one(queue, "two", now=LEASE_S + 1)
-    await queue.finish(second, Status.FAILED, version=2, now=LEASE_S + 2, failure=JobFailure("internal_error", ""))
-
-
-async def give_back(_: JobStore, queue: JobQueue, claim: Claim) -> None:
-    await queue.release(claim)
-
-
-async def finish(_: JobStore, queue: JobQueue, claim: Claim) -> None:
-    await queue.finish(claim, Status.SUCCEEDED, version=2, now=1.0)
-
-
-async def cancel(store: JobStore, _: JobQueue, claim: Claim) -> None:
-    await store.cancel(claim.job_id, "alice", now=1.0)
-
-
-async def delete(store: JobStore, _: JobQueue, claim: Claim) -> None:
-    await store.delete(claim.job_id, "alice")
-
-
-@pytest.mark.parametrize("write", [add_picture, succeed, release])
-@pytest.mark.parametrize("end", [take_over, take_over_and_finish, give_back, finish, cancel, delete])
-async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_nothing(
-    store: JobStore, queue: JobQueue, end: End, write: Write
-) -> None:
-    await accept(store)
-    claim = await claim_one(queue)
-    await end(store, queue, claim)
-    before = await store.page("alice", limit=9)
-
-    with pytest.raises(LostError):
-        await write(queue, claim)
-
-    assert await store.page("alice", limit=9) == before
-    assert await queue.heartbeat({claim: LIVE}, now=9.0) == {claim}
-    assert await store.page("alice", limit=9) == before
-
-
-async def test_a_refused_write_is_no_trouble_of_the_store(store: JobStore, queue: JobQueue) -> None:
-    await accept(store)
-    claim = await claim_one(queue)
-    await queue.release(claim)
-
-    with pytest.raises(LostError):
-        await queue.release(claim)
-
-    assert queue.available
 
 
 async def test_a_job_can_be_asked_for_by_whoever_has_its_files(store: JobStore, queue: JobQueue) -> None:
