@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import torch
@@ -52,6 +54,18 @@ class CompiledUNet:
         outputs = self._compiled(sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict)
         # A recorded graph writes to the same memory each time.
         return tuple(each.clone() for each in outputs)
+
+
+def keep_code_in(folder: Path) -> None:
+    """Keep what is compiled there for the next start, where that can be: compiling takes minutes.
+
+    Left to itself torch puts it under /tmp, which a container may lose or forbid to run code from, and which others
+    may write to. `TORCHINDUCTOR_CACHE_DIR` in the environment goes before.
+    """
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK | os.X_OK):
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def check(device: torch.device, mode: str) -> None:

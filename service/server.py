@@ -84,7 +84,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         exact=settings.exact,
         compile=settings.compile,
         max_rows=settings.max_rows,
-        cost_cache=None if settings.cache_dir is None else str(settings.cache_dir),
+        cache_dir=None if settings.cache_dir is None else str(settings.cache_dir),
     )
     return EngineConfig(
         worker=worker,

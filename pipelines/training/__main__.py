@@ -26,7 +26,7 @@ from pipelines.training.diffusion import DiffusionObjective, latent_batches, new
 from pipelines.training.drawing import draw
 from pipelines.training.evaluation import CATEGORIES, score
 from pipelines.training.latents import fold_statistics, latent_sets
-from pipelines.training.loop import BatchSource, Plan, train
+from pipelines.training.loop import BatchSource, Plan, continued, train
 from pipelines.training.publishing import card as write_card
 from pipelines.training.publishing import publish as write_folder
 from pipelines.training.publishing import table
@@ -71,7 +71,8 @@ def autoencoder(
     model = new_autoencoder() if start is None else AutoencoderKL.from_pretrained(start / "vae")
     objective = AutoencoderObjective(model)
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
-    if not _train(run, "autoencoder", objective, crop_batches(seed), plan, seed, continues=start is not None):
+    batches = continued(crop_batches(seed), history.steps_behind("autoencoder", start))
+    if not _train(run, "autoencoder", objective, batches, plan, seed, continues=start is not None):
         return
     model.cpu().eval()
     fold_statistics(model, 512, seed)
@@ -113,7 +114,7 @@ def diffusion(
     sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, seed)
     unet = new_unet() if start is None else UNet2DConditionModel.from_pretrained(start / "unet")
     text = _text(run, start)
-    batches = latent_batches(sets, words, seed, batch_size)
+    batches = continued(latent_batches(sets, words, seed, batch_size), history.steps_behind("diffusion", start))
     plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
     objective = DiffusionObjective(unet, text)
     if _train(run, "diffusion", objective, batches, plan, seed, continues=start is not None):

@@ -46,6 +46,11 @@ def history(run_folder: Path, start: Path | None) -> list[TrainingRun]:
     return sorted(known, key=lambda run: STAGES.index(run.stage))
 
 
+def steps_behind(stage: str, start: Path | None) -> int:
+    """How many steps of the stage made the weights of the model folder `start`."""
+    return sum(run.steps for run in read(start) if run.stage == stage) if start is not None else 0
+
+
 def write(folder: Path, runs: list[TrainingRun]) -> None:
     (folder / FILE).write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n")
 

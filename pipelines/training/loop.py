@@ -59,6 +59,11 @@ def step_rng(seed: int, step: int) -> random.Random:
     return random.Random(f"{seed}/{step}")
 
 
+def continued(batches: BatchSource, steps: int) -> BatchSource:
+    """What comes after the first `steps` steps of `batches`, so that a run that goes on from another sees new samples."""
+    return lambda step, indices: batches(steps + step, indices)
+
+
 def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, accelerator: Accelerator) -> float:
     """Train `objective`, whose forward takes a batch's tensors by name and returns the mean loss.
 

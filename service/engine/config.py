@@ -44,8 +44,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The same for the batch class."""
     warm_up_s: float = 20.0
     """Bound on the passes before the worker is ready; what they do not reach is measured while serving."""
-    cost_cache: str | None = None
-    """Folder in which measured costs are kept from one start to the next; None keeps none."""
+    cache_dir: str | None = None
+    """Folder in which measured costs and compiled code are kept from one start to the next; None keeps none."""
 
     def __post_init__(self) -> None:
         _require_at_least("threads", self.threads or 1, 1)

@@ -78,14 +78,14 @@ def _cost_cache(config: WorkerConfig, info: ModelInfo, device: Device) -> CostCa
         "threads": config.threads,
         "execution": f"exact {config.exact}, compile {config.compile}, {config.max_rows} rows, {config.max_decode}",
     }
-    return CostCache(None if config.cost_cache is None else Path(config.cost_cache), identity)
+    return CostCache(None if config.cache_dir is None else Path(config.cache_dir), identity)
 
 
 def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:
     """The model that the configuration names, on its device."""
     import torch
 
-    from pipelines import exactness, loading
+    from pipelines import compiling, exactness, loading
     from pipelines.execution import Execution
 
     if config.threads is not None:
@@ -94,6 +94,8 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
         # Read by cuBLAS when the device is first used; without it, its sums may be taken in any order.
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         exactness.settle_kernels()
+    if config.compile != "off" and config.cache_dir is not None:
+        compiling.keep_code_in(Path(config.cache_dir) / "compiled")
     pipeline = loading.load(
         config.model,
         device=config.device,

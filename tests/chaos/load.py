@@ -7,7 +7,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Self
 
@@ -58,7 +58,7 @@ class Load:
         self._url = url
         self._orders = orders
         self._unfinished = unfinished
-        self._numbers = iter(itertools.count() if limit is None else range(limit))
+        self._numbers: Iterator[int] = iter(itertools.count() if limit is None else range(limit))
         self._clients = clients
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -77,8 +77,13 @@ class Load:
         self.join()
         self._http.close()
 
+    def order_no_more(self) -> None:
+        """What has been ordered is still followed to its end."""
+        with self._lock:
+            self._numbers = iter(())
+
     def join(self) -> None:
-        """Until all orders are placed and followed: those before the limit, or before the load is stopped."""
+        """Until all orders are placed and followed: those before the limit, or before no more are to come."""
         for client in self._running:
             client.result()
         self._pool.shutdown()

@@ -22,7 +22,6 @@ SLOW_WORKER: Final = ("--call-s", "0.02")
 """For `wake_early`."""
 _STEPS: Final = 40
 """There, so that a job takes long enough for both to be at it."""
-_JOBS: Final = 12
 _ANSWER_S: Final = 2.0
 """A server that is stopped takes requests, and does not answer."""
 
@@ -30,8 +29,9 @@ _ANSWER_S: Final = 2.0
 def wake_late(site: Site, point: str) -> Tally:
     """Stop a server at `point`, let another finish its jobs, wake the first."""
     zombie = _start(site)
-    with Load(site.url, alike(point, n=3), limit=_JOBS, answer_s=_ANSWER_S) as load:
+    with Load(site.url, alike(point, n=3), answer_s=_ANSWER_S) as load:
         other = _stop_and_replace(site, zombie, point)
+        load.order_no_more()
         load.join()
     tally = reckon(site, load, strikes=1, as_drawn=False)
     before = site.stored()
@@ -51,12 +51,13 @@ def wake_early(site: Site, point: str) -> Tally:
     To be done on a site with `SLOW_WORKER`.
     """
     zombie, orders = _start(site), alike(point, n=3, num_inference_steps=_STEPS)
-    with Load(site.url, orders, limit=_JOBS, answer_s=_ANSWER_S) as load:
+    with Load(site.url, orders, answer_s=_ANSWER_S) as load:
         other = _stop_and_replace(site, zombie, point)
         wait_until(lambda: bool(site.running(other)), "a job that is taken over")
         taken_over = {job.id: job.attempt for job in site.running(other)}
         before = _recorded_before(site, taken_over)
         zombie.send(signal.SIGCONT)
+        load.order_no_more()
         load.join()
     zombie.wait_until_ready()
     _end(zombie)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,34 @@ def test_row_counts_of_one_bucket_share_one_compilation_and_make_what_the_plain_
         torch.testing.assert_close(networks.denoise(*rows(count)), plain.denoise(*rows(count)), rtol=1e-4, atol=1e-5)
 
     assert counters["stats"]["unique_graphs"] == 1
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+def test_compiled_code_is_kept_where_it_is_told(
+    unet: UNet2DConditionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "to be put back")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    compiling.keep_code_in(tmp_path / "cache" / "compiled")
+    compiled = CompiledUNet(unet, "default")
+
+    with compiled.compiling():
+        Networks(text_encoder=None, unet=unet, vae=None, denoiser=compiled).denoise(*rows(2))
+
+    assert list((tmp_path / "cache" / "compiled").rglob("*.so"))
+
+
+def test_a_folder_that_cannot_be_had_leaves_compiled_code_to_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "to be put back")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+
+    compiling.keep_code_in(tmp_path / "file" / "compiled")
+
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
 def test_a_shape_that_was_not_compiled_ahead_runs_as_it_is(unet: UNet2DConditionModel) -> None:

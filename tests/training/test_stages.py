@@ -26,7 +26,7 @@ from pipelines.training.drawing import draw
 from pipelines.training.history import TrainingRun
 from pipelines.training.latents import LatentSet, fold_statistics
 from pipelines.training.layout import CELL, LayoutHead, layout
-from pipelines.training.loop import Batch, BatchSource, Plan, train
+from pipelines.training.loop import Batch, BatchSource, Plan, continued, train
 from pipelines.training.muon import Muon, orthogonalised
 from pipelines.training.scenes import Scene, Thing, random_scene
 from pipelines.training.text import HEADS, TextObjective, answers, new_text_encoder, text_batches, token_ids, trimmed
@@ -196,6 +196,13 @@ def test_a_run_from_published_weights_is_added_to_theirs_and_one_from_nothing_re
     history.write(published, runs)
     assert history.history(run, published) == runs, "publishing twice adds nothing"
     assert history.history(run, None) == [afresh, further]
+    assert history.steps_behind("diffusion", published) == 120
+    assert history.steps_behind("diffusion", None) == 0
+
+
+def test_a_continued_run_sees_the_batches_after_those_of_the_run_before() -> None:
+    later = continued(line_batches, 7)
+    assert torch.equal(later(2, range(3))["x"], line_batches(9, range(3))["x"])
 
 
 def test_the_autoencoder_objective_is_finite_and_its_latents_fold_to_unit_statistics() -> None:
