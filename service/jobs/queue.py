@@ -99,10 +99,11 @@ class JobQueue:
                 .returning(jobs)
             )
             rows = (await connection.execute(taking)).all()
-            made = await pictures_of(connection, [row.id for row in rows])
+            made = await pictures_of(connection, [row.id for row in rows if row.attempt > 1])
             claims = [claim_of(row, made.get(row.id, ())) for row in sorted(rows, key=lambda row: (row.due_at, row.id))]
             late = {claim.job_id for claim in claims if deadline(claim) <= now}
-            await connection.execute(failing.where(jobs.c.id.in_(late)).values(failure=_TOO_LATE))
+            if late:
+                await connection.execute(failing.where(jobs.c.id.in_(late)).values(failure=_TOO_LATE))
         return [claim for claim in claims if claim.job_id not in late], bool(late)
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:

@@ -14,7 +14,7 @@ from service.errors import GoneError, KeyReusedError, NotFoundError, QueueFullEr
 from service.jobs.database import Database
 from service.jobs.queries import ending, find_records, insert_or_ignore
 from service.jobs.records import TERMINAL, JobRecord, Status, StoredPicture
-from service.jobs.rows import NewJob, new_job_row, picture_row
+from service.jobs.rows import NewJob, job_record, new_job_row, picture_row
 from service.jobs.schema import idempotency_keys, jobs, pictures
 
 _FULL_RETRY_S: Final = 30.0
@@ -68,8 +68,8 @@ class JobStore:
                 if earlier is not None:
                     return earlier, True
             await self._check_room(connection, job)
-            await connection.execute(insert(jobs).values(new_job_row(job, now)))
-            return await self._record(connection, job.id), False
+            row = (await connection.execute(insert(jobs).values(new_job_row(job, now)).returning(jobs))).one()
+        return job_record(row, ()), False
 
     async def create_ended(
         self, job: NewJob, pictures_made: Sequence[StoredPicture], *, now: float, expires_at: float
@@ -108,14 +108,16 @@ class JobStore:
 
     async def queue_position(self, job_id: str) -> int | None:
         """How many waiting jobs go before this one; None where it does not wait."""
-        this = select(jobs.c.due_at, jobs.c.id).where(jobs.c.id == job_id, jobs.c.status == Status.QUEUED)
+        other = jobs.alias()
+        goes_before = tuple_(other.c.due_at, other.c.id) < tuple_(jobs.c.due_at, jobs.c.id)
+        query = (
+            select(func.count(other.c.id))
+            .select_from(jobs.outerjoin(other, (other.c.status == Status.QUEUED) & goes_before))
+            .where(jobs.c.id == job_id, jobs.c.status == Status.QUEUED)
+            .group_by(jobs.c.id)
+        )
         async with self._database.reading() as connection:
-            row = (await connection.execute(this)).first()
-            if row is None:
-                return None
-            before = tuple_(jobs.c.due_at, jobs.c.id) < tuple_(row.due_at, row.id)
-            query = select(func.count()).select_from(jobs).where(jobs.c.status == Status.QUEUED, before)
-            return int((await connection.execute(query)).scalar_one())
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def cancel(self, job_id: str, tenant: str, *, now: float) -> JobRecord:
         """End a job that has not ended; one that has stays as it is. Raises `NotFoundError`."""
