@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -77,6 +78,11 @@ def check(device: torch.device, mode: str) -> None:
     if device.type == "cuda":
         if not has_triton():
             raise ModelLoadError("To compile for a GPU takes Triton, and this installation has none: set compile=off.")
+        # It builds a launcher for its kernels at the first call, and looks for a compiler in this way.
+        if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+            raise ModelLoadError(
+                "To compile for a GPU takes a C compiler too, and none was found: install gcc, or set compile=off."
+            )
         return
     if mode == "reduce-overhead":
         raise ModelLoadError("compile=reduce-overhead records CUDA graphs, which takes a GPU: set compile=default.")

@@ -124,6 +124,17 @@ def test_a_missing_compiler_is_said_at_once(model_folder: Path) -> None:
         compiling.check(torch.device("cpu"), "default")
 
 
+def test_a_gpu_takes_a_c_compiler_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: True)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(ModelLoadError, match="install gcc"):
+        compiling.check(torch.device("cuda"), "default")
+
+    monkeypatch.setenv("CC", "/opt/bin/cc")
+    compiling.check(torch.device("cuda"), "default")
+
+
 def test_exact_mode_does_not_compile(model_folder: Path) -> None:
     with pytest.raises(ModelLoadError, match="cannot be had together"):
         loading.load(str(model_folder), device="cpu", run_as=Execution(exact=True, compile="default"))
