@@ -60,7 +60,7 @@ def step_rng(seed: int, step: int) -> random.Random:
 
 
 def continued(batches: BatchSource, steps: int) -> BatchSource:
-    """What comes after the first `steps` steps of `batches`, so that a run that goes on from another sees new samples."""
+    """Those after the first `steps` steps, so that a run that goes on from another sees new samples."""
     return lambda step, indices: batches(steps + step, indices)
 
 

@@ -228,13 +228,13 @@ class Jobs:
 
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
         """The job when it has ended, or how it stands after `timeout_s`. Raises `NotFoundError`."""
-        view: JobView | None = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 async with contextlib.aclosing(self.follow(job_id, tenant, Differences())) as news:
                     async for _, _, view in news:
-                        pass
-        return view if view is not None and view.record.ended else await self.get(job_id, tenant)
+                        if view.record.ended:
+                            return view
+        return await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
         price_s = self._engine.price_s([picture.params for picture in spec.pictures])
