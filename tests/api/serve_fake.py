@@ -17,7 +17,8 @@ from service.settings import load_settings
 
 
 async def main() -> int:
-    logs.configure("info", "json")
+    settings = load_settings()
+    logs.configure(settings.log_level, "json")
     metrics = Metrics()
     engine = LocalEngine(
         EngineConfig(worker=WorkerConfig(model="fake")),
@@ -29,7 +30,7 @@ async def main() -> int:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
-    return await serve(load_settings(), engine, metrics, on_ready=say)
+    return await serve(settings, engine, metrics, on_ready=say)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,9 @@ def level(samples: Sequence[Sample]) -> list[Discrepancy]:
 
 
 def _sample(site: Site, server: Server, worker: Process, accepted: int) -> Sample:
-    files = [size for file in (site.data_dir / "pictures").rglob("*.png") if (size := _size(file)) is not None]
+    # Not `rglob`, which fails on a folder that goes away as it comes to it.
+    found = [Path(folder) / name for folder, _, names in os.walk(site.data_dir / "pictures") for name in names]
+    files = [size for file in found if (size := _size(file)) is not None]
     return Sample(
         jobs=accepted,
         database_bytes=_size(site.data_dir / "jobs.sqlite3") or 0,
