@@ -127,6 +127,26 @@ async def test_more_jobs_than_one_transaction_takes_are_deleted_in_one_sweep(
     assert await store.page("alice", limit=9) == []
 
 
+async def test_a_sweep_ends_while_a_busy_server_makes_what_it_deletes(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keeper.make(size_bytes=101, ended_at=1.0, key="first")
+    delete, later = keeper.files.delete, []
+
+    async def delete_while_another_is_made(job_id: str) -> None:
+        await delete(job_id)
+        later.append(await keeper.make(size_bytes=101, ended_at=2.0))
+
+    monkeypatch.setattr(keeper.files, "delete", delete_while_another_is_made)
+    keeper.clock.now_s = 2.0
+
+    async with asyncio.timeout(5):
+        await keeper.retention.sweep()
+
+    assert await keeper.kept(*later) == [True]
+    assert await keeper.count_keys() == 0
+
+
 async def test_where_pictures_take_too_much_room_the_jobs_that_ended_first_go(keeper: Keeper) -> None:
     ends = (3.0, 1.0, 2.0)
     third, first, second = [await keeper.make(size_bytes=50, ended_at=ended_at) for ended_at in ends]
