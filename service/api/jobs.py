@@ -174,6 +174,7 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
     return EventStream(frames(first, news), headers={}, on_end=news.aclose)
 
 
+@router.head("/{job_id}/images/{index}", include_in_schema=False)
 @router.get(
     "/{job_id}/images/{index}",
     response_class=Response,
@@ -188,6 +189,7 @@ async def get_image(request: Request, job_id: JobId, index: Index) -> Response:
     return picture_answer(request, stored, data)
 
 
+@router.head("/{job_id}/images/{index}/thumbnail", include_in_schema=False)
 @router.get(
     "/{job_id}/images/{index}/thumbnail",
     response_class=Response,

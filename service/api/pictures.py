@@ -20,6 +20,7 @@ _FOR_EVER: Final = "private, max-age=31536000, immutable"
 router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": ProblemOut}, 503: {"model": ProblemOut}})
 
 
+@router.head("/{job_id}/{index}", include_in_schema=False)
 @router.get(
     "/{job_id}/{index}",
     response_class=Response,

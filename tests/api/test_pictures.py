@@ -83,6 +83,14 @@ def test_a_picture_may_be_kept_for_ever_by_who_asked_for_it(
     assert jobs.client.get(picture[path], headers={"If-None-Match": '"other"'}).content == answer.content
 
 
+def test_a_pictures_head_can_be_had_without_it(jobs: JobsClient, picture: dict[str, Any]) -> None:
+    for url in (picture["url"], picture["thumbnail_url"], link(jobs, picture)):
+        whole, head = jobs.client.get(url), jobs.client.head(url)
+        assert (head.status_code, head.content) == (200, b"")
+        same = ("content-type", "content-length", "etag", "content-disposition", "content-security-policy")
+        assert [head.headers[name] for name in same] == [whole.headers[name] for name in same]
+
+
 def test_a_pictures_tag_is_its_sha256_and_its_thumbnails_another(jobs: JobsClient, picture: dict[str, Any]) -> None:
     tags = [jobs.client.get(picture[path]).headers["etag"] for path in ("url", "thumbnail_url")]
     assert tags[0] == f'"{picture["sha256"]}"' != tags[1]
