@@ -105,13 +105,16 @@ def diffusion(
     batch_size: BatchSize = 64,
     learning_rate: Rate = 0.02,
     scenes: Annotated[int, typer.Option(help="Different scenes to draw and encode before the first step.")] = 48_000,
+    slips: Annotated[
+        int, typer.Option(help="Of these, how many also with something wrong, to learn to mend.")
+    ] = 24_000,
     seed: Seed = 2,
     start: Start = None,
 ) -> None:
     """Train the UNet together with the text encoder."""
     words = CLIPTokenizer.from_pretrained(_part(run, start, "tokenizer"))
     autoencoder = AutoencoderKL.from_pretrained(_part(run, start, "vae"))
-    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, seed)
+    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, slips, seed)
     unet = new_unet() if start is None else UNet2DConditionModel.from_pretrained(start / "unet")
     text = _text(run, start)
     batches = continued(latent_batches(sets, words, seed, batch_size), history.steps_behind("diffusion", start))

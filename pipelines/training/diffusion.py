@@ -19,11 +19,14 @@ from pipelines.training.captions import Ask, ask_of, words
 from pipelines.training.latents import SHARES, LatentSet
 from pipelines.training.layout import LayoutHead, layout
 from pipelines.training.loop import Batch, BatchSource, sample_rng, step_rng
+from pipelines.training.slips import contradicts
 from pipelines.training.text import WIDTH, TextObjective, answers, token_ids
 
 DROPPED_CAPTIONS: Final = 0.1
 TIMESTEP_POWER: Final = 0.75
 """Below one, more samples come from the noisy end, where counts and places are decided and the text has most to say."""
+SLIPS: Final = 0.3
+"""Of the samples, those that show something of a slip."""
 TEXT_WEIGHT: Final = 0.1
 """Of the text stage's loss, which keeps what the encoder knows while the UNet learns to ask for it."""
 LAYOUT_WEIGHT: Final = 0.05
@@ -77,11 +80,18 @@ class DiffusionObjective(nn.Module):
         self.noising = DDPMScheduler(**NOISE_SCHEDULE)
 
     def forward(
-        self, latents: Tensor, noise: Tensor, timesteps: Tensor, tokens: Tensor, targets: Tensor, layouts: Tensor
+        self,
+        latents: Tensor,
+        shown: Tensor,
+        noise: Tensor,
+        timesteps: Tensor,
+        tokens: Tensor,
+        targets: Tensor,
+        layouts: Tensor,
     ) -> Tensor:
-        """`latents` and `noise` [B, 4, h, w], `timesteps` [B], `tokens` [B, 32], `targets` [B, len(HEADS)], `layouts`
-        [B, 2, h, w]."""
-        noisy = self.noising.add_noise(latents, noise, timesteps)
+        """`latents`, `shown` and `noise` [B, 4, h, w], `timesteps` [B], `tokens` [B, 32], `targets` [B, len(HEADS)],
+        `layouts` [B, 2, h, w]. Noise is added to what is `shown`; what is to come of it are the `latents`."""
+        noisy = self.noising.add_noise(shown, noise, timesteps)
         velocity = self.noising.get_velocity(latents, noise, timesteps)
         encoded = self.text.encoder(tokens)
         states = encoded.last_hidden_state
@@ -91,29 +101,37 @@ class DiffusionObjective(nn.Module):
         return error + TEXT_WEIGHT * understood + LAYOUT_WEIGHT * self.layout.loss(layouts)
 
 
+def spread_timestep(share: float) -> int:
+    """The timestep below which `share` of the samples lie."""
+    return int(NOISE_SCHEDULE["num_train_timesteps"] * share**TIMESTEP_POWER)
+
+
 def latent_batches(sets: list[LatentSet], tokenizer: CLIPTokenizer, seed: int, batch_size: int) -> BatchSource:
     """Batches of one size each; the timesteps of a joint batch are spread evenly over the schedule."""
-    steps = int(NOISE_SCHEDULE["num_train_timesteps"])
 
     def batch(step: int, indices: range) -> Batch:
         shared = step_rng(seed, step)
         chosen = shared.choices(sets, SHARES)[0]
         offset = shared.random()
-        latents, noise, timesteps, asks, texts, layouts = [], [], [], [], [], []
+        latents, shown, noise, timesteps, asks, texts, layouts = [], [], [], [], [], [], []
         for index in indices:
             rng = sample_rng(seed, step, index)
-            which = rng.randrange(len(chosen.latents))
+            slipping = rng.random() < SLIPS
+            which = rng.randrange(len(chosen.slips if slipping else chosen.latents))
             latents.append(chosen.latents[which].float())
             generator = torch.Generator().manual_seed(rng.getrandbits(62))
             noise.append(torch.randn(latents[-1].shape, generator=generator))
-            timesteps.append(int(steps * ((index + offset) / batch_size % 1) ** TIMESTEP_POWER))
+            timesteps.append(spread_timestep((index + offset) / batch_size % 1))
             dropped = rng.random() < DROPPED_CAPTIONS
-            scene = chosen.scene(which)
+            scene = chosen.scenes.scene(which)
             layouts.append(layout(scene))
             asks.append(Ask() if dropped else ask_of(scene, rng))
             texts.append("" if dropped else words(asks[-1], rng))
+            slipped = slipping and contradicts(chosen.scenes.slip(which)[0], asks[-1])
+            shown.append(latents[-1].lerp(chosen.slips[which].float(), rng.random()) if slipped else latents[-1])
         return {
             "latents": torch.stack(latents),
+            "shown": torch.stack(shown),
             "noise": torch.stack(noise),
             "timesteps": torch.tensor(timesteps),
             "tokens": token_ids(tokenizer, texts),

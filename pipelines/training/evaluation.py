@@ -66,37 +66,45 @@ def asks(category: str, count: int) -> list[Ask]:
 def score(pipeline: AnyPipeline, category: str, count: int, width: int, height: int) -> float:
     """Share of `count` prompts whose picture shows what was asked, with the served defaults."""
     wanted = asks(category, count)
-    info = pipeline.info
     params = [
-        GenerationParams(
-            prompt=plain_words(ask),
-            width=width,
-            height=height,
-            steps=info.default_steps,
-            guidance_scale=info.default_guidance_scale,
-            seed=seed,
-            sampler=info.default_sampler,
-        )
-        for seed, ask in enumerate(wanted)
+        served(pipeline, plain_words(ask), seed=seed, width=width, height=height) for seed, ask in enumerate(wanted)
     ]
     pictures = tqdm(render(pipeline, params), total=count, desc=f"{category} {width}x{height}", mininterval=5)
     right = [shows(read(pixels_of(picture)), ask) for picture, ask in zip(pictures, wanted, strict=True)]
     return sum(right) / count
 
 
+def served(pipeline: AnyPipeline, prompt: str, *, seed: int, width: int, height: int) -> GenerationParams:
+    """What a request that names no more than this gets."""
+    info = pipeline.info
+    return GenerationParams(
+        prompt=prompt,
+        width=width,
+        height=height,
+        steps=info.default_steps,
+        guidance_scale=info.default_guidance_scale,
+        seed=seed,
+        sampler=info.default_sampler,
+    )
+
+
 def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterator[Raster]:
     """The pictures in order, a fixed few at a time."""
     for start in range(0, len(params), BATCH):
-        chunk = params[start : start + BATCH]
-        texts = [one.prompt for one in chunk] + [one.negative_prompt for one in chunk]
-        encoded = pipeline.encode(texts)
-        states = [
-            pipeline.begin(*each) for each in zip(chunk, encoded[: len(chunk)], encoded[len(chunk) :], strict=True)
-        ]
-        while running := [state for state in states if state.demand is not None]:
-            for state, output in zip(running, pipeline.predict(running), strict=True):
-                pipeline.advance(state, output)
-        yield from pipeline.decode(states)
+        yield from pipeline.decode(denoised(pipeline, params[start : start + BATCH]))
+
+
+def denoised(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[Any]:
+    """The pictures' states after their last step, all run together."""
+    texts = [one.prompt for one in params] + [one.negative_prompt for one in params]
+    encoded = pipeline.encode(texts)
+    states = [
+        pipeline.begin(*each) for each in zip(params, encoded[: len(params)], encoded[len(params) :], strict=True)
+    ]
+    while running := [state for state in states if state.demand is not None]:
+        for state, output in zip(running, pipeline.predict(running), strict=True):
+            pipeline.advance(state, output)
+    return states
 
 
 def pixels_of(raster: Raster) -> Pixels:

@@ -6,6 +6,7 @@ Scene i of a set depends on the seed and i alone, so only latents are kept on di
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -21,48 +22,69 @@ from pipelines.training import world
 from pipelines.training.autoencoder import to_tensor
 from pipelines.training.drawing import draw
 from pipelines.training.scenes import Scene, random_scene
+from pipelines.training.slips import slip
 
 SHARES = (0.6, 0.2, 0.2)
 """Of the samples, for each of `world.SIZES`."""
 
 
 @dataclass(frozen=True, slots=True)
-class LatentSet:
-    """Latents of one size, [N, 4, H/8, W/8] in half precision, and how their scenes are made again."""
+class Scenes:
+    """The training scenes of one size, and each one's slip."""
 
     width: int
     height: int
-    latents: Tensor
     seed: int
 
     def scene(self, index: int) -> Scene:
-        return _scene(self.seed, self.width, self.height, index)
+        return random_scene(random.Random(f"{self.seed}/{self.width}x{self.height}/{index}"), self.width, self.height)
+
+    def slipped(self, index: int) -> Scene:
+        return self.slip(index)[1]
+
+    def slip(self, index: int) -> tuple[str, Scene]:
+        """What is wrong, and all of the scene."""
+        return slip(self.scene(index), random.Random(f"{self.seed}/{self.width}x{self.height}/{index}/slip"))
 
 
-def _scene(seed: int, width: int, height: int, index: int) -> Scene:
-    return random_scene(random.Random(f"{seed}/{width}x{height}/{index}"), width, height)
+@dataclass(frozen=True, slots=True)
+class LatentSet:
+    """Latents of one size in half precision, and how their scenes are made again."""
+
+    scenes: Scenes
+    latents: Tensor
+    """[N, 4, H/8, W/8]"""
+    slips: Tensor
+    """[M, 4, H/8, W/8], of the first scenes."""
 
 
-def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, seed: int) -> list[LatentSet]:
-    """Encode what `folder` does not hold yet; `scenes` over all sizes."""
+def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, slips: int, seed: int) -> list[LatentSet]:
+    """Encode what `folder` does not hold yet; `scenes` and `slips` over all sizes."""
     folder.mkdir(parents=True, exist_ok=True)
+
+    def encoded(name: str, scene_of: Callable[[int], Scene], count: int) -> Tensor:
+        file = folder / f"{name}.safetensors"
+        if not file.exists():
+            save_file({"latents": _encode(autoencoder, scene_of, count)}, file)
+        return load_file(file)["latents"]
+
     sets = []
     for (width, height), share in zip(world.SIZES, SHARES, strict=True):
-        file = folder / f"{width}x{height}.safetensors"
-        if not file.exists():
-            save_file({"latents": _encode(autoencoder, width, height, round(scenes * share), seed)}, file)
-        sets.append(LatentSet(width, height, load_file(file)["latents"], seed))
+        source = Scenes(width, height, seed)
+        latents = encoded(f"{width}x{height}", source.scene, round(scenes * share))
+        sets.append(
+            LatentSet(source, latents, encoded(f"{width}x{height}-slips", source.slipped, round(slips * share)))
+        )
     return sets
 
 
-def _encode(autoencoder: AutoencoderKL, width: int, height: int, count: int, seed: int, batch: int = 32) -> Tensor:
+def _encode(autoencoder: AutoencoderKL, scene_of: Callable[[int], Scene], count: int, batch: int = 32) -> Tensor:
     autoencoder = cast(AutoencoderKL, autoencoder.to(memory_format=torch.channels_last).eval())
     device = next(autoencoder.parameters()).device
     parts = []
     with torch.inference_mode():
-        for start in tqdm(range(0, count, batch), desc=f"encoding {width}x{height}", mininterval=5):
-            indices = range(start, min(start + batch, count))
-            pictures = np.stack([draw(_scene(seed, width, height, index)) for index in indices])
+        for start in tqdm(range(0, count, batch), desc="encoding", mininterval=5):
+            pictures = np.stack([draw(scene_of(index)) for index in range(start, min(start + batch, count))])
             parts.append(autoencoder.encode(to_tensor(pictures).to(device)).latent_dist.mode().half().cpu())
     return torch.cat(parts).contiguous()
 
@@ -74,7 +96,7 @@ def fold_statistics(autoencoder: AutoencoderKL, pictures: int, seed: int) -> Non
     mean square is 1. An error of a given size costs the picture the same in whichever channel it is made, so the
     diffusion loss, which counts them alike, does not labour at a channel that the decoder hardly looks at.
     """
-    latents = _encode(autoencoder, *world.SIZES[0], pictures, seed).float()
+    latents = _encode(autoencoder, Scenes(*world.SIZES[0], seed).scene, pictures).float()
     mean, spread = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
     worth = channel_worth(autoencoder, latents, spread)
     gain = worth / worth.square().mean().sqrt() / spread

@@ -11,28 +11,15 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from pipelines.interface import Raster
 from pipelines.latent_diffusion import LatentDiffusion
 from pipelines.loading import bundled_model_path, load
-from pipelines.params import GenerationParams
 from pipelines.training import world
 from pipelines.training.captions import Ask, Mention, plain_words
-from pipelines.training.evaluation import CATEGORIES, asks, pixels_of, render
+from pipelines.training.evaluation import CATEGORIES, asks, pixels_of, render, served
 from pipelines.training.reader import read, shows
 
 
 @pytest.fixture(scope="module")
 def bundled() -> LatentDiffusion:
     return load(str(bundled_model_path()), device="cpu")
-
-
-def params(bundled: LatentDiffusion, prompt: str, seed: int, size: tuple[int, int]) -> GenerationParams:
-    return GenerationParams(
-        prompt=prompt,
-        width=size[0],
-        height=size[1],
-        steps=bundled.info.default_steps,
-        guidance_scale=bundled.info.default_guidance_scale,
-        seed=seed,
-        sampler=bundled.info.default_sampler,
-    )
 
 
 def test_it_is_under_40_mb() -> None:
@@ -53,9 +40,10 @@ def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion)
     theirs = StableDiffusionPipeline.from_pretrained(bundled_model_path(), local_files_only=True)
     theirs.set_progress_bar_config(disable=True)
     theirs.scheduler = DPMSolverMultistepScheduler.from_config(theirs.scheduler.config)
-    served = params(bundled, "a red circle on a white background", 7, world.SIZES[0])
+    width, height = world.SIZES[0]
+    asked = served(bundled, "a red circle on a white background", seed=7, width=width, height=height)
     # Without noise between the steps, which diffusers draws from the generator of the first latents.
-    wanted = replace(served, sampler="dpm++_2m")
+    wanted = replace(asked, sampler="dpm++_2m")
     image = theirs(
         wanted.prompt,
         width=wanted.width,
@@ -86,8 +74,11 @@ ASKS_OF_EVERY_KIND = [ask for category in CATEGORIES for ask in asks(category, 6
 
 
 def missed(bundled: LatentDiffusion, wanted: list[Ask], size: tuple[int, int]) -> list[str]:
-    pictures = render(bundled, [params(bundled, plain_words(ask), seed, size) for seed, ask in enumerate(wanted)])
-    scenes = [read(pixels_of(picture)) for picture in pictures]
+    width, height = size
+    params = [
+        served(bundled, plain_words(ask), seed=seed, width=width, height=height) for seed, ask in enumerate(wanted)
+    ]
+    scenes = [read(pixels_of(picture)) for picture in render(bundled, params)]
     return [plain_words(ask) for ask, scene in zip(wanted, scenes, strict=True) if not shows(scene, ask)]
 
 
@@ -100,4 +91,4 @@ def test_it_draws_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple
 @pytest.mark.parametrize("size", world.SIZES, ids=str)
 def test_it_draws_most_of_every_kind_of_ask(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
     fell = missed(bundled, ASKS_OF_EVERY_KIND, size)
-    assert len(fell) < len(ASKS_OF_EVERY_KIND) / 2, fell
+    assert len(fell) <= len(ASKS_OF_EVERY_KIND) / 3, fell

@@ -21,10 +21,10 @@ from transformers import CLIPTokenizer
 from pipelines.training import history, world
 from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, to_tensor
 from pipelines.training.captions import Ask, Mention
-from pipelines.training.diffusion import LAYOUT_WEIGHT, TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
+from pipelines.training.diffusion import LAYOUT_WEIGHT, SLIPS, TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
 from pipelines.training.drawing import draw
 from pipelines.training.history import TrainingRun
-from pipelines.training.latents import LatentSet, fold_statistics
+from pipelines.training.latents import LatentSet, Scenes, fold_statistics
 from pipelines.training.layout import CELL, LayoutHead, layout
 from pipelines.training.loop import Batch, BatchSource, Plan, continued, train
 from pipelines.training.muon import Muon, orthogonalised
@@ -235,9 +235,10 @@ def test_the_diffusion_objective_starts_at_the_size_of_its_target(tokenizer_fold
     torch.manual_seed(0)
     tokenizer = _load(tokenizer_folder)
     generator = torch.Generator().manual_seed(0)
-    sets = [LatentSet(128, 128, torch.randn(4, 4, 16, 16, generator=generator).half(), seed=1)]
-    sets += [LatentSet(160, 96, torch.randn(4, 4, 12, 20, generator=generator).half(), seed=1)]
-    sets += [LatentSet(96, 160, torch.randn(4, 4, 20, 12, generator=generator).half(), seed=1)]
+    sets = []
+    for width, height in world.SIZES:
+        latents, slips = (torch.randn(4, 4, height // 8, width // 8, generator=generator).half() for _ in range(2))
+        sets.append(LatentSet(Scenes(width, height, 1), latents, slips))
     objective = DiffusionObjective(new_unet(), TextObjective(new_text_encoder(tokenizer)))
     source = latent_batches(sets, tokenizer, 0, 4)
     losses = [objective(**source(step, range(4))).item() for step in range(6)]
@@ -245,6 +246,25 @@ def test_the_diffusion_objective_starts_at_the_size_of_its_target(tokenizer_fold
     assert all(0.7 < loss - understood < 1.3 for loss in losses)
     joint, half = source(0, range(4)), source(0, range(2, 4))
     assert all(torch.equal(joint[name][2:], half[name]) for name in joint)
+
+
+def test_some_samples_show_part_of_a_slip_where_their_caption_says_otherwise(tokenizer_folder: Path) -> None:
+    tokenizer = _load(tokenizer_folder)
+    width, height = world.SIZES[0]
+    scenes = Scenes(width, height, 1)
+    right, wrong = (torch.full((200, 4, 16, 16), value).half() for value in (0.0, 1.0))
+    batch = latent_batches([LatentSet(scenes, right, wrong)] * len(world.SIZES), tokenizer, 0, 400)(0, range(400))
+
+    share = batch["shown"][:, 0, 0, 0]
+    assert (batch["latents"] == 0).all()
+    assert torch.equal(batch["shown"], share.view(-1, 1, 1, 1).expand(-1, 4, 16, 16))
+    slipped = share > 0
+    assert 0.6 * SLIPS < slipped.float().mean() < SLIPS
+    assert share[slipped].min() < 0.2
+    assert share[slipped].max() > 0.8
+    nothing_asked = batch["targets"][:, -1] == 0
+    assert nothing_asked.any()
+    assert not (slipped & nothing_asked).any()
 
 
 def test_a_layout_says_what_stands_in_each_cell() -> None:

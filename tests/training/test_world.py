@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pipelines.training.captions import Ask, Mention, ask_of, plain_words, words
 from pipelines.training.drawing import draw
 from pipelines.training.reader import read, shows, to_lab
 from pipelines.training.scenes import Scene, Thing, apart, random_scene
+from pipelines.training.slips import contradicts, slip
 
 seeds = st.integers(0, 2**32)
 sizes = st.sampled_from(world.SIZES)
@@ -28,6 +30,39 @@ def test_no_training_scene_holds_a_held_out_pair() -> None:
     pairs = {(thing.colour, thing.shape) for scene in drawn for thing in scene.things}
     every = {(colour, shape) for colour in world.COLOURS for shape in world.SHAPES}
     assert pairs == every - world.HELD_OUT
+
+
+@given(seeds, sizes)
+def test_a_slip_has_one_thing_wrong_and_no_pair_that_is_held_out(seed: int, size: tuple[int, int]) -> None:
+    scene = random_scene(random.Random(seed), *size)
+    kind, wrong = slip(scene, random.Random(seed))
+
+    pairs = {(thing.colour, thing.shape) for thing in wrong.things}
+    assert not pairs & world.HELD_OUT
+    assert scene.background not in {thing.colour for thing in wrong.things}
+    assert replace(wrong, things=scene.things) == scene
+    changed = set(scene.things) ^ set(wrong.things)
+    assert len(changed) == {"count": 1, "binding": 4}.get(kind, 2)
+    if kind == "count":
+        assert abs(len(scene.things) - len(wrong.things)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "ask", "expected"),
+    [
+        ("count", Ask((Mention("heart"),), 4), True),
+        ("shape", Ask((Mention("heart"),)), True),
+        ("colour", Ask((Mention("heart"),)), False),
+        ("colour", Ask((Mention("heart", "red"),)), True),
+        ("size", Ask((Mention("heart", "red"),)), False),
+        ("size", Ask((Mention("heart"),), size="small"), True),
+        ("binding", Ask((Mention("heart", "red"), Mention("star", "blue")), 2), True),
+        ("binding", Ask((Mention("heart"), Mention("star")), 2), False),
+        ("count", Ask(), False),
+    ],
+)
+def test_a_slip_contradicts_what_the_caption_names(kind: str, ask: Ask, expected: bool) -> None:
+    assert contradicts(kind, ask) is expected
 
 
 @given(seeds, sizes)
