@@ -106,7 +106,7 @@ def diffusion(
     learning_rate: Rate = 0.02,
     scenes: Annotated[int, typer.Option(help="Different scenes to draw and encode before the first step.")] = 48_000,
     slips: Annotated[
-        int, typer.Option(help="Of these, how many also with something wrong, to learn to mend.")
+        int, typer.Option(min=1, help="How many of these, at most, also with one thing wrong, to learn to mend.")
     ] = 24_000,
     seed: Seed = 2,
     start: Start = None,
@@ -114,7 +114,7 @@ def diffusion(
     """Train the UNet together with the text encoder."""
     words = CLIPTokenizer.from_pretrained(_part(run, start, "tokenizer"))
     autoencoder = AutoencoderKL.from_pretrained(_part(run, start, "vae"))
-    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, slips, seed)
+    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, min(slips, scenes), seed)
     unet = new_unet() if start is None else UNet2DConditionModel.from_pretrained(start / "unet")
     text = _text(run, start)
     batches = continued(latent_batches(sets, words, seed, batch_size), history.steps_behind("diffusion", start))

@@ -1,6 +1,7 @@
 """The latents that the diffusion stage learns from: scenes drawn and encoded once, captioned anew at every use.
 
-Scene i of a set depends on the seed and i alone, so only latents are kept on disk, one safetensors file a size.
+Scene i of a set depends on the seed and i alone, so only latents are kept on disk, two safetensors files a size: of
+the scenes, and of the first ones' slips.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class LatentSet:
 
 
 def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, slips: int, seed: int) -> list[LatentSet]:
-    """Encode what `folder` does not hold yet; `scenes` and `slips` over all sizes."""
+    """Encode what `folder` does not hold yet; `scenes` and `slips`, no more than these, over all sizes."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def encoded(name: str, scene_of: Callable[[int], Scene], count: int) -> Tensor:
@@ -70,11 +71,10 @@ def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, slips: in
 
     sets = []
     for (width, height), share in zip(world.SIZES, SHARES, strict=True):
-        source = Scenes(width, height, seed)
-        latents = encoded(f"{width}x{height}", source.scene, round(scenes * share))
-        sets.append(
-            LatentSet(source, latents, encoded(f"{width}x{height}-slips", source.slipped, round(slips * share)))
-        )
+        source, name = Scenes(width, height, seed), f"{width}x{height}"
+        latents = encoded(name, source.scene, round(scenes * share))
+        slipped = encoded(f"{name}-slips", source.slipped, round(slips * share))
+        sets.append(LatentSet(source, latents, slipped))
     return sets
 
 
