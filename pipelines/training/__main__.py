@@ -21,10 +21,17 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from pipelines.training import history, world
-from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, psnr_db
+from pipelines.training.autoencoder import (
+    FINE_SHARE,
+    AutoencoderObjective,
+    DecoderObjective,
+    crop_batches,
+    new_autoencoder,
+    psnr_db,
+)
 from pipelines.training.diffusion import DiffusionObjective, latent_batches, new_unet
 from pipelines.training.drawing import draw
-from pipelines.training.evaluation import CATEGORIES, score
+from pipelines.training.evaluation import CATEGORIES, score, survives
 from pipelines.training.latents import fold_statistics, latent_sets
 from pipelines.training.loop import BatchSource, Plan, continued, train
 from pipelines.training.publishing import card as write_card
@@ -78,6 +85,25 @@ def autoencoder(
     fold_statistics(model, 512, seed)
     model.save_pretrained(run / "vae")
     typer.echo(f"unseen scenes: {_psnr_db(model):.2f} dB")
+
+
+@app.command()
+def decoder(
+    run: Run = DEFAULT_RUN,
+    steps: Steps = 12000,
+    batch_size: BatchSize = 16,
+    learning_rate: Rate = 0.015,
+    seed: Seed = 6,
+    start: Start = None,
+) -> None:
+    """Sharpen the autoencoder's decoder; its latents, and so what the UNet knows, stay as they are."""
+    model = AutoencoderKL.from_pretrained(_part(run, start, "vae"))
+    plan = Plan(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    behind = history.steps_behind("decoder", start)
+    batches = continued(crop_batches(seed, FINE_SHARE), behind)
+    if _train(run, "decoder", DecoderObjective(model), batches, plan, seed, continues=behind > 0):
+        model.cpu().eval().save_pretrained(run / "vae")
+        typer.echo(f"unseen scenes: {_psnr_db(model):.2f} dB")
 
 
 @app.command()
@@ -156,14 +182,18 @@ def evaluate(
     from pipelines.loading import load
 
     pipeline = load(str(model))
+    autoencoder = AutoencoderKL.from_pretrained(model, subfolder="vae").eval()
     scores: dict[str, dict[str, float]] = {}
+    surviving: dict[str, float] = {}
     for name in size or [f"{width}x{height}" for width, height in world.SIZES]:
         width, height = (int(side) for side in name.split("x"))
         scores[name] = {category: score(pipeline, category, prompts, width, height) for category in CATEGORIES}
-    ratio = _psnr_db(AutoencoderKL.from_pretrained(model, subfolder="vae"))
-    typer.echo(table(scores, ratio))
+        surviving[name] = survives(autoencoder, prompts, width, height)
+    ratio = _psnr_db(autoencoder)
+    typer.echo(table(scores, surviving, ratio))
     if output is not None:
-        output.write_text(json.dumps({"prompts": prompts, "psnr_db": ratio, "scores": scores}, indent=2) + "\n")
+        figures = {"prompts": prompts, "psnr_db": ratio, "scores": scores, "survives": surviving}
+        output.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 @app.command()

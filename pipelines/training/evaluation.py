@@ -6,18 +6,23 @@ A category's prompts and seeds are fixed by its name and number, so two models a
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import torch
+from diffusers import AutoencoderKL
 from tqdm import tqdm
 
 from pipelines.interface import Pipeline, Raster
 from pipelines.params import GenerationParams
 from pipelines.training import world
+from pipelines.training.autoencoder import to_tensor
 from pipelines.training.captions import Ask, Mention, colours_for, plain_words
-from pipelines.training.drawing import Pixels
+from pipelines.training.drawing import Pixels, draw
 from pipelines.training.reader import read, shows
+from pipelines.training.scenes import Scene, random_scene
 
 BATCH: Final = 8
 
@@ -105,6 +110,23 @@ def denoised(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[
         for state, output in zip(running, pipeline.predict(running), strict=True):
             pipeline.advance(state, output)
     return states
+
+
+def survives(autoencoder: AutoencoderKL, count: int, width: int, height: int) -> float:
+    """Share of `count` unseen scenes whose drawing still shows what it did once the autoencoder has coded and decoded
+    it: what a perfect UNet could reach."""
+    right = 0
+    for index in tqdm(range(count), desc=f"autoencoder {width}x{height}", mininterval=5):
+        scene = random_scene(random.Random(f"unseen/{width}x{height}/{index}"), width, height)
+        with torch.inference_mode():
+            latents = autoencoder.encode(to_tensor(draw(scene)[None])).latent_dist.mode()
+            decoded = autoencoder.decode(latents).sample[0].clamp(-1, 1)
+        right += _contents(read(((decoded + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())) == _contents(scene)
+    return right / count
+
+
+def _contents(scene: Scene) -> tuple[str, str, Counter[tuple[str, str]]]:
+    return scene.background, scene.size, Counter((thing.colour, thing.shape) for thing in scene.things)
 
 
 def pixels_of(raster: Raster) -> Pixels:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-STAGES: Final = ("autoencoder", "text", "diffusion")
+STAGES: Final = ("autoencoder", "decoder", "text", "diffusion")
 FILE: Final = "training.json"
 
 

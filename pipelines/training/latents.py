@@ -25,7 +25,7 @@ from pipelines.training.drawing import draw
 from pipelines.training.scenes import Scene, random_scene
 from pipelines.training.slips import slip
 
-SHARES = (0.6, 0.2, 0.2)
+SHARES = (0.5, 0.25, 0.25)
 """Of the samples, for each of `world.SIZES`."""
 
 
@@ -38,7 +38,8 @@ class Scenes:
     seed: int
 
     def scene(self, index: int) -> Scene:
-        return random_scene(random.Random(f"{self.seed}/{self.width}x{self.height}/{index}"), self.width, self.height)
+        rng = random.Random(f"{self.seed}/{self.width}x{self.height}/{index}")
+        return random_scene(rng, self.width, self.height, world.LEARNT_GAP)
 
     def slipped(self, index: int) -> Scene:
         return self.slip(index)[1]

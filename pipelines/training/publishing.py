@@ -97,7 +97,7 @@ def card(runs: Sequence[TrainingRun], evaluation: Mapping[str, Any]) -> str:
         for run in runs
     )
     return _CARD.format(
-        table=table(evaluation["scores"], evaluation["psnr_db"]),
+        table=table(evaluation["scores"], evaluation["survives"], evaluation["psnr_db"]),
         prompts=evaluation["prompts"],
         error=0.5 / evaluation["prompts"] ** 0.5,
         overall_error=0.5 / (evaluation["prompts"] * len(next(iter(evaluation["scores"].values())))) ** 0.5,
@@ -124,7 +124,8 @@ was trained from nothing on pictures that the project draws itself, and knows no
 
 Share of pictures that show everything their prompt names and nothing else, as a program reads them back; {prompts}
 prompts a category with fixed seeds, {sampler}, {steps} steps, guidance {guidance:g}. Held-out pairs of colour and shape
-appear in no training picture.
+appear in no training picture. The last line is of scenes that the project drew, when the autoencoder has coded and
+decoded them: what it costs by itself.
 
 {table}
 The standard error of a score over {prompts} prompts is up to {error:.3f}, of the overall one about {overall_error:.3f}.
@@ -143,12 +144,14 @@ python -m pipelines.training evaluate --model pipelines/bundled --prompts {promp
 """
 
 
-def table(scores: Mapping[str, Mapping[str, float]], psnr_db: float) -> str:
-    """Scores by size and category as a Markdown table; the overall score is the categories' mean."""
+def table(scores: Mapping[str, Mapping[str, float]], survives: Mapping[str, float], psnr_db: float) -> str:
+    """Scores by size and category as a Markdown table; the overall score is the categories' mean. `survives`, by size,
+    is what `evaluation.survives` says."""
     sizes = list(scores)
     categories = list(next(iter(scores.values())))
     rows = [["category", *sizes], ["---", *("---:" for _ in sizes)]]
     rows += [[name, *(f"{scores[size][name]:.3f}" for size in sizes)] for name in categories]
     rows.append(["**overall**", *(f"**{sum(scores[size].values()) / len(categories):.3f}**" for size in sizes)])
+    rows.append(["drawn scenes, coded and decoded", *(f"{survives[size]:.3f}" for size in sizes)])
     lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"{lines}\n\nAutoencoder on unseen scenes: {psnr_db:.1f} dB.\n"

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from pipelines.training import world
 from pipelines.training.captions import Ask, Mention
+from pipelines.training.cielab import to_lab
 from pipelines.training.drawing import Pixels, coverage
 from pipelines.training.scenes import Scene, Thing, relations
 
@@ -114,19 +115,3 @@ def _nearest(lab: Floats, palette: Mapping[str, world.Rgb]) -> str:
 def _lab_of(rgb: world.Rgb) -> Floats:
     lab: Floats = to_lab(np.array([[rgb]], dtype=np.uint8))[0, 0]
     return lab
-
-
-def to_lab(picture: Pixels) -> Floats:
-    """sRGB bytes [..., 3] to CIELAB under D65 (IEC 61966-2-1, CIE 15)."""
-    linear = _LINEAR[picture]
-    xyz = linear @ _TO_XYZ.T / _WHITE
-    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
-
-
-_CODES = np.arange(256) / 255
-_LINEAR: Final[Floats] = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4)
-_TO_XYZ: Final[Floats] = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-_WHITE: Final[Floats] = _TO_XYZ.sum(axis=1)

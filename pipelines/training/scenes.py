@@ -50,8 +50,11 @@ def random_pair(rng: random.Random, background: str) -> tuple[str, str]:
             return pair
 
 
-def random_scene(rng: random.Random, width: int, height: int) -> Scene:
-    """A training scene: one object (3 in 10), several alike (3 in 10), or two that differ (4 in 10)."""
+def random_scene(rng: random.Random, width: int, height: int, gap: float = world.GAP) -> Scene:
+    """A training scene: one object (3 in 10), several alike (3 in 10), or two that differ (4 in 10).
+
+    They stand `gap` apart, a fraction of the shorter side.
+    """
     while True:
         background = rng.choice(list(world.BACKGROUNDS))
         kind = rng.random()
@@ -59,8 +62,8 @@ def random_scene(rng: random.Random, width: int, height: int) -> Scene:
             if kind < 0.3:
                 return _one(rng, width, height, background)
             if kind < 0.6:
-                return _alike(rng, width, height, background)
-            return _two(rng, width, height, background)
+                return _alike(rng, width, height, background, gap)
+            return _two(rng, width, height, background, gap)
         except _NoRoomError:
             continue
 
@@ -72,24 +75,25 @@ def _one(rng: random.Random, width: int, height: int, background: str) -> Scene:
     return Scene(width, height, background, things, size)
 
 
-def _alike(rng: random.Random, width: int, height: int, background: str) -> Scene:
+def _alike(rng: random.Random, width: int, height: int, background: str, gap: float) -> Scene:
     count = rng.choice((2, 3, 4))
     pair = random_pair(rng, background)
-    return Scene(width, height, background, place(rng, width, height, [pair] * count, world.PLAIN_RADIUS[count]))
+    things = place(rng, width, height, [pair] * count, world.PLAIN_RADIUS[count], gap)
+    return Scene(width, height, background, things)
 
 
-def _two(rng: random.Random, width: int, height: int, background: str) -> Scene:
+def _two(rng: random.Random, width: int, height: int, background: str, gap: float) -> Scene:
     first = random_pair(rng, background)
     second = random_pair(rng, background)
     if first == second:
         raise _NoRoomError
-    return Scene(width, height, background, place(rng, width, height, [first, second], world.PLAIN_RADIUS[2]))
+    return Scene(width, height, background, place(rng, width, height, [first, second], world.PLAIN_RADIUS[2], gap))
 
 
 def place(
-    rng: random.Random, width: int, height: int, pairs: list[tuple[str, str]], radius: float
+    rng: random.Random, width: int, height: int, pairs: list[tuple[str, str]], radius: float, gap: float = world.GAP
 ) -> tuple[Thing, ...]:
-    """Put the objects down whole and apart, each of `radius` (a fraction of the shorter side) give or take 10%."""
+    """Put the objects down whole and `gap` apart, each of `radius` give or take 10%, fractions of the shorter side."""
     short = min(width, height)
     placed: list[Thing] = []
     for colour, shape in pairs:
@@ -99,7 +103,7 @@ def place(
             x = rng.uniform(1 - r * left, width - 1 - r * right)
             y = rng.uniform(1 - r * top, height - 1 - r * bottom)
             thing = Thing(shape, colour, x, y, r)
-            if all(apart(thing, other, world.GAP * short) for other in placed):
+            if all(apart(thing, other, gap * short) for other in placed):
                 placed.append(thing)
                 break
         else:

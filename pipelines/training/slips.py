@@ -15,9 +15,20 @@ from typing import Final, TypeAlias
 
 from pipelines.training import world
 from pipelines.training.captions import Ask
-from pipelines.training.scenes import Scene, Thing, apart
+from pipelines.training.scenes import Scene, Thing, apart, random_pair
 
 _TRIES: Final = 20
+_LIKE: Final[dict[str, tuple[str, ...]]] = {
+    "circle": ("ring", "heart"),
+    "ring": ("circle",) * 6,
+    "square": ("circle", "diamond"),
+    "diamond": ("star", "circle"),
+    "triangle": ("heart", "circle"),
+    "star": ("diamond", "circle") * 3,
+    "cross": ("circle", "diamond", "square"),
+    "heart": ("circle", "triangle"),
+}
+"""What each shape is most often mistaken for, over the chance that every shape has."""
 _Things: TypeAlias = tuple[Thing, ...]
 
 
@@ -38,7 +49,16 @@ def contradicts(kind: str, ask: Ask) -> bool:
 
 
 def _one_more(scene: Scene, rng: random.Random) -> _Things | None:
-    model = rng.choice(scene.things)
+    return _with(scene, rng.choice(scene.things), rng)
+
+
+def _stray(scene: Scene, rng: random.Random) -> _Things | None:
+    """As blemishes are that grow into an object."""
+    colour, shape = random_pair(rng, scene.background)
+    return _with(scene, replace(rng.choice(scene.things), colour=colour, shape=shape), rng)
+
+
+def _with(scene: Scene, model: Thing, rng: random.Random) -> _Things | None:
     for _ in range(_TRIES):
         radius = model.radius * rng.uniform(0.5, 1)
         x, y = rng.uniform(radius, scene.width - radius), rng.uniform(radius, scene.height - radius)
@@ -60,7 +80,7 @@ def _count(scene: Scene, rng: random.Random) -> _Things | None:
 
 
 def _shape(scene: Scene, rng: random.Random) -> _Things | None:
-    return _changed(scene, rng, lambda thing: replace(thing, shape=rng.choice(world.SHAPES)))
+    return _changed(scene, rng, lambda thing: replace(thing, shape=rng.choice(_LIKE[thing.shape] + world.SHAPES)))
 
 
 def _colour(scene: Scene, rng: random.Random) -> _Things | None:
@@ -87,6 +107,7 @@ def _binding(scene: Scene, _rng: random.Random) -> _Things | None:
 
 KINDS: Final[dict[str, tuple[float, Callable[[Scene, random.Random], _Things | None]]]] = {
     "count": (0.4, _count),
+    "stray": (0.15, _stray),
     "shape": (0.25, _shape),
     "colour": (0.15, _colour),
     "size": (0.2, _size),

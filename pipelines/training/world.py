@@ -64,7 +64,10 @@ PLAIN_RADIUS: Final[Mapping[int, float]] = {1: 0.24, 2: 0.19, 3: 0.14, 4: 0.14}
 """Radius of an object of no named size, by the number of objects in the picture."""
 RADIUS_JITTER: Final = 0.10
 GAP: Final = 4 / 128
-"""Least distance between two objects' boxes."""
+"""Least distance between two objects' boxes, as a fraction of the shorter side."""
+LEARNT_GAP: Final = 10 / 128
+"""The same in the scenes that the UNet learns from: it keeps less distance than it has seen, and objects that touch are
+one to whoever counts them."""
 RELATION_DISTANCE: Final = 0.25
 """Least distance of two centres, as a fraction of the width (left, right) or the height (above, below)."""
 

@@ -19,10 +19,19 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from pipelines.training import history, world
-from pipelines.training.autoencoder import AutoencoderObjective, crop_batches, new_autoencoder, to_tensor
+from pipelines.training.autoencoder import (
+    FINE_SHARE,
+    AutoencoderObjective,
+    DecoderObjective,
+    crop_batches,
+    new_autoencoder,
+    to_tensor,
+)
 from pipelines.training.captions import Ask, Mention
+from pipelines.training.cielab import distance
 from pipelines.training.diffusion import LAYOUT_WEIGHT, SLIPS, TEXT_WEIGHT, DiffusionObjective, latent_batches, new_unet
 from pipelines.training.drawing import draw
+from pipelines.training.evaluation import survives
 from pipelines.training.history import TrainingRun
 from pipelines.training.latents import LatentSet, Scenes, fold_statistics
 from pipelines.training.layout import CELL, LayoutHead, layout
@@ -97,9 +106,19 @@ def test_a_resumed_run_ends_where_an_undisturbed_one_does(tmp_path: Path) -> Non
 
 
 def test_orthogonalised_updates_have_singular_values_near_one() -> None:
-    values = torch.linalg.svdvals(orthogonalised(torch.randn(24, 60, generator=torch.Generator().manual_seed(0))))
-    assert values.min() > 0.6
-    assert values.max() < 1.3
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(24, 60), (60, 24), (16, 16), (24, 24)]
+    matrices = [torch.randn(shape, generator=generator) for shape in shapes]
+    together = orthogonalised(matrices)
+    for matrix, orthogonal in zip(matrices, together, strict=True):
+        assert orthogonal.shape == matrix.shape
+        values = torch.linalg.svdvals(orthogonal)
+        assert values.max() < 1.3
+        torch.testing.assert_close(orthogonal, *orthogonalised([matrix]))
+        # The directions are the matrix's own: in its basis what is left is near the identity.
+        left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+        assert (torch.diagonal(left.T @ orthogonal @ right.T) > 0.5).float().mean() > 0.8
+    assert torch.linalg.svdvals(together[0]).min() > 0.6
 
 
 def test_muon_leaves_embeddings_biases_and_thin_matrices_to_adam() -> None:
@@ -215,6 +234,33 @@ def test_the_autoencoder_objective_is_finite_and_its_latents_fold_to_unit_statis
         fold_statistics(model, 16, seed=5)
         after = model.decode(model.encode(pixels).latent_dist.mode()).sample
     torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
+
+
+def test_the_decoder_stage_brings_pictures_nearer_and_leaves_latents_as_they_are(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = new_autoencoder()
+    pixels = crop_batches(1)(0, range(4))["pixels"]
+
+    def encoding() -> dict[str, Tensor]:
+        weights = {**model.encoder.state_dict(), **model.quant_conv.state_dict(prefix="quant.")}
+        return {name: weight.clone() for name, weight in weights.items()}
+
+    def distance_after_decoding() -> float:
+        with torch.no_grad():
+            decoded = model.decode(model.encode(pixels).latent_dist.mode()).sample
+        return distance(decoded, pixels).mean().item()
+
+    encoding_before, before = encoding(), distance_after_decoding()
+    plan = Plan(steps=12, batch_size=2, learning_rate=0.02, warmup_steps=1, average_decay=0.5)
+    train(DecoderObjective(model), crop_batches(0, FINE_SHARE), plan, tmp_path / "run", Accelerator(cpu=True))
+
+    assert all(torch.equal(weight, encoding_before[name]) for name, weight in encoding().items())
+    assert distance_after_decoding() < 0.9 * before
+
+
+def test_an_autoencoder_that_loses_everything_lets_no_scene_survive() -> None:
+    torch.manual_seed(0)
+    assert survives(new_autoencoder().eval(), 4, *world.SIZES[0]) == 0
 
 
 def test_folding_leaves_little_of_a_channel_that_the_decoder_hardly_looks_at() -> None:

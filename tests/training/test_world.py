@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.training import world
+from pipelines.training.autoencoder import to_tensor
 from pipelines.training.captions import Ask, Mention, ask_of, plain_words, words
+from pipelines.training.cielab import distance, to_lab
 from pipelines.training.drawing import draw
-from pipelines.training.reader import read, shows, to_lab
+from pipelines.training.reader import read, shows
 from pipelines.training.scenes import Scene, Thing, apart, random_scene
 from pipelines.training.slips import contradicts, slip
 
@@ -42,7 +45,7 @@ def test_a_slip_has_one_thing_wrong_and_no_pair_that_is_held_out(seed: int, size
     assert scene.background not in {thing.colour for thing in wrong.things}
     assert replace(wrong, things=scene.things) == scene
     changed = set(scene.things) ^ set(wrong.things)
-    assert len(changed) == {"count": 1, "binding": 4}.get(kind, 2)
+    assert len(changed) == {"count": 1, "stray": 1, "binding": 4}.get(kind, 2)
     if kind == "count":
         assert abs(len(scene.things) - len(wrong.things)) == 1
 
@@ -150,3 +153,17 @@ def test_lab_of_known_colours() -> None:
     lab = to_lab(np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0]]], dtype=np.uint8))[0]
     expected = np.array([[100.0, 0.0, 0.0], [0.0, 0.0, 0.0], [53.24, 80.09, 67.20]])
     np.testing.assert_allclose(lab, expected, atol=0.02)
+
+
+def test_distances_of_tensors_are_those_of_bytes_and_can_be_learnt_from() -> None:
+    rng = np.random.default_rng(0)
+    one, other = (rng.integers(0, 256, (1, 8, 8, 3), dtype=np.uint8) for _ in range(2))
+    one[0, 0] = 0
+    pixels = to_tensor(one).requires_grad_()
+    apart = distance(pixels, to_tensor(other))
+
+    expected = np.linalg.norm(to_lab(one) - to_lab(other), axis=-1)
+    np.testing.assert_allclose(apart.detach().numpy(), expected, atol=0.05)
+    for compared in (apart, distance(pixels, pixels.detach())):
+        (gradient,) = torch.autograd.grad(compared.sum(), pixels, retain_graph=True)
+        assert torch.isfinite(gradient).all()
