@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from pipelines.training.autoencoder import to_tensor
 from pipelines.training.captions import Ask, Mention, ask_of, plain_words, words
 from pipelines.training.cielab import distance, to_lab
 from pipelines.training.drawing import draw
+from pipelines.training.latents import Scenes
 from pipelines.training.reader import read, shows
 from pipelines.training.scenes import Scene, Thing, apart, random_scene
 from pipelines.training.slips import contradicts, slip
@@ -80,6 +82,13 @@ def test_things_are_whole_apart_and_not_lost_on_the_background(seed: int, size: 
         assert thing.colour != scene.background
         for other in scene.things[index + 1 :]:
             assert apart(thing, other, world.GAP * min(size))
+
+
+@given(seeds, sizes)
+def test_the_unet_learns_from_things_further_apart(index: int, size: tuple[int, int]) -> None:
+    scene = Scenes(*size, seed=1).scene(index)
+    for one, other in itertools.combinations(scene.things, 2):
+        assert apart(one, other, world.LEARNT_GAP * min(size))
 
 
 def test_the_reader_reads_drawn_scenes_back() -> None:
