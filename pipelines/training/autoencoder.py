@@ -98,6 +98,7 @@ def crop_batches(seed: int, fine_share: float = 0.0) -> BatchSource:
         crops, noise = [], []
         for index in indices:
             rng = sample_rng(seed, step, index)
+            # No lot is drawn where none is asked for, so that the autoencoder stage keeps its published samples.
             crops.append(random_crop(rng, fine=fine_share > 0 and rng.random() < fine_share))
             generator = torch.Generator().manual_seed(rng.getrandbits(62))
             noise.append(torch.randn(4, CROP // 8, CROP // 8, generator=generator))
