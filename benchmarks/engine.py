@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import loop
+from pipelines.checkpoints.loader import bundled_model_path, load
 from pipelines.interface import ModelInfo
-from pipelines.loading import bundled_model_path, load
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.engine import LocalEngine
+from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Phase
 
 CONCURRENCY: Final = (1, 2, 4, 8, 16)

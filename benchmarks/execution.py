@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from pipelines import execution
-from pipelines.compiling import CompiledUNet
-from pipelines.execution import Execution
-from pipelines.loading import bundled_model_path
+from pipelines.checkpoints.loader import bundled_model_path
+from pipelines.runtime import modes
+from pipelines.runtime.compilation import CompiledUNet
+from pipelines.runtime.modes import Execution
 
 ROWS: Final = (2, 8, 16)
 SERVED: Final = "as served"
@@ -139,7 +139,7 @@ def _networks(
     """As the server runs it that way."""
     parts: tuple[tuple[Any, str], ...] = ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"))
     text_encoder, vae = (part.from_pretrained(model / folder, torch_dtype=dtype).to(device) for part, folder in parts)
-    networks = execution.assemble(run_as, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
+    networks = modes.assemble(run_as, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
     if isinstance(networks.denoiser, CompiledUNet):
         for sample, timesteps, conditioning in compile_for:
             with networks.denoiser.compiling():

@@ -13,14 +13,14 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from pipelines.latent_diffusion import LatentDiffusion
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
-from service.engine import events
+from service.engine import messages
 from service.engine.config import WorkerConfig
-from service.engine.cost import CostTable
-from service.engine.isolation import PLAIN_DEVICE, Isolation
-from service.engine.warming import Warming
-from service.engine.worker import Worker
+from service.engine.costs.cost_model import CostTable
+from service.engine.worker.fault_isolation import PLAIN_DEVICE, Isolation
+from service.engine.worker.loop import Worker
+from service.engine.worker.warmup import Warming
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def run(
     pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
 ) -> LoopTimes:
     """Make these pictures, with so many previews each, in company as large as `costs` make worth while."""
-    channel = _Loopback([*(events.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
+    channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
     worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name), costs=costs)
     networks, drawing = _Stopwatch(), _Stopwatch()
     with ExitStack() as watches:
@@ -82,17 +82,17 @@ class _Loopback:
     congested = False
     unsent_pictures = 0
 
-    def __init__(self, submits: Sequence[events.Submit]) -> None:
-        self._messages: list[events.ToWorker] = [*submits, events.Drain()]
+    def __init__(self, submits: Sequence[messages.Submit]) -> None:
+        self._messages: list[messages.ToWorker] = [*submits, messages.Drain()]
         self.predict_s = 0.0
         self.advance_s = 0.0
 
-    def receive(self, timeout_s: float) -> list[events.ToWorker]:
+    def receive(self, timeout_s: float) -> list[messages.ToWorker]:
         messages, self._messages = self._messages, []
         return messages
 
-    def send(self, message: events.FromWorker) -> None:
-        if isinstance(message, events.CallDone):
+    def send(self, message: messages.FromWorker) -> None:
+        if isinstance(message, messages.CallDone):
             self.predict_s += message.predict_s
             self.advance_s += message.advance_s
 

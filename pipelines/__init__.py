@@ -1,0 +1,1 @@
+"""Text-to-image models as the calls that the engine batches. No HTTP, no queues, no environment variables."""

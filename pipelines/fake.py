@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pipelines import samplers
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import PRECISE, Decoded, Decoding, Demand, Key, Limits, ModelInfo, Raster
 from pipelines.params import GenerationParams
+from pipelines.sampling import samplers
 
 INFO: Final = ModelInfo(
     name="darkroom-fake",

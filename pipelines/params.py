@@ -24,7 +24,7 @@ class GenerationParams:
     seed: int
     """0 to 2**63 - 1, resolved: a picture's own, already counted up for the later pictures of a job."""
     sampler: str
-    """A public name of `pipelines.samplers`."""
+    """A public name of `pipelines.sampling.samplers`."""
     schedule: str | None = None
     """Spacing of the noise levels: karras, exponential or beta; None is the sampler's own."""
     negative_prompt: str = ""

@@ -37,7 +37,7 @@ from benchmarks.peers.reference import Reference
 from benchmarks.peers.report import charts, markdown
 from benchmarks.peers.servers import ENVIRONMENTS, ROOT, SERVERS, Place, Server, environment
 from benchmarks.workload import Job
-from pipelines.loading import bundled_model_path
+from pipelines.checkpoints.loader import bundled_model_path
 
 _EXPECTED_START_S = 20.0
 _HTTP_JOB_SEED = 7

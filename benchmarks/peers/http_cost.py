@@ -16,7 +16,7 @@ from benchmarks.load.generator import Send
 from benchmarks.workload import Job
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.engine import LocalEngine
+from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
 
 WARM_UP_PAIRS = 3

@@ -43,7 +43,7 @@ async def launched(server: Server, *, model: Path, threads: int, log: Path, time
         place = Place(port=_free_port(), model=model, threads=threads, scratch=Path(folder))
         begin_s = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.peers.lifeline"),
+            *(sys.executable, "-m", "benchmarks.peers.reaper"),
             *server.arguments(place),
             cwd=ROOT,
             env=environment(place),

@@ -75,21 +75,21 @@ SERVERS: Final = (
     Server(
         "diffusers",
         "diffusers and FastAPI, a lock",
-        ("{python}", "-m", "benchmarks.peers.serve_diffusers"),
+        ("{python}", "-m", "benchmarks.peers.apps.serve_diffusers"),
         api="plain",
         health="/health",
     ),
     Server(
         "litserve",
         "LitServe, dynamic batching",
-        ("{python}", "-m", "benchmarks.peers.serve_litserve"),
+        ("{python}", "-m", "benchmarks.peers.apps.serve_litserve"),
         api="plain",
         health="/health",
     ),
     Server(
         "ray",
         "Ray Serve, `@serve.batch`",
-        ("{python}", "-m", "benchmarks.peers.serve_ray"),
+        ("{python}", "-m", "benchmarks.peers.apps.serve_ray"),
         api="plain",
         health="/health",
     ),
@@ -97,7 +97,7 @@ SERVERS: Final = (
         "bentoml",
         "BentoML, adaptive batching",
         (
-            *("{bin}/bentoml", "serve", "benchmarks.peers.serve_bentoml:Pictures"),
+            *("{bin}/bentoml", "serve", "benchmarks.peers.apps.serve_bentoml:Pictures"),
             *("--host", "127.0.0.1", "--port", "{port}", "--working-dir", str(ROOT)),
         ),
         api="plain",

@@ -10,7 +10,7 @@ from benchmarks.simulator.servers import MAX_DECODE, FirstCome, OneAtATime, Ours
 from benchmarks.simulator.simulation import Outcome, Pattern, capacity, goodput, play, requests, summarise
 from benchmarks.simulator.tables import load_table
 from benchmarks.workload import Mix
-from service.engine.cost import CostModel
+from service.engine.costs.cost_model import CostModel
 
 POLICIES: Final[dict[str, Callable[[CostModel], Server]]] = {
     "one at a time": OneAtATime,

@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 
 from pipelines.interface import Demand, Key
 from pipelines.params import GenerationParams
-from service.engine.cost import CostModel, Size, calls, rows
-from service.engine.job import Picture
-from service.engine.scheduler import Scheduler
+from service.engine.costs.cost_model import CostModel, Size, calls, rows
+from service.engine.scheduling.image import Picture
+from service.engine.scheduling.scheduler import Scheduler
 
 MAX_DECODE = 4
 

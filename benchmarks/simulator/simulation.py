@@ -13,7 +13,7 @@ from benchmarks.measures import Percentiles, Probe
 from benchmarks.simulator.servers import Server
 from benchmarks.workload import Job, Mix
 from pipelines.params import GenerationParams
-from service.engine.cost import CostModel
+from service.engine.costs.cost_model import CostModel
 
 Pattern: TypeAlias = Literal["poisson", "bursty"]
 

@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-from service.engine.cost import CostTable, Points, Size, SizeCost
+from service.engine.costs.cost_model import CostTable, Points, Size, SizeCost
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)
 PICTURES: Final = (1, 2, 4)
 
 
 def load_table(name: str) -> CostTable:
-    """`cpu`, `gpu`, or a JSON file that `service.engine.cost_cache` wrote."""
+    """`cpu`, `gpu`, or a JSON file that `service.engine.costs.cost_cache` wrote."""
     return TABLES[name] if name in TABLES else msgspec.json.decode(Path(name).read_bytes(), type=CostTable)
 
 

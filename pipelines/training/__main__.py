@@ -20,8 +20,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from pipelines.training import history, world
-from pipelines.training.autoencoder import (
+from pipelines.training import history
+from pipelines.training.evaluation.scores import CATEGORIES, score, survives
+from pipelines.training.loop import BatchSource, Plan, continued, train
+from pipelines.training.publishing import card as write_card
+from pipelines.training.publishing import publish as write_folder
+from pipelines.training.publishing import table
+from pipelines.training.scenes import world
+from pipelines.training.scenes.drawing import draw
+from pipelines.training.scenes.scene import random_scene
+from pipelines.training.stages.autoencoder import (
     FINE_SHARE,
     AutoencoderObjective,
     DecoderObjective,
@@ -29,17 +37,10 @@ from pipelines.training.autoencoder import (
     new_autoencoder,
     psnr_db,
 )
-from pipelines.training.diffusion import DiffusionObjective, latent_batches, new_unet
-from pipelines.training.drawing import draw
-from pipelines.training.evaluation import CATEGORIES, score, survives
-from pipelines.training.latents import fold_statistics, latent_sets
-from pipelines.training.loop import BatchSource, Plan, continued, train
-from pipelines.training.publishing import card as write_card
-from pipelines.training.publishing import publish as write_folder
-from pipelines.training.publishing import table
-from pipelines.training.scenes import random_scene
-from pipelines.training.text import TextObjective, new_text_encoder, text_batches
-from pipelines.training.tokenizer import train_tokenizer
+from pipelines.training.stages.diffusion import DiffusionObjective, latent_batches, new_unet
+from pipelines.training.stages.latents import fold_statistics, latent_sets
+from pipelines.training.stages.text import TextObjective, new_text_encoder, text_batches
+from pipelines.training.stages.tokenizer import train_tokenizer
 
 UNSEEN_SEED = 1_000_003
 """Scenes that score the autoencoder; no stage trains with this seed."""
@@ -179,7 +180,7 @@ def evaluate(
 ) -> None:
     """Score a model folder by reading its pictures back, and print the table."""
     # Only this command serves pictures; the stages above must not need the serving code.
-    from pipelines.loading import load
+    from pipelines.checkpoints.loader import load
 
     pipeline = load(str(model))
     autoencoder = AutoencoderKL.from_pretrained(model, subfolder="vae").eval()

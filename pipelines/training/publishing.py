@@ -14,12 +14,12 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from pipelines.training import world
-from pipelines.training.autoencoder import to_tensor
-from pipelines.training.diffusion import NOISE_SCHEDULE
-from pipelines.training.drawing import draw
 from pipelines.training.history import TrainingRun
-from pipelines.training.scenes import random_scene
+from pipelines.training.scenes import world
+from pipelines.training.scenes.drawing import draw
+from pipelines.training.scenes.scene import random_scene
+from pipelines.training.stages.autoencoder import to_tensor
+from pipelines.training.stages.diffusion import NOISE_SCHEDULE
 
 SERVED: Final[dict[str, Any]] = {
     "sizes": [list(size) for size in world.SIZES],

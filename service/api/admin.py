@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.engine.interface import Engine, Phase
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 
 
 def create_admin_app(engine: Engine, metrics: Metrics) -> Starlette:

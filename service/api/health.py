@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from service.api.services import services_of
+from service.api.dependencies import services_of
 from service.engine.interface import Phase
 
 router = APIRouter(tags=["health"])

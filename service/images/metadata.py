@@ -13,7 +13,7 @@ from typing import Any, Final
 from PIL.PngImagePlugin import PngInfo
 
 from pipelines.params import GenerationParams
-from pipelines.samplers import SAMPLERS
+from pipelines.sampling.samplers import SAMPLERS
 
 _VERSION: Final = version("darkroom-server")
 

@@ -15,21 +15,21 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from service.engine.events import Priority
-from service.engine.handle import new_job_id
+from service.engine.frontend.local_job import new_job_id
 from service.engine.interface import Engine, Phase, PictureFinished
+from service.engine.messages import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
-from service.jobs.database import Database
-from service.jobs.files import PictureFiles
-from service.jobs.following import Differences, EventId, JobNews
-from service.jobs.loops import survived
-from service.jobs.migrations import migrate
-from service.jobs.news import News
+from service.jobs.background import survived
+from service.jobs.execution.runner import Runner
 from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredPicture
-from service.jobs.retention import Retention
-from service.jobs.rows import NewJob
-from service.jobs.runner import Runner
-from service.jobs.store import Cursor, IdempotencyKey, JobStore
+from service.jobs.store.database import Database
+from service.jobs.store.image_files import PictureFiles
+from service.jobs.store.migrations import migrate
+from service.jobs.store.repository import Cursor, IdempotencyKey, JobStore
+from service.jobs.store.row_mapping import NewJob
+from service.jobs.upkeep.retention import Retention
+from service.jobs.watching.event_diff import Differences, EventId, JobNews
+from service.jobs.watching.subscriptions import News
 
 _POLL_S: Final = 1.0
 """Between two looks at a job that another process runs."""

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import execution, loop
-from pipelines.loading import load
+from pipelines.checkpoints.loader import load
 from pipelines.params import GenerationParams
-from service.engine.cost import CostTable
-from tests.pipelines import tiny_model
+from service.engine.costs.cost_model import CostTable
+from tests.harness import tiny_model
 
 
 @pytest.fixture(scope="module")

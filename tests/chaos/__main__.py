@@ -25,15 +25,16 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import growth, zombies
+from tests.chaos import growth
 from tests.chaos.campaign import Tally, clear_away, kill, lose_answers
-from tests.chaos.faults import NotPermittedError, full, locked, small_disk
-from tests.chaos.points import POINTS
-from tests.chaos.processes import Nursery
-from tests.chaos.reconcile import Discrepancy
-from tests.chaos.site import Site, opened
-from tests.chaos.troubles import endure, fail_calls, injections
-from tests.jobs.postgres import PostgresServer
+from tests.chaos.clients.reconcile import Discrepancy
+from tests.chaos.servers.cluster import Site, opened
+from tests.chaos.servers.processes import Nursery
+from tests.chaos.troubles import zombies
+from tests.chaos.troubles.disks import NotPermittedError, full, locked, small_disk
+from tests.chaos.troubles.points import POINTS
+from tests.chaos.troubles.store_troubles import endure, fail_calls, injections
+from tests.harness.postgres import PostgresServer
 
 _DISK_MEGABYTES: Final = 24
 _KILLS_BESIDE_POSTGRES: Final = 10

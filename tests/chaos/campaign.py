@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from service.jobs.queue import MAX_LOSSES
 from service.jobs.records import Status
-from tests.chaos.load import Load
-from tests.chaos.orders import mixed
-from tests.chaos.points import OF_THE_END, POINTS, STORED, Strike, Trap
-from tests.chaos.processes import Process, Server, wait_until
-from tests.chaos.reconcile import Discrepancy, reconcile
-from tests.chaos.site import Site
+from service.jobs.store.claims import MAX_LOSSES
+from tests.chaos.clients.load import Load
+from tests.chaos.clients.reconcile import Discrepancy, reconcile
+from tests.chaos.clients.requests import mixed
+from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.processes import Process, Server, wait_until
+from tests.chaos.troubles.points import OF_THE_END, POINTS, STORED, Strike, Trap
 
 _STRAYS_OF_A_STRIKE: Final = 32
 """Pictures that a server has in hand, each of which it may have stored without a record yet."""

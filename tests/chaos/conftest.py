@@ -12,9 +12,9 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import URL
 
-from tests.chaos.processes import Nursery
-from tests.chaos.site import Site, opened
-from tests.jobs.postgres import PostgresServer
+from tests.chaos.servers.cluster import Site, opened
+from tests.chaos.servers.processes import Nursery
+from tests.harness.postgres import PostgresServer
 
 MakeSite: TypeAlias = Callable[..., Site]
 """Takes the options of `Site`."""

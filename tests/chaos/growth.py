@@ -10,11 +10,11 @@ from typing import Final
 
 from service.jobs.records import Status
 from tests.chaos.campaign import Tally
-from tests.chaos.load import Load
-from tests.chaos.orders import alike
-from tests.chaos.processes import Process, Server, wait_until
-from tests.chaos.reconcile import Discrepancy
-from tests.chaos.site import Site
+from tests.chaos.clients.load import Load
+from tests.chaos.clients.reconcile import Discrepancy
+from tests.chaos.clients.requests import alike
+from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.processes import Process, Server, wait_until
 
 MAX_PICTURE_BYTES: Final = 50_000
 """About 50 of the small pictures."""

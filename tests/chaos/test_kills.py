@@ -7,8 +7,8 @@ from sqlalchemy import URL
 
 from tests.chaos.campaign import clear_away, kill, lose_answers
 from tests.chaos.conftest import MakeSite
-from tests.chaos.points import OPERATIONS, POINTS, RENAMED, committed, uncommitted
-from tests.chaos.site import Site
+from tests.chaos.servers.cluster import Site
+from tests.chaos.troubles.points import OPERATIONS, POINTS, RENAMED, committed, uncommitted
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from service.jobs.records import JobRecord
-from tests.chaos.faults import NotPermittedError, traced
-from tests.chaos.load import Load
-from tests.chaos.orders import alike
-from tests.chaos.site import Site
-from tests.chaos.system_calls import Call, calls
-from tests.programs import find_program
+from tests.chaos.clients.load import Load
+from tests.chaos.clients.requests import alike
+from tests.chaos.servers.cluster import Site
+from tests.chaos.troubles.disks import NotPermittedError, traced
+from tests.chaos.troubles.system_calls import Call, calls
+from tests.harness.programs import find_program
 
 pytestmark = pytest.mark.timeout(1800)
 

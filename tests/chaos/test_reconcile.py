@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from service.engine.events import Timings
+from service.engine.messages import Timings
 from service.jobs.records import JobFailure, JobRecord, Status, StoredPicture
-from tests.chaos.orders import Fate, Order, Receipt, expected_sha256
-from tests.chaos.reconcile import Discrepancy, Served, Stored, reconcile
+from tests.chaos.clients.reconcile import Discrepancy, Served, Stored, reconcile
+from tests.chaos.clients.requests import Fate, Order, Receipt, expected_sha256
 
 _ID = "job_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 _OTHER = "job_bbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import URL
 
 from tests.chaos.conftest import MakeSite
-from tests.chaos.faults import Injection, NotPermittedError, full, locked, small_disk
-from tests.chaos.site import Site
-from tests.chaos.troubles import endure, fail_calls, injections
-from tests.jobs.postgres import PostgresServer
-from tests.programs import find_program
+from tests.chaos.servers.cluster import Site
+from tests.chaos.troubles.disks import Injection, NotPermittedError, full, locked, small_disk
+from tests.chaos.troubles.store_troubles import endure, fail_calls, injections
+from tests.harness.postgres import PostgresServer
+from tests.harness.programs import find_program
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos.conftest import MakeSite
-from tests.chaos.points import STORED, WRITTEN
-from tests.chaos.zombies import LEASE_S, SLOW_WORKER, wake_early, wake_late
+from tests.chaos.troubles.points import STORED, WRITTEN
+from tests.chaos.troubles.zombies import LEASE_S, SLOW_WORKER, wake_early, wake_late
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -16,14 +16,15 @@ import pytest
 import darkroom
 from darkroom import CompletedImage, PartialImage
 from pipelines.fake import INFO
-from service.app import create_app
 from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
-from service.server import Server, uvicorn_config
+from service.server.app import create_app
+from service.server.main import Server, uvicorn_config
 from service.settings import Settings
-from tests.api.fake_engine import FakeEngine
 from tests.client.conftest import Drive
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.paths import ROOT
 
-README = Path(__file__).parents[2] / "client" / "README.md"
+README = ROOT / "client" / "README.md"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import loading
-from pipelines.latent_diffusion import LatentDiffusion
-from tests.pipelines import tiny_model
+from pipelines.checkpoints import loader
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from tests.harness import tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,9 @@ def v_model_folder(model_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(model_folder: Path) -> LatentDiffusion:
-    return loading.load(str(model_folder), device="cpu")
+    return loader.load(str(model_folder), device="cpu")
 
 
 @pytest.fixture(scope="session")
 def v_pipeline(v_model_folder: Path) -> LatentDiffusion:
-    return loading.load(str(v_model_folder), device="cpu")
+    return loader.load(str(v_model_folder), device="cpu")

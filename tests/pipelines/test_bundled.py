@@ -8,13 +8,13 @@ import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
+from pipelines.checkpoints.loader import bundled_model_path, load
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import Raster
-from pipelines.latent_diffusion import LatentDiffusion
-from pipelines.loading import bundled_model_path, load
-from pipelines.training import world
-from pipelines.training.captions import Ask, Mention, plain_words
-from pipelines.training.evaluation import CATEGORIES, asks, pixels_of, render, served
-from pipelines.training.reader import read, shows
+from pipelines.training.evaluation.image_grader import read, shows
+from pipelines.training.evaluation.scores import CATEGORIES, asks, pixels_of, render, served
+from pipelines.training.scenes import world
+from pipelines.training.scenes.captions import Ask, Mention, plain_words
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,85 @@
+"""How a model is served: sizes, defaults and limits, from its `darkroom.json` or from what its parts say. Torch-free.
+
+`darkroom.json` is optional, and so is each of its fields; `Profile` is its schema.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from pipelines.errors import InvalidParamsError, ModelLoadError
+from pipelines.interface import Limits, ModelInfo
+from pipelines.sampling import samplers
+
+FILE_NAME: Final = "darkroom.json"
+
+MAX_STEPS: Final = 150
+MAX_GUIDANCE_SCALE: Final = 30.0
+MAX_PROMPT_CHARS: Final = 4000
+
+_Side = Annotated[int, Meta(ge=8, le=4096)]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The schema of `darkroom.json`."""
+
+    sizes: Annotated[list[tuple[_Side, _Side]], Meta(min_length=1)] | None = None
+    """Width and height in pixels; the first is the default. None is the square that the UNet was configured for."""
+    default_steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 25
+    default_guidance_scale: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE_SCALE)] = 7.5
+    default_sampler: str = "dpm++_2m"
+    preview: list[tuple[float, float, float]] | None = None
+    """From latent channels to a colour in 0 to 1: red, green, blue for each channel, and last the bias."""
+
+
+def read(folder: Path) -> Profile:
+    """The profile in the folder, or all defaults. Raises `ModelLoadError`."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return Profile()
+    try:
+        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+        choice = samplers.find(profile.default_sampler)
+    except (OSError, msgspec.DecodeError, InvalidParamsError) as error:
+        raise ModelLoadError(f"{path} cannot be used: {error}") from error
+    if choice.schedule is not None:
+        raise ModelLoadError(f"{path} cannot be used: default_sampler names a schedule too.")
+    return msgspec.structs.replace(profile, default_sampler=choice.sampler.name)
+
+
+def describe(
+    profile: Profile, *, name: str, trained_side: int, side_multiple: int, prompt_tokens: int, device: str, dtype: str
+) -> ModelInfo:
+    """What the loaded model says of itself. Sides and pixels are limited to half and double what it was trained for.
+
+    Raises `ModelLoadError` for a size that the model cannot have.
+    """
+    sizes = tuple(profile.sizes or [(trained_side, trained_side)])
+    if any(side % side_multiple for size in sizes for side in size):
+        raise ModelLoadError(f"{FILE_NAME} cannot be used: this model's sides are multiples of {side_multiple}.")
+    shortest = min(min(size) for size in sizes)
+    longest = max(max(size) for size in sizes)
+    return ModelInfo(
+        name=name,
+        sizes=sizes,
+        default_steps=profile.default_steps,
+        default_guidance_scale=profile.default_guidance_scale,
+        default_sampler=profile.default_sampler,
+        prompt_tokens=prompt_tokens,
+        device=device,
+        dtype=dtype,
+        limits=Limits(
+            side_multiple=side_multiple,
+            min_side=math.ceil(shortest / 2 / side_multiple) * side_multiple,
+            max_side=2 * longest,
+            max_pixels=4 * max(width * height for width, height in sizes),
+            max_steps=MAX_STEPS,
+            max_guidance_scale=MAX_GUIDANCE_SCALE,
+            max_prompt_chars=MAX_PROMPT_CHARS,
+        ),
+    )

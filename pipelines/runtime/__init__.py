@@ -1,0 +1,1 @@
+"""How networks run on a batch: as it comes, padded, batch-invariant or compiled."""

@@ -1,0 +1,1 @@
+"""Samplers: the public table, and the diffusers schedulers that do the mathematics."""

@@ -1,0 +1,1 @@
+"""Scoring: whether an image shows what its prompt asks for."""

@@ -1,0 +1,1 @@
+"""The bundled model's world: scenes, their captions and their pixels."""

@@ -1,0 +1,1 @@
+"""The training stages, from the tokenizer to the UNet."""

@@ -1,0 +1,119 @@
+"""What the routes work with, and how they put a job through the engine. Knows no dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from fastapi import Request
+
+from pipelines.params import GenerationParams
+from service.api.signed_urls import LinkSigner
+from service.engine.interface import Engine, Job
+from service.engine.messages import Priority
+from service.errors import CanceledError, DarkroomError
+from service.images.encoding import Encoder
+from service.images.metadata import parameters_text
+from service.jobs.service import Jobs
+from service.observability.metrics import Metrics
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Made once by the composition root; routes find it as `request.app.state.services`."""
+
+    engine: Engine
+    encoder: Encoder
+    metrics: Metrics
+    max_body_bytes: int
+    embed_parameters: bool
+    jobs: Jobs | None
+    """None where nothing is kept, as in a process that only draws for itself."""
+    links: LinkSigner
+    public_url: str | None
+    """Where callers reach the server; None believes what each request says of it."""
+    started_at: int
+    """Unix seconds."""
+
+    def submit(
+        self,
+        pictures: Sequence[GenerationParams],
+        *,
+        previews: int = 0,
+        priority: Priority = Priority.INTERACTIVE,
+        deadline_s: float | None = None,
+    ) -> Job:
+        """The engine's `submit`, counted."""
+        try:
+            job = self.engine.submit(pictures, previews=previews, priority=priority, deadline_s=deadline_s)
+        except DarkroomError as error:
+            self.metrics.job_ended("refused", error.code)
+            raise
+        structlog.contextvars.bind_contextvars(job_id=job.id)
+        return job
+
+    def tenant(self, request: Request) -> str:
+        """Whose jobs a request is about: everybody's, while there are no keys."""
+        return ""
+
+    def absolute(self, request: Request, path: str) -> str:
+        return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
+
+    def embedded(self, params: GenerationParams, model: str) -> str | None:
+        """What the file of a picture is to carry of its parameters."""
+        return parameters_text(params, model) if self.embed_parameters else None
+
+    @contextlib.contextmanager
+    def running(self, job: Job) -> Iterator[None]:
+        """Around whatever reads the job: counts how it ended, and frees its rows if it is left early."""
+        try:
+            yield
+        except BaseException as error:
+            self.metrics.job_ended(*_outcome(error))
+            raise
+        else:
+            self.metrics.job_ended("succeeded")
+        finally:
+            job.cancel()
+
+
+def _outcome(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, CanceledError | asyncio.CancelledError | GeneratorExit):
+        return "canceled", CanceledError.code
+    return "failed", error.code if isinstance(error, DarkroomError) else DarkroomError.code
+
+
+def jobs_of(request: Request) -> Jobs:
+    jobs = services_of(request).jobs
+    assert jobs is not None, "the routes of jobs are only there where jobs are"
+    return jobs
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result. Raises `CanceledError` as soon as the caller has hung up, besides what the work raises."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise CanceledError("The client has hung up.")
+        return working.result()
+    finally:
+        for task in (working, gone):
+            task.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,1 @@
+"""The HTTP dialects, one package each. A dialect never imports another."""

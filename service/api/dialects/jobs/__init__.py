@@ -1,0 +1,1 @@
+"""The native API of durable jobs, under /api/v1."""

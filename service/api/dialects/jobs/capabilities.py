@@ -1,0 +1,132 @@
+"""GET /api/v1/capabilities: what a client can ask for, so that none has to guess or to hard-code."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final, get_args
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from pipelines.interface import ModelInfo
+from pipelines.sampling import samplers
+from service.api.dependencies import services_of
+from service.api.dialects.jobs.schemas import MAX_JOB_PICTURES, MAX_PREVIEWS, ProblemOut
+from service.api.dialects.openai.models import FOREIGN
+from service.api.http.fields import MAX_PICTURES, MAX_SEED
+from service.api.http.negotiation import MAX_WAIT_S
+from service.images.encoding import ImageFormat
+
+router = APIRouter(prefix="/api/v1", tags=["capabilities"], responses={503: {"model": ProblemOut}})
+
+_FEATURES: Final = ("durable_jobs", "events", "previews", "prompt_matrix", "idempotency", "links")
+
+
+class SizeOut(BaseModel):
+    width: int
+    height: int
+
+
+class DefaultsOut(BaseModel):
+    width: int
+    height: int
+    num_inference_steps: int
+    guidance_scale: float
+    sampler: str
+
+
+class ModelLimits(BaseModel):
+    side_multiple: int
+    min_side: int
+    max_side: int
+    max_pixels: int
+    max_steps: int
+    max_guidance_scale: float
+    max_prompt_chars: int
+
+
+class ModelOut(BaseModel):
+    id: str
+    alias_prefixes: list[str]
+    """Names on /v1 that begin so stand for it too."""
+    sizes: list[SizeOut]
+    """Those it was trained for; others within the limits work less well."""
+    prompt_tokens: int
+    defaults: DefaultsOut
+    limits: ModelLimits
+
+
+class SamplerOut(BaseModel):
+    name: str
+    label: str
+    aliases: list[str]
+    schedules: list[str]
+    max_steps: int | None
+    stochastic: bool
+
+
+class RequestLimits(BaseModel):
+    max_pictures_per_prompt: int
+    max_pictures_per_job: int
+    max_previews: int
+    max_seed: int
+    max_wait_s: float
+    max_body_bytes: int
+
+
+class Capabilities(BaseModel):
+    models: list[ModelOut]
+    samplers: list[SamplerOut]
+    schedules: list[str]
+    output_formats: list[str]
+    limits: RequestLimits
+    features: list[str]
+
+
+@router.get("/capabilities")
+async def capabilities(request: Request) -> Capabilities:
+    services = services_of(request)
+    return Capabilities(
+        models=[_model(services.engine.model)],
+        samplers=[_sampler(sampler) for sampler in samplers.SAMPLERS.values()],
+        schedules=list(samplers.SCHEDULES),
+        output_formats=list(get_args(ImageFormat)),
+        limits=RequestLimits(
+            max_pictures_per_prompt=MAX_PICTURES,
+            max_pictures_per_job=MAX_JOB_PICTURES,
+            max_previews=MAX_PREVIEWS,
+            max_seed=MAX_SEED,
+            max_wait_s=MAX_WAIT_S,
+            max_body_bytes=services.max_body_bytes,
+        ),
+        features=list(_FEATURES),
+    )
+
+
+def _model(model: ModelInfo) -> ModelOut:
+    width, height = model.sizes[0]
+    return ModelOut(
+        id=model.name,
+        alias_prefixes=list(FOREIGN),
+        sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
+        prompt_tokens=model.prompt_tokens,
+        defaults=DefaultsOut(
+            width=width,
+            height=height,
+            num_inference_steps=model.default_steps,
+            guidance_scale=model.default_guidance_scale,
+            sampler=model.default_sampler,
+        ),
+        limits=ModelLimits(**asdict(model.limits)),
+    )
+
+
+def _sampler(sampler: samplers.Sampler) -> SamplerOut:
+    return SamplerOut(
+        name=sampler.name,
+        label=sampler.label,
+        aliases=list(sampler.aliases),
+        schedules=list(sampler.schedules),
+        max_steps=sampler.max_steps,
+        stochastic=sampler.stochastic,
+    )

@@ -1,0 +1,88 @@
+"""A job's news as server-sent events."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Final, TypeAlias
+
+import structlog
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import BaseModel
+
+from service.api.dialects.jobs.schemas import FailureOut, StatusEvent
+from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
+from service.api.http.sse import event_schema, with_silences
+from service.errors import DarkroomError, GoneError, NotFoundError
+from service.jobs.service import JobView
+from service.jobs.watching.event_diff import (
+    EndNews,
+    EventId,
+    FailureNews,
+    JobNews,
+    PictureNews,
+    PreviewNews,
+    ProgressNews,
+    StatusNews,
+)
+
+_HEARTBEAT_S: Final = 15.0
+_RECONNECT_MS: Final = 2000
+
+EVENT_SCHEMA: Final = event_schema(
+    ["status", "progress", "preview", "image", "failed", "done"], required=["event", "id", "data"]
+)
+
+_log = structlog.get_logger("darkroom.api")
+
+Told: TypeAlias = tuple[EventId, JobNews, JobView]
+"""As `Jobs.follow` gives it."""
+
+
+async def frames(first: Told, news: AsyncGenerator[Told, None]) -> AsyncGenerator[bytes, None]:
+    """`first`, what `news` brings, and a comment in every silence; an error is the last event."""
+    yield format_sse_event(retry=_RECONNECT_MS)
+    yield _frame(*first)
+    seen = first[0]
+    try:
+        async with contextlib.aclosing(with_silences(news, _HEARTBEAT_S)) as events:
+            async for event in events:
+                if event is None:
+                    yield KEEPALIVE_COMMENT
+                else:
+                    seen = event[0]
+                    yield _frame(*event)
+    except NotFoundError:
+        yield _failure_frame(seen, GoneError("The job was deleted."))
+    except DarkroomError as error:
+        yield _failure_frame(seen, error)
+    except Exception:  # noqa: BLE001 -- the stream has begun: this frame is the only way to tell
+        _log.exception("unforeseen error in a stream")
+        yield _failure_frame(seen, DarkroomError())
+
+
+def _frame(event_id: EventId, news: JobNews, view: JobView) -> bytes:
+    name, body = _event(news, view)
+    return format_sse_event(event=name, data_str=body.model_dump_json(), id=str(event_id))
+
+
+def _event(news: JobNews, view: JobView) -> tuple[str, BaseModel]:
+    match news:
+        case StatusNews():
+            return "status", StatusEvent(status=news.status)
+        case ProgressNews():
+            return "progress", progress_event(news)
+        case PreviewNews():
+            return "preview", preview_event(news.preview)
+        case PictureNews():
+            return "image", image_out(view.record, news.picture)
+        case FailureNews():
+            return "failed", failure_out(view.record)
+        case EndNews():
+            return "done", job_out(view)
+
+
+def _failure_frame(seen: EventId, error: DarkroomError) -> bytes:
+    """Of the stream: with the id of what was told last, behind which a reader may go on."""
+    failure = FailureOut(code=error.code, message=error.message, field=error.field)
+    return format_sse_event(event="failed", data_str=failure.model_dump_json(), id=str(seen))

@@ -1,0 +1,134 @@
+"""From records to what the job API says of them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from service.api.dialects.jobs.schemas import (
+    FailureOut,
+    ImageOut,
+    JobOut,
+    JobUrls,
+    PreviewEvent,
+    ProgressEvent,
+    ProgressOut,
+    ResolvedRequest,
+    TimingsOut,
+)
+from service.engine.messages import Timings
+from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredPicture
+from service.jobs.service import JobView
+from service.jobs.watching.event_diff import ProgressNews, progress_of
+
+ROOT = "/api/v1/jobs"
+
+
+def job_out(view: JobView) -> JobOut:
+    record, progress = view.record, progress_of(view.record)
+    return JobOut(
+        id=record.id,
+        status=record.status,
+        queue_position=view.queue_position,
+        eta_s=None if record.ended else progress.eta_s,
+        progress=ProgressOut(step=progress.step, steps=progress.steps, fraction=progress.fraction),
+        request=_request(record.spec),
+        seeds=[picture.params.seed for picture in record.spec.pictures],
+        images=[image_out(record, picture) for picture in record.pictures],
+        timings=_timings(record),
+        error=None if record.failure is None else failure_out(record),
+        created_at=_time(record.created_at),
+        started_at=None if record.started_at is None else _time(record.started_at),
+        completed_at=None if record.completed_at is None else _time(record.completed_at),
+        expires_at=None if record.expires_at is None else _time(record.expires_at),
+        urls=JobUrls(
+            self=job_url(record.id), events=f"{job_url(record.id)}/events", cancel=f"{job_url(record.id)}/cancel"
+        ),
+    )
+
+
+def job_url(job_id: str) -> str:
+    return f"{ROOT}/{job_id}"
+
+
+def image_out(record: JobRecord, picture: StoredPicture) -> ImageOut:
+    spec = record.spec.pictures[picture.index]
+    url = f"{job_url(record.id)}/images/{picture.index}"
+    return ImageOut(
+        index=picture.index,
+        url=url,
+        thumbnail_url=f"{url}/thumbnail",
+        sha256=picture.sha256,
+        width=picture.width,
+        height=picture.height,
+        seed=spec.params.seed,
+        mime=picture.media_type,
+        size_bytes=picture.size_bytes,
+        prompt=spec.params.prompt,
+        position=list(spec.position),
+        timings=_summary([picture.timings], None),
+    )
+
+
+def failure_out(record: JobRecord) -> FailureOut:
+    assert record.failure is not None, "asked of a job that failed"
+    return FailureOut(code=record.failure.code, message=record.failure.message, field=record.failure.field)
+
+
+def progress_event(news: ProgressNews) -> ProgressEvent:
+    progress = news.progress
+    return ProgressEvent(
+        step=progress.step,
+        steps=progress.steps,
+        fraction=progress.fraction,
+        eta_s=progress.eta_s,
+        queue_position=news.queue_position,
+    )
+
+
+def preview_event(preview: JobPreview) -> PreviewEvent:
+    b64 = base64.b64encode(preview.data).decode("ascii")
+    return PreviewEvent(index=preview.index, step=preview.step, mime=preview.media_type, b64=b64)
+
+
+def _request(spec: JobSpec) -> ResolvedRequest:
+    first = spec.pictures[0].params
+    return ResolvedRequest(
+        model=spec.model,
+        prompts=[picture.params.prompt for picture in spec.pictures],
+        negative_prompt=first.negative_prompt,
+        width=first.width,
+        height=first.height,
+        num_inference_steps=first.steps,
+        guidance_scale=first.guidance_scale,
+        sampler=first.sampler,
+        schedule=first.schedule,
+        output_format=spec.output_format,
+        output_compression=spec.output_compression,
+        previews=spec.previews,
+        priority=spec.priority.value,
+        deadline_s=spec.deadline_s,
+    )
+
+
+def _timings(record: JobRecord) -> TimingsOut | None:
+    if not record.pictures:
+        return None
+    total_s = None if record.completed_at is None else record.completed_at - record.created_at
+    return _summary([picture.timings for picture in record.pictures], total_s)
+
+
+def _summary(timings: Sequence[Timings], total_s: float | None) -> TimingsOut:
+    return TimingsOut(
+        queue_s=max(each.queue_s for each in timings),
+        encode_s=sum(each.encode_s for each in timings),
+        denoise_s=sum(each.denoise_s for each in timings),
+        decode_s=sum(each.decode_s for each in timings),
+        total_s=total_s,
+        batch_size=sum(each.mean_rows for each in timings) / len(timings),
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

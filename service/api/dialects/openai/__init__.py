@@ -1,0 +1,1 @@
+"""OpenAI's image API with our extensions, under /v1."""

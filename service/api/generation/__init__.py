@@ -1,0 +1,1 @@
+"""What any dialect asks for, and how it becomes generation parameters."""

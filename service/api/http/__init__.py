@@ -1,0 +1,1 @@
+"""HTTP without any dialect: bodies, headers, errors, event streams."""

@@ -1,0 +1,61 @@
+"""Around every request: its id, its line in the log, its place in the metrics, and the last resort for exceptions."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.http import errors
+from service.errors import DarkroomError
+from service.observability.metrics import Metrics
+
+_log = structlog.get_logger("darkroom.http")
+
+
+class RequestContext:
+    """An ASGI middleware; outermost, so that no answer leaves without its headers."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"req_{secrets.token_hex(16)}"
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started_at = time.monotonic()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            if status:
+                raise  # the server cuts the answer short, which is all that is left to tell
+            _log.exception("unforeseen error")
+            await errors.answer(DarkroomError(), scope["path"])(scope, receive, send_with_headers)
+        finally:
+            self._record(scope, status, time.monotonic() - started_at)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in errors.METHODS else "other"
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.request_answered(method, route, status, seconds)
+        # The raw path is percent-encoded ASCII; query strings may hold what is nobody's business.
+        path = scope["raw_path"].decode("ascii", "replace")[:200]
+        _log.info("request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))

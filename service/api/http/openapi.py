@@ -1,0 +1,51 @@
+"""The schema at /openapi.json: FastAPI's own, put right where it cannot know how errors are answered here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from service.api.http.errors import PROBLEM_TYPE
+
+_UNSENT: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
+"""What FastAPI would answer to parameters that are not valid."""
+_PROBLEM: Final = {"$ref": "#/components/schemas/ProblemOut"}
+
+
+class DescribedApp(FastAPI):
+    """An application whose schema says which answers it gives, and of which media types."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            for responses in _responses(schema):
+                _drop_unsent(responses)
+                _name_problems(responses)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schema["components"]["schemas"].pop(name, None)
+        assert self.openapi_schema is not None, "FastAPI keeps what it makes"
+        return self.openapi_schema
+
+
+def _responses(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each operation's."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            yield operation["responses"]
+
+
+def _drop_unsent(responses: dict[str, Any]) -> None:
+    if _json_schema(responses.get("422", {})) == _UNSENT:
+        del responses["422"]
+
+
+def _name_problems(responses: dict[str, Any]) -> None:
+    for response in responses.values():
+        if _json_schema(response) == _PROBLEM:
+            response["content"] = {PROBLEM_TYPE: response["content"]["application/json"]}
+
+
+def _json_schema(response: dict[str, Any]) -> object:
+    return response.get("content", {}).get("application/json", {}).get("schema")

@@ -1,0 +1,70 @@
+"""Stored pictures as answers: caching, content types, and links that work without a key."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from service.api.dependencies import jobs_of, services_of
+from service.api.dialects.jobs.schemas import ProblemOut
+from service.api.http.fields import ONE_SPELLING
+from service.errors import NotFoundError
+from service.images.encoding import Encoder
+from service.images.storage import EXTENSIONS
+from service.jobs.records import StoredPicture
+
+_FOR_EVER: Final = "private, max-age=31536000, immutable"
+
+router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": ProblemOut}, 503: {"model": ProblemOut}})
+
+
+@router.head("/{job_id}/{index}", include_in_schema=False)
+@router.get(
+    "/{job_id}/{index}",
+    response_class=Response,
+    responses={
+        200: {"content": {mime: {} for mime in EXTENSIONS}},
+        304: {"description": "The picture of If-None-Match"},
+        400: {"model": ProblemOut},
+    },
+)
+async def shared_picture(
+    request: Request,
+    job_id: Annotated[str, Path(pattern="^job_[a-z2-7]{26}$")],
+    index: Annotated[int, Path(ge=0, le=999), ONE_SPELLING],
+    expires: Annotated[int, Query(ge=0, le=2**53), ONE_SPELLING],
+    signature: Annotated[str, Query(max_length=100)],
+) -> Response:
+    """The picture that a signed link names; 404 where the link has expired or was never signed."""
+    if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
+        raise NotFoundError("There is no such picture.")
+    stored, data = await jobs_of(request).picture(job_id, index, None)
+    answer = picture_answer(request, stored, data)
+    answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
+    return answer
+
+
+def picture_answer(request: Request, stored: StoredPicture, data: bytes) -> Response:
+    """The file, or 304 where the caller has it."""
+    name = f"{stored.index}.{EXTENSIONS[stored.media_type]}"
+    return _cached(request, data, stored.media_type, stored.sha256, name)
+
+
+async def thumbnail_answer(request: Request, encoder: Encoder, stored: StoredPicture, data: bytes) -> Response:
+    small = await encoder.thumbnail(data)
+    return _cached(request, small, "image/webp", f"{stored.sha256}-thumbnail", f"{stored.index}-thumbnail.webp")
+
+
+def _cached(request: Request, data: bytes, media_type: str, tag: str, name: str) -> Response:
+    headers = {
+        "ETag": f'"{tag}"',
+        "Cache-Control": _FOR_EVER,
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if "*" in known or headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)

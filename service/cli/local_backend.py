@@ -1,0 +1,82 @@
+"""Pictures on this machine without a listener: the server's own application, called by the client in one process.
+
+What is asked and answered takes the same way as over HTTP, so that both draw the same pictures and refuse the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import httpx2
+import msgspec
+
+from darkroom import AsyncDarkroom, DarkroomError
+from darkroom.cli.backends import FoundModel, Watch
+from service.catalog import find_models
+from service.engine import messages
+from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
+from service.engine.interface import Phase
+from service.observability import logs
+from service.server.app import create_app
+from service.server.main import engine_config
+from service.settings import Settings, SettingsError, load_settings
+
+_ONE_PASS_S: Final = 0.001
+"""A budget that the first pass of the warm-up uses up: a row of the model's default size."""
+
+
+class LocalBackend:
+    """Implements `darkroom.cli.backends.Backend`."""
+
+    def __init__(self, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
+        self._worker_command = worker_command
+
+    def models(self) -> Sequence[FoundModel]:
+        return [FoundModel(name, str(folder)) for name, folder in find_models(_settings().data_dir).items()]
+
+    @contextlib.asynccontextmanager
+    async def connect(self, *, model: str | None, watch: Watch) -> AsyncIterator[AsyncDarkroom]:
+        settings = _settings(model)
+        logs.configure("error", "console")
+        watch.stage("Loading the model")
+        config = engine_config(settings)
+        # Who waits for one picture does not wait for every size and company to be tried.
+        worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S)
+        config = replace(config, worker=worker)
+        engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
+        app = create_app(settings, engine, keeps_jobs=False)
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        await engine.start()
+        try:
+            await _until_serving(engine)
+            async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport) as http:
+                yield AsyncDarkroom(base_url="http://in-process", http_client=http)
+        finally:
+            await engine.stop()
+
+
+def _settings(model: str | None = None) -> Settings:
+    """The server's own settings, with `model` before the environment's."""
+    try:
+        return load_settings({"model": model})
+    except SettingsError as error:
+        raise DarkroomError(str(error)) from error
+
+
+async def _until_serving(engine: LocalEngine) -> None:
+    if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
+        raise DarkroomError(engine.failure or "The model could not be loaded.")
+
+
+def _tell(watch: Watch, message: messages.FromWorker) -> None:
+    match message:
+        case messages.Progress():
+            watch.advance(message.picture_id, message.step / message.steps)
+        case messages.Finished():
+            watch.advance(message.picture_id, 1.0)
+        case _:
+            pass

@@ -1,0 +1,1 @@
+"""The engine's part in the server's process: it admits jobs and keeps a worker process alive."""

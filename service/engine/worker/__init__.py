@@ -1,0 +1,1 @@
+"""The worker process, which owns the device and runs the model."""

@@ -1,0 +1,137 @@
+"""The worker's end of the process border: a thread that reads and one that writes, so that neither waits on the other.
+
+What goes out is bounded by dropping what may be dropped; what may not, pictures, the worker holds back by itself while
+`unsent_pictures` is high. A worker whose facade is gone has nothing left to do: it exits at once, in whatever call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import BinaryIO, Final, Protocol, cast
+
+import msgspec
+
+from service.engine.messages import (
+    LENGTH,
+    MAX_MESSAGE_BYTES,
+    Beat,
+    CallDone,
+    DecodeDone,
+    EncodeDone,
+    Finished,
+    FromWorker,
+    Preview,
+    Progress,
+    ToWorker,
+    pack,
+)
+
+_MAX_PENDING: Final = 64
+"""Messages written but not sent, beyond which those that may be dropped are."""
+_DROPPABLE: Final = Progress | Preview | CallDone | DecodeDone | EncodeDone | Beat
+_EXIT_ORPHANED: Final = 70
+
+
+class Channel(Protocol):
+    """What the worker's loop sees of the border. No method blocks but `receive`, for as long as it is told."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether previews and progress would be dropped."""
+
+    @property
+    def unsent_pictures(self) -> int: ...
+
+    def receive(self, timeout_s: float) -> list[ToWorker]:
+        """All that has come; waits at most so long for the first."""
+
+    def send(self, message: FromWorker) -> None: ...
+
+
+class SocketChannel:
+    """A `Channel` over a connected stream socket, which it owns."""
+
+    def __init__(self, connection: socket.socket, *, on_lost: Callable[[int], object] = os._exit) -> None:
+        """`on_lost` is called with an exit status, from a thread, when the other end is gone or speaks nonsense."""
+        self._socket = connection
+        self._on_lost = on_lost
+        self._inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
+        self._outbox: deque[FromWorker] = deque()
+        self._changed = threading.Condition()
+        self._unsent_pictures = 0
+        self._closing = False
+        self._writer = threading.Thread(target=self._write, name="channel-writer", daemon=True)
+        self._writer.start()
+        threading.Thread(target=self._read, name="channel-reader", daemon=True).start()
+
+    @property
+    def congested(self) -> bool:
+        return len(self._outbox) >= _MAX_PENDING
+
+    @property
+    def unsent_pictures(self) -> int:
+        return self._unsent_pictures
+
+    def receive(self, timeout_s: float) -> list[ToWorker]:
+        messages: list[ToWorker] = []
+        try:
+            messages.append(self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait())
+            while True:
+                messages.append(self._inbox.get_nowait())
+        except queue.Empty:
+            return messages
+
+    def send(self, message: FromWorker) -> None:
+        if self.congested and isinstance(message, _DROPPABLE):
+            return
+        with self._changed:
+            self._outbox.append(message)
+            self._unsent_pictures += isinstance(message, Finished)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Send what is left, then end the connection."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._writer.join()
+        with contextlib.suppress(OSError):  # The other end may be closed already.
+            self._socket.shutdown(socket.SHUT_RDWR)  # This ends the reader, which close alone would not.
+        self._socket.close()
+
+    def _read(self) -> None:
+        decoder = msgspec.msgpack.Decoder(ToWorker)
+        # A file of the socket reads exactly as many bytes as it is asked for, unless the end comes first.
+        with cast(BinaryIO, self._socket.makefile("rb")) as stream:
+            try:
+                while len(header := stream.read(LENGTH.size)) == LENGTH.size:
+                    (length,) = LENGTH.unpack(header)
+                    if length > MAX_MESSAGE_BYTES:
+                        break
+                    self._inbox.put(decoder.decode(stream.read(length)))
+            except (OSError, ValueError):
+                pass  # A broken connection and a broken message are both the end of it.
+        if not self._closing:
+            self._on_lost(_EXIT_ORPHANED)
+
+    def _write(self) -> None:
+        while (message := self._next_message()) is not None:
+            try:
+                self._socket.sendall(pack(message))
+            except OSError:
+                self._on_lost(_EXIT_ORPHANED)
+                return
+            with self._changed:
+                self._unsent_pictures -= isinstance(message, Finished)
+
+    def _next_message(self) -> FromWorker | None:
+        """Waits for it; None after the last."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._outbox or self._closing)
+            return self._outbox.popleft() if self._outbox else None

@@ -1,0 +1,1 @@
+"""Running claimed jobs on the engine."""

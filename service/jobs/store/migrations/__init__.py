@@ -1,0 +1,40 @@
+"""The schema's history, for alembic; `migrate` is how the server runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from service.jobs.store.database import Database
+
+_LOCK: Final = 0x6461726B
+"""Of PostgreSQL's advisory locks, ours: two servers that start together migrate one after the other."""
+
+
+class SchemaTooNewError(Exception):
+    """The database was made by a newer version of Darkroom."""
+
+
+async def migrate(database: Database) -> None:
+    """Bring the schema up to date. Raises `SchemaTooNewError` and `service.errors.StoreUnavailableError`."""
+    async with database.writing() as connection:
+        await connection.run_sync(_upgrade)
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    if not known.issuperset(MigrationContext.configure(connection).get_current_heads()):
+        raise SchemaTooNewError("The database was written by a newer version of Darkroom.")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

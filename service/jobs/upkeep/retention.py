@@ -1,0 +1,124 @@
+"""What is deleted without anybody asking: jobs past their time, the oldest where pictures take too much room, keys that
+have expired, and files that no record knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from sqlalchemy import delete, func, select
+
+from service.jobs.background import survived
+from service.jobs.records import TERMINAL
+from service.jobs.store.database import Database
+from service.jobs.store.image_files import PictureFiles
+from service.jobs.store.tables import idempotency_keys, jobs, pictures
+
+_BATCH: Final = 100
+"""Jobs deleted in one transaction."""
+_ORPHAN_S: Final = 3600.0
+"""A picture is stored before its record: a younger file may only be early."""
+
+_SWEEPS_PER_LOOK_AT_FILES: Final = 60
+
+_log = structlog.get_logger("darkroom.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionConfig:
+    max_picture_bytes: int
+    """Of all stored pictures together."""
+    every_s: float = 60.0
+
+
+class Retention:
+    def __init__(
+        self,
+        database: Database,
+        files: PictureFiles,
+        config: RetentionConfig,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._config = config
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep for ever; the files, which take the longest to look through, less often than the records."""
+        for sweep in itertools.count():
+            with survived("clearing away"):
+                await self.sweep()
+                if sweep % _SWEEPS_PER_LOOK_AT_FILES == 0:
+                    await self.delete_orphans()
+            await asyncio.sleep(self._config.every_s)
+
+    async def sweep(self) -> None:
+        """Jobs and keys. Raises `StoreUnavailableError`."""
+        for find in (self._expired, self._in_excess):
+            found = await find()
+            while found:
+                await self._delete(found)
+                # Less than a batch was all that there was: a busy server always has a job more, for the next sweep.
+                found = await find() if len(found) == _BATCH else []
+        await self._forget_keys()
+
+    async def _expired(self) -> list[str]:
+        query = select(jobs.c.id).where(jobs.c.expires_at < self._clock()).order_by(jobs.c.expires_at).limit(_BATCH)
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def _in_excess(self) -> list[str]:
+        """The jobs that ended first, as many as hold what is too much."""
+        size = func.sum(pictures.c.size_bytes)
+        total = select(func.coalesce(size, 0))
+        oldest = (
+            select(jobs.c.id, size)
+            .join(pictures, pictures.c.job_id == jobs.c.id)
+            .where(jobs.c.status.in_(TERMINAL))
+            .group_by(jobs.c.id)
+            .order_by(jobs.c.completed_at, jobs.c.id)
+            .limit(_BATCH)
+        )
+        chosen = []
+        async with self._database.reading() as connection:
+            excess = int((await connection.execute(total)).scalar_one()) - self._config.max_picture_bytes
+            for job_id, held in (await connection.execute(oldest)).all() if excess > 0 else ():
+                if excess <= 0:
+                    break
+                chosen.append(job_id)
+                excess -= int(held)
+        return chosen
+
+    async def _delete(self, job_ids: Sequence[str]) -> None:
+        """Records first: what a crash leaves behind then are files that nobody can reach."""
+        async with self._database.writing() as connection:
+            await connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
+        for job_id in job_ids:
+            await self._files.delete(job_id)
+
+    async def _forget_keys(self) -> None:
+        """A key outlives its job's record, so that nobody's retry makes the job again."""
+        gone = idempotency_keys.c.job_id.not_in(select(jobs.c.id))
+        async with self._database.writing() as connection:
+            await connection.execute(
+                delete(idempotency_keys).where(idempotency_keys.c.expires_at < self._clock(), gone)
+            )
+
+    async def delete_orphans(self) -> None:
+        """Files whose job has no record. Raises `StoreUnavailableError`."""
+        found = await self._files.jobs_older_than(_ORPHAN_S)
+        for start in range(0, len(found), _BATCH):
+            batch = found[start : start + _BATCH]
+            async with self._database.reading() as connection:
+                known = set((await connection.execute(select(jobs.c.id).where(jobs.c.id.in_(batch)))).scalars())
+            for job_id in batch:
+                if job_id not in known:
+                    await self._files.delete(job_id)

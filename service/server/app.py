@@ -1,0 +1,88 @@
+"""The application: routes, error shapes and middleware around one engine. Composition only."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service.api import health, stored_images
+from service.api.dependencies import Services
+from service.api.dialects.jobs import capabilities
+from service.api.dialects.jobs import routes as job_routes
+from service.api.dialects.openai import models, routes
+from service.api.http import errors
+from service.api.http.middleware import RequestContext
+from service.api.http.openapi import DescribedApp
+from service.api.signed_urls import LinkSigner, load_link_key
+from service.engine.interface import Engine
+from service.images.encoding import Encoder
+from service.jobs.factory import JobsSettings, create_jobs
+from service.jobs.store.database import database_url
+from service.observability.metrics import Metrics
+from service.settings import Settings
+
+
+def create_app(
+    settings: Settings, engine: Engine, metrics: Metrics | None = None, *, keeps_jobs: bool = True
+) -> FastAPI:
+    """The engine stays the caller's, to start and to stop. Without jobs there are no routes to them, nor a store."""
+    encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
+    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
+    services = Services(
+        engine=engine,
+        encoder=encoder,
+        metrics=metrics,
+        max_body_bytes=settings.max_body_bytes,
+        embed_parameters=settings.embed_parameters,
+        jobs=jobs,
+        links=LinkSigner(load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)),
+        public_url=settings.public_url,
+        started_at=int(time.time()),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if jobs is not None:
+            await jobs.start()
+        yield
+        if jobs is not None:
+            await jobs.stop()
+        encoder.close()
+
+    app = DescribedApp(
+        title="Darkroom",
+        version=version("darkroom-server"),
+        docs_url=None,  # FastAPI's pages of documentation load scripts from elsewhere; /openapi.json stays.
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    errors.install(app)
+    app.add_middleware(RequestContext, metrics=services.metrics)
+    for module in (routes, models, health, capabilities):
+        app.include_router(module.router)
+    if keeps_jobs:
+        app.include_router(job_routes.router)
+        app.include_router(stored_images.router)
+    return app
+
+
+def _jobs_settings(settings: Settings) -> JobsSettings:
+    return JobsSettings(
+        database=database_url(settings.database_url, settings.data_dir),
+        pictures=settings.data_dir / "pictures",
+        keep_s=settings.keep_jobs_s,
+        max_picture_bytes=settings.max_picture_bytes,
+        max_queued=settings.max_queued_jobs,
+        max_queued_s=settings.max_queued_jobs_s,
+        max_followers=settings.max_event_streams,
+        lease_s=settings.job_lease_s,
+        embed_parameters=settings.embed_parameters,
+    )

@@ -1,0 +1,151 @@
+"""`darkroom generate`: what is asked for, what is written, and how it ends when it goes wrong."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from darkroom import DarkroomError
+from tests.client import answers
+from tests.client.cli.conftest import Command
+from tests.client.cli.fake_backend import FakeBackend
+
+
+def test_a_picture_is_written_and_its_seed_told(command: Command) -> None:
+    outcome = command("generate", "a red circle", "-o", "out.png", backend=FakeBackend())
+    assert (outcome.status, outcome.out, outcome.err) == (0, "out.png  (seed 99)\n", "")
+    assert Path("out.png").read_bytes() == answers.png()
+
+
+def test_prompts_times_count_make_a_batch_in_order(command: Command) -> None:
+    backend = FakeBackend()
+    outcome = command("generate", "a", "b", "--count", "2", "--seed", "7", "-o", "new/out.webp", backend=backend)
+    names = ["new/out.webp", "new/out-2.webp", "new/out-3.webp", "new/out-4.webp"]
+    assert [line.split()[0] for line in outcome.out.splitlines()] == names
+    assert all(Path(name).is_file() for name in names)
+    asked = Counter((body["prompt"], body["seed"], body["output_format"]) for body in backend.bodies)
+    assert asked == Counter([("a", 7, "webp"), ("a", 8, "webp"), ("b", 7, "webp"), ("b", 8, "webp")])
+
+
+def test_every_option_reaches_the_backend(command: Command) -> None:
+    backend = FakeBackend()
+    options = (
+        "--size 160x96 --steps 9 --guidance 2.5 --negative-prompt blue --sampler ddim --schedule karras --model sd"
+    )
+    assert command("generate", "a red circle", *options.split(), backend=backend).status == 0
+    assert backend.loaded == ["sd"]
+    assert backend.bodies == [
+        {
+            "prompt": "a red circle",
+            "size": "160x96",
+            "num_inference_steps": 9,
+            "guidance_scale": 2.5,
+            "negative_prompt": "blue",
+            "sampler": "ddim",
+            "schedule": "karras",
+            "output_format": "png",
+        }
+    ]
+
+
+def test_what_is_not_given_is_not_asked_for(command: Command) -> None:
+    backend = FakeBackend()
+    command("generate", "a red circle", backend=backend)
+    assert backend.bodies == [{"prompt": "a red circle", "output_format": "png"}]
+    assert Path("a-red-circle.png").is_file()
+
+
+def test_a_size_that_became_another_is_told(command: Command) -> None:
+    outcome = command("generate", "a red circle", "--size", "512x512", "-o", "out.png", backend=FakeBackend())
+    assert "8x8: the model draws no 512x512" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["generate"], "PROMPT"),
+        (["generate", "x", "--steps", "0"], "--steps"),
+        (["generate", "x", "--steps", "many"], "--steps"),
+        (["generate", "x", "--count", "0"], "--count"),
+        (["generate", "x", "--seed", "-1"], "--seed"),
+        (["generate", "x", "--seed", str(2**63 - 1), "--count", "2"], "--seed"),
+        (["generate", "x", "-o", "out.gif"], "--output"),
+        (["generate", "x", "--colour", "red"], "--colour"),
+        (["generate", "x", "--server", "nonsense"], "http://"),
+        (["draw"], "draw"),
+        (["serve", "--port", "99999"], "--port"),
+        (["serve", "--dtype", "int4"], "--dtype"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_input_is_one_sentence_that_names_it(command: Command, arguments: list[str], names: str) -> None:
+    backend = FakeBackend()
+    outcome = command(*arguments, backend=backend)
+    assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith("Error: ")
+    assert names in outcome.err
+    assert not backend.bodies
+
+
+def test_what_the_server_refuses_names_the_option(command: Command) -> None:
+    def refuse(body: object) -> httpx2.Response:
+        message = "num_inference_steps: At most 150."
+        return httpx2.Response(400, json={"error": {"message": message, "param": "num_inference_steps", "code": "c"}})
+
+    outcome = command("generate", "x", "--steps", "999", backend=FakeBackend(refuse))
+    assert (outcome.status, outcome.err) == (2, "Error: Invalid value for '--steps': At most 150.\n")
+
+
+def test_what_was_drawn_before_a_failure_is_kept_and_told(command: Command) -> None:
+    def answer(body: dict[str, object]) -> httpx2.Response:
+        return answers.images(5) if body["seed"] == 5 else answers.error(500, x_should_retry="false")
+
+    outcome = command("generate", "x", "--seed", "5", "--count", "2", "-o", "out.png", backend=FakeBackend(answer))
+    assert (outcome.status, outcome.err) == (1, "Error: It went wrong.\n")
+    assert not Path("out-2.png").exists()
+    assert Path("out.png").exists() == ("out.png" in outcome.out)
+
+
+def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command) -> None:
+    backend = FakeBackend(failure=DarkroomError("There is no model folder nowhere."))
+    outcome = command("generate", "x", "--model", "nowhere", backend=backend)
+    assert (outcome.status, outcome.err) == (1, "Error: There is no model folder nowhere.\n")
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_drawn(command: Command) -> None:
+    Path("taken").touch()
+    backend = FakeBackend()
+    outcome = command("generate", "x", "-o", "taken/out.png", backend=backend)
+    assert outcome.status == 1
+    assert outcome.err.startswith("Error: taken")
+    assert not backend.bodies
+
+
+def test_a_server_that_is_not_there_is_told_at_once(command: Command) -> None:
+    outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())
+    assert outcome.status == 1
+    assert outcome.err.startswith("Error: http://127.0.0.1:1 does not answer")
+
+
+def test_without_a_backend_the_servers_default_address_is_called(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_BASE_URL", "http://127.0.0.1:1")
+    outcome = command("generate", "x", backend=None)
+    assert "http://127.0.0.1:1 does not answer" in outcome.err
+
+
+def test_control_c_cancels_cleanly() -> None:
+    arguments = [sys.executable, "-m", "tests.client.cli.fake_backend", "generate", "a red circle"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "cleaned up\n", "Canceled.\n")

@@ -1,0 +1,100 @@
+"""What the server's distribution brings: its options, its models, and drawing without a listener."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipelines.fake import INFO
+from service.catalog import find_models, locate
+from service.cli import app
+from service.cli.local_backend import LocalBackend
+from service.settings import Settings
+from tests.client.cli.conftest import Command
+
+FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
+
+
+def test_every_setting_is_an_option_or_told_of_below_them(command: Command) -> None:
+    shown = command("serve", "--help").out
+    names = set(re.findall(r"DARKROOM_[A-Z_]+", shown))
+    assert names == {f"DARKROOM_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_the_defaults_that_are_shown_are_the_settings_own() -> None:
+    serve = typer.main.get_group(app.app).commands["serve"]
+    defaults = {
+        parameter.name: parameter.get_default(typer.Context(serve))
+        for parameter in serve.params
+        if parameter.name != "help"
+    }
+    own = {name: Settings.model_fields[name].default for name in defaults}
+    assert defaults == {
+        **own,
+        "model": "bundled",
+        "data_dir": str(own["data_dir"]),
+        "admin_port": str(own["admin_port"]),
+    }
+
+
+def make_model(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text("{}")
+    return folder
+
+
+def test_models_are_the_folders_in_the_data_folder(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "models" / "sd")
+    (tmp_path / "models" / "no-model").mkdir()
+    found = find_models(tmp_path)
+    assert found["sd"] == folder
+    assert "no-model" not in found
+
+
+def test_a_name_stands_for_its_folder_and_a_path_for_itself(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "models" / "sd")
+    assert locate("sd", tmp_path) == str(folder)
+    assert locate("/elsewhere/sd", tmp_path) == "/elsewhere/sd"
+
+
+def test_the_data_folder_is_read_from_the_environment(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_model(tmp_path / "data" / "models" / "sd")
+    monkeypatch.setenv("DARKROOM_DATA_DIR", str(tmp_path / "data"))
+    assert str(folder) in command("models", backend=LocalBackend()).out
+
+
+def test_pictures_are_drawn_on_this_machine(command: Command) -> None:
+    arguments = ["generate", "a red circle", "--count", "3", "--seed", "7", "--steps", "4"]
+    outcome = command(*arguments, "-o", "out.png", backend=LocalBackend(FAKE_WORKER))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out == "out.png  (seed 7)\nout-2.png  (seed 8)\nout-3.png  (seed 9)\n"
+    files = [Path(name).read_bytes() for name in ("out.png", "out-2.png", "out-3.png")]
+    assert len(set(files)) == 3
+    command(*arguments, "-o", "again.png", backend=LocalBackend(FAKE_WORKER))
+    assert Path("again-2.png").read_bytes() == files[1]
+
+
+def test_what_the_model_cannot_do_names_the_option(command: Command) -> None:
+    outcome = command("generate", "x", "--steps", str(INFO.limits.max_steps + 1), backend=LocalBackend(FAKE_WORKER))
+    assert (outcome.status, outcome.err.count("\n")) == (2, 1)
+    assert "--steps" in outcome.err
+
+
+def test_a_worker_that_cannot_be_started_is_one_sentence(command: Command) -> None:
+    outcome = command("generate", "x", backend=LocalBackend(("/no/such/worker",)))
+    assert (outcome.status, outcome.err.count("\n")) == (1, 1)
+    assert outcome.err.startswith("Error: ")
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["generate", "x"], ["models"]], ids=" ".join)
+def test_a_mistyped_variable_is_told(command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_PROT", "9000")
+    outcome = command(*arguments, backend=LocalBackend(FAKE_WORKER))
+    assert outcome.status in (1, 2)
+    assert "DARKROOM_PROT is not a setting of Darkroom; did you mean DARKROOM_PORT?" in outcome.err

@@ -1,0 +1,42 @@
+"""A worker process that serves `pipelines.fake`, for tests of whatever talks to one.
+
+As a command: `[sys.executable, "-m", "tests.harness.fake_worker", "--call-s", "0.01"]`; the engine adds the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from pipelines.errors import ModelLoadError
+from pipelines.fake import FakePipeline
+from service.engine.config import WorkerConfig
+from service.engine.worker import __main__ as worker_main
+from service.engine.worker.fault_isolation import PLAIN_DEVICE, Device
+from tests.harness.faulty_pipeline import FaultyPipeline, Trigger
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--call-s", type=float, default=0.0, help="seconds that a UNet call takes")
+    parser.add_argument("--row-s", type=float, default=0.0, help="seconds that each of its rows adds")
+    parser.add_argument("--decode-s", type=float, default=0.0, help="seconds that a decode takes")
+    parser.add_argument("--fault", type=Trigger.parse, help="what befalls a prompt that holds the word poison")
+    parser.add_argument("--unloadable", help="refuse to load, with this message")
+    own, rest = parser.parse_known_args()
+
+    def load(_: WorkerConfig, __: Callable[[], object]) -> tuple[FakePipeline, Device]:
+        if own.unloadable is not None:
+            raise ModelLoadError(own.unloadable)
+        if own.fault is not None:
+            pipeline: FakePipeline = FaultyPipeline(own.fault, call_s=own.call_s)
+        else:
+            pipeline = FakePipeline(call_s=own.call_s, row_s=own.row_s, decode_s=own.decode_s)
+        return pipeline, PLAIN_DEVICE
+
+    return worker_main.main(rest, load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

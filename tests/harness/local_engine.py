@@ -1,0 +1,61 @@
+"""A `LocalEngine` with a fake worker process, for the length of a test."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.frontend.local_engine import LocalEngine
+from service.engine.messages import FromWorker, Message, Ready
+
+TIMEOUT_S = 240.0
+"""For whatever a test awaits: far longer than it takes on a busy machine."""
+
+
+class Observed:
+    """What an engine's workers said, in order."""
+
+    def __init__(self) -> None:
+        self.messages: list[FromWorker] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, message: FromWorker) -> None:
+        self.messages.append(message)
+        self._more.set()
+
+    async def until(self, holds: Callable[[list[FromWorker]], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not holds(self.messages):
+                self._more.clear()
+                await self._more.wait()
+
+    async def count(self, kind: type[Message], times: int = 1) -> None:
+        """Wait until so many messages of the kind have come in all."""
+        await self.until(lambda messages: sum(isinstance(message, kind) for message in messages) >= times)
+
+
+def make_engine(*arguments: str, max_rows: int = 16, **config: Any) -> tuple[LocalEngine, Observed]:
+    """`arguments` are those of `tests.harness.fake_worker`, `config` is `EngineConfig`'s."""
+    observed = Observed()
+    engine = LocalEngine(
+        EngineConfig(worker=WorkerConfig(model="fake", max_rows=max_rows), **{"restart_delay_s": 0.01, **config}),
+        command=[sys.executable, "-m", "tests.harness.fake_worker", *arguments],
+        observe=observed,
+    )
+    return engine, observed
+
+
+@asynccontextmanager
+async def serving(*arguments: str, max_rows: int = 16, **config: Any) -> AsyncIterator[tuple[LocalEngine, Observed]]:
+    """An engine that serves."""
+    engine, observed = make_engine(*arguments, max_rows=max_rows, **config)
+    await engine.start()
+    try:
+        await observed.count(Ready)
+        yield engine, observed
+    finally:
+        await engine.stop()

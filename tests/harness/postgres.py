@@ -1,0 +1,88 @@
+"""A PostgreSQL server of the tests' own, in a folder and on a socket in that folder, to be stopped at will."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL
+
+from tests.harness.programs import find_program
+
+_FOLDERS: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+"""Where Debian puts what it leaves out of PATH."""
+_USER: Final = "darkroom"
+_OPTIONS: Final = "-c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=50"
+
+
+class PostgresServer:
+    def __init__(self, folder: Path) -> None:
+        """`folder` must be reachable by the account that the server runs under where the tests are root."""
+        self._folder = folder
+        self._data = folder / "data"
+        self._names = (f"test_{number}" for number in itertools.count())
+        self._account: dict[str, Any] = {}
+        initdb, self._pg_ctl = (find_program(name, *_FOLDERS) for name in ("initdb", "pg_ctl"))
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root.
+            account = pwd.getpwnam("postgres")
+            self._account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        self._call(initdb, "--pgdata", self._data, "--no-sync", "--auth=trust", "--encoding=UTF8", "--username", _USER)
+
+    def start(self) -> None:
+        log = self._folder / "log"
+        self._control("start", "--wait", "--log", log, "--options", f"-k {self._folder} {_OPTIONS}")
+
+    def stop(self) -> None:
+        """At once, as if it had crashed."""
+        self._control("stop", "--wait", "--mode=immediate")
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It accepts connections, as the system does that for it, and says nothing."""
+        server = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        processes = [server, *map(int, children)]
+        _send(signal.SIGSTOP, processes)
+        try:
+            yield
+        finally:
+            _send(signal.SIGCONT, processes)
+
+    def create_database(self) -> URL:
+        """An empty one."""
+        name = next(self._names)
+        with psycopg.connect(host=str(self._folder), user=_USER, dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return URL.create("postgresql+psycopg", username=_USER, database=name, query={"host": str(self._folder)})
+
+    def _control(self, *arguments: str | Path) -> None:
+        self._call(self._pg_ctl, "--pgdata", self._data, "--silent", *arguments)
+
+    def _call(self, *command: str | Path) -> None:
+        # Nothing may be inherited: the server would hold a pipe open for as long as it runs.
+        subprocess.run(
+            command, check=True, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._account
+        )
+
+
+def _send(number: signal.Signals, processes: Sequence[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):  # Those that serve a connection end with it.
+            os.kill(process, number)

@@ -1,0 +1,85 @@
+"""Jobs and pictures as tests of the store need them: small, and alike unless said otherwise."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from pipelines.params import GenerationParams
+from service.engine.frontend.local_job import new_job_id
+from service.engine.messages import Timings
+from service.jobs.records import Claim, JobPreview, JobProgress, JobSpec, LiveState, PictureSpec, StoredPicture
+from service.jobs.store.claims import JobQueue, QueuePolicy
+from service.jobs.store.repository import JobStore, StorePolicy
+from service.jobs.store.row_mapping import NewJob
+
+LEASE_S = 10.0
+KEEP_S = 1000.0
+STEPS = 4
+"""Of each picture."""
+STORE_POLICY = StorePolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
+QUEUE_POLICY = QueuePolicy(lease_s=LEASE_S, keep_s=KEEP_S)
+LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
+
+_ages: Iterator[int] = itertools.count(1)
+
+
+def make_spec(pictures: int = 1, *, deadline_s: float | None = None) -> JobSpec:
+    params = [
+        GenerationParams(
+            prompt="a red circle", width=64, height=64, steps=STEPS, guidance_scale=4.0, seed=seed, sampler="ddim"
+        )
+        for seed in range(pictures)
+    ]
+    return JobSpec(
+        model="fake",
+        pictures=tuple(PictureSpec(each) for each in params),
+        output_format="png",
+        deadline_s=deadline_s,
+    )
+
+
+def make_job(
+    job_id: str | None = None,
+    *,
+    tenant: str = "alice",
+    pictures: int = 1,
+    price_s: float = 1.0,
+    due_at: float | None = None,
+    deadline_s: float | None = None,
+) -> NewJob:
+    """Due after those made before it, unless `due_at` says otherwise."""
+    return NewJob(
+        id=new_job_id() if job_id is None else job_id,
+        tenant=tenant,
+        spec=make_spec(pictures, deadline_s=deadline_s),
+        price_s=price_s,
+        due_at=next(_ages) if due_at is None else due_at,
+    )
+
+
+def make_picture(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes: int = 10) -> StoredPicture:
+    return StoredPicture(
+        index=index,
+        attempt=attempt,
+        version=version,
+        media_type="image/png",
+        width=64,
+        height=64,
+        size_bytes=size_bytes,
+        sha256="0" * 64,
+        timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_rows=2.0),
+    )
+
+
+async def accept(store: JobStore, number: int = 1) -> list[str]:
+    """Their ids, in order of their deadlines."""
+    jobs = [make_job() for _ in range(number)]
+    for job in jobs:
+        await store.create(job, now=0.0)
+    return [job.id for job in jobs]
+
+
+async def claim_one(queue: JobQueue, owner: str = "one", *, now: float = 0.0) -> Claim:
+    (claim,) = await queue.claim(owner, now=now, limit=1)
+    return claim

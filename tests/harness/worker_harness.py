@@ -1,0 +1,160 @@
+"""A worker driven turn by turn within the test: with a clock that only calls move, and a channel in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipelines.fake import FakePipeline, FakeState
+from pipelines.params import GenerationParams
+from service.engine import messages
+from service.engine.config import WorkerConfig
+from service.engine.costs.cost_model import CostTable, SizeCost
+from service.engine.messages import FromWorker, Priority, ToWorker
+from service.engine.worker.fault_isolation import PLAIN_DEVICE, Device
+from service.engine.worker.loop import Worker
+
+MessageT = TypeVar("MessageT", bound=messages.Message)
+
+CALL_S = 0.125
+"""What a UNet call of the rig takes, by the rig's clock."""
+
+
+def flat_costs(max_rows: int, call_s: float = CALL_S) -> CostTable:
+    """Of a device to which rows are free, and decodes as well."""
+    calls = ((1, call_s), (max_rows, call_s))
+    return CostTable(tuple(SizeCost(width, 64, calls, decodes=((1, 0.0),)) for width in (64, 96, 128)))
+
+
+def make_params(
+    prompt: str = "a red circle",
+    *,
+    steps: int = 4,
+    width: int = 64,
+    height: int = 64,
+    guidance_scale: float = 4.0,
+    seed: int = 7,
+    sampler: str = "ddim",
+) -> GenerationParams:
+    return GenerationParams(
+        prompt=prompt,
+        width=width,
+        height=height,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        seed=seed,
+        sampler=sampler,
+    )
+
+
+def make_alone(params: GenerationParams) -> bytes:
+    """The pixels of a picture that never met an engine."""
+    pipeline = FakePipeline()
+    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
+    state = pipeline.begin(params, prompt, negative)
+    while state.demand is not None:
+        (output,) = pipeline.predict([state])
+        pipeline.advance(state, output)
+    (raster,) = pipeline.decode([state])
+    return raster.pixels
+
+
+@dataclass
+class Clock:
+    now_s: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class MemoryChannel:
+    """Implements `service.engine.worker.channel.Channel`; to wait moves the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.inbox: deque[ToWorker] = deque()
+        self.sent: list[FromWorker] = []
+        self.congested = False
+        self.unsent_pictures = 0
+        self._clock = clock
+
+    def receive(self, timeout_s: float) -> list[ToWorker]:
+        if not self.inbox:
+            self._clock.advance(timeout_s)
+        messages = list(self.inbox)
+        self.inbox.clear()
+        return messages
+
+    def send(self, message: FromWorker) -> None:
+        self.sent.append(message)
+
+
+class Rig:
+    """`pipeline` is made with the keyword `sleep`, which moves the clock."""
+
+    def __init__(
+        self,
+        pipeline: Callable[[Callable[[float], None]], FakePipeline] = lambda sleep: FakePipeline(
+            call_s=CALL_S, sleep=sleep
+        ),
+        *,
+        costs: CostTable | None = None,
+        device: Device = PLAIN_DEVICE,
+        max_rows: int = 16,
+        max_begun: int = 64,
+        max_decode: int = 4,
+    ) -> None:
+        self.clock = Clock()
+        self.channel = MemoryChannel(self.clock)
+        config = WorkerConfig(model="fake", max_rows=max_rows, max_begun=max_begun, max_decode=max_decode)
+        self.worker: Worker[bytes, FakeState, bytes] = Worker(
+            pipeline(self.clock.advance),
+            self.channel,
+            config,
+            costs=flat_costs(max_rows) if costs is None else costs,
+            device=device,
+            clock=self.clock,
+        )
+
+    def submit(
+        self,
+        picture_id: str,
+        params: GenerationParams,
+        *,
+        priority: Priority = Priority.INTERACTIVE,
+        tenant: str = "",
+        previews: int = 0,
+        deadline_s: float | None = None,
+    ) -> None:
+        self.channel.inbox.append(
+            messages.Submit(picture_id, params, priority, tenant, previews, deadline_s=deadline_s)
+        )
+
+    def cancel(self, picture_id: str) -> None:
+        self.channel.inbox.append(messages.Cancel(picture_id))
+
+    def turn(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.worker.turn()
+
+    def run(self) -> None:
+        """Until all that was submitted has ended."""
+        self.channel.inbox.append(messages.Drain())
+        self.worker.run()
+
+    def sent(self, kind: type[MessageT]) -> list[MessageT]:
+        return [message for message in self.channel.sent if isinstance(message, kind)]
+
+    @property
+    def calls(self) -> list[int]:
+        """Pictures in each UNet call."""
+        return [call.pictures for call in self.sent(messages.CallDone)]
+
+    @property
+    def pixels(self) -> dict[str, bytes]:
+        """Of the finished pictures, by id."""
+        return {picture.picture_id: picture.pixels for picture in self.sent(messages.Finished)}

@@ -1,0 +1,179 @@
+"""Pictures of a mixed batch are those that diffusers' own StableDiffusionPipeline makes of them alone.
+
+Latents agree to `TOLERANCE` of their norm, in float32 on the CPU. All samplers draw the same noise as diffusers does:
+one tensor of the latents' shape for the start, then one in each step that wants it, from one generator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.params import GenerationParams
+from pipelines.sampling.samplers import SAMPLERS
+
+TOLERANCE = 1e-5
+
+PICTURES = [
+    GenerationParams(
+        prompt="a red fox",
+        width=64,
+        height=64,
+        steps=5,
+        guidance_scale=7.5,
+        seed=11,
+        sampler="",
+        negative_prompt="blur",
+    ),
+    GenerationParams(prompt="two blue cars", width=64, height=64, steps=3, guidance_scale=1.0, seed=2**40, sampler=""),
+    GenerationParams(prompt="", width=64, height=64, steps=6, guidance_scale=2.5, seed=13, sampler=""),
+    GenerationParams(
+        prompt="z" * 60,
+        width=64,
+        height=64,
+        steps=1,
+        guidance_scale=12.0,
+        seed=14,
+        sampler="",
+        negative_prompt="q " * 40,
+    ),
+]
+
+REFERENCES: dict[str, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False}),
+    "ddpm": ("DDPMScheduler", {"clip_sample": False}),
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler_a": ("EulerAncestralDiscreteScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", {}),
+    "dpm2": ("KDPM2DiscreteScheduler", {}),
+    "dpm2_a": ("KDPM2AncestralDiscreteScheduler", {}),
+    "dpm++_2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpm++_2m_sde": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
+    "dpm++_sde": ("DPMSolverSinglestepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
+    "unipc": ("UniPCMultistepScheduler", {}),
+    "lms": ("LMSDiscreteScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {}),
+    "lcm": ("LCMScheduler", {}),
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
+}
+
+
+@pytest.fixture(scope="module")
+def reference(model_folder: Path) -> StableDiffusionPipeline:
+    return _reference(model_folder)
+
+
+@pytest.fixture(scope="module")
+def v_reference(v_model_folder: Path) -> StableDiffusionPipeline:
+    return _reference(v_model_folder)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_makes_diffusers_pictures(
+    pipeline: LatentDiffusion, reference: StableDiffusionPipeline, sampler: str
+) -> None:
+    _compare(pipeline, reference, sampler, None)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_makes_them_from_v_predictions_too(
+    v_pipeline: LatentDiffusion, v_reference: StableDiffusionPipeline, sampler: str
+) -> None:
+    _compare(v_pipeline, v_reference, sampler, None)
+
+
+@pytest.mark.parametrize("schedule", ["karras", "exponential", "beta"])
+@pytest.mark.parametrize("sampler", ["euler", "dpm++_2m", "dpm2_a"])
+def test_every_schedule_makes_diffusers_pictures(
+    pipeline: LatentDiffusion, reference: StableDiffusionPipeline, sampler: str, schedule: str
+) -> None:
+    _compare(pipeline, reference, sampler, schedule)
+
+
+def test_pixels_are_those_of_diffusers_to_the_bit(
+    pipeline: LatentDiffusion, reference: StableDiffusionPipeline
+) -> None:
+    params = replace(PICTURES[0], sampler="pndm")
+    image = reference(**_call(params), output_type="pil").images[0]
+
+    (state,) = _finish(pipeline, [params])
+    (raster,) = pipeline.decode([state])
+
+    ours = np.frombuffer(raster.pixels, np.uint8).reshape(raster.height, raster.width, 3)
+    assert np.array_equal(ours, np.asarray(image))
+
+
+def test_other_sizes_agree(pipeline: LatentDiffusion, reference: StableDiffusionPipeline) -> None:
+    params = replace(PICTURES[0], sampler="pndm", width=96, height=40)
+
+    (state,) = _finish(pipeline, [params])
+
+    assert _distance(state.latents, reference(**_call(params), output_type="latent").images) < TOLERANCE
+
+
+def _reference(folder: Path) -> StableDiffusionPipeline:
+    loaded = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
+
+
+def _compare(ours: LatentDiffusion, theirs: StableDiffusionPipeline, sampler: str, schedule: str | None) -> None:
+    pictures = [replace(params, sampler=sampler, schedule=schedule) for params in PICTURES]
+    class_name, fields = REFERENCES[sampler]
+    if schedule is not None:
+        fields = {**fields, f"use_{schedule}_sigmas": True}
+    own = theirs.scheduler
+    theirs.scheduler = getattr(diffusers, class_name).from_config(own.config, steps_offset=1, **fields)
+    try:
+        for state in _finish(ours, pictures):
+            expected = theirs(**_call(state.params), output_type="latent").images
+            assert _distance(state.latents, expected) < TOLERANCE
+    finally:
+        theirs.scheduler = own
+
+
+def _finish(pipeline: LatentDiffusion, pictures: list[GenerationParams]) -> list[LatentState]:
+    """All pictures in shared calls; the first half starts at once, the others join two calls later."""
+    states: list[LatentState] = []
+    waiting = [_begin(pipeline, params) for params in pictures]
+    early, late = waiting[: (len(waiting) + 1) // 2], waiting[(len(waiting) + 1) // 2 :]
+    states, call = early, 0
+    while any(state.demand for state in states):
+        running = [state for state in states if state.demand]
+        for state, output in zip(running, pipeline.predict(running), strict=True):
+            pipeline.advance(state, output)
+        call += 1
+        if call == 2:
+            states = [*states, *late]
+    return waiting
+
+
+def _begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
+    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
+    return pipeline.begin(params, prompt, negative)
+
+
+def _call(params: GenerationParams) -> dict[str, Any]:
+    return {
+        "prompt": params.prompt,
+        "negative_prompt": params.negative_prompt,
+        "width": params.width,
+        "height": params.height,
+        "num_inference_steps": params.steps,
+        "guidance_scale": params.guidance_scale,
+        "generator": torch.Generator("cpu").manual_seed(params.seed),
+    }
+
+
+def _distance(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours - theirs).norm() / theirs.norm())

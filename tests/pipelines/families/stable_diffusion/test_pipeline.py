@@ -1,0 +1,194 @@
+"""LatentDiffusion as the engine meets it: demands, steps, faults, previews and texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.errors import InvalidParamsError, NonFiniteError
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.interface import Demand, Key
+from pipelines.params import GenerationParams
+from pipelines.sampling.samplers import SAMPLERS
+from tests.harness.tiny_model import TOKENS
+
+PARAMS = GenerationParams(
+    prompt="a red fox", width=64, height=48, steps=4, guidance_scale=5.0, seed=3, sampler="dpm++_2m"
+)
+
+
+def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
+    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
+    return pipeline.begin(params, prompt, negative)
+
+
+def call(pipeline: LatentDiffusion, *states: LatentState) -> None:
+    for state, output in zip(states, pipeline.predict(states), strict=True):
+        pipeline.advance(state, output)
+
+
+def spoil(state: LatentState) -> LatentState:
+    state.latents = torch.full_like(state.latents, float("nan"))
+    return state
+
+
+def test_a_new_picture_says_what_it_needs(pipeline: LatentDiffusion) -> None:
+    key = Key("tiny", latent_height=6, latent_width=8, tokens=TOKENS)
+
+    assert begin(pipeline, PARAMS).demand == Demand(key, rows=2, calls_left=4)
+    assert begin(pipeline, replace(PARAMS, guidance_scale=1.0)).demand == Demand(key, rows=1, calls_left=4)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "steps_after_each_call"),
+    [("ddim", [1, 2, 3, 4]), ("heun", [0, 1, 1, 2, 2, 3, 4]), ("pndm", [0, 1, 2, 3, 4])],
+)
+def test_steps_are_counted_as_users_do_and_calls_as_they_cost(
+    pipeline: LatentDiffusion, sampler: str, steps_after_each_call: list[int]
+) -> None:
+    state = begin(pipeline, replace(PARAMS, sampler=sampler))
+    calls_left, steps = [], []
+    while state.demand:
+        calls_left.append(state.demand.calls_left)
+        call(pipeline, state)
+        steps.append(state.step)
+
+    assert steps == steps_after_each_call
+    assert calls_left == list(range(SAMPLERS[sampler].calls(4), 0, -1))
+
+
+def test_equal_params_make_equal_pictures_and_another_seed_another(pipeline: LatentDiffusion) -> None:
+    states = [begin(pipeline, params) for params in (PARAMS, PARAMS, replace(PARAMS, seed=4))]
+    while states[0].demand:
+        for state in states:
+            call(pipeline, state)
+
+    first, again, other = (
+        pipeline.decode(states[:1])[0],
+        pipeline.decode(states[1:2])[0],
+        pipeline.decode(states[2:])[0],
+    )
+    assert first == again
+    assert first.pixels != other.pixels
+
+
+def test_prompt_negative_prompt_and_guidance_all_matter(pipeline: LatentDiffusion) -> None:
+    variants: list[dict[str, Any]] = [{}, {"prompt": "a blue car"}, {"negative_prompt": "fog"}, {"guidance_scale": 9.0}]
+    states = [begin(pipeline, replace(PARAMS, **variant)) for variant in variants]
+
+    call(pipeline, *states)
+
+    outcomes = {state.latents.numpy().tobytes() for state in states}
+    assert len(outcomes) == len(variants)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("width", 60),
+        ("height", 24),
+        ("width", 136),
+        ("steps", 0),
+        ("steps", 151),
+        ("guidance_scale", 31.0),
+        ("guidance_scale", float("nan")),
+        ("sampler", "unheard of"),
+        ("schedule", "unheard of"),
+    ],
+)
+def test_params_beyond_the_model_are_refused_by_field(pipeline: LatentDiffusion, field: str, value: Any) -> None:
+    params = replace(PARAMS, **{field: value})
+
+    with pytest.raises(InvalidParamsError) as refusal:
+        begin(pipeline, params)
+    assert refusal.value.field == field
+    assert "unheard of" not in str(refusal.value)
+
+
+def test_a_sampler_may_take_fewer_steps_than_the_model(pipeline: LatentDiffusion) -> None:
+    with pytest.raises(InvalidParamsError, match="lcm takes 1 to 50 steps"):
+        begin(pipeline, replace(PARAMS, sampler="lcm", steps=51))
+
+
+def test_numbers_gone_wrong_stop_their_own_picture_alone(pipeline: LatentDiffusion) -> None:
+    sound, broken = begin(pipeline, PARAMS), spoil(begin(pipeline, PARAMS))
+
+    good, bad = pipeline.predict([sound, broken])
+
+    pipeline.advance(sound, good)
+    assert sound.latents.isfinite().all()
+    with pytest.raises(NonFiniteError) as fault:
+        pipeline.advance(broken, bad)
+    assert fault.value.positions == (0,)
+    assert broken.step == 0
+
+
+def test_a_decode_names_the_pictures_that_it_cannot_make(pipeline: LatentDiffusion) -> None:
+    first, second, third = (begin(pipeline, PARAMS) for _ in range(3))
+
+    with pytest.raises(NonFiniteError) as fault:
+        pipeline.decode([spoil(first), second, spoil(third)])
+
+    assert fault.value.positions == (0, 2)
+    (raster,) = pipeline.decode([second])
+    assert (raster.width, raster.height, len(raster.pixels)) == (64, 48, 64 * 48 * 3)
+
+
+def test_a_preview_can_be_had_at_any_time_and_changes_nothing(pipeline: LatentDiffusion) -> None:
+    state, twin = begin(pipeline, PARAMS), begin(pipeline, PARAMS)
+    while state.demand:
+        preview = pipeline.preview(state)
+        assert preview == pipeline.preview(state)
+        assert (preview.width, preview.height) == (32, 24)
+        call(pipeline, state)
+        call(pipeline, twin)
+
+    assert torch.equal(state.latents, twin.latents)
+
+
+def test_texts_are_encoded_one_by_one_or_together(pipeline: LatentDiffusion) -> None:
+    together = pipeline.encode(["a cat", "", "ein Hündchen ☂"])
+
+    for text, conditioning in zip(["a cat", "", "ein Hündchen ☂"], together, strict=True):
+        (alone,) = pipeline.encode([text])
+        assert conditioning.shape == (1, TOKENS, 16)
+        assert conditioning.untyped_storage().nbytes() == conditioning.nbytes
+        torch.testing.assert_close(conditioning, alone)
+
+
+def test_a_text_beyond_the_models_length_is_cut(pipeline: LatentDiffusion) -> None:
+    exact = "a" * (TOKENS - 2)
+
+    assert pipeline.count_tokens(exact) == TOKENS == pipeline.info.prompt_tokens
+    assert pipeline.count_tokens(exact + "b") == TOKENS + 1
+    longer, longest = pipeline.encode([exact + "bc", exact + "bcd"])
+    assert torch.equal(longer, longest)
+
+
+class Event:
+    """A CUDA event that is waited for."""
+
+    def __init__(self) -> None:
+        self.waited = False
+
+    def query(self) -> bool:
+        return self.waited
+
+    def synchronize(self) -> None:
+        self.waited = True
+
+
+def test_a_decode_on_a_stream_is_ready_when_its_event_is_and_is_waited_for(pipeline: LatentDiffusion) -> None:
+    state = begin(pipeline, PARAMS)
+    event = Event()
+    at_once = pipeline.start_decode([state])
+    on_stream = replace(at_once, done=event)
+
+    assert at_once.ready
+    assert not on_stream.ready
+    assert on_stream.finish() == pipeline.decode([state])
+    assert event.waited

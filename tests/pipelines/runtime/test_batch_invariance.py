@@ -1,0 +1,239 @@
+"""What a picture owes to its company: in exact mode not a bit, otherwise a level of 255 here and there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 -- its usual name
+from torch import Tensor
+
+from pipelines.checkpoints import loader
+from pipelines.errors import ModelLoadError
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.params import GenerationParams
+from pipelines.runtime import batch_invariance
+from pipelines.runtime.batch_invariance import InAnyPlace
+from pipelines.runtime.modes import Execution
+
+PICTURE = GenerationParams(prompt="a fox", width=64, height=64, steps=4, guidance_scale=5.0, seed=1, sampler="euler_a")
+FRIENDS = [replace(PICTURE, prompt="a car", seed=2), replace(PICTURE, guidance_scale=1.0, seed=3)]
+STRANGERS = [
+    replace(PICTURE, prompt="trees", seed=4, sampler="heun", steps=9, guidance_scale=29.0),
+    replace(PICTURE, prompt="", guidance_scale=0.0, seed=5, sampler="unipc"),
+]
+
+MAX_ROWS = 5
+"""Odd, and with the second size's 35 latents: so a kernel's last vector ends within a picture."""
+MAX_DECODE = 3
+SIZES = ((64, 64), (40, 56))
+SAMPLERS = ("euler_a", "dpm++_2m", "heun", "lcm", "pndm", "unipc")
+
+
+def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
+    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
+    return pipeline.begin(params, prompt, negative)
+
+
+def finish_in_company(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> tuple[LatentState, bytes]:
+    """The picture between two others, in every call and in its decode; only the picture itself advances."""
+    state = begin(pipeline, PICTURE)
+    company = [others[0], state, others[1]]
+    while state.demand:
+        pipeline.advance(state, pipeline.predict(company)[1])
+    return state, pipeline.decode([begin(pipeline, FRIENDS[0]), state])[1].pixels
+
+
+@pytest.fixture(scope="module")
+def expected(pipeline: LatentDiffusion) -> tuple[LatentState, bytes]:
+    return finish_in_company(pipeline, [begin(pipeline, params) for params in FRIENDS])
+
+
+def test_other_companions_change_no_bit(pipeline: LatentDiffusion, expected: tuple[LatentState, bytes]) -> None:
+    state, pixels = finish_in_company(pipeline, [begin(pipeline, params) for params in STRANGERS])
+
+    assert torch.equal(state.latents, expected[0].latents)
+    assert pixels == expected[1]
+
+
+def test_a_companion_of_nan_changes_no_bit(pipeline: LatentDiffusion, expected: tuple[LatentState, bytes]) -> None:
+    companions = [begin(pipeline, params) for params in FRIENDS]
+    for companion in companions:
+        companion.latents = torch.full_like(companion.latents, float("nan"))
+
+    state, pixels = finish_in_company(pipeline, companions)
+
+    assert torch.equal(state.latents, expected[0].latents)
+    assert pixels == expected[1]
+
+
+def test_other_texts_beside_a_text_change_no_bit(pipeline: LatentDiffusion) -> None:
+    assert torch.equal(pipeline.encode(["a fox", "a car"])[0], pipeline.encode(["a fox", "x" * 100])[0])
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler", "heun", "unipc", "pndm", "dpm++_2m_sde"])
+def test_a_prediction_made_and_thrown_away_changes_nothing(pipeline: LatentDiffusion, sampler: str) -> None:
+    params = replace(PICTURE, sampler=sampler)
+    once, twice = begin(pipeline, params), begin(pipeline, params)
+    while once.demand:
+        pipeline.predict([twice])
+        for state in (once, twice):
+            (prediction,) = pipeline.predict([state])
+            pipeline.advance(state, prediction)
+        assert torch.equal(once.latents, twice.latents)
+        assert once.demand == twice.demand
+
+
+@dataclass(frozen=True)
+class Made:
+    latents: bytes
+    pixels: bytes
+
+
+def random_pictures(dice: random.Random, count: int) -> list[GenerationParams]:
+    pictures = []
+    for seed in range(count):
+        width, height = dice.choice(SIZES)
+        pictures.append(
+            GenerationParams(
+                prompt=dice.choice(["a fox", "a red car", ""]),
+                negative_prompt=dice.choice(["", "fog"]),
+                width=width,
+                height=height,
+                steps=dice.randint(2, 4),
+                guidance_scale=dice.choice([1.0, 3.0, 20.0]),
+                seed=seed,
+                sampler=dice.choice(SAMPLERS),
+            )
+        )
+    return pictures
+
+
+def make_alone(pipeline: LatentDiffusion, params: GenerationParams) -> Made:
+    (made,) = make_together(pipeline, [params], random.Random(0))
+    return made
+
+
+def make_together(pipeline: LatentDiffusion, pictures: Sequence[GenerationParams], dice: random.Random) -> list[Made]:
+    """All of them, in calls of random company, order and number of rows, as arrivals and splits for want of memory
+    make them.
+    """
+    texts = list({text for params in pictures for text in (params.prompt, params.negative_prompt)})
+    known = dict(zip(texts, pipeline.encode(texts), strict=True))
+    states = [pipeline.begin(params, known[params.prompt], known[params.negative_prompt]) for params in pictures]
+    while any(state.demand for state in states):
+        company = random_company(states, dice)
+        for state, output in zip(company, pipeline.predict(company), strict=True):
+            pipeline.advance(state, output)
+    rasters: dict[int, bytes] = {}
+    for size in SIZES:
+        waiting = [n for n, params in enumerate(pictures) if (params.width, params.height) == size]
+        dice.shuffle(waiting)
+        while waiting:
+            chosen = [waiting.pop() for _ in range(dice.randint(1, min(MAX_DECODE, len(waiting))))]
+            decoded = pipeline.decode([states[n] for n in chosen])
+            rasters |= {n: raster.pixels for n, raster in zip(chosen, decoded, strict=True)}
+    return [Made(state.latents.numpy().tobytes(), rasters[n]) for n, state in enumerate(states)]
+
+
+def random_company(states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
+    key = dice.choice([state.key for state in states if state.demand])
+    candidates = [state for state in states if state.demand and state.key == key]
+    dice.shuffle(candidates)
+    rows_left, company = dice.randint(2, MAX_ROWS), []
+    for state in candidates:
+        if len(state.conditioning) <= rows_left:
+            rows_left -= len(state.conditioning)
+            company.append(state)
+    return company
+
+
+@pytest.fixture(scope="module")
+def exact_pipeline(model_folder: Path) -> LatentDiffusion:
+    return loader.load(
+        str(model_folder), device="cpu", run_as=Execution(exact=True, max_rows=MAX_ROWS, max_decode=MAX_DECODE)
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_exact_mode_random_company_changes_no_bit(exact_pipeline: LatentDiffusion, seed: int) -> None:
+    dice = random.Random(seed)
+    pictures = random_pictures(dice, 6)
+
+    together = make_together(exact_pipeline, pictures, dice)
+
+    assert together == [make_alone(exact_pipeline, params) for params in pictures]
+
+
+def test_in_exact_mode_neither_a_companion_of_nan_nor_the_place_beside_it_changes_a_bit(
+    exact_pipeline: LatentDiffusion,
+) -> None:
+    params = replace(PICTURE, width=40, height=56)
+    state, spoiled = begin(exact_pipeline, params), begin(exact_pipeline, replace(params, seed=2))
+    spoiled.latents = torch.full_like(spoiled.latents, float("nan"))
+
+    (alone,) = exact_pipeline.predict([state])
+    _, beside = exact_pipeline.predict([spoiled, state])
+
+    assert torch.equal(alone.output, beside.output)
+
+
+def test_in_exact_mode_more_texts_than_a_call_takes_change_no_bit(exact_pipeline: LatentDiffusion) -> None:
+    texts = [f"a fox, {n}" for n in range(2 * batch_invariance.TEXTS + 1)]
+
+    together = exact_pipeline.encode(texts)
+
+    for text, conditioning in zip(texts, together, strict=True):
+        assert torch.equal(conditioning, exact_pipeline.encode([text])[0])
+
+
+def test_otherwise_company_changes_a_level_in_a_thousandth_of_the_values_at_most(pipeline: LatentDiffusion) -> None:
+    dice = random.Random(0)
+    pictures = random_pictures(dice, 8)
+
+    for params, together in zip(pictures, make_together(pipeline, pictures, dice), strict=True):
+        alone = make_alone(pipeline, params)
+        differences = [abs(a - b) for a, b in zip(alone.pixels, together.pixels, strict=True)]
+        assert max(differences) <= 1
+        assert sum(difference > 0 for difference in differences) <= len(differences) / 1000
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def group_norm(batch: Tensor) -> Tensor:
+    return F.group_norm(batch.contiguous(memory_format=torch.channels_last), 8)
+
+
+def time_embedding(batch: Tensor) -> Tensor:
+    return F.linear(batch.flatten(1)[:, :192], torch.linspace(-1, 1, 192 * 144).view(144, 192))
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("rows", [3, 5, 7])
+@pytest.mark.parametrize("network", [F.silu, torch.sigmoid, group_norm, time_embedding])
+def test_what_a_kernel_divides_between_threads_and_lanes_is_the_same_in_every_place(
+    network: Callable[..., Any], rows: int
+) -> None:
+    row = torch.randn(1, 48, 35, 35, generator=torch.Generator().manual_seed(rows))
+
+    batch_invariance.check_places(lambda *batch: InAnyPlace(rows).run(network, *batch), rows, row)
+
+
+def test_a_machine_that_minds_the_place_is_refused() -> None:
+    def network(batch: Tensor) -> Tensor:
+        return batch + 1e-7 * torch.arange(len(batch))[:, None]
+
+    with pytest.raises(ModelLoadError, match="depend on its place"):
+        batch_invariance.check_places(network, 4, torch.ones(1, 3))

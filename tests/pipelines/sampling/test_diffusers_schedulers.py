@@ -1,0 +1,170 @@
+"""The diffusers schedulers behind the table: their calls, their noise, and that copies are apart. No networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, LMSDiscreteScheduler, PNDMScheduler
+from torch import Tensor
+
+from pipelines.errors import InvalidParamsError
+from pipelines.sampling.diffusers_schedulers import SamplerRun, Schedulers, construct
+from pipelines.sampling.samplers import SAMPLERS, Choice, Sampler, find
+
+CONFIG: Mapping[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+CHOICES = [Choice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)]
+
+every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=lambda sampler: sampler.name)
+every_choice = pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: f"{choice.sampler.name}-{choice.schedule}")
+
+
+@pytest.fixture(scope="module")
+def schedulers() -> Schedulers:
+    return Schedulers(CONFIG)
+
+
+def denoise(run: SamplerRun, seed: int = 0, calls: int | None = None) -> Tensor:
+    """Latents after so many calls of a UNet that sees a little structure in everything."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    latents = torch.randn(1, 4, 8, 8, generator=generator) * run.start_scale
+    for _ in range(run.calls if calls is None else calls):
+        seen = run.model_input(latents)
+        latents = run.step(0.9 * seen + 0.1 * torch.sin(seen), latents, generator)
+    return latents
+
+
+@every_sampler
+def test_the_table_says_how_many_calls_a_sampler_makes(schedulers: Schedulers, sampler: Sampler) -> None:
+    for steps in (1, 2, 3, 6, 25, 50):
+        assert schedulers.start(Choice(sampler, None), steps).calls == sampler.calls(steps)
+
+
+@every_choice
+def test_every_number_of_steps_ends_in_finite_latents(schedulers: Schedulers, choice: Choice) -> None:
+    for steps in (1, 2, 16):
+        latents = denoise(schedulers.start(choice, steps))
+
+        assert latents.isfinite().all()
+        assert latents.dtype == torch.float32
+
+
+@every_choice
+def test_pictures_do_not_meet_in_their_schedulers(schedulers: Schedulers, choice: Choice) -> None:
+    alone = denoise(schedulers.start(choice, 6))
+
+    early, late = schedulers.start(choice, 6), schedulers.start(choice, 6)
+    denoise(early, seed=1, calls=3)
+
+    assert torch.equal(denoise(late), alone)
+    assert torch.equal(denoise(schedulers.start(choice, 6)), alone)
+
+
+@every_choice
+def test_a_run_writes_to_nothing_that_its_copies_share(schedulers: Schedulers, choice: Choice) -> None:
+    first, second = schedulers.start(choice, 6), schedulers.start(choice, 6)
+    shared = [value for value in vars(first._scheduler).values() if isinstance(value, Tensor)]
+    before = [value.clone() for value in shared]
+
+    denoise(first)
+
+    torch.testing.assert_close(shared, before, rtol=0, atol=0, equal_nan=True)
+    mutable = [name for name, value in vars(first._scheduler).items() if isinstance(value, list | dict)]
+    apart = [name for name in mutable if name != "_internal_dict"]
+    assert not any(vars(first._scheduler)[name] is vars(second._scheduler)[name] for name in apart)
+
+
+@every_sampler
+def test_noise_comes_from_the_generator_alone(schedulers: Schedulers, sampler: Sampler) -> None:
+    run = schedulers.start(Choice(sampler, None), 6)
+    generator = torch.Generator("cpu").manual_seed(5)
+    latents = torch.randn(1, 4, 8, 8, generator=generator) * run.start_scale
+    own, everyones = generator.get_state(), torch.get_rng_state()
+
+    for _ in range(run.calls):
+        latents = run.step(0.5 * run.model_input(latents), latents, generator)
+
+    assert torch.equal(torch.get_rng_state(), everyones)
+    assert torch.equal(generator.get_state(), own) != sampler.stochastic
+
+
+@every_choice
+def test_scaling_the_input_changes_nothing(schedulers: Schedulers, choice: Choice) -> None:
+    run, latents = schedulers.start(choice, 6), torch.ones(1, 4, 8, 8)
+    before = {name: repr(value) for name, value in vars(run._scheduler).items()}
+
+    assert torch.equal(run.model_input(latents), run.model_input(latents))
+
+    assert {name: repr(value) for name, value in vars(run._scheduler).items()} == before
+
+
+@every_sampler
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_a_perfect_output_gives_the_clean_latents_at_any_samplers_scale(sampler: Sampler, prediction_type: str) -> None:
+    run = Schedulers({**CONFIG, "prediction_type": prediction_type}).start(Choice(sampler, None), 10)
+    clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator("cpu").manual_seed(0))
+    noisy = run._scheduler.add_noise(clean, noise, run._scheduler.timesteps[:1])
+    alpha = float(run._scheduler.alphas_cumprod[int(run.timestep)])
+    v = alpha**0.5 * noise - (1 - alpha) ** 0.5 * clean
+
+    found = run.clean(run.model_input(noisy), noise if prediction_type == "epsilon" else v, run.timestep)
+
+    torch.testing.assert_close(found, clean, rtol=1e-3, atol=1e-3)
+
+
+def test_old_configurations_are_corrected_for_every_class() -> None:
+    """Stable Diffusion folders of 2022 left `steps_offset` at 0 and `clip_sample` at True; diffusers' pipeline mends
+    that when it is built, but a scheduler made from the mended configuration is unmended again."""
+    old = dict(DDIMScheduler(**CONFIG).config)
+    assert {"steps_offset", "clip_sample"} <= set(old["_use_default_values"])
+
+    for name, field, value in (
+        ("ddim", "clip_sample", False),
+        ("ddpm", "clip_sample", False),
+        ("pndm", "skip_prk_steps", True),
+    ):
+        scheduler = construct(old, find(name))
+        assert scheduler.config[field] == value
+        assert scheduler.config.steps_offset == 1
+
+
+def test_the_training_noise_is_the_models_whatever_the_class_defaults_to() -> None:
+    left_at_default = dict(PNDMScheduler().config)
+
+    for name in ("heun", "lcm", "euler"):
+        config = construct(left_at_default, find(name)).config
+        assert (config.beta_start, config.beta_end, config.beta_schedule) == (0.0001, 0.02, "linear")
+
+
+def test_spacing_is_the_models_where_written_and_the_classs_own_where_not() -> None:
+    unwritten = dict(PNDMScheduler(**CONFIG).config)
+    written = dict(PNDMScheduler(**CONFIG, timestep_spacing="trailing").config)
+
+    assert (
+        construct(unwritten, find("euler")).config.timestep_spacing == EulerDiscreteScheduler().config.timestep_spacing
+    )
+    assert construct(written, find("euler")).config.timestep_spacing == "trailing"
+
+
+def test_lms_coefficients_are_those_that_diffusers_integrates_numerically() -> None:
+    exact = construct(CONFIG, find("lms", "karras"))
+    numerical = LMSDiscreteScheduler(**CONFIG, use_karras_sigmas=True)
+    for scheduler in (exact, numerical):
+        scheduler.set_timesteps(10)
+
+    for order, step in product(range(1, 5), range(3, 10)):
+        for current in range(order):
+            expected = numerical.get_lms_coefficient(order, step, current)
+            assert exact.get_lms_coefficient(order, step, current) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_a_number_of_steps_that_the_spacing_overshoots_is_refused() -> None:
+    schedulers = Schedulers({**CONFIG, "timestep_spacing": "trailing"})
+
+    assert schedulers.start(find("euler"), 60).calls == 60
+    with pytest.raises(InvalidParamsError) as refusal:
+        schedulers.start(find("euler"), 61)
+    assert refusal.value.field == "steps"

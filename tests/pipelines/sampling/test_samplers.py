@@ -1,0 +1,78 @@
+"""The table of samplers, and how names find their way into it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.errors import UnknownSamplerError
+from pipelines.sampling.samplers import SAMPLERS, SCHEDULES, Sampler, find
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler", "schedule"),
+    [
+        ("euler_a", "euler_a", None),
+        ("Euler a", "euler_a", None),
+        ("k_euler_a", "euler_a", None),
+        ("EulerAncestralDiscreteScheduler", "euler_a", None),
+        ("  DPM++ 2M  Karras ", "dpm++_2m", "karras"),
+        ("DPM++ 2M SDE", "dpm++_2m_sde", None),
+        ("dpm++ 2m sde exponential", "dpm++_2m_sde", "exponential"),
+        ("DPMSolverMultistepScheduler", "dpm++_2m", None),
+        ("LMS Karras", "lms", "karras"),
+        ("PLMS", "pndm", None),
+        ("DPM2 a", "dpm2_a", None),
+        ("DEISMultistepScheduler", "deis", None),
+    ],
+)
+def test_a_sampler_answers_to_the_names_that_other_programs_use(name: str, sampler: str, schedule: str | None) -> None:
+    assert find(name) == (SAMPLERS[sampler], schedule)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=lambda sampler: sampler.name)
+def test_every_name_of_a_sampler_finds_that_sampler(sampler: Sampler) -> None:
+    names = [sampler.name, sampler.label, *sampler.aliases]
+
+    assert {find(name.upper()).sampler for name in names} == {sampler}
+
+
+def test_a_schedule_may_be_named_apart() -> None:
+    assert find("euler", "Karras") == find("Euler Karras") == (SAMPLERS["euler"], "karras")
+
+
+@pytest.mark.parametrize(("name", "schedule"), [("euler_a", "karras"), ("ddim", "beta"), ("euler", "<unheard of>")])
+def test_a_schedule_that_the_sampler_cannot_take_is_refused(name: str, schedule: str) -> None:
+    with pytest.raises(UnknownSamplerError) as refusal:
+        find(name, schedule)
+
+    assert refusal.value.field == "schedule"
+    assert all(known in str(refusal.value) for known in SAMPLERS[name].schedules)
+    assert "unheard" not in str(refusal.value)
+
+
+def test_two_different_schedules_are_refused() -> None:
+    with pytest.raises(UnknownSamplerError, match="another schedule"):
+        find("DPM++ 2M Karras", "beta")
+
+
+@pytest.mark.parametrize("name", ["", "karras", "euler beta karras", "euler_b", "<script>"])
+def test_an_unknown_name_is_answered_with_the_known_ones_and_not_repeated(name: str) -> None:
+    with pytest.raises(UnknownSamplerError) as refusal:
+        find(name)
+
+    assert refusal.value.field == "sampler"
+    assert all(known in str(refusal.value) for known in SAMPLERS)
+    assert "script" not in str(refusal.value)
+
+
+def test_schedules_are_public_names() -> None:
+    assert {schedule for sampler in SAMPLERS.values() for schedule in sampler.schedules} == set(SCHEDULES)
+
+
+def test_the_table_needs_no_torch() -> None:
+    program = "import sys, pipelines.sampling.samplers; sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

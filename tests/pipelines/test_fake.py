@@ -1,0 +1,69 @@
+"""The fake pipeline keeps the contract that the tests above it lean on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from pipelines.fake import FakePipeline
+from pipelines.interface import PRECISE
+from pipelines.params import GenerationParams
+from tests.harness.worker_harness import make_alone, make_params
+
+BASE = make_params(width=64, height=96)
+
+
+def test_equal_params_make_equal_pixels() -> None:
+    assert make_alone(BASE) == make_alone(dataclasses.replace(BASE))
+    assert len(make_alone(BASE)) == 64 * 96 * 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(BASE, prompt="a blue circle"),
+        dataclasses.replace(BASE, negative_prompt="blurry"),
+        dataclasses.replace(BASE, seed=8),
+        dataclasses.replace(BASE, steps=5),
+        dataclasses.replace(BASE, guidance_scale=4.5),
+        dataclasses.replace(BASE, sampler="euler"),
+        dataclasses.replace(BASE, sampler="euler", schedule="karras"),
+        dataclasses.replace(BASE, width=96, height=64),
+    ],
+)
+def test_whatever_changes_a_real_picture_changes_a_fake_one(other: GenerationParams) -> None:
+    assert make_alone(other) != make_alone(BASE)
+
+
+def test_it_takes_the_rows_and_calls_of_the_real_pipeline() -> None:
+    pipeline = FakePipeline()
+    state = pipeline.begin(make_params(steps=5, sampler="heun", guidance_scale=1.0), b"", b"")
+
+    assert state.demand is not None
+    assert (state.demand.rows, state.demand.calls_left) == (1, 9)
+
+
+def test_a_precise_picture_is_the_same_in_calls_of_its_own() -> None:
+    pipeline = FakePipeline()
+    state = pipeline.begin_precise(BASE)
+    first = state.demand
+    assert state.precise
+    assert first is not None
+    assert first.key.phase == PRECISE
+    while state.demand is not None:
+        (output,) = pipeline.predict([state])
+        pipeline.advance(state, output)
+
+    assert pipeline.decode([state])[0].pixels == make_alone(BASE)
+
+
+def test_it_spends_the_time_that_it_is_told_to() -> None:
+    spent: list[float] = []
+    pipeline = FakePipeline(call_s=1.0, row_s=0.25, decode_s=0.5, sleep=spent.append)
+    states = [pipeline.begin(make_params(steps=1), b"", b"") for _ in range(3)]
+    for state, output in zip(states, pipeline.predict(states), strict=True):
+        pipeline.advance(state, output)
+    pipeline.decode(states)
+
+    assert spent == [1.0 + 6 * 0.25, 0.5]

@@ -1,0 +1,95 @@
+"""What the documents say of the tree is true of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from service import errors
+from service.server.app import create_app
+from service.settings import Settings
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.paths import ROOT
+
+
+def test_every_test_that_the_page_on_reliability_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text()))
+    written = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+
+    assert len(named) > 20
+    assert named - written == set()
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "client").glob("*.md")]
+    broken = {
+        f"{document.relative_to(ROOT)}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\(([^)#\s]+)", document.read_text())
+        if "://" not in target and not (document.parent / target).exists()
+    }
+
+    assert broken == set()
+
+
+def served(data_dir: Path) -> set[str]:
+    """Method and path of every route that callers are told of."""
+    paths = create_app(Settings(data_dir=data_dir), FakeEngine()).openapi()["paths"]
+    return {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+
+
+def test_the_page_on_the_api_has_every_route_and_no_other(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    named = set(re.findall(r"^\| `([A-Z]+ /[^`?]*)`", page, re.MULTILINE))
+    named |= set(re.findall(r"`((?:GET|POST|DELETE) /(?:livez|readyz))`", page))
+
+    assert named - {"GET /health"} == served(tmp_path)
+
+
+def test_the_page_on_the_api_has_every_error_with_its_status_and_no_other() -> None:
+    table = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    raised = {(str(kind.status), kind.code) for kind in kinds if issubclass(kind, errors.DarkroomError)}
+
+    assert set(table) - {("405", "method_not_allowed")} == raised
+
+
+def test_the_page_on_the_api_has_every_field_of_a_request(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    paths = create_app(Settings(data_dir=tmp_path), FakeEngine()).openapi()["paths"]
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]
+        for operation in operations
+        if "requestBody" in operation
+    ]
+    fields = {name for body in bodies for name in body["properties"]}
+
+    assert len(fields) > 20
+    assert {name for name in fields if f"`{name}`" not in page and f'"{name}"' not in page} == set()
+
+
+def test_the_page_on_settings_has_every_variable_with_its_default_and_no_other() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    rows = re.findall(r"^\| `(DARKROOM_\w+)` \|(?: (?:`--[\w-]+` )?\|)? `?([^`|]+?)`? \|", page, re.MULTILINE)
+    documented = dict(rows)
+    # Its default is looked up when the server starts.
+    assert documented.pop("DARKROOM_CACHE_DIR") == "~/.cache/darkroom"
+    fields = {name: field for name, field in Settings.model_fields.items() if name != "cache_dir"}
+    assert documented == {f"DARKROOM_{name.upper()}": shown(field.default) for name, field in fields.items()}
+
+
+def shown(default: object) -> str:
+    match default:
+        case None:
+            return "none"
+        case bool():
+            return str(default).lower()
+        case float():
+            return f"{default:.0f}"
+        case _:
+            return str(default)

@@ -1,0 +1,81 @@
+"""What the two distributions promise: who needs what, which commands they bring, that the exact versions fit."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.metadata import PackageNotFoundError, entry_points, requires
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.harness.paths import ROOT
+
+
+def project(path: str) -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((ROOT / path).read_text())["project"]
+    return table
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    exact = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in exact}
+
+
+def needed_by(distribution: str) -> set[str]:
+    """Every distribution that installing this one brings, by the metadata of what is installed here."""
+    found: set[str] = set()
+    waiting = [distribution]
+    while waiting:
+        try:
+            stated = requires(waiting.pop()) or []
+        except PackageNotFoundError:
+            continue  # needed on other platforms only
+        for requirement in map(Requirement, stated):
+            name = canonicalize_name(requirement.name)
+            if name not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def test_the_client_brings_no_torch_and_nothing_of_the_server() -> None:
+    brought = needed_by("darkroom-client")
+    assert "httpx2" in brought
+    assert not brought & {"torch", "diffusers", "transformers", "numpy", "fastapi", "darkroom-server"}
+
+
+def test_the_client_owns_the_darkroom_command() -> None:
+    (command,) = entry_points(group="console_scripts", name="darkroom")
+    assert command.value == "darkroom.cli:main"
+    assert "scripts" not in project("pyproject.toml")
+
+
+def test_the_server_adds_its_commands_by_entry_point() -> None:
+    (commands,) = entry_points(group="darkroom.commands")
+    assert (commands.name, commands.value) == ("server", "service.cli.app:app")
+
+
+def test_both_distributions_carry_one_version_and_one_range_of_pythons() -> None:
+    server, client = project("pyproject.toml"), project("client/pyproject.toml")
+    assert server["version"] == client["version"]
+    assert server["requires-python"] == client["requires-python"] == ">=3.11,<3.15"
+    (needed,) = [Requirement(text) for text in server["dependencies"] if text.startswith("darkroom-client")]
+    assert needed.specifier.contains(client["version"])
+
+
+@pytest.mark.parametrize("path", ["pyproject.toml", "client/pyproject.toml"])
+def test_every_requirement_has_an_exact_version_that_fits_its_range(path: str) -> None:
+    exact = pins()
+    table = project(path)
+    extras = [text for extra in table.get("optional-dependencies", {}).values() for text in extra]
+    for requirement in map(Requirement, [*table["dependencies"], *extras]):
+        name = canonicalize_name(requirement.name)
+        if name != "darkroom-client":
+            assert requirement.specifier.contains(exact[name]), requirement
+
+
+def test_torch_is_pinned_without_a_build_label_so_that_every_build_of_it_fits() -> None:
+    assert "+" not in pins()["torch"]

@@ -1,0 +1,295 @@
+"""/api/v1/jobs: how jobs are asked for, waited for, looked up and listed."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipelines.fake import INFO
+from pipelines.params import GenerationParams
+from service.engine.interface import Phase
+from service.settings import Settings
+from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
+from tests.service.conftest import Harness, serve_in_thread, wait_until
+
+
+@pytest.fixture(scope="module")
+def narrow_server() -> Iterator[Harness]:
+    """It lets one job wait and has one reader of events."""
+    yield from serve_in_thread(Settings(port=0, admin_port=None, max_queued_jobs=1, max_event_streams=1))
+
+
+@pytest.fixture
+def narrow(narrow_server: Harness) -> Iterator[Harness]:
+    narrow_server.engine.reset()
+    yield narrow_server
+    narrow_server.engine.let_go()
+    JobsClient(narrow_server.client).delete_all()
+
+
+def test_a_job_is_accepted_and_says_where_it_is(server: Harness, jobs: JobsClient) -> None:
+    server.engine.held_before = (0, 2)
+    answer = jobs.post(prompt="a red circle", seed=7, num_inference_steps=4)
+    job = answer.json()
+    assert answer.status_code == 202
+    assert re.fullmatch("job_[a-z2-7]{26}", job["id"])
+    assert answer.headers["location"] == job["urls"]["self"] == f"{ROOT}/{job['id']}"
+    assert job["urls"] == {
+        "self": f"{ROOT}/{job['id']}",
+        **{n: f"{ROOT}/{job['id']}/{n}" for n in ("events", "cancel")},
+    }
+    assert (job["seeds"], job["images"], job["error"], job["timings"]) == ([7], [], None, None)
+    assert (job["completed_at"], job["expires_at"]) == (None, None)
+    assert job["progress"] == {"step": 0, "steps": 4, "fraction": 0.0}
+    assert "preference-applied" not in answer.headers
+
+
+def test_what_is_left_out_is_the_models_default_and_comes_back(server: Harness, jobs: JobsClient) -> None:
+    job = jobs.post(prompt="a red circle").json()
+    assert job["request"] == {
+        "model": INFO.name,
+        "prompts": ["a red circle"],
+        "negative_prompt": "",
+        "width": 128,
+        "height": 128,
+        "num_inference_steps": INFO.default_steps,
+        "guidance_scale": INFO.default_guidance_scale,
+        "sampler": INFO.default_sampler,
+        "schedule": None,
+        "output_format": "png",
+        "output_compression": None,
+        "previews": 0,
+        "priority": "interactive",
+        "deadline_s": None,
+    }
+
+
+def test_every_parameter_reaches_the_engine(server: Harness, jobs: JobsClient) -> None:
+    job = jobs.create(
+        prompt="a red circle",
+        model="dall-e-3",
+        negative_prompt="blurry",
+        width=160,
+        height=96,
+        num_inference_steps=5,
+        guidance_scale=1,
+        sampler="DPM++ 2M",
+        schedule="karras",
+        seed=2**63 - 1,
+        output_format="webp",
+        output_compression=50,
+        previews=3,
+        priority="batch",
+        deadline_s=600,
+    )
+    ended = jobs.ended(job)
+    (made,) = server.engine.jobs
+    assert made.pictures == [
+        GenerationParams(
+            prompt="a red circle",
+            negative_prompt="blurry",
+            width=160,
+            height=96,
+            steps=5,
+            guidance_scale=1.0,
+            sampler="dpm++_2m",
+            schedule="karras",
+            seed=2**63 - 1,
+        )
+    ]
+    assert (made.previews, made.priority) == (3, "batch")
+    assert made.deadline_s is not None
+    assert 0 < made.deadline_s <= 600
+    assert (ended["images"][0]["mime"], ended["request"]["output_compression"]) == ("image/webp", 50)
+
+
+def test_an_ended_job_lists_its_pictures_with_all_that_is_known_of_them(jobs: JobsClient) -> None:
+    ended = jobs.ended(jobs.create(n=2, seed=7, num_inference_steps=3))
+    assert ended["status"] == "succeeded"
+    assert ended["progress"] == {"step": 6, "steps": 6, "fraction": 1.0}
+    assert (ended["queue_position"], ended["eta_s"]) == (None, None)
+    assert ended["created_at"] <= ended["started_at"] <= ended["completed_at"] < ended["expires_at"]
+    assert ended["timings"]["total_s"] >= 0
+    for index, image in enumerate(ended["images"]):
+        assert (image["index"], image["seed"], image["prompt"], image["position"]) == (index, 7 + index, "x", [])
+        assert (image["width"], image["height"], image["mime"]) == (128, 128, "image/png")
+        assert image["url"] == f"{ended['urls']['self']}/images/{index}"
+        assert image["thumbnail_url"] == f"{image['url']}/thumbnail"
+    assert jobs.get(ended) == ended
+
+
+def test_each_prompt_of_a_list_has_n_pictures_and_every_picture_its_own_seed(server: Harness, jobs: JobsClient) -> None:
+    ended = jobs.ended(jobs.create(prompt=["a", "b"], n=2, seed=7))
+    assert ended["request"]["prompts"] == ["a", "a", "b", "b"]
+    assert ended["seeds"] == [7, 8, 9, 10]
+    assert [(image["prompt"], image["seed"]) for image in ended["images"]] == [("a", 7), ("a", 8), ("b", 9), ("b", 10)]
+    assert [(each.prompt, each.seed) for each in server.engine.jobs[0].pictures] == [
+        ("a", 7), ("a", 8), ("b", 9), ("b", 10),
+    ]  # fmt: skip
+
+
+def test_a_prompt_matrix_makes_every_combination_with_the_same_seeds(jobs: JobsClient) -> None:
+    ended = jobs.ended(jobs.create(prompt="a {red|blue} {circle|star}", prompt_matrix=True, n=2, seed=7))
+    assert [(image["prompt"], image["position"], image["seed"]) for image in ended["images"]] == [
+        ("a red circle", [0, 0], 7),
+        ("a red circle", [0, 0], 8),
+        ("a red star", [0, 1], 7),
+        ("a red star", [0, 1], 8),
+        ("a blue circle", [1, 0], 7),
+        ("a blue circle", [1, 0], 8),
+        ("a blue star", [1, 1], 7),
+        ("a blue star", [1, 1], 8),
+    ]
+
+
+def test_braces_are_text_unless_a_matrix_is_asked_for(jobs: JobsClient) -> None:
+    assert jobs.create(prompt="a {red|blue} circle")["request"]["prompts"] == ["a {red|blue} circle"]
+
+
+def test_a_whole_number_may_be_written_with_a_point(jobs: JobsClient) -> None:
+    job = jobs.create(seed=7.0, n=2.0, guidance_scale=3)
+    assert (job["seeds"], job["request"]["guidance_scale"]) == ([7, 8], 3.0)
+
+
+@pytest.mark.parametrize("seed", [None, -1])
+def test_a_seed_that_is_left_to_us_is_drawn_once_and_returned(
+    server: Harness, jobs: JobsClient, seed: int | None
+) -> None:
+    first, second = (jobs.create(seed=seed, n=2) for _ in range(2))
+    assert first["seeds"] != second["seeds"]
+    assert first["seeds"][1] == first["seeds"][0] + 1
+    assert jobs.ended(first)["seeds"] == first["seeds"] == [each.seed for each in server.engine.jobs[0].pictures]
+
+
+def test_the_same_request_with_the_seed_that_came_back_gives_the_same_files(jobs: JobsClient) -> None:
+    first = jobs.ended(jobs.create(prompt="noise"))
+    second = jobs.ended(jobs.create(prompt="noise", seed=first["seeds"][0]))
+    assert first["images"][0]["sha256"] == second["images"][0]["sha256"]
+
+
+def test_who_prefers_to_wait_gets_the_ended_job(jobs: JobsClient) -> None:
+    answer = jobs.post(prompt="x", headers={"Prefer": "wait=60"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait=60")
+    assert answer.json()["status"] == "succeeded"
+    assert answer.headers["location"] == answer.json()["urls"]["self"]
+
+
+def test_who_prefers_not_to_wait_is_told_so(server: Harness, jobs: JobsClient) -> None:
+    server.engine.held_before = (0, 1)
+    answer = jobs.post(prompt="x", headers={"Prefer": "respond-async"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
+
+
+def test_a_wait_that_is_over_before_the_job_gives_the_running_job(server: Harness, jobs: JobsClient) -> None:
+    server.engine.held_before = (0, 2)
+    answer = jobs.post(prompt="x", num_inference_steps=4, headers={"Prefer": "respond-async, wait=1"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=1")
+    assert answer.json()["status"] == "running"
+    assert answer.json()["progress"]["step"] == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "mime"), [("image/*", "image/png"), ("image/webp", "image/webp"), ("image/jpeg", "image/jpeg")]
+)
+def test_who_accepts_pictures_and_waits_gets_the_picture_itself(jobs: JobsClient, accept: str, mime: str) -> None:
+    answer = jobs.post(prompt="x", seed=7, headers={"Accept": accept, "Prefer": "wait=60"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, mime)
+    assert (answer.headers["x-seed"], answer.headers["preference-applied"]) == ("7", "wait=60")
+    assert jobs.client.get(f"{answer.headers['location']}/images/0").content == answer.content
+
+
+def test_several_pictures_are_answered_as_a_job_whatever_is_accepted(jobs: JobsClient) -> None:
+    answer = jobs.post(prompt="x", n=2, headers={"Accept": "image/webp", "Prefer": "wait=60"})
+    assert answer.headers["content-type"] == "application/json"
+    assert [image["mime"] for image in answer.json()["images"]] == ["image/webp", "image/webp"]
+
+
+def test_a_caller_that_hangs_up_stops_waiting_and_not_the_job(narrow: Harness) -> None:
+    jobs = JobsClient(narrow.client)
+    narrow.engine.held_before = (0, 1)
+    body = b'{"prompt": "x"}'
+    with socket.create_connection(("127.0.0.1", narrow.port), timeout=60) as caller:
+        caller.sendall(
+            b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nPrefer: wait=300\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        wait_until(lambda: len(jobs.page()["data"]) == 1)
+        (job,) = jobs.page()["data"]
+        wait_until(lambda: not can_read_events(narrow, job))
+    # The one place for a reader of events, which the wait had, is free again.
+    wait_until(lambda: can_read_events(narrow, job))
+    narrow.engine.let_go()
+    assert jobs.ended(job)["status"] == "succeeded"
+
+
+def can_read_events(server: Harness, job: dict[str, Any]) -> bool:
+    with server.client.stream("GET", job["urls"]["events"]) as answer:
+        return answer.status_code == 200
+
+
+def test_a_job_that_nobody_can_wait_for_is_accepted_all_the_same(narrow: Harness) -> None:
+    jobs = JobsClient(narrow.client)
+    narrow.engine.held_before = (0, 1)
+    job = jobs.create()
+    with jobs.following(job) as events:
+        next(events)
+        answer = jobs.post(prompt="x", headers={"Prefer": "wait=60"})
+    assert (answer.status_code, answer.headers.get("preference-applied")) == (202, None)
+
+
+def test_a_full_queue_refuses_jobs_and_says_when_to_come_back(narrow: Harness) -> None:
+    narrow.engine.phase = Phase.LOADING
+    jobs = JobsClient(narrow.client)
+    jobs.create()
+    answer = jobs.post(prompt="x")
+    assert_problem(answer, 429, "queue_full")
+    assert int(answer.headers["retry-after"]) > 0
+    assert len(jobs.page()["data"]) == 1
+
+
+def test_jobs_are_listed_newest_first_page_by_page(jobs: JobsClient) -> None:
+    made = [jobs.create(seed=seed)["id"] for seed in range(5)]
+    first = jobs.page(limit=2)
+    second = jobs.page(limit=2, cursor=first["next_cursor"])
+    jobs.create()  # A newer job moves no page that comes after.
+    third = jobs.page(limit=2, cursor=second["next_cursor"])
+    listed = [[job["id"] for job in page["data"]] for page in (first, second, third)]
+    assert listed == [made[4:2:-1], made[2:0:-1], made[:1]]
+    assert third["next_cursor"] is None
+
+
+def test_a_last_page_that_is_full_leads_nowhere(jobs: JobsClient) -> None:
+    for _ in range(2):
+        jobs.create()
+    assert jobs.page(limit=2)["next_cursor"] is None
+
+
+def test_jobs_are_listed_by_status(server: Harness, jobs: JobsClient) -> None:
+    ended = jobs.create()
+    jobs.ended(ended)
+    server.engine.phase = Phase.LOADING
+    waiting = jobs.create()
+    canceled = jobs.create()
+    jobs.cancel(canceled)
+    for status, job in {"succeeded": ended, "queued": waiting, "canceled": canceled}.items():
+        assert [each["id"] for each in jobs.page(status=status)["data"]] == [job["id"]]
+    assert jobs.page(status="failed")["data"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "status=lost", "cursor=x", "cursor=bmFu", "cursor=%00", "cursor=%FF"]
+)
+def test_a_query_that_is_not_valid_is_refused(jobs: JobsClient, query: str) -> None:
+    assert_problem(jobs.client.get(f"{ROOT}?{query}"), 400, "invalid_value")
+
+
+def test_waiting_jobs_know_how_many_go_before_them(server: Harness, jobs: JobsClient) -> None:
+    server.engine.phase = Phase.LOADING
+    patient = jobs.create(priority="batch")
+    urgent = jobs.create()
+    assert [jobs.get(job)["queue_position"] for job in (urgent, patient)] == [0, 1]
+    assert [jobs.get(job)["status"] for job in (urgent, patient)] == ["queued", "queued"]

@@ -1,0 +1,37 @@
+"""The server as it runs, its worker drawing with the fake pipeline: what the tests of its life start as a process.
+
+Prints its URL when it is ready. Takes the fake worker's options.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.frontend.local_engine import LocalEngine
+from service.observability import logs
+from service.observability.metrics import Metrics
+from service.server.main import serve
+from service.settings import load_settings
+
+
+async def main() -> int:
+    settings = load_settings()
+    logs.configure(settings.log_level, "json")
+    metrics = Metrics()
+    engine = LocalEngine(
+        EngineConfig(worker=WorkerConfig(model="fake")),
+        command=[sys.executable, "-m", "tests.harness.fake_worker", *sys.argv[1:]],
+        observe=metrics.observe,
+    )
+
+    def say(model: str, url: str) -> None:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+
+    return await serve(settings, engine, metrics, on_ready=say)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,175 @@
+"""LocalEngine when its worker dies, hangs, cannot load, or loses its engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from service.engine import messages
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.frontend.local_engine import LocalEngine
+from service.engine.interface import Phase
+from service.engine.messages import FromWorker
+from service.errors import EngineUnavailableError, PoisonedError
+from tests.harness.local_engine import TIMEOUT_S, make_engine, serving
+from tests.harness.worker_harness import make_alone, make_params
+
+
+def worker_pid(engine: LocalEngine) -> int:
+    process = engine._supervisor._process
+    assert process is not None
+    return process.pid
+
+
+async def reach(engine: LocalEngine, phase: Phase) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        await engine.wait_for_phase(phase)
+
+
+def progress_of(job_id: str, index: int) -> Callable[[list[FromWorker]], bool]:
+    picture_id = f"{job_id}.{index}"
+    return lambda said: any(
+        isinstance(message, messages.Progress) and message.picture_id == picture_id for message in said
+    )
+
+
+async def test_pictures_of_a_killed_worker_are_made_again_to_the_same_pixels() -> None:
+    pictures = [make_params(seed=seed, steps=8) for seed in range(3)]
+    async with serving("--call-s", "0.02", max_rows=4) as (engine, observed):
+        job = engine.submit(pictures)
+        await observed.until(progress_of(job.id, 0))
+        os.kill(worker_pid(engine), signal.SIGKILL)
+        await reach(engine, Phase.RESTARTING)
+        with pytest.raises(EngineUnavailableError):
+            engine.submit([make_params()])
+        async with asyncio.timeout(TIMEOUT_S):
+            result = await job.result()
+
+        assert engine.phase is Phase.SERVING
+    assert [finished.raster.pixels for finished in result] == [make_alone(params) for params in pictures]
+
+
+async def test_a_picture_that_kills_its_worker_twice_is_poison_and_its_mates_are_not() -> None:
+    mates = [make_params(seed=seed, steps=6) for seed in range(3)]
+    async with serving("--call-s", "0.02", "--fault", "predict:exit:3") as (engine, observed):
+        jobs = [engine.submit([params]) for params in mates]
+        bad = engine.submit([make_params("poison", steps=6)])
+        async with asyncio.timeout(TIMEOUT_S):
+            results = [await job.result() for job in jobs]
+            with pytest.raises(PoisonedError):
+                await bad.result()
+
+    assert [finished.raster.pixels for (finished,) in results] == [make_alone(params) for params in mates]
+    assert sum(isinstance(message, messages.Ready) for message in observed.messages) <= 3
+
+
+async def test_a_worker_that_hangs_is_killed_and_so_found_out() -> None:
+    async with serving("--fault", "predict:hang:2", stall_timeout_s=4.0) as (engine, observed):
+        bad = engine.submit([make_params("poison")])
+        async with asyncio.timeout(TIMEOUT_S):
+            with pytest.raises(PoisonedError):
+                await bad.result()
+            await observed.count(messages.Ready, 3)
+            assert await engine.submit([make_params()]).result()
+
+
+async def test_a_stopped_worker_makes_the_engine_unready_and_a_continued_one_ready_again() -> None:
+    async with serving(stall_timeout_s=TIMEOUT_S) as (engine, _):
+        os.kill(worker_pid(engine), signal.SIGSTOP)
+        await reach(engine, Phase.STALLED)
+        job = engine.submit([make_params()])
+        os.kill(worker_pid(engine), signal.SIGCONT)
+        await reach(engine, Phase.SERVING)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await job.result()
+
+
+async def test_a_worker_that_stays_stopped_is_replaced_and_its_pictures_made() -> None:
+    async with serving("--call-s", "0.02", stall_timeout_s=3.0) as (engine, observed):
+        job = engine.submit([make_params(steps=50)])
+        await observed.until(progress_of(job.id, 0))
+        os.kill(worker_pid(engine), signal.SIGSTOP)
+        async with asyncio.timeout(TIMEOUT_S):
+            (finished,) = await job.result()
+
+    assert finished.raster.pixels == make_alone(make_params(steps=50))
+
+
+async def test_a_stuck_worker_tells_where_it_stands(capfd: pytest.CaptureFixture[str]) -> None:
+    async with serving("--fault", "predict:hang:0", stall_timeout_s=3.0) as (engine, observed):
+        engine.submit([make_params("poison")])
+        await observed.count(messages.Ready, 2)
+
+    assert "in predict" in capfd.readouterr().err
+
+
+async def test_an_engine_that_was_itself_held_up_does_not_blame_its_worker() -> None:
+    async with serving(stall_timeout_s=2.0) as (engine, _):
+        pid = worker_pid(engine)
+        time.sleep(4.0)  # noqa: ASYNC251 - what a burst of requests does to the loop
+        await asyncio.sleep(0)
+
+        assert engine.phase is Phase.SERVING
+        assert worker_pid(engine) == pid
+
+
+async def test_a_model_that_cannot_be_loaded_fails_the_engine_with_its_reason() -> None:
+    engine, observed = make_engine("--unloadable", "no such folder")
+    await engine.start()
+    await reach(engine, Phase.FAILED)
+
+    assert engine.failure == "no such folder"
+    with pytest.raises(EngineUnavailableError) as error:
+        engine.submit([make_params()])
+    assert error.value.retry_after_s is None
+    await engine.stop()
+    assert not any(isinstance(message, messages.Ready) for message in observed.messages)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [([sys.executable, "-S", "-c", "raise SystemExit(5)"], "status 5"), (["/nonexistent/python"], "cannot be started")],
+)
+async def test_an_engine_gives_up_on_workers_that_never_load(command: list[str], reason: str) -> None:
+    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model="fake"), restart_delay_s=0.01), command=command)
+    await engine.start()
+    await reach(engine, Phase.FAILED)
+    await engine.stop()
+
+    assert engine.failure is not None
+    assert reason in engine.failure
+
+
+PARENT = """
+import asyncio
+from tests.harness.local_engine import make_engine
+from tests.harness.worker_harness import make_params
+from service.engine.messages import Ready, Started
+
+async def main():
+    engine, observed = make_engine("--fault", "predict:hang:0")
+    await engine.start()
+    await observed.count(Ready)
+    engine.submit([make_params("poison")])
+    await observed.count(Started)
+    print("started", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_does_not_outlive_its_killed_engine_not_even_in_a_call() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"started\n"
+        parent.kill()
+        # The worker holds the other copy of this pipe: it ends when both are gone.
+        assert parent.stdout.read() == b""

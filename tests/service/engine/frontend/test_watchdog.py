@@ -1,0 +1,83 @@
+"""When a worker's silence means something."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.fake import FakePipeline
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.frontend.watchdog import TICK_S, Watchdog
+from service.engine.messages import BEAT_S, Beat, Busy, Loading, Ready
+
+CONFIG = EngineConfig(
+    worker=WorkerConfig(model="fake"), load_timeout_s=900, stall_timeout_s=15, unmeasured_timeout_s=120
+)
+BEAT = Beat(calls=0, rows=0, active=0, waiting=0)
+
+
+@pytest.fixture
+def watchdog() -> Watchdog:
+    watchdog = Watchdog(CONFIG)
+    watchdog.heard(Ready(FakePipeline().info))
+    return watchdog
+
+
+def be_silent(watchdog: Watchdog, seconds: float) -> Watchdog:
+    for _ in range(round(seconds / TICK_S)):
+        watchdog.tick(TICK_S)
+    return watchdog
+
+
+def test_a_worker_is_late_within_two_beats_and_not_after_one(watchdog: Watchdog) -> None:
+    assert not be_silent(watchdog, BEAT_S).late
+    assert be_silent(watchdog, BEAT_S).late
+    assert not watchdog.stuck
+
+
+def test_any_message_ends_the_silence(watchdog: Watchdog) -> None:
+    be_silent(watchdog, 10)
+    watchdog.heard(BEAT)
+
+    assert not watchdog.late
+
+
+def test_a_silent_worker_is_stuck_at_last(watchdog: Watchdog) -> None:
+    assert not be_silent(watchdog, 14).stuck
+    assert be_silent(watchdog, 2).stuck
+
+
+def test_an_announced_call_may_take_three_times_as_long_as_expected(watchdog: Watchdog) -> None:
+    watchdog.heard(Busy(60.0))
+
+    assert not be_silent(watchdog, 180).late
+    assert be_silent(watchdog, 3).late
+    assert not be_silent(watchdog, 400).stuck
+    assert be_silent(watchdog, 60).stuck
+
+
+def test_an_announcement_holds_for_one_call_only(watchdog: Watchdog) -> None:
+    watchdog.heard(Busy(60.0))
+    watchdog.heard(BEAT)
+
+    assert be_silent(watchdog, 16).stuck
+
+
+def test_a_call_that_was_never_measured_has_a_time_of_its_own(watchdog: Watchdog) -> None:
+    watchdog.heard(Busy(None))
+
+    assert not be_silent(watchdog, 119).late
+    assert be_silent(watchdog, 2).stuck
+
+
+def test_loading_is_never_late_but_may_be_stuck() -> None:
+    watchdog = Watchdog(CONFIG)
+    watchdog.heard(Loading("loading"))
+
+    assert not be_silent(watchdog, 890).late
+    assert be_silent(watchdog, 20).stuck
+
+
+def test_a_tick_of_an_hour_is_the_judges_own_absence(watchdog: Watchdog) -> None:
+    watchdog.tick(3600.0)
+
+    assert not watchdog.late

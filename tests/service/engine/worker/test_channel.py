@@ -1,0 +1,110 @@
+"""The worker's end of the border, over a real socket pair."""
+
+from __future__ import annotations
+
+import queue
+import socket
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from service.engine import messages
+from service.engine.messages import LENGTH, FromWorker, pack
+from service.engine.worker.channel import SocketChannel
+from tests.harness.worker_harness import make_params
+
+TIMEOUT_S = 60.0
+TIMINGS = messages.Timings(0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+class Border:
+    def __init__(self) -> None:
+        self.near, far = socket.socketpair()
+        self.near.settimeout(TIMEOUT_S)
+        self.lost: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.channel = SocketChannel(far, on_lost=self.lost.put)
+        self._stream = self.near.makefile("rb")
+
+    def read(self) -> FromWorker:
+        (length,) = LENGTH.unpack(self._stream.read(LENGTH.size))
+        message: FromWorker = msgspec.msgpack.decode(self._stream.read(length), type=FromWorker)
+        return message
+
+    def hang_up(self) -> None:
+        self._stream.close()
+        self.near.close()
+
+
+@pytest.fixture
+def border() -> Iterator[Border]:
+    border = Border()
+    yield border
+    border.hang_up()
+    border.channel.close()
+
+
+def make_picture(picture_id: str) -> messages.Finished:
+    return messages.Finished(picture_id, 1000, 1000, bytes(3_000_000), TIMINGS)
+
+
+def test_messages_arrive_whole_and_in_order(border: Border) -> None:
+    submits = [messages.Submit(f"job.{index}", make_params("é" * 5000, seed=2**63 - 1)) for index in range(20)]
+    border.near.sendall(b"".join(map(pack, submits)))
+
+    received: list[messages.ToWorker] = []
+    while len(received) < len(submits):
+        received += border.channel.receive(TIMEOUT_S)
+    assert received == submits
+
+
+def test_nothing_to_receive_is_no_wait(border: Border) -> None:
+    assert border.channel.receive(0.0) == []
+
+
+def test_a_reader_that_stands_still_costs_previews_and_no_pictures(border: Border) -> None:
+    pictures = [make_picture(f"job.{index}") for index in range(3)]
+    for picture in pictures:
+        border.channel.send(picture)
+    for step in range(1000):
+        border.channel.send(messages.Progress("job.3", step, 1000, 1.0))
+    border.channel.send(messages.Canceled("job.3"))
+    assert border.channel.congested
+    assert border.channel.unsent_pictures > 0
+
+    read = [border.read()]
+    while not isinstance(read[-1], messages.Canceled):
+        read.append(border.read())
+    assert [message for message in read if isinstance(message, messages.Finished)] == pictures
+    assert sum(isinstance(message, messages.Progress) for message in read) < 100
+
+
+def test_closing_sends_what_is_left(border: Border) -> None:
+    border.channel.send(messages.Unloadable("no such folder"))
+    border.channel.close()
+
+    assert border.read() == messages.Unloadable("no such folder")
+    assert border.near.recv(1) == b""
+
+
+def test_a_worker_without_a_facade_is_told(border: Border) -> None:
+    border.hang_up()
+
+    assert border.lost.get(timeout=TIMEOUT_S) != 0
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\xff\xff\xff\xff",
+        LENGTH.pack(3) + b"\xc1\xc1\xc1",
+        LENGTH.pack(0),
+        # A pickle that would print, were it ever loaded.
+        pack(messages.Drain())[:4] + b"cbuiltins\nprint\n(S'pickled'\ntR.",
+    ],
+)
+def test_nonsense_ends_the_connection(border: Border, nonsense: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    border.near.sendall(nonsense)
+
+    assert border.lost.get(timeout=TIMEOUT_S) != 0
+    assert "pickled" not in capfd.readouterr().out

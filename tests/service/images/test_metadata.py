@@ -1,0 +1,200 @@
+"""What a picture says of how it was made, read back as other programs read it."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Final, NamedTuple
+
+import pytest
+from PIL import Image
+
+from pipelines.fake import INFO
+from pipelines.interface import Raster
+from pipelines.params import GenerationParams
+from pipelines.sampling.samplers import SAMPLERS, Choice, find
+from service.images.encoding import Encoder, ImageFormat, encode
+from service.images.metadata import parameters_text
+from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in, tool_in
+
+PARAMS: Final = GenerationParams(
+    prompt="a red circle",
+    negative_prompt="blurry",
+    width=160,
+    height=96,
+    steps=20,
+    guidance_scale=2.5,
+    seed=2**63 - 1,
+    sampler="dpm++_2m_sde",
+    schedule="karras",
+)
+RASTER: Final = Raster(16, 8, random.Random(1).randbytes(3 * 16 * 8))
+
+LONGEST_IN_A_JPEG: Final = 32737
+"""Characters of two bytes: what is left of 65,533 bytes beside Exif's header, two directories and "UNICODE"."""
+
+every_format = pytest.mark.parametrize("image_format", FORMATS)
+
+
+class Parsed(NamedTuple):
+    prompt: str
+    negative_prompt: str
+    settings: dict[str, str]
+
+
+def parse(text: str) -> Parsed:
+    """By the pattern with which AUTOMATIC1111's web UI reads settings (modules/infotext_utils.py)."""
+    prompts, _, last = text.rpartition("\n")
+    prompt, _, negative = f"\n{prompts}".partition("\nNegative prompt: ")
+    pairs: list[tuple[str, str]] = re.findall(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)', last)
+    settings = {name: json.loads(value) if value.startswith('"') else value for name, value in pairs}
+    return Parsed(prompt.removeprefix("\n"), negative, settings)
+
+
+def test_the_text_is_laid_out_as_automatic1111_lays_it_out() -> None:
+    assert parameters_text(PARAMS, "darkroom-bundled") == (
+        "a red circle\n"
+        "Negative prompt: blurry\n"
+        "Steps: 20, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 2.5, Seed: 9223372036854775807, "
+        f"Size: 160x96, Model: darkroom-bundled, Version: darkroom {version('darkroom-server')}"
+    )
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a red circle",
+        "a red circle,\nthree lines\nof it",
+        "Steps: 3, Seed: 4, Size: 8x8, (circle:1.2)",
+        'a sign that says "open"',
+        "ein größerer Kreis",
+        "赤い円 🔴",
+    ],
+)
+def test_a_reader_gets_prompts_and_settings_back_whatever_the_prompts_hold(prompt: str) -> None:
+    parsed = parse(parameters_text(replace(PARAMS, prompt=prompt, negative_prompt=prompt), "sd"))
+
+    assert (parsed.prompt, parsed.negative_prompt) == (prompt, prompt)
+    assert parsed.settings == {
+        "Steps": "20",
+        "Sampler": "DPM++ 2M SDE",
+        "Schedule type": "Karras",
+        "CFG scale": "2.5",
+        "Seed": "9223372036854775807",
+        "Size": "160x96",
+        "Model": "sd",
+        "Version": f"darkroom {version('darkroom-server')}",
+    }
+
+
+@pytest.mark.parametrize("model", ["one, two", "one: two", "one\ntwo", 'a "quoted", name', "größer, 赤"])
+def test_a_model_whose_name_holds_the_formats_own_marks_is_quoted(model: str) -> None:
+    text = parameters_text(PARAMS, model)
+
+    assert parse(text).settings["Model"] == model
+    assert f"Model: {json.dumps(model, ensure_ascii=False)}, Version" in text
+
+
+def test_a_picture_without_negative_prompt_and_schedule_names_neither() -> None:
+    text = parameters_text(replace(PARAMS, negative_prompt="", schedule=None), "sd")
+
+    assert text.startswith("a red circle\nSteps: 20, Sampler: DPM++ 2M SDE, CFG scale: 2.5, ")
+
+
+def test_an_empty_prompt_takes_no_line() -> None:
+    text = parameters_text(replace(PARAMS, prompt=""), "sd")
+
+    assert text.startswith("Negative prompt: blurry\nSteps: 20, ")
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [(7.0, "7"), (10.0, "10"), (1.0, "1"), (0.5, "0.5"), (7.1234567, "7.1234567")]
+)
+def test_the_guidance_scale_is_said_exactly_and_whole_numbers_without_a_point(scale: float, said: str) -> None:
+    assert parse(parameters_text(replace(PARAMS, guidance_scale=scale), "sd")).settings["CFG scale"] == said
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [Choice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)],
+    ids=lambda choice: f"{choice.sampler.name}-{choice.schedule}",
+)
+def test_sampler_and_schedule_go_by_names_that_find_them_again(choice: Choice) -> None:
+    params = replace(PARAMS, sampler=choice.sampler.name, schedule=choice.schedule)
+    settings = parse(parameters_text(params, "sd")).settings
+
+    assert find(settings["Sampler"], settings.get("Schedule type")) == choice
+
+
+@every_format
+@pytest.mark.parametrize("prompt", ["a red circle,\ntwo lines: two", "größer", "赤い円 🔴"])
+def test_the_parameters_come_back_from_a_file_of_any_format(image_format: ImageFormat, prompt: str) -> None:
+    text = parameters_text(replace(PARAMS, prompt=prompt), "sd")
+
+    assert parameters_in(encode(RASTER, image_format, parameters=text)) == text
+
+
+@every_format
+def test_a_file_to_which_no_parameters_were_given_has_none(image_format: ImageFormat) -> None:
+    assert parameters_in(encode(RASTER, image_format)) is None
+
+
+@pytest.mark.parametrize(("text", "chunk"), [("größer", b"tEXt"), ("赤い円", b"iTXt")])
+def test_a_png_keeps_latin_text_where_every_reader_looks_and_other_text_where_unicode_may_stand(
+    text: str, chunk: bytes
+) -> None:
+    assert chunk + b"parameters\0" in encode(RASTER, "png", parameters=text)
+
+
+@every_format
+@pytest.mark.parametrize("parameters", [None, "a red circle"])
+def test_every_file_says_that_a_model_made_it(image_format: ImageFormat, parameters: str | None) -> None:
+    file = encode(RASTER, image_format, parameters=parameters)
+
+    assert (source_type_in(file), tool_in(file)) == (MADE_BY_A_MODEL, "Darkroom")
+
+
+@pytest.mark.parametrize(("characters", "kept"), [(LONGEST_IN_A_JPEG, True), (LONGEST_IN_A_JPEG + 1, False)])
+def test_a_jpeg_goes_without_parameters_that_do_not_fit_and_keeps_the_mark(characters: int, kept: bool) -> None:
+    text = "x" * characters
+    file = encode(RASTER, "jpeg", parameters=text)
+
+    assert parameters_in(file) == (text if kept else None)
+    assert holds(file, "xxxx") is kept
+    assert source_type_in(file) == MADE_BY_A_MODEL
+
+
+@pytest.mark.parametrize("image_format", ["png", "webp"])
+def test_the_other_formats_hold_what_a_jpeg_cannot(image_format: ImageFormat) -> None:
+    text = "x" * (LONGEST_IN_A_JPEG + 1)
+
+    assert parameters_in(encode(RASTER, image_format, parameters=text)) == text
+
+
+@every_format
+def test_the_longest_prompts_that_a_model_takes_fit_into_every_format(image_format: ImageFormat) -> None:
+    longest = "🔴" * INFO.limits.max_prompt_chars
+    text = parameters_text(replace(PARAMS, prompt=longest, negative_prompt=longest), "sd")
+
+    assert parameters_in(encode(RASTER, image_format, parameters=text)) == text
+
+
+@pytest.mark.parametrize("image_format", ["png", "webp"])
+@pytest.mark.parametrize("parameters", [None, "a red circle"])
+def test_what_lossless_files_say_leaves_their_pixels_alone(image_format: ImageFormat, parameters: str | None) -> None:
+    picture = Image.open(io.BytesIO(encode(RASTER, image_format, parameters=parameters)))
+
+    assert picture.convert("RGB").tobytes() == RASTER.pixels
+
+
+async def test_the_encoders_threads_write_the_same_file() -> None:
+    encoder = Encoder(1)
+    file = await encoder.encode(RASTER, "webp", quality=50, size=(32, 16), parameters="a red circle")
+    encoder.close()
+
+    assert file == encode(RASTER, "webp", quality=50, size=(32, 16), parameters="a red circle")
+    assert parameters_in(file) == "a red circle"

@@ -1,0 +1,216 @@
+"""Pictures' files: whole or not at all, on the disk before anybody is told, and nowhere but under their root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from service.engine.frontend.local_job import new_job_id
+from service.images.storage import PictureFolder
+from tests.harness.paths import ROOT
+from tests.harness.programs import find_program
+
+JOB = "job_" + "a2" * 13
+FILE = f"a2/{JOB}/0.png"
+
+PUT = """
+import sys
+from pathlib import Path
+from service.images.storage import PictureFolder
+PictureFolder(Path(sys.argv[1])).put(sys.argv[2], 0, "image/png", b"new" * 100_000)
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "pictures"
+
+
+@pytest.fixture
+def folder(root: Path) -> PictureFolder:
+    return PictureFolder(root)
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def put_under_strace(root: Path, *options: str) -> tuple[int, str]:
+    """The exit status of a process that stores a picture, and the system calls that were asked for."""
+    log = root.parent / "strace.log"
+    log.parent.mkdir(exist_ok=True)
+    strace = find_program("strace")
+    process = subprocess.run(
+        [strace, "-f", "-y", "-qq", "-o", log, *options, sys.executable, "-B", "-c", PUT, root, JOB],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+    )
+    return process.returncode, log.read_text()
+
+
+def test_a_picture_is_read_as_it_was_put(folder: PictureFolder) -> None:
+    folder.put(JOB, 0, "image/png", b"first")
+    folder.put(JOB, 1, "image/webp", b"second")
+
+    assert folder.read(JOB, 0, "image/png") == b"first"
+    assert folder.read(JOB, 1, "image/webp") == b"second"
+
+
+def test_a_picture_that_was_never_put_is_not_found(folder: PictureFolder) -> None:
+    with pytest.raises(FileNotFoundError):
+        folder.read(JOB, 0, "image/png")
+
+
+def test_a_picture_put_again_takes_the_place_of_the_first(folder: PictureFolder, root: Path) -> None:
+    folder.put(JOB, 0, "image/png", b"first, and longer")
+    folder.put(JOB, 0, "image/png", b"second")
+
+    assert folder.read(JOB, 0, "image/png") == b"second"
+    assert files(root) == [FILE]
+
+
+def test_no_attempt_overwrites_what_another_has_stored(folder: PictureFolder, root: Path) -> None:
+    folder.put(JOB, 0, "image/png", b"second", attempt=2)
+    folder.put(JOB, 0, "image/png", b"late", attempt=1)
+
+    assert folder.read(JOB, 0, "image/png", attempt=2) == b"second"
+    folder.delete(JOB)
+    assert files(root) == []
+
+
+def test_a_media_type_that_cannot_be_stored_leaves_nothing(folder: PictureFolder, root: Path) -> None:
+    with pytest.raises(KeyError):
+        folder.put(JOB, 0, "text/html", b"<script>")
+
+    assert files(root) == []
+
+
+def test_all_pictures_of_a_job_are_deleted_and_none_of_another(folder: PictureFolder, root: Path) -> None:
+    other = new_job_id()
+    for job_id in (JOB, other):
+        folder.put(job_id, 0, "image/png", b"picture")
+        folder.put(job_id, 1, "image/jpeg", b"picture")
+
+    folder.delete(JOB)
+    folder.delete(JOB)
+
+    assert not (root / FILE).parent.exists()
+    assert folder.read(other, 1, "image/jpeg") == b"picture"
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", ".", "..", "../" + JOB, JOB + "/..", "/etc", JOB.upper(), JOB + "\n", JOB[:-1], "job_" + "²" * 26]
+)
+def test_ids_that_are_not_ours_never_become_paths(folder: PictureFolder, root: Path, job_id: str) -> None:
+    with pytest.raises(AssertionError):
+        folder.put(job_id, 0, "image/png", b"picture")
+    with pytest.raises(AssertionError):
+        folder.read(job_id, 0, "image/png")
+    with pytest.raises(AssertionError):
+        folder.delete(job_id)
+
+    assert not root.exists()
+
+
+def test_the_ids_that_we_make_are_ours(folder: PictureFolder) -> None:
+    for _ in range(50):
+        folder.put(job_id := new_job_id(), 0, "image/png", b"picture")
+        assert folder.read(job_id, 0, "image/png") == b"picture"
+
+
+def test_old_jobs_are_those_whose_folders_have_long_not_changed(folder: PictureFolder, root: Path) -> None:
+    old, young = new_job_id(), new_job_id()
+    for job_id in (old, young):
+        folder.put(job_id, 0, "image/png", b"picture")
+    (foreign := root / "aa" / "job_of_somebody_else").mkdir(parents=True)
+    for path in (foreign, *root.glob(f"??/{old}")):
+        os.utime(path, (0, 0))
+
+    assert list(folder.jobs_older_than(3600.0)) == [old]
+
+
+def test_no_job_is_old_where_none_was_ever_stored(folder: PictureFolder) -> None:
+    assert list(folder.jobs_older_than(0.0)) == []
+
+
+def test_a_probe_leaves_nothing(folder: PictureFolder, root: Path) -> None:
+    folder.probe()
+
+    assert root.is_dir()
+    assert files(root) == []
+
+
+def test_a_probe_says_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_text("no folder")
+
+    with pytest.raises(OSError, match=r"Not a directory|File exists"):
+        PictureFolder(tmp_path / "pictures").probe()
+
+
+def test_a_picture_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_told(root: Path) -> None:
+    status, log = put_under_strace(root, "-e", "trace=write,fsync,/^rename,/^mkdir")
+
+    assert status == 0
+    base = str(root.parent)
+    calls = [
+        (match[1], match[2].removeprefix(base).lstrip("/"))
+        for line in log.splitlines()
+        if (match := re.search(rf'(write|fsync|rename|mkdir)\w*\(.*?["<]({re.escape(base)}[^">]*)', line))
+    ]
+    partial = calls[6][1]
+    assert calls == [
+        ("mkdir", "pictures"),
+        ("fsync", ""),
+        ("mkdir", "pictures/a2"),
+        ("fsync", "pictures"),
+        ("mkdir", f"pictures/a2/{JOB}"),
+        ("fsync", "pictures/a2"),
+        ("write", partial),
+        ("fsync", partial),
+        ("rename", partial),
+        ("fsync", f"pictures/a2/{JOB}"),
+    ]
+    assert re.fullmatch(rf"pictures/a2/{JOB}/0\.\w+\.partial", partial)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
+def test_a_disk_that_fails_to_sync_leaves_a_whole_picture_or_none(root: Path, call: int) -> None:
+    status, _ = put_under_strace(root, "-e", f"inject=fsync:error=EIO:when={call}")
+
+    assert status != 0, "whoever put it is told"
+    assert files(root) in ([], [FILE])
+    assert all((root / name).read_bytes() == b"new" * 100_000 for name in files(root))
+
+
+def test_a_picture_that_does_not_fit_leaves_the_one_before_it(folder: PictureFolder, root: Path) -> None:
+    folder.put(JOB, 0, "image/png", b"old")
+
+    status, _ = put_under_strace(root, "-e", "inject=write:error=ENOSPC:when=1")
+
+    assert status != 0
+    assert files(root) == [FILE]
+    assert folder.read(JOB, 0, "image/png") == b"old"
+
+
+def test_pictures_that_are_put_meanwhile_do_not_stop_a_deletion(folder: PictureFolder, root: Path) -> None:
+    def put_often() -> None:
+        for index in range(60):
+            with contextlib.suppress(FileNotFoundError):
+                folder.put(JOB, index, "image/png", b"picture")
+
+    with ThreadPoolExecutor(1) as pool:
+        putting = pool.submit(put_often)
+        while not putting.done():
+            folder.delete(JOB)
+    assert putting.exception() is None
+    folder.delete(JOB)
+
+    assert files(root) == []

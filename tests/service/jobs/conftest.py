@@ -1,0 +1,115 @@
+"""Each test's own database, of either kind."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from sqlalchemy import URL, create_engine
+
+from service.jobs.store.claims import JobQueue
+from service.jobs.store.database import Database, database_url
+from service.jobs.store.migrations import migrate
+from service.jobs.store.repository import JobStore
+from service.jobs.store.tables import metadata
+from tests.harness.postgres import PostgresServer
+from tests.harness.sample_jobs import QUEUE_POLICY, STORE_POLICY
+
+
+class Connect(Protocol):
+    def __call__(self, **query: str) -> Database:
+        """A `Database` as another process would have it; `query` is added to its URL."""
+
+
+async def _migrate(url: URL) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="darkroom-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "jobs.sqlite3"
+    asyncio.run(_migrate(database_url(f"sqlite:///{file}", file.parent)))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: PostgresServer) -> URL:
+    """A migrated database, which tests use one after the other: to make one takes much longer than to empty it."""
+    url = postgres.create_database()
+    asyncio.run(_migrate(url))
+    return url
+
+
+@pytest.fixture
+def sqlite_url(sqlite_file: Path, tmp_path: Path) -> URL:
+    shutil.copy(sqlite_file, tmp_path)
+    return database_url(None, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> URL:
+    """A migrated database without rows."""
+    if request.param == "sqlite":
+        url: URL = request.getfixturevalue("sqlite_url")
+        return url
+    url = request.getfixturevalue("postgres_url")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """A database without tables."""
+    if request.param == "sqlite":
+        return database_url(None, tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database()
+
+
+@pytest.fixture
+async def connect(url: URL) -> AsyncIterator[Connect]:
+    opened: list[Database] = []
+
+    def connect(**query: str) -> Database:
+        opened.append(Database(url.update_query_dict(query)))
+        return opened[-1]
+
+    yield connect
+    for database in opened:
+        await database.close()
+
+
+@pytest.fixture
+def database(connect: Connect) -> Database:
+    return connect()
+
+
+@pytest.fixture
+def store(database: Database) -> JobStore:
+    return JobStore(database, STORE_POLICY)
+
+
+@pytest.fixture
+def queue(database: Database) -> JobQueue:
+    return JobQueue(database, QUEUE_POLICY)

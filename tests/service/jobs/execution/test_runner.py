@@ -1,0 +1,118 @@
+"""The runner between the queue and an engine: what it shows of a job and when, and how it deals with refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from service.errors import QueueFullError
+from service.images.encoding import Encoder
+from service.images.storage import PictureFolder
+from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.records import Claim, JobFailure, JobRecord, Status, StoredPicture
+from service.jobs.store.claims import JobQueue
+from service.jobs.store.database import Database
+from service.jobs.store.image_files import PictureFiles
+from service.jobs.store.repository import JobStore
+from service.jobs.watching.subscriptions import News
+from service.observability.metrics import Metrics
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.sample_jobs import QUEUE_POLICY, make_job
+
+NEVER_S = 3600.0
+MANY = 50
+
+
+class WatchedQueue(JobQueue):
+    """Says of every write what the runner showed of the job just before."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, QUEUE_POLICY)
+        self.show: Callable[[str], int] = lambda job_id: 0
+        self.written: list[tuple[int, int]] = []
+        """Versions written, each with the one that was shown."""
+        self.gave_back = asyncio.Event()
+
+    async def add_picture(self, claim: Claim, picture: StoredPicture) -> None:
+        await super().add_picture(claim, picture)
+        self.written.append((picture.version, self.show(claim.job_id)))
+
+    async def finish(
+        self, claim: Claim, status: Status, *, version: int, now: float, failure: JobFailure | None = None
+    ) -> None:
+        await super().finish(claim, status, version=version, now=now, failure=failure)
+        self.written.append((version, self.show(claim.job_id)))
+
+    async def release(self, claim: Claim) -> None:
+        await super().release(claim)
+        self.gave_back.set()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def watched(database: Database) -> WatchedQueue:
+    return WatchedQueue(database)
+
+
+@pytest.fixture
+async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Runner]:
+    """It looks for jobs when it is woken, and not by itself."""
+    files, encoder = PictureFiles(PictureFolder(tmp_path / "pictures")), Encoder(1)
+    config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
+    runner = Runner(watched, files, engine, encoder, News(8), Metrics(), config)
+
+    def shown(job_id: str) -> int:
+        live = runner.live(job_id)
+        assert live is not None
+        return live[1].version
+
+    watched.show = shown
+    yield runner
+    await runner.stop()
+    files.close()
+    encoder.close()
+
+
+async def ended(store: JobStore, job_id: str) -> JobRecord:
+    async with asyncio.timeout(60):
+        while True:
+            record = await store.get(job_id, "alice")
+            if record.ended:
+                return record
+
+
+async def test_pictures_and_the_end_are_shown_after_they_are_recorded_and_not_before(
+    store: JobStore, watched: WatchedQueue, runner: Runner
+) -> None:
+    job = make_job(pictures=3)
+    await store.create(job, now=time.time())
+    runner.start()
+    record = await ended(store, job.id)
+    assert [shown for _, shown in watched.written] == [version - 1 for version, _ in watched.written]
+    assert [picture.version for picture in record.pictures] == [version for version, _ in watched.written[:3]]
+    assert record.version == watched.written[3][0]
+
+
+async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_some(
+    store: JobStore, watched: WatchedQueue, runner: Runner, engine: FakeEngine
+) -> None:
+    engine.refusals = [QueueFullError("Too many pictures wait already.") for _ in range(MANY)]
+    jobs = [make_job() for _ in range(2)]
+    for job in jobs:
+        await store.create(job, now=time.time())
+    runner.start()
+    await watched.gave_back.wait()
+    for _ in range(MANY):  # As long as it would have taken to ask again and again.
+        await store.get(jobs[0].id, "alice")
+    assert len(engine.refusals) >= MANY - 3
+    engine.refusals = []
+    runner.wake()
+    assert [(await ended(store, job.id)).status for job in jobs] == [Status.SUCCEEDED] * 2

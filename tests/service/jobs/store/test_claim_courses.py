@@ -1,0 +1,181 @@
+"""Whatever two processes do with jobs, in any order and however late: each job has one holder and one end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import URL, delete
+
+from service.jobs.records import TERMINAL, Claim, JobRecord, LiveState, Status
+from service.jobs.store.claims import MAX_LOSSES, JobQueue, LostError
+from service.jobs.store.database import Database
+from service.jobs.store.repository import JobStore
+from service.jobs.store.tables import jobs
+from tests.harness.sample_jobs import LEASE_S, QUEUE_POLICY, STORE_POLICY, make_job
+
+T = TypeVar("T")
+
+owners = st.sampled_from(["one", "two"])
+
+
+@dataclass(slots=True)
+class Expected:
+    """What a job should be by now."""
+
+    due: tuple[int, str]
+    status: Status = Status.QUEUED
+    losses: int = 0
+    owner: str = ""
+    lease_until: float = 0.0
+    claim: Claim | None = None
+    """The one that holds, if the job runs."""
+
+    def end(self, status: Status) -> None:
+        self.status, self.claim = status, None
+
+
+class Shop:
+    """A store that outlasts the courses, and the loop that it belongs to."""
+
+    def __init__(self, url: URL) -> None:
+        self.loop = asyncio.Runner()
+        self.database = Database(url)
+        self.store = JobStore(self.database, STORE_POLICY)
+        self.queue = JobQueue(self.database, QUEUE_POLICY)
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+    async def empty(self) -> None:
+        async with self.database.writing() as connection:
+            await connection.execute(delete(jobs))
+
+    def close(self) -> None:
+        self.do(self.database.close())
+        self.loop.close()
+
+
+class AnyCourse(RuleBasedStateMachine):
+    def __init__(self, shop: Shop) -> None:
+        super().__init__()
+        self.shop = shop
+        self.now = 0.0
+        self.expected: dict[str, Expected] = {}
+        self.claims: list[Claim] = []
+        """All that were ever given."""
+        self.records: dict[str, JobRecord] = {}
+        """As they were at the last look."""
+        shop.do(shop.empty())
+
+    @rule(due_at=st.integers(0, 2), letter=st.sampled_from("abc"))
+    def accept(self, due_at: int, letter: str) -> None:
+        # An id of the course's own: jobs due together go by it, and a course that is run again must go the same way.
+        job = make_job(f"job_{letter}{len(self.expected)}", due_at=due_at)
+        self.shop.do(self.shop.store.create(job, now=self.now))
+        self.expected[job.id] = Expected((due_at, job.id))
+
+    @rule(seconds=st.sampled_from([1.0, LEASE_S / 2, LEASE_S, 2 * LEASE_S]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(owner=owners, limit=st.integers(1, 3))
+    def claim(self, owner: str, limit: int) -> None:
+        lost = [
+            job
+            for job in self.expected.values()
+            if job.status is Status.RUNNING and job.lease_until < self.now and job.owner != owner
+        ]
+        for job in lost:
+            if job.losses == MAX_LOSSES - 1:
+                job.end(Status.FAILED)
+        free = [job for job in self.expected.values() if job.status is Status.QUEUED or (job in lost and job.claim)]
+        free = sorted(free, key=lambda job: job.due)[:limit]
+
+        claims = self.shop.do(self.shop.queue.claim(owner, now=self.now, limit=limit))
+
+        assert [claim.job_id for claim in claims] == [job.due[1] for job in free]
+        for job, claim in zip(free, claims, strict=True):
+            job.losses += job.status is Status.RUNNING
+            job.status, job.claim = Status.RUNNING, claim
+            job.owner, job.lease_until = owner, self.now + LEASE_S
+            self.claims.append(claim)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def beat(self, data: st.DataObject) -> None:
+        beating = data.draw(st.lists(st.sampled_from(self.claims), unique=True))
+
+        lost = self.shop.do(self.shop.queue.heartbeat(dict.fromkeys(beating, LiveState(version=3)), now=self.now))
+
+        assert lost == {claim for claim in beating if not self.holds(claim)}
+        for claim in set(beating) - lost:
+            self.expected[claim.job_id].lease_until = self.now + LEASE_S
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), status=st.sampled_from([Status.SUCCEEDED, Status.FAILED]))
+    def finish(self, data: st.DataObject, status: Status) -> None:
+        claim = data.draw(st.sampled_from(self.claims))
+        if self.write(claim, self.shop.queue.finish(claim, status, version=9, now=self.now)):
+            self.expected[claim.job_id].end(status)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self.claims))
+        if self.write(claim, self.shop.queue.release(claim)):
+            self.expected[claim.job_id].end(Status.QUEUED)
+
+    @precondition(lambda self: self.expected)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.expected)))
+        self.shop.do(self.shop.store.cancel(job_id, "alice", now=self.now))
+        if self.expected[job_id].status not in TERMINAL:
+            self.expected[job_id].end(Status.CANCELED)
+
+    def holds(self, claim: Claim) -> bool:
+        return self.expected[claim.job_id].claim is claim
+
+    def write(self, claim: Claim, writing: Coroutine[Any, Any, None]) -> bool:
+        """Whether it was taken, as it must be from the holder alone."""
+        try:
+            self.shop.do(writing)
+        except LostError:
+            assert not self.holds(claim)
+            return False
+        assert self.holds(claim)
+        return True
+
+    @invariant()
+    def all_is_as_expected(self) -> None:
+        records = {record.id: record for record in self.shop.do(self.shop.store.page("alice", limit=99))}
+
+        assert {job_id: record.status for job_id, record in records.items()} == {
+            job_id: job.status for job_id, job in self.expected.items()
+        }
+        for job_id, before in self.records.items():
+            now = records[job_id]
+            assert now == before if before.ended else (now.attempt, now.version) >= (before.attempt, before.version)
+        self.records = records
+
+
+def test_each_job_has_one_holder_and_one_end(sqlite_url: URL) -> None:
+    shop = Shop(sqlite_url)
+
+    class AnyCourseHere(AnyCourse):
+        def __init__(self) -> None:
+            super().__init__(shop)
+
+    run_state_machine_as_test(
+        AnyCourseHere,
+        settings=settings(
+            max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )
+    shop.close()

@@ -1,0 +1,260 @@
+"""What a database's troubles look like from outside, and that they pass."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, exc, insert, make_url, select
+
+from service.errors import NotFoundError, StoreUnavailableError
+from service.jobs.store.database import Database, database_url
+from service.jobs.store.tables import probes
+from tests.harness.postgres import PostgresServer
+from tests.service.jobs.conftest import Connect
+
+only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+only_postgres = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+
+
+async def write(database: Database, written_at: float = 0.0) -> None:
+    async with database.writing() as connection:
+        await connection.execute(insert(probes).values(only=bool(written_at), written_at=written_at))
+
+
+async def read(database: Database) -> list[float]:
+    async with database.reading() as connection:
+        return list((await connection.execute(select(probes.c.written_at))).scalars())
+
+
+@contextlib.contextmanager
+def locked(url: URL) -> Iterator[None]:
+    """By another program, as SQLite's own shell could do it."""
+    assert url.database is not None
+    with contextlib.closing(sqlite3.connect(url.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def damage(url: URL) -> None:
+    assert url.database is not None
+    Path(url.database).write_bytes(b"no database" * 1000)
+
+
+def test_without_a_url_the_database_is_a_file_among_the_data(tmp_path: Path) -> None:
+    assert database_url(None, tmp_path) == make_url(f"sqlite+aiosqlite:///{tmp_path}/jobs.sqlite3")
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:////var/lib/jobs.db", "sqlite+aiosqlite:////var/lib/jobs.db"),
+        ("postgres://me@db/jobs", "postgresql+psycopg://me@db/jobs"),
+        ("postgresql://me:secret@db:5433/jobs?x=y", "postgresql+psycopg://me:secret@db:5433/jobs?x=y"),
+        ("postgresql+asyncpg://db/jobs", "postgresql+psycopg://db/jobs"),
+    ],
+)
+def test_urls_are_taken_as_people_write_them(given: str, used: str) -> None:
+    assert database_url(given, Path("/data")) == make_url(used)
+
+
+@pytest.mark.parametrize("given", ["jobs.db", "mysql://db/jobs", "sqlite://", "sqlite:///", "sqlite:///:memory:", ""])
+def test_what_is_no_database_of_ours_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="database must be"):
+        database_url(given, Path("/data"))
+
+
+def test_a_refusal_does_not_repeat_a_password() -> None:
+    with pytest.raises(ValueError, match="database must be") as refused:
+        database_url("mysql://me:secret@db/jobs", Path("/data"))
+
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
+    await write(database)
+
+    async def write_and_fail() -> None:
+        async with database.writing() as connection:
+            await connection.execute(insert(probes).values(only=True, written_at=1.0))
+            raise NotFoundError
+
+    with pytest.raises(NotFoundError):
+        await write_and_fail()
+
+    assert await read(database) == [0.0]
+    assert database.available, "what a caller raises is no trouble of the database"
+
+
+@only_sqlite
+async def test_every_connection_puts_its_commits_on_the_disk_and_holds_foreign_keys(database: Database) -> None:
+    async with database.writing() as writer, database.reading() as one, database.reading() as another:
+        for connection in (writer, one, another):
+            settings = [
+                (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one()
+                for pragma in ("journal_mode", "synchronous", "foreign_keys")
+            ]
+            assert settings == ["wal", 2, 1]
+
+
+@only_sqlite
+async def test_a_locked_database_is_unavailable_until_it_is_free(database: Database, url: URL) -> None:
+    with locked(url):
+        with pytest.raises(StoreUnavailableError) as refused:
+            await write(database)
+        while_locked = database.available
+
+    await write(database)
+    assert refused.value.retry_after_s is not None
+    assert (while_locked, database.available) == (False, True)
+    assert await read(database) == [0.0]
+
+
+@only_sqlite
+async def test_a_database_that_was_locked_when_it_was_opened_works_once_it_is_free(
+    database: Database, url: URL
+) -> None:
+    with locked(url), pytest.raises(StoreUnavailableError):
+        await write(database)
+
+    await write(database)
+    assert database.available
+
+
+@only_sqlite
+async def test_that_reading_works_does_not_mean_that_writing_works_again(database: Database, url: URL) -> None:
+    await write(database)
+    with locked(url):
+        with pytest.raises(StoreUnavailableError):
+            await write(database, 1.0)
+        assert await read(database) == [0.0]
+        assert not database.available
+
+
+@only_sqlite
+async def test_a_damaged_database_is_unavailable(database: Database, url: URL) -> None:
+    damage(url)
+
+    with pytest.raises(StoreUnavailableError):
+        await read(database)
+
+    assert not database.available
+
+
+@only_postgres
+async def test_a_server_that_died_is_unavailable_until_it_is_back(database: Database, postgres: PostgresServer) -> None:
+    await write(database)
+    with postgres.stopped():
+        with pytest.raises(StoreUnavailableError):
+            await write(database, 1.0)
+        with pytest.raises(StoreUnavailableError):
+            await read(database)
+        without_it = database.available
+
+    await write(database, 1.0)
+    assert (without_it, database.available) == (False, True)
+    assert sorted(await read(database)) == [0.0, 1.0]
+
+
+@only_postgres
+async def test_a_server_that_dies_during_a_transaction_has_kept_nothing_of_it(
+    database: Database, postgres: PostgresServer
+) -> None:
+    async def write_twice() -> None:
+        async with database.writing() as connection:
+            await connection.execute(insert(probes).values(only=True, written_at=1.0))
+            with postgres.stopped():
+                await connection.execute(insert(probes).values(only=False, written_at=1.0))
+
+    with pytest.raises(StoreUnavailableError):
+        await write_twice()
+
+    assert await read(database) == []
+
+
+@only_postgres
+async def test_a_server_that_says_nothing_is_unavailable_until_it_speaks(
+    database: Database, postgres: PostgresServer
+) -> None:
+    with postgres.frozen():
+        with pytest.raises(StoreUnavailableError):
+            await write(database)
+        while_silent = database.available
+
+    await write(database)
+    assert (while_silent, database.available) == (False, True)
+
+
+@only_postgres
+async def test_options_in_the_url_hold_beside_our_own(connect: Connect) -> None:
+    database = connect(options="-c work_mem=123kB")
+
+    async with database.reading() as connection:
+        shown = [
+            (await connection.exec_driver_sql(f"SHOW {name}")).scalar_one()
+            for name in ("work_mem", "lock_timeout", "statement_timeout")
+        ]
+
+    assert shown == ["123kB", "2s", "10s"]
+
+
+async def test_a_wrong_statement_is_no_trouble_of_the_database_and_repeats_no_value(database: Database) -> None:
+    await write(database, 4711.0)
+
+    with pytest.raises(exc.IntegrityError) as wrong:
+        await write(database, 4711.0)
+
+    assert "4711" not in str(wrong.value).replace(str(wrong.value.orig), "")
+    assert database.available
+
+
+async def test_writers_take_turns(database: Database) -> None:
+    inside = 0
+
+    async def enter() -> None:
+        nonlocal inside
+        async with database.writing():
+            inside += 1
+            await asyncio.sleep(0)
+            assert inside == 1
+            inside -= 1
+
+    await asyncio.gather(*(enter() for _ in range(5)))
+
+
+async def test_who_waits_too_long_for_a_turn_is_refused_though_the_database_works(url: URL) -> None:
+    database = Database(url, turn_s=0.01)
+    async with database.writing():
+        with pytest.raises(StoreUnavailableError) as refused:
+            await write(database)
+        assert refused.value.retry_after_s is not None
+        assert database.available
+
+    await write(database)
+    await database.close()
+
+
+async def test_whoever_gives_up_in_mid_transaction_leaves_no_lock_behind(database: Database, connect: Connect) -> None:
+    written = asyncio.Event()
+
+    async def write_and_linger() -> None:
+        async with database.writing() as connection:
+            await connection.execute(insert(probes).values(only=True, written_at=1.0))
+            written.set()
+            await asyncio.Event().wait()
+
+    for _ in range(2):
+        written.clear()
+        task = asyncio.create_task(write_and_linger())
+        await written.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    await write(database)
+    assert await read(connect()) == [0.0]

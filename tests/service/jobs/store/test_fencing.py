@@ -1,0 +1,82 @@
+"""What an attempt that has ended may still write of its job: nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from service.jobs.records import Claim, JobFailure, Status
+from service.jobs.store.claims import JobQueue, LostError
+from service.jobs.store.repository import JobStore
+from tests.harness.sample_jobs import LEASE_S, LIVE, accept, claim_one, make_picture
+
+Write: TypeAlias = Callable[[JobQueue, Claim], Awaitable[None]]
+End: TypeAlias = Callable[[JobStore, JobQueue, Claim], Awaitable[object]]
+
+
+async def add_picture(queue: JobQueue, claim: Claim) -> None:
+    await queue.add_picture(claim, make_picture(attempt=claim.attempt))
+
+
+async def succeed(queue: JobQueue, claim: Claim) -> None:
+    await queue.finish(claim, Status.SUCCEEDED, version=9, now=9.0)
+
+
+async def release(queue: JobQueue, claim: Claim) -> None:
+    await queue.release(claim)
+
+
+async def take_over(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+    await claim_one(queue, "two", now=LEASE_S + 1)
+
+
+async def take_over_and_finish(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+    second = await claim_one(queue, "two", now=LEASE_S + 1)
+    await queue.finish(second, Status.FAILED, version=2, now=LEASE_S + 2, failure=JobFailure("internal_error", ""))
+
+
+async def give_back(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+    await queue.release(claim)
+
+
+async def finish(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+    await queue.finish(claim, Status.SUCCEEDED, version=2, now=1.0)
+
+
+async def cancel(store: JobStore, _: JobQueue, claim: Claim) -> None:
+    await store.cancel(claim.job_id, "alice", now=1.0)
+
+
+async def delete(store: JobStore, _: JobQueue, claim: Claim) -> None:
+    await store.delete(claim.job_id, "alice")
+
+
+@pytest.mark.parametrize("write", [add_picture, succeed, release])
+@pytest.mark.parametrize("end", [take_over, take_over_and_finish, give_back, finish, cancel, delete])
+async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_nothing(
+    store: JobStore, queue: JobQueue, end: End, write: Write
+) -> None:
+    await accept(store)
+    claim = await claim_one(queue)
+    await end(store, queue, claim)
+    before = await store.page("alice", limit=9)
+
+    with pytest.raises(LostError):
+        await write(queue, claim)
+
+    assert await store.page("alice", limit=9) == before
+    assert await queue.heartbeat({claim: LIVE}, now=9.0) == {claim}
+    assert await store.page("alice", limit=9) == before
+
+
+async def test_a_refused_write_is_no_trouble_of_the_store(store: JobStore, queue: JobQueue) -> None:
+    await accept(store)
+    claim = await claim_one(queue)
+    await queue.release(claim)
+
+    with pytest.raises(LostError):
+        await queue.release(claim)
+
+    assert queue.available

@@ -1,0 +1,87 @@
+"""The schema that a database gets, whoever opens it first, and whose it is not to touch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import URL, Connection, inspect, text
+
+from service.jobs.store.database import Database
+from service.jobs.store.migrations import SchemaTooNewError, migrate
+from service.jobs.store.repository import JobStore
+from service.jobs.store.tables import metadata
+from tests.harness.sample_jobs import STORE_POLICY, make_job
+
+
+@pytest.fixture
+async def database(empty_url: URL) -> AsyncIterator[Database]:
+    database = Database(empty_url)
+    yield database
+    await database.close()
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
+def tables(connection: Connection) -> list[str]:
+    return sorted(inspect(connection).get_table_names())
+
+
+async def test_a_fresh_database_gets_the_schema_as_it_is_written(database: Database) -> None:
+    await migrate(database)
+
+    async with database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+        assert await connection.run_sync(tables) == sorted([*metadata.tables, "alembic_version"])
+
+
+async def test_that_comparison_would_notice_a_difference(database: Database) -> None:
+    await migrate(database)
+    async with database.writing() as connection:
+        await connection.execute(text("ALTER TABLE probes ADD COLUMN more INTEGER"))
+
+    async with database.reading() as connection:
+        assert len(await connection.run_sync(differences)) == 1
+
+
+async def test_a_second_migration_finds_everything_done(database: Database) -> None:
+    await migrate(database)
+    store = JobStore(database, STORE_POLICY)
+    record, _ = await store.create(make_job(), now=0.0)
+
+    await migrate(database)
+
+    assert await store.get(record.id, "alice") == record
+
+
+async def test_servers_that_start_together_migrate_one_after_the_other(empty_url: URL) -> None:
+    databases = [Database(empty_url) for _ in range(3)]
+
+    await asyncio.gather(*(migrate(database) for database in databases))
+
+    for database in databases:
+        async with database.reading() as connection:
+            assert await connection.run_sync(differences) == []
+        await database.close()
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(database: Database) -> None:
+    await migrate(database)
+    async with database.writing() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text("DROP TABLE pictures"))
+
+    with pytest.raises(SchemaTooNewError):
+        await migrate(database)
+
+    async with database.reading() as connection:
+        version = await connection.execute(text("SELECT version_num FROM alembic_version"))
+        assert list(version.scalars()) == ["9999"]
+        assert "pictures" not in await connection.run_sync(tables)
+    assert database.available

@@ -1,0 +1,99 @@
+"""How the server starts and how it ends: signals, a model that cannot be loaded, an address that is taken."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from PIL import Image
+
+from service.engine.interface import Phase
+from service.observability.metrics import Metrics
+from service.server.main import greeting, serve
+from service.settings import Settings
+from tests.harness.fake_engine import FakeEngine
+from tests.service.conftest import Harness, wait_until
+
+NOBODY = {"port": 0, "admin_port": None}
+LONG = {"prompt": "x", "steps": 200, "guidance_scale": 1}
+
+
+@contextlib.contextmanager
+def process(*worker_options: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+    """A ready server in a process of its own, and a client of it."""
+    environment = {**os.environ, "DARKROOM_PORT": "0", "DARKROOM_ADMIN_PORT": "none", "DARKROOM_DRAIN_TIMEOUT_S": "600"}
+    command = [sys.executable, "-m", "tests.service.api.serve_fake", *worker_options]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        with httpx2.Client(base_url=url, timeout=120) as client:
+            try:
+                yield server, client
+            finally:
+                server.kill()
+
+
+def is_ready(client: httpx2.Client) -> bool:
+    return client.get("/readyz").status_code == 200
+
+
+def test_sigterm_lets_accepted_work_finish_and_exits_0() -> None:
+    with (
+        process("--call-s", "0.05") as (server, client),
+        client.stream("POST", "/v1/images/generations", json={**LONG, "stream": True}) as answer,
+    ):
+        server.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_ready(client))
+        refused = client.post("/v1/images/generations", json=LONG)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "engine_unavailable")
+        assert b"image_generation.completed" in answer.read()
+        assert server.wait(timeout=60) == 0
+
+
+def test_a_second_sigterm_ends_accepted_work_with_an_error_and_exits_0() -> None:
+    with (
+        process("--call-s", "0.5") as (server, client),
+        client.stream("POST", "/v1/images/generations", json={**LONG, "stream": True}) as answer,
+    ):
+        server.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_ready(client))
+        server.send_signal(signal.SIGTERM)
+        assert b"engine_unavailable" in answer.read()
+        assert server.wait(timeout=60) == 0
+
+
+async def test_a_model_that_cannot_be_loaded_ends_the_server_with_1() -> None:
+    engine = FakeEngine()
+    engine.phase_after_start = Phase.FAILED
+    assert await serve(Settings.model_validate(NOBODY), engine, Metrics(), on_ready=lambda model, url: None) == 1
+    assert engine.phase is Phase.STOPPED
+
+
+async def test_an_address_that_is_taken_ends_the_server_with_1_before_the_engine_starts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = FakeEngine()
+    engine.phase = Phase.LOADING
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(port=port, admin_port=None)
+        assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1
+    assert engine.phase is Phase.LOADING
+    assert f"127.0.0.1:{port}: Address already in use" in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_line_that_newcomers_are_shown_makes_a_picture(server: Harness, tmp_path: Path) -> None:
+    line = greeting("a model", server.url).partition("\n\n")[2]
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    with Image.open(tmp_path / "circle.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (128, 128))
