@@ -1,4 +1,4 @@
-# Two commands matter: `make run` serves pictures, `make test` passes the tests. Each sets everything up by itself.
+# Two commands matter: `make run` serves images, `make test` passes the tests. Each sets everything up by itself.
 #
 #   make run TORCH_INDEX=...   takes torch from that package index, such as PyTorch's CPU wheels
 #   make test PYTHON=...       uses that Python; otherwise the newest of 3.11 to 3.14 on PATH

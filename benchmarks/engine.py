@@ -1,4 +1,4 @@
-"""The engine against diffusers' own pipeline: pictures per second at several concurrencies, and where its time goes.
+"""The engine against diffusers' own pipeline: images per second at several concurrencies, and where its time goes.
 
     python -m benchmarks.engine [--rounds 5] [--model FOLDER] [--output figures.json]
 
@@ -48,7 +48,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def main(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds; figures are their medians.")] = 5,
-    steps: Annotated[int, typer.Option(help="Denoising steps a picture.")] = 20,
+    steps: Annotated[int, typer.Option(help="Denoising steps an image.")] = 20,
     model: Annotated[Path, typer.Option(help="A Stable Diffusion folder.")] = BUNDLED,
     output: Annotated[Path | None, typer.Option(help="Also write every round's figures here, as JSON.")] = None,
 ) -> None:
@@ -63,7 +63,7 @@ def main(
 
 
 async def _throughput(model: Path, rounds: int, steps: int) -> dict[str, Any]:
-    """Seconds for n pictures, by side and n, a list of the rounds'."""
+    """Seconds for n images, by side and n, a list of the rounds'."""
     threads = torch.get_num_threads()
     engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(model), threads=threads)))
     await engine.start()
@@ -101,10 +101,10 @@ def _params(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
     ]
 
 
-async def _by_engine(engine: LocalEngine, pictures: list[GenerationParams]) -> float:
-    """Seconds for as many jobs of one picture each, all submitted at once."""
+async def _by_engine(engine: LocalEngine, images: list[GenerationParams]) -> float:
+    """Seconds for as many jobs of one image each, all submitted at once."""
     start_s = time.perf_counter()
-    jobs = [engine.submit([params]) for params in pictures]
+    jobs = [engine.submit([params]) for params in images]
     await asyncio.gather(*(job.result() for job in jobs))
     return time.perf_counter() - start_s
 
@@ -122,10 +122,10 @@ def _peer(model: Path) -> Any:
     return pipeline
 
 
-def _by_peer(peer: Any, pictures: list[GenerationParams]) -> float:
-    """Seconds for the same pictures through diffusers, one after another."""
+def _by_peer(peer: Any, images: list[GenerationParams]) -> float:
+    """Seconds for the same images through diffusers, one after another."""
     start_s = time.perf_counter()
-    for params in pictures:
+    for params in images:
         peer(
             params.prompt,
             width=params.width,
@@ -139,7 +139,7 @@ def _by_peer(peer: Any, pictures: list[GenerationParams]) -> float:
 
 
 def _loop(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
-    """Shares of the worker's loop, a list of the rounds' each."""
+    """FairShare of the worker's loop, a list of the rounds' each."""
     pipeline = load(str(model))
     few, many = (_params(pipeline.info, jobs, steps) for jobs in (OVERHEAD_JOBS, UPDATE_JOBS))
     costs = loop.measured(pipeline, WorkerConfig(model=pipeline.info.name))
@@ -153,7 +153,7 @@ def _loop(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
 
 
 def _print(figures: dict[str, Any], shares: dict[str, list[float]]) -> None:
-    table = Table("concurrent jobs", "engine, pictures/s", "diffusers, pictures/s", "ratio")
+    table = Table("concurrent jobs", "engine, images/s", "diffusers, images/s", "ratio")
     for n in CONCURRENCY:
         ours, theirs = figures["engine"][n], figures["diffusers"][n]
         ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
@@ -164,7 +164,7 @@ def _print(figures: dict[str, Any], shares: dict[str, list[float]]) -> None:
     overhead, update, previews = (statistics.median(shares[name]) for name in ("overhead", "update", "previews"))
     console.print(f"outside the networks, {OVERHEAD_JOBS} jobs: {overhead:.1%} of the loop's time")
     console.print(f"guidance and sampler updates, {UPDATE_JOBS} jobs: {update:.1%} of a step")
-    console.print(f"{PREVIEWS} previews a picture, {OVERHEAD_JOBS} jobs: {previews:.1%} of the loop's time")
+    console.print(f"{PREVIEWS} previews an image, {OVERHEAD_JOBS} jobs: {previews:.1%} of the loop's time")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable
 from service.engine.worker.fault_isolation import PLAIN_DEVICE, Isolation
 from service.engine.worker.loop import Worker
-from service.engine.worker.warmup import Warming
+from service.engine.worker.warmup import Warmup
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class LoopTimes:
 
 def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
     """What the pipeline's calls cost, measured as a worker does before it is ready."""
-    warming = Warming(pipeline, Isolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
+    warming = Warmup(pipeline, Isolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
     sizes = {"max_rows": config.max_rows, "max_decode": config.max_decode}
     return warming.run(**sizes, budget_s=config.warm_up_s, report=lambda: None)
 
@@ -62,7 +62,7 @@ def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
 def run(
     pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
 ) -> LoopTimes:
-    """Make these pictures, with so many previews each, in company as large as `costs` make worth while."""
+    """Make these images, with so many previews each, in company as large as `costs` make worth while."""
     channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
     worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name), costs=costs)
     networks, drawing = _Stopwatch(), _Stopwatch()
@@ -80,7 +80,7 @@ class _Loopback:
     """A worker's channel that hands over its messages at once, and keeps only how long calls took."""
 
     congested = False
-    unsent_pictures = 0
+    unsent_images = 0
 
     def __init__(self, submits: Sequence[messages.Submit]) -> None:
         self._messages: list[messages.ToWorker] = [*submits, messages.Drain()]

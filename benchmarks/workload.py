@@ -35,7 +35,7 @@ class JobClass(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture that somebody asks for."""
+    """One image that somebody asks for."""
 
     prompt: str
     steps: int

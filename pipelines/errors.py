@@ -1,12 +1,12 @@
-"""What can go wrong with a model or a picture, as the pipelines say it. Imports nothing of ours.
+"""What can go wrong with a model or an image, as the pipelines say it. Imports nothing of ours.
 
 PipelineError
 |-- ModelLoadError        a model folder that is missing, broken or refused; nothing was served
 |-- InvalidParamsError    params that this model or sampler cannot honour; the message may be shown to the caller
 |   `-- UnknownSamplerError
-`-- SpoiledError          pictures that nobody may be shown
-    |-- NonFiniteError    NaN or infinity in a picture's latents or pixels
-    `-- BlackPictureError every pixel black, which is what NaN turns into on some devices
+`-- SpoiledError          images that nobody may be shown
+    |-- NonFiniteError    NaN or infinity in an image's latents or pixels
+    `-- BlackImageError every pixel black, which is what NaN turns into on some devices
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class UnknownSamplerError(InvalidParamsError):
 
 
 class SpoiledError(PipelineError):
-    """The model's numbers went wrong for the pictures at `positions` of the sequence handed in.
+    """The model's numbers went wrong for the images at `positions` of the sequence handed in.
 
-    They may come out well from `Pipeline.begin_precise`.
+    They may come out well from `Pipeline.begin_upcast`.
     """
 
     def __init__(self, positions: tuple[int, ...]) -> None:
@@ -47,5 +47,5 @@ class NonFiniteError(SpoiledError):
     """There is NaN or infinity among the numbers."""
 
 
-class BlackPictureError(SpoiledError):
-    """Every value is 0. One that is dark, but for a single value, is a picture."""
+class BlackImageError(SpoiledError):
+    """Every value is 0. One that is dark, but for a single value, is an image."""

@@ -1,6 +1,6 @@
 """A deterministic pipeline without weights, for whatever is built above pipelines. Torch-free.
 
-A picture's pixels are a pure function of its params: every call stirs a SHA-256 digest, and the last one is painted as
+An image's pixels are a pure function of its params: every call stirs a SHA-256 digest, and the last one is painted as
 vertical bands. It takes rows and makes calls as the real pipeline does, for as long as its caller wants them to take.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import PRECISE, Decoded, Decoding, Demand, Key, Limits, ModelInfo, Raster
+from pipelines.interface import UPCAST, BatchKey, Decoded, Decoding, Limits, ModelInfo, NextCall, RgbImage
 from pipelines.params import GenerationParams
 from pipelines.sampling import samplers
 
@@ -46,16 +46,16 @@ _SCALE: Final = 8
 @dataclass(slots=True)
 class FakeState:
     params: GenerationParams
-    demand: Demand | None
+    next_call: NextCall | None
     calls: int
-    """UNet calls that the picture takes in all."""
+    """UNet calls that the image takes in all."""
     latent: bytes
     """32 bytes that stand for the latents."""
-    precise: bool = False
+    upcast: bool = False
 
     @property
     def calls_done(self) -> int:
-        return self.calls - (self.demand.calls_left if self.demand else 0)
+        return self.calls - (self.next_call.calls_left if self.next_call else 0)
 
     @property
     def step(self) -> int:
@@ -88,44 +88,44 @@ class FakePipeline:
             if side % _SCALE:
                 raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
         calls = samplers.find(params.sampler, params.schedule).sampler.calls(params.steps)
-        key = Key(self.info.name, params.height // _SCALE, params.width // _SCALE, self.info.prompt_tokens)
+        key = BatchKey(self.info.name, params.height // _SCALE, params.width // _SCALE, self.info.prompt_tokens)
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _stir(noise, prompt, negative if params.guided else b"", variant)
-        return FakeState(params, Demand(key, 2 if params.guided else 1, calls), calls, latent)
+        return FakeState(params, NextCall(key, 2 if params.guided else 1, calls), calls, latent)
 
-    def begin_precise(self, params: GenerationParams) -> FakeState:
-        """The picture is the same: the fake's numbers are exact in any case."""
+    def begin_upcast(self, params: GenerationParams) -> FakeState:
+        """The image is the same: the fake's numbers are exact in any case."""
         prompt, negative = self.encode([params.prompt, params.negative_prompt])
         state = self.begin(params, prompt, negative)
-        assert state.demand is not None, "a new picture has calls to come"
-        state.precise = True
-        state.demand = replace(state.demand, key=state.demand.key._replace(phase=PRECISE))
+        assert state.next_call is not None, "a new image has calls to come"
+        state.upcast = True
+        state.next_call = replace(state.next_call, key=state.next_call.key._replace(phase=UPCAST))
         return state
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-        demands = [state.demand for state in states if state.demand is not None]
-        assert len(demands) == len(states), "a finished picture cannot take part in a call"
-        assert len({demand.key for demand in demands}) == 1, "pictures of one call share a key"
-        self._spend(self._call_s + self._row_s * sum(demand.rows for demand in demands))
+        demands = [state.next_call for state in states if state.next_call is not None]
+        assert len(demands) == len(states), "a finished image cannot take part in a call"
+        assert len({next_call.key for next_call in demands}) == 1, "images of one call share a key"
+        self._spend(self._call_s + self._row_s * sum(next_call.rows for next_call in demands))
         return [_stir(b"predict", state.latent) for state in states]
 
     def advance(self, state: FakeState, output: bytes) -> None:
-        assert state.demand is not None, "a finished picture cannot advance"
+        assert state.next_call is not None, "a finished image cannot advance"
         state.latent = _stir(b"advance", state.latent, output)
-        left = state.demand.calls_left - 1
-        state.demand = replace(state.demand, calls_left=left) if left else None
+        left = state.next_call.calls_left - 1
+        state.next_call = replace(state.next_call, calls_left=left) if left else None
 
-    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+    def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         sizes = {(state.params.width, state.params.height) for state in states}
-        assert len(sizes) == 1, "pictures of one decode share a size"
+        assert len(sizes) == 1, "images of one decode share a size"
         self._spend(self._decode_s)
         return [_paint(state.latent, state.params.width, state.params.height) for state in states]
 
     def start_decode(self, states: Sequence[FakeState]) -> Decoding:
         return Decoded(self.decode(states))
 
-    def preview(self, state: FakeState) -> Raster:
+    def preview(self, state: FakeState) -> RgbImage:
         return _paint(state.latent, state.params.width // _SCALE, state.params.height // _SCALE)
 
     def _spend(self, seconds: float) -> None:
@@ -137,6 +137,6 @@ def _stir(*parts: bytes) -> bytes:
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 
-def _paint(latent: bytes, width: int, height: int) -> Raster:
+def _paint(latent: bytes, width: int, height: int) -> RgbImage:
     row = b"".join(latent[3 * band : 3 * band + 3] for band in (x * _BANDS // width for x in range(width)))
-    return Raster(width, height, row * height)
+    return RgbImage(width, height, row * height)

@@ -1,6 +1,6 @@
 """What the engine asks of a model: the Pipeline protocol, and what passes through it. Torch-free.
 
-The engine holds states and outputs without looking inside them; all that it reads is a state's `demand` and `step`.
+The engine holds states and outputs without looking inside them; all that it reads is a state's `next_call` and `step`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from pipelines.params import GenerationParams
 
-PRECISE: Final = "precise"
-"""Phase of the pictures of `Pipeline.begin_precise`."""
+UPCAST: Final = "upcast"
+"""Phase of the images of `Pipeline.begin_upcast`."""
 
 
-class Key(NamedTuple):
-    """What must be equal for pictures to share a UNet call."""
+class BatchKey(NamedTuple):
+    """What must be equal for images to share a UNet call."""
 
     model: str
     latent_height: int
@@ -24,14 +24,14 @@ class Key(NamedTuple):
     tokens: int
     """Length of the text conditioning."""
     phase: str = ""
-    """`PRECISE`, or the cache phase where one is used."""
+    """`UPCAST`, or the cache phase where one is used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """What a picture needs next."""
+class NextCall:
+    """What an image needs next."""
 
-    key: Key
+    key: BatchKey
     rows: int
     """Samples that it takes in the next UNet call: two while guided, else one."""
     calls_left: int
@@ -39,7 +39,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Raster:
+class RgbImage:
     """Raw pixels: `height` x `width` x 3 bytes of sRGB, row by row."""
 
     width: int
@@ -84,35 +84,35 @@ class ModelInfo:
 
 
 class Decoding(Protocol):
-    """Pictures that are being decoded, while the device may be given other work."""
+    """Images that are being decoded, while the device may be given other work."""
 
     @property
     def ready(self) -> bool:
         """Whether `finish` would not wait."""
 
-    def finish(self) -> list[Raster]:
-        """Wait for the pictures. Raises a `SpoiledError` naming the bad ones."""
+    def finish(self) -> list[RgbImage]:
+        """Wait for the images. Raises a `SpoiledError` naming the bad ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A `Decoding` that was done when it had begun."""
 
-    rasters: list[Raster]
+    rgb_images: list[RgbImage]
     ready: bool = True
 
-    def finish(self) -> list[Raster]:
-        return self.rasters
+    def finish(self) -> list[RgbImage]:
+        return self.rgb_images
 
 
-class PictureState(Protocol):
-    """One picture in the making: latents, sampler, generator and position, none of them shared."""
+class ImageState(Protocol):
+    """One image in the making: latents, sampler, generator and position, none of them shared."""
 
     @property
     def params(self) -> GenerationParams: ...
 
     @property
-    def demand(self) -> Demand | None:
+    def next_call(self) -> NextCall | None:
         """None once the latents are finished and wait for `decode`."""
 
     @property
@@ -121,12 +121,12 @@ class PictureState(Protocol):
 
 
 ConditioningT = TypeVar("ConditioningT")
-StateT = TypeVar("StateT", bound=PictureState)
+StateT = TypeVar("StateT", bound=ImageState)
 OutputT = TypeVar("OutputT")
 
 
 class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
-    """A model taken apart into the calls that an engine interleaves between pictures."""
+    """A model taken apart into the calls that an engine interleaves between images."""
 
     @property
     def info(self) -> ModelInfo: ...
@@ -137,10 +137,10 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def begin(self, params: GenerationParams, prompt: ConditioningT, negative: ConditioningT) -> StateT:
         """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`."""
 
-    def begin_precise(self, params: GenerationParams) -> StateT:
-        """The same picture from its first noise on, in the next wider dtype: for one whose numbers went wrong.
+    def begin_upcast(self, params: GenerationParams) -> StateT:
+        """The same image from its first noise on, in the next wider dtype: for one whose numbers went wrong.
 
-        It encodes its own texts, and shares calls with its like alone (`Key.phase`). The wider weights take memory
+        It encodes its own texts, and shares calls with its like alone (`BatchKey.phase`). The wider weights take memory
         while such a state is held. Raises what `begin` does.
         """
 
@@ -148,13 +148,13 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """One UNet evaluation of all states, whose demands share one key. Changes no state: it may be retried."""
 
     def advance(self, state: StateT, output: OutputT) -> None:
-        """Guidance and one sampler update. What it raises concerns this picture alone."""
+        """Guidance and one sampler update. What it raises concerns this image alone."""
 
     def start_decode(self, states: Sequence[StateT]) -> Decoding:
         """Finished latents of one size to pixels, one batched call, beside later calls where the device can do both."""
 
-    def decode(self, states: Sequence[StateT]) -> list[Raster]:
+    def decode(self, states: Sequence[StateT]) -> list[RgbImage]:
         """`start_decode`, and wait. Raises a `SpoiledError` naming the bad ones."""
 
-    def preview(self, state: StateT) -> Raster:
-        """A cheap look at the picture so far, at any size the pipeline likes; changes nothing."""
+    def preview(self, state: StateT) -> RgbImage:
+        """A cheap look at the image so far, at any size the pipeline likes; changes nothing."""

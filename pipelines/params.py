@@ -1,4 +1,4 @@
-"""One frozen description of a picture to make. Torch-free; it crosses the process border as it is."""
+"""One frozen description of an image to make. Torch-free; it crosses the process border as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationParams:
-    """Everything that decides a picture. Two equal params on one build and device give one picture.
+    """Everything that decides an image. Two equal params on one build and device give one image.
 
     Bounds belong to a model (`interface.Limits`) and are checked where a request enters; these fields are plain.
     """
@@ -22,7 +22,7 @@ class GenerationParams:
     guidance_scale: float
     """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598); 1 or less turns it off and takes one row."""
     seed: int
-    """0 to 2**63 - 1, resolved: a picture's own, already counted up for the later pictures of a job."""
+    """0 to 2**63 - 1, resolved: an image's own, already counted up for the later images of a job."""
     sampler: str
     """A public name of `pipelines.sampling.samplers`."""
     schedule: str | None = None

@@ -8,10 +8,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 
 UPSCALE: Final = 4
-"""Pixels of a preview to a latent, each way: half of the finished picture's side."""
+"""Pixels of a preview to a latent, each way: half of the finished image's side."""
 
 _SAMPLES: Final = 48
 _SIDE: Final = 8
@@ -46,13 +46,13 @@ class LinearPreview:
         """`matrix` [channels + 1, 3]; the last row is the bias."""
         self._matrix = matrix.to("cpu", torch.float32)
 
-    def draw(self, latents: Tensor) -> Raster:
+    def draw(self, latents: Tensor) -> RgbImage:
         """`latents` [1, channels, height, width], at the UNet's scale and without noise."""
         colours = latents[0].float().cpu().permute(1, 2, 0) @ self._matrix[:-1] + self._matrix[-1]
         pixels = colours.clamp(0, 1).mul(255).round().to(torch.uint8)
         pixels = pixels.repeat_interleave(UPSCALE, 0).repeat_interleave(UPSCALE, 1)
         height, width, _ = pixels.shape
-        return Raster(width, height, pixels.numpy().tobytes())
+        return RgbImage(width, height, pixels.numpy().tobytes())
 
 
 def given(rows: Sequence[Sequence[float]]) -> LinearPreview:
@@ -72,8 +72,8 @@ def known(vae_config: Any) -> LinearPreview | None:
 def fit(decode: Callable[[Tensor], Tensor], channels: int) -> LinearPreview:
     """The least-squares map for an autoencoder, from flat fields of random latents that it decodes.
 
-    `decode` takes latents [B, channels, h, w] at the UNet's scale and gives pictures [B, 3, H, W] in -1 to 1.
-    Flat fields, since decoders take white noise for texture, and answer it with colours that no picture has.
+    `decode` takes latents [B, channels, h, w] at the UNet's scale and gives images [B, 3, H, W] in -1 to 1.
+    Flat fields, since decoders take white noise for texture, and answer it with colours that no image has.
     """
     latents = torch.randn(_SAMPLES, channels, generator=torch.Generator("cpu").manual_seed(0))
     decoded = decode(latents[:, :, None, None].expand(-1, -1, _SIDE, _SIDE))

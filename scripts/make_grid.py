@@ -1,4 +1,4 @@
-"""Draws docs/images/grid.png: the README's prompts through a running server, a caption under each picture.
+"""Draws docs/images/grid.png: the README's prompts through a running server, a caption under each image.
 
 darkroom serve &
 python scripts/make_grid.py
@@ -36,10 +36,10 @@ def main() -> None:
     pen, font = ImageDraw.Draw(grid), ImageFont.load_default(11)
     with Darkroom() as client:
         for number, prompt in enumerate(PROMPTS):
-            picture = client.images.generate(prompt=prompt, seed=1).images[0].to_pil()
+            image = client.images.generate(prompt=prompt, seed=1).images[0].to_pil()
             x = MARGIN + number % COLUMNS * (SIDE + MARGIN)
             y = MARGIN + number // COLUMNS * (SIDE + CAPTION + MARGIN)
-            grid.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (x, y))
+            grid.paste(image.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (x, y))
             pen.rectangle((x, y, x + SIDE - 1, y + SIDE - 1), outline="lightgray")
             pen.multiline_text((x, y + SIDE + 4), _wrapped(prompt), fill="black", font=font)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)

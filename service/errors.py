@@ -13,7 +13,7 @@
     |   `-- QuotaExceededError        429 quota_exceeded          too much of the caller's own
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s
     |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk
-    |-- GenerationFailedError         500 generation_failed       this picture failed; the same again would too
+    |-- GenerationFailedError         500 generation_failed       this image failed; the same again would too
     |   |-- OutOfMemoryError          500 out_of_memory
     |   |-- NonFiniteResultError      500 non_finite_result
     |   `-- PoisonedError             500 poisoned                killed its worker twice

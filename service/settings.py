@@ -59,21 +59,21 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of one tensor operation; None leaves it to torch."""
     exact: bool = False
-    """Whether a picture is the same to the bit in any company; each call is then padded to `max_rows`."""
+    """Whether an image is the same to the bit in any company; each call is then padded to `max_rows`."""
     compile: Literal["off", "default", "reduce-overhead"] = "off"
     """torch.compile for the UNet; reduce-overhead records CUDA graphs too."""
     max_rows: Annotated[int, Field(ge=2)] = 16
-    """Rows in a UNet call; a guided picture takes two."""
-    max_queued_pictures: Annotated[int, Field(ge=1)] = 256
-    """Admitted and unfinished pictures; beyond, requests are answered 429."""
+    """Rows in a UNet call; a guided image takes two."""
+    max_queued_images: Annotated[int, Field(ge=1)] = 256
+    """Admitted and unfinished images; beyond, requests are answered 429."""
     max_queued_s: Seconds = 300.0
     """The same in seconds of the device that they are expected to take."""
     max_queued_s_per_tenant: Seconds | None = None
-    """The same for the pictures of one tenant; None bounds none apart."""
+    """The same for the images of one tenant; None bounds none apart."""
     encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that turn pixels into PNG, WebP and JPEG."""
     embed_parameters: bool = True
-    """Whether pictures carry the parameters that they were made with; that a model made them they always say."""
+    """Whether images carry the parameters that they were made with; that a model made them they always say."""
 
     data_dir: Annotated[Path, AfterValidator(Path.expanduser), Field(validate_default=True)] = Path(
         "~/.local/share/darkroom"
@@ -84,14 +84,14 @@ class Settings(BaseSettings):
     )
     """What may be deleted at any time, such as measured costs; none keeps nothing."""
     public_url: str | None = None
-    """Where callers reach the server, such as https://pictures.example; None takes it from each request."""
+    """Where callers reach the server, such as https://images.example; None takes it from each request."""
 
     database_url: str | None = None
     """postgresql://... or sqlite:///path; None is a SQLite file in `data_dir`."""
     keep_jobs_s: Seconds = 7 * 86400.0
-    """How long a job and its pictures are kept after its end."""
-    max_picture_bytes: Annotated[int, Field(ge=0)] = 10 << 30
-    """Of all stored pictures; beyond, the jobs that ended first are deleted."""
+    """How long a job and its images are kept after its end."""
+    max_image_bytes: Annotated[int, Field(ge=0)] = 10 << 30
+    """Of all stored images; beyond, the jobs that ended first are deleted."""
     max_queued_jobs: Annotated[int, Field(ge=1)] = 10_000
     """Accepted jobs that wait to be begun; beyond, requests are answered 429."""
     max_queued_jobs_s: Seconds = 86400.0

@@ -1,4 +1,4 @@
-"""How a job is said in each server's language, and how its picture is read from the answer. Knows no sockets."""
+"""How a job is said in each server's language, and how its image is read from the answer. Knows no sockets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADER: Final = struct.Struct(">8sI4sII")
 
 
 class WrongAnswer(Exception):
-    """What came back is not the picture that was asked for. The message names the reason, short enough to count."""
+    """What came back is not the image that was asked for. The message names the reason, short enough to count."""
 
 
 class Api(Protocol):
@@ -30,7 +30,7 @@ class Api(Protocol):
     def body(self, job: Job) -> dict[str, Any]:
         """The request, to be sent as JSON."""
 
-    def picture(self, answer: bytes) -> bytes:
+    def image(self, answer: bytes) -> bytes:
         """The PNG file in the body of an answer with status 200; raises `WrongAnswer`."""
 
 
@@ -51,11 +51,11 @@ class DarkroomApi:
             "output_format": "png",
         }
 
-    def picture(self, answer: bytes) -> bytes:
+    def image(self, answer: bytes) -> bytes:
         try:
             return base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
         except (ValueError, LookupError, TypeError, binascii.Error):
-            raise WrongAnswer("no picture in the answer") from None
+            raise WrongAnswer("no image in the answer") from None
 
 
 class PlainApi:
@@ -74,7 +74,7 @@ class PlainApi:
             "seed": job.seed,
         }
 
-    def picture(self, answer: bytes) -> bytes:
+    def image(self, answer: bytes) -> bytes:
         return answer
 
 
@@ -89,4 +89,4 @@ def check_png(file: bytes, size: tuple[int, int]) -> None:
     if signature != _PNG_SIGNATURE or chunk != b"IHDR":
         raise WrongAnswer("not a PNG file")
     if tuple(found) != size:
-        raise WrongAnswer(f"a picture of {found[0]}x{found[1]}")
+        raise WrongAnswer(f"an image of {found[0]}x{found[1]}")

@@ -20,14 +20,14 @@ class HttpTarget:
         self._api = api
 
     async def send(self, job: Job) -> bytes:
-        """The picture's PNG file. Raises `WrongAnswer`, also where no answer comes in time."""
+        """The image's PNG file. Raises `WrongAnswer`, also where no answer comes in time."""
         try:
             response = await self._client.post(self._api.path, json=self._api.body(job))
         except httpx2.RequestError as error:
             raise WrongAnswer(type(error).__name__) from error
         if response.status_code != httpx2.codes.OK:
             raise WrongAnswer(f"status {response.status_code}")
-        file = self._api.picture(response.content)
+        file = self._api.image(response.content)
         check_png(file, job.size)
         return file
 

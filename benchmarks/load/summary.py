@@ -22,7 +22,7 @@ class Summary:
     jobs: int
     failed: int
     errors: dict[str, int]
-    pictures_per_second: float
+    images_per_second: float
     """Right answers over the time from the load's beginning to the last of them."""
     latency_s: Percentiles
     latency_by_steps_s: dict[int, Percentiles]
@@ -39,7 +39,7 @@ def summarize(outcomes: Sequence[Outcome], solo_s: SoloTimes | None = None) -> S
         jobs=len(outcomes),
         failed=len(outcomes) - len(right),
         errors=dict(errors),
-        pictures_per_second=_rate(right),
+        images_per_second=_rate(right),
         latency_s=percentiles(_latencies(right)),
         latency_by_steps_s={
             count: percentiles(_latencies([outcome for outcome in right if outcome.arrival.job.steps == count]))
@@ -57,7 +57,7 @@ def is_missed(outcome: Outcome, solo_s: SoloTimes) -> bool:
 def describe(summary: Summary) -> str:
     """The summary in a few lines."""
     lines = [
-        f"{summary.jobs} jobs, {summary.failed} failed, {summary.pictures_per_second:.2f} pictures/s",
+        f"{summary.jobs} jobs, {summary.failed} failed, {summary.images_per_second:.2f} images/s",
         f"latency: {_spell(summary.latency_s)}",
         *(f"  {steps} steps: {_spell(latency)}" for steps, latency in summary.latency_by_steps_s.items()),
     ]

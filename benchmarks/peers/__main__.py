@@ -94,7 +94,7 @@ def main(
 
 
 async def _measure(plan: Plan, machine: Machine, servers: list[Server]) -> Record:
-    _say("diffusers alone: solo times and the picture that all must draw")
+    _say("diffusers alone: solo times and the image that all must draw")
     reference = await asyncio.to_thread(_reference, plan, machine)
     record = Record(
         {**_describe_machine(), "threads": machine.threads, **reference.versions},

@@ -18,7 +18,7 @@ from benchmarks.peers.servers import OURS
 from benchmarks.workload import DEFAULT_MIX, Job, Mix
 
 MAX_DIFFERING_SHARE = 0.001
-"""Of the fixed picture's values, by more than one level of 255: beyond it a server makes something else."""
+"""Of the fixed image's values, by more than one level of 255: beyond it a server makes something else."""
 LOWEST_SHARE = 0.1
 """The sweep's lowest rate, as a share of what diffusers alone does one after another."""
 
@@ -42,7 +42,7 @@ class Plan:
     mix: Mix = DEFAULT_MIX
 
     def expected_s(self, reference: Reference, targets: int, start_s: float) -> float:
-        """About how long all takes where a target starts in `start_s` and makes as many pictures as diffusers alone."""
+        """About how long all takes where a target starts in `start_s` and makes as many images as diffusers alone."""
         saturated_s = self.saturation_jobs / reference.capacity
         turns = self.rounds * targets
         return (
@@ -71,7 +71,7 @@ class Target(Protocol):
     def start_s(self) -> float: ...
 
     async def send(self, job: Job) -> bytes:
-        """The picture's PNG file; raises `WrongAnswer`."""
+        """The image's PNG file; raises `WrongAnswer`."""
 
 
 Start = Callable[[], AbstractAsyncContextManager[Target]]
@@ -128,11 +128,11 @@ class Campaign:
         record.warm_up.append(await measuring.warm_up(target.send, self._plan.mix, self._plan.seed))
         if round_:
             return
-        share = self._differing_share(await target.send(FIXED_JOB), self._reference.picture)
+        share = self._differing_share(await target.send(FIXED_JOB), self._reference.image)
         record.differing_share = share
-        self._say(f"{name}: {share:.3%} of the fixed picture's values differ by more than a level")
+        self._say(f"{name}: {share:.3%} of the fixed image's values differ by more than a level")
         if share > MAX_DIFFERING_SHARE:
-            raise WrongAnswer("its picture is not that of diffusers alone")
+            raise WrongAnswer("its image is not that of diffusers alone")
         if name == OURS:
             self._record.http_added_s.extend(await self._measure_http(target))
 
@@ -140,11 +140,11 @@ class Campaign:
         jobs, seed = self._plan.saturation_jobs, self._seed(round_, 0)
         summary = await measuring.saturate(target.send, self._plan.mix, jobs, seed)
         record.saturated.append(summary)
-        self._say(f"{name}: {summary.pictures_per_second:.2f} pictures/s saturated, {summary.failed} failed")
+        self._say(f"{name}: {summary.images_per_second:.2f} images/s saturated, {summary.failed} failed")
 
     async def _at_load(self, name: str, record: TargetRecord, target: Target, round_: int) -> None:
         """From the second round on, when the best peer's saturation is known."""
-        rate = SHORT_LOAD_SHARE * self._record.best_peer_pictures_per_second
+        rate = SHORT_LOAD_SHARE * self._record.best_peer_images_per_second
         if not round_ or math.isnan(rate):
             return
         load = self._load(rate, self._plan.short_load_s, self._seed(round_, 0))
@@ -167,7 +167,7 @@ class Campaign:
 
     def _sweep(self, name: str, record: TargetRecord) -> Sweep | None:
         """The target's search, from the lowest rate to what it did saturated; None where those leave nothing."""
-        low, high = LOWEST_SHARE * self._reference.capacity, record.pictures_per_second
+        low, high = LOWEST_SHARE * self._reference.capacity, record.images_per_second
         if not low < high:
             return None
         return self._sweeps.setdefault(name, Sweep(low, high, []))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 MAX_BATCH: Final = 8
-"""Pictures in a call. Guided they make sixteen rows, which is Darkroom's cap too."""
+"""Images in a call. Guided they make sixteen rows, which is Darkroom's cap too."""
 BATCH_WAIT_S: Final = 0.05
 """How long a batch waits to fill: well under the time of the shortest job, as the servers' documentation advises."""
 MODEL_VARIABLE: Final = "PEER_MODEL"
@@ -27,7 +27,7 @@ _PNG_COMPRESSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRequest:
+class ImageRequest:
     """What the servers are posted, as JSON."""
 
     prompt: str
@@ -38,7 +38,7 @@ class PictureRequest:
     seed: int
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> PictureRequest:
+    def from_json(cls, body: Mapping[str, Any]) -> ImageRequest:
         return cls(**body)
 
     @property
@@ -66,16 +66,16 @@ class Renderer:
         pipeline.set_progress_bar_config(disable=True)
         self._pipeline = pipeline
 
-    def render(self, requests: Sequence[PictureRequest]) -> list[bytes]:
+    def render(self, requests: Sequence[ImageRequest]) -> list[bytes]:
         """The requests' PNG files, in their order: one call of the pipeline for each group that can share it."""
         files: list[bytes] = [b""] * len(requests)
         for group in groups(requests):
-            pictures = self._call([requests[index] for index in group])
-            for index, picture in zip(group, pictures, strict=True):
-                files[index] = _encode(picture)
+            images = self._call([requests[index] for index in group])
+            for index, image in zip(group, images, strict=True):
+                files[index] = _encode(image)
         return files
 
-    def _call(self, requests: Sequence[PictureRequest]) -> list[Any]:
+    def _call(self, requests: Sequence[ImageRequest]) -> list[Any]:
         """Pillow images of requests that share a call."""
         steps, guidance_scale, width, height = requests[0].shared
         result = self._pipeline(
@@ -90,7 +90,7 @@ class Renderer:
         return images
 
 
-def groups(requests: Sequence[PictureRequest]) -> list[list[int]]:
+def groups(requests: Sequence[ImageRequest]) -> list[list[int]]:
     """Indices of the requests that can share a call, the group of the first request first; at most `MAX_BATCH` each."""
     by_shared: dict[tuple[int, float, int, int], list[int]] = {}
     for index, request in enumerate(requests):
@@ -109,7 +109,7 @@ def _generator(seed: int) -> Any:
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def _encode(picture: Any) -> bytes:
+def _encode(image: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=_PNG_COMPRESSION)
+    image.save(file, "PNG", compress_level=_PNG_COMPRESSION)
     return file.getvalue()

@@ -19,7 +19,7 @@ from benchmarks.measures import Probe, goodput
 from benchmarks.peers.servers import OURS
 
 SHORT_LOAD_SHARE = 0.7
-"""Of the best peer's saturated pictures a second: the load under which short jobs are looked at."""
+"""Of the best peer's saturated images a second: the load under which short jobs are looked at."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class TargetRecord:
     title: str
     start_s: list[float] = field(default_factory=list)
     differing_share: float | None = None
-    """Share of the fixed picture's values that are more than one level away from diffusers' own."""
+    """Share of the fixed image's values that are more than one level away from diffusers' own."""
     warm_up: list[Summary] = field(default_factory=list)
     saturated: list[Summary] = field(default_factory=list)
     at_load: list[tuple[float, Summary]] = field(default_factory=list)
@@ -37,8 +37,8 @@ class TargetRecord:
     """Why the target was not measured to the end; empty if it was."""
 
     @property
-    def pictures_per_second(self) -> float:
-        return _median(summary.pictures_per_second for summary in self.saturated)
+    def images_per_second(self) -> float:
+        return _median(summary.images_per_second for summary in self.saturated)
 
     @property
     def goodput(self) -> float:
@@ -86,8 +86,8 @@ class Record:
         return min(int(steps) for steps in self.plan["mix"]["steps"])
 
     @property
-    def best_peer_pictures_per_second(self) -> float:
-        return best((peer.pictures_per_second for peer in self.peers), max)
+    def best_peer_images_per_second(self) -> float:
+        return best((peer.images_per_second for peer in self.peers), max)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(_without_nan(dataclasses.asdict(self)), indent=1) + "\n")

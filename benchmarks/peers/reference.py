@@ -1,4 +1,4 @@
-"""diffusers alone, without a server: what each class of job takes by itself, and the picture that all must draw.
+"""diffusers alone, without a server: what each class of job takes by itself, and the image that all must draw.
 
     python -m benchmarks.peers.reference [--repeats 3]
 
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.peers.pipeline import PictureRequest, Renderer
+from benchmarks.peers.pipeline import ImageRequest, Renderer
 from benchmarks.workload import DEFAULT_MIX, Job, JobClass, Mix
 
 FIXED_JOB: Final = Job("a red circle on a white background", 20, 4.0, (128, 128), seed=7)
@@ -30,7 +30,7 @@ _SEED: Final = 1
 class Reference:
     solo_s: Mapping[JobClass, float]
     """Median seconds of a job alone, from prompt to PNG file, by class."""
-    picture: bytes
+    image: bytes
     """PNG file of `FIXED_JOB`."""
     versions: Mapping[str, str]
 
@@ -43,21 +43,21 @@ class Reference:
     def from_json(cls, text: str) -> Reference:
         values = json.loads(text)
         solo_s = {JobClass(steps, guided, tuple(size)): solo for steps, guided, size, solo in values["solo_s"]}
-        return cls(solo_s, base64.b64decode(values["picture"]), values["versions"])
+        return cls(solo_s, base64.b64decode(values["image"]), values["versions"])
 
     def to_json(self) -> str:
         return json.dumps(
             {
                 "solo_s": [[*kind, solo] for kind, solo in self.solo_s.items()],
-                "picture": base64.b64encode(self.picture).decode("ascii"),
+                "image": base64.b64encode(self.image).decode("ascii"),
                 "versions": dict(self.versions),
             }
         )
 
 
-def request_of(job: Job) -> PictureRequest:
+def request_of(job: Job) -> ImageRequest:
     width, height = job.size
-    return PictureRequest(job.prompt, job.steps, job.guidance_scale, width, height, job.seed)
+    return ImageRequest(job.prompt, job.steps, job.guidance_scale, width, height, job.seed)
 
 
 def measure(renderer: Renderer, mix: Mix, repeats: int) -> Reference:

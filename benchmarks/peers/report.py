@@ -11,7 +11,7 @@ from benchmarks.peers import svg
 from benchmarks.peers.records import SHORT_LOAD_SHARE, Record, TargetRecord, best
 
 _HEADER = (
-    "| server | saturated, pictures/s | goodput, jobs/s | p95 of {steps}-step jobs, s | start-up, s | failed jobs |\n"
+    "| server | saturated, images/s | goodput, jobs/s | p95 of {steps}-step jobs, s | start-up, s | failed jobs |\n"
     "|---|---:|---:|---:|---:|---:|"
 )
 
@@ -65,8 +65,8 @@ def goals(record: Record) -> list[Goal]:
     return [
         Goal("goodput against the best peer's", _ratio(ours.goodput, _best_goodput(record)), 2.0, True),
         Goal(
-            "saturated pictures a second against the best peer's",
-            _ratio(ours.pictures_per_second, record.best_peer_pictures_per_second),
+            "saturated images a second against the best peer's",
+            _ratio(ours.images_per_second, record.best_peer_images_per_second),
             1.5,
             True,
         ),
@@ -93,8 +93,8 @@ def charts(record: Record) -> dict[str, str]:
             y_label="share answered within three times their time alone",
         ),
         "peers-saturated.svg": svg.bars(
-            "Pictures a second with all jobs there at once",
-            {_plain(target.title): target.pictures_per_second for target in _drawn(record)},
+            "Images a second with all jobs there at once",
+            {_plain(target.title): target.images_per_second for target in _drawn(record)},
         ),
     }
 
@@ -105,7 +105,7 @@ def _plain(title: str) -> str:
 
 
 def _drawn(record: Record) -> list[TargetRecord]:
-    return [target for target in record.targets.values() if not math.isnan(target.pictures_per_second)]
+    return [target for target in record.targets.values() if not math.isnan(target.images_per_second)]
 
 
 def _failed(record: Record) -> list[TargetRecord]:
@@ -115,7 +115,7 @@ def _failed(record: Record) -> list[TargetRecord]:
 def _row(target: TargetRecord, steps: int) -> str:
     cells = (
         target.title,
-        _number(target.pictures_per_second),
+        _number(target.images_per_second),
         _goodput(target),
         _number(target.p95_s(steps)),
         _number(statistics.median(target.start_s) if target.start_s else math.nan, "{:.0f}".format),

@@ -97,7 +97,7 @@ SERVERS: Final = (
         "bentoml",
         "BentoML, adaptive batching",
         (
-            *("{bin}/bentoml", "serve", "benchmarks.peers.apps.serve_bentoml:Pictures"),
+            *("{bin}/bentoml", "serve", "benchmarks.peers.apps.serve_bentoml:Images"),
             *("--host", "127.0.0.1", "--port", "{port}", "--working-dir", str(ROOT)),
         ),
         api="plain",

@@ -2,7 +2,7 @@
 
     python -m benchmarks.simulator [--table gpu] [--pattern bursty] [--count 1000] [--seed 1]
 
-Rates are multiples of what the device makes one picture at a time. The same arguments print the same table.
+Rates are multiples of what the device makes one image at a time. The same arguments print the same table.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Row:
     goodput: float
     """The highest rate at which 99% are in time, as a multiple of what one at a time makes."""
     saturated: float
-    """Pictures a second when all come at once, likewise."""
+    """Images a second when all come at once, likewise."""
     outcome: Outcome
     """At the load asked for."""
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from pipelines.interface import Demand, Key
+from pipelines.interface import BatchKey, NextCall
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostModel, Size, calls, rows
-from service.engine.scheduling.image import Picture
+from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 
 MAX_DECODE = 4
@@ -21,7 +21,7 @@ class Act(NamedTuple):
 
     seconds: float
     finished: list[int]
-    """Requests whose pictures are there at the end of it."""
+    """Requests whose images are there at the end of it."""
 
 
 class Server(Protocol):
@@ -132,17 +132,17 @@ class FirstCome:
 
 @dataclass(slots=True)
 class SimulatedState:
-    """Implements `pipelines.interface.PictureState`."""
+    """Implements `pipelines.interface.ImageState`."""
 
     params: GenerationParams
-    demand: Demand | None
+    next_call: NextCall | None
     step: int = 0
 
     def advance(self) -> None:
-        assert self.demand is not None, "a finished picture cannot advance"
+        assert self.next_call is not None, "a finished image cannot advance"
         self.step += 1
-        left = self.demand.calls_left - 1
-        self.demand = replace(self.demand, calls_left=left) if left else None
+        left = self.next_call.calls_left - 1
+        self.next_call = replace(self.next_call, calls_left=left) if left else None
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class Ours:
     """The engine's own scheduler, driven as the worker drives it."""
 
     cost: CostModel
-    patience: float = 3.0
+    deadline_factor: float = 3.0
     max_begun: int = 64
     scheduler: Scheduler[SimulatedState] = field(init=False)
 
@@ -159,16 +159,18 @@ class Ours:
 
     def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
         solo_s = self.cost.solo_s(params)
-        deadline_s = now_s + self.patience * solo_s
+        virtual_deadline_s = now_s + self.deadline_factor * solo_s
         self.scheduler.add(
-            Picture(id=str(number), params=params, arrived_s=now_s, deadline_s=deadline_s, solo_s=solo_s)
+            ScheduledImage(
+                id=str(number), params=params, arrived_s=now_s, virtual_deadline_s=virtual_deadline_s, solo_s=solo_s
+            )
         )
 
     def act(self, now_s: float) -> Act | None:
         if not self.scheduler.waiting and not self.scheduler.begun:
             return None
         start_s = now_s
-        self.scheduler.review(now_s)
+        self.scheduler.expire_and_demote(now_s)
         now_s += self._begin(now_s)
         now_s += self._call(now_s)
         decoded = self.scheduler.choose_decode()
@@ -176,29 +178,29 @@ class Ours:
             seconds = self.cost.decode_s(decoded[0].size, len(decoded))
             self.scheduler.charge_decode(decoded, seconds)
             now_s += seconds
-        for picture in decoded:
-            self.scheduler.remove(picture)
-        return Act(now_s - start_s, [int(picture.id) for picture in decoded])
+        for image in decoded:
+            self.scheduler.remove(image)
+        return Act(now_s - start_s, [int(image.id) for image in decoded])
 
     def _begin(self, now_s: float) -> float:
         newcomers = self.scheduler.choose_begin(now_s)
-        for picture in newcomers:
-            params = picture.params
-            key = Key("simulated", params.height, params.width, tokens=77)
-            picture.state = SimulatedState(params, Demand(key, rows(params), calls(params)))
-            self.scheduler.begin(picture)
-        return sum(self.cost.encode_s(picture.params) for picture in newcomers)
+        for image in newcomers:
+            params = image.params
+            key = BatchKey("simulated", params.height, params.width, tokens=77)
+            image.state = SimulatedState(params, NextCall(key, rows(params), calls(params)))
+            self.scheduler.begin(image)
+        return sum(self.cost.encode_s(image.params) for image in newcomers)
 
     def _call(self, now_s: float) -> float:
         company = self.scheduler.choose_call(now_s)
         if not company:
             return 0.0
-        shares = [(picture.tenant, picture.rows) for picture in company]
+        shares = [(image.tenant, image.rows) for image in company]
         seconds = self.cost.call_s(company[0].size, sum(count for _, count in shares))
-        for picture in company:
-            picture.begun.advance()
-            if picture.finished:
-                self.scheduler.finish(picture)
+        for image in company:
+            image.begun.advance()
+            if image.finished:
+                self.scheduler.finish(image)
         self.scheduler.charge_call(shares, seconds)
         return seconds
 

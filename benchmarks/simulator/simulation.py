@@ -30,15 +30,15 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one run. Latencies are seconds from arrival to picture."""
+    """Of one run. Latencies are seconds from arrival to image."""
 
     throughput: float
-    """Pictures a second, from the first arrival to the last picture."""
+    """Images a second, from the first arrival to the last image."""
     latency_s: Percentiles
     short_p95_s: float
-    """Of the pictures with the fewest steps."""
+    """Of the images with the fewest steps."""
     attainment: float
-    """Share of pictures within their SLO."""
+    """Share of images within their SLO."""
 
 
 def requests(pattern: Pattern, *, rate: float, count: int, mix: Mix, seed: int) -> list[Request]:
@@ -49,7 +49,7 @@ def requests(pattern: Pattern, *, rate: float, count: int, mix: Mix, seed: int) 
 
 
 def capacity(mix: Mix, cost: CostModel) -> float:
-    """Pictures a second of a device that makes one at a time."""
+    """Images a second of a device that makes one at a time."""
     deck = len(mix.steps) * len(mix.guidance_scales) * len(mix.sizes)
     return deck / sum(cost.solo_s(_params(job)) for job in itertools.islice(mix.jobs(0), deck))
 
@@ -87,7 +87,7 @@ def summarise(coming: Sequence[Request], latencies_s: Sequence[float], cost: Cos
 
 
 def goodput(attainment_at: Callable[[float], float], *, highest: float) -> float:
-    """The highest rate up to `highest` at which enough pictures are in time, found by halving; 0 where none is."""
+    """The highest rate up to `highest` at which enough images are in time, found by halving; 0 where none is."""
     low, high = highest * _LOWEST, highest
     probes = [Probe(low, attainment_at(low)), Probe(high, attainment_at(high))]
     while measures.goodput(probes):

@@ -11,7 +11,7 @@ import msgspec
 from service.engine.costs.cost_model import CostTable, Points, Size, SizeCost
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)
-PICTURES: Final = (1, 2, 4)
+IMAGES: Final = (1, 2, 4)
 
 
 def load_table(name: str) -> CostTable:
@@ -23,8 +23,8 @@ def _points(counts: tuple[int, ...], seconds: Callable[[int], float]) -> Points:
     return tuple((count, seconds(count)) for count in counts)
 
 
-def _cpu(size: Size, calls_s: tuple[float, ...], picture_s: float) -> SizeCost:
-    return SizeCost(*size, tuple(zip(ROWS, calls_s, strict=False)), _points(PICTURES, lambda n: n * picture_s))
+def _cpu(size: Size, calls_s: tuple[float, ...], image_s: float) -> SizeCost:
+    return SizeCost(*size, tuple(zip(ROWS, calls_s, strict=False)), _points(IMAGES, lambda n: n * image_s))
 
 
 def _gpu(size: Size, flat_rows: float) -> SizeCost:
@@ -33,7 +33,7 @@ def _gpu(size: Size, flat_rows: float) -> SizeCost:
     return SizeCost(
         *size,
         _points(ROWS, lambda rows: call_s * max(1.0, rows / flat_rows)),
-        _points(PICTURES, lambda pictures: call_s * (0.5 + 2.0 * pictures / flat_rows)),
+        _points(IMAGES, lambda images: call_s * (0.5 + 2.0 * images / flat_rows)),
     )
 
 

@@ -26,11 +26,11 @@ class Images:
         self._send = send
 
     def generate(self, *, prompt: str, **params: Unpack[GenerateParams]) -> ImagesResult:
-        """Make pictures and wait for all of them. `GenerateParams` tells the keywords."""
+        """Make images and wait for all of them. `GenerateParams` tells the keywords."""
         return read_images(self._send(generation("generate", prompt, params)))
 
     def stream(self, *, prompt: str, partial_images: int = 0, **params: Unpack[GenerateParams]) -> ImageStream:
-        """Make pictures and watch: up to `partial_images` (0 to 3) previews of each, then the picture."""
+        """Make images and watch: up to `partial_images` (0 to 3) previews of each, then the image."""
         call = generation("stream", prompt, params, stream=True, partial_images=partial_images)
         return ImageStream(self._send(call, stream=True), params.get("n", 1))
 
@@ -40,13 +40,13 @@ class AsyncImages:
         self._send = send
 
     async def generate(self, *, prompt: str, **params: Unpack[GenerateParams]) -> ImagesResult:
-        """Make pictures and wait for all of them. `GenerateParams` tells the keywords."""
+        """Make images and wait for all of them. `GenerateParams` tells the keywords."""
         return read_images(await self._send(generation("generate", prompt, params)))
 
     async def stream(
         self, *, prompt: str, partial_images: int = 0, **params: Unpack[GenerateParams]
     ) -> AsyncImageStream:
-        """Make pictures and watch: up to `partial_images` (0 to 3) previews of each, then the picture."""
+        """Make images and watch: up to `partial_images` (0 to 3) previews of each, then the image."""
         call = generation("stream", prompt, params, stream=True, partial_images=partial_images)
         return AsyncImageStream(await self._send(call, stream=True), params.get("n", 1))
 

@@ -13,7 +13,7 @@ from darkroom.errors import APIConnectionError, InvalidResponseError, StreamErro
 from darkroom.types import CompletedImage, ImageEvent
 
 MAX_EVENT_BYTES: Final = 256 << 20
-"""An event carries a whole picture in base64."""
+"""An event carries a whole image in base64."""
 
 _EVENTS: Final[TypeAdapter[ImageEvent]] = TypeAdapter(ImageEvent)
 _KINDS: Final = frozenset({"image_generation.partial_image", "image_generation.completed"})
@@ -25,9 +25,9 @@ class ImageStream:
     Raises `StreamError` where the generation fails, `APIConnectionError` where the stream ends too early.
     """
 
-    def __init__(self, response: httpx2.Response, pictures: int) -> None:
+    def __init__(self, response: httpx2.Response, images: int) -> None:
         self._response = response
-        self._reader = _Reader(response, pictures)
+        self._reader = _Reader(response, images)
 
     def __iter__(self) -> Iterator[ImageEvent]:
         with self, connection_errors(str(self._response.url)):
@@ -51,9 +51,9 @@ class ImageStream:
 class AsyncImageStream:
     """`ImageStream` for `async for` and `async with`."""
 
-    def __init__(self, response: httpx2.Response, pictures: int) -> None:
+    def __init__(self, response: httpx2.Response, images: int) -> None:
         self._response = response
-        self._reader = _Reader(response, pictures)
+        self._reader = _Reader(response, images)
 
     async def __aiter__(self) -> AsyncIterator[ImageEvent]:
         async with self:
@@ -78,9 +78,9 @@ class AsyncImageStream:
 class _Reader:
     """Turns server-sent events into typed ones, and knows whether the stream came to its end."""
 
-    def __init__(self, response: httpx2.Response, pictures: int) -> None:
+    def __init__(self, response: httpx2.Response, images: int) -> None:
         self._request_id = request_id(response)
-        self._unfinished = pictures
+        self._unfinished = images
 
     def read(self, sent: httpx2.ServerSentEvent) -> ImageEvent | None:
         """None for a kind of event that this version does not know."""
@@ -98,4 +98,4 @@ class _Reader:
 
     def check_end(self) -> None:
         if self._unfinished > 0:
-            raise APIConnectionError("the stream ended before its pictures were finished")
+            raise APIConnectionError("the stream ended before its images were finished")

@@ -1,4 +1,4 @@
-"""What the calls take and give back: keyword arguments, results and stream events. Does no I/O but saving a picture."""
+"""What the calls take and give back: keyword arguments, results and stream events. Does no I/O but saving an image."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class GenerateParams(TypedDict, total=False):
     model: str | None
     """A name that `models.list()` gives."""
     n: int
-    """Pictures to make from this prompt; the server bounds it, usually at 10."""
+    """Images to make from this prompt; the server bounds it, usually at 10."""
     size: str | None
     """`WIDTHxHEIGHT` in pixels, `128x128` for example."""
     seed: int | None
-    """0 to 2**63 - 1; picture i is made with seed + i. The same seed and settings give the same picture."""
+    """0 to 2**63 - 1; image i is made with seed + i. The same seed and settings give the same image."""
     negative_prompt: str | None
-    """What to keep out of the picture."""
+    """What to keep out of the image."""
     steps: int | None
     """Denoising steps."""
     guidance_scale: float | None
@@ -40,11 +40,11 @@ class GenerateParams(TypedDict, total=False):
     schedule: str | None
     """Spacing of the noise levels: `karras`, `exponential` or `beta`."""
     output_format: OutputFormat | None
-    """File format of the pictures."""
+    """File format of the images."""
     priority: Priority | None
     """`batch` gives way to what somebody waits for."""
     deadline_s: float | None
-    """Seconds after which the pictures are of no use: what cannot be made by then fails with code
+    """Seconds after which the images are of no use: what cannot be made by then fails with code
     `deadline_exceeded`."""
 
 
@@ -61,9 +61,9 @@ class _Answer(BaseModel):
             self._request_id = context["request_id"]
 
 
-class _Picture(_Answer):
+class _Image(_Answer):
     bytes: builtins.bytes = Field(validation_alias="b64_json", repr=False)
-    """The encoded picture, a file's content as it is."""
+    """The encoded image, a file's content as it is."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the file as it came, whatever the path's suffix, and return its path. Raises `OSError`."""
@@ -72,25 +72,25 @@ class _Picture(_Answer):
         return target
 
     def to_pil(self) -> PillowImage.Image:
-        """The decoded picture. Raises `ImportError` without Pillow, which this package does not install."""
+        """The decoded image. Raises `ImportError` without Pillow, which this package does not install."""
         try:
             from PIL import Image as PillowImage
         except ImportError as error:
             raise ImportError("to_pil() needs Pillow: pip install pillow") from error
-        picture = PillowImage.open(io.BytesIO(self.bytes))
-        picture.load()
-        return picture
+        image = PillowImage.open(io.BytesIO(self.bytes))
+        image.load()
+        return image
 
 
-class Image(_Picture):
-    """One finished picture."""
+class Image(_Image):
+    """One finished image."""
 
     seed: int | None = None
-    """What makes this picture again, together with the same settings."""
+    """What makes this image again, together with the same settings."""
 
 
 class ImagesResult(_Answer):
-    """The pictures of one call, in order of their seeds."""
+    """The images of one call, in order of their seeds."""
 
     created: int
     """Unix seconds."""
@@ -100,26 +100,26 @@ class ImagesResult(_Answer):
     output_format: str | None = None
 
 
-class _StreamEvent(_Picture):
+class _StreamEvent(_Image):
     created_at: int
     """Unix seconds."""
     index: int = 0
-    """Which of the n pictures."""
+    """Which of the n images."""
     seed: int | None = None
     size: str | None = None
     output_format: str | None = None
 
 
 class PartialImage(_StreamEvent):
-    """A look at a picture in the making."""
+    """A look at an image in the making."""
 
     type: Literal["image_generation.partial_image"]
     partial_image_index: int
-    """0-based, per picture."""
+    """0-based, per image."""
 
 
 class CompletedImage(_StreamEvent):
-    """A finished picture."""
+    """A finished image."""
 
     type: Literal["image_generation.completed"]
 

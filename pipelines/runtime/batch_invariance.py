@@ -15,17 +15,17 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from pipelines.errors import ModelLoadError
-from pipelines.runtime.batching import Batchings, Network, Padded
+from pipelines.runtime.batching import BatchingByNetwork, Network, Padded
 
 TEXTS: Final = 4
-"""Texts of one call of the text encoder: a picture brings two at most, and rarely two new ones."""
+"""Texts of one call of the text encoder: an image brings two at most, and rarely two new ones."""
 
 _BY_ROW: Final = frozenset(
     {
         # The last few elements of a thread's share go through the C library's exp, the others through SLEEF's.
         F.silu,
         torch.sigmoid,
-        # For channels_last, sums are kept by thread, whose shares end in the midst of a picture.
+        # For channels_last, sums are kept by thread, whose shares end in the midst of an image.
         F.group_norm,
     }
 )
@@ -46,13 +46,13 @@ class RowByRow(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         options = dict(kwargs or {})
-        if not self._minds_place(func, args):
+        if not self._depends_on_position(func, args):
             return func(*args, **options)
         options.pop("inplace", None)
         batch, *others = args
         return torch.cat([func(row, *others, **options) for row in torch.split(batch, 1)])
 
-    def _minds_place(self, func: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    def _depends_on_position(self, func: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         batch = args[0] if args else None
         if not isinstance(batch, Tensor) or not batch.dim() or len(batch) != self._rows:
             return False
@@ -60,7 +60,7 @@ class RowByRow(TorchFunctionMode):
         return func in _BY_ROW or (func is F.linear and batch.dim() == 2)
 
 
-class InAnyPlace:
+class PlaceInvariant:
     """Implements `padding.Batching`: one number of rows, and on the CPU `RowByRow`."""
 
     def __init__(self, rows: int) -> None:
@@ -75,9 +75,11 @@ class InAnyPlace:
         return self._padded.run(in_any_place if inputs[0].device.type == "cpu" else network, *inputs)
 
 
-def batchings(*, max_rows: int, max_decode: int) -> Batchings:
-    """One shape for each network and size of picture."""
-    return Batchings(texts=InAnyPlace(TEXTS), rows=InAnyPlace(max_rows), pictures=InAnyPlace(max_decode))
+def batchings(*, max_rows: int, max_decode: int) -> BatchingByNetwork:
+    """One shape for each network and size of image."""
+    return BatchingByNetwork(
+        texts=PlaceInvariant(TEXTS), rows=PlaceInvariant(max_rows), images=PlaceInvariant(max_decode)
+    )
 
 
 def settle_kernels() -> None:
@@ -95,6 +97,6 @@ def check_places(network: Network, places: int, *row: Tensor) -> None:
     first = results[0]
     if not all(torch.allclose(result, first, rtol=0, atol=0, equal_nan=True) for result in results):
         raise ModelLoadError(
-            f"Exact mode is not to be had here: among {places} rows a picture's numbers depend on its place. "
+            f"Exact mode is not to be had here: among {places} rows an image's numbers depend on its place. "
             "A power of two for max_rows, or fewer threads, may help."
         )

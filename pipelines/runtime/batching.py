@@ -18,7 +18,7 @@ class Batching(Protocol):
         """`network(*inputs)`, where row n of the result belongs to row n of each input."""
 
 
-class AsIs:
+class Unpadded:
     """The batch as it comes, in one call."""
 
     def run(self, network: Network, *inputs: Tensor) -> Tensor:
@@ -43,12 +43,12 @@ class Padded:
         return network(*(_pad(each, size) for each in chunk))[:rows]
 
 
-class Batchings(NamedTuple):
+class BatchingByNetwork(NamedTuple):
     """One for each network of a model."""
 
-    texts: Batching = AsIs()
-    rows: Batching = AsIs()
-    pictures: Batching = AsIs()
+    texts: Batching = Unpadded()
+    rows: Batching = Unpadded()
+    images: Batching = Unpadded()
 
 
 def row_buckets(max_rows: int) -> list[int]:

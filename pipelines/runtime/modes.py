@@ -15,7 +15,7 @@ from torch import Tensor
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
 from pipelines.runtime import batch_invariance, compilation
-from pipelines.runtime.batching import AsIs, Batchings, Padded, row_buckets
+from pipelines.runtime.batching import BatchingByNetwork, Padded, Unpadded, row_buckets
 from pipelines.runtime.compilation import CompiledUNet
 from pipelines.runtime.networks import Networks
 
@@ -31,7 +31,7 @@ class Execution:
     max_rows: int = 16
     """Rows in a UNet call. Exact mode pads to it, compiled mode up to it."""
     max_decode: int = 4
-    """Pictures in a decode; exact mode pads to it."""
+    """Images in a decode; exact mode pads to it."""
 
 
 def row_sizes(execution: Execution) -> tuple[int, ...]:
@@ -45,13 +45,13 @@ def assemble(execution: Execution, *, text_encoder: Any, unet: Any, vae: Any) ->
     """The networks, to be run that way. Raises `ModelLoadError` where that cannot be."""
     if execution.exact and execution.compile != "off":
         raise ModelLoadError("Exact mode runs networks as they are written: it cannot be had together with compile.")
-    denoiser, batchings = None, Batchings()
+    denoiser, batchings = None, BatchingByNetwork()
     if execution.exact:
         batchings = batch_invariance.batchings(max_rows=execution.max_rows, max_decode=execution.max_decode)
     elif execution.compile != "off":
         compilation.check(unet.device, execution.compile)
         denoiser = CompiledUNet(unet, execution.compile)
-        batchings = Batchings(texts=AsIs(), rows=Padded(row_buckets(execution.max_rows)), pictures=AsIs())
+        batchings = BatchingByNetwork(texts=Unpadded(), rows=Padded(row_buckets(execution.max_rows)), images=Unpadded())
     return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batchings=batchings, denoiser=denoiser)
 
 

@@ -1,6 +1,6 @@
 """The networks of a Stable Diffusion model, each called on a batch of any size.
 
-It knows their shapes, dtypes and memory formats; what their numbers mean to a picture is `latent_diffusion`'s to know.
+It knows their shapes, dtypes and memory formats; what their numbers mean to an image is `latent_diffusion`'s to know.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import torch
 from torch import Tensor
 
-from pipelines.runtime.batching import Batchings
+from pipelines.runtime.batching import BatchingByNetwork
 
 _WIDER: Final = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.float32: torch.float64}
 
@@ -33,7 +33,7 @@ class Networks:
         text_encoder: Any,
         unet: Any,
         vae: Any,
-        batchings: Batchings | None = None,
+        batchings: BatchingByNetwork | None = None,
         denoiser: Denoiser | None = None,
     ) -> None:
         """A transformers.CLIPTextModel, diffusers.UNet2DConditionModel and diffusers.AutoencoderKL.
@@ -43,7 +43,7 @@ class Networks:
         self.text_encoder = text_encoder
         self.unet = unet
         self.vae = vae
-        self._batchings = batchings or Batchings()
+        self._batchings = batchings or BatchingByNetwork()
         self.denoiser: Denoiser = denoiser or unet
         # Diffusers looks through all of a network's parameters at every asking: 3 ms, in each call.
         self.device: torch.device = unet.device
@@ -74,7 +74,7 @@ class Networks:
     def decode(self, latents: Tensor) -> Tensor:
         """[B, C, h, w] at the UNet's scale to [B, 3, H, W] in -1 to 1 (and a little beyond), in the VAE's dtype."""
         unscaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0)
-        return self._batchings.pictures.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
+        return self._batchings.images.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
 
     def widened(self) -> Networks:
         """A copy in the next wider dtype, run as it is written; float64 is the widest."""
@@ -93,5 +93,5 @@ class Networks:
         return self.denoiser(sample, timesteps, encoder_hidden_states=conditioning, return_dict=False)[0]
 
     def _call_vae(self, latents: Tensor) -> Tensor:
-        pictures: Tensor = self.vae.decode(latents.contiguous(memory_format=torch.channels_last), return_dict=False)[0]
-        return pictures
+        images: Tensor = self.vae.decode(latents.contiguous(memory_format=torch.channels_last), return_dict=False)[0]
+        return images

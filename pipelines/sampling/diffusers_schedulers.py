@@ -1,4 +1,4 @@
-"""Diffusers scheduler objects for the table of samplers, one copy per picture.
+"""Diffusers scheduler objects for the table of samplers, one copy per image.
 
 What is said by the model (how it was trained) is kept apart from what is said by the sampler; the corrections that
 `StableDiffusionPipeline` makes to old configurations when it is built are made here for every class.
@@ -21,7 +21,7 @@ from diffusers.configuration_utils import FrozenDict
 from torch import Tensor
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling.samplers import Choice
+from pipelines.sampling.samplers import SamplerChoice
 
 PREBUILT: Final = 128
 """Schedulers kept ready, one for each sampler, schedule and number of steps in use; the least used one goes first."""
@@ -52,7 +52,7 @@ _SAMPLER_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 class ExactLMSScheduler(LMSDiscreteScheduler):  # type: ignore[misc]  # diffusers has no types
-    """LMS without numerical integration in every step, which takes diffusers milliseconds a picture."""
+    """LMS without numerical integration in every step, which takes diffusers milliseconds an image."""
 
     def get_lms_coefficient(self, order: int, t: int, current_order: int) -> float:
         """Integral of a Lagrange polynomial of third degree at most: two Gauss-Legendre points are exact."""
@@ -78,7 +78,7 @@ class _Prebuilt:
 
 
 class SamplerRun:
-    """One picture's way through its sampler: a diffusers scheduler of its own, and how far it has come."""
+    """One image's way through its sampler: a diffusers scheduler of its own, and how far it has come."""
 
     def __init__(self, prebuilt: _Prebuilt) -> None:
         self._prebuilt = prebuilt
@@ -130,7 +130,7 @@ class Schedulers:
     """Runs of any sampler for one model.
 
     Schedulers take up to half a second to construct (KDPM2 sets a thousand timesteps first) and milliseconds to set to
-    a number of steps, so both are done once, and a picture gets a copy.
+    a number of steps, so both are done once, and an image gets a copy.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -138,11 +138,11 @@ class Schedulers:
         self._constructed = lru_cache(maxsize=None)(partial(construct, dict(config)))
         self._prebuilt = lru_cache(maxsize=PREBUILT)(self._build)
 
-    def start(self, choice: Choice, steps: int) -> SamplerRun:
+    def start(self, choice: SamplerChoice, steps: int) -> SamplerRun:
         """Raises `InvalidParamsError` for a number of steps that this model's timesteps cannot be spaced in."""
         return SamplerRun(self._prebuilt(choice, steps))
 
-    def _build(self, choice: Choice, steps: int) -> _Prebuilt:
+    def _build(self, choice: SamplerChoice, steps: int) -> _Prebuilt:
         scheduler = _copy(self._constructed(choice))
         scheduler.set_timesteps(steps, device="cpu")
         if hasattr(scheduler, "set_begin_index"):
@@ -164,7 +164,7 @@ def _tabled(convert: Callable[[Tensor], tuple[Tensor, Tensor]], sigmas: Tensor) 
     return lambda sigma: table[float(sigma)]
 
 
-def construct(config: Mapping[str, Any], choice: Choice) -> Any:
+def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     """A diffusers scheduler for that choice, for a model whose own scheduler has that configuration."""
     left_at_default = config.get("_use_default_values", ())
     fields = {name: config[name] for name in _TRAINING_FIELDS if name in config}

@@ -32,7 +32,7 @@ def _one_more(steps: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One way from noise to a picture."""
+    """One way from noise to an image."""
 
     name: str
     label: str
@@ -49,7 +49,7 @@ class Sampler:
     """UNet calls for a number of steps (1 or more)."""
 
 
-class Choice(NamedTuple):
+class SamplerChoice(NamedTuple):
     sampler: Sampler
     schedule: str | None
     """One of the sampler's `schedules`; None is its own."""
@@ -133,7 +133,7 @@ def _by_any_name() -> dict[str, Sampler]:
 _BY_ANY_NAME: Final = _by_any_name()
 
 
-def find(name: str, schedule: str | None = None) -> Choice:
+def find(name: str, schedule: str | None = None) -> SamplerChoice:
     """The sampler of that name or alias, and its schedule: "DPM++ 2M Karras" names both.
 
     Raises `UnknownSamplerError`, listing the names that would do; it never repeats the name that was asked for.
@@ -152,4 +152,4 @@ def find(name: str, schedule: str | None = None) -> Choice:
     if wanted is not None and wanted not in sampler.schedules:
         known = ", ".join(sampler.schedules) or "none but its own"
         raise UnknownSamplerError("schedule", f"The sampler {sampler.name} takes these schedules: {known}.")
-    return Choice(sampler, wanted)
+    return SamplerChoice(sampler, wanted)

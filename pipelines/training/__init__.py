@@ -1,4 +1,4 @@
 """How the bundled model was made: scenes, captions, tokenizer, autoencoder, diffusion and evaluation.
 
-Nothing that serves pictures imports this package.
+Nothing that serves images imports this package.
 """

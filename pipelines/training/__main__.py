@@ -178,8 +178,8 @@ def evaluate(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Also write the figures here, as JSON.")] = None,
 ) -> None:
-    """Score a model folder by reading its pictures back, and print the table."""
-    # Only this command serves pictures; the stages above must not need the serving code.
+    """Score a model folder by reading its images back, and print the table."""
+    # Only this command serves images; the stages above must not need the serving code.
     from pipelines.checkpoints.loader import load
 
     pipeline = load(str(model))
@@ -236,9 +236,9 @@ def _train(
     return leads
 
 
-def _psnr_db(model: AutoencoderKL, pictures: int = 200) -> float:
+def _psnr_db(model: AutoencoderKL, images: int = 200) -> float:
     rng = random.Random(UNSEEN_SEED)
-    return psnr_db(model, np.stack([draw(random_scene(rng, *world.SIZES[0])) for _ in range(pictures)]))
+    return psnr_db(model, np.stack([draw(random_scene(rng, *world.SIZES[0])) for _ in range(images)]))
 
 
 if __name__ == "__main__":

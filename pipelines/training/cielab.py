@@ -22,18 +22,18 @@ _TO_RELATIVE: Final[NDArray[np.float64]] = _TO_XYZ.T / _TO_XYZ.sum(axis=1)
 _KNEE: Final = (6 / 29) ** 3
 _SLOPE: Final = 1 / (3 * (6 / 29) ** 2)
 _BLUNT: Final = 0.1
-"""Differences well below this are even, so that the distance can be differentiated at zero."""
+"""EventDiff well below this are even, so that the distance can be differentiated at zero."""
 
 
-def to_lab(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+def to_lab(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """sRGB bytes [..., 3] to CIELAB."""
-    xyz = _LINEAR[picture] @ _TO_RELATIVE
+    xyz = _LINEAR[image] @ _TO_RELATIVE
     f = np.where(xyz > _KNEE, np.cbrt(xyz), xyz * _SLOPE + 4 / 29)
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
-    """CIE76 distance of two pictures [B, 3, H, W] in [-1, 1], pixel by pixel: [B, H, W]."""
+    """CIE76 distance of two images [B, 3, H, W] in [-1, 1], pixel by pixel: [B, H, W]."""
     return ((_lab(one) - _lab(other)).square().sum(dim=-1) + _BLUNT**2).sqrt()
 
 

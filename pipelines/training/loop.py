@@ -55,7 +55,7 @@ def sample_rng(seed: int, step: int, index: int) -> random.Random:
 
 
 def step_rng(seed: int, step: int) -> random.Random:
-    """The generator of what a whole batch shares, such as its picture size."""
+    """The generator of what a whole batch shares, such as its image size."""
     return random.Random(f"{seed}/{step}")
 
 

@@ -18,7 +18,7 @@ ADAM_SHARE: Final = 0.1
 MOMENTUM: Final = 0.95
 BETAS: Final = (0.9, 0.99)
 LEAST_SIDE: Final = 16
-"""Thinner matrices, such as a picture's three channels, are left to Adam."""
+"""Thinner matrices, such as an image's three channels, are left to Adam."""
 
 
 class Muon(torch.optim.Optimizer):

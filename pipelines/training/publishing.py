@@ -118,13 +118,13 @@ pipeline_tag: text-to-image
 
 A small Stable Diffusion (CLIP text model, UNet, AutoencoderKL; 8 million parameters) that draws flat scenes from plain
 English: one to four coloured shapes, their size, count and relation, a background. Sizes 128x128, 160x96, 96x160. It
-was trained from nothing on pictures that the project draws itself, and knows nothing else of the world.
+was trained from nothing on images that the project draws itself, and knows nothing else of the world.
 
 ## Scores
 
-Share of pictures that show everything their prompt names and nothing else, as a program reads them back; {prompts}
+Share of images that show everything their prompt names and nothing else, as a program reads them back; {prompts}
 prompts a category with fixed seeds, {sampler}, {steps} steps, guidance {guidance:g}. Held-out pairs of colour and shape
-appear in no training picture. The last line is of scenes that the project drew, when the autoencoder has coded and
+appear in no training image. The last line is of scenes that the project drew, when the autoencoder has coded and
 decoded them: what it costs by itself.
 
 {table}

@@ -18,7 +18,7 @@ from service.engine.messages import Priority
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
-from service.jobs.service import Jobs
+from service.jobs.service import JobService
 from service.observability.metrics import Metrics
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Services:
     metrics: Metrics
     max_body_bytes: int
     embed_parameters: bool
-    jobs: Jobs | None
+    jobs: JobService | None
     """None where nothing is kept, as in a process that only draws for itself."""
     links: LinkSigner
     public_url: str | None
@@ -43,7 +43,7 @@ class Services:
 
     def submit(
         self,
-        pictures: Sequence[GenerationParams],
+        images: Sequence[GenerationParams],
         *,
         previews: int = 0,
         priority: Priority = Priority.INTERACTIVE,
@@ -51,7 +51,7 @@ class Services:
     ) -> Job:
         """The engine's `submit`, counted."""
         try:
-            job = self.engine.submit(pictures, previews=previews, priority=priority, deadline_s=deadline_s)
+            job = self.engine.submit(images, previews=previews, priority=priority, deadline_s=deadline_s)
         except DarkroomError as error:
             self.metrics.job_ended("refused", error.code)
             raise
@@ -66,7 +66,7 @@ class Services:
         return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
-        """What the file of a picture is to carry of its parameters."""
+        """What the file of an image is to carry of its parameters."""
         return parameters_text(params, model) if self.embed_parameters else None
 
     @contextlib.contextmanager
@@ -89,7 +89,7 @@ def _outcome(error: BaseException) -> tuple[str, str]:
     return "failed", error.code if isinstance(error, DarkroomError) else DarkroomError.code
 
 
-def jobs_of(request: Request) -> Jobs:
+def jobs_of(request: Request) -> JobService:
     jobs = services_of(request).jobs
     assert jobs is not None, "the routes of jobs are only there where jobs are"
     return jobs

@@ -21,7 +21,7 @@ class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     phase: Phase
     store: Literal["available", "unavailable"]
-    """Where jobs and pictures are kept."""
+    """Where jobs and images are kept."""
 
 
 @router.head("/livez", include_in_schema=False)

@@ -1,4 +1,4 @@
-"""Links to single pictures that work without a key until they expire: an HMAC-SHA-256 over what they name."""
+"""Links to single images that work without a key until they expire: an HMAC-SHA-256 over what they name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored pictures as answers: caching, content types, and links that work without a key."""
+"""Stored images as answers: caching, content types, and links that work without a key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.api.http.fields import ONE_SPELLING
 from service.errors import NotFoundError
 from service.images.encoding import Encoder
 from service.images.storage import EXTENSIONS
-from service.jobs.records import StoredPicture
+from service.jobs.records import StoredImage
 
 _FOR_EVER: Final = "private, max-age=31536000, immutable"
 
@@ -26,33 +26,33 @@ router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": Pr
     response_class=Response,
     responses={
         200: {"content": {mime: {} for mime in EXTENSIONS}},
-        304: {"description": "The picture of If-None-Match"},
+        304: {"description": "The image of If-None-Match"},
         400: {"model": ProblemOut},
     },
 )
-async def shared_picture(
+async def shared_image(
     request: Request,
     job_id: Annotated[str, Path(pattern="^job_[a-z2-7]{26}$")],
     index: Annotated[int, Path(ge=0, le=999), ONE_SPELLING],
     expires: Annotated[int, Query(ge=0, le=2**53), ONE_SPELLING],
     signature: Annotated[str, Query(max_length=100)],
 ) -> Response:
-    """The picture that a signed link names; 404 where the link has expired or was never signed."""
+    """The image that a signed link names; 404 where the link has expired or was never signed."""
     if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
-        raise NotFoundError("There is no such picture.")
-    stored, data = await jobs_of(request).picture(job_id, index, None)
-    answer = picture_answer(request, stored, data)
+        raise NotFoundError("There is no such image.")
+    stored, data = await jobs_of(request).image(job_id, index, None)
+    answer = image_answer(request, stored, data)
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
     return answer
 
 
-def picture_answer(request: Request, stored: StoredPicture, data: bytes) -> Response:
+def image_answer(request: Request, stored: StoredImage, data: bytes) -> Response:
     """The file, or 304 where the caller has it."""
     name = f"{stored.index}.{EXTENSIONS[stored.media_type]}"
     return _cached(request, data, stored.media_type, stored.sha256, name)
 
 
-async def thumbnail_answer(request: Request, encoder: Encoder, stored: StoredPicture, data: bytes) -> Response:
+async def thumbnail_answer(request: Request, encoder: Encoder, stored: StoredImage, data: bytes) -> Response:
     small = await encoder.thumbnail(data)
     return _cached(request, small, "image/webp", f"{stored.sha256}-thumbnail", f"{stored.index}-thumbnail.webp")
 

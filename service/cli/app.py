@@ -11,11 +11,11 @@ app = typer.Typer(add_completion=False)
 
 _MORE: Final = (
     "Each option is a variable too, read where the option is not given. Variables alone set the rest: "
-    "DARKROOM_ADMIN_HOST, DARKROOM_MAX_QUEUED_PICTURES, DARKROOM_MAX_QUEUED_S, DARKROOM_MAX_QUEUED_S_PER_TENANT, "
+    "DARKROOM_ADMIN_HOST, DARKROOM_MAX_QUEUED_IMAGES, DARKROOM_MAX_QUEUED_S, DARKROOM_MAX_QUEUED_S_PER_TENANT, "
     "DARKROOM_CACHE_DIR, DARKROOM_ENCODE_THREADS, DARKROOM_EMBED_PARAMETERS, DARKROOM_LOG_FORMAT, "
     "DARKROOM_MAX_BODY_BYTES, DARKROOM_MAX_CONNECTIONS, DARKROOM_HEADER_TIMEOUT_S, DARKROOM_BODY_TIMEOUT_S, "
     "DARKROOM_WRITE_TIMEOUT_S, DARKROOM_DRAIN_TIMEOUT_S, "
-    "DARKROOM_DATABASE_URL, DARKROOM_KEEP_JOBS_S, DARKROOM_MAX_PICTURE_BYTES, DARKROOM_MAX_QUEUED_JOBS, "
+    "DARKROOM_DATABASE_URL, DARKROOM_KEEP_JOBS_S, DARKROOM_MAX_IMAGE_BYTES, DARKROOM_MAX_QUEUED_JOBS, "
     "DARKROOM_MAX_QUEUED_JOBS_S, DARKROOM_MAX_EVENT_STREAMS, DARKROOM_JOB_LEASE_S, DARKROOM_PUBLIC_URL."
 )
 
@@ -49,12 +49,12 @@ def serve(
     ] = None,
     exact: Annotated[
         bool,
-        typer.Option("--exact", envvar="DARKROOM_EXACT", help="The same picture to the bit, whatever else is made."),
+        typer.Option("--exact", envvar="DARKROOM_EXACT", help="The same image to the bit, whatever else is made."),
     ] = False,
     compile: Annotated[  # noqa: A002 -- the name of the setting
         str, _setting("compile", "off, default or reduce-overhead, as torch.compile has them; starts slowly.", "MODE")
     ] = "off",
-    max_rows: Annotated[int, _setting("max_rows", "Rows of one model call; a guided picture takes two.", "N")] = 16,
+    max_rows: Annotated[int, _setting("max_rows", "Rows of one model call; a guided image takes two.", "N")] = 16,
     admin_port: Annotated[
         str, _setting("admin_port", "Port of /metrics, on this machine only; none for none.", "PORT")
     ] = "8001",
@@ -83,10 +83,10 @@ def backup(
     context: typer.Context,
     destination: Annotated[Path, typer.Argument(help="Folder to make; it must not be there yet.", metavar="FOLDER")],
     data_dir: Annotated[
-        str, _setting("data_dir", "Where the server keeps its jobs and pictures.", "FOLDER")
+        str, _setting("data_dir", "Where the server keeps its jobs and images.", "FOLDER")
     ] = "~/.local/share/darkroom",
 ) -> None:
-    """Copy the jobs and their pictures, also while the server runs.
+    """Copy the jobs and their images, also while the server runs.
 
     To go back to a copy, stop the server and start it with --data-dir FOLDER, or put the copy in the place of the
     data folder.
@@ -101,11 +101,11 @@ def backup(
     except (SettingsError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        made = back_up(database, settings.data_dir / "pictures", destination.expanduser())
+        made = back_up(database, settings.data_dir / "images", destination.expanduser())
     except (BackupError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"{made.pictures} pictures and the jobs' records are in {destination}.")
+    typer.echo(f"{made.images} images and the jobs' records are in {destination}.")
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

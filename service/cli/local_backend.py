@@ -1,6 +1,6 @@
-"""Pictures on this machine without a listener: the server's own application, called by the client in one process.
+"""Images on this machine without a listener: the server's own application, called by the client in one process.
 
-What is asked and answered takes the same way as over HTTP, so that both draw the same pictures and refuse the same.
+What is asked and answered takes the same way as over HTTP, so that both draw the same images and refuse the same.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LocalBackend:
         logs.configure("error", "console")
         watch.stage("Loading the model")
         config = engine_config(settings)
-        # Who waits for one picture does not wait for every size and company to be tried.
+        # Who waits for one image does not wait for every size and company to be tried.
         worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S)
         config = replace(config, worker=worker)
         engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
@@ -75,8 +75,8 @@ async def _until_serving(engine: LocalEngine) -> None:
 def _tell(watch: Watch, message: messages.FromWorker) -> None:
     match message:
         case messages.Progress():
-            watch.advance(message.picture_id, message.step / message.steps)
+            watch.advance(message.image_id, message.step / message.steps)
         case messages.Finished():
-            watch.advance(message.picture_id, 1.0)
+            watch.advance(message.image_id, 1.0)
         case _:
             pass

@@ -25,22 +25,22 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     threads: int | None = None
     """Threads of one tensor operation; None leaves it to torch."""
     exact: bool = False
-    """Whether a picture's bits may not depend on its company; not together with `compile`."""
+    """Whether an image's bits may not depend on its company; not together with `compile`."""
     compile: Literal["off", "default", "reduce-overhead"] = "off"
     """torch.compile's mode for the UNet."""
     max_rows: int = 16
     """Rows in a UNet call, where the measured knee of call time against rows is not lower."""
     max_begun: int = 64
-    """Pictures that hold latents, those that wait for their decode included."""
+    """Images that hold latents, those that wait for their decode included."""
     max_begun_bytes: int = 4 << 30
     """The same in bytes, estimated from above."""
     max_decode: int = 4
-    """Pictures in a decode."""
+    """Images in a decode."""
     max_cached_prompts: int = 256
     """Texts whose conditioning is kept."""
-    interactive_patience: float = 3.0
-    """Factor k of an interactive picture's virtual deadline, arrival + k x its time alone on the device."""
-    batch_patience: float = 30.0
+    interactive_deadline_factor: float = 3.0
+    """Factor k of an interactive image's virtual deadline, arrival + k x its time alone on the device."""
+    batch_deadline_factor: float = 30.0
     """The same for the batch class."""
     warm_up_s: float = 20.0
     """Bound on the passes before the worker is ready; what they do not reach is measured while serving."""
@@ -54,8 +54,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _require_at_least("max_begun_bytes", self.max_begun_bytes, 1)
         _require_at_least("max_decode", self.max_decode, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
-        if not 0 < self.interactive_patience <= self.batch_patience:
-            raise ValueError("interactive_patience must be positive, and batch_patience no less")
+        if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:
+            raise ValueError("interactive_deadline_factor must be positive, and batch_deadline_factor no less")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,12 @@ class EngineConfig:
     """What the facade needs. Raises ValueError where a number is out of range."""
 
     worker: WorkerConfig
-    max_queued_pictures: int = 256
-    """Admitted and unfinished pictures, those in work included."""
+    max_queued_images: int = 256
+    """Admitted and unfinished images, those in work included."""
     max_queued_s: float = 300.0
     """The same in seconds of the device: their prices."""
     max_queued_s_per_tenant: float | None = None
-    """The same for the pictures of one tenant; None bounds none apart."""
+    """The same for the images of one tenant; None bounds none apart."""
     max_buffered_events: int = 32
     """Progress and preview events that a job keeps for a slow reader."""
     load_timeout_s: float = 900.0
@@ -78,13 +78,13 @@ class EngineConfig:
     unmeasured_timeout_s: float = 120.0
     """The same in a call of a kind that was never measured."""
     restart_delay_s: float = 0.5
-    """Before the first restart of a dead worker; doubled for each further death until a picture is finished."""
+    """Before the first restart of a dead worker; doubled for each further death until an image is finished."""
     max_restart_delay_s: float = 30.0
     max_failed_loads: int = 3
     """Deaths in a row before the model is loaded, after which the engine gives up."""
 
     def __post_init__(self) -> None:
-        _require_at_least("max_queued_pictures", self.max_queued_pictures, 1)
+        _require_at_least("max_queued_images", self.max_queued_images, 1)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
         _require_at_least("max_failed_loads", self.max_failed_loads, 1)
         for name in (

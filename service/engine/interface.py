@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from pipelines.interface import ModelInfo, Raster
+from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.messages import Priority, Timings
 
@@ -30,61 +30,61 @@ ADMITTING: Final = (Phase.SERVING, Phase.STALLED)
 
 
 @dataclass(frozen=True, slots=True)
-class PictureStarted:
+class ImageStarted:
     index: int
 
 
 @dataclass(frozen=True, slots=True)
-class PictureProgress:
+class ImageProgress:
     index: int
     step: int
     steps: int
     eta_s: float
-    """Seconds until the picture should be finished, as far as is known now."""
+    """Seconds until the image should be finished, as far as is known now."""
 
 
 @dataclass(frozen=True, slots=True)
-class PicturePreview:
+class ImagePreview:
     index: int
     preview: int
     """0-based number of this preview."""
     step: int
-    raster: Raster
+    rgb_image: RgbImage
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFinished:
+class ImageFinished:
     index: int
     params: GenerationParams
-    raster: Raster
+    rgb_image: RgbImage
     timings: Timings
 
 
-JobEvent: TypeAlias = PictureStarted | PictureProgress | PicturePreview | PictureFinished
+JobEvent: TypeAlias = ImageStarted | ImageProgress | ImagePreview | ImageFinished
 
 
 class Job(Protocol):
-    """One accepted piece of work: its pictures are scheduled each on its own."""
+    """One accepted piece of work: its images are scheduled each on its own."""
 
     @property
     def id(self) -> str: ...
 
     def events(self) -> AsyncIterator[JobEvent]:
-        """What happens, in order, from the beginning; ends after the last picture.
+        """What happens, in order, from the beginning; ends after the last image.
 
-        One reader. A slow reader loses progress and previews, never a finished picture. Raises the job's
-        `service.errors.DarkroomError` where it failed (finished pictures come first) or was canceled.
+        One reader. A slow reader loses progress and previews, never a finished image. Raises the job's
+        `service.errors.DarkroomError` where it failed (finished images come first) or was canceled.
         """
 
-    async def result(self) -> list[PictureFinished]:
-        """All pictures in order of index; raises as `events` does. Instead of `events`, not beside it."""
+    async def result(self) -> list[ImageFinished]:
+        """All images in order of index; raises as `events` does. Instead of `events`, not beside it."""
 
     def cancel(self) -> None:
         """Free its rows at the next call. Any number of times, in any state."""
 
 
 class Engine(Protocol):
-    """Admits jobs and makes their pictures."""
+    """Admits jobs and makes their images."""
 
     @property
     def phase(self) -> Phase: ...
@@ -97,19 +97,19 @@ class Engine(Protocol):
     def backlog_s(self) -> float:
         """Price of all that was admitted and has not ended, in seconds of the device."""
 
-    def price_s(self, pictures: Sequence[GenerationParams]) -> float:
+    def price_s(self, images: Sequence[GenerationParams]) -> float:
         """Seconds of the device that they are judged to take, beside others."""
 
     def submit(
         self,
-        pictures: Sequence[GenerationParams],
+        images: Sequence[GenerationParams],
         *,
         previews: int = 0,
         priority: Priority = Priority.INTERACTIVE,
         tenant: str = "",
         deadline_s: float | None = None,
     ) -> Job:
-        """Admit all pictures as one job, or none. Tenants share the device equally, whatever each submits.
+        """Admit all images as one job, or none. Tenants share the device equally, whatever each submits.
 
         What cannot be finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is clear.
         Raises `QuotaExceededError` or `QueueFullError` (with the seconds after which to try again) or

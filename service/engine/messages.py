@@ -1,7 +1,7 @@
 """Everything that crosses the process border, both ways: msgspec structs in length-prefixed MessagePack, no pickle.
 
-A picture's id is made by the facade and means nothing to the worker. `Started` to the terminal event, what concerns
-one picture arrives in order; `Progress` and `Preview` may be dropped when the reader is slow, terminal events never.
+An image's id is made by the facade and means nothing to the worker. `Started` to the terminal event, what concerns
+one image arrives in order; `Progress` and `Preview` may be dropped when the reader is slow, terminal events never.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Priority(enum.StrEnum):
 
 
 class Submit(Message, frozen=True):
-    picture_id: str
+    image_id: str
     params: GenerationParams
     priority: Priority = Priority.INTERACTIVE
     tenant: str = ""
@@ -56,7 +56,7 @@ class Submit(Message, frozen=True):
 
 
 class Cancel(Message, frozen=True):
-    picture_id: str
+    image_id: str
 
 
 class Drain(Message, frozen=True):
@@ -95,7 +95,7 @@ class Beat(Message, frozen=True):
     active: int
     waiting: int
     oldest_s: float = 0.0
-    """How long the picture has waited that has waited longest."""
+    """How long the image has waited that has waited longest."""
     memory_bytes: int = 0
     """What the worker holds of the device's memory."""
 
@@ -115,10 +115,10 @@ class CallDone(Message, frozen=True):
     rows: int
     padded_rows: int
     """Rows that nobody asked for, added to bring the call to a known shape."""
-    pictures: int
+    images: int
     predict_s: float
     advance_s: float
-    precise: bool = False
+    upcast: bool = False
     """Whether it was made in higher precision, which says nothing of what other calls cost."""
 
 
@@ -127,9 +127,9 @@ class DecodeDone(Message, frozen=True):
 
     width: int
     height: int
-    pictures: int
+    images: int
     decode_s: float
-    precise: bool = False
+    upcast: bool = False
 
 
 class EncodeDone(Message, frozen=True):
@@ -140,26 +140,26 @@ class EncodeDone(Message, frozen=True):
 
 
 class Started(Message, frozen=True):
-    picture_id: str
+    image_id: str
     queue_s: float
 
 
-class MadeAgain(Message, frozen=True):
+class Retried(Message, frozen=True):
     """Its numbers went wrong, and it has begun anew in higher precision."""
 
-    picture_id: str
+    image_id: str
 
 
 class Progress(Message, frozen=True):
-    picture_id: str
+    image_id: str
     step: int
     steps: int
     eta_s: float
-    """Seconds until the picture should be finished."""
+    """Seconds until the image should be finished."""
 
 
 class Preview(Message, frozen=True):
-    picture_id: str
+    image_id: str
     index: int
     step: int
     width: int
@@ -168,7 +168,7 @@ class Preview(Message, frozen=True):
 
 
 class Timings(msgspec.Struct, frozen=True):
-    """Seconds a picture spent in each stage, and the company it kept."""
+    """Seconds an image spent in each stage, and the company it kept."""
 
     queue_s: float
     encode_s: float
@@ -181,7 +181,7 @@ class Timings(msgspec.Struct, frozen=True):
 
 
 class Finished(Message, frozen=True):
-    picture_id: str
+    image_id: str
     width: int
     height: int
     pixels: bytes
@@ -189,7 +189,7 @@ class Finished(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    picture_id: str
+    image_id: str
     code: str
     """A public code of `service.errors`."""
     message: str
@@ -199,7 +199,7 @@ class Failed(Message, frozen=True):
 
 
 class Canceled(Message, frozen=True):
-    picture_id: str
+    image_id: str
 
 
 ToWorker: TypeAlias = Submit | Cancel | Drain
@@ -213,7 +213,7 @@ FromWorker: TypeAlias = (
     | DecodeDone
     | EncodeDone
     | Started
-    | MadeAgain
+    | Retried
     | Progress
     | Preview
     | Finished

@@ -1,1 +1,1 @@
-"""Pictures on their way out: encoding."""
+"""Images on their way out: encoding."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from PIL import Image
 
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from service.images.metadata import jpeg_options, png_options, webp_options
 
 ImageFormat: TypeAlias = Literal["png", "webp", "jpeg"]
@@ -22,24 +22,24 @@ _METADATA: Final = {"png": png_options, "webp": webp_options, "jpeg": jpeg_optio
 
 
 def encode(
-    raster: Raster,
+    rgb_image: RgbImage,
     image_format: ImageFormat,
     *,
     quality: int | None = None,
     size: tuple[int, int] | None = None,
     parameters: str | None = None,
 ) -> bytes:
-    """The bytes of a file that says that a model made it, as every picture's does.
+    """The bytes of a file that says that a model made it, as every image's does.
 
     `quality`, 0 to 100, concerns WebP and JPEG; WebP is lossless at 100 and without it. `size`, width by height in
-    pixels, stretches the picture first: previews are often small. `parameters`, as `metadata.parameters_text` writes
+    pixels, stretches the image first: previews are often small. `parameters`, as `metadata.parameters_text` writes
     them, go into the file.
     """
-    picture = Image.frombytes("RGB", (raster.width, raster.height), raster.pixels)
-    if size is not None and size != picture.size:
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    image = Image.frombytes("RGB", (rgb_image.width, rgb_image.height), rgb_image.pixels)
+    if size is not None and size != image.size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
     file = io.BytesIO()
-    picture.save(file, format=image_format, **_options(image_format, quality), **_METADATA[image_format](parameters))
+    image.save(file, format=image_format, **_options(image_format, quality), **_METADATA[image_format](parameters))
     return file.getvalue()
 
 
@@ -56,8 +56,8 @@ def _options(image_format: ImageFormat, quality: int | None) -> dict[str, Any]:
 
 def thumbnail(file: bytes) -> bytes:
     """A file that `encode` wrote as WebP, at most `THUMBNAIL_SIDE` pixels each way, marked as the file is."""
-    with Image.open(io.BytesIO(file), formats=("PNG", "WEBP", "JPEG")) as picture:
-        small = picture.convert("RGB")
+    with Image.open(io.BytesIO(file), formats=("PNG", "WEBP", "JPEG")) as image:
+        small = image.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     thumb = io.BytesIO()
     small.save(thumb, format="webp", quality=_THUMBNAIL_QUALITY, **webp_options(None))
@@ -72,7 +72,7 @@ class Encoder:
 
     async def encode(
         self,
-        raster: Raster,
+        rgb_image: RgbImage,
         image_format: ImageFormat,
         *,
         quality: int | None = None,
@@ -80,11 +80,11 @@ class Encoder:
         parameters: str | None = None,
     ) -> bytes:
         """As the function of that name."""
-        work = partial(encode, raster, image_format, quality=quality, size=size, parameters=parameters)
+        work = partial(encode, rgb_image, image_format, quality=quality, size=size, parameters=parameters)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def thumbnail(self, file: bytes) -> bytes:
-        """A picture's file as a small WebP."""
+        """An image's file as a small WebP."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, thumbnail, file)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a picture's file says beside its pixels: that a model made it, and the parameters that made it.
+"""What an image's file says beside its pixels: that a model made it, and the parameters that made it.
 
 It knows the formats of both, and where PNG, WebP and JPEG keep them as Pillow writes them; no pixels and no HTTP.
 """
@@ -46,7 +46,7 @@ _UNDEFINED: Final = 7
 
 
 def parameters_text(params: GenerationParams, model: str) -> str:
-    """The parameters as AUTOMATIC1111's web UI writes them into its pictures, which many programs read."""
+    """The parameters as AUTOMATIC1111's web UI writes them into its images, which many programs read."""
     settings = {
         "Steps": params.steps,
         "Sampler": SAMPLERS[params.sampler].label,

@@ -1,4 +1,4 @@
-"""Finished pictures as files in a folder, on the disk when `put` returns. Knows no jobs but their ids."""
+"""Finished images as files in a folder, on the disk when `put` returns. Knows no jobs but their ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
 """Errors of a deletion to which a file came or went while it was on its way."""
 
 
-class PictureFolder:
+class ImageFolder:
     """`root`/<two letters>/<job id>/<index>.<extension>. Methods block, and raise OSError where the disk fails.
 
     Each attempt at a job has files of its own, so that none overwrites what another has recorded; from the second on,
@@ -33,7 +33,7 @@ class PictureFolder:
         self._root = root
 
     def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> None:
-        """Store a picture, whole or not at all, in place of the attempt's own of that index; a power cut spares it."""
+        """Store an image, whole or not at all, in place of the attempt's own of that index; a power cut spares it."""
         folder = self._folder(job_id)
         file = folder / _name(index, media_type, attempt)
         partial = folder / f"{index}.{secrets.token_hex(4)}{_PARTIAL}"
@@ -51,7 +51,7 @@ class PictureFolder:
         return (self._folder(job_id) / _name(index, media_type, attempt)).read_bytes()
 
     def delete(self, job_id: str) -> None:
-        """All pictures of a job, or none if there are none."""
+        """All images of a job, or none if there are none."""
         folder = self._folder(job_id)
         while folder.exists():
             try:

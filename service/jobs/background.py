@@ -13,7 +13,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 @contextlib.contextmanager
-def survived(work: str) -> Iterator[None]:
+def log_and_continue(work: str) -> Iterator[None]:
     """Around one pass of `work`, which is tried again later whatever went wrong with it."""
     try:
         yield

@@ -13,15 +13,15 @@ from sqlalchemy import URL
 from service.engine.config import WorkerConfig
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 from service.jobs.execution.runner import Runner, RunnerConfig
-from service.jobs.service import Jobs, JobsConfig
-from service.jobs.store.claims import JobQueue, QueuePolicy
+from service.jobs.service import JobService, JobServiceConfig
+from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
-from service.jobs.store.image_files import PictureFiles
-from service.jobs.store.repository import JobStore, StorePolicy
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.upkeep.retention import Retention, RetentionConfig
-from service.jobs.watching.subscriptions import News
+from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
 
@@ -30,36 +30,41 @@ class JobsSettings:
     """As `service.settings` has them."""
 
     database: URL
-    pictures: Path
+    images: Path
     keep_s: float
-    max_picture_bytes: int
+    max_image_bytes: int
     max_queued: int
     max_queued_s: float
-    max_followers: int
+    max_subscribers: int
     lease_s: float
     embed_parameters: bool
 
 
-def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics) -> Jobs:
+def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics) -> JobService:
     """Jobs of one process, to be started and stopped by the caller. Raises OSError where a folder cannot be made."""
-    database, news = Database(settings.database), News(settings.max_followers)
-    files = PictureFiles(PictureFolder(settings.pictures))
-    policy = StorePolicy(max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, keep_s=settings.keep_s)
-    queue = JobQueue(database, QueuePolicy(lease_s=settings.lease_s, keep_s=settings.keep_s))
+    database, news = Database(settings.database), JobNotifier(settings.max_subscribers)
+    files = ImageFiles(ImageFolder(settings.images))
+    policy = RepositoryPolicy(
+        max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, keep_s=settings.keep_s
+    )
+    queue = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, keep_s=settings.keep_s))
     runner = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
         heartbeat_s=min(1.0, settings.lease_s / 4),
         embed_parameters=settings.embed_parameters,
     )
     worker = WorkerConfig(model="")
-    return Jobs(
+    return JobService(
         database,
-        JobStore(database, policy),
+        JobRepository(database, policy),
         files,
         Runner(queue, files, engine, encoder, news, metrics, runner),
-        Retention(database, files, RetentionConfig(max_picture_bytes=settings.max_picture_bytes)),
+        Retention(database, files, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
         news,
         engine,
         # The engine's own order among what it has, so that jobs come to it in that order too.
-        JobsConfig(interactive_patience=worker.interactive_patience, batch_patience=worker.batch_patience),
+        JobServiceConfig(
+            interactive_deadline_factor=worker.interactive_deadline_factor,
+            batch_deadline_factor=worker.batch_deadline_factor,
+        ),
     )

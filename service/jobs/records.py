@@ -20,7 +20,7 @@ from service.images.encoding import ImageFormat
 class Status(enum.StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
-    """A process has it; its pictures may still wait for the device."""
+    """A process has it; its images may still wait for the device."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELED = "canceled"
@@ -29,8 +29,8 @@ class Status(enum.StrEnum):
 TERMINAL: Final = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED})
 
 
-class PictureSpec(msgspec.Struct, frozen=True):
-    """One picture of a job."""
+class ImageSpec(msgspec.Struct, frozen=True):
+    """One image of a job."""
 
     params: GenerationParams
     position: tuple[int, ...] = ()
@@ -38,20 +38,20 @@ class PictureSpec(msgspec.Struct, frozen=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job is to make, fully resolved: two jobs of one spec make the same pictures."""
+    """What a job is to make, fully resolved: two jobs of one spec make the same images."""
 
     model: str
-    pictures: tuple[PictureSpec, ...]
+    images: tuple[ImageSpec, ...]
     output_format: ImageFormat
     output_compression: int | None = None
     previews: int = 0
     priority: Priority = Priority.BATCH
     deadline_s: float | None = None
-    """Seconds from its acceptance after which its pictures are of no use."""
+    """Seconds from its acceptance after which its images are of no use."""
 
 
 class JobProgress(msgspec.Struct, frozen=True):
-    """Of all pictures together."""
+    """Of all images together."""
 
     step: int
     steps: int
@@ -63,7 +63,7 @@ class JobProgress(msgspec.Struct, frozen=True):
 
 
 class JobPreview(msgspec.Struct, frozen=True):
-    """The latest look at a picture in the making."""
+    """The latest look at an image in the making."""
 
     index: int
     step: int
@@ -80,8 +80,8 @@ class JobFailure(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPicture:
-    """A finished picture whose file is in the store."""
+class StoredImage:
+    """A finished image whose file is in the store."""
 
     index: int
     attempt: int
@@ -111,8 +111,8 @@ class JobRecord:
     started_at: float | None
     completed_at: float | None
     expires_at: float | None
-    """When the record and its pictures are deleted; None before it has ended."""
-    pictures: tuple[StoredPicture, ...]
+    """When the record and its images are deleted; None before it has ended."""
+    images: tuple[StoredImage, ...]
     """The finished ones, in order of index."""
 
     @property
@@ -130,7 +130,7 @@ class Claim:
     spec: JobSpec
     created_at: float
     done: frozenset[int]
-    """Pictures that an earlier attempt has stored."""
+    """Images that an earlier attempt has stored."""
 
 
 @dataclass(frozen=True, slots=True)

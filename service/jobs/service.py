@@ -16,20 +16,20 @@ from typing import Final, TypeAlias
 import structlog
 
 from service.engine.frontend.local_job import new_job_id
-from service.engine.interface import Engine, Phase, PictureFinished
+from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.messages import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
-from service.jobs.background import survived
+from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
-from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredPicture
+from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredImage
 from service.jobs.store.database import Database
-from service.jobs.store.image_files import PictureFiles
+from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.migrations import migrate
-from service.jobs.store.repository import Cursor, IdempotencyKey, JobStore
+from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.upkeep.retention import Retention
-from service.jobs.watching.event_diff import Differences, EventId, JobNews
-from service.jobs.watching.subscriptions import News
+from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
+from service.jobs.watching.subscriptions import JobNotifier
 
 _POLL_S: Final = 1.0
 """Between two looks at a job that another process runs."""
@@ -43,10 +43,10 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobsConfig:
-    interactive_patience: float
+class JobServiceConfig:
+    interactive_deadline_factor: float
     """Factor k of an interactive job's virtual deadline, acceptance + k x its price."""
-    batch_patience: float
+    batch_deadline_factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,19 @@ class JobView:
     """How many waiting jobs go before it; None where it does not wait."""
 
 
-class Jobs:
+class JobService:
     """All methods belong to one event loop; those that reach the store may raise `StoreUnavailableError`."""
 
     def __init__(
         self,
         database: Database,
-        store: JobStore,
-        files: PictureFiles,
+        store: JobRepository,
+        files: ImageFiles,
         runner: Runner,
         retention: Retention,
-        news: News,
+        news: JobNotifier,
         engine: Engine,
-        config: JobsConfig,
+        config: JobServiceConfig,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -134,26 +134,26 @@ class Jobs:
         return await self._view(record, None), replayed
 
     async def keep(
-        self, spec: JobSpec, made: Sequence[tuple[PictureFinished, bytes]], *, tenant: str, lifetime_s: float
+        self, spec: JobSpec, made: Sequence[tuple[ImageFinished, bytes]], *, tenant: str, lifetime_s: float
     ) -> JobRecord:
-        """Store pictures and their files that were made without a record, as those of a job that has ended."""
+        """Store images and their files that were made without a record, as those of a job that has ended."""
         self._require_open()
         now = self._clock()
         job = self._new_job(spec, tenant, now)
         media_type = f"image/{spec.output_format}"
         stored = [
-            StoredPicture(
-                index=picture.index,
+            StoredImage(
+                index=image.index,
                 attempt=1,
                 version=1,
                 media_type=media_type,
-                width=picture.params.width,
-                height=picture.params.height,
+                width=image.params.width,
+                height=image.params.height,
                 size_bytes=len(file),
-                sha256=await self._files.put(job.id, picture.index, media_type, file),
-                timings=picture.timings,
+                sha256=await self._files.put(job.id, image.index, media_type, file),
+                timings=image.timings,
             )
-            for picture, file in made
+            for image, file in made
         ]
         return await self._store.create_ended(job, stored, now=now, expires_at=now + lifetime_s)
 
@@ -190,22 +190,22 @@ class Jobs:
         self._news.tell(job_id, record_changed=True)
         await self._files.delete(job_id)
 
-    async def picture(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredPicture, bytes]:
-        """A picture and its file; None is any tenant. Raises `NotFoundError`."""
+    async def image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
+        """An image and its file; None is any tenant. Raises `NotFoundError`."""
         self._require_open()
         record = await self._store.get(job_id, tenant)
-        stored = next((picture for picture in record.pictures if picture.index == index), None)
+        stored = next((image for image in record.images if image.index == index), None)
         if stored is None:
-            raise NotFoundError("There is no such picture.")
+            raise NotFoundError("There is no such image.")
         try:
             return stored, await self._files.read(job_id, index, stored.media_type, attempt=stored.attempt)
         except FileNotFoundError:
-            _log.error("a picture's file is missing", job_id=job_id, index=index)
-            raise NotFoundError("There is no such picture.") from None
+            _log.error("an image's file is missing", job_id=job_id, index=index)
+            raise NotFoundError("There is no such image.") from None
 
     async def follow(
-        self, job_id: str, tenant: str, differences: Differences
-    ) -> AsyncGenerator[tuple[EventId, JobNews, JobView], None]:
+        self, job_id: str, tenant: str, differences: EventDiff
+    ) -> AsyncGenerator[tuple[EventId, JobEvent, JobView], None]:
         """What `differences` does not know yet, until the job has ended.
 
         Raises `NotFoundError`, also where the job is deleted meanwhile, and `QueueFullError` for too many followers.
@@ -230,17 +230,25 @@ class Jobs:
         """The job when it has ended, or how it stands after `timeout_s`. Raises `NotFoundError`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                async with contextlib.aclosing(self.follow(job_id, tenant, Differences())) as news:
+                async with contextlib.aclosing(self.follow(job_id, tenant, EventDiff())) as news:
                     async for _, _, view in news:
                         if view.record.ended:
                             return view
         return await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
-        price_s = self._engine.price_s([picture.params for picture in spec.pictures])
+        price_s = self._engine.price_s([image.params for image in spec.images])
         interactive = spec.priority is Priority.INTERACTIVE
-        patience = self._config.interactive_patience if interactive else self._config.batch_patience
-        return NewJob(id=new_job_id(), tenant=tenant, spec=spec, price_s=price_s, due_at=now + patience * price_s)
+        deadline_factor = (
+            self._config.interactive_deadline_factor if interactive else self._config.batch_deadline_factor
+        )
+        return NewJob(
+            id=new_job_id(),
+            tenant=tenant,
+            spec=spec,
+            price_s=price_s,
+            virtual_deadline_at=now + deadline_factor * price_s,
+        )
 
     async def _view(self, record: JobRecord, live: Live | None) -> JobView:
         position = None
@@ -261,7 +269,7 @@ class Jobs:
     async def _open_later(self) -> None:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
-            with survived("opening the job store"):
+            with log_and_continue("opening the job store"):
                 await migrate(self._database)
                 self._open()
 

@@ -20,8 +20,8 @@ from service.engine.messages import (
     Finished,
     FromWorker,
     Loading,
-    MadeAgain,
     Ready,
+    Retried,
 )
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -48,12 +48,12 @@ class Metrics:
         self._memory = self._gauge(
             "worker_memory_bytes", "Memory that the worker holds: the GPU's, or at most its own."
         )
-        self._waiting = self._gauge("queue_pictures", "Pictures not yet begun.")
+        self._waiting = self._gauge("queue_images", "Images not yet begun.")
         self._oldest = self._gauge("queue_oldest_seconds", "How long the oldest of them has waited.")
-        self._backlog = self._gauge("backlog_seconds", "Device time that the admitted pictures were judged to take.")
-        self._active = self._gauge("active_pictures", "Pictures being denoised or decoded.")
-        self._pictures = self._counter("pictures", "Pictures ended in the engine.", "outcome")
-        self._made_again = self._counter("pictures_made_again", "Pictures begun anew in higher precision.")
+        self._backlog = self._gauge("backlog_seconds", "Device time that the admitted images were judged to take.")
+        self._active = self._gauge("active_images", "Images being denoised or decoded.")
+        self._images = self._counter("images", "Images ended in the engine.", "outcome")
+        self._retried = self._counter("images_retried", "Images begun anew in higher precision.")
         self._queue = self._histogram("queue_wait_seconds", "From admission to begin.", _SECONDS)
         self._first_step = self._histogram(
             "first_step_seconds", "From admission to the end of the first step.", _SECONDS
@@ -82,9 +82,9 @@ class Metrics:
             case DecodeDone():
                 self._decodes.labels(self._size(message.width, message.height)).observe(message.decode_s)
             case Finished() | Failed() | Canceled():
-                self._picture_ended(message)
-            case MadeAgain():
-                self._made_again.inc()
+                self._image_ended(message)
+            case Retried():
+                self._retried.inc()
             case Ready():
                 self._sizes = frozenset(message.model.sizes)
             case Loading(phase="loading"):
@@ -114,11 +114,11 @@ class Metrics:
         self._padded.inc(call.padded_rows)
         self._updates.observe(call.advance_s)
 
-    def _picture_ended(self, message: Finished | Failed | Canceled) -> None:
+    def _image_ended(self, message: Finished | Failed | Canceled) -> None:
         if isinstance(message, Finished):
             self._queue.observe(message.timings.queue_s)
             self._first_step.observe(message.timings.first_step_s)
-        self._pictures.labels(_OUTCOMES[type(message)]).inc()
+        self._images.labels(_OUTCOMES[type(message)]).inc()
 
     def _size(self, width: int, height: int) -> str:
         return f"{width}x{height}" if (width, height) in self._sizes else _OTHER_SIZE

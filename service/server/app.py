@@ -77,12 +77,12 @@ def create_app(
 def _jobs_settings(settings: Settings) -> JobsSettings:
     return JobsSettings(
         database=database_url(settings.database_url, settings.data_dir),
-        pictures=settings.data_dir / "pictures",
+        images=settings.data_dir / "images",
         keep_s=settings.keep_jobs_s,
-        max_picture_bytes=settings.max_picture_bytes,
+        max_image_bytes=settings.max_image_bytes,
         max_queued=settings.max_queued_jobs,
         max_queued_s=settings.max_queued_jobs_s,
-        max_followers=settings.max_event_streams,
+        max_subscribers=settings.max_event_streams,
         lease_s=settings.job_lease_s,
         embed_parameters=settings.embed_parameters,
     )

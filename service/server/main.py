@@ -88,7 +88,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     )
     return EngineConfig(
         worker=worker,
-        max_queued_pictures=settings.max_queued_pictures,
+        max_queued_images=settings.max_queued_images,
         max_queued_s=settings.max_queued_s,
         max_queued_s_per_tenant=settings.max_queued_s_per_tenant,
     )
@@ -188,7 +188,7 @@ def greeting(model: str, url: str) -> str:
     """What a newcomer reads when the server is ready: where it is, and a line to paste."""
     body = '{"prompt": "a red circle on a white background"}'
     return (
-        f"\nDarkroom serves {model} at {url} (Ctrl+C stops it). A picture to begin with:\n\n"
+        f"\nDarkroom serves {model} at {url} (Ctrl+C stops it). An image to begin with:\n\n"
         f"  curl -s {url}/v1/images/generations -H 'Content-Type: application/json' -d '{body}' \\\n"
         """    | grep -o '"b64_json":"[^"]*' | cut -d '"' -f 4 | base64 -d > circle.png\n"""
     )

@@ -34,16 +34,16 @@ class OneAtATime:
 
     start_s = 2.0
 
-    def __init__(self, picture: bytes = b"") -> None:
+    def __init__(self, image: bytes = b"") -> None:
         self.sent: list[tuple[float, Job]] = []
-        self._picture = picture
+        self._image = image
         self._lock = asyncio.Lock()
 
     async def send(self, job: Job) -> bytes:
         self.sent.append((virtual_time.now(), job))
         async with self._lock:
             await asyncio.sleep(STEP_S * job.steps)
-        return self._picture
+        return self._image
 
 
 class Instant:

@@ -28,8 +28,8 @@ from rich.table import Table
 from tests.chaos import growth
 from tests.chaos.campaign import Tally, clear_away, kill, lose_answers
 from tests.chaos.clients.reconcile import Discrepancy
-from tests.chaos.servers.cluster import Site, opened
-from tests.chaos.servers.processes import Nursery
+from tests.chaos.servers.cluster import Cluster, opened
+from tests.chaos.servers.processes import Prefork
 from tests.chaos.troubles import zombies
 from tests.chaos.troubles.disks import NotPermittedError, full, locked, small_disk
 from tests.chaos.troubles.points import POINTS
@@ -42,8 +42,8 @@ _KILLS_BESIDE_POSTGRES: Final = 10
 _SHOWN: Final = 20
 """Discrepancies."""
 
-Trial: TypeAlias = tuple[str, Callable[[Site], Tally], dict[str, object]]
-"""Its name, what is done, and the options of its `Site`."""
+Trial: TypeAlias = tuple[str, Callable[[Cluster], Tally], dict[str, object]]
+"""Its name, what is done, and the options of its `Cluster`."""
 
 
 def main() -> int:
@@ -52,10 +52,10 @@ def main() -> int:
     began = time.monotonic()
     folder = Path(options.folder or tempfile.mkdtemp(prefix="darkroom-"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Not without ending the servers and the disks.
-    with Nursery() as nursery, contextlib.closing(_trials(options, folder)) as trials:
+    with Prefork() as nursery, contextlib.closing(_trials(options, folder)) as trials:
         for number, (name, trial, site_options) in enumerate(trials):
             started = time.monotonic()
-            with opened(Site(nursery, folder / str(number), **site_options)) as site:  # type: ignore[arg-type]
+            with opened(Cluster(nursery, folder / str(number), **site_options)) as site:  # type: ignore[arg-type]
                 tally = _tried(trial, site)
             total += tally
             failed += bool(tally.discrepancies)
@@ -94,7 +94,7 @@ def _trials(options: argparse.Namespace, folder: Path) -> Generator[Trial, None,
             yield f"a zombie stopped at {point}, woken late", late, site
             yield f"a zombie stopped at {point}, woken early", early, site | {"worker": zombies.SLOW_WORKER}
         yield "a full disk", functools.partial(_fill, place=".", refuses=True), {}
-        yield "a disk full of pictures", functools.partial(_fill, place="pictures", refuses=False), {}
+        yield "a disk full of images", functools.partial(_fill, place="images", refuses=False), {}
         yield "a locked database", _lock, {}
     yield from _postgres_trials(options)
     if options.calls:
@@ -124,14 +124,14 @@ def _postgres_trials(options: argparse.Namespace) -> Iterator[Trial]:
             postgres.stop()
 
 
-def _missing(what: str) -> Callable[[Site], Tally]:
-    def trial(site: Site) -> Tally:
+def _missing(what: str) -> Callable[[Cluster], Tally]:
+    def trial(site: Cluster) -> Tally:
         raise NotPermittedError(what)
 
     return trial
 
 
-def _tried(trial: Callable[[Site], Tally], site: Site) -> Tally:
+def _tried(trial: Callable[[Cluster], Tally], site: Cluster) -> Tally:
     try:
         return trial(site)
     except NotPermittedError as error:
@@ -140,8 +140,8 @@ def _tried(trial: Callable[[Site], Tally], site: Site) -> Tally:
         return Tally(discrepancies=[Discrepancy("trial that came to no end", str(error))])
 
 
-def _kill(seed: int, at_random: int) -> Callable[[Site], Tally]:
-    def trial(site: Site) -> Tally:
+def _kill(seed: int, at_random: int) -> Callable[[Cluster], Tally]:
+    def trial(site: Cluster) -> Tally:
         tally = kill(site, seed, at_random=at_random)
         tally.discrepancies += clear_away(site)
         return tally
@@ -149,22 +149,22 @@ def _kill(seed: int, at_random: int) -> Callable[[Site], Tally]:
     return trial
 
 
-def _fill(site: Site, *, place: str, refuses: bool) -> Tally:
+def _fill(site: Cluster, *, place: str, refuses: bool) -> Tally:
     disk = site.data_dir / place
     disk.mkdir(exist_ok=True)
     with small_disk(disk, _DISK_MEGABYTES):
         return endure(site, functools.partial(full, disk), refuses=refuses)
 
 
-def _lock(site: Site) -> Tally:
+def _lock(site: Cluster) -> Tally:
     return endure(site, functools.partial(locked, site.data_dir / "jobs.sqlite3"), refuses=True)
 
 
-def _fail_calls(site: Site, *, log: Path, numbers: range) -> Tally:
+def _fail_calls(site: Cluster, *, log: Path, numbers: range) -> Tally:
     return fail_calls(site, injections(site, numbers), "strace", log)
 
 
-def _grow(site: Site, *, jobs: int) -> Tally:
+def _grow(site: Cluster, *, jobs: int) -> Tally:
     tally, _ = growth.grow(site, jobs)
     return tally
 

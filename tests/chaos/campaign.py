@@ -16,12 +16,12 @@ from service.jobs.store.claims import MAX_LOSSES
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy, reconcile
 from tests.chaos.clients.requests import mixed
-from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Process, Server, wait_until
 from tests.chaos.troubles.points import OF_THE_END, POINTS, STORED, Strike, Trap
 
 _STRAYS_OF_A_STRIKE: Final = 32
-"""Pictures that a server has in hand, each of which it may have stored without a record yet."""
+"""Images that a server has in hand, each of which it may have stored without a record yet."""
 _LONGEST_WAIT_S: Final = 0.3
 """Before a kill at a random time."""
 
@@ -49,11 +49,11 @@ class Tally:
 class Killer:
     """Kills the site's last server or its worker, and starts the next.
 
-    A job that is lost three times, and a picture that is in two workers when they die, count as what killed them and
+    A job that is lost three times, and an image that is in two workers when they die, count as what killed them and
     rightly fail. So nothing is killed while that could come of it: then every job must succeed.
     """
 
-    def __init__(self, site: Site, seed: int) -> None:
+    def __init__(self, site: Cluster, seed: int) -> None:
         self.kills: Counter[str] = Counter()
         self._site = site
         self._chance = random.Random(seed)
@@ -115,7 +115,7 @@ class Killer:
         self._site.start()
 
 
-def kill(site: Site, seed: int, *, at_random: int = 0, points: Iterable[str] = POINTS) -> Tally:
+def kill(site: Cluster, seed: int, *, at_random: int = 0, points: Iterable[str] = POINTS) -> Tally:
     """Kills at random times and at each of `points`, in an order by lot, under load; then the reckoning."""
     killer = Killer(site, seed)
     strikes: list[str | None] = [None] * at_random + list(points)
@@ -132,7 +132,7 @@ def kill(site: Site, seed: int, *, at_random: int = 0, points: Iterable[str] = P
     return tally
 
 
-def lose_answers(site: Site, seed: int, *, points: Sequence[str] = POINTS) -> Tally:
+def lose_answers(site: Cluster, seed: int, *, points: Sequence[str] = POINTS) -> Tally:
     """Let each of `points` fail once under load: what was done at it was done, but is told as an error."""
     server = site.start()
     server.wait_until_ready()
@@ -154,7 +154,7 @@ def _wait_until_sprung(trap: Trap, point: str) -> None:
     wait_until(is_sprung, f"a server that comes by {point}")
 
 
-def reckon(site: Site, load: Load, *, strikes: int = 0, as_drawn: bool = True) -> Tally:
+def reckon(site: Cluster, load: Load, *, strikes: int = 0, as_drawn: bool = True) -> Tally:
     """Let the site come to rest and compare what it holds with what clients were told."""
     site.server.wait_until_ready()
     try:
@@ -167,7 +167,7 @@ def reckon(site: Site, load: Load, *, strikes: int = 0, as_drawn: bool = True) -
     return Tally(_counts(load, Counter(record.status for record in stored.records.values())), found)
 
 
-def clear_away(site: Site) -> list[Discrepancy]:
+def clear_away(site: Cluster) -> list[Discrepancy]:
     """Files of jobs without a record must be gone when they are old and a server has looked."""
     site.age_files()
     server = site.start()

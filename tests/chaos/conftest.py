@@ -12,34 +12,34 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import URL
 
-from tests.chaos.servers.cluster import Site, opened
-from tests.chaos.servers.processes import Nursery
+from tests.chaos.servers.cluster import Cluster, opened
+from tests.chaos.servers.processes import Prefork
 from tests.harness.postgres import PostgresServer
 
-MakeSite: TypeAlias = Callable[..., Site]
-"""Takes the options of `Site`."""
+MakeSite: TypeAlias = Callable[..., Cluster]
+"""Takes the options of `Cluster`."""
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
+def nursery() -> Iterator[Prefork]:
     if sys.platform != "linux":
         pytest.skip("processes are watched in /proc and through their descriptors, which Linux has")
-    with Nursery() as nursery:
+    with Prefork() as nursery:
         yield nursery
 
 
 @pytest.fixture
-def make_site(nursery: Nursery, tmp_path: Path) -> Iterator[MakeSite]:
+def make_site(nursery: Prefork, tmp_path: Path) -> Iterator[MakeSite]:
     with contextlib.ExitStack() as stack:
 
-        def make(**options: object) -> Site:
-            return stack.enter_context(opened(Site(nursery, tmp_path, **options)))  # type: ignore[arg-type]
+        def make(**options: object) -> Cluster:
+            return stack.enter_context(opened(Cluster(nursery, tmp_path, **options)))  # type: ignore[arg-type]
 
         yield make
 
 
 @pytest.fixture
-def site(make_site: MakeSite) -> Site:
+def site(make_site: MakeSite) -> Cluster:
     return make_site()
 
 

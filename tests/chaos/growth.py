@@ -1,4 +1,4 @@
-"""Whether a server that goes on for long grows: its database, log, pictures, memory and open files must level off."""
+"""Whether a server that goes on for long grows: its database, log, images, memory and open files must level off."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.chaos.campaign import Tally
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy
 from tests.chaos.clients.requests import alike
-from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Process, Server, wait_until
 
-MAX_PICTURE_BYTES: Final = 50_000
-"""About 50 of the small pictures."""
+MAX_IMAGE_BYTES: Final = 50_000
+"""About 50 of the small images."""
 _SWEEP_S: Final = 0.5
 _KEY_LIFETIME_S: Final = 5.0
 SETTINGS: Final = {
-    "DARKROOM_MAX_PICTURE_BYTES": str(MAX_PICTURE_BYTES),
+    "DARKROOM_MAX_IMAGE_BYTES": str(MAX_IMAGE_BYTES),
     "DARKROOM_KEEP_JOBS_S": "20",
     "DARKROOM_LOG_LEVEL": "warning",
 }
@@ -30,8 +30,8 @@ _GROWTH: Final = 1.1
 _SLACK: Final = {
     "database_bytes": 1 << 20,
     "log_bytes": 1 << 20,
-    "picture_bytes": MAX_PICTURE_BYTES,
-    "picture_files": 100,
+    "image_bytes": MAX_IMAGE_BYTES,
+    "image_files": 100,
     "server_bytes": 16 << 20,
     "worker_bytes": 8 << 20,
     "open_files": 16,
@@ -53,15 +53,15 @@ class Sample:
     database_bytes: int
     log_bytes: int
     """SQLite's write-ahead log."""
-    picture_bytes: int
-    picture_files: int
+    image_bytes: int
+    image_files: int
     server_bytes: int
     """Resident memory."""
     worker_bytes: int
     open_files: int
 
 
-def grow(site: Site, jobs: int) -> tuple[Tally, list[Sample]]:
+def grow(site: Cluster, jobs: int) -> tuple[Tally, list[Sample]]:
     """Put so many small jobs through a site that was made with `SETTINGS`."""
     server = site.start(sweep_s=_SWEEP_S, key_lifetime_s=_KEY_LIFETIME_S)
     server.wait_until_ready()
@@ -90,16 +90,16 @@ def level(samples: Sequence[Sample]) -> list[Discrepancy]:
     return grown
 
 
-def _sample(site: Site, server: Server, worker: Process, accepted: int) -> Sample:
+def _sample(site: Cluster, server: Server, worker: Process, accepted: int) -> Sample:
     # Not `rglob`, which fails on a folder that goes away as it comes to it.
-    found = [Path(folder) / name for folder, _, names in os.walk(site.data_dir / "pictures") for name in names]
+    found = [Path(folder) / name for folder, _, names in os.walk(site.data_dir / "images") for name in names]
     files = [size for file in found if (size := _size(file)) is not None]
     return Sample(
         jobs=accepted,
         database_bytes=_size(site.data_dir / "jobs.sqlite3") or 0,
         log_bytes=_size(site.data_dir / "jobs.sqlite3-wal") or 0,
-        picture_bytes=sum(files),
-        picture_files=len(files),
+        image_bytes=sum(files),
+        image_files=len(files),
         server_bytes=server.resident_bytes,
         worker_bytes=worker.resident_bytes,
         open_files=server.open_files,
@@ -115,7 +115,7 @@ def _size(file: Path) -> int | None:
 
 
 def _wait_for(load: Load, jobs: int) -> None:
-    wait_until(lambda: load.accepted >= jobs, f"{jobs} accepted jobs", patience_s=_PATIENCE_S)
+    wait_until(lambda: load.accepted >= jobs, f"{jobs} accepted jobs", timeout_s=_PATIENCE_S)
 
 
 def _unseen(load: Load) -> list[Discrepancy]:

@@ -14,8 +14,8 @@ _LEVEL = Sample(
     jobs=0,
     database_bytes=_MEBIBYTE,
     log_bytes=4 * _MEBIBYTE,
-    picture_bytes=200_000,
-    picture_files=200,
+    image_bytes=200_000,
+    image_files=200,
     server_bytes=100 * _MEBIBYTE,
     worker_bytes=30 * _MEBIBYTE,
     open_files=40,
@@ -27,7 +27,7 @@ def test_what_a_server_keeps_levels_off(make_site: MakeSite) -> None:
     tally, samples = grow(make_site(worker=(), settings=SETTINGS), jobs=120)
 
     assert tally.discrepancies == []
-    assert max(sample.picture_files for sample in samples) < 120
+    assert max(sample.image_files for sample in samples) < 120
 
 
 def test_a_level_is_no_growth() -> None:

@@ -10,7 +10,7 @@ import pytest
 from service.jobs.records import JobRecord
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.requests import alike
-from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.cluster import Cluster
 from tests.chaos.troubles.disks import NotPermittedError, traced
 from tests.chaos.troubles.system_calls import Call, calls
 from tests.harness.programs import find_program
@@ -38,8 +38,8 @@ class Course:
 
 
 @pytest.fixture
-def course(site: Site, tmp_path: Path) -> Course:
-    """Of a server that makes jobs of two pictures, for one client."""
+def course(site: Cluster, tmp_path: Path) -> Course:
+    """Of a server that makes jobs of two images, for one client."""
     strace, log = find_program("strace"), tmp_path / "strace"
     server = site.start()
     server.wait_until_ready()
@@ -52,21 +52,21 @@ def course(site: Site, tmp_path: Path) -> Course:
     return Course([call for call in calls(log.read_text()) if call.result >= 0], list(site.records().values()))
 
 
-def test_a_picture_and_its_name_are_synced_before_its_record_is_written(course: Course) -> None:
-    pictures = [(record.id, picture) for record in course.records for picture in record.pictures]
-    assert len(pictures) == 2 * _JOBS
-    for job_id, picture in pictures:
-        renamed = course.first("rename", "", text=f"{job_id}/{picture.index}.")
+def test_an_image_and_its_name_are_synced_before_its_record_is_written(course: Course) -> None:
+    images = [(record.id, image) for record in course.records for image in record.images]
+    assert len(images) == 2 * _JOBS
+    for job_id, image in images:
+        renamed = course.first("rename", "", text=f"{job_id}/{image.index}.")
         partial, file = course.calls[renamed].texts
         written = course.first("write", partial)
         assert written < course.first("fsync", partial, after=written) < renamed
         named = course.first("fsync", str(Path(file).parent), after=renamed)
-        assert named < course.first("pwrite64", "-wal", text=picture.sha256)
+        assert named < course.first("pwrite64", "-wal", text=image.sha256)
 
 
 def test_a_job_is_synced_before_it_is_answered(course: Course) -> None:
     for record in course.records:
-        asked = course.first("recvfrom", "", text=f'picture {record.spec.pictures[0].params.prompt.split()[1]}\\"')
+        asked = course.first("recvfrom", "", text=f'image {record.spec.images[0].params.prompt.split()[1]}\\"')
         answered = course.first("sendto", "", after=asked, text="HTTP/1.1 202")
         written = course.first("pwrite64", "-wal", after=asked, text=record.id)
         writer = course.calls[written].thread

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.engine.messages import Timings
-from service.jobs.records import JobFailure, JobRecord, Status, StoredPicture
+from service.jobs.records import JobFailure, JobRecord, Status, StoredImage
 from tests.chaos.clients.reconcile import Discrepancy, Served, Stored, reconcile
 from tests.chaos.clients.requests import Fate, Order, Receipt, expected_sha256
 
@@ -22,14 +22,14 @@ _URL = f"/api/v1/jobs/{_ID}/images/0"
 
 @dataclass
 class World:
-    """One order of two pictures, accepted, made and kept. Tests break it."""
+    """One order of two images, accepted, made and kept. Tests break it."""
 
     receipt: Receipt
     records: dict[str, JobRecord]
     keys: dict[str, str]
     files: dict[str, dict[str, str]]
     jobs: dict[str, dict[str, Any]]
-    pictures: dict[str, str]
+    images: dict[str, str]
     more_receipts: list[Receipt] = field(default_factory=list)
 
     @property
@@ -44,12 +44,12 @@ class World:
     def discrepancies(self, *, strays: int = 0) -> list[Discrepancy]:
         stored = Stored(self.records, self.keys, self.files)
         receipts = [self.receipt, *self.more_receipts]
-        return reconcile(receipts, stored, Served(self.jobs, self.pictures), strays=strays)
+        return reconcile(receipts, stored, Served(self.jobs, self.images), strays=strays)
 
 
 def _world() -> World:
     order = Order("key", {"prompt": "x", "seed": 1, "n": 2, "width": 64, "height": 64, "num_inference_steps": 2})
-    made = tuple(_picture(order, index) for index in range(2))
+    made = tuple(_image(order, index) for index in range(2))
     record = JobRecord(
         id=_ID,
         tenant="",
@@ -64,21 +64,21 @@ def _world() -> World:
         started_at=1.0,
         completed_at=2.0,
         expires_at=3.0,
-        pictures=made,
+        images=made,
     )
     return World(
         receipt=Receipt(order, job_ids={_ID}, acceptances=1, ends={"succeeded"}),
         records={_ID: record},
         keys={"key": _ID},
-        files={_ID: {f"{picture.index}.png": picture.sha256 for picture in made}},
+        files={_ID: {f"{image.index}.png": image.sha256 for image in made}},
         jobs={_ID: _answer(record)},
-        pictures={f"/api/v1/jobs/{_ID}/images/{picture.index}": picture.sha256 for picture in made},
+        images={f"/api/v1/jobs/{_ID}/images/{image.index}": image.sha256 for image in made},
     )
 
 
-def _picture(order: Order, index: int) -> StoredPicture:
+def _image(order: Order, index: int) -> StoredImage:
     spec = order.spec
-    return StoredPicture(
+    return StoredImage(
         index=index,
         attempt=1,
         version=2 + index,
@@ -86,7 +86,7 @@ def _picture(order: Order, index: int) -> StoredPicture:
         width=64,
         height=64,
         size_bytes=10,
-        sha256=expected_sha256(spec.pictures[index].params, spec.model, spec.output_format, None),
+        sha256=expected_sha256(spec.images[index].params, spec.model, spec.output_format, None),
         timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_rows=2.0),
     )
 
@@ -94,12 +94,12 @@ def _picture(order: Order, index: int) -> StoredPicture:
 def _answer(record: JobRecord) -> dict[str, Any]:
     images = [
         {
-            "index": picture.index,
-            "url": f"/api/v1/jobs/{record.id}/images/{picture.index}",
-            "sha256": picture.sha256,
-            "size_bytes": picture.size_bytes,
+            "index": image.index,
+            "url": f"/api/v1/jobs/{record.id}/images/{image.index}",
+            "sha256": image.sha256,
+            "size_bytes": image.size_bytes,
         }
-        for picture in record.pictures
+        for image in record.images
     ]
     return {"id": record.id, "status": record.status, "images": images}
 
@@ -148,19 +148,17 @@ def _make_another_order(world: World) -> None:
     world.change_record(spec=Order("key", {**world.receipt.order.body, "prompt": "y"}).spec)
 
 
-def _drop_a_picture(world: World) -> None:
-    world.change_record(pictures=world.record.pictures[:1])
+def _drop_an_image(world: World) -> None:
+    world.change_record(images=world.record.images[:1])
 
 
-def _record_a_picture_twice(world: World) -> None:
-    world.change_record(pictures=(world.record.pictures[0], *world.record.pictures))
+def _record_an_image_twice(world: World) -> None:
+    world.change_record(images=(world.record.images[0], *world.record.images))
 
 
 def _draw_otherwise(world: World) -> None:
-    world.change_record(
-        pictures=(dataclasses.replace(world.record.pictures[0], sha256="0" * 64), world.record.pictures[1])
-    )
-    world.files[_ID]["0.png"] = world.pictures[_URL] = "0" * 64
+    world.change_record(images=(dataclasses.replace(world.record.images[0], sha256="0" * 64), world.record.images[1]))
+    world.files[_ID]["0.png"] = world.images[_URL] = "0" * 64
 
 
 def _remove_a_file(world: World) -> None:
@@ -183,12 +181,12 @@ def _answer_otherwise(world: World) -> None:
     world.jobs[_ID] = {**world.jobs[_ID], "status": "running"}
 
 
-def _tell_of_fewer_pictures(world: World) -> None:
+def _tell_of_fewer_images(world: World) -> None:
     world.jobs[_ID] = {**world.jobs[_ID], "images": world.jobs[_ID]["images"][:1]}
 
 
-def _serve_half_a_picture(world: World) -> None:
-    world.pictures[_URL] = "0" * 64
+def _serve_half_an_image(world: World) -> None:
+    world.images[_URL] = "0" * 64
 
 
 def _keep_what_was_deleted(world: World) -> None:
@@ -209,13 +207,13 @@ _PLANTS: dict[str, list[Callable[[World], None]]] = {
     "job that did not succeed": [_fail, _cancel_unasked],
     "job that ended twice": [_end_otherwise],
     "job of another order": [_make_another_order],
-    "pictures missing or too many": [_drop_a_picture, _record_a_picture_twice],
-    "picture that is not what was ordered": [_draw_otherwise],
-    "picture without a file": [_remove_a_file],
+    "images missing or too many": [_drop_an_image, _record_an_image_twice],
+    "image that is not what was ordered": [_draw_otherwise],
+    "image without a file": [_remove_a_file],
     "file that is not its record's": [_overwrite_a_file],
     "files without a record": [_leave_a_file, _leave_a_folder],
-    "answer that is not the record's": [_answer_otherwise, _tell_of_fewer_pictures],
-    "picture served otherwise than told": [_serve_half_a_picture],
+    "answer that is not the record's": [_answer_otherwise, _tell_of_fewer_images],
+    "image served otherwise than told": [_serve_half_an_image],
     "deleted job that is there": [_keep_what_was_deleted],
     "answer that no client should get": [_answer_500],
 }
@@ -243,11 +241,11 @@ def test_as_many_stray_files_as_were_foreseen_are_no_discrepancy() -> None:
     assert [found.kind for found in world.discrepancies(strays=1)] == ["files without a record"]
 
 
-def test_a_job_that_its_client_canceled_may_have_some_of_its_pictures() -> None:
+def test_a_job_that_its_client_canceled_may_have_some_of_its_images() -> None:
     world = _world()
     world.receipt.order = dataclasses.replace(world.receipt.order, fate=Fate.CANCEL)
     world.receipt.ends = {"canceled"}
-    world.change_record(status=Status.CANCELED, pictures=world.record.pictures[:1])
+    world.change_record(status=Status.CANCELED, images=world.record.images[:1])
     del world.files[_ID]["1.png"]
 
     assert world.discrepancies() == []

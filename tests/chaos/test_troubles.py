@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL
 
 from tests.chaos.conftest import MakeSite
-from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.cluster import Cluster
 from tests.chaos.troubles.disks import Injection, NotPermittedError, full, locked, small_disk
 from tests.chaos.troubles.store_troubles import endure, fail_calls, injections
 from tests.harness.postgres import PostgresServer
@@ -23,7 +23,7 @@ _DISK_MEGABYTES = 24
 
 
 @pytest.fixture
-def disk_of(request: pytest.FixtureRequest, site: Site) -> Iterator[Path]:
+def disk_of(request: pytest.FixtureRequest, site: Cluster) -> Iterator[Path]:
     """A small disk at a folder in the data folder, or at itself."""
     folder = site.data_dir / request.param
     folder.mkdir(exist_ok=True)
@@ -35,16 +35,16 @@ def disk_of(request: pytest.FixtureRequest, site: Site) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("disk_of", ["."], indirect=True)
-def test_a_full_disk_refuses_jobs_and_loses_none(site: Site, disk_of: Path) -> None:
+def test_a_full_disk_refuses_jobs_and_loses_none(site: Cluster, disk_of: Path) -> None:
     assert endure(site, functools.partial(full, disk_of), refuses=True).discrepancies == []
 
 
-@pytest.mark.parametrize("disk_of", ["pictures"], indirect=True)
-def test_a_disk_that_is_full_of_pictures_loses_none_of_them(site: Site, disk_of: Path) -> None:
+@pytest.mark.parametrize("disk_of", ["images"], indirect=True)
+def test_a_disk_that_is_full_of_images_loses_none_of_them(site: Cluster, disk_of: Path) -> None:
     assert endure(site, functools.partial(full, disk_of), refuses=False).discrepancies == []
 
 
-def test_a_locked_database_refuses_jobs_and_loses_none(site: Site) -> None:
+def test_a_locked_database_refuses_jobs_and_loses_none(site: Cluster) -> None:
     lock = functools.partial(locked, site.data_dir / "jobs.sqlite3")
 
     assert endure(site, lock, refuses=True).discrepancies == []
@@ -56,7 +56,7 @@ def test_a_database_that_is_gone_refuses_jobs_and_loses_none(
     assert endure(make_site(database=postgres_url), postgres.stopped, refuses=True).discrepancies == []
 
 
-def test_failing_system_calls_lose_nothing(site: Site, tmp_path: Path) -> None:
+def test_failing_system_calls_lose_nothing(site: Cluster, tmp_path: Path) -> None:
     strace = find_program("strace")
     chosen: list[Injection] = injections(site, numbers=(2,))
     try:

@@ -14,7 +14,7 @@ from tests.client.conftest import Drive
 
 
 class Server:
-    """Answers every request with a picture, and remembers them."""
+    """Answers every request with an image, and remembers them."""
 
     def __init__(self) -> None:
         self.requests: list[httpx2.Request] = []

@@ -11,7 +11,7 @@ from tests.client import answers
 from tests.client.conftest import Drive
 
 
-def test_the_pictures_come_with_their_bytes_and_seeds(drive: Drive) -> None:
+def test_the_images_come_with_their_bytes_and_seeds(drive: Drive) -> None:
     result = drive(lambda _: answers.images(3, 4)).generate(prompt="a red circle", n=2)
     assert [image.seed for image in result.images] == [3, 4]
     assert result.images[0].bytes == answers.png()
@@ -29,17 +29,17 @@ def test_the_request_id_is_at_hand(drive: Drive) -> None:
     assert result.images[0]._request_id == "req_9"
 
 
-def test_a_picture_is_saved_as_it_came(drive: Drive, tmp_path: Path) -> None:
+def test_an_image_is_saved_as_it_came(drive: Drive, tmp_path: Path) -> None:
     image = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0]
     path = image.save(tmp_path / "circle.png")
     assert path == tmp_path / "circle.png"
     assert path.read_bytes() == answers.png()
 
 
-def test_a_picture_opens_in_pillow(drive: Drive) -> None:
-    picture = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0].to_pil()
-    assert picture.size == (8, 8)
-    assert picture.getpixel((0, 0)) == (220, 40, 40)
+def test_an_image_opens_in_pillow(drive: Drive) -> None:
+    image = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0].to_pil()
+    assert image.size == (8, 8)
+    assert image.getpixel((0, 0)) == (220, 40, 40)
 
 
 def test_without_pillow_the_error_says_what_to_install(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def server(running: Harness) -> Harness:
     return running
 
 
-def test_pictures_come_back_with_counted_seeds(drive: Drive, server: Harness) -> None:
+def test_images_come_back_with_counted_seeds(drive: Drive, server: Harness) -> None:
     result = drive(None, base_url=server.url).generate(prompt="a red circle", n=2, seed=7, size="96x160", steps=3)
     assert [image.seed for image in result.images] == [7, 8]
     assert [image.to_pil().size for image in result.images] == [(96, 160), (96, 160)]
@@ -70,9 +70,9 @@ def test_every_setting_reaches_the_engine(drive: Drive, server: Harness) -> None
         sampler="dpm++_2m",
         schedule="karras",
     )
-    (picture,) = server.engine.jobs[0].pictures
-    assert (picture.prompt, picture.negative_prompt, picture.seed, picture.steps) == ("a red circle", "blue", 7, 3)
-    assert (picture.guidance_scale, picture.sampler, picture.schedule) == (2.5, "dpm++_2m", "karras")
+    (image,) = server.engine.jobs[0].images
+    assert (image.prompt, image.negative_prompt, image.seed, image.steps) == ("a red circle", "blue", 7, 3)
+    assert (image.guidance_scale, image.sampler, image.schedule) == (2.5, "dpm++_2m", "karras")
 
 
 @pytest.mark.parametrize("output_format", ["png", "webp", "jpeg"])
@@ -81,7 +81,7 @@ def test_the_format_is_the_one_asked_for(drive: Drive, server: Harness, output_f
     assert result.images[0].to_pil().format == output_format.upper()
 
 
-def test_a_stream_shows_previews_and_then_the_pictures(drive: Drive, server: Harness) -> None:
+def test_a_stream_shows_previews_and_then_the_images(drive: Drive, server: Harness) -> None:
     events = drive(None, base_url=server.url).stream(prompt="a red circle", n=2, seed=7, steps=3, partial_images=2)
     seen = [(type(event), event.index, event.seed) for event in events]
     first = [(PartialImage, 0, 7), (PartialImage, 0, 7), (CompletedImage, 0, 7)]
@@ -109,15 +109,15 @@ def test_a_model_that_is_being_loaded_is_waited_for(drive: Drive, server: Harnes
     assert len(drive(None, base_url=server.url).generate(prompt="a red circle", steps=1).images) == 1
 
 
-def test_a_picture_that_fails_is_not_tried_again(drive: Drive, server: Harness) -> None:
-    server.engine.failure = GenerationFailedError("The picture failed.")
-    with pytest.raises(darkroom.InternalServerError, match=r"^The picture failed\.$"):
+def test_an_image_that_fails_is_not_tried_again(drive: Drive, server: Harness) -> None:
+    server.engine.failure = GenerationFailedError("The image failed.")
+    with pytest.raises(darkroom.InternalServerError, match=r"^The image failed\.$"):
         drive(None, base_url=server.url).generate(prompt="a red circle")
     assert len(server.engine.jobs) == 1
 
 
-def test_a_picture_that_fails_in_a_stream_raises_there(drive: Drive, server: Harness) -> None:
-    server.engine.failure = GenerationFailedError("The picture failed.")
+def test_an_image_that_fails_in_a_stream_raises_there(drive: Drive, server: Harness) -> None:
+    server.engine.failure = GenerationFailedError("The image failed.")
     with pytest.raises(darkroom.StreamError) as caught:
         drive(None, base_url=server.url).stream(prompt="a red circle")
     assert caught.value.code == "generation_failed"

@@ -8,15 +8,15 @@ import random
 from collections.abc import AsyncIterator, Sequence
 
 from pipelines.fake import INFO
-from pipelines.interface import ModelInfo, Raster
+from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.interface import (
+    ImageFinished,
+    ImagePreview,
+    ImageProgress,
+    ImageStarted,
     JobEvent,
     Phase,
-    PictureFinished,
-    PicturePreview,
-    PictureProgress,
-    PictureStarted,
 )
 from service.engine.messages import Priority, Timings
 from service.errors import CanceledError, DarkroomError, EngineUnavailableError
@@ -26,27 +26,27 @@ _LOOK_S = 0.005
 """Between two looks at what another thread may set."""
 
 
-def draw(params: GenerationParams) -> Raster:
-    """The whole picture in one colour, which prompt and seed decide.
+def draw(params: GenerationParams) -> RgbImage:
+    """The whole image in one colour, which prompt and seed decide.
 
     For the prompt "noise" it is what does not compress, for `UNENCODABLE` too few pixels.
     """
     if params.prompt == UNENCODABLE:
-        return Raster(params.width, params.height, b"")
+        return RgbImage(params.width, params.height, b"")
     if params.prompt == "noise":
-        return Raster(
+        return RgbImage(
             params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)
         )
     colour = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
-    return Raster(params.width, params.height, colour * (params.width * params.height))
+    return RgbImage(params.width, params.height, colour * (params.width * params.height))
 
 
 class FakeJob:
-    """Implements `interface.Job`; its pictures are made one after another while somebody reads."""
+    """Implements `interface.Job`; its images are made one after another while somebody reads."""
 
-    def __init__(self, engine: FakeEngine, job_id: str, pictures: Sequence[GenerationParams], previews: int) -> None:
+    def __init__(self, engine: FakeEngine, job_id: str, images: Sequence[GenerationParams], previews: int) -> None:
         self.id = job_id
-        self.pictures = pictures
+        self.images = images
         self.previews = previews
         self.canceled = False
         self.priority = Priority.INTERACTIVE
@@ -57,8 +57,8 @@ class FakeJob:
     def cancel(self) -> None:
         self.canceled = True
 
-    async def result(self) -> list[PictureFinished]:
-        return [event async for event in self.events() if isinstance(event, PictureFinished)]
+    async def result(self) -> list[ImageFinished]:
+        return [event async for event in self.events() if isinstance(event, ImageFinished)]
 
     async def events(self) -> AsyncIterator[JobEvent]:
         self._engine.reading += 1
@@ -69,20 +69,20 @@ class FakeJob:
             self._engine.reading -= 1
 
     async def _make(self) -> AsyncIterator[JobEvent]:
-        for index, params in enumerate(self.pictures):
-            yield PictureStarted(index)
+        for index, params in enumerate(self.images):
+            yield ImageStarted(index)
             for step in range(1, params.steps + 1):
                 while self._engine.held_before == (index, step) and not self.canceled:  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_S)
                 await self._engine.step()
                 if self.canceled:
                     raise CanceledError("The job was canceled.")
-                yield PictureProgress(index, step, params.steps, float(params.steps - step))
+                yield ImageProgress(index, step, params.steps, float(params.steps - step))
                 if step <= self.previews:
-                    yield PicturePreview(index, step - 1, step, Raster(2, 2, bytes(12)))
+                    yield ImagePreview(index, step - 1, step, RgbImage(2, 2, bytes(12)))
             if self._engine.failure is not None:
                 raise self._engine.failure
-            yield PictureFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0))
+            yield ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0))
 
 
 class FakeEngine:
@@ -100,11 +100,11 @@ class FakeEngine:
         self.reading = 0
         self.step_s = 0.0
         self.held_before: tuple[int, int] | None = None
-        """A picture's index and its step before which every job waits until a test, in its thread, says otherwise."""
+        """An image's index and its step before which every job waits until a test, in its thread, says otherwise."""
         self.refusals: list[DarkroomError] = []
         """Raised by the next submissions, first one first."""
         self.failure: Exception | None = None
-        """What every picture ends in."""
+        """What every image ends in."""
 
     def let_go(self) -> None:
         """Have whatever is under way end soon."""
@@ -116,12 +116,12 @@ class FakeEngine:
             raise EngineUnavailableError("The model is being loaded.", retry_after_s=5.0)
         return self.info
 
-    def price_s(self, pictures: Sequence[GenerationParams]) -> float:
-        return 0.1 * len(pictures)
+    def price_s(self, images: Sequence[GenerationParams]) -> float:
+        return 0.1 * len(images)
 
     def submit(
         self,
-        pictures: Sequence[GenerationParams],
+        images: Sequence[GenerationParams],
         *,
         previews: int = 0,
         priority: Priority = Priority.INTERACTIVE,
@@ -130,7 +130,7 @@ class FakeEngine:
     ) -> FakeJob:
         if self.refusals:
             raise self.refusals.pop(0)
-        job = FakeJob(self, f"job_{len(self.jobs)}", pictures, previews)
+        job = FakeJob(self, f"job_{len(self.jobs)}", images, previews)
         job.priority, job.tenant, job.deadline_s = priority, tenant, deadline_s
         self.jobs.append(job)
         return job

@@ -1,4 +1,4 @@
-"""A fake pipeline that fails where a test says: for pictures whose prompt holds "poison", at one stage and step."""
+"""A fake pipeline that fails where a test says: for images whose prompt holds "poison", at one stage and step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Self
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -40,7 +40,7 @@ class Trigger:
     stage: Stage
     kind: Kind = Kind.RAISE
     step: int = 0
-    """UNet calls that the picture has made before it strikes; for `predict` and `advance`."""
+    """UNet calls that the image has made before it strikes; for `predict` and `advance`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -83,15 +83,15 @@ class FaultyPipeline(FakePipeline):
         self._visit(Stage.ADVANCE, [(state.params.prompt, state.calls_done)])
         super().advance(state, output)
 
-    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+    def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self._visit(Stage.DECODE, [(state.params.prompt, self._trigger.step) for state in states])
         return super().decode(states)
 
-    def _visit(self, stage: Stage, pictures: Sequence[tuple[str, int]]) -> None:
-        """With the prompt and the calls done of each picture that takes part."""
+    def _visit(self, stage: Stage, images: Sequence[tuple[str, int]]) -> None:
+        """With the prompt and the calls done of each image that takes part."""
         struck = [
             position
-            for position, (prompt, calls) in enumerate(pictures)
+            for position, (prompt, calls) in enumerate(images)
             if "poison" in prompt and calls == self._trigger.step
         ]
         if stage is self._trigger.stage and struck:

@@ -1,4 +1,4 @@
-"""Jobs and pictures as tests of the store need them: small, and alike unless said otherwise."""
+"""Jobs and images as tests of the store need them: small, and alike unless said otherwise."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Iterator
 from pipelines.params import GenerationParams
 from service.engine.frontend.local_job import new_job_id
 from service.engine.messages import Timings
-from service.jobs.records import Claim, JobPreview, JobProgress, JobSpec, LiveState, PictureSpec, StoredPicture
-from service.jobs.store.claims import JobQueue, QueuePolicy
-from service.jobs.store.repository import JobStore, StorePolicy
+from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage
+from service.jobs.store.claims import ClaimPolicy, JobClaims
+from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.row_mapping import NewJob
 
 LEASE_S = 10.0
 KEEP_S = 1000.0
 STEPS = 4
-"""Of each picture."""
-STORE_POLICY = StorePolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
-QUEUE_POLICY = QueuePolicy(lease_s=LEASE_S, keep_s=KEEP_S)
+"""Of each image."""
+STORE_POLICY = RepositoryPolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
+QUEUE_POLICY = ClaimPolicy(lease_s=LEASE_S, keep_s=KEEP_S)
 LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
 
 _ages: Iterator[int] = itertools.count(1)
 
 
-def make_spec(pictures: int = 1, *, deadline_s: float | None = None) -> JobSpec:
+def make_spec(images: int = 1, *, deadline_s: float | None = None) -> JobSpec:
     params = [
         GenerationParams(
             prompt="a red circle", width=64, height=64, steps=STEPS, guidance_scale=4.0, seed=seed, sampler="ddim"
         )
-        for seed in range(pictures)
+        for seed in range(images)
     ]
     return JobSpec(
         model="fake",
-        pictures=tuple(PictureSpec(each) for each in params),
+        images=tuple(ImageSpec(each) for each in params),
         output_format="png",
         deadline_s=deadline_s,
     )
@@ -43,23 +43,23 @@ def make_job(
     job_id: str | None = None,
     *,
     tenant: str = "alice",
-    pictures: int = 1,
+    images: int = 1,
     price_s: float = 1.0,
-    due_at: float | None = None,
+    virtual_deadline_at: float | None = None,
     deadline_s: float | None = None,
 ) -> NewJob:
-    """Due after those made before it, unless `due_at` says otherwise."""
+    """Due after those made before it, unless `virtual_deadline_at` says otherwise."""
     return NewJob(
         id=new_job_id() if job_id is None else job_id,
         tenant=tenant,
-        spec=make_spec(pictures, deadline_s=deadline_s),
+        spec=make_spec(images, deadline_s=deadline_s),
         price_s=price_s,
-        due_at=next(_ages) if due_at is None else due_at,
+        virtual_deadline_at=next(_ages) if virtual_deadline_at is None else virtual_deadline_at,
     )
 
 
-def make_picture(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes: int = 10) -> StoredPicture:
-    return StoredPicture(
+def make_image(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes: int = 10) -> StoredImage:
+    return StoredImage(
         index=index,
         attempt=attempt,
         version=version,
@@ -72,7 +72,7 @@ def make_picture(index: int = 0, *, attempt: int = 1, version: int = 2, size_byt
     )
 
 
-async def accept(store: JobStore, number: int = 1) -> list[str]:
+async def accept(store: JobRepository, number: int = 1) -> list[str]:
     """Their ids, in order of their deadlines."""
     jobs = [make_job() for _ in range(number)]
     for job in jobs:
@@ -80,6 +80,6 @@ async def accept(store: JobStore, number: int = 1) -> list[str]:
     return [job.id for job in jobs]
 
 
-async def claim_one(queue: JobQueue, owner: str = "one", *, now: float = 0.0) -> Claim:
+async def claim_one(queue: JobClaims, owner: str = "one", *, now: float = 0.0) -> Claim:
     (claim,) = await queue.claim(owner, now=now, limit=1)
     return claim

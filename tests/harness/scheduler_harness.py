@@ -7,7 +7,7 @@ from collections import Counter
 
 from pipelines.fake import FakePipeline, FakeState
 from service.engine.costs.cost_model import CostModel, CostTable
-from service.engine.scheduling.image import Picture
+from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from tests.harness.worker_harness import CALL_S, flat_costs, make_params
 
@@ -17,7 +17,7 @@ MAX_DECODE = 2
 PIPELINE = FakePipeline()
 
 
-class Lane:
+class SchedulerHarness:
     """A scheduler, and the worker's part played out on it: by a clock that calls and decodes move as the costs say."""
 
     def __init__(
@@ -29,13 +29,13 @@ class Lane:
         )
         self.now_s = 0.0
         self.added = 0
-        self.open: list[Picture[FakeState]] = []
+        self.open: list[ScheduledImage[FakeState]] = []
         self.ended: Counter[str] = Counter()
-        self.late: list[Picture[FakeState]] = []
+        self.late: list[ScheduledImage[FakeState]] = []
         self.widths: list[int] = []
         """Of the calls made."""
         self.decodes: list[int] = []
-        """Pictures in the decodes made."""
+        """Images in the decodes made."""
         self.had_s: dict[str, float] = {}
         """Device time of each tenant."""
 
@@ -45,41 +45,41 @@ class Lane:
         steps: int = 4,
         width: int = 64,
         guidance_scale: float = 4.0,
-        deadline_s: float = 1.0,
-        due_s: float = math.inf,
+        virtual_deadline_s: float = 1.0,
+        deadline_s: float = math.inf,
         tenant: str = "",
         state_bytes: int = 0,
-    ) -> Picture[FakeState]:
+    ) -> ScheduledImage[FakeState]:
         """Both deadlines count from now."""
         self.added += 1
         params = make_params(steps=steps, width=width, guidance_scale=guidance_scale)
-        picture: Picture[FakeState] = Picture(
+        image: ScheduledImage[FakeState] = ScheduledImage(
             id=str(self.added),
             params=params,
             tenant=tenant,
             arrived_s=self.now_s,
-            deadline_s=self.now_s + min(deadline_s, due_s),
-            due_s=self.now_s + due_s,
+            virtual_deadline_s=self.now_s + min(virtual_deadline_s, deadline_s),
+            deadline_s=self.now_s + deadline_s,
             solo_s=self.cost.solo_s(params),
             state_bytes=state_bytes,
         )
-        self.scheduler.add(picture)
-        self.open.append(picture)
-        return picture
+        self.scheduler.add(image)
+        self.open.append(image)
+        return image
 
-    def end(self, picture: Picture[FakeState]) -> None:
-        self.scheduler.remove(picture)
-        self.open.remove(picture)
-        self.ended[picture.id] += 1
+    def end(self, image: ScheduledImage[FakeState]) -> None:
+        self.scheduler.remove(image)
+        self.open.remove(image)
+        self.ended[image.id] += 1
 
-    def turn(self) -> list[Picture[FakeState]]:
-        """Give up, begin, call and decode what the scheduler chooses; the pictures of the call."""
-        for picture in self.scheduler.review(self.now_s):
-            self.late.append(picture)
-            self.end(picture)
-        for picture in self.scheduler.choose_begin(self.now_s):
-            picture.state = PIPELINE.begin(picture.params, b"", b"")
-            self.scheduler.begin(picture)
+    def turn(self) -> list[ScheduledImage[FakeState]]:
+        """Give up, begin, call and decode what the scheduler chooses; the images of the call."""
+        for image in self.scheduler.expire_and_demote(self.now_s):
+            self.late.append(image)
+            self.end(image)
+        for image in self.scheduler.choose_begin(self.now_s):
+            image.state = PIPELINE.begin(image.params, b"", b"")
+            self.scheduler.begin(image)
         call = self.scheduler.choose_call(self.now_s)
         if call:
             self._make(call)
@@ -92,17 +92,17 @@ class Lane:
         while self.open:
             self.turn()
 
-    def _make(self, call: list[Picture[FakeState]]) -> None:
-        shares = [(picture.tenant, picture.rows) for picture in call]
+    def _make(self, call: list[ScheduledImage[FakeState]]) -> None:
+        shares = [(image.tenant, image.rows) for image in call]
         rows = sum(rows for _, rows in shares)
-        assert len({picture.id for picture in call}) == len(call)
+        assert len({image.id for image in call}) == len(call)
         assert rows <= self.cost.knee(call[0].size)
-        assert len({picture.demand.key for picture in call}) == 1
-        assert all(self.now_s + picture.calls_left * CALL_S <= picture.due_s for picture in call), "no step is wasted"
-        for picture in call:
-            PIPELINE.advance(picture.begun, b"")
-            if picture.finished:
-                self.scheduler.finish(picture)
+        assert len({image.next_call.key for image in call}) == 1
+        assert all(self.now_s + image.calls_left * CALL_S <= image.deadline_s for image in call), "no step is wasted"
+        for image in call:
+            PIPELINE.advance(image.begun, b"")
+            if image.finished:
+                self.scheduler.finish(image)
         seconds = self.cost.call_s(call[0].size, rows)
         self.now_s += seconds
         self.widths.append(call[0].params.width)
@@ -110,12 +110,12 @@ class Lane:
         for tenant, part in shares:
             self.had_s[tenant] = self.had_s.get(tenant, 0.0) + seconds * part / rows
 
-    def _decode(self, pictures: list[Picture[FakeState]]) -> None:
-        assert len({picture.size for picture in pictures}) == 1
-        assert len(pictures) <= MAX_DECODE
-        seconds = self.cost.decode_s(pictures[0].size, len(pictures))
+    def _decode(self, images: list[ScheduledImage[FakeState]]) -> None:
+        assert len({image.size for image in images}) == 1
+        assert len(images) <= MAX_DECODE
+        seconds = self.cost.decode_s(images[0].size, len(images))
         self.now_s += seconds
-        self.decodes.append(len(pictures))
-        self.scheduler.charge_decode(pictures, seconds)
-        for picture in pictures:
-            self.end(picture)
+        self.decodes.append(len(images))
+        self.scheduler.charge_decode(images, seconds)
+        for image in images:
+            self.end(image)

@@ -50,15 +50,15 @@ def make_params(
 
 
 def make_alone(params: GenerationParams) -> bytes:
-    """The pixels of a picture that never met an engine."""
+    """The pixels of an image that never met an engine."""
     pipeline = FakePipeline()
     prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
     state = pipeline.begin(params, prompt, negative)
-    while state.demand is not None:
+    while state.next_call is not None:
         (output,) = pipeline.predict([state])
         pipeline.advance(state, output)
-    (raster,) = pipeline.decode([state])
-    return raster.pixels
+    (rgb_image,) = pipeline.decode([state])
+    return rgb_image.pixels
 
 
 @dataclass
@@ -79,7 +79,7 @@ class MemoryChannel:
         self.inbox: deque[ToWorker] = deque()
         self.sent: list[FromWorker] = []
         self.congested = False
-        self.unsent_pictures = 0
+        self.unsent_images = 0
         self._clock = clock
 
     def receive(self, timeout_s: float) -> list[ToWorker]:
@@ -93,7 +93,7 @@ class MemoryChannel:
         self.sent.append(message)
 
 
-class Rig:
+class WorkerHarness:
     """`pipeline` is made with the keyword `sleep`, which moves the clock."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Rig:
 
     def submit(
         self,
-        picture_id: str,
+        image_id: str,
         params: GenerationParams,
         *,
         priority: Priority = Priority.INTERACTIVE,
@@ -130,12 +130,10 @@ class Rig:
         previews: int = 0,
         deadline_s: float | None = None,
     ) -> None:
-        self.channel.inbox.append(
-            messages.Submit(picture_id, params, priority, tenant, previews, deadline_s=deadline_s)
-        )
+        self.channel.inbox.append(messages.Submit(image_id, params, priority, tenant, previews, deadline_s=deadline_s))
 
-    def cancel(self, picture_id: str) -> None:
-        self.channel.inbox.append(messages.Cancel(picture_id))
+    def cancel(self, image_id: str) -> None:
+        self.channel.inbox.append(messages.Cancel(image_id))
 
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
@@ -151,10 +149,10 @@ class Rig:
 
     @property
     def calls(self) -> list[int]:
-        """Pictures in each UNet call."""
-        return [call.pictures for call in self.sent(messages.CallDone)]
+        """Images in each UNet call."""
+        return [call.images for call in self.sent(messages.CallDone)]
 
     @property
     def pixels(self) -> dict[str, bytes]:
-        """Of the finished pictures, by id."""
-        return {picture.picture_id: picture.pixels for picture in self.sent(messages.Finished)}
+        """Of the finished images, by id."""
+        return {image.image_id: image.pixels for image in self.sent(messages.Finished)}

@@ -10,7 +10,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
 from pipelines.checkpoints.loader import bundled_model_path, load
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from pipelines.training.evaluation.image_grader import read, shows
 from pipelines.training.evaluation.scores import CATEGORIES, asks, pixels_of, render, served
 from pipelines.training.scenes import world
@@ -36,7 +36,7 @@ def test_it_is_served_at_the_sizes_of_its_world(bundled: LatentDiffusion) -> Non
     assert bundled.info.sizes == world.SIZES
 
 
-def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion) -> None:
+def test_diffusers_loads_it_and_draws_the_same_image(bundled: LatentDiffusion) -> None:
     theirs = StableDiffusionPipeline.from_pretrained(bundled_model_path(), local_files_only=True)
     theirs.set_progress_bar_config(disable=True)
     theirs.scheduler = DPMSolverMultistepScheduler.from_config(theirs.scheduler.config)
@@ -53,7 +53,7 @@ def test_diffusers_loads_it_and_draws_the_same_picture(bundled: LatentDiffusion)
         generator=torch.Generator("cpu").manual_seed(wanted.seed),
     ).images[0]
     (ours,) = render(bundled, [wanted])
-    theirs_raster = Raster(image.width, image.height, image.tobytes())
+    theirs_raster = RgbImage(image.width, image.height, image.tobytes())
     difference = abs(pixels_of(ours).astype(int) - pixels_of(theirs_raster).astype(int))
     assert difference.max() <= 1
 
@@ -78,7 +78,7 @@ def missed(bundled: LatentDiffusion, wanted: list[Ask], size: tuple[int, int]) -
     params = [
         served(bundled, plain_words(ask), seed=seed, width=width, height=height) for seed, ask in enumerate(wanted)
     ]
-    scenes = [read(pixels_of(picture)) for picture in render(bundled, params)]
+    scenes = [read(pixels_of(image)) for image in render(bundled, params)]
     return [plain_words(ask) for ask, scene in zip(wanted, scenes, strict=True) if not shows(scene, ask)]
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from pipelines.fake import FakePipeline
-from pipelines.interface import PRECISE
+from pipelines.interface import UPCAST
 from pipelines.params import GenerationParams
 from tests.harness.worker_harness import make_alone, make_params
 
@@ -32,7 +32,7 @@ def test_equal_params_make_equal_pixels() -> None:
         dataclasses.replace(BASE, width=96, height=64),
     ],
 )
-def test_whatever_changes_a_real_picture_changes_a_fake_one(other: GenerationParams) -> None:
+def test_whatever_changes_a_real_image_changes_a_fake_one(other: GenerationParams) -> None:
     assert make_alone(other) != make_alone(BASE)
 
 
@@ -40,18 +40,18 @@ def test_it_takes_the_rows_and_calls_of_the_real_pipeline() -> None:
     pipeline = FakePipeline()
     state = pipeline.begin(make_params(steps=5, sampler="heun", guidance_scale=1.0), b"", b"")
 
-    assert state.demand is not None
-    assert (state.demand.rows, state.demand.calls_left) == (1, 9)
+    assert state.next_call is not None
+    assert (state.next_call.rows, state.next_call.calls_left) == (1, 9)
 
 
-def test_a_precise_picture_is_the_same_in_calls_of_its_own() -> None:
+def test_a_precise_image_is_the_same_in_calls_of_its_own() -> None:
     pipeline = FakePipeline()
-    state = pipeline.begin_precise(BASE)
-    first = state.demand
-    assert state.precise
+    state = pipeline.begin_upcast(BASE)
+    first = state.next_call
+    assert state.upcast
     assert first is not None
-    assert first.key.phase == PRECISE
-    while state.demand is not None:
+    assert first.key.phase == UPCAST
+    while state.next_call is not None:
         (output,) = pipeline.predict([state])
         pipeline.advance(state, output)
 

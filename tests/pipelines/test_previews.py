@@ -36,16 +36,16 @@ def test_a_latent_becomes_a_square_of_its_colour() -> None:
     latents = torch.zeros(1, 4, 1, 2)
     latents[0, 0, 0, 1] = 1.0
 
-    raster = previews.given(MATRIX).draw(latents)
+    rgb_image = previews.given(MATRIX).draw(latents)
 
     row = bytes([128, 128, 128]) * UPSCALE + bytes([153, 128, 128]) * UPSCALE
-    assert raster.pixels == row * UPSCALE
+    assert rgb_image.pixels == row * UPSCALE
 
 
 def test_colours_beyond_the_range_are_cut() -> None:
-    raster = previews.given(MATRIX).draw(torch.full((1, 4, 1, 1), 100.0))
+    rgb_image = previews.given(MATRIX).draw(torch.full((1, 4, 1, 1), 100.0))
 
-    assert raster.pixels[:3] == bytes([255, 255, 255])
+    assert rgb_image.pixels[:3] == bytes([255, 255, 255])
 
 
 def vae_config(scaling_factor: float, widths: tuple[int, ...] = (128, 256, 512, 512)) -> SimpleNamespace:

@@ -12,10 +12,10 @@ from service.settings import SettingsError, is_loopback, load_settings
 def test_variables_are_read_by_name_and_flags_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_PORT", "9000")
     monkeypatch.setenv("DARKROOM_HOST", "0.0.0.0")
-    monkeypatch.setenv("DARKROOM_DATA_DIR", "~/pictures")
+    monkeypatch.setenv("DARKROOM_DATA_DIR", "~/images")
     settings = load_settings({"port": 9001, "host": None})
     assert (settings.host, settings.port) == ("0.0.0.0", 9001)
-    assert settings.data_dir == Path.home() / "pictures"
+    assert settings.data_dir == Path.home() / "images"
 
 
 @pytest.mark.parametrize("value", ["0", "none"])

@@ -16,12 +16,12 @@ import bentoml
 from bentoml.validators import ContentType
 from pydantic import BaseModel
 
-from benchmarks.peers.pipeline import MAX_BATCH, THREADS_VARIABLE, PictureRequest, Renderer
+from benchmarks.peers.pipeline import MAX_BATCH, THREADS_VARIABLE, ImageRequest, Renderer
 
 TIMEOUT_S = 600
 
 
-class PictureInput(BaseModel):
+class ImageInput(BaseModel):
     prompt: str
     steps: int
     guidance_scale: float
@@ -40,21 +40,21 @@ class Batching:
         self.renderer = Renderer()
 
     @bentoml.api(batchable=True, batch_dim=(0, 0), max_batch_size=MAX_BATCH, max_latency_ms=1000 * TIMEOUT_S)
-    def render(self, inputs: list[PictureInput]) -> list[str]:
+    def render(self, inputs: list[ImageInput]) -> list[str]:
         """Base64 of the PNG files: a list crosses between services as JSON."""
-        files = self.renderer.render([PictureRequest.from_json(one.model_dump()) for one in inputs])
+        files = self.renderer.render([ImageRequest.from_json(one.model_dump()) for one in inputs])
         return [base64.b64encode(file).decode("ascii") for file in files]
 
 
 @bentoml.service(workers=1, traffic={"timeout": TIMEOUT_S})
-class Pictures:
+class Images:
     batching = bentoml.depends(Batching)
 
     @bentoml.api(route="/generate")
     async def generate(
         self, prompt: str, steps: int, guidance_scale: float, width: int, height: int, seed: int
     ) -> Annotated[bytes, ContentType("image/png")]:
-        one = PictureInput(
+        one = ImageInput(
             prompt=prompt, steps=steps, guidance_scale=guidance_scale, width=width, height=height, seed=seed
         )
         files = await self.batching.to_async.render([one])

@@ -11,20 +11,20 @@ from typing import Any
 import litserve
 from fastapi import Response
 
-from benchmarks.peers.pipeline import BATCH_WAIT_S, MAX_BATCH, PORT_VARIABLE, PictureRequest, Renderer
+from benchmarks.peers.pipeline import BATCH_WAIT_S, MAX_BATCH, PORT_VARIABLE, ImageRequest, Renderer
 
 
-class Pictures(litserve.LitAPI):
+class Images(litserve.LitAPI):
     def setup(self, device: str) -> None:
         self.renderer = Renderer()
 
-    def decode_request(self, request: dict[str, Any]) -> PictureRequest:
-        return PictureRequest.from_json(request)
+    def decode_request(self, request: dict[str, Any]) -> ImageRequest:
+        return ImageRequest.from_json(request)
 
-    def batch(self, inputs: list[PictureRequest]) -> list[PictureRequest]:
+    def batch(self, inputs: list[ImageRequest]) -> list[ImageRequest]:
         return inputs
 
-    def predict(self, batch: list[PictureRequest]) -> list[bytes]:
+    def predict(self, batch: list[ImageRequest]) -> list[bytes]:
         return self.renderer.render(batch)
 
     def unbatch(self, output: list[bytes]) -> list[bytes]:
@@ -35,6 +35,6 @@ class Pictures(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    api = Pictures(max_batch_size=MAX_BATCH, batch_timeout=BATCH_WAIT_S, api_path="/generate")
+    api = Images(max_batch_size=MAX_BATCH, batch_timeout=BATCH_WAIT_S, api_path="/generate")
     server = litserve.LitServer(api, accelerator="auto", devices=1, workers_per_device=1, timeout=False)
     server.run(host="127.0.0.1", port=int(os.environ[PORT_VARIABLE]), generate_client_file=False, log_level="warning")

@@ -24,7 +24,7 @@ from benchmarks.peers.pipeline import (
     MAX_BATCH,
     PORT_VARIABLE,
     THREADS_VARIABLE,
-    PictureRequest,
+    ImageRequest,
     Renderer,
 )
 
@@ -33,24 +33,24 @@ MAX_ONGOING = 1024
 OBJECT_STORE_BYTES = 128 << 20
 
 
-class Pictures:
+class Images:
     def __init__(self) -> None:
         self.renderer = Renderer()
 
     async def __call__(self, request: Request) -> Response:
         if request.url.path == "/health":
             return Response()
-        file = await self.render(PictureRequest.from_json(await request.json()))
+        file = await self.render(ImageRequest.from_json(await request.json()))
         return Response(file, media_type="image/png")
 
     @serve.batch(max_batch_size=MAX_BATCH, batch_wait_timeout_s=BATCH_WAIT_S)
-    async def render(self, requests: list[PictureRequest]) -> list[bytes]:
+    async def render(self, requests: list[ImageRequest]) -> list[bytes]:
         return await asyncio.to_thread(self.renderer.render, requests)
 
 
 deployment = serve.deployment(
     num_replicas=1, max_ongoing_requests=MAX_ONGOING, ray_actor_options={"num_cpus": THREADS}
-)(Pictures)
+)(Images)
 
 
 def main() -> None:

@@ -37,9 +37,9 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
         context: typer.Context,
         version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     ) -> None:
-        """Text to pictures with diffusion models: on this machine, or through a Darkroom server.
+        """Text to images with diffusion models: on this machine, or through a Darkroom server.
 
-        `darkroom generate "a red circle on a white background" -o circle.png` draws a picture,
+        `darkroom generate "a red circle on a white background" -o circle.png` draws an image,
         `darkroom serve` starts a server where darkroom-server is installed,
         `darkroom COMMAND --help` tells more.
         """

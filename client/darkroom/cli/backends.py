@@ -23,13 +23,13 @@ BACKENDS_GROUP: Final = "darkroom.backends"
 
 
 class Watch(Protocol):
-    """Is told how far the pictures are."""
+    """Is told how far the images are."""
 
     def stage(self, text: str) -> None:
         """What goes on before the first step, in a few words."""
 
-    def advance(self, picture: str, fraction: float) -> None:
-        """`picture`, by any name that is its own, is done to `fraction`, 0 to 1."""
+    def advance(self, image: str, fraction: float) -> None:
+        """`image`, by any name that is its own, is done to `fraction`, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

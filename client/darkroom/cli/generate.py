@@ -1,4 +1,4 @@
-"""`darkroom generate`: prompts in, picture files out, through a server or on this machine."""
+"""`darkroom generate`: prompts in, image files out, through a server or on this machine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from darkroom import AsyncDarkroom, GenerateParams, ImagesResult
 
 AT_ONCE: Final = 16
-"""Pictures asked for at the same time: enough to fill a server's batch."""
+"""Images asked for at the same time: enough to fill a server's batch."""
 MAX_SEED: Final = 2**63 - 1
 
 
 @dataclass(slots=True)
 class Order:
-    """One picture to make."""
+    """One image to make."""
 
     prompt: str
     seed: int | None
@@ -44,11 +44,11 @@ def generate(
             "--output",
             "-o",
             metavar="PATH",
-            help="A file ending in .png, .webp, .jpg or .jpeg, which is overwritten; further pictures are numbered "
+            help="A file ending in .png, .webp, .jpg or .jpeg, which is overwritten; further images are numbered "
             "after it (out-2.png). Or a folder, where files are named after their prompts and none is overwritten.",
         ),
     ] = ".",
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Pictures of each prompt.")] = 1,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images of each prompt.")] = 1,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Width and height in pixels, 128x128 for example.")
     ] = None,
@@ -58,7 +58,7 @@ def generate(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Draws the same pictures again; counted up for each of --count. Random if not given."),
+        typer.Option(help="Draws the same images again; counted up for each of --count. Random if not given."),
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What to keep out.")] = None,
     sampler: Annotated[
@@ -70,16 +70,16 @@ def generate(
     model: Annotated[str | None, typer.Option(metavar="NAME", help="A name that `darkroom models` shows.")] = None,
     server: ServerOption = None,
 ) -> None:
-    """Draw pictures and write them to files.
+    """Draw images and write them to files.
 
     Draws on this machine where darkroom-server is installed, else through the server at http://127.0.0.1:8000; with
-    --server through that one. What is not given is the model's own choice. The seed of each picture is printed.
+    --server through that one. What is not given is the model's own choice. The seed of each image is printed.
 
     Examples:
 
         darkroom generate "a red circle on a white background" -o circle.png
 
-        darkroom generate "a blue star" "two green hearts" --count 4 -o pictures/
+        darkroom generate "a blue star" "two green hearts" --count 4 -o images/
     """
     from darkroom.cli.failures import explained
     from darkroom.cli.progress import ProgressBar
@@ -108,7 +108,7 @@ def generate(
 
 
 def _plan(prompts: list[str], count: int, seed: int | None, output: str) -> list[Order]:
-    """All pictures, in the order of their files. Raises `typer.BadParameter`."""
+    """All images, in the order of their files. Raises `typer.BadParameter`."""
     if seed is not None and not 0 <= seed <= MAX_SEED - (count - 1):
         raise typer.BadParameter(f"seeds, counted up for --count, go from 0 to {MAX_SEED}", param_hint=["--seed"])
     wanted = [(prompt, None if seed is None else seed + number) for prompt in prompts for number in range(count)]
@@ -125,7 +125,7 @@ async def _draw(
     settings: GenerateParams,
     finish_one: Callable[[], None],
 ) -> None:
-    """Make all pictures, many at a time. Raises the first failure, and gives up what is unfinished then."""
+    """Make all images, many at a time. Raises the first failure, and gives up what is unfinished then."""
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def draw(client: AsyncDarkroom, order: Order) -> None:

@@ -1,4 +1,4 @@
-"""Where pictures go: the names of the files, and writing them so that no half-written one is ever seen."""
+"""Where images go: the names of the files, and writing them so that no half-written one is ever seen."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LONGEST_NAME: Final = 60
 def plan_outputs(output: str, prompts: Sequence[str]) -> list[Path]:
     """One path for each of `prompts`.
 
-    `output` with a picture's suffix is the first file, and the others are numbered after it: out.png, out-2.png.
+    `output` with an image's suffix is the first file, and the others are numbered after it: out.png, out-2.png.
     Otherwise it is a folder, and files are named after their prompts, past those that it holds already. Raises
-    `ValueError` for a suffix that no picture has.
+    `ValueError` for a suffix that no image has.
     """
     path = Path(output)
     if output.endswith(("/", os.sep)) or path.is_dir():
@@ -37,7 +37,7 @@ def plan_outputs(output: str, prompts: Sequence[str]) -> list[Path]:
 def _in_folder(folder: Path, prompts: Sequence[str]) -> list[Path]:
     planned: list[Path] = []
     for prompt in prompts:
-        name = re.sub(r"[\W_]+", "-", prompt.lower()).strip("-")[:_LONGEST_NAME].rstrip("-") or "picture"
+        name = re.sub(r"[\W_]+", "-", prompt.lower()).strip("-")[:_LONGEST_NAME].rstrip("-") or "image"
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         paths = (folder / f"{name}.png" for name in names)
         planned.append(next(path for path in paths if path not in planned and not path.exists()))

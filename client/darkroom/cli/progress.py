@@ -1,4 +1,4 @@
-"""The progress bar: how many of the pictures are done, on standard error, and only where that is a terminal."""
+"""The progress bar: how many of the images are done, on standard error, and only where that is a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 class ProgressBar:
     """Implements `backends.Watch`; a context manager that shows the bar and leaves nothing of it behind."""
 
-    def __init__(self, pictures: int) -> None:
+    def __init__(self, images: int) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -29,22 +29,22 @@ class ProgressBar:
         )
         self._fractions: dict[str, float] = {}
         self._done = 0
-        self._task = self._progress.add_task("Drawing", total=pictures, done=0)
+        self._task = self._progress.add_task("Drawing", total=images, done=0)
 
     def stage(self, text: str) -> None:
         self._progress.update(self._task, description=text)
 
-    def advance(self, picture: str, fraction: float) -> None:
-        self._fractions[picture] = fraction
+    def advance(self, image: str, fraction: float) -> None:
+        self._fractions[image] = fraction
         self._show()
 
     def finish_one(self) -> None:
-        """A picture has arrived."""
+        """An image has arrived."""
         self._done += 1
         self._show()
 
     def _show(self) -> None:
-        # A backend may tell of fractions or not; a picture that has arrived is done in either case.
+        # A backend may tell of fractions or not; an image that has arrived is done in either case.
         completed = max(self._done, sum(self._fractions.values()))
         self._progress.update(self._task, description="Drawing", completed=completed, done=self._done)
 

@@ -15,9 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipelines.errors import BlackPictureError, NonFiniteError, SpoiledError
+from pipelines.errors import BlackImageError, NonFiniteError, SpoiledError
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 
 
 class Event(Protocol):
@@ -46,17 +46,17 @@ class LatentDecoding:
     def ready(self) -> bool:
         return self.done is None or self.done.query()
 
-    def finish(self) -> list[Raster]:
+    def finish(self) -> list[RgbImage]:
         if self.done is not None:
             self.done.synchronize()
         _refuse(NonFiniteError, [not finite for finite in self.finite.tolist()])
-        rasters = [Raster(pixels.shape[1], pixels.shape[0], pixels.numpy().tobytes()) for pixels in self.pixels]
-        _refuse(BlackPictureError, [not any(raster.pixels) for raster in rasters])
-        return rasters
+        rgb_images = [RgbImage(pixels.shape[1], pixels.shape[0], pixels.numpy().tobytes()) for pixels in self.pixels]
+        _refuse(BlackImageError, [not any(rgb_image.pixels) for rgb_image in rgb_images])
+        return rgb_images
 
 
 class Decoder:
-    """Starts decodes of pictures of one size."""
+    """Starts decodes of images of one size."""
 
     def __init__(self, device: torch.device, *, aside: bool) -> None:
         """`aside`: on a stream of its own, where `device` has streams."""
@@ -67,9 +67,9 @@ class Decoder:
     @torch.inference_mode()
     def start(self, states: Sequence[LatentState]) -> LatentDecoding:
         with self._aside():
-            pictures = _decode(states)
-            finite = torch.stack([picture.isfinite().all() for picture in pictures]).to("cpu", non_blocking=True)
-            pixels = [_to_pixels(picture).to("cpu", non_blocking=True) for picture in pictures]
+            images = _decode(states)
+            finite = torch.stack([image.isfinite().all() for image in images]).to("cpu", non_blocking=True)
+            pixels = [_to_pixels(image).to("cpu", non_blocking=True) for image in images]
             done = torch.cuda.current_stream(self._device).record_event() if self._has_streams else None
         return LatentDecoding(states, pixels, finite, done)
 
@@ -83,17 +83,17 @@ class Decoder:
 
 def _decode(states: Sequence[LatentState]) -> list[Tensor]:
     """[1, 3, H, W] for each, as its own networks have it."""
-    pictures: dict[int, Tensor] = {}
+    images: dict[int, Tensor] = {}
     for networks in {id(state.networks): state.networks for state in states}.values():
         own = [position for position, state in enumerate(states) if state.networks is networks]
         decoded = networks.decode(torch.cat([states[position].latents for position in own]))
-        pictures |= dict(zip(own, torch.split(decoded, 1), strict=True))
-    return [pictures[position] for position in range(len(states))]
+        images |= dict(zip(own, torch.split(decoded, 1), strict=True))
+    return [images[position] for position in range(len(states))]
 
 
-def _to_pixels(picture: Tensor) -> Tensor:
+def _to_pixels(image: Tensor) -> Tensor:
     """To the bit what diffusers' VaeImageProcessor does, whose rounding is half to even too."""
-    shares = (picture[0] * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 0).float()
+    shares = (image[0] * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 0).float()
     return shares.mul(255).round().to(torch.uint8).contiguous()
 
 

@@ -1,7 +1,7 @@
 """Stable Diffusion taken apart into the calls of `interface.Pipeline`: text, noise, sampler, guidance, pixels.
 
 It knows nothing of files (`pipelines.checkpoints.loader`), of how a network is run on a batch
-(`pipelines.runtime.networks`), of queues or of which pictures should share a call.
+(`pipelines.runtime.networks`), of queues or of which images should share a call.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from torch import Tensor
 from pipelines import previews
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.decode import Decoder, LatentDecoding
-from pipelines.families.stable_diffusion.state import Glimpse, LatentState, Prediction
-from pipelines.interface import PRECISE, Key, ModelInfo, Raster
+from pipelines.families.stable_diffusion.state import LastPrediction, LatentState, Prediction
+from pipelines.interface import UPCAST, BatchKey, ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
 from pipelines.sampling import samplers
 from pipelines.sampling.diffusers_schedulers import Schedulers
-from pipelines.sampling.samplers import Choice
+from pipelines.sampling.samplers import SamplerChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ class LatentDiffusion:
         choice = self._checked(params)
         return self._begin(params, choice, self._networks, [negative, prompt] if params.guided else [prompt])
 
-    def begin_precise(self, params: GenerationParams) -> LatentState:
+    def begin_upcast(self, params: GenerationParams) -> LatentState:
         choice = self._checked(params)
         texts = [params.negative_prompt, params.prompt] if params.guided else [params.prompt]
         networks = self._wider_networks()
-        return self._begin(params, choice, networks, self._encode(networks, texts), phase=PRECISE)
+        return self._begin(params, choice, networks, self._encode(networks, texts), phase=UPCAST)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Prediction]:
@@ -113,19 +113,19 @@ class LatentDiffusion:
             guided = output.output.clone()
         timestep = state.run.timestep
         state.latents = state.run.step(guided, state.latents, state.generator)
-        state.glimpse = Glimpse(output.model_input, guided, timestep)
+        state.last_prediction = LastPrediction(output.model_input, guided, timestep)
 
     def start_decode(self, states: Sequence[LatentState]) -> LatentDecoding:
         return self._decoder.start(states)
 
-    def decode(self, states: Sequence[LatentState]) -> list[Raster]:
+    def decode(self, states: Sequence[LatentState]) -> list[RgbImage]:
         return self.start_decode(states).finish()
 
     @torch.inference_mode()
-    def preview(self, state: LatentState) -> Raster:
-        if state.glimpse is None:
+    def preview(self, state: LatentState) -> RgbImage:
+        if state.last_prediction is None:
             return self._preview.draw(state.run.model_input(state.latents))
-        seen = state.glimpse
+        seen = state.last_prediction
         return self._preview.draw(state.run.clean(seen.model_input, seen.output, seen.timestep))
 
     @torch.inference_mode()
@@ -145,7 +145,7 @@ class LatentDiffusion:
     def _begin(
         self,
         params: GenerationParams,
-        choice: Choice,
+        choice: SamplerChoice,
         networks: Networks,
         conditioning: Sequence[Tensor],
         *,
@@ -157,7 +157,7 @@ class LatentDiffusion:
         noise = torch.randn(1, self._channels, height, width, generator=generator)
         return LatentState(
             params,
-            key=Key(self._info.name, height, width, conditioning[0].shape[1], phase),
+            key=BatchKey(self._info.name, height, width, conditioning[0].shape[1], phase),
             networks=networks,
             conditioning=torch.cat(list(conditioning)),
             run=run,
@@ -166,14 +166,14 @@ class LatentDiffusion:
         )
 
     def _wider_networks(self) -> Networks:
-        """Made for the first picture that needs them, and gone with the last one."""
+        """Made for the first image that needs them, and gone with the last one."""
         networks = self._widened()
         if networks is None:
             networks = self._networks.widened()
             self._widened = weakref.ref(networks)
         return networks
 
-    def _checked(self, params: GenerationParams) -> Choice:
+    def _checked(self, params: GenerationParams) -> SamplerChoice:
         """The sampler asked for. Raises `InvalidParamsError` where this model cannot honour the params."""
         choice = samplers.find(params.sampler, params.schedule)
         limits = self._info.limits
@@ -189,5 +189,5 @@ class LatentDiffusion:
                     f"It must be a multiple of {limits.side_multiple} from {limits.min_side} to {limits.max_side}.",
                 )
         if params.width * params.height > limits.max_pixels:
-            raise InvalidParamsError("width", f"A picture may have at most {limits.max_pixels} pixels.")
+            raise InvalidParamsError("width", f"An image may have at most {limits.max_pixels} pixels.")
         return choice

@@ -1,4 +1,4 @@
-"""One picture of a latent diffusion model in the making, and what a UNet call says of it. Values only."""
+"""One image of a latent diffusion model in the making, and what a UNet call says of it. Values only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.interface import Demand, Key
+from pipelines.interface import BatchKey, NextCall
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.diffusers_schedulers import SamplerRun
@@ -15,7 +15,7 @@ from pipelines.sampling.diffusers_schedulers import SamplerRun
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one UNet call said of one picture."""
+    """What one UNet call said of one image."""
 
     model_input: Tensor
     """[1, C, h, w], float32: what the UNet was shown."""
@@ -25,7 +25,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class LastPrediction:
     """What the last call saw, kept for a preview."""
 
     model_input: Tensor
@@ -34,13 +34,13 @@ class Glimpse:
 
 
 class LatentState:
-    """One picture in the making. Nothing that a step writes to is shared with another."""
+    """One image in the making. Nothing that a step writes to is shared with another."""
 
     def __init__(
         self,
         params: GenerationParams,
         *,
-        key: Key,
+        key: BatchKey,
         networks: Networks,
         conditioning: Tensor,
         run: SamplerRun,
@@ -50,7 +50,7 @@ class LatentState:
         self.params = params
         self.key = key
         self.networks = networks
-        """What makes it: the model's own, or for a precise picture their wider copy."""
+        """What makes it: the model's own, or for an upcast image their wider copy."""
         self.conditioning = conditioning
         """[rows, tokens, features]: the negative prompt's, if guided, and the prompt's."""
         self.run = run
@@ -58,12 +58,12 @@ class LatentState:
         """On the CPU: the same noise on any device."""
         self.latents = latents
         """[1, C, h, w], float32, at the sampler's scale."""
-        self.glimpse: Glimpse | None = None
+        self.last_prediction: LastPrediction | None = None
 
     @property
-    def demand(self) -> Demand | None:
+    def next_call(self) -> NextCall | None:
         calls_left = self.run.calls - self.run.position
-        return Demand(self.key, len(self.conditioning), calls_left) if calls_left else None
+        return NextCall(self.key, len(self.conditioning), calls_left) if calls_left else None
 
     @property
     def step(self) -> int:

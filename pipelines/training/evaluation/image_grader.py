@@ -1,4 +1,4 @@
-"""Reads a picture of the bundled model's world back: background, objects, colours, shapes, sizes, and whether it
+"""Reads an image of the bundled model's world back: background, objects, colours, shapes, sizes, and whether it
 shows what a prompt asked. It sees pixels only, never how they were made.
 """
 
@@ -22,16 +22,16 @@ from pipelines.training.scenes.scene import Scene, Thing, relations
 DISTANCE: Final = 13.0
 """CIELAB distance (CIE76) from the background at which a pixel belongs to an object."""
 LEAST_AREA: Final = 0.004
-"""Of the picture; smaller components are not objects."""
+"""Of the image; smaller components are not objects."""
 MASK_SIDE: Final = 32
 
 Floats = NDArray[np.float64]
 
 
-def read(picture: Pixels) -> Scene:
-    """The scene that the picture shows. Its size word is that of its only object, else plain."""
-    height, width = picture.shape[:2]
-    lab = to_lab(picture)
+def read(image: Pixels) -> Scene:
+    """The scene that the image shows. Its size word is that of its only object, else plain."""
+    height, width = image.shape[:2]
+    lab = to_lab(image)
     border = np.concatenate([lab[0], lab[-1], lab[1:-1, 0], lab[1:-1, -1]])
     ground = np.median(border, axis=0)
     labels, _count = ndimage.label(np.linalg.norm(lab - ground, axis=-1) > DISTANCE)

@@ -1,4 +1,4 @@
-"""How well a model folder draws what it is asked: prompts by category, pictures by the served pipeline, read back.
+"""How well a model folder draws what it is asked: prompts by category, images by the served pipeline, read back.
 
 A category's prompts and seeds are fixed by its name and number, so two models are asked the same.
 """
@@ -15,7 +15,7 @@ import torch
 from diffusers import AutoencoderKL
 from tqdm import tqdm
 
-from pipelines.interface import Pipeline, Raster
+from pipelines.interface import Pipeline, RgbImage
 from pipelines.params import GenerationParams
 from pipelines.training.evaluation.image_grader import read, shows
 from pipelines.training.scenes import world
@@ -69,13 +69,13 @@ def asks(category: str, count: int) -> list[Ask]:
 
 
 def score(pipeline: AnyPipeline, category: str, count: int, width: int, height: int) -> float:
-    """Share of `count` prompts whose picture shows what was asked, with the served defaults."""
+    """Share of `count` prompts whose image shows what was asked, with the served defaults."""
     wanted = asks(category, count)
     params = [
         served(pipeline, plain_words(ask), seed=seed, width=width, height=height) for seed, ask in enumerate(wanted)
     ]
-    pictures = tqdm(render(pipeline, params), total=count, desc=f"{category} {width}x{height}", mininterval=5)
-    right = [shows(read(pixels_of(picture)), ask) for picture, ask in zip(pictures, wanted, strict=True)]
+    images = tqdm(render(pipeline, params), total=count, desc=f"{category} {width}x{height}", mininterval=5)
+    right = [shows(read(pixels_of(image)), ask) for image, ask in zip(images, wanted, strict=True)]
     return sum(right) / count
 
 
@@ -93,20 +93,20 @@ def served(pipeline: AnyPipeline, prompt: str, *, seed: int, width: int, height:
     )
 
 
-def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterator[Raster]:
-    """The pictures in order, a fixed few at a time."""
+def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterator[RgbImage]:
+    """The images in order, a fixed few at a time."""
     for start in range(0, len(params), BATCH):
         yield from pipeline.decode(denoised(pipeline, params[start : start + BATCH]))
 
 
 def denoised(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[Any]:
-    """The pictures' states after their last step, all run together."""
+    """The images' states after their last step, all run together."""
     texts = [one.prompt for one in params] + [one.negative_prompt for one in params]
     encoded = pipeline.encode(texts)
     states = [
         pipeline.begin(*each) for each in zip(params, encoded[: len(params)], encoded[len(params) :], strict=True)
     ]
-    while running := [state for state in states if state.demand is not None]:
+    while running := [state for state in states if state.next_call is not None]:
         for state, output in zip(running, pipeline.predict(running), strict=True):
             pipeline.advance(state, output)
     return states
@@ -129,5 +129,5 @@ def _contents(scene: Scene) -> tuple[str, str, Counter[tuple[str, str]]]:
     return scene.background, scene.size, Counter((thing.colour, thing.shape) for thing in scene.things)
 
 
-def pixels_of(raster: Raster) -> Pixels:
-    return np.frombuffer(raster.pixels, dtype=np.uint8).reshape(raster.height, raster.width, 3)
+def pixels_of(rgb_image: RgbImage) -> Pixels:
+    return np.frombuffer(rgb_image.pixels, dtype=np.uint8).reshape(rgb_image.height, rgb_image.width, 3)

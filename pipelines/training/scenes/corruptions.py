@@ -1,7 +1,7 @@
 """Slips: a scene with one thing wrong, as a model that is drawing it gets things wrong.
 
-Halfway through, a picture may show a fifth heart where four were asked for, or a star that is turning into a diamond.
-No noised training picture looks so, and a model that has seen nothing else finishes what it sees. From pictures that
+Halfway through, an image may show a fifth heart where four were asked for, or a star that is turning into a diamond.
+No noised training image looks so, and a model that has seen nothing else finishes what it sees. From images that
 are part slip it learns to hold what it sees against the caption, and to mend it. It is the exposure bias of
 arXiv:2301.11706, whose remedy perturbs the input by noise; here the perturbation has a meaning.
 """

@@ -1,4 +1,4 @@
-"""Scenes: what is in a picture and where, and how training scenes are drawn by lot.
+"""Scenes: what is in an image and where, and how training scenes are drawn by lot.
 
 A scene knows no pixels and no words. Held-out pairs never leave `random_scene`.
 """
@@ -13,7 +13,7 @@ from pipelines.training.scenes import world
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object. `x`, `y` and `radius` are in pixels of the picture that holds it."""
+    """One object. `x`, `y` and `radius` are in pixels of the image that holds it."""
 
     shape: str
     colour: str

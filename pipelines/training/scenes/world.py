@@ -1,7 +1,7 @@
 """The bundled model's world: its colours, backgrounds, shapes, sizes and the pairs that are held back.
 
 Only facts stand here, as data; drawing, wording and reading are in `drawing`, `captions` and `reader`.
-Coordinates have y downwards; lengths are fractions of a picture's shorter side.
+Coordinates have y downwards; lengths are fractions of an image's shorter side.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ HELD_OUT: Final[frozenset[tuple[str, str]]] = frozenset(
         ("purple", "cross"),
     }
 )
-"""Pairs of colour and shape that no training picture holds: they measure whether the model composes."""
+"""Pairs of colour and shape that no training image holds: they measure whether the model composes."""
 
 SMALL_RADIUS: Final = 0.13
 LARGE_RADIUS: Final = 0.36
 PLAIN_RADIUS: Final[Mapping[int, float]] = {1: 0.24, 2: 0.19, 3: 0.14, 4: 0.14}
-"""Radius of an object of no named size, by the number of objects in the picture."""
+"""Radius of an object of no named size, by the number of objects in the image."""
 RADIUS_JITTER: Final = 0.10
 GAP: Final = 4 / 128
 """Least distance between two objects' boxes, as a fraction of the shorter side."""
@@ -72,7 +72,7 @@ RELATION_DISTANCE: Final = 0.25
 """Least distance of two centres, as a fraction of the width (left, right) or the height (above, below)."""
 
 SIZES: Final[tuple[tuple[int, int], ...]] = ((128, 128), (160, 96), (96, 160))
-"""Picture sizes, width by height."""
+"""Image sizes, width by height."""
 
 Polygon: TypeAlias = NDArray[np.float64]
 """Vertices, [N, 2], x then y, for radius 1 centred on (0, 0)."""

@@ -1,4 +1,4 @@
-"""The autoencoder stage: pictures to latents, an eighth as wide and high, and back (AutoencoderKL).
+"""The autoencoder stage: images to latents, an eighth as wide and high, and back (AutoencoderKL).
 
 Trained on 64-pixel crops, since it is fully convolutional: without attention what it learns holds at any size.
 The weight of the KL term is also the price of noise: at the optimum the posterior's spread adds about half of it to
@@ -112,7 +112,7 @@ def random_crop(rng: random.Random, *, fine: bool = False) -> Pixels:
     scene = random_scene(rng, *rng.choice(world.SIZES))
     while fine and not _has_fine_shape(scene):
         scene = random_scene(rng, *rng.choice(world.SIZES))
-    picture = draw(scene)
+    image = draw(scene)
     x, y = rng.uniform(0, scene.width), rng.uniform(0, scene.height)
     if rng.random() < 0.8:
         left, top, right, bottom = rng.choice(scene.things).box
@@ -120,7 +120,7 @@ def random_crop(rng: random.Random, *, fine: bool = False) -> Pixels:
     jitter = CROP / 2
     x0 = min(max(round(x - CROP / 2 + rng.uniform(-jitter, jitter)), 0), scene.width - CROP)
     y0 = min(max(round(y - CROP / 2 + rng.uniform(-jitter, jitter)), 0), scene.height - CROP)
-    return picture[y0 : y0 + CROP, x0 : x0 + CROP]
+    return image[y0 : y0 + CROP, x0 : x0 + CROP]
 
 
 def _has_fine_shape(scene: Scene) -> bool:
@@ -128,17 +128,17 @@ def _has_fine_shape(scene: Scene) -> bool:
     return any(thing.shape in FINE_SHAPES and thing.radius < largest for thing in scene.things)
 
 
-def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
+def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     """[B, H, W, 3] of bytes to [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def psnr_db(autoencoder: AutoencoderKL, pictures: NDArray[np.uint8]) -> float:
-    """Mean over the pictures of the peak signal-to-noise ratio of encode and decode, in decibels."""
+def psnr_db(autoencoder: AutoencoderKL, images: NDArray[np.uint8]) -> float:
+    """Mean over the images of the peak signal-to-noise ratio of encode and decode, in decibels."""
     ratios = []
     with torch.inference_mode():
-        for picture in pictures:
-            pixels = to_tensor(picture[None])
+        for image in images:
+            pixels = to_tensor(image[None])
             decoded = autoencoder.decode(autoencoder.encode(pixels).latent_dist.mode()).sample
             error = (decoded.clamp(-1, 1) - pixels).square().mean().item() / 4
             ratios.append(-10 * float(np.log10(error)))

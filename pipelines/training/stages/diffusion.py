@@ -1,7 +1,7 @@
 """The diffusion stage: UNet and text encoder together, on the autoencoder's latents.
 
 The target is v (Salimans and Ho, arXiv:2202.00512): unlike the noise it stays informative where almost nothing of
-the picture is left, which is where the layout is decided. One caption in ten is dropped for classifier-free guidance.
+the image is left, which is where the layout is decided. One caption in ten is dropped for classifier-free guidance.
 The noise ends darker than Stable Diffusion's (arXiv:2305.08891): a flat background is so plain a signal that at 0.012
 the last timestep still tells its colour, and a model that learns to read it there is lost in noise that has none.
 """

@@ -85,19 +85,19 @@ def _encode(autoencoder: AutoencoderKL, scene_of: Callable[[int], Scene], count:
     parts = []
     with torch.inference_mode():
         for start in tqdm(range(0, count, batch), desc="encoding", mininterval=5):
-            pictures = np.stack([draw(scene_of(index)) for index in range(start, min(start + batch, count))])
-            parts.append(autoencoder.encode(to_tensor(pictures).to(device)).latent_dist.mode().half().cpu())
+            images = np.stack([draw(scene_of(index)) for index in range(start, min(start + batch, count))])
+            parts.append(autoencoder.encode(to_tensor(images).to(device)).latent_dist.mode().half().cpu())
     return torch.cat(parts).contiguous()
 
 
-def fold_statistics(autoencoder: AutoencoderKL, pictures: int, seed: int) -> None:
+def fold_statistics(autoencoder: AutoencoderKL, images: int, seed: int) -> None:
     """Centre the latents and give each channel a spread after its worth, by way of the 1x1 quant convolutions.
 
     Diffusers applies one scaling factor and no shift; after this, a factor of one is right: over all channels the
-    mean square is 1. An error of a given size costs the picture the same in whichever channel it is made, so the
+    mean square is 1. An error of a given size costs the image the same in whichever channel it is made, so the
     diffusion loss, which counts them alike, does not labour at a channel that the decoder hardly looks at.
     """
-    latents = _encode(autoencoder, Scenes(*world.SIZES[0], seed).scene, pictures).float()
+    latents = _encode(autoencoder, Scenes(*world.SIZES[0], seed).scene, images).float()
     mean, spread = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
     worth = channel_worth(autoencoder, latents, spread)
     gain = worth / worth.square().mean().sqrt() / spread
@@ -113,7 +113,7 @@ def fold_statistics(autoencoder: AutoencoderKL, pictures: int, seed: int) -> Non
 
 
 def channel_worth(autoencoder: AutoencoderKL, latents: Tensor, spread: Tensor) -> Tensor:
-    """How far the decoded picture moves, in root mean square, when a channel is shaken by three tenths of its spread.
+    """How far the decoded image moves, in root mean square, when a channel is shaken by three tenths of its spread.
 
     `latents` [N, C, h, w], `spread` [C]; returns [C].
     """

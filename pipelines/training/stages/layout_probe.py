@@ -1,6 +1,6 @@
 """What stands where: a question put to the UNet's features while it learns, and dropped when it is published.
 
-The squared error of a picture says little about what is in it: a diamond for a square costs a few pixels. So features
+The squared error of an image says little about what is in it: a diamond for a square costs a few pixels. So features
 in the middle of the UNet's way up are asked, cell by cell, which shape and which colour is there, and learn to know it
 from the noise and the caption, as representations are aligned in arXiv:2410.06940, but with the scene itself.
 """
@@ -54,7 +54,7 @@ class LayoutHead(nn.Module):
         self._features = features
 
     def loss(self, layouts: Tensor) -> Tensor:
-        """Mean cross-entropy of both questions. `layouts` [B, 2, h, w] of the pictures that the UNet has just seen."""
+        """Mean cross-entropy of both questions. `layouts` [B, 2, h, w] of the images that the UNet has just seen."""
         if self._features is None:
             raise RuntimeError("the UNet has not been run")
         shapes, colours = self.reading(self._features).split((len(_SHAPES), len(_COLOURS)), dim=1)

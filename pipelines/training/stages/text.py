@@ -2,7 +2,7 @@
 
 Diffusion teaches language slowly, since most of its loss is about edges. So the encoder first learns to say what a
 caption asks: from its state at the end token, linear heads read off which shape and colour each role has, how many,
-how large and on what. "A left of B" and "B right of A" fill the same roles, which is what a picture needs to know.
+how large and on what. "A left of B" and "B right of A" fill the same roles, which is what an image needs to know.
 The heads are thrown away.
 """
 

@@ -1,4 +1,4 @@
-"""From what a caller asked of a picture to its parameters, whatever the dialect: defaults, bounds, seeds."""
+"""From what a caller asked of an image to its parameters, whatever the dialect: defaults, bounds, seeds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Wanted:
 
 
 def resolve(wanted: Wanted, model: ModelInfo, refuse: Refuse) -> GenerationParams:
-    """The parameters of the first picture. Raises what `refuse` makes."""
+    """The parameters of the first image. Raises what `refuse` makes."""
     _check_bounds(wanted, model, refuse)
     steps = wanted.steps or model.default_steps
     sampler, schedule = _sampler(wanted, model, steps, refuse)
@@ -56,11 +56,11 @@ def resolve(wanted: Wanted, model: ModelInfo, refuse: Refuse) -> GenerationParam
 
 
 def requested_seed(seed: int | None, count: int, refuse: Refuse) -> int | None:
-    """The seed that was asked for, where pictures up to `seed` + `count` - 1 can be made; None for -1, as for none."""
+    """The seed that was asked for, where images up to `seed` + `count` - 1 can be made; None for -1, as for none."""
     if seed is None or seed == -1:
         return None
     if seed > MAX_SEED - (count - 1):
-        raise refuse("seed", f"The last picture's seed, seed + n - 1, may be at most {MAX_SEED}.")
+        raise refuse("seed", f"The last image's seed, seed + n - 1, may be at most {MAX_SEED}.")
     return seed
 
 

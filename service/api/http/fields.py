@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 MAX_SEED: Final = 2**63 - 1
-MAX_PICTURES: Final = 10
+MAX_IMAGES: Final = 10
 """Of one prompt."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 

@@ -21,7 +21,7 @@ _ANSWERS: Final[Mapping[str, ImageFormat | None]] = {
     "application/*": None,
     "*/*": None,
 }
-"""What can be accepted, and the picture format that is then the answer; None is JSON."""
+"""What can be accepted, and the image format that is then the answer; None is JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def preference(header: str | None) -> Preference:
 
 
 def image_format(accept: str | None) -> ImageFormat | None:
-    """The picture format that is to be the whole answer; None where JSON is as welcome.
+    """The image format that is to be the whole answer; None where JSON is as welcome.
 
     What cannot be given counts as not said.
     """

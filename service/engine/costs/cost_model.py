@@ -1,4 +1,4 @@
-"""What a picture costs: UNet calls by its params, seconds by what calls were measured to take, bytes by its size.
+"""What an image costs: UNet calls by its params, seconds by what calls were measured to take, bytes by its size.
 
 It keeps no clock and no files: measurements are handed in, by whoever makes them.
 """
@@ -14,7 +14,7 @@ import msgspec
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
-from service.engine.costs.latency_curve import Curve, moved
+from service.engine.costs.latency_curve import LatencyCurve, updated_mean
 
 Size: TypeAlias = tuple[int, int]
 """Width and height in pixels."""
@@ -24,7 +24,7 @@ Points: TypeAlias = tuple[tuple[int, float], ...]
 _KNEE_MARGIN: Final = 0.05
 """Share by which more rows must lower the seconds of a row to be worth the longer call."""
 _MIN_ROWS: Final = 2
-"""Of a call: what a guided picture takes."""
+"""Of a call: what a guided image takes."""
 _MAX_SIZES: Final = 64
 """Sizes that are remembered; the one longest without a measurement is forgotten first."""
 _UNMEASURED_PIXEL_S: Final = 1e-6
@@ -46,7 +46,7 @@ class SizeCost(msgspec.Struct, frozen=True):
     calls: Points
     """UNet calls, sampler updates included, by rows."""
     decodes: Points
-    """Decodes, by pictures."""
+    """DecodeStage, by images."""
     max_rows: int | None = None
     """The most rows that memory had room for, where it ran out beyond."""
 
@@ -61,8 +61,8 @@ class CostTable(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _SizeModel:
-    calls: Curve
-    decodes: Curve
+    calls: LatencyCurve
+    decodes: LatencyCurve
     max_rows: int
     calls_guessed: bool = False
     decodes_guessed: bool = False
@@ -72,14 +72,14 @@ class CostModel:
     """Estimates in seconds, refined by every measurement. A size never met is judged by the nearest that was."""
 
     def __init__(self, table: CostTable, *, max_rows: int, max_decode: int) -> None:
-        """`max_rows` (at least 2) bounds a UNet call, `max_decode` the pictures of a decode."""
+        """`max_rows` (at least 2) bounds a UNet call, `max_decode` the images of a decode."""
         self._max_rows = max_rows
         self._max_decode = max_decode
         self._encode_s = table.encode_s
         self._measured = bool(table.sizes)
         self._sizes = {
             (cost.width, cost.height): _SizeModel(
-                Curve(cost.calls), Curve(cost.decodes), min(cost.max_rows or max_rows, max_rows)
+                LatencyCurve(cost.calls), LatencyCurve(cost.decodes), min(cost.max_rows or max_rows, max_rows)
             )
             for cost in table.sizes
         }
@@ -95,8 +95,8 @@ class CostModel:
         """A UNet call of so many rows, sampler updates included."""
         return self._of(size).calls.at(rows)
 
-    def decode_s(self, size: Size, pictures: int) -> float:
-        return self._of(size).decodes.at(pictures)
+    def decode_s(self, size: Size, images: int) -> float:
+        return self._of(size).decodes.at(images)
 
     def knee(self, size: Size) -> int:
         """The most rows that a call should have: the count beyond which more rows no longer save time.
@@ -114,8 +114,8 @@ class CostModel:
         knee = self.knee(size)
         return self.call_s(size, knee) / knee
 
-    def picture_decode_s(self, size: Size) -> float:
-        """Device seconds of one picture in a decode that is full."""
+    def image_decode_s(self, size: Size) -> float:
+        """Device seconds of one image in a decode that is full."""
         return self.decode_s(size, self._max_decode) / self._max_decode
 
     def texts_s(self, texts: int) -> float:
@@ -133,10 +133,10 @@ class CostModel:
         return self.encode_s(params) + calls_s + self.decode_s(size, 1)
 
     def price_s(self, params: GenerationParams) -> float:
-        """Device seconds that the picture adds to those of its company."""
+        """Device seconds that the image adds to those of its company."""
         size = params.width, params.height
         calls_s = calls(params) * rows(params) * self.row_s(size)
-        return self.encode_s(params) + calls_s + self.picture_decode_s(size)
+        return self.encode_s(params) + calls_s + self.image_decode_s(size)
 
     def learn_call(self, size: Size, rows: int, seconds: float) -> None:
         model = self._met(size)
@@ -146,15 +146,15 @@ class CostModel:
             model.calls.learn(rows, seconds)
         self._measured = True
 
-    def learn_decode(self, size: Size, pictures: int, seconds: float) -> None:
+    def learn_decode(self, size: Size, images: int, seconds: float) -> None:
         model = self._met(size)
         if model.decodes_guessed:
-            model.decodes, model.decodes_guessed = model.decodes.scaled_to(pictures, seconds), False
+            model.decodes, model.decodes_guessed = model.decodes.scaled_to(images, seconds), False
         else:
-            model.decodes.learn(pictures, seconds)
+            model.decodes.learn(images, seconds)
 
     def learn_encode(self, texts: int, seconds: float) -> None:
-        self._encode_s = moved(self._encode_s, seconds / texts)
+        self._encode_s = updated_mean(self._encode_s, seconds / texts)
 
     def forbid(self, size: Size, rows: int) -> None:
         """A call of so many rows ran out of memory: none will have as many again."""
@@ -181,7 +181,7 @@ class CostModel:
         """A row of twice the pixels counts as two rows: it is as much work, and as much to share between calls."""
         if not self._sizes:
             row_s = _UNMEASURED_PIXEL_S * _pixels(size)
-            return _SizeModel(Curve([(1, row_s)]), Curve([(1, row_s)]), self._max_rows, True, True)
+            return _SizeModel(LatencyCurve([(1, row_s)]), LatencyCurve([(1, row_s)]), self._max_rows, True, True)
         nearest = min(self._sizes, key=lambda known: abs(math.log(_pixels(known) / _pixels(size))))
         known, ratio = self._sizes[nearest], _pixels(size) / _pixels(nearest)
         return _SizeModel(_scaled(known.calls, ratio), _scaled(known.decodes, ratio), self._max_rows, True, True)
@@ -194,12 +194,12 @@ def calls(params: GenerationParams) -> int:
 
 
 def rows(params: GenerationParams) -> int:
-    """Rows that the picture takes in a UNet call."""
+    """Rows that the image takes in a UNet call."""
     return 2 if params.guided else 1
 
 
 def state_bytes(params: GenerationParams, info: ModelInfo) -> int:
-    """Bytes that a begun picture holds on the device, from above: for sixteen latent channels at an eighth of the side,
+    """Bytes that a begun image holds on the device, from above: for sixteen latent channels at an eighth of the side,
     a sampler that remembers, float32 throughout, and the widest text features in use."""
     latent = params.width * params.height // _LATENT_SIDE**2 * _LATENT_CHANNELS
     text = rows(params) * info.prompt_tokens * _TOKEN_FEATURES
@@ -210,5 +210,5 @@ def _pixels(size: Size) -> int:
     return size[0] * size[1]
 
 
-def _scaled(curve: Curve, ratio: float) -> Curve:
-    return Curve((count, curve.at(count * ratio)) for count in curve.counts)
+def _scaled(curve: LatencyCurve, ratio: float) -> LatencyCurve:
+    return LatencyCurve((count, curve.at(count * ratio)) for count in curve.counts)

@@ -1,4 +1,4 @@
-"""Seconds as a function of a count, learnt from measurements: rows of a UNet call, pictures of a decode. Pure."""
+"""Seconds as a function of a count, learnt from measurements: rows of a UNet call, images of a decode. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MAX_JUMP: Final = 2.0
 """Factor by which a measurement may differ from the mean; beyond, it counts as that far: one stall teaches little."""
 
 
-def moved(mean: float, seconds: float, weight: float = _WEIGHT) -> float:
+def updated_mean(mean: float, seconds: float, weight: float = _WEIGHT) -> float:
     """The running mean after one more measurement; the first one is the mean."""
     return mean + weight * (min(max(seconds, mean / _MAX_JUMP), mean * _MAX_JUMP) - mean) if mean else seconds
 
 
-class Curve:
+class LatencyCurve:
     """Never falls with the count: where measurements do, the largest so far holds.
 
     Between two measured counts it is a straight line, below the first it goes on as it began, and beyond the last a
@@ -58,15 +58,17 @@ class Curve:
         self._means[count] = seconds
         self._fit()
 
-    def scaled_to(self, count: int, seconds: float) -> Curve:
+    def scaled_to(self, count: int, seconds: float) -> LatencyCurve:
         """The same form, through this measurement."""
         factor = seconds / self.at(count)
-        return Curve((known, mean * factor) for known, mean in self._means.items())
+        return LatencyCurve((known, mean * factor) for known, mean in self._means.items())
 
     def learn(self, count: int, seconds: float) -> None:
         """A measurement made in passing: it moves the mean of its count a little, and at a new count half-way."""
         known = self._means.get(count)
-        self._means[count] = moved(self.at(count), seconds, 0.5) if known is None else moved(known, seconds)
+        self._means[count] = (
+            updated_mean(self.at(count), seconds, 0.5) if known is None else updated_mean(known, seconds)
+        )
         self._fit()
 
     def knee(self, margin: float) -> int:

@@ -1,8 +1,8 @@
-"""What was admitted and has not ended: which pictures the worker has, which it gets next, what its death means.
+"""What was admitted and has not ended: which images the worker has, which it gets next, what its death means.
 
-A worker that dies takes no picture with it: all are made again, from the first step. Those that were in work are
-suspects. Suspects are sent one at a time, with nothing beside, so that a picture that kills its worker again is alone
-in doing so; a picture that was in work in two deaths is poison.
+A worker that dies takes no image with it: all are made again, from the first step. Those that were in work are
+suspects. Suspects are sent one at a time, with nothing beside, so that an image that kills its worker again is alone
+in doing so; an image that was in work in two deaths is poison.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _DEATHS_OF_POISON: Final = 2
 
 
 @dataclass(slots=True, eq=False)
-class Work:
-    """An admitted job, until its last picture has ended."""
+class InFlightJob:
+    """An admitted job, until its last image has ended."""
 
     job: LocalJob
-    open_pictures: int
+    open_images: int
     error: DarkroomError | None = None
-    """Of the first picture that failed."""
+    """Of the first image that failed."""
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
-    """An admitted picture, until it has ended."""
+class InFlightImage:
+    """An admitted image, until it has ended."""
 
-    work: Work
+    work: InFlightJob
     index: int
     submit: Submit
     price_s: float
@@ -58,40 +58,40 @@ class Ticket:
         return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s)
 
 
-class Ledger:
+class InFlightWork:
     """All tickets, in order of admission."""
 
     def __init__(self) -> None:
-        self._tickets: dict[str, Ticket] = {}
+        self._tickets: dict[str, InFlightImage] = {}
 
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def __iter__(self) -> Iterator[Ticket]:
+    def __iter__(self) -> Iterator[InFlightImage]:
         """A copy: tickets may be closed on the way."""
         return iter(list(self._tickets.values()))
 
-    def get(self, picture_id: str) -> Ticket | None:
-        return self._tickets.get(picture_id)
+    def get(self, image_id: str) -> InFlightImage | None:
+        return self._tickets.get(image_id)
 
-    def of(self, job: LocalJob) -> list[Ticket]:
+    def of(self, job: LocalJob) -> list[InFlightImage]:
         return [ticket for ticket in self if ticket.work.job is job]
 
     def open(self, job: LocalJob, submits: Sequence[Submit], prices_s: Sequence[float], *, now_s: float) -> None:
-        work = Work(job, open_pictures=len(submits))
+        work = InFlightJob(job, open_images=len(submits))
         for index, (submit, price_s) in enumerate(zip(submits, prices_s, strict=True)):
-            self._tickets[submit.picture_id] = Ticket(work, index, submit, price_s, now_s)
+            self._tickets[submit.image_id] = InFlightImage(work, index, submit, price_s, now_s)
 
-    def close(self, ticket: Ticket) -> bool:
-        """The picture has ended, in whatever way; whether that was its job's last. Once closed it stays so."""
+    def close(self, ticket: InFlightImage) -> bool:
+        """The image has ended, in whatever way; whether that was its job's last. Once closed it stays so."""
         if ticket.closed:
             return False
         ticket.closed = True
-        del self._tickets[ticket.submit.picture_id]
-        ticket.work.open_pictures -= 1
-        return ticket.work.open_pictures == 0
+        del self._tickets[ticket.submit.image_id]
+        ticket.work.open_images -= 1
+        return ticket.work.open_images == 0
 
-    def take_unsent(self) -> list[Ticket]:
+    def take_unsent(self) -> list[InFlightImage]:
         """What the worker gets now; it counts as sent."""
         unsent = [ticket for ticket in self._tickets.values() if not ticket.sent]
         if any(ticket.deaths for ticket in self._tickets.values()):
@@ -101,10 +101,10 @@ class Ledger:
             ticket.sent = True
         return unsent
 
-    def worker_died(self) -> list[Ticket]:
+    def worker_died(self) -> list[InFlightImage]:
         """Nothing is sent any more. Gives the tickets of poison, still open."""
         sent = [ticket for ticket in self._tickets.values() if ticket.sent]
-        # The worker says that a picture starts before it works on it, but may die before the message is out.
+        # The worker says that an image starts before it works on it, but may die before the message is out.
         suspects = [ticket for ticket in sent if ticket.started] or sent
         for ticket in suspects:
             ticket.deaths += 1

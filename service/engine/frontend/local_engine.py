@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from pipelines.interface import ModelInfo, Raster
+from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig
 from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.frontend.admission import Admission
-from service.engine.frontend.inflight import Ledger, Ticket
+from service.engine.frontend.inflight import InFlightImage, InFlightWork
 from service.engine.frontend.local_job import LocalJob, new_job_id
 from service.engine.frontend.supervisor import Supervisor
-from service.engine.interface import ADMITTING, Phase, PictureFinished, PicturePreview, PictureProgress, PictureStarted
+from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
 from service.engine.messages import FromWorker, Priority
 from service.errors import (
     CanceledError,
@@ -37,7 +37,7 @@ from service.errors import (
     WorkerLostError,
 )
 
-PictureMessage: TypeAlias = (
+ImageMessage: TypeAlias = (
     messages.Started | messages.Progress | messages.Preview | messages.Finished | messages.Failed | messages.Canceled
 )
 
@@ -60,8 +60,8 @@ _FAILURES: Final = {
 class LocalEngine:
     """Implements `interface.Engine`. All methods belong to one event loop.
 
-    Where one picture of a job fails, those that the worker has not begun are canceled, those that it has are finished
-    and delivered, and then the job raises the first picture's error.
+    Where one image of a job fails, those that the worker has not begun are canceled, those that it has are finished
+    and delivered, and then the job raises the first image's error.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LocalEngine:
         """`command` runs a worker; `observe` is called with every message of it, for metrics."""
         self._config = config
         self._observe = observe
-        self._ledger = Ledger()
+        self._ledger = InFlightWork()
         self._admission = Admission(config, self._ledger)
         self._cost = self._model_costs(CostTable())
         self._clock = clock
@@ -113,8 +113,8 @@ class LocalEngine:
     def backlog_s(self) -> float:
         return sum(ticket.price_s for ticket in self._ledger)
 
-    def price_s(self, pictures: Sequence[GenerationParams]) -> float:
-        return sum(self._cost.price_s(params) for params in pictures)
+    def price_s(self, images: Sequence[GenerationParams]) -> float:
+        return sum(self._cost.price_s(params) for params in images)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
@@ -139,30 +139,30 @@ class LocalEngine:
 
     def submit(
         self,
-        pictures: Sequence[GenerationParams],
+        images: Sequence[GenerationParams],
         *,
         previews: int = 0,
         priority: Priority = Priority.INTERACTIVE,
         tenant: str = "",
         deadline_s: float | None = None,
     ) -> LocalJob:
-        if not pictures or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
-            raise ValueError("a job has pictures, no negative number of previews, and time until its deadline")
+        if not images or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
+            raise ValueError("a job has images, no negative number of previews, and time until its deadline")
         if self.phase not in ADMITTING:
             raise self._unavailable()
-        prices_s = [self._cost.price_s(params) for params in pictures]
+        prices_s = [self._cost.price_s(params) for params in images]
         self._admission.check(prices_s, tenant)
         job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._cancel)
         submits = [
             messages.Submit(
-                picture_id=f"{job.id}.{index}",
+                image_id=f"{job.id}.{index}",
                 params=params,
                 priority=priority,
                 tenant=tenant,
                 previews=previews,
                 deadline_s=deadline_s,
             )
-            for index, params in enumerate(pictures)
+            for index, params in enumerate(images)
         ]
         now_s = self._clock()
         if not len(self._ledger):
@@ -196,11 +196,11 @@ class LocalEngine:
                 self._model = message.model
                 self._cost = self._model_costs(message.costs)
                 self._dispatch()
-            case messages.CallDone(precise=False):
+            case messages.CallDone(upcast=False):
                 seconds = message.predict_s + message.advance_s
                 self._cost.learn_call((message.width, message.height), message.rows, seconds)
-            case messages.DecodeDone(precise=False):
-                self._cost.learn_decode((message.width, message.height), message.pictures, message.decode_s)
+            case messages.DecodeDone(upcast=False):
+                self._cost.learn_decode((message.width, message.height), message.images, message.decode_s)
             case messages.EncodeDone():
                 self._cost.learn_encode(message.texts, message.encode_s)
             case (
@@ -211,7 +211,7 @@ class LocalEngine:
                 | messages.Failed()
                 | messages.Canceled()
             ):
-                ticket = self._ledger.get(message.picture_id)
+                ticket = self._ledger.get(message.image_id)
                 if ticket is not None:
                     self._deliver(ticket, message)
             case _:
@@ -219,25 +219,25 @@ class LocalEngine:
         if self._observe is not None:
             self._observe(message)
 
-    def _deliver(self, ticket: Ticket, message: PictureMessage) -> None:
-        """Bring a picture's news to its job's caller."""
+    def _deliver(self, ticket: InFlightImage, message: ImageMessage) -> None:
+        """Bring an image's news to its job's caller."""
         job, index = ticket.work.job, ticket.index
         match message:
             case messages.Started():
                 ticket.started = True
                 if not ticket.announced:
                     ticket.announced = True
-                    job.publish(PictureStarted(index))
+                    job.publish(ImageStarted(index))
             case messages.Progress():
-                job.publish(PictureProgress(index, message.step, message.steps, message.eta_s))
+                job.publish(ImageProgress(index, message.step, message.steps, message.eta_s))
             case messages.Preview():
-                if message.index == ticket.previews:  # A picture made again shows none twice.
+                if message.index == ticket.previews:  # An image made again shows none twice.
                     ticket.previews += 1
-                    raster = Raster(message.width, message.height, message.pixels)
-                    job.publish(PicturePreview(index, message.index, message.step, raster))
+                    rgb_image = RgbImage(message.width, message.height, message.pixels)
+                    job.publish(ImagePreview(index, message.index, message.step, rgb_image))
             case messages.Finished():
-                raster = Raster(message.width, message.height, message.pixels)
-                job.publish(PictureFinished(index, ticket.submit.params, raster, message.timings))
+                rgb_image = RgbImage(message.width, message.height, message.pixels)
+                job.publish(ImageFinished(index, ticket.submit.params, rgb_image, message.timings))
                 self._admission.speed.finished(ticket.price_s, self._clock())
                 self._close(ticket)
             case messages.Failed():
@@ -253,15 +253,15 @@ class LocalEngine:
         self._withdraw(self._ledger.of(job))
         self._dispatch()
 
-    def _withdraw(self, tickets: Sequence[Ticket]) -> None:
+    def _withdraw(self, tickets: Sequence[InFlightImage]) -> None:
         """What the worker has stays open until it answers: its price is still being paid."""
         for ticket in tickets:
             if ticket.sent:
-                self._supervisor.send(messages.Cancel(ticket.submit.picture_id))
+                self._supervisor.send(messages.Cancel(ticket.submit.image_id))
             else:
                 self._close(ticket)
 
-    def _fail(self, ticket: Ticket, error: DarkroomError) -> None:
+    def _fail(self, ticket: InFlightImage, error: DarkroomError) -> None:
         work = ticket.work
         if work.error is None:
             work.error = error
@@ -273,7 +273,7 @@ class LocalEngine:
             ticket.work.job.close(error)
             self._close(ticket)
 
-    def _close(self, ticket: Ticket) -> None:
+    def _close(self, ticket: InFlightImage) -> None:
         if self._ledger.close(ticket):
             ticket.work.job.close(ticket.work.error)
         if not len(self._ledger):
@@ -281,7 +281,7 @@ class LocalEngine:
 
     def _worker_died(self) -> None:
         for ticket in self._ledger.worker_died():
-            self._fail(ticket, PoisonedError("The picture ended the worker twice."))
+            self._fail(ticket, PoisonedError("The image ended the worker twice."))
         for ticket in self._ledger:
             if ticket.work.job.closed:
                 self._close(ticket)  # It was canceled, and nobody is left to say so.

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from service.engine.interface import JobEvent, PictureFinished, PicturePreview, PictureProgress
+from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, JobEvent
 from service.errors import DarkroomError
 
 _ID_CHARACTERS: Final = 26
@@ -56,8 +56,8 @@ class LocalJob:
         if self._error is not None:
             raise self._error
 
-    async def result(self) -> list[PictureFinished]:
-        finished = [event async for event in self.events() if isinstance(event, PictureFinished)]
+    async def result(self) -> list[ImageFinished]:
+        finished = [event async for event in self.events() if isinstance(event, ImageFinished)]
         return sorted(finished, key=lambda event: event.index)
 
     def cancel(self) -> None:
@@ -85,4 +85,4 @@ class LocalJob:
 
 
 def _is_droppable(event: JobEvent) -> bool:
-    return isinstance(event, PictureProgress | PicturePreview)
+    return isinstance(event, ImageProgress | ImagePreview)

@@ -46,7 +46,7 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._deaths = 0
-        """In a row, since a picture was finished."""
+        """In a row, since an image was finished."""
         self._failed_loads = 0
         """In a row."""
 

@@ -41,13 +41,13 @@ class Watchdog:
 
     def heard(self, message: FromWorker) -> None:
         self._silence_s = 0.0
-        self._late_s, self._stuck_s = self._patience(message)
+        self._late_s, self._stuck_s = self._limits_after(message)
 
     def tick(self, seconds: float) -> None:
         """So much time has passed since the last tick, by the judge's clock."""
         self._silence_s += min(seconds, 2 * TICK_S)
 
-    def _patience(self, message: FromWorker) -> tuple[float, float]:
+    def _limits_after(self, message: FromWorker) -> tuple[float, float]:
         """Silence after the message that makes the worker late, and stuck."""
         config = self._config
         match message:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 NameT = TypeVar("NameT", bound=Hashable)
 
 
-class Shares(Generic[NameT]):
+class FairShare(Generic[NameT]):
     """A name that was away joins at the present: it gets no arrears."""
 
     def __init__(self) -> None:

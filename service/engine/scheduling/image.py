@@ -1,4 +1,4 @@
-"""A picture while the worker has it: where it stands and what it has cost. State only: `scheduler` decides."""
+"""An image while the worker has it: where it stands and what it has cost. State only: `scheduler` decides."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Generic
 
-from pipelines.interface import Demand, StateT
+from pipelines.interface import NextCall, StateT
 from pipelines.params import GenerationParams
 from service.engine.costs import cost_model
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Picture(Generic[StateT]):
-    """One picture of a job, from the worker's acceptance to its terminal event. Times are the worker's clock."""
+class ScheduledImage(Generic[StateT]):
+    """One image of a job, from the worker's acceptance to its terminal event. Times are the worker's clock."""
 
     id: str
     params: GenerationParams
@@ -22,19 +22,19 @@ class Picture(Generic[StateT]):
     previews: int = 0
     """How many the caller asked for."""
     arrived_s: float
-    deadline_s: float
-    """Virtual deadline: by it pictures are ordered. It moves once at most, so that waiting alone brings its turn."""
-    reprieved: bool = False
+    virtual_deadline_s: float
+    """Virtual deadline: by it images are ordered. It moves once at most, so that waiting alone brings its turn."""
+    demoted: bool = False
     """Whether it has moved."""
     solo_s: float = math.inf
-    """What the picture was judged to take alone, when it arrived."""
-    due_s: float = math.inf
+    """What the image was judged to take alone, when it arrived."""
+    deadline_s: float = math.inf
     """When the caller has no more use for it."""
     state_bytes: int = 0
     """What its state holds of the device's memory once it has begun."""
     state: StateT | None = None
     """None until it has begun."""
-    precise: bool = False
+    upcast: bool = False
     """Whether it is made in higher precision, since its numbers went wrong before."""
     previews_sent: int = 0
     step_sent: int = 0
@@ -50,30 +50,30 @@ class Picture(Generic[StateT]):
 
     @property
     def begun(self) -> StateT:
-        assert self.state is not None, "the picture has not begun"
+        assert self.state is not None, "the image has not begun"
         return self.state
 
     @property
-    def demand(self) -> Demand:
-        """Its demand while it is denoised."""
-        demand = self.begun.demand
-        assert demand is not None, "the picture's latents are finished"
-        return demand
+    def next_call(self) -> NextCall:
+        """Its next call while it is denoised."""
+        next_call = self.begun.next_call
+        assert next_call is not None, "the image's latents are finished"
+        return next_call
 
     @property
     def finished(self) -> bool:
         """Whether its latents are, so that only its decode is due."""
-        return self.state is not None and self.state.demand is None
+        return self.state is not None and self.state.next_call is None
 
     @property
     def rows(self) -> int:
         """Rows that it takes in its next UNet call, or will take in its first."""
-        return cost_model.rows(self.params) if self.state is None else self.demand.rows
+        return cost_model.rows(self.params) if self.state is None else self.next_call.rows
 
     @property
     def calls_left(self) -> int:
         """UNet calls until its latents are finished."""
-        return cost_model.calls(self.params) if self.state is None else self.demand.calls_left
+        return cost_model.calls(self.params) if self.state is None else self.next_call.calls_left
 
     @property
     def size(self) -> tuple[int, int]:

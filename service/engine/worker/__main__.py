@@ -26,7 +26,7 @@ from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.worker.channel import SocketChannel
 from service.engine.worker.fault_isolation import Device, Isolation
 from service.engine.worker.loop import Worker
-from service.engine.worker.warmup import Warming
+from service.engine.worker.warmup import Warmup
 
 Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
 """Its second argument is to be called now and then by a load that takes long."""
@@ -51,7 +51,7 @@ def main(argv: Sequence[str], load: Load) -> int:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
         cache = _cost_cache(config, pipeline.info, device)
-        costs = Warming(pipeline, Isolation(device), known=cache.load(), clock=time.monotonic).run(
+        costs = Warmup(pipeline, Isolation(device), known=cache.load(), clock=time.monotonic).run(
             max_rows=config.max_rows,
             max_decode=config.max_decode,
             budget_s=config.warm_up_s,

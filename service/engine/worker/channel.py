@@ -1,7 +1,7 @@
 """The worker's end of the process border: a thread that reads and one that writes, so that neither waits on the other.
 
-What goes out is bounded by dropping what may be dropped; what may not, pictures, the worker holds back by itself while
-`unsent_pictures` is high. A worker whose facade is gone has nothing left to do: it exits at once, in whatever call.
+What goes out is bounded by dropping what may be dropped; what may not, images, the worker holds back by itself while
+`unsent_images` is high. A worker whose facade is gone has nothing left to do: it exits at once, in whatever call.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Channel(Protocol):
         """Whether previews and progress would be dropped."""
 
     @property
-    def unsent_pictures(self) -> int: ...
+    def unsent_images(self) -> int: ...
 
     def receive(self, timeout_s: float) -> list[ToWorker]:
         """All that has come; waits at most so long for the first."""
@@ -64,7 +64,7 @@ class SocketChannel:
         self._inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
         self._outbox: deque[FromWorker] = deque()
         self._changed = threading.Condition()
-        self._unsent_pictures = 0
+        self._unsent_images = 0
         self._closing = False
         self._writer = threading.Thread(target=self._write, name="channel-writer", daemon=True)
         self._writer.start()
@@ -75,8 +75,8 @@ class SocketChannel:
         return len(self._outbox) >= _MAX_PENDING
 
     @property
-    def unsent_pictures(self) -> int:
-        return self._unsent_pictures
+    def unsent_images(self) -> int:
+        return self._unsent_images
 
     def receive(self, timeout_s: float) -> list[ToWorker]:
         messages: list[ToWorker] = []
@@ -92,7 +92,7 @@ class SocketChannel:
             return
         with self._changed:
             self._outbox.append(message)
-            self._unsent_pictures += isinstance(message, Finished)
+            self._unsent_images += isinstance(message, Finished)
             self._changed.notify()
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class SocketChannel:
                 self._on_lost(_EXIT_ORPHANED)
                 return
             with self._changed:
-                self._unsent_pictures -= isinstance(message, Finished)
+                self._unsent_images -= isinstance(message, Finished)
 
     def _next_message(self) -> FromWorker | None:
         """Waits for it; None after the last."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeAlias
 
-from pipelines.interface import ConditioningT, OutputT, Raster, StateT
-from service.engine.scheduling.image import Picture
+from pipelines.interface import ConditioningT, OutputT, RgbImage, StateT
+from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.fault_isolation import Fault, Isolation
 from service.engine.worker.measured_calls import MeasuredCalls, RunningDecode
 
-Outcomes: TypeAlias = list[tuple[Picture[StateT], Raster | Fault]]
+Outcomes: TypeAlias = list[tuple[ScheduledImage[StateT], RgbImage | Fault]]
 
 
-class Decodes(Generic[ConditioningT, StateT, OutputT]):
+class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
     def __init__(
         self,
         measured: MeasuredCalls[ConditioningT, StateT, OutputT],
@@ -35,13 +35,13 @@ class Decodes(Generic[ConditioningT, StateT, OutputT]):
         return self._end_if_due(self._running)
 
     def _begin(self) -> Outcomes[StateT]:
-        pictures = self._scheduler.choose_decode()
-        if not pictures:
+        images = self._scheduler.choose_decode()
+        if not images:
             return []
         start_s = self._clock()
-        started = self._isolation.run_once(lambda: self._measured.start_decode(pictures))
+        started = self._isolation.run_once(lambda: self._measured.start_decode(images))
         if isinstance(started, Fault):
-            return self._apart(pictures, start_s)
+            return self._apart(images, start_s)
         self._running = started
         return self._end_if_due(started)
 
@@ -49,22 +49,22 @@ class Decodes(Generic[ConditioningT, StateT, OutputT]):
         if not running.ready and self._scheduler.denoising:
             return []
         self._running = None
-        rasters = self._isolation.run_once(lambda: self._measured.finish_decode(running))
-        if isinstance(rasters, Fault):
-            return self._apart(running.pictures, running.start_s)
-        return self._outcomes(running.pictures, rasters, running.start_s)
+        rgb_images = self._isolation.run_once(lambda: self._measured.finish_decode(running))
+        if isinstance(rgb_images, Fault):
+            return self._apart(running.images, running.start_s)
+        return self._outcomes(running.images, rgb_images, running.start_s)
 
-    def _apart(self, pictures: Sequence[Picture[StateT]], start_s: float) -> Outcomes[StateT]:
+    def _apart(self, images: Sequence[ScheduledImage[StateT]], start_s: float) -> Outcomes[StateT]:
         """Find out which of them cannot be decoded."""
-        return self._outcomes(pictures, self._isolation.run(self._measured.decode, pictures), start_s)
+        return self._outcomes(images, self._isolation.run(self._measured.decode, images), start_s)
 
     def _outcomes(
-        self, pictures: Sequence[Picture[StateT]], rasters: Sequence[Raster | Fault], start_s: float
+        self, images: Sequence[ScheduledImage[StateT]], rgb_images: Sequence[RgbImage | Fault], start_s: float
     ) -> Outcomes[StateT]:
         """Of those that were not canceled in the meantime."""
-        self._scheduler.charge_decode(pictures, self._clock() - start_s)
+        self._scheduler.charge_decode(images, self._clock() - start_s)
         return [
-            (picture, raster)
-            for picture, raster in zip(pictures, rasters, strict=True)
-            if self._scheduler.get(picture.id) is picture
+            (image, rgb_image)
+            for image, rgb_image in zip(images, rgb_images, strict=True)
+            if self._scheduler.get(image.id) is image
         ]

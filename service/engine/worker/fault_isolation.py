@@ -116,9 +116,9 @@ class Isolation:
 
     def _judge(self, error: Exception) -> _Failure:
         if self._device.is_out_of_memory(error):
-            return _Failure(_fault(OutOfMemoryError, "The picture does not fit in the device's memory."), True)
+            return _Failure(_fault(OutOfMemoryError, "The image does not fit in the device's memory."), True)
         if isinstance(error, SpoiledError):
-            message = "The model's numbers overflowed while it made the picture."
+            message = "The model's numbers overflowed while it made the image."
             return _Failure(_fault(NonFiniteResultError, message), positions=frozenset(error.positions))
         if isinstance(error, InvalidParamsError):
             return _Failure(Fault(InvalidRequestError.code, str(error), error.field))
@@ -126,7 +126,7 @@ class Isolation:
         frames = traceback.extract_tb(error.__traceback__)
         place = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
         _log.error("a call of the model raised %s at %s", type(error).__name__, place)
-        return _Failure(_fault(GenerationFailedError, "The picture could not be made."))
+        return _Failure(_fault(GenerationFailedError, "The image could not be made."))
 
 
 @dataclass(frozen=True, slots=True)

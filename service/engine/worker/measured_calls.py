@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, Decoding, OutputT, Pipeline, Raster, StateT
+from pipelines.interface import ConditioningT, Decoding, OutputT, Pipeline, RgbImage, StateT
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.costs.cost_model import CostModel
-from service.engine.scheduling.image import Picture
+from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.channel import Channel
 from service.engine.worker.fault_isolation import Device
 
@@ -26,7 +26,7 @@ _SHORT_S: Final = messages.BEAT_S / 4
 class RunningDecode(Generic[StateT]):
     """A decode that the device may go on with while it is given UNet calls."""
 
-    pictures: Sequence[Picture[StateT]]
+    images: Sequence[ScheduledImage[StateT]]
     decoding: Decoding
     start_s: float
     recorded: int
@@ -65,26 +65,26 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
         self._channel.send(messages.EncodeDone(len(texts), encode_s))
         return conditionings
 
-    def begin_precise(self, params: GenerationParams) -> StateT:
+    def begin_upcast(self, params: GenerationParams) -> StateT:
         self._announce(None)
-        return self._pipeline.begin_precise(params)
+        return self._pipeline.begin_upcast(params)
 
-    def predict(self, pictures: Sequence[Picture[StateT]]) -> list[OutputT]:
+    def predict(self, images: Sequence[ScheduledImage[StateT]]) -> list[OutputT]:
         """Measured by the worker, which then calls `record`."""
-        rows = sum(picture.rows for picture in pictures)
-        self._announce(None if pictures[0].precise else self._cost.call_s(pictures[0].size, rows))
+        rows = sum(image.rows for image in images)
+        self._announce(None if images[0].upcast else self._cost.call_s(images[0].size, rows))
         try:
-            return self._pipeline.predict([picture.begun for picture in pictures])
+            return self._pipeline.predict([image.begun for image in images])
         except Exception as error:
             if self._device.is_out_of_memory(error):
-                self._cost.forbid(pictures[0].size, rows)
+                self._cost.forbid(images[0].size, rows)
             raise
 
-    def record(self, pictures: Sequence[Picture[StateT]], rows: int, predict_s: float, advance_s: float) -> None:
-        """A UNet call of these pictures was made, and their updates."""
-        (width, height), precise = pictures[0].size, pictures[0].precise
+    def record(self, images: Sequence[ScheduledImage[StateT]], rows: int, predict_s: float, advance_s: float) -> None:
+        """A UNet call of these images was made, and their updates."""
+        (width, height), upcast = images[0].size, images[0].upcast
         self._recorded += 1
-        if not precise:
+        if not upcast:
             self._cost.learn_call((width, height), rows, predict_s + advance_s)
         self._channel.send(
             messages.CallDone(
@@ -92,37 +92,37 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
                 height=height,
                 rows=rows,
                 padded_rows=self._pipeline.info.padded_rows(rows),
-                pictures=len(pictures),
+                images=len(images),
                 predict_s=predict_s,
                 advance_s=advance_s,
-                precise=precise,
+                upcast=upcast,
             )
         )
 
-    def start_decode(self, pictures: Sequence[Picture[StateT]]) -> RunningDecode[StateT]:
-        self._announce_decode(pictures)
+    def start_decode(self, images: Sequence[ScheduledImage[StateT]]) -> RunningDecode[StateT]:
+        self._announce_decode(images)
         start_s = self._clock()
-        decoding = self._pipeline.start_decode([picture.begun for picture in pictures])
-        return RunningDecode(pictures, decoding, start_s, self._recorded)
+        decoding = self._pipeline.start_decode([image.begun for image in images])
+        return RunningDecode(images, decoding, start_s, self._recorded)
 
-    def finish_decode(self, running: RunningDecode[StateT]) -> list[Raster]:
+    def finish_decode(self, running: RunningDecode[StateT]) -> list[RgbImage]:
         if not running.ready:
-            self._announce_decode(running.pictures)
-        rasters = running.decoding.finish()
+            self._announce_decode(running.images)
+        rgb_images = running.decoding.finish()
         decode_s = self._clock() - running.start_s
-        width, height = running.pictures[0].size
-        precise = _any_precise(running.pictures)
-        if running.recorded == self._recorded and not precise:
-            self._cost.learn_decode((width, height), len(running.pictures), decode_s)
-        self._channel.send(messages.DecodeDone(width, height, len(running.pictures), decode_s, precise))
-        return rasters
+        width, height = running.images[0].size
+        upcast = _any_upcast(running.images)
+        if running.recorded == self._recorded and not upcast:
+            self._cost.learn_decode((width, height), len(running.images), decode_s)
+        self._channel.send(messages.DecodeDone(width, height, len(running.images), decode_s, upcast))
+        return rgb_images
 
-    def decode(self, pictures: Sequence[Picture[StateT]]) -> list[Raster]:
-        return self.finish_decode(self.start_decode(pictures))
+    def decode(self, images: Sequence[ScheduledImage[StateT]]) -> list[RgbImage]:
+        return self.finish_decode(self.start_decode(images))
 
-    def _announce_decode(self, pictures: Sequence[Picture[StateT]]) -> None:
-        expected_s = self._cost.decode_s(pictures[0].size, len(pictures))
-        self._announce(None if _any_precise(pictures) else expected_s)
+    def _announce_decode(self, images: Sequence[ScheduledImage[StateT]]) -> None:
+        expected_s = self._cost.decode_s(images[0].size, len(images))
+        self._announce(None if _any_upcast(images) else expected_s)
 
     def _announce(self, expected_s: float | None) -> None:
         """Tell the facade of a call that may outlast a beat; `None` for one whose length nobody knows."""
@@ -132,5 +132,5 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
             self._channel.send(messages.Busy(expected_s))
 
 
-def _any_precise(pictures: Sequence[Picture[StateT]]) -> bool:
-    return any(picture.precise for picture in pictures)
+def _any_upcast(images: Sequence[ScheduledImage[StateT]]) -> bool:
+    return any(image.upcast for image in images)

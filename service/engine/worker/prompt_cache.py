@@ -10,7 +10,7 @@ from pipelines.interface import ConditioningT
 from service.engine.worker.fault_isolation import Fault, Isolation
 
 EMPTY_PROMPT = ""
-"""The negative prompt of most pictures: it is never forgotten."""
+"""The negative prompt of most images: it is never forgotten."""
 
 
 class PromptCache(Generic[ConditioningT]):

@@ -21,7 +21,7 @@ _MEASURED: Final = 3
 """Calls of a shape that are measured, after the one that warms it."""
 
 
-class Warming(Generic[ConditioningT, StateT, OutputT]):
+class Warmup(Generic[ConditioningT, StateT, OutputT]):
     """One model's warm-up."""
 
     def __init__(
@@ -43,10 +43,10 @@ class Warming(Generic[ConditioningT, StateT, OutputT]):
         """Rows that there is memory for, where it ran out beyond."""
 
     def run(self, *, max_rows: int, max_decode: int, budget_s: float, report: Callable[[], object]) -> CostTable:
-        """Make pictures of each trained size, alone and in ever larger company, while `budget_s` lasts.
+        """Make images of each trained size, alone and in ever larger company, while `budget_s` lasts.
 
         `report` is called before each pass. Company that is too large for the memory is not tried again. Raises
-        `ModelLoadError` where the model cannot make a single picture.
+        `ModelLoadError` where the model cannot make a single image.
         """
         until_s = self._clock() + budget_s
         for rows, size in ((rows, size) for rows in _doublings(max_rows) for size in self._pipeline.info.sizes):
@@ -58,7 +58,7 @@ class Warming(Generic[ConditioningT, StateT, OutputT]):
             fault = self._isolation.run_once(partial(self._pass, size, rows, max_decode))
             if fault is not None and rows == 1:
                 width, height = size
-                raise ModelLoadError(f"The model loads but makes no picture of {width}x{height}: {fault.message}")
+                raise ModelLoadError(f"The model loads but makes no image of {width}x{height}: {fault.message}")
             if fault is not None:
                 self._fitting[size] = rows // 2
         return self._table()
@@ -75,7 +75,7 @@ class Warming(Generic[ConditioningT, StateT, OutputT]):
         self._step(states)
         if rows not in calls_s:
             calls_s[rows] = self._seconds(lambda: self._step(states))
-        while states[0].demand is not None:  # Some samplers make more calls than steps.
+        while states[0].next_call is not None:  # Some samplers make more calls than steps.
             self._step(states)
         batch = states[:max_decode]
         self._pipeline.decode(batch)
@@ -117,7 +117,7 @@ def _doublings(most: int) -> Iterator[int]:
 
 
 def _company(info: ModelInfo, size: Size, rows: int, steps: int) -> list[GenerationParams]:
-    """Pictures of so many rows in all: guided ones, and an unguided one where the number is odd."""
+    """Images of so many rows in all: guided ones, and an unguided one where the number is odd."""
     return [
         GenerationParams(
             prompt="",

@@ -1,6 +1,6 @@
-"""Runs jobs: claims them from the queue, has the engine make their pictures, stores these, and records how they ended.
+"""Runs jobs: claims them from the queue, has the engine make their images, stores these, and records how they ended.
 
-Whatever goes wrong with the store while a job runs, the job is given back and made again: the pictures are the same.
+Whatever goes wrong with the store while a job runs, the job is given back and made again: the images are the same.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import structlog
 from service.engine.interface import (
     ADMITTING,
     Engine,
+    ImageFinished,
+    ImagePreview,
+    ImageProgress,
     JobEvent,
-    PictureFinished,
-    PicturePreview,
-    PictureProgress,
 )
 from service.errors import (
     CanceledError,
@@ -32,12 +32,12 @@ from service.errors import (
 )
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
-from service.jobs.background import survived
+from service.jobs.background import log_and_continue
 from service.jobs.execution.running_job import RunningJob
-from service.jobs.records import Claim, JobFailure, JobPreview, LiveState, Status, StoredPicture
-from service.jobs.store.claims import JobQueue, LostError
-from service.jobs.store.image_files import PictureFiles
-from service.jobs.watching.subscriptions import News
+from service.jobs.records import Claim, JobFailure, JobPreview, LiveState, Status, StoredImage
+from service.jobs.store.claims import JobClaims, LostError
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
 _PREVIEW_QUALITY: Final = 80
@@ -57,11 +57,11 @@ class RunnerConfig:
     poll_s: float = 1.0
     """Between two looks for jobs that other processes accepted or lost."""
     embed_parameters: bool = True
-    """Whether a picture's file carries what it was made with."""
-    max_pictures: int = 32
-    """Pictures of claimed jobs beyond which no more are claimed: enough for one scheduler to order."""
-    max_pictures_at_once: int = 16
-    """Pictures of one job that the engine is given at a time."""
+    """Whether an image's file carries what it was made with."""
+    max_images: int = 32
+    """Images of claimed jobs beyond which no more are claimed: enough for one scheduler to order."""
+    max_images_at_once: int = 16
+    """Images of one job that the engine is given at a time."""
 
 
 class Runner:
@@ -69,11 +69,11 @@ class Runner:
 
     def __init__(
         self,
-        queue: JobQueue,
-        files: PictureFiles,
+        queue: JobClaims,
+        files: ImageFiles,
         engine: Engine,
         encoder: Encoder,
-        news: News,
+        news: JobNotifier,
         metrics: Metrics,
         config: RunnerConfig,
         *,
@@ -97,7 +97,7 @@ class Runner:
     def live(self, job_id: str) -> tuple[int, LiveState] | None:
         """The attempt at a job that this process is making, and what is known of it.
 
-        Pictures and the end count once they are recorded: a record that is read after this has them.
+        Images and the end count once they are recorded: a record that is read after this has them.
         """
         running = self._running.get(job_id)
         return None if running is None or running.lost else (running.claim.attempt, running.live)
@@ -135,7 +135,7 @@ class Runner:
     async def _claim_for_ever(self) -> None:
         while not self._stopping:
             self._woken.clear()
-            with survived("claiming jobs"):
+            with log_and_continue("claiming jobs"):
                 if self._engine.phase in ADMITTING and await self._store_works():
                     await self._claim()
             with contextlib.suppress(TimeoutError):
@@ -143,7 +143,7 @@ class Runner:
                     await self._woken.wait()
 
     async def _store_works(self) -> bool:
-        """After trouble, writing is tried before anything is begun whose pictures could not be kept."""
+        """After trouble, writing is tried before anything is begun whose images could not be kept."""
         if not self._files.available:
             await self._files.probe()
         if not self._queue.available:
@@ -151,9 +151,9 @@ class Runner:
         return True
 
     async def _claim(self) -> None:
-        """One job at a time, as their numbers of pictures differ."""
+        """One job at a time, as their numbers of images differ."""
         self._gave_back = False
-        while not (self._stopping or self._gave_back) and self._pictures_ahead() < self._config.max_pictures:
+        while not (self._stopping or self._gave_back) and self._images_ahead() < self._config.max_images:
             claims = await self._queue.claim(self._config.owner, now=self._clock(), limit=1, held=self._running)
             if not claims:
                 return
@@ -162,8 +162,8 @@ class Runner:
                 running.task = asyncio.create_task(self._run(running))
                 self._news.tell(claim.job_id, record_changed=True)
 
-    def _pictures_ahead(self) -> int:
-        return sum(len(running.claim.spec.pictures) - len(running.claim.done) for running in self._running.values())
+    def _images_ahead(self) -> int:
+        return sum(len(running.claim.spec.images) - len(running.claim.done) for running in self._running.values())
 
     async def _beat_for_ever(self) -> None:
         while True:
@@ -171,7 +171,7 @@ class Runner:
             held = {running.claim: running.live for running in self._running.values() if not running.lost}
             if not held:
                 continue
-            with survived("extending leases"):
+            with log_and_continue("extending leases"):
                 for claim in await self._queue.heartbeat(held, now=self._clock()):
                     running = self._running.get(claim.job_id)
                     if running is not None and running.claim == claim:  # Else it has been claimed anew.
@@ -213,20 +213,20 @@ class Runner:
         return Status.SUCCEEDED
 
     async def _make(self, running: RunningJob) -> None:
-        """Have the missing pictures made, and store them as they come.
+        """Have the missing images made, and store them as they come.
 
         The engine gets a part of them at a time: it may refuse for ever what is more than it ever has room for.
         """
-        missing = [i for i in range(len(running.claim.spec.pictures)) if i not in running.claim.done]
-        for start in range(0, len(missing), self._config.max_pictures_at_once):
-            await self._make_part(running, missing[start : start + self._config.max_pictures_at_once])
+        missing = [i for i in range(len(running.claim.spec.images)) if i not in running.claim.done]
+        for start in range(0, len(missing), self._config.max_images_at_once):
+            await self._make_part(running, missing[start : start + self._config.max_images_at_once])
 
     async def _make_part(self, running: RunningJob, indices: Sequence[int]) -> None:
         claim, spec = running.claim, running.claim.spec
         if running.lost:
             raise LostError
         running.job = job = self._engine.submit(
-            [spec.pictures[index].params for index in indices],
+            [spec.images[index].params for index in indices],
             previews=spec.previews,
             priority=spec.priority,
             tenant=claim.tenant,
@@ -245,45 +245,45 @@ class Runner:
         return max(claim.created_at + claim.spec.deadline_s - self._clock(), _LEAST_TIME_S)
 
     async def _take(self, running: RunningJob, index: int, event: JobEvent) -> None:
-        """What the engine says of the job's picture of that index."""
+        """What the engine says of the job's image of that index."""
         match event:
-            case PictureProgress():
+            case ImageProgress():
                 running.steps[index], running.eta_s[index] = event.step, event.eta_s
                 running.note()
                 self._news.tell(running.claim.job_id, record_changed=False)
-            case PicturePreview():
-                data = await self._encoder.encode(event.raster, "webp", quality=_PREVIEW_QUALITY)
+            case ImagePreview():
+                data = await self._encoder.encode(event.rgb_image, "webp", quality=_PREVIEW_QUALITY)
                 running.note(preview=JobPreview(index, event.step, "image/webp", data))
                 self._news.tell(running.claim.job_id, record_changed=False)
-            case PictureFinished():
+            case ImageFinished():
                 await self._store(running, index, event)
                 self._news.tell(running.claim.job_id, record_changed=True)
             case _:
                 pass
 
-    async def _store(self, running: RunningJob, index: int, picture: PictureFinished) -> None:
+    async def _store(self, running: RunningJob, index: int, image: ImageFinished) -> None:
         claim, spec = running.claim, running.claim.spec
         media_type = f"image/{spec.output_format}"
         data = await self._encoder.encode(
-            picture.raster,
+            image.rgb_image,
             spec.output_format,
             quality=spec.output_compression,
-            parameters=parameters_text(picture.params, spec.model) if self._config.embed_parameters else None,
+            parameters=parameters_text(image.params, spec.model) if self._config.embed_parameters else None,
         )
         sha256 = await self._files.put(claim.job_id, index, media_type, data, attempt=claim.attempt)
-        stored = StoredPicture(
+        stored = StoredImage(
             index=index,
             attempt=claim.attempt,
             version=running.live.version + 1,
             media_type=media_type,
-            width=picture.raster.width,
-            height=picture.raster.height,
+            width=image.rgb_image.width,
+            height=image.rgb_image.height,
             size_bytes=len(data),
             sha256=sha256,
-            timings=picture.timings,
+            timings=image.timings,
         )
-        await self._queue.add_picture(claim, stored)
-        running.steps[index], running.eta_s[index] = picture.params.steps, 0.0
+        await self._queue.add_image(claim, stored)
+        running.steps[index], running.eta_s[index] = image.params.steps, 0.0
         running.note()
 
     async def _finish(self, running: RunningJob, outcome: DarkroomError | Status) -> None:
@@ -299,7 +299,7 @@ class Runner:
         self._metrics.job_ended(status, "" if failure is None else failure.code)
 
     async def _clear_up(self, claim: Claim) -> None:
-        """A picture that was stored while its job was being deleted came too late to be deleted with it."""
+        """An image that was stored while its job was being deleted came too late to be deleted with it."""
         if not await self._queue.exists(claim.job_id):
             await self._files.delete(claim.job_id)
 

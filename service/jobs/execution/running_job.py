@@ -18,14 +18,14 @@ class RunningJob:
     job: Job | None = None
     live: LiveState = field(default_factory=lambda: LiveState(version=1))
     steps: dict[int, int] = field(default_factory=dict)
-    """Steps done of each picture."""
+    """Steps done of each image."""
     eta_s: dict[int, float] = field(default_factory=dict)
     lost: bool = False
     """Whether somebody else has ended it or taken it over."""
 
     def note(self, *, preview: JobPreview | None = None) -> int:
         """Something has happened; its version."""
-        specs = self.claim.spec.pictures
+        specs = self.claim.spec.images
         step = sum(self.steps.values()) + sum(specs[index].params.steps for index in self.claim.done)
         progress = JobProgress(
             step=step,

@@ -16,11 +16,11 @@ from sqlalchemy import case, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import DeadlineExceededError, PoisonedError
-from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredPicture
+from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
 from service.jobs.store.database import Database
-from service.jobs.store.row_mapping import claim_of, deadline, encoded, picture_row
-from service.jobs.store.statements import UNHELD, ending, insert_or_ignore, pictures_of, times_of_end
-from service.jobs.store.tables import jobs, pictures, probes
+from service.jobs.store.row_mapping import claim_of, deadline, encoded, image_row
+from service.jobs.store.statements import UNHELD, ending, images_of, insert_or_ignore, times_of_end
+from service.jobs.store.tables import images, jobs, probes
 
 MAX_LOSSES: Final = 3
 """Attempts that may be lost with their process before a job counts as what kills them."""
@@ -37,17 +37,17 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueuePolicy:
+class ClaimPolicy:
     lease_s: float
     """After so long without a heartbeat a running job may be taken over."""
     keep_s: float
     """How long a job is kept after its end."""
 
 
-class JobQueue:
+class JobClaims:
     """What a process that runs jobs reads and writes. Every method may raise `StoreUnavailableError`."""
 
-    def __init__(self, database: Database, policy: QueuePolicy) -> None:
+    def __init__(self, database: Database, policy: ClaimPolicy) -> None:
         self._database = database
         self._policy = policy
 
@@ -77,7 +77,7 @@ class JobQueue:
             free = (
                 select(jobs.c.id)
                 .where(or_(jobs.c.status == Status.QUEUED, lost, forgotten))
-                .order_by(jobs.c.due_at, jobs.c.id)
+                .order_by(jobs.c.virtual_deadline_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
                 .cte("free")  # Computed once: PostgreSQL may ask a subquery again for every row, and so take them all.
@@ -99,8 +99,11 @@ class JobQueue:
                 .returning(jobs)
             )
             rows = (await connection.execute(taking)).all()
-            made = await pictures_of(connection, [row.id for row in rows if row.attempt > 1])
-            claims = [claim_of(row, made.get(row.id, ())) for row in sorted(rows, key=lambda row: (row.due_at, row.id))]
+            made = await images_of(connection, [row.id for row in rows if row.attempt > 1])
+            claims = [
+                claim_of(row, made.get(row.id, ()))
+                for row in sorted(rows, key=lambda row: (row.virtual_deadline_at, row.id))
+            ]
             late = {claim.job_id for claim in claims if deadline(claim) <= now}
             if late:
                 await connection.execute(failing.where(jobs.c.id.in_(late)).values(failure=_TOO_LATE))
@@ -126,10 +129,10 @@ class JobQueue:
                     lost.add(claim)
         return lost
 
-    async def add_picture(self, claim: Claim, picture: StoredPicture) -> None:
-        """Record a picture whose file is stored. Raises `LostError`."""
-        async with self._fenced(claim, version=picture.version) as connection:
-            await connection.execute(insert(pictures).values(picture_row(claim.job_id, picture)))
+    async def add_image(self, claim: Claim, image: StoredImage) -> None:
+        """Record an image whose file is stored. Raises `LostError`."""
+        async with self._fenced(claim, version=image.version) as connection:
+            await connection.execute(insert(images).values(image_row(claim.job_id, image)))
 
     async def finish(
         self, claim: Claim, status: Status, *, version: int, now: float, failure: JobFailure | None = None

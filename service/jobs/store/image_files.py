@@ -1,4 +1,4 @@
-"""Pictures' files on their way to and from storage, off the event loop, with storage's troubles told as one error."""
+"""Images' files on their way to and from storage, off the event loop, with storage's troubles told as one error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import structlog
 
 from service.errors import StoreUnavailableError
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 
 _THREADS: Final = 4
 _RETRY_S: Final = 2.0
@@ -21,12 +21,12 @@ T = TypeVar("T")
 _log = structlog.get_logger("darkroom.jobs")
 
 
-class PictureFiles:
-    """A `PictureFolder` for the event loop, and whether it can be written to."""
+class ImageFiles:
+    """A `ImageFolder` for the event loop, and whether it can be written to."""
 
-    def __init__(self, folder: PictureFolder) -> None:
+    def __init__(self, folder: ImageFolder) -> None:
         self._folder = folder
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="pictures")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
         self._available = True
 
     @property
@@ -35,7 +35,7 @@ class PictureFiles:
         return self._available
 
     async def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> str:
-        """Store a picture; the SHA-256 of its bytes, in hex. Raises `StoreUnavailableError`."""
+        """Store an image; the SHA-256 of its bytes, in hex. Raises `StoreUnavailableError`."""
         await self._write(lambda: self._folder.put(job_id, index, media_type, data, attempt=attempt))
         return hashlib.sha256(data).hexdigest()
 
@@ -53,7 +53,7 @@ class PictureFiles:
         await self._write(lambda: self._folder.delete(job_id))
 
     async def jobs_older_than(self, seconds: float) -> list[str]:
-        """As `PictureFolder.jobs_older_than`. Raises `StoreUnavailableError`."""
+        """As `ImageFolder.jobs_older_than`. Raises `StoreUnavailableError`."""
         try:
             return await self._run(lambda: list(self._folder.jobs_older_than(seconds)))
         except OSError as error:
@@ -79,5 +79,5 @@ class PictureFiles:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def _unavailable(self, error: OSError) -> StoreUnavailableError:
-        _log.error("pictures cannot be stored or read", fault=error.strerror)
-        return StoreUnavailableError("The pictures' store cannot be reached.", retry_after_s=_RETRY_S)
+        _log.error("images cannot be stored or read", fault=error.strerror)
+        return StoreUnavailableError("The images' store cannot be reached.", retry_after_s=_RETRY_S)

@@ -11,11 +11,11 @@ from sqlalchemy import Select, delete, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import GoneError, KeyReusedError, NotFoundError, QueueFullError
-from service.jobs.records import TERMINAL, JobRecord, Status, StoredPicture
+from service.jobs.records import TERMINAL, JobRecord, Status, StoredImage
 from service.jobs.store.database import Database
-from service.jobs.store.row_mapping import NewJob, job_record, new_job_row, picture_row
+from service.jobs.store.row_mapping import NewJob, image_row, job_record, new_job_row
 from service.jobs.store.statements import ending, find_records, insert_or_ignore
-from service.jobs.store.tables import idempotency_keys, jobs, pictures
+from service.jobs.store.tables import idempotency_keys, images, jobs
 
 _FULL_RETRY_S: Final = 30.0
 
@@ -37,7 +37,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorePolicy:
+class RepositoryPolicy:
     max_queued: int
     """Jobs that may wait."""
     max_queued_s: float
@@ -46,10 +46,10 @@ class StorePolicy:
     """How long a job is kept after its end."""
 
 
-class JobStore:
+class JobRepository:
     """All reads and writes of jobs. Every method may raise `StoreUnavailableError`."""
 
-    def __init__(self, database: Database, policy: StorePolicy) -> None:
+    def __init__(self, database: Database, policy: RepositoryPolicy) -> None:
         self._database = database
         self._policy = policy
 
@@ -72,10 +72,10 @@ class JobStore:
         return job_record(row, ()), False
 
     async def create_ended(
-        self, job: NewJob, pictures_made: Sequence[StoredPicture], *, now: float, expires_at: float
+        self, job: NewJob, images_made: Sequence[StoredImage], *, now: float, expires_at: float
     ) -> JobRecord:
-        """Record a job whose pictures are made and stored already; their versions are given here, one after another."""
-        rows = [picture_row(job.id, picture) | {"version": number} for number, picture in enumerate(pictures_made, 1)]
+        """Record a job whose images are made and stored already; their versions are given here, one after another."""
+        rows = [image_row(job.id, image) | {"version": number} for number, image in enumerate(images_made, 1)]
         ended = {
             "status": Status.SUCCEEDED,
             "attempt": 1,
@@ -86,7 +86,7 @@ class JobStore:
         }
         async with self._database.writing() as connection:
             await connection.execute(insert(jobs).values(new_job_row(job, now) | ended))
-            await connection.execute(insert(pictures), rows)
+            await connection.execute(insert(images), rows)
             return await self._record(connection, job.id)
 
     async def get(self, job_id: str, tenant: str | None) -> JobRecord:
@@ -109,7 +109,7 @@ class JobStore:
     async def queue_position(self, job_id: str) -> int | None:
         """How many waiting jobs go before this one; None where it does not wait."""
         other = jobs.alias()
-        goes_before = tuple_(other.c.due_at, other.c.id) < tuple_(jobs.c.due_at, jobs.c.id)
+        goes_before = tuple_(other.c.virtual_deadline_at, other.c.id) < tuple_(jobs.c.virtual_deadline_at, jobs.c.id)
         query = (
             select(func.count(other.c.id))
             .select_from(jobs.outerjoin(other, (other.c.status == Status.QUEUED) & goes_before))

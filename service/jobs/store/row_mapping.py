@@ -19,7 +19,7 @@ from service.jobs.records import (
     JobRecord,
     JobSpec,
     Status,
-    StoredPicture,
+    StoredImage,
 )
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class NewJob:
     spec: JobSpec
     price_s: float
     """Device seconds that it is judged to take."""
-    due_at: float
+    virtual_deadline_at: float
     """Virtual deadline, by which waiting jobs are ordered."""
 
 
@@ -43,7 +43,7 @@ def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
         "status": Status.QUEUED,
         "spec": msgspec.json.encode(job.spec),
         "price_s": job.price_s,
-        "due_at": job.due_at,
+        "virtual_deadline_at": job.virtual_deadline_at,
         "attempt": 0,
         "version": 1,
         "losses": 0,
@@ -51,24 +51,24 @@ def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
     }
 
 
-def picture_row(job_id: str, picture: StoredPicture) -> dict[str, Any]:
+def image_row(job_id: str, image: StoredImage) -> dict[str, Any]:
     return {
         "job_id": job_id,
-        "picture_index": picture.index,
-        "attempt": picture.attempt,
-        "version": picture.version,
-        "media_type": picture.media_type,
-        "width": picture.width,
-        "height": picture.height,
-        "size_bytes": picture.size_bytes,
-        "sha256": picture.sha256,
-        "timings": msgspec.json.encode(picture.timings),
+        "image_index": image.index,
+        "attempt": image.attempt,
+        "version": image.version,
+        "media_type": image.media_type,
+        "width": image.width,
+        "height": image.height,
+        "size_bytes": image.size_bytes,
+        "sha256": image.sha256,
+        "timings": msgspec.json.encode(image.timings),
     }
 
 
-def stored_picture(row: Row[Any]) -> StoredPicture:
-    return StoredPicture(
-        index=row.picture_index,
+def stored_image(row: Row[Any]) -> StoredImage:
+    return StoredImage(
+        index=row.image_index,
         attempt=row.attempt,
         version=row.version,
         media_type=row.media_type,
@@ -80,7 +80,7 @@ def stored_picture(row: Row[Any]) -> StoredPicture:
     )
 
 
-def job_record(row: Row[Any], made: Sequence[StoredPicture]) -> JobRecord:
+def job_record(row: Row[Any], made: Sequence[StoredImage]) -> JobRecord:
     return JobRecord(
         id=row.id,
         tenant=row.tenant,
@@ -95,13 +95,13 @@ def job_record(row: Row[Any], made: Sequence[StoredPicture]) -> JobRecord:
         started_at=row.started_at,
         completed_at=row.completed_at,
         expires_at=row.expires_at,
-        pictures=tuple(made),
+        images=tuple(made),
     )
 
 
-def claim_of(row: Row[Any], done: Sequence[StoredPicture]) -> Claim:
+def claim_of(row: Row[Any], done: Sequence[StoredImage]) -> Claim:
     spec = msgspec.json.decode(row.spec, type=JobSpec)
-    return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, frozenset(picture.index for picture in done))
+    return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, frozenset(image.index for image in done))
 
 
 def deadline(claim: Claim) -> float:

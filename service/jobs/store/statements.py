@@ -9,9 +9,9 @@ from sqlalchemy import Insert, Select, Table, Update, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.jobs.records import JobRecord, Status, StoredPicture
-from service.jobs.store.row_mapping import job_record, stored_picture
-from service.jobs.store.tables import jobs, pictures
+from service.jobs.records import JobRecord, Status, StoredImage
+from service.jobs.store.row_mapping import job_record, stored_image
+from service.jobs.store.tables import images, jobs
 
 UNHELD: Final[dict[str, Any]] = {"lease_owner": None, "lease_until": None, "preview": None}
 """Columns of a job that nobody runs."""
@@ -36,15 +36,15 @@ def insert_or_ignore(connection: AsyncConnection, table: Table) -> Insert:
 
 async def find_records(connection: AsyncConnection, query: Select[Any]) -> list[JobRecord]:
     rows = (await connection.execute(query)).all()
-    made = await pictures_of(connection, [row.id for row in rows])
+    made = await images_of(connection, [row.id for row in rows])
     return [job_record(row, made.get(row.id, [])) for row in rows]
 
 
-async def pictures_of(connection: AsyncConnection, job_ids: Sequence[str]) -> dict[str, list[StoredPicture]]:
+async def images_of(connection: AsyncConnection, job_ids: Sequence[str]) -> dict[str, list[StoredImage]]:
     if not job_ids:
         return {}
-    query = select(pictures).where(pictures.c.job_id.in_(job_ids)).order_by(pictures.c.picture_index)
-    found: dict[str, list[StoredPicture]] = {}
+    query = select(images).where(images.c.job_id.in_(job_ids)).order_by(images.c.image_index)
+    found: dict[str, list[StoredImage]] = {}
     for row in await connection.execute(query):
-        found.setdefault(row.job_id, []).append(stored_picture(row))
+        found.setdefault(row.job_id, []).append(stored_image(row))
     return found

@@ -35,7 +35,7 @@ jobs: Final = Table(
     Column("spec", LargeBinary, nullable=False),
     Column("price_s", Double, nullable=False),
     # The virtual deadline, by which waiting jobs are ordered.
-    Column("due_at", Double, nullable=False),
+    Column("virtual_deadline_at", Double, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     # Attempts whose holder was never heard of again.
@@ -49,16 +49,16 @@ jobs: Final = Table(
     Column("started_at", Double),
     Column("completed_at", Double),
     Column("expires_at", Double),
-    Index(None, "status", "due_at"),
+    Index(None, "status", "virtual_deadline_at"),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "expires_at"),
 )
 
-pictures: Final = Table(
-    "pictures",
+images: Final = Table(
+    "images",
     metadata,
     Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    Column("picture_index", Integer, nullable=False),
+    Column("image_index", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("media_type", Text, nullable=False),
@@ -67,7 +67,7 @@ pictures: Final = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("timings", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("job_id", "picture_index"),
+    PrimaryKeyConstraint("job_id", "image_index"),
 )
 
 idempotency_keys: Final = Table(

@@ -1,4 +1,4 @@
-"""A copy of a data folder's jobs and pictures, consistent though the server goes on. Blocks; SQLite alone."""
+"""A copy of a data folder's jobs and images, consistent though the server goes on. Blocks; SQLite alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Final
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import URL
 
-from service.images.storage import PictureFolder
-from service.jobs.store.tables import pictures
+from service.images.storage import ImageFolder
+from service.jobs.store.tables import images
 
 _PAGES_AT_ONCE: Final = 256
 """Between two looks whether the server wants to write."""
@@ -26,20 +26,20 @@ class BackupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    pictures: int
+    images: int
     missing: int
-    """Pictures of the record that were deleted while the copy was made."""
+    """Images of the record that were deleted while the copy was made."""
 
 
-def back_up(database: URL, picture_folder: Path, destination: Path) -> Backup:
-    """Copy the database, then every picture that it knows of, into `destination`, which must not be there yet.
+def back_up(database: URL, image_folder: Path, destination: Path) -> Backup:
+    """Copy the database, then every image that it knows of, into `destination`, which must not be there yet.
 
     What is left behind by a copy that fails is `destination` with `.partial` after its name. Raises `BackupError` and
     OSError.
     """
     if database.get_backend_name() != "sqlite":
         raise BackupError(
-            f"The jobs are in PostgreSQL: copy them with pg_dump first, and then the folder {picture_folder}."
+            f"The jobs are in PostgreSQL: copy them with pg_dump first, and then the folder {image_folder}."
         )
     source = Path(database.database or "")
     if not source.is_file():
@@ -51,7 +51,7 @@ def back_up(database: URL, picture_folder: Path, destination: Path) -> Backup:
         raise BackupError(f"{partial} is left from a backup that failed, or one goes on: delete it first.")
     partial.mkdir(parents=True)
     _copy_database(source, partial / "jobs.sqlite3")
-    made = _copy_pictures(partial / "jobs.sqlite3", PictureFolder(picture_folder), PictureFolder(partial / "pictures"))
+    made = _copy_images(partial / "jobs.sqlite3", ImageFolder(image_folder), ImageFolder(partial / "images"))
     partial.rename(destination)
     os.sync()
     return made
@@ -62,7 +62,7 @@ def _copy_database(source: Path, copy: Path) -> None:
         original.backup(target, pages=_PAGES_AT_ONCE)
 
 
-def _copy_pictures(database: Path, source: PictureFolder, target: PictureFolder) -> Backup:
+def _copy_images(database: Path, source: ImageFolder, target: ImageFolder) -> Backup:
     copied = missing = 0
     for job_id, index, media_type, attempt in _recorded(database):
         try:
@@ -77,7 +77,7 @@ def _copy_pictures(database: Path, source: PictureFolder, target: PictureFolder)
 def _recorded(database: Path) -> Iterator[tuple[str, int, str, int]]:
     engine = create_engine(URL.create("sqlite", database=str(database)))
     with engine.connect() as connection:
-        columns = pictures.c.job_id, pictures.c.picture_index, pictures.c.media_type, pictures.c.attempt
+        columns = images.c.job_id, images.c.image_index, images.c.media_type, images.c.attempt
         for row in connection.execute(select(*columns)):
-            yield row.job_id, row.picture_index, row.media_type, row.attempt
+            yield row.job_id, row.image_index, row.media_type, row.attempt
     engine.dispose()

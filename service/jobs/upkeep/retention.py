@@ -1,4 +1,4 @@
-"""What is deleted without anybody asking: jobs past their time, the oldest where pictures take too much room, keys that
+"""What is deleted without anybody asking: jobs past their time, the oldest where images take too much room, keys that
 have expired, and files that no record knows.
 """
 
@@ -14,16 +14,16 @@ from typing import Final
 import structlog
 from sqlalchemy import delete, func, select
 
-from service.jobs.background import survived
+from service.jobs.background import log_and_continue
 from service.jobs.records import TERMINAL
 from service.jobs.store.database import Database
-from service.jobs.store.image_files import PictureFiles
-from service.jobs.store.tables import idempotency_keys, jobs, pictures
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.tables import idempotency_keys, images, jobs
 
 _BATCH: Final = 100
 """Jobs deleted in one transaction."""
 _ORPHAN_S: Final = 3600.0
-"""A picture is stored before its record: a younger file may only be early."""
+"""An image is stored before its record: a younger file may only be early."""
 
 _SWEEPS_PER_LOOK_AT_FILES: Final = 60
 
@@ -32,8 +32,8 @@ _log = structlog.get_logger("darkroom.jobs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionConfig:
-    max_picture_bytes: int
-    """Of all stored pictures together."""
+    max_image_bytes: int
+    """Of all stored images together."""
     every_s: float = 60.0
 
 
@@ -41,7 +41,7 @@ class Retention:
     def __init__(
         self,
         database: Database,
-        files: PictureFiles,
+        files: ImageFiles,
         config: RetentionConfig,
         *,
         clock: Callable[[], float] = time.time,
@@ -54,7 +54,7 @@ class Retention:
     async def run(self) -> None:
         """Sweep for ever; the files, which take the longest to look through, less often than the records."""
         for sweep in itertools.count():
-            with survived("clearing away"):
+            with log_and_continue("clearing away"):
                 await self.sweep()
                 if sweep % _SWEEPS_PER_LOOK_AT_FILES == 0:
                     await self.delete_orphans()
@@ -77,11 +77,11 @@ class Retention:
 
     async def _in_excess(self) -> list[str]:
         """The jobs that ended first, as many as hold what is too much."""
-        size = func.sum(pictures.c.size_bytes)
+        size = func.sum(images.c.size_bytes)
         total = select(func.coalesce(size, 0))
         oldest = (
             select(jobs.c.id, size)
-            .join(pictures, pictures.c.job_id == jobs.c.id)
+            .join(images, images.c.job_id == jobs.c.id)
             .where(jobs.c.status.in_(TERMINAL))
             .group_by(jobs.c.id)
             .order_by(jobs.c.completed_at, jobs.c.id)
@@ -89,7 +89,7 @@ class Retention:
         )
         chosen = []
         async with self._database.reading() as connection:
-            excess = int((await connection.execute(total)).scalar_one()) - self._config.max_picture_bytes
+            excess = int((await connection.execute(total)).scalar_one()) - self._config.max_image_bytes
             for job_id, held in (await connection.execute(oldest)).all() if excess > 0 else ():
                 if excess <= 0:
                     break

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredPicture
+from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredImage
 
 _ID: Final = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 
@@ -34,39 +34,39 @@ def parse_event_id(text: str | None) -> EventId:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusNews:
+class StatusChanged:
     status: Status
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressNews:
+class ProgressMade:
     progress: JobProgress
     queue_position: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewNews:
+class PreviewReady:
     preview: JobPreview
 
 
 @dataclass(frozen=True, slots=True)
-class PictureNews:
-    picture: StoredPicture
+class ImageStored:
+    image: StoredImage
 
 
 @dataclass(frozen=True, slots=True)
-class FailureNews:
+class JobFailed:
     failure: JobFailure
 
 
 @dataclass(frozen=True, slots=True)
-class EndNews:
+class JobEnded:
     """Always the last."""
 
     record: JobRecord
 
 
-JobNews: TypeAlias = StatusNews | ProgressNews | PreviewNews | PictureNews | FailureNews | EndNews
+JobEvent: TypeAlias = StatusChanged | ProgressMade | PreviewReady | ImageStored | JobFailed | JobEnded
 
 
 def seen_all(record: JobRecord, seen: EventId) -> bool:
@@ -76,23 +76,23 @@ def seen_all(record: JobRecord, seen: EventId) -> bool:
 
 def progress_of(record: JobRecord) -> JobProgress:
     """Also of a job that nobody has begun, or that was made to the end."""
-    steps = sum(spec.params.steps for spec in record.spec.pictures)
+    steps = sum(spec.params.steps for spec in record.spec.images)
     if record.status is Status.SUCCEEDED:
         return JobProgress(steps, steps, 0.0)
-    done = sum(record.spec.pictures[picture.index].params.steps for picture in record.pictures)
+    done = sum(record.spec.images[image.index].params.steps for image in record.images)
     return record.progress or JobProgress(done, steps)
 
 
-class Differences:
+class EventDiff:
     """What a reader does not know yet, look by look."""
 
     def __init__(self, seen: EventId = NOTHING_SEEN) -> None:
         self._seen = seen
         self._status: Status | None = None
-        self._progress: ProgressNews | None = None
+        self._progress: ProgressMade | None = None
         self._preview: JobPreview | None = None
 
-    def news(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobNews]]:
+    def news(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
         """What this look tells that those before it did not.
 
         The id beside each piece says what a reader who got so far has seen for good: not itself, where more of the
@@ -103,12 +103,12 @@ class Differences:
             self._seen = NOTHING_SEEN
         if record.status != self._status:
             self._status = record.status
-            yield self._seen, StatusNews(record.status)
-        for picture in sorted(record.pictures, key=lambda picture: (picture.attempt, picture.version)):
-            made = EventId(picture.attempt, picture.version)
+            yield self._seen, StatusChanged(record.status)
+        for image in sorted(record.images, key=lambda image: (image.attempt, image.version)):
+            made = EventId(image.attempt, image.version)
             if made > self._seen:
                 self._seen = made
-                yield made, PictureNews(picture)
+                yield made, ImageStored(image)
         if record.ended:
             yield from self._end(record, now)
         self._seen = max(self._seen, now)
@@ -119,17 +119,17 @@ class Differences:
         """An id that the job's process has told may be ahead of what it has recorded of this attempt."""
         return self._seen.attempt > record.attempt or (record.ended and self._seen > now)
 
-    def _end(self, record: JobRecord, now: EventId) -> Iterator[tuple[EventId, JobNews]]:
+    def _end(self, record: JobRecord, now: EventId) -> Iterator[tuple[EventId, JobEvent]]:
         if record.failure is not None:
-            yield self._seen, FailureNews(record.failure)
-        yield now, EndNews(record)
+            yield self._seen, JobFailed(record.failure)
+        yield now, JobEnded(record)
 
-    def _passing(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobNews]]:
+    def _passing(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
         """What only the latest of is worth telling."""
-        progress = ProgressNews(progress_of(record), queue_position)
+        progress = ProgressMade(progress_of(record), queue_position)
         if progress != self._progress:
             self._progress = progress
             yield self._seen, progress
         if record.preview is not None and record.preview != self._preview:
             self._preview = record.preview
-            yield self._seen, PreviewNews(record.preview)
+            yield self._seen, PreviewReady(record.preview)

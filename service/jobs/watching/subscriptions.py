@@ -12,7 +12,7 @@ from service.errors import QueueFullError
 _FULL_RETRY_S: Final = 10.0
 
 
-class Follower:
+class Subscriber:
     """One reader of a job's news. News that it has not yet taken are one: it looks at how things stand."""
 
     def __init__(self) -> None:
@@ -35,20 +35,20 @@ class Follower:
         return changed
 
 
-class News:
+class JobNotifier:
     """All methods belong to one event loop."""
 
-    def __init__(self, max_followers: int) -> None:
-        self._max_followers = max_followers
+    def __init__(self, max_subscribers: int) -> None:
+        self._max_followers = max_subscribers
         self._count = 0
-        self._followers: dict[str, set[Follower]] = {}
+        self._followers: dict[str, set[Subscriber]] = {}
 
     @contextlib.contextmanager
-    def follow(self, job_id: str) -> Iterator[Follower]:
+    def follow(self, job_id: str) -> Iterator[Subscriber]:
         """Raises `QueueFullError` where too many follow already."""
         if self._count == self._max_followers:
             raise QueueFullError("Too many follow jobs already.", retry_after_s=_FULL_RETRY_S)
-        follower = Follower()
+        follower = Subscriber()
         self._count += 1
         self._followers.setdefault(job_id, set()).add(follower)
         try:

@@ -21,7 +21,7 @@ from tests.benchmarks.fakes import Answer, FakeServer, png, serving
 JOB = Job("a red circle", 4, 4.0, (160, 96), seed=7)
 
 
-async def a_picture(body: dict[str, Any]) -> Answer:
+async def an_image(body: dict[str, Any]) -> Answer:
     return 200, png((body["width"], body["height"]))
 
 
@@ -32,7 +32,7 @@ async def test_every_job_is_sent_though_the_server_answers_nothing_before_the_la
         if len(server.bodies) == count:
             all_here.set()
         await all_here.wait()
-        return await a_picture(body)
+        return await an_image(body)
 
     server = FakeServer(after_the_last)
     arrivals = schedule(poisson(200.0, 1), Mix().jobs(1), duration_s=60.0, max_jobs=count)
@@ -42,7 +42,7 @@ async def test_every_job_is_sent_though_the_server_answers_nothing_before_the_la
 
 
 async def test_failed_and_wrong_answers_are_counted_by_reason() -> None:
-    answers = itertools.cycle([(200, png((160, 96))), (503, b""), (200, b"no picture"), (200, png((8, 8)))])
+    answers = itertools.cycle([(200, png((160, 96))), (503, b""), (200, b"no image"), (200, png((8, 8)))])
 
     async def in_turn(body: dict[str, Any]) -> Answer:
         return next(answers)
@@ -51,7 +51,7 @@ async def test_failed_and_wrong_answers_are_counted_by_reason() -> None:
     async with serving(FakeServer(in_turn)) as url, connect(url, PlainApi(), timeout_s=60.0) as target:
         summary = summarize(await offer(at_once(mix.jobs(1), 8), target.send))
     assert (summary.jobs, summary.failed) == (8, 6)
-    assert summary.errors == {"status 503": 2, "not a PNG file": 2, "a picture of 8x8": 2}
+    assert summary.errors == {"status 503": 2, "not a PNG file": 2, "an image of 8x8": 2}
 
 
 async def test_a_server_that_is_not_there_fails_the_job() -> None:
@@ -76,7 +76,7 @@ async def test_an_answer_that_does_not_come_in_time_fails_the_job() -> None:
 
 
 async def test_the_plain_api_is_a_flat_object_and_a_file() -> None:
-    server = FakeServer(a_picture)
+    server = FakeServer(an_image)
     async with serving(server) as url, connect(url, PlainApi(), timeout_s=60.0) as target:
         file = await target.send(JOB)
     assert file == png((160, 96))
@@ -97,9 +97,9 @@ async def test_darkroom_is_asked_in_its_own_dialect() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'{"data": []}', b'{"data": [{"b64_json": "*"}]}', b'{"data": null}'])
-def test_an_answer_without_a_picture_is_wrong(answer: bytes) -> None:
-    with pytest.raises(WrongAnswer, match="no picture"):
-        DarkroomApi().picture(answer)
+def test_an_answer_without_an_image_is_wrong(answer: bytes) -> None:
+    with pytest.raises(WrongAnswer, match="no image"):
+        DarkroomApi().image(answer)
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:8000", "http://example.org"])

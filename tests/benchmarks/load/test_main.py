@@ -25,12 +25,12 @@ WANTED = Wanted(
 )
 
 
-async def a_picture(body: dict[str, Any]) -> Answer:
+async def an_image(body: dict[str, Any]) -> Answer:
     return 200, png((body["width"], body["height"]))
 
 
 async def printed(wanted: Wanted, capsys: pytest.CaptureFixture[str]) -> str:
-    async with serving(FakeServer(a_picture)) as url:
+    async with serving(FakeServer(an_image)) as url:
         await _measure(url, ApiName.PLAIN, wanted, timeout_s=120.0)
     return capsys.readouterr().out
 

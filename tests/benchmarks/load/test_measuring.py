@@ -27,7 +27,7 @@ def test_saturation_is_all_jobs_over_the_time_until_the_last() -> None:
         return await measuring.saturate(OneAtATime().send, SMALL, 10, seed=1)
 
     summary = virtual_time.run(measured())
-    assert summary.pictures_per_second == pytest.approx(10 / (STEP_S * 5 * (4 + 20)))
+    assert summary.images_per_second == pytest.approx(10 / (STEP_S * 5 * (4 + 20)))
 
 
 def test_warm_up_is_of_the_fewest_steps_alone_and_then_together() -> None:
@@ -96,7 +96,7 @@ def test_a_summary_tells_the_classes_of_steps_apart() -> None:
     summary = summarize(outcomes, SOLO_S)
     assert {steps: latency.p95 for steps, latency in summary.latency_by_steps_s.items()} == {4: 0.1, 20: 3.0}
     assert summary.attainment == pytest.approx(1 / 3)
-    assert summary.pictures_per_second == pytest.approx(2 / 4.0)
+    assert summary.images_per_second == pytest.approx(2 / 4.0)
 
 
 def test_a_summary_without_solo_times_has_no_attainment() -> None:

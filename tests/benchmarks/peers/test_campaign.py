@@ -19,8 +19,8 @@ from benchmarks.workload import Job, Mix
 from tests.benchmarks import virtual_time
 from tests.benchmarks.fakes import SMALL, SOLO_S, OneAtATime
 
-PICTURE = b"the picture"
-REFERENCE = Reference(SOLO_S, PICTURE, {})
+IMAGE = b"the image"
+REFERENCE = Reference(SOLO_S, IMAGE, {})
 PLAN = Plan(rounds=2, saturation_jobs=4, short_load_s=5.0, probe_s=5.0, probes=2, mix=SMALL)
 
 
@@ -37,7 +37,7 @@ def always(target_of: Any, log: list[str] | None = None, name: str = "") -> Star
 
 
 def honest() -> OneAtATime:
-    return OneAtATime(PICTURE)
+    return OneAtATime(IMAGE)
 
 
 async def no_http(target: Target) -> list[float]:
@@ -81,7 +81,7 @@ def test_short_jobs_are_looked_at_once_the_best_peers_saturation_is_known() -> N
     record = measured({OURS: always(honest), "a": always(honest)})
     for target in record.targets.values():
         ((rate, summary),) = target.at_load
-        assert rate == pytest.approx(0.7 * record.targets["a"].saturated[0].pictures_per_second)
+        assert rate == pytest.approx(0.7 * record.targets["a"].saturated[0].images_per_second)
         assert summary.latency_by_steps_s[4].p95 == target.p95_s(4)
 
 
@@ -115,7 +115,7 @@ def test_a_server_that_does_not_start_does_not_end_the_campaign() -> None:
     assert len(record.targets["b"].saturated) == 2
 
 
-def test_a_server_that_fails_its_first_picture_is_recorded() -> None:
+def test_a_server_that_fails_its_first_image_is_recorded() -> None:
     class Silent(OneAtATime):
         async def send(self, job: Job) -> bytes:
             raise WrongAnswer("status 500")

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.peers.http_cost import added_seconds, params_of
 from benchmarks.peers.launch import StartFailed, launched
-from benchmarks.peers.pipeline import MAX_BATCH, PictureRequest, Renderer, groups
+from benchmarks.peers.pipeline import MAX_BATCH, ImageRequest, Renderer, groups
 from benchmarks.peers.reference import FIXED_JOB, Reference, measure, mix_from_json, request_of
 from benchmarks.peers.servers import OURS, ROOT, SERVERS, Place, Server, environment
 from benchmarks.workload import Job
@@ -27,8 +27,8 @@ from tests.benchmarks.fakes import SMALL
 MODEL_LIBRARIES = {"accelerate", "diffusers", "numpy", "pillow", "safetensors", "tokenizers", "transformers"}
 
 
-def request(steps: int = 4, guidance_scale: float = 4.0, size: tuple[int, int] = (128, 128)) -> PictureRequest:
-    return PictureRequest("a star", steps, guidance_scale, *size, seed=1)
+def request(steps: int = 4, guidance_scale: float = 4.0, size: tuple[int, int] = (128, 128)) -> ImageRequest:
+    return ImageRequest("a star", steps, guidance_scale, *size, seed=1)
 
 
 def pins(file: Path) -> dict[str, str]:
@@ -62,9 +62,9 @@ def test_a_server_finds_no_settings_of_ours_in_its_environment(monkeypatch: pyte
 
 class FakeRenderer:
     def __init__(self) -> None:
-        self.rendered: list[PictureRequest] = []
+        self.rendered: list[ImageRequest] = []
 
-    def render(self, requests: Sequence[PictureRequest]) -> list[bytes]:
+    def render(self, requests: Sequence[ImageRequest]) -> list[bytes]:
         self.rendered += requests
         return [f"{one.prompt}, {one.steps}".encode() for one in requests]
 
@@ -75,7 +75,7 @@ def test_the_reference_measures_every_class_as_often_as_asked_and_one_job_at_a_t
     assert set(reference.solo_s) == set(SMALL.kinds)
     warm_up, fixed = 1, 1
     assert len(renderer.rendered) == warm_up + 3 * len(SMALL.kinds) + fixed
-    assert reference.picture == b"a red circle on a white background, 20"
+    assert reference.image == b"a red circle on a white background, 20"
 
 
 def test_a_reference_is_the_same_after_json() -> None:
@@ -88,16 +88,16 @@ def test_a_mix_is_read_from_json() -> None:
     assert mix_from_json('{"steps": [4, 20], "guidance_scales": [1.0], "sizes": [[128, 128]]}') == SMALL
 
 
-def test_ours_and_the_peers_are_asked_for_the_same_picture() -> None:
+def test_ours_and_the_peers_are_asked_for_the_same_image() -> None:
     ours, theirs = params_of(FIXED_JOB), request_of(FIXED_JOB)
     for name in ("prompt", "steps", "guidance_scale", "width", "height", "seed"):
         assert getattr(ours, name) == getattr(theirs, name)
 
 
 class FakeEngine:
-    """Makes a picture in a second."""
+    """Makes an image in a second."""
 
-    def submit(self, pictures: Sequence[GenerationParams]) -> FakeEngine:
+    def submit(self, images: Sequence[GenerationParams]) -> FakeEngine:
         return self
 
     async def result(self) -> list[Any]:

@@ -44,21 +44,21 @@ def record() -> Record:
 
 
 def test_a_figure_is_the_median_of_the_rounds() -> None:
-    assert record().targets[OURS].pictures_per_second == 2.2
+    assert record().targets[OURS].images_per_second == 2.2
 
 
-def test_the_best_peer_is_the_one_with_most_pictures() -> None:
-    assert record().best_peer_pictures_per_second == 1.1
+def test_the_best_peer_is_the_one_with_most_images() -> None:
+    assert record().best_peer_images_per_second == 1.1
 
 
 def test_goals_are_ratios_to_the_best_peer() -> None:
-    by_goodput, by_pictures, by_short, by_http = goals(record())
+    by_goodput, by_images, by_short, by_http = goals(record())
     # A's highest rate in time is 0.2, but its load of 0.7 was too; B missed at its lowest, 0.3, which counts for it.
     assert by_goodput.found == pytest.approx(1.0 / 0.3)
-    assert by_pictures.found == pytest.approx(2.2 / 1.1)
+    assert by_images.found == pytest.approx(2.2 / 1.1)
     assert by_short.found == pytest.approx(0.5 / 2.0)
     assert by_http.found == pytest.approx(4.0)
-    assert all(goal.reached for goal in (by_goodput, by_pictures, by_short, by_http))
+    assert all(goal.reached for goal in (by_goodput, by_images, by_short, by_http))
 
 
 def test_a_missed_goal_says_so() -> None:
@@ -125,5 +125,5 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 def test_charts_of_nothing_are_empty_but_whole() -> None:
     nothing = Record({}, {"mix": {"steps": [4]}}, targets={"a": TargetRecord("A")})
-    assert math.isnan(nothing.best_peer_pictures_per_second)
+    assert math.isnan(nothing.best_peer_images_per_second)
     assert all(ET.fromstring(chart) is not None for chart in charts(nothing).values())

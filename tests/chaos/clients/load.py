@@ -143,7 +143,7 @@ class Load:
         receipt.acceptances += 1
 
     def _follow(self, receipt: Receipt) -> None:
-        """Until the job has ended, and then its pictures are looked at; or until the load is stopped."""
+        """Until the job has ended, and then its images are looked at; or until the load is stopped."""
         while receipt.job_ids and not self._stopping.is_set():
             answer = self._ask("GET", _path(receipt))
             if not self._is_fine(receipt, answer, 200):

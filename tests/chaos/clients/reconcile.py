@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.images.storage import EXTENSIONS
-from service.jobs.records import JobRecord, Status, StoredPicture
+from service.jobs.records import JobRecord, Status, StoredImage
 from tests.chaos.clients.requests import Fate, Order, Receipt, expected_sha256
 
 
@@ -29,8 +29,8 @@ class Served:
 
     jobs: Mapping[str, dict[str, Any]]
     """Bodies by id."""
-    pictures: Mapping[str, str]
-    """SHA-256 of what each picture's URL gave."""
+    images: Mapping[str, str]
+    """SHA-256 of what each image's URL gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Discrepancy:
 def reconcile(
     receipts: Sequence[Receipt], stored: Stored, served: Served, *, strays: int, as_drawn: bool = True
 ) -> list[Discrepancy]:
-    """`strays` files without a record may be left, as a process dies between the two. `as_drawn` is whether pictures
+    """`strays` files without a record may be left, as a process dies between the two. `as_drawn` is whether images
     are compared with what their orders draw undisturbed."""
     return [
         *(each for receipt in receipts for each in _of_receipt(receipt, stored, served, as_drawn)),
@@ -84,27 +84,27 @@ def _of_record(receipt: Receipt, record: JobRecord, as_drawn: bool) -> Iterator[
         yield Discrepancy("job that did not succeed", f"{record.id}: {record.status} {record.failure}")
     if record.spec != receipt.order.spec:
         yield Discrepancy("job of another order", record.id)
-    indices = [picture.index for picture in record.pictures]
-    wanted = list(range(len(record.spec.pictures)))
+    indices = [image.index for image in record.images]
+    wanted = list(range(len(record.spec.images)))
     is_whole = indices == wanted if record.status is Status.SUCCEEDED else set(indices) <= set(wanted)
     if not is_whole or len(set(indices)) < len(indices):
-        yield Discrepancy("pictures missing or too many", f"{record.id}: {indices}")
-    for picture in record.pictures if as_drawn else ():
-        if picture.sha256 != _expected(receipt.order, picture.index):
-            yield Discrepancy("picture that is not what was ordered", f"{record.id}/{picture.index}")
+        yield Discrepancy("images missing or too many", f"{record.id}: {indices}")
+    for image in record.images if as_drawn else ():
+        if image.sha256 != _expected(receipt.order, image.index):
+            yield Discrepancy("image that is not what was ordered", f"{record.id}/{image.index}")
 
 
 def _expected(order: Order, index: int) -> str:
     spec = order.spec
-    return expected_sha256(spec.pictures[index].params, spec.model, spec.output_format, spec.output_compression)
+    return expected_sha256(spec.images[index].params, spec.model, spec.output_format, spec.output_compression)
 
 
 def _of_files(record: JobRecord, files: Mapping[str, str]) -> Iterator[Discrepancy]:
-    for picture in record.pictures:
-        if _name(picture) not in files:
-            yield Discrepancy("picture without a file", f"{record.id}/{picture.index}")
-        elif files[_name(picture)] != picture.sha256:
-            yield Discrepancy("file that is not its record's", f"{record.id}/{picture.index}")
+    for image in record.images:
+        if _name(image) not in files:
+            yield Discrepancy("image without a file", f"{record.id}/{image.index}")
+        elif files[_name(image)] != image.sha256:
+            yield Discrepancy("file that is not its record's", f"{record.id}/{image.index}")
 
 
 def _of_answers(record: JobRecord, served: Served) -> Iterator[Discrepancy]:
@@ -113,11 +113,11 @@ def _of_answers(record: JobRecord, served: Served) -> Iterator[Discrepancy]:
         yield Discrepancy("answer that is not the record's", record.id)
         return
     told = {image["index"]: (image["sha256"], image["size_bytes"]) for image in job["images"]}
-    if told != {picture.index: (picture.sha256, picture.size_bytes) for picture in record.pictures}:
-        yield Discrepancy("answer that is not the record's", f"{record.id}: its pictures")
+    if told != {image.index: (image.sha256, image.size_bytes) for image in record.images}:
+        yield Discrepancy("answer that is not the record's", f"{record.id}: its images")
     for image in job["images"]:
-        if served.pictures.get(image["url"]) != image["sha256"]:
-            yield Discrepancy("picture served otherwise than told", image["url"])
+        if served.images.get(image["url"]) != image["sha256"]:
+            yield Discrepancy("image served otherwise than told", image["url"])
 
 
 def _duplicates(receipts: Sequence[Receipt], stored: Stored) -> Iterator[Discrepancy]:
@@ -143,9 +143,9 @@ def _strays(stored: Stored, allowed: int) -> Iterator[Discrepancy]:
 
 
 def _recorded(record: JobRecord | None) -> set[str]:
-    return set() if record is None else {_name(picture) for picture in record.pictures}
+    return set() if record is None else {_name(image) for image in record.images}
 
 
-def _name(picture: StoredPicture) -> str:
-    number = "" if picture.attempt == 1 else f".{picture.attempt}"
-    return f"{picture.index}{number}.{EXTENSIONS[picture.media_type]}"
+def _name(image: StoredImage) -> str:
+    number = "" if image.attempt == 1 else f".{image.attempt}"
+    return f"{image.index}{number}.{EXTENSIONS[image.media_type]}"

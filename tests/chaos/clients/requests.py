@@ -50,12 +50,12 @@ Orders: TypeAlias = Callable[[int], Order]
 
 
 def mixed(seed: int) -> Orders:
-    """Of one to three small pictures; some are posted twice, canceled or deleted."""
+    """Of one to three small images; some are posted twice, canceled or deleted."""
 
     def order(number: int) -> Order:
         chance = random.Random(f"{seed}/{number}")
         body = {
-            "prompt": f"picture {number}",
+            "prompt": f"image {number}",
             "seed": 1000 * number,
             "n": chance.choice((1, 1, 2, 3)),
             "num_inference_steps": chance.randint(1, 40),
@@ -72,10 +72,10 @@ def mixed(seed: int) -> Orders:
 
 
 def alike(prefix: str, *, wait_s: int | None = None, **fields: Any) -> Orders:
-    """Of a small picture each, to be kept; `fields` are the body's."""
+    """Of a small image each, to be kept; `fields` are the body's."""
 
     def order(number: int) -> Order:
-        body = {"prompt": f"picture {number}", "seed": number, "width": 64, "height": 64, "num_inference_steps": 2}
+        body = {"prompt": f"image {number}", "seed": number, "width": 64, "height": 64, "num_inference_steps": 2}
         return Order(f"{prefix}-{number}", body | fields, wait_s=wait_s)
 
     return order
@@ -100,13 +100,13 @@ class Receipt:
 
 @functools.cache
 def expected_sha256(params: GenerationParams, model: str, image_format: ImageFormat, quality: int | None) -> str:
-    """Of the picture's file, drawn where nothing disturbs it."""
+    """Of the image's file, drawn where nothing disturbs it."""
     pipeline = FakePipeline()
     prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
     state = pipeline.begin(params, prompt, negative)
-    while state.demand is not None:
+    while state.next_call is not None:
         (output,) = pipeline.predict([state])
         pipeline.advance(state, output)
-    (raster,) = pipeline.decode([state])
-    file = encode(raster, image_format, quality=quality, parameters=parameters_text(params, model))
+    (rgb_image,) = pipeline.decode([state])
+    file = encode(rgb_image, image_format, quality=quality, parameters=parameters_text(params, model))
     return hashlib.sha256(file).hexdigest()

@@ -17,12 +17,12 @@ import httpx2
 from sqlalchemy import URL, NullPool, create_engine, select
 
 from service.jobs.records import TERMINAL, JobRecord, Status
-from service.jobs.store.row_mapping import job_record, stored_picture
-from service.jobs.store.tables import idempotency_keys, jobs, pictures
+from service.jobs.store.row_mapping import job_record, stored_image
+from service.jobs.store.tables import idempotency_keys, images, jobs
 from tests.chaos.clients.load import ROOT
 from tests.chaos.clients.reconcile import Served, Stored
 from tests.chaos.clients.requests import Receipt
-from tests.chaos.servers.processes import PATIENCE_S, Nursery, Server
+from tests.chaos.servers.processes import PATIENCE_S, Prefork, Server
 from tests.chaos.servers.serve import ServerOptions
 
 _STANDSTILL_S: Final = 90.0
@@ -48,12 +48,12 @@ class Unfinished:
         return None if self.owner is None else int(self.owner.split("/")[1])
 
 
-class Site:
+class Cluster:
     """The tests read the database beside the servers, and never write to it."""
 
     def __init__(
         self,
-        nursery: Nursery,
+        nursery: Prefork,
         folder: Path,
         *,
         database: URL | None = None,
@@ -143,8 +143,8 @@ class Site:
     def stored(self) -> Stored:
         with self._database.connect() as connection:
             made: dict[str, list[Any]] = {}
-            for row in connection.execute(select(pictures).order_by(pictures.c.picture_index)):
-                made.setdefault(row.job_id, []).append(stored_picture(row))
+            for row in connection.execute(select(images).order_by(images.c.image_index)):
+                made.setdefault(row.job_id, []).append(stored_image(row))
             records = [job_record(row, made.get(row.id, [])) for row in connection.execute(select(jobs))]
             keys = connection.execute(select(idempotency_keys.c.key, idempotency_keys.c.job_id)).all()
         return Stored({record.id: record for record in records}, {row.key: row.job_id for row in keys}, self._files())
@@ -163,16 +163,16 @@ class Site:
         return Served(found, files)
 
     def age_files(self) -> None:
-        """Let all pictures be old enough for those without a record to be deleted."""
+        """Let all images be old enough for those without a record to be deleted."""
         long_ago = time.time() - _AN_ORPHAN_S
-        for folder in (self.data_dir / "pictures").glob("??/job_*"):
+        for folder in (self.data_dir / "images").glob("??/job_*"):
             os.utime(folder, (long_ago, long_ago))
 
     def orphans(self) -> set[str]:
         """Jobs without a record that have a folder."""
         with self._database.connect() as connection:
             known = set(connection.execute(select(jobs.c.id)).scalars())
-        return {folder.name for folder in (self.data_dir / "pictures").glob("??/job_*")} - known
+        return {folder.name for folder in (self.data_dir / "images").glob("??/job_*")} - known
 
     def records(self) -> dict[str, JobRecord]:
         return dict(self.stored().records)
@@ -180,12 +180,12 @@ class Site:
     def _files(self) -> dict[str, dict[str, str]]:
         return {
             folder.name: {file.name: _sha256(file.read_bytes()) for file in folder.iterdir()}
-            for folder in (self.data_dir / "pictures").glob("??/job_*")
+            for folder in (self.data_dir / "images").glob("??/job_*")
         }
 
 
 @contextlib.contextmanager
-def opened(site: Site) -> Iterator[Site]:
+def opened(site: Cluster) -> Iterator[Cluster]:
     """A site whose servers end with the context."""
     try:
         yield site

@@ -25,9 +25,9 @@ PATIENCE_S: Final = 120.0
 _LOOK_S: Final = 0.02
 
 
-def wait_until(holds: Callable[[], bool], what: str, *, patience_s: float = PATIENCE_S) -> None:
+def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = PATIENCE_S) -> None:
     """For what another process is about to do. Raises TimeoutError."""
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > deadline:
             raise TimeoutError(f"in vain: {what}")
@@ -132,7 +132,7 @@ class Server(Process):
         return None
 
 
-class Nursery:
+class Prefork:
     """Starts servers, which end with it at the latest."""
 
     def __enter__(self) -> Self:

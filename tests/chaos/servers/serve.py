@@ -1,6 +1,6 @@
 """The server as the chaos tests start it: as it runs, but for the points at which a trap may strike it.
 
-The points are put around methods of the store, the queue and the picture folder before anything is composed; the
+The points are put around methods of the store, the queue and the image folder before anything is composed; the
 server's own code knows nothing of them.
 """
 
@@ -20,16 +20,16 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from service.api.dialects.jobs import routes as job_routes
 from service.errors import StoreUnavailableError
 from service.images import storage
 from service.images.encoding import Encoder
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 from service.jobs import factory
-from service.jobs.store.claims import JobQueue
+from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
-from service.jobs.store.repository import JobStore
+from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.retention import RetentionConfig
 from tests.chaos.troubles.points import (
     DELETING,
@@ -61,7 +61,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     worker: tuple[str, ...] = ()
     """Options of the fake worker."""
     stain: str = ""
-    """Appended to every picture's file: no two devices draw quite the same."""
+    """Appended to every image's file: no two devices draw quite the same."""
     sweep_s: float = 60.0
     """Between two sweeps of retention."""
     key_lifetime_s: float = 86400.0
@@ -85,7 +85,7 @@ def _replace(owner: object, **replacements: object) -> None:
 
 def _set_trap(trap: Trap) -> None:
     for name in OPERATIONS:
-        owner = JobStore if hasattr(JobStore, name) else JobQueue
+        owner = JobRepository if hasattr(JobRepository, name) else JobClaims
         _replace(owner, **{name: _named(name, getattr(owner, name))})
     _replace(Database, writing=_with_points_around_commit(Database.writing, trap))
     _set_trap_in_storage(trap)
@@ -138,7 +138,7 @@ def _set_trap_in_storage(trap: Trap) -> None:
     def visit(point: str) -> None:
         trap.visit(point, lambda: OSError(errno.EIO, os.strerror(errno.EIO)), _stop_between_transactions)
 
-    write, sync, put, delete = storage._write, storage._sync, PictureFolder.put, PictureFolder.delete
+    write, sync, put, delete = storage._write, storage._sync, ImageFolder.put, ImageFolder.delete
 
     def write_with_points(path: Path, data: bytes) -> None:
         if not _is_of_a_job(path.parent):
@@ -160,12 +160,12 @@ def _set_trap_in_storage(trap: Trap) -> None:
         visit(STORED)
         return result
 
-    def delete_with_point(folder: PictureFolder, job_id: str) -> None:
+    def delete_with_point(folder: ImageFolder, job_id: str) -> None:
         visit(DELETING)
         delete(folder, job_id)
 
     _replace(storage, _write=write_with_points, _sync=sync_with_point)
-    _replace(PictureFolder, put=put_with_point, delete=delete_with_point)
+    _replace(ImageFolder, put=put_with_point, delete=delete_with_point)
 
 
 def _is_of_a_job(folder: Path) -> bool:
@@ -175,8 +175,8 @@ def _is_of_a_job(folder: Path) -> bool:
 def _stain(stain: bytes) -> None:
     encode = Encoder.encode
 
-    async def encode_with_stain(encoder: Encoder, raster: Raster, *args: Any, **kwargs: Any) -> bytes:
-        return await encode(encoder, raster, *args, **kwargs) + stain
+    async def encode_with_stain(encoder: Encoder, rgb_image: RgbImage, *args: Any, **kwargs: Any) -> bytes:
+        return await encode(encoder, rgb_image, *args, **kwargs) + stain
 
     if stain:
         _replace(Encoder, encode=encode_with_stain)

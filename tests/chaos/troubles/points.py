@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-OPERATIONS: Final = ("create", "claim", "heartbeat", "add_picture", "finish", "release", "cancel", "delete")
-"""Transactions of `JobStore` and `JobQueue`, by their methods' names."""
-HALF_WRITTEN: Final = "picture.half_written"
-WRITTEN: Final = "picture.written"
+OPERATIONS: Final = ("create", "claim", "heartbeat", "add_image", "finish", "release", "cancel", "delete")
+"""Transactions of `JobRepository` and `JobClaims`, by their methods' names."""
+HALF_WRITTEN: Final = "image.half_written"
+WRITTEN: Final = "image.written"
 """In whole, under its temporary name."""
-RENAMED: Final = "picture.renamed"
+RENAMED: Final = "image.renamed"
 """The folder is not synced yet."""
-STORED: Final = "picture.stored"
+STORED: Final = "image.stored"
 """No record knows it yet."""
 DELETING: Final = "files.deleting"
 """The record is deleted, the files are not."""

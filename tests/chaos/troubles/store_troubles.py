@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from tests.chaos.campaign import Tally, reckon
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.requests import alike, mixed
-from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import wait_until
 from tests.chaos.troubles.disks import Injection, injected
 
@@ -23,7 +23,7 @@ _MORE: Final = 3
 Trouble: TypeAlias = Callable[[], contextlib.AbstractContextManager[None]]
 
 
-def endure(site: Site, trouble: Trouble, *, refuses: bool) -> Tally:
+def endure(site: Cluster, trouble: Trouble, *, refuses: bool) -> Tally:
     """Until the server is not ready and, where it is known that it `refuses` jobs then, has refused some."""
     server = site.start()
     server.wait_until_ready()
@@ -40,7 +40,7 @@ def endure(site: Site, trouble: Trouble, *, refuses: bool) -> Tally:
     return tally
 
 
-def fail_calls(site: Site, injections: Iterable[Injection], strace: str, log: Path, seed: int = 1) -> Tally:
+def fail_calls(site: Cluster, injections: Iterable[Injection], strace: str, log: Path, seed: int = 1) -> Tally:
     """One injection after the other under load, each until it has struck. Raises `NotPermittedError`."""
     server, strikes = site.start(), 0
     server.wait_until_ready()
@@ -61,8 +61,8 @@ def _wait_for_more(load: Load) -> None:
     wait_until(lambda: load.accepted >= wanted, "orders that are accepted")
 
 
-def injections(site: Site, numbers: Iterable[int]) -> list[Injection]:
-    """For each number, that call of each kind by which jobs and pictures get to the disk."""
+def injections(site: Cluster, numbers: Iterable[int]) -> list[Injection]:
+    """For each number, that call of each kind by which jobs and images get to the disk."""
     database = site.data_dir / "jobs.sqlite3"
     log = database.with_name("jobs.sqlite3-wal")
     return [

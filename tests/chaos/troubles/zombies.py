@@ -10,11 +10,11 @@ from tests.chaos.campaign import Tally, reckon
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy, Served, Stored
 from tests.chaos.clients.requests import alike
-from tests.chaos.servers.cluster import Site
+from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Server, wait_until
 from tests.chaos.troubles.points import STORED, WRITTEN, Strike, committed
 
-POINTS: Final = (WRITTEN, STORED, *(committed(name) for name in ("claim", "heartbeat", "add_picture", "finish")))
+POINTS: Final = (WRITTEN, STORED, *(committed(name) for name in ("claim", "heartbeat", "add_image", "finish")))
 """Where a server may stop for long: not in a transaction, which would be in the other's way for as long."""
 LEASE_S: Final = 4.0
 """For the site's servers, of which a slow one should not be taken for a dead one."""
@@ -26,7 +26,7 @@ _ANSWER_S: Final = 2.0
 """A server that is stopped takes requests, and does not answer."""
 
 
-def wake_late(site: Site, point: str) -> Tally:
+def wake_late(site: Cluster, point: str) -> Tally:
     """Stop a server at `point`, let another finish its jobs, wake the first."""
     zombie = _start(site)
     with Load(site.url, alike(point, n=3), answer_s=_ANSWER_S) as load:
@@ -45,7 +45,7 @@ def wake_late(site: Site, point: str) -> Tally:
     return tally
 
 
-def wake_early(site: Site, point: str) -> Tally:
+def wake_early(site: Cluster, point: str) -> Tally:
     """Stop a server at `point` and wake it while another is making its jobs, so that both are at work on them.
 
     To be done on a site with `SLOW_WORKER`.
@@ -63,18 +63,18 @@ def wake_early(site: Site, point: str) -> Tally:
     _end(zombie)
     tally = reckon(site, load, strikes=1, as_drawn=False)
     late = _recorded_before(site, taken_over) - before
-    tally.discrepancies += [Discrepancy("picture recorded by a zombie", picture) for picture in sorted(late)]
+    tally.discrepancies += [Discrepancy("image recorded by a zombie", image) for image in sorted(late)]
     tally.counts["zombies"] += 1
     return tally
 
 
-def _start(site: Site) -> Server:
+def _start(site: Cluster) -> Server:
     server = site.start(stain="drawn by the first")
     server.wait_until_ready()
     return server
 
 
-def _stop_and_replace(site: Site, zombie: Server, point: str) -> Server:
+def _stop_and_replace(site: Cluster, zombie: Server, point: str) -> Server:
     """The successor of a server that stops at `point`.
 
     Each draws a little differently, as two devices do, so that it shows whose files are there.
@@ -97,13 +97,13 @@ def _end(zombie: Server) -> None:
     zombie.wait("a server that was told to stop")
 
 
-def _recorded_before(site: Site, attempts: dict[str, int]) -> set[str]:
-    """Pictures of these jobs that attempts before these have recorded."""
+def _recorded_before(site: Cluster, attempts: dict[str, int]) -> set[str]:
+    """Images of these jobs that attempts before these have recorded."""
     return {
-        f"{record.id}/{picture.index}"
+        f"{record.id}/{image.index}"
         for record in site.records().values()
-        for picture in record.pictures
-        if picture.attempt < attempts.get(record.id, 0)
+        for image in record.images
+        if image.attempt < attempts.get(record.id, 0)
     }
 
 
@@ -116,7 +116,7 @@ def _changes(before: Stored, after: Stored) -> list[Discrepancy]:
             if before.records.get(job_id) != after.records.get(job_id)
         ),
         *(
-            Discrepancy("picture written by a zombie", f"{job_id}/{name}")
+            Discrepancy("image written by a zombie", f"{job_id}/{name}")
             for job_id, files in before.files.items()
             for name, sha256 in files.items()
             if not name.endswith(".partial") and after.files.get(job_id, {}).get(name) != sha256
@@ -126,12 +126,8 @@ def _changes(before: Stored, after: Stored) -> list[Discrepancy]:
 
 def _disagreements(one: Served, other: Served) -> list[Discrepancy]:
     jobs = one.jobs.keys() | other.jobs.keys()
-    pictures = one.pictures.keys() | other.pictures.keys()
+    images = one.images.keys() | other.images.keys()
     return [
         *(Discrepancy("answers that differ", job) for job in jobs if one.jobs.get(job) != other.jobs.get(job)),
-        *(
-            Discrepancy("pictures that differ", url)
-            for url in pictures
-            if one.pictures.get(url) != other.pictures.get(url)
-        ),
+        *(Discrepancy("images that differ", url) for url in images if one.images.get(url) != other.images.get(url)),
     ]

@@ -27,7 +27,7 @@ class FakeBackend:
     """Implements `darkroom.cli.backends.Backend`."""
 
     def __init__(self, answer: Answer | None = None, failure: DarkroomError | None = None) -> None:
-        """Without an answer of its own every request gets one picture; `failure` is raised instead of connecting."""
+        """Without an answer of its own every request gets one image; `failure` is raised instead of connecting."""
         self.bodies: list[dict[str, Any]] = []
         self.loaded: list[str | None] = []
         self._answer = answer or (lambda body: answers.images(body.get("seed", 99)))

@@ -17,7 +17,7 @@ from tests.client.cli.conftest import Command
 from tests.client.cli.fake_backend import FakeBackend
 
 
-def test_a_picture_is_written_and_its_seed_told(command: Command) -> None:
+def test_an_image_is_written_and_its_seed_told(command: Command) -> None:
     outcome = command("generate", "a red circle", "-o", "out.png", backend=FakeBackend())
     assert (outcome.status, outcome.out, outcome.err) == (0, "out.png  (seed 99)\n", "")
     assert Path("out.png").read_bytes() == answers.png()

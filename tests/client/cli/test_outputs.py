@@ -9,7 +9,7 @@ import pytest
 from darkroom.cli.outputs import plan_outputs, write
 
 
-def test_a_file_name_is_numbered_from_the_second_picture_on() -> None:
+def test_a_file_name_is_numbered_from_the_second_image_on() -> None:
     assert plan_outputs("a/out.webp", ["x", "y", "z"]) == [
         Path("a/out.webp"),
         Path("a/out-2.webp"),
@@ -23,11 +23,11 @@ def test_a_file_that_is_there_is_overwritten(tmp_path: Path) -> None:
     assert plan_outputs(str(out), ["x"]) == [out]
 
 
-@pytest.mark.parametrize("output", ["pictures/", "pictures"])
+@pytest.mark.parametrize("output", ["images/", "images"])
 def test_in_a_folder_files_are_named_after_their_prompts(output: str) -> None:
     planned = plan_outputs(output, ["A red circle!", "Ein grüner Stern", "../etc/passwd", "!?"])
-    names = ["a-red-circle.png", "ein-grüner-stern.png", "etc-passwd.png", "picture.png"]
-    assert planned == [Path("pictures") / name for name in names]
+    names = ["a-red-circle.png", "ein-grüner-stern.png", "etc-passwd.png", "image.png"]
+    assert planned == [Path("images") / name for name in names]
 
 
 def test_in_a_folder_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_in_a_folder_nothing_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_long_prompt_makes_a_short_name() -> None:
-    (path,) = plan_outputs("pictures/", ["a red circle and " * 50])
+    (path,) = plan_outputs("images/", ["a red circle and " * 50])
     assert len(path.name) < 70
 
 
@@ -47,7 +47,7 @@ def test_a_folder_may_look_like_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["out.gif", "out.tar.gz", "out.png.txt"])
-def test_a_suffix_that_no_picture_has_is_refused(output: str) -> None:
+def test_a_suffix_that_no_image_has_is_refused(output: str) -> None:
     with pytest.raises(ValueError, match=r"must end in .png"):
         plan_outputs(output, ["x"])
 

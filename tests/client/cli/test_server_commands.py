@@ -69,7 +69,7 @@ def test_the_data_folder_is_read_from_the_environment(
     assert str(folder) in command("models", backend=LocalBackend()).out
 
 
-def test_pictures_are_drawn_on_this_machine(command: Command) -> None:
+def test_images_are_drawn_on_this_machine(command: Command) -> None:
     arguments = ["generate", "a red circle", "--count", "3", "--seed", "7", "--steps", "4"]
     outcome = command(*arguments, "-o", "out.png", backend=LocalBackend(FAKE_WORKER))
     assert (outcome.status, outcome.err) == (0, "")

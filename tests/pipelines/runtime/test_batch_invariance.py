@@ -1,4 +1,4 @@
-"""What a picture owes to its company: in exact mode not a bit, otherwise a level of 255 here and there."""
+"""What an image owes to its company: in exact mode not a bit, otherwise a level of 255 here and there."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.runtime import batch_invariance
-from pipelines.runtime.batch_invariance import InAnyPlace
+from pipelines.runtime.batch_invariance import PlaceInvariant
 from pipelines.runtime.modes import Execution
 
-PICTURE = GenerationParams(prompt="a fox", width=64, height=64, steps=4, guidance_scale=5.0, seed=1, sampler="euler_a")
-FRIENDS = [replace(PICTURE, prompt="a car", seed=2), replace(PICTURE, guidance_scale=1.0, seed=3)]
+IMAGE = GenerationParams(prompt="a fox", width=64, height=64, steps=4, guidance_scale=5.0, seed=1, sampler="euler_a")
+FRIENDS = [replace(IMAGE, prompt="a car", seed=2), replace(IMAGE, guidance_scale=1.0, seed=3)]
 STRANGERS = [
-    replace(PICTURE, prompt="trees", seed=4, sampler="heun", steps=9, guidance_scale=29.0),
-    replace(PICTURE, prompt="", guidance_scale=0.0, seed=5, sampler="unipc"),
+    replace(IMAGE, prompt="trees", seed=4, sampler="heun", steps=9, guidance_scale=29.0),
+    replace(IMAGE, prompt="", guidance_scale=0.0, seed=5, sampler="unipc"),
 ]
 
 MAX_ROWS = 5
-"""Odd, and with the second size's 35 latents: so a kernel's last vector ends within a picture."""
+"""Odd, and with the second size's 35 latents: so a kernel's last vector ends within an image."""
 MAX_DECODE = 3
 SIZES = ((64, 64), (40, 56))
 SAMPLERS = ("euler_a", "dpm++_2m", "heun", "lcm", "pndm", "unipc")
@@ -42,10 +42,10 @@ def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
 
 
 def finish_in_company(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> tuple[LatentState, bytes]:
-    """The picture between two others, in every call and in its decode; only the picture itself advances."""
-    state = begin(pipeline, PICTURE)
+    """The image between two others, in every call and in its decode; only the image itself advances."""
+    state = begin(pipeline, IMAGE)
     company = [others[0], state, others[1]]
-    while state.demand:
+    while state.next_call:
         pipeline.advance(state, pipeline.predict(company)[1])
     return state, pipeline.decode([begin(pipeline, FRIENDS[0]), state])[1].pixels
 
@@ -79,15 +79,15 @@ def test_other_texts_beside_a_text_change_no_bit(pipeline: LatentDiffusion) -> N
 
 @pytest.mark.parametrize("sampler", ["ddim", "euler", "heun", "unipc", "pndm", "dpm++_2m_sde"])
 def test_a_prediction_made_and_thrown_away_changes_nothing(pipeline: LatentDiffusion, sampler: str) -> None:
-    params = replace(PICTURE, sampler=sampler)
+    params = replace(IMAGE, sampler=sampler)
     once, twice = begin(pipeline, params), begin(pipeline, params)
-    while once.demand:
+    while once.next_call:
         pipeline.predict([twice])
         for state in (once, twice):
             (prediction,) = pipeline.predict([state])
             pipeline.advance(state, prediction)
         assert torch.equal(once.latents, twice.latents)
-        assert once.demand == twice.demand
+        assert once.next_call == twice.next_call
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,11 @@ class Made:
     pixels: bytes
 
 
-def random_pictures(dice: random.Random, count: int) -> list[GenerationParams]:
-    pictures = []
+def random_images(dice: random.Random, count: int) -> list[GenerationParams]:
+    images = []
     for seed in range(count):
         width, height = dice.choice(SIZES)
-        pictures.append(
+        images.append(
             GenerationParams(
                 prompt=dice.choice(["a fox", "a red car", ""]),
                 negative_prompt=dice.choice(["", "fog"]),
@@ -112,7 +112,7 @@ def random_pictures(dice: random.Random, count: int) -> list[GenerationParams]:
                 sampler=dice.choice(SAMPLERS),
             )
         )
-    return pictures
+    return images
 
 
 def make_alone(pipeline: LatentDiffusion, params: GenerationParams) -> Made:
@@ -120,31 +120,31 @@ def make_alone(pipeline: LatentDiffusion, params: GenerationParams) -> Made:
     return made
 
 
-def make_together(pipeline: LatentDiffusion, pictures: Sequence[GenerationParams], dice: random.Random) -> list[Made]:
+def make_together(pipeline: LatentDiffusion, images: Sequence[GenerationParams], dice: random.Random) -> list[Made]:
     """All of them, in calls of random company, order and number of rows, as arrivals and splits for want of memory
     make them.
     """
-    texts = list({text for params in pictures for text in (params.prompt, params.negative_prompt)})
+    texts = list({text for params in images for text in (params.prompt, params.negative_prompt)})
     known = dict(zip(texts, pipeline.encode(texts), strict=True))
-    states = [pipeline.begin(params, known[params.prompt], known[params.negative_prompt]) for params in pictures]
-    while any(state.demand for state in states):
+    states = [pipeline.begin(params, known[params.prompt], known[params.negative_prompt]) for params in images]
+    while any(state.next_call for state in states):
         company = random_company(states, dice)
         for state, output in zip(company, pipeline.predict(company), strict=True):
             pipeline.advance(state, output)
-    rasters: dict[int, bytes] = {}
+    rgb_images: dict[int, bytes] = {}
     for size in SIZES:
-        waiting = [n for n, params in enumerate(pictures) if (params.width, params.height) == size]
+        waiting = [n for n, params in enumerate(images) if (params.width, params.height) == size]
         dice.shuffle(waiting)
         while waiting:
             chosen = [waiting.pop() for _ in range(dice.randint(1, min(MAX_DECODE, len(waiting))))]
             decoded = pipeline.decode([states[n] for n in chosen])
-            rasters |= {n: raster.pixels for n, raster in zip(chosen, decoded, strict=True)}
-    return [Made(state.latents.numpy().tobytes(), rasters[n]) for n, state in enumerate(states)]
+            rgb_images |= {n: rgb_image.pixels for n, rgb_image in zip(chosen, decoded, strict=True)}
+    return [Made(state.latents.numpy().tobytes(), rgb_images[n]) for n, state in enumerate(states)]
 
 
 def random_company(states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
-    key = dice.choice([state.key for state in states if state.demand])
-    candidates = [state for state in states if state.demand and state.key == key]
+    key = dice.choice([state.key for state in states if state.next_call])
+    candidates = [state for state in states if state.next_call and state.key == key]
     dice.shuffle(candidates)
     rows_left, company = dice.randint(2, MAX_ROWS), []
     for state in candidates:
@@ -164,17 +164,17 @@ def exact_pipeline(model_folder: Path) -> LatentDiffusion:
 @pytest.mark.parametrize("seed", range(3))
 def test_in_exact_mode_random_company_changes_no_bit(exact_pipeline: LatentDiffusion, seed: int) -> None:
     dice = random.Random(seed)
-    pictures = random_pictures(dice, 6)
+    images = random_images(dice, 6)
 
-    together = make_together(exact_pipeline, pictures, dice)
+    together = make_together(exact_pipeline, images, dice)
 
-    assert together == [make_alone(exact_pipeline, params) for params in pictures]
+    assert together == [make_alone(exact_pipeline, params) for params in images]
 
 
 def test_in_exact_mode_neither_a_companion_of_nan_nor_the_place_beside_it_changes_a_bit(
     exact_pipeline: LatentDiffusion,
 ) -> None:
-    params = replace(PICTURE, width=40, height=56)
+    params = replace(IMAGE, width=40, height=56)
     state, spoiled = begin(exact_pipeline, params), begin(exact_pipeline, replace(params, seed=2))
     spoiled.latents = torch.full_like(spoiled.latents, float("nan"))
 
@@ -195,9 +195,9 @@ def test_in_exact_mode_more_texts_than_a_call_takes_change_no_bit(exact_pipeline
 
 def test_otherwise_company_changes_a_level_in_a_thousandth_of_the_values_at_most(pipeline: LatentDiffusion) -> None:
     dice = random.Random(0)
-    pictures = random_pictures(dice, 8)
+    images = random_images(dice, 8)
 
-    for params, together in zip(pictures, make_together(pipeline, pictures, dice), strict=True):
+    for params, together in zip(images, make_together(pipeline, images, dice), strict=True):
         alone = make_alone(pipeline, params)
         differences = [abs(a - b) for a, b in zip(alone.pixels, together.pixels, strict=True)]
         assert max(differences) <= 1
@@ -228,7 +228,7 @@ def test_what_a_kernel_divides_between_threads_and_lanes_is_the_same_in_every_pl
 ) -> None:
     row = torch.randn(1, 48, 35, 35, generator=torch.Generator().manual_seed(rows))
 
-    batch_invariance.check_places(lambda *batch: InAnyPlace(rows).run(network, *batch), rows, row)
+    batch_invariance.check_places(lambda *batch: PlaceInvariant(rows).run(network, *batch), rows, row)
 
 
 def test_a_machine_that_minds_the_place_is_refused() -> None:

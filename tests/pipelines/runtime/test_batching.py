@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.runtime.batching import AsIs, Padded, row_buckets
+from pipelines.runtime.batching import Padded, Unpadded, row_buckets
 
 
 class Recorder:
@@ -58,7 +58,7 @@ def test_a_batch_as_it_is_comes_through_untouched() -> None:
     network = Recorder()
     a, b = inputs(3)
 
-    AsIs().run(network, a, b)
+    Unpadded().run(network, a, b)
 
     assert network.calls[0][0] is a
     assert network.calls[0][1] is b

@@ -15,7 +15,7 @@ from torch import Tensor
 from pipelines.checkpoints import loader
 from pipelines.errors import ModelLoadError
 from pipelines.runtime import compilation
-from pipelines.runtime.batching import Batchings, Padded
+from pipelines.runtime.batching import BatchingByNetwork, Padded
 from pipelines.runtime.compilation import CompiledUNet
 from pipelines.runtime.modes import Execution
 from pipelines.runtime.networks import Networks
@@ -61,7 +61,7 @@ def test_row_counts_of_one_bucket_share_one_compilation_and_make_what_the_plain_
     compiled = CompiledUNet(unet, "default")
     plain = Networks(text_encoder=None, unet=unet, vae=None)
     networks = Networks(
-        text_encoder=None, unet=unet, vae=None, batchings=Batchings(rows=Padded([4])), denoiser=compiled
+        text_encoder=None, unet=unet, vae=None, batchings=BatchingByNetwork(rows=Padded([4])), denoiser=compiled
     )
     counters.clear()
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from pipelines.errors import InvalidParamsError
 from pipelines.sampling.diffusers_schedulers import SamplerRun, Schedulers, construct
-from pipelines.sampling.samplers import SAMPLERS, Choice, Sampler, find
+from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice, find
 
 CONFIG: Mapping[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-CHOICES = [Choice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)]
+CHOICES = [SamplerChoice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)]
 
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=lambda sampler: sampler.name)
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: f"{choice.sampler.name}-{choice.schedule}")
@@ -40,11 +40,11 @@ def denoise(run: SamplerRun, seed: int = 0, calls: int | None = None) -> Tensor:
 @every_sampler
 def test_the_table_says_how_many_calls_a_sampler_makes(schedulers: Schedulers, sampler: Sampler) -> None:
     for steps in (1, 2, 3, 6, 25, 50):
-        assert schedulers.start(Choice(sampler, None), steps).calls == sampler.calls(steps)
+        assert schedulers.start(SamplerChoice(sampler, None), steps).calls == sampler.calls(steps)
 
 
 @every_choice
-def test_every_number_of_steps_ends_in_finite_latents(schedulers: Schedulers, choice: Choice) -> None:
+def test_every_number_of_steps_ends_in_finite_latents(schedulers: Schedulers, choice: SamplerChoice) -> None:
     for steps in (1, 2, 16):
         latents = denoise(schedulers.start(choice, steps))
 
@@ -53,7 +53,7 @@ def test_every_number_of_steps_ends_in_finite_latents(schedulers: Schedulers, ch
 
 
 @every_choice
-def test_pictures_do_not_meet_in_their_schedulers(schedulers: Schedulers, choice: Choice) -> None:
+def test_images_do_not_meet_in_their_schedulers(schedulers: Schedulers, choice: SamplerChoice) -> None:
     alone = denoise(schedulers.start(choice, 6))
 
     early, late = schedulers.start(choice, 6), schedulers.start(choice, 6)
@@ -64,7 +64,7 @@ def test_pictures_do_not_meet_in_their_schedulers(schedulers: Schedulers, choice
 
 
 @every_choice
-def test_a_run_writes_to_nothing_that_its_copies_share(schedulers: Schedulers, choice: Choice) -> None:
+def test_a_run_writes_to_nothing_that_its_copies_share(schedulers: Schedulers, choice: SamplerChoice) -> None:
     first, second = schedulers.start(choice, 6), schedulers.start(choice, 6)
     shared = [value for value in vars(first._scheduler).values() if isinstance(value, Tensor)]
     before = [value.clone() for value in shared]
@@ -79,7 +79,7 @@ def test_a_run_writes_to_nothing_that_its_copies_share(schedulers: Schedulers, c
 
 @every_sampler
 def test_noise_comes_from_the_generator_alone(schedulers: Schedulers, sampler: Sampler) -> None:
-    run = schedulers.start(Choice(sampler, None), 6)
+    run = schedulers.start(SamplerChoice(sampler, None), 6)
     generator = torch.Generator("cpu").manual_seed(5)
     latents = torch.randn(1, 4, 8, 8, generator=generator) * run.start_scale
     own, everyones = generator.get_state(), torch.get_rng_state()
@@ -92,7 +92,7 @@ def test_noise_comes_from_the_generator_alone(schedulers: Schedulers, sampler: S
 
 
 @every_choice
-def test_scaling_the_input_changes_nothing(schedulers: Schedulers, choice: Choice) -> None:
+def test_scaling_the_input_changes_nothing(schedulers: Schedulers, choice: SamplerChoice) -> None:
     run, latents = schedulers.start(choice, 6), torch.ones(1, 4, 8, 8)
     before = {name: repr(value) for name, value in vars(run._scheduler).items()}
 
@@ -104,7 +104,7 @@ def test_scaling_the_input_changes_nothing(schedulers: Schedulers, choice: Choic
 @every_sampler
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 def test_a_perfect_output_gives_the_clean_latents_at_any_samplers_scale(sampler: Sampler, prediction_type: str) -> None:
-    run = Schedulers({**CONFIG, "prediction_type": prediction_type}).start(Choice(sampler, None), 10)
+    run = Schedulers({**CONFIG, "prediction_type": prediction_type}).start(SamplerChoice(sampler, None), 10)
     clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator("cpu").manual_seed(0))
     noisy = run._scheduler.add_noise(clean, noise, run._scheduler.timesteps[:1])
     alpha = float(run._scheduler.alphas_cumprod[int(run.timestep)])

@@ -241,7 +241,7 @@ def test_the_autoencoder_objective_is_finite_and_its_latents_fold_to_unit_statis
     torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
 
 
-def test_the_decoder_stage_brings_pictures_nearer_and_leaves_latents_as_they_are(tmp_path: Path) -> None:
+def test_the_decoder_stage_brings_images_nearer_and_leaves_latents_as_they_are(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = new_autoencoder()
     pixels = crop_batches(1)(0, range(4))["pixels"]
@@ -274,9 +274,9 @@ def test_folding_leaves_little_of_a_channel_that_the_decoder_hardly_looks_at() -
     with torch.no_grad():
         model.post_quant_conv.weight[:, 2] *= 0.01
     fold_statistics(model, 16, seed=5)
-    pictures = np.stack([draw(random_scene(random.Random(f"fold/{index}"), 128, 128)) for index in range(16)])
+    images = np.stack([draw(random_scene(random.Random(f"fold/{index}"), 128, 128)) for index in range(16)])
     with torch.no_grad():
-        latents = model.encode(to_tensor(pictures)).latent_dist.mode()
+        latents = model.encode(to_tensor(images)).latent_dist.mode()
     spread = latents.std(dim=(0, 2, 3))
     assert spread[2] < 0.05 * spread.max()
     assert latents.square().mean().sqrt().item() == pytest.approx(1, abs=0.2)

@@ -133,7 +133,7 @@ CIRCLE, SQUARE = Mention("circle", "red"), Mention("square", "blue")
         (Ask(), True),
     ],
 )
-def test_a_picture_is_right_when_all_that_is_asked_is_there_and_nothing_else(ask: Ask, right: bool) -> None:
+def test_an_image_is_right_when_all_that_is_asked_is_there_and_nothing_else(ask: Ask, right: bool) -> None:
     assert shows(read(draw(SCENE)), ask) is right
 
 

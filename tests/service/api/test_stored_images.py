@@ -1,4 +1,4 @@
-"""Stored pictures over HTTP: what they are sent as, for whom they may be kept, and links that need no key."""
+"""Stored images over HTTP: what they are sent as, for whom they may be kept, and links that need no key."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ HOUR_S = 3600
 @pytest.fixture(scope="module")
 def public_server() -> Iterator[Harness]:
     """It is reached under a name of its own."""
-    yield from serve_in_thread(Settings(port=0, admin_port=None, public_url="https://pictures.example/darkroom/"))
+    yield from serve_in_thread(Settings(port=0, admin_port=None, public_url="https://images.example/darkroom/"))
 
 
 @pytest.fixture
-def picture(jobs: JobsClient) -> dict[str, Any]:
+def image(jobs: JobsClient) -> dict[str, Any]:
     """The only one of an ended job, as the job lists it."""
     image: dict[str, Any] = jobs.ended(jobs.create(width=512, height=384))["images"][0]
     return image
 
 
-def link(jobs: JobsClient, picture: dict[str, Any], **fields: object) -> str:
-    answer = jobs.client.post(f"{picture['url']}/links", json=fields)
+def link(jobs: JobsClient, image: dict[str, Any], **fields: object) -> str:
+    answer = jobs.client.post(f"{image['url']}/links", json=fields)
     assert answer.status_code == 200, answer.text
     url: str = answer.json()["url"]
     return url
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_picture_is_sent_as_what_it_is_and_never_as_a_page(jobs: JobsClient, output_format: ImageFormat) -> None:
+def test_an_image_is_sent_as_what_it_is_and_never_as_a_page(jobs: JobsClient, output_format: ImageFormat) -> None:
     image = jobs.ended(jobs.create(output_format=output_format))["images"][0]
     answer = jobs.client.get(image["url"])
     assert answer.status_code == 200
@@ -60,7 +60,7 @@ def test_a_picture_is_sent_as_what_it_is_and_never_as_a_page(jobs: JobsClient, o
     assert hashlib.sha256(answer.content).hexdigest() == image["sha256"]
 
 
-def test_a_stored_picture_carries_what_made_it(jobs: JobsClient) -> None:
+def test_a_stored_image_carries_what_made_it(jobs: JobsClient) -> None:
     image = jobs.ended(jobs.create(prompt="a red circle", seed=7))["images"][0]
     file = jobs.client.get(image["url"]).content
     parameters = parameters_in(file)
@@ -71,29 +71,27 @@ def test_a_stored_picture_carries_what_made_it(jobs: JobsClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["url", "thumbnail_url"])
-def test_a_picture_may_be_kept_for_ever_by_who_asked_for_it(
-    jobs: JobsClient, picture: dict[str, Any], path: str
-) -> None:
-    answer = jobs.client.get(picture[path])
+def test_an_image_may_be_kept_for_ever_by_who_asked_for_it(jobs: JobsClient, image: dict[str, Any], path: str) -> None:
+    answer = jobs.client.get(image[path])
     tag = answer.headers["etag"]
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        again = jobs.client.get(picture[path], headers={"If-None-Match": known})
+        again = jobs.client.get(image[path], headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-    assert jobs.client.get(picture[path], headers={"If-None-Match": '"other"'}).content == answer.content
+    assert jobs.client.get(image[path], headers={"If-None-Match": '"other"'}).content == answer.content
 
 
-def test_a_pictures_head_can_be_had_without_it(jobs: JobsClient, picture: dict[str, Any]) -> None:
-    for url in (picture["url"], picture["thumbnail_url"], link(jobs, picture)):
+def test_an_images_head_can_be_had_without_it(jobs: JobsClient, image: dict[str, Any]) -> None:
+    for url in (image["url"], image["thumbnail_url"], link(jobs, image)):
         whole, head = jobs.client.get(url), jobs.client.head(url)
         assert (head.status_code, head.content) == (200, b"")
         same = ("content-type", "content-length", "etag", "content-disposition", "content-security-policy")
         assert [head.headers[name] for name in same] == [whole.headers[name] for name in same]
 
 
-def test_a_pictures_tag_is_its_sha256_and_its_thumbnails_another(jobs: JobsClient, picture: dict[str, Any]) -> None:
-    tags = [jobs.client.get(picture[path]).headers["etag"] for path in ("url", "thumbnail_url")]
-    assert tags[0] == f'"{picture["sha256"]}"' != tags[1]
+def test_an_images_tag_is_its_sha256_and_its_thumbnails_another(jobs: JobsClient, image: dict[str, Any]) -> None:
+    tags = [jobs.client.get(image[path]).headers["etag"] for path in ("url", "thumbnail_url")]
+    assert tags[0] == f'"{image["sha256"]}"' != tags[1]
 
 
 def test_a_thumbnail_is_a_small_webp_that_keeps_the_mark_and_not_the_prompt(jobs: JobsClient) -> None:
@@ -105,14 +103,14 @@ def test_a_thumbnail_is_a_small_webp_that_keeps_the_mark_and_not_the_prompt(jobs
     assert not holds(answer.content, "cAnArY7")
 
 
-def test_a_picture_smaller_than_a_thumbnail_is_not_enlarged(jobs: JobsClient) -> None:
+def test_an_image_smaller_than_a_thumbnail_is_not_enlarged(jobs: JobsClient) -> None:
     image = jobs.ended(jobs.create(width=96, height=160))["images"][0]
     assert Image.open(io.BytesIO(jobs.client.get(image["thumbnail_url"]).content)).size == (96, 160)
 
 
 @pytest.mark.parametrize("index", ["1", "999", "1000", "-1", "x", "0.0", "%00", "9" * 5000])
-def test_a_picture_that_is_not_there_is_not_found(jobs: JobsClient, picture: dict[str, Any], index: str) -> None:
-    base = picture["url"].removesuffix("/0")
+def test_an_image_that_is_not_there_is_not_found(jobs: JobsClient, image: dict[str, Any], index: str) -> None:
+    base = image["url"].removesuffix("/0")
     for path in (f"{base}/{index}", f"{base}/{index}/thumbnail"):
         assert jobs.client.get(path).status_code == 404
     assert jobs.client.post(f"{base}/{index}/links", json={}).status_code == 404
@@ -137,7 +135,7 @@ def test_a_picture_that_is_not_there_is_not_found(jobs: JobsClient, picture: dic
         "0.%2epartial",
     ],
 )
-def test_no_path_leads_out_of_the_pictures(server: Harness, jobs: JobsClient, trick: str) -> None:
+def test_no_path_leads_out_of_the_images(server: Harness, jobs: JobsClient, trick: str) -> None:
     job = jobs.ended(jobs.create())
     before = tree(server.data_dir)
     for path in (f"{ROOT}/{job['id']}/images/{trick}", f"{ROOT}/{trick}", f"/shared/{job['id']}/{trick}"):
@@ -158,12 +156,12 @@ def tree(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if not path.name.startswith("jobs.sqlite3")}
 
 
-def test_a_link_shows_the_picture_until_it_expires(server: Harness, jobs: JobsClient, picture: dict[str, Any]) -> None:
+def test_a_link_shows_the_image_until_it_expires(server: Harness, jobs: JobsClient, image: dict[str, Any]) -> None:
     before = int(time.time())
-    answer = jobs.client.post(f"{picture['url']}/links", json={"expires_in_s": 60}).json()
+    answer = jobs.client.post(f"{image['url']}/links", json={"expires_in_s": 60}).json()
     shown = httpx2.get(answer["url"])
     assert answer["url"].startswith(f"{server.url}/shared/")
-    assert shown.content == jobs.client.get(picture["url"]).content
+    assert shown.content == jobs.client.get(image["url"]).content
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
     assert shown.headers["content-security-policy"] == "default-src 'none'; sandbox"
     scope, _, seconds = shown.headers["cache-control"].partition(", max-age=")
@@ -172,16 +170,16 @@ def test_a_link_shows_the_picture_until_it_expires(server: Harness, jobs: JobsCl
     assert before + 60 <= int(answer["url"].partition("expires=")[2].partition("&")[0]) <= int(time.time()) + 60
 
 
-def test_an_expired_link_shows_nothing(server: Harness, jobs: JobsClient, picture: dict[str, Any]) -> None:
-    _, _, _, _, job_id, _, index = picture["url"].split("/")
+def test_an_expired_link_shows_nothing(server: Harness, jobs: JobsClient, image: dict[str, Any]) -> None:
+    _, _, _, _, job_id, _, index = image["url"].split("/")
     signer = LinkSigner(load_link_key(server.data_dir))
     now = int(time.time())
     assert server.client.get(signer.path(job_id, int(index), now + HOUR_S)).status_code == 200
     assert server.client.get(signer.path(job_id, int(index), now)).status_code == 404
 
 
-def test_a_link_with_any_byte_changed_shows_nothing(server: Harness, jobs: JobsClient, picture: dict[str, Any]) -> None:
-    parts = urlsplit(link(jobs, picture))
+def test_a_link_with_any_byte_changed_shows_nothing(server: Harness, jobs: JobsClient, image: dict[str, Any]) -> None:
+    parts = urlsplit(link(jobs, image))
     target = f"{parts.path}?{parts.query}"
     for place in range(len("/shared/"), len(target)):
         changed = target[:place] + ("0" if target[place] != "0" else "1") + target[place + 1 :]
@@ -189,15 +187,15 @@ def test_a_link_with_any_byte_changed_shows_nothing(server: Harness, jobs: JobsC
 
 
 @pytest.mark.parametrize("query", ["", "?expires=1", "?signature=x", "?expires=x&signature=x", "?expires=99999999999"])
-def test_a_link_that_lacks_something_shows_nothing(jobs: JobsClient, picture: dict[str, Any], query: str) -> None:
-    path = urlsplit(link(jobs, picture)).path
+def test_a_link_that_lacks_something_shows_nothing(jobs: JobsClient, image: dict[str, Any], query: str) -> None:
+    path = urlsplit(link(jobs, image)).path
     assert jobs.client.get(f"{path}{query}").status_code in (400, 404)
 
 
 def test_a_link_signed_by_another_server_shows_nothing(
-    public_server: Harness, server: Harness, jobs: JobsClient, picture: dict[str, Any]
+    public_server: Harness, server: Harness, jobs: JobsClient, image: dict[str, Any]
 ) -> None:
-    _, _, _, _, job_id, _, index = picture["url"].split("/")
+    _, _, _, _, job_id, _, index = image["url"].split("/")
     foreign = LinkSigner(load_link_key(public_server.data_dir))
     path = foreign.path(job_id, int(index), int(time.time()) + HOUR_S)
     assert server.client.get(path).status_code == 404
@@ -208,10 +206,8 @@ def test_the_key_that_signs_links_is_its_owners_alone(server: Harness) -> None:
 
 
 @pytest.mark.parametrize("expires_in_s", [0, -1, 7 * 86400 + 1, "60", 1.5, True])
-def test_a_link_may_live_for_a_second_to_a_week(
-    jobs: JobsClient, picture: dict[str, Any], expires_in_s: object
-) -> None:
-    answer = jobs.client.post(f"{picture['url']}/links", json={"expires_in_s": expires_in_s})
+def test_a_link_may_live_for_a_second_to_a_week(jobs: JobsClient, image: dict[str, Any], expires_in_s: object) -> None:
+    answer = jobs.client.post(f"{image['url']}/links", json={"expires_in_s": expires_in_s})
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/expires_in_s"]
 
@@ -226,11 +222,11 @@ def test_a_deleted_jobs_links_show_nothing(jobs: JobsClient) -> None:
 def test_links_are_of_the_public_url_where_there_is_one(public_server: Harness) -> None:
     jobs = JobsClient(public_server.client)
     url = link(jobs, jobs.ended(jobs.create())["images"][0])
-    assert url.startswith("https://pictures.example/darkroom/shared/")
-    assert public_server.client.get(url.removeprefix("https://pictures.example/darkroom")).status_code == 200
+    assert url.startswith("https://images.example/darkroom/shared/")
+    assert public_server.client.get(url.removeprefix("https://images.example/darkroom")).status_code == 200
 
 
-def test_v1_gives_urls_of_its_pictures_for_an_hour(server: Harness, jobs: JobsClient) -> None:
+def test_v1_gives_urls_of_its_images_for_an_hour(server: Harness, jobs: JobsClient) -> None:
     body = server.post(prompt="noise", n=2, seed=7, steps=1, response_format="url", output_format="webp").json()
     inline = server.post(prompt="noise", n=2, seed=7, steps=1, output_format="webp").json()
     assert [image["b64_json"] for image in body["data"]] == [None, None]

@@ -1,4 +1,4 @@
-"""What a picture's file says beside its pixels, read with Pillow as another program would read it."""
+"""What an image's file says beside its pixels, read with Pillow as another program would read it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _UNICODE: Final = b"UNICODE\0"
 
 
 def parameters_in(file: bytes) -> str | None:
-    picture = Image.open(io.BytesIO(file))
-    if picture.format == "PNG":
-        text: str | None = picture.info.get("parameters")
+    image = Image.open(io.BytesIO(file))
+    if image.format == "PNG":
+        text: str | None = image.info.get("parameters")
         return text
-    comment: bytes | None = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    comment: bytes | None = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     if comment is None:
         return None
     assert comment.startswith(_UNICODE)

@@ -1,4 +1,4 @@
-"""What a picture says of how it was made, read back as other programs read it."""
+"""What an image says of how it was made, read back as other programs read it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from pipelines.fake import INFO
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
-from pipelines.sampling.samplers import SAMPLERS, Choice, find
+from pipelines.sampling.samplers import SAMPLERS, SamplerChoice, find
 from service.images.encoding import Encoder, ImageFormat, encode
 from service.images.metadata import parameters_text
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in, tool_in
@@ -32,7 +32,7 @@ PARAMS: Final = GenerationParams(
     sampler="dpm++_2m_sde",
     schedule="karras",
 )
-RASTER: Final = Raster(16, 8, random.Random(1).randbytes(3 * 16 * 8))
+RASTER: Final = RgbImage(16, 8, random.Random(1).randbytes(3 * 16 * 8))
 
 LONGEST_IN_A_JPEG: Final = 32737
 """Characters of two bytes: what is left of 65,533 bytes beside Exif's header, two directories and "UNICODE"."""
@@ -99,7 +99,7 @@ def test_a_model_whose_name_holds_the_formats_own_marks_is_quoted(model: str) ->
     assert f"Model: {json.dumps(model, ensure_ascii=False)}, Version" in text
 
 
-def test_a_picture_without_negative_prompt_and_schedule_names_neither() -> None:
+def test_an_image_without_negative_prompt_and_schedule_names_neither() -> None:
     text = parameters_text(replace(PARAMS, negative_prompt="", schedule=None), "sd")
 
     assert text.startswith("a red circle\nSteps: 20, Sampler: DPM++ 2M SDE, CFG scale: 2.5, ")
@@ -120,10 +120,10 @@ def test_the_guidance_scale_is_said_exactly_and_whole_numbers_without_a_point(sc
 
 @pytest.mark.parametrize(
     "choice",
-    [Choice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)],
+    [SamplerChoice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)],
     ids=lambda choice: f"{choice.sampler.name}-{choice.schedule}",
 )
-def test_sampler_and_schedule_go_by_names_that_find_them_again(choice: Choice) -> None:
+def test_sampler_and_schedule_go_by_names_that_find_them_again(choice: SamplerChoice) -> None:
     params = replace(PARAMS, sampler=choice.sampler.name, schedule=choice.schedule)
     settings = parse(parameters_text(params, "sd")).settings
 
@@ -186,9 +186,9 @@ def test_the_longest_prompts_that_a_model_takes_fit_into_every_format(image_form
 @pytest.mark.parametrize("image_format", ["png", "webp"])
 @pytest.mark.parametrize("parameters", [None, "a red circle"])
 def test_what_lossless_files_say_leaves_their_pixels_alone(image_format: ImageFormat, parameters: str | None) -> None:
-    picture = Image.open(io.BytesIO(encode(RASTER, image_format, parameters=parameters)))
+    image = Image.open(io.BytesIO(encode(RASTER, image_format, parameters=parameters)))
 
-    assert picture.convert("RGB").tobytes() == RASTER.pixels
+    assert image.convert("RGB").tobytes() == RASTER.pixels
 
 
 async def test_the_encoders_threads_write_the_same_file() -> None:

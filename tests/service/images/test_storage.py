@@ -1,4 +1,4 @@
-"""Pictures' files: whole or not at all, on the disk before anybody is told, and nowhere but under their root."""
+"""Images' files: whole or not at all, on the disk before anybody is told, and nowhere but under their root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.frontend.local_job import new_job_id
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 from tests.harness.paths import ROOT
 from tests.harness.programs import find_program
 
@@ -23,19 +23,19 @@ FILE = f"a2/{JOB}/0.png"
 PUT = """
 import sys
 from pathlib import Path
-from service.images.storage import PictureFolder
-PictureFolder(Path(sys.argv[1])).put(sys.argv[2], 0, "image/png", b"new" * 100_000)
+from service.images.storage import ImageFolder
+ImageFolder(Path(sys.argv[1])).put(sys.argv[2], 0, "image/png", b"new" * 100_000)
 """
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "pictures"
+    return tmp_path / "data" / "images"
 
 
 @pytest.fixture
-def folder(root: Path) -> PictureFolder:
-    return PictureFolder(root)
+def folder(root: Path) -> ImageFolder:
+    return ImageFolder(root)
 
 
 def files(root: Path) -> list[str]:
@@ -43,7 +43,7 @@ def files(root: Path) -> list[str]:
 
 
 def put_under_strace(root: Path, *options: str) -> tuple[int, str]:
-    """The exit status of a process that stores a picture, and the system calls that were asked for."""
+    """The exit status of a process that stores an image, and the system calls that were asked for."""
     log = root.parent / "strace.log"
     log.parent.mkdir(exist_ok=True)
     strace = find_program("strace")
@@ -56,7 +56,7 @@ def put_under_strace(root: Path, *options: str) -> tuple[int, str]:
     return process.returncode, log.read_text()
 
 
-def test_a_picture_is_read_as_it_was_put(folder: PictureFolder) -> None:
+def test_an_image_is_read_as_it_was_put(folder: ImageFolder) -> None:
     folder.put(JOB, 0, "image/png", b"first")
     folder.put(JOB, 1, "image/webp", b"second")
 
@@ -64,12 +64,12 @@ def test_a_picture_is_read_as_it_was_put(folder: PictureFolder) -> None:
     assert folder.read(JOB, 1, "image/webp") == b"second"
 
 
-def test_a_picture_that_was_never_put_is_not_found(folder: PictureFolder) -> None:
+def test_an_image_that_was_never_put_is_not_found(folder: ImageFolder) -> None:
     with pytest.raises(FileNotFoundError):
         folder.read(JOB, 0, "image/png")
 
 
-def test_a_picture_put_again_takes_the_place_of_the_first(folder: PictureFolder, root: Path) -> None:
+def test_an_image_put_again_takes_the_place_of_the_first(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"first, and longer")
     folder.put(JOB, 0, "image/png", b"second")
 
@@ -77,7 +77,7 @@ def test_a_picture_put_again_takes_the_place_of_the_first(folder: PictureFolder,
     assert files(root) == [FILE]
 
 
-def test_no_attempt_overwrites_what_another_has_stored(folder: PictureFolder, root: Path) -> None:
+def test_no_attempt_overwrites_what_another_has_stored(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"second", attempt=2)
     folder.put(JOB, 0, "image/png", b"late", attempt=1)
 
@@ -86,32 +86,32 @@ def test_no_attempt_overwrites_what_another_has_stored(folder: PictureFolder, ro
     assert files(root) == []
 
 
-def test_a_media_type_that_cannot_be_stored_leaves_nothing(folder: PictureFolder, root: Path) -> None:
+def test_a_media_type_that_cannot_be_stored_leaves_nothing(folder: ImageFolder, root: Path) -> None:
     with pytest.raises(KeyError):
         folder.put(JOB, 0, "text/html", b"<script>")
 
     assert files(root) == []
 
 
-def test_all_pictures_of_a_job_are_deleted_and_none_of_another(folder: PictureFolder, root: Path) -> None:
+def test_all_images_of_a_job_are_deleted_and_none_of_another(folder: ImageFolder, root: Path) -> None:
     other = new_job_id()
     for job_id in (JOB, other):
-        folder.put(job_id, 0, "image/png", b"picture")
-        folder.put(job_id, 1, "image/jpeg", b"picture")
+        folder.put(job_id, 0, "image/png", b"image")
+        folder.put(job_id, 1, "image/jpeg", b"image")
 
     folder.delete(JOB)
     folder.delete(JOB)
 
     assert not (root / FILE).parent.exists()
-    assert folder.read(other, 1, "image/jpeg") == b"picture"
+    assert folder.read(other, 1, "image/jpeg") == b"image"
 
 
 @pytest.mark.parametrize(
     "job_id", ["", ".", "..", "../" + JOB, JOB + "/..", "/etc", JOB.upper(), JOB + "\n", JOB[:-1], "job_" + "²" * 26]
 )
-def test_ids_that_are_not_ours_never_become_paths(folder: PictureFolder, root: Path, job_id: str) -> None:
+def test_ids_that_are_not_ours_never_become_paths(folder: ImageFolder, root: Path, job_id: str) -> None:
     with pytest.raises(AssertionError):
-        folder.put(job_id, 0, "image/png", b"picture")
+        folder.put(job_id, 0, "image/png", b"image")
     with pytest.raises(AssertionError):
         folder.read(job_id, 0, "image/png")
     with pytest.raises(AssertionError):
@@ -120,16 +120,16 @@ def test_ids_that_are_not_ours_never_become_paths(folder: PictureFolder, root: P
     assert not root.exists()
 
 
-def test_the_ids_that_we_make_are_ours(folder: PictureFolder) -> None:
+def test_the_ids_that_we_make_are_ours(folder: ImageFolder) -> None:
     for _ in range(50):
-        folder.put(job_id := new_job_id(), 0, "image/png", b"picture")
-        assert folder.read(job_id, 0, "image/png") == b"picture"
+        folder.put(job_id := new_job_id(), 0, "image/png", b"image")
+        assert folder.read(job_id, 0, "image/png") == b"image"
 
 
-def test_old_jobs_are_those_whose_folders_have_long_not_changed(folder: PictureFolder, root: Path) -> None:
+def test_old_jobs_are_those_whose_folders_have_long_not_changed(folder: ImageFolder, root: Path) -> None:
     old, young = new_job_id(), new_job_id()
     for job_id in (old, young):
-        folder.put(job_id, 0, "image/png", b"picture")
+        folder.put(job_id, 0, "image/png", b"image")
     (foreign := root / "aa" / "job_of_somebody_else").mkdir(parents=True)
     for path in (foreign, *root.glob(f"??/{old}")):
         os.utime(path, (0, 0))
@@ -137,11 +137,11 @@ def test_old_jobs_are_those_whose_folders_have_long_not_changed(folder: PictureF
     assert list(folder.jobs_older_than(3600.0)) == [old]
 
 
-def test_no_job_is_old_where_none_was_ever_stored(folder: PictureFolder) -> None:
+def test_no_job_is_old_where_none_was_ever_stored(folder: ImageFolder) -> None:
     assert list(folder.jobs_older_than(0.0)) == []
 
 
-def test_a_probe_leaves_nothing(folder: PictureFolder, root: Path) -> None:
+def test_a_probe_leaves_nothing(folder: ImageFolder, root: Path) -> None:
     folder.probe()
 
     assert root.is_dir()
@@ -149,13 +149,13 @@ def test_a_probe_leaves_nothing(folder: PictureFolder, root: Path) -> None:
 
 
 def test_a_probe_says_where_nothing_can_be_written(tmp_path: Path) -> None:
-    (tmp_path / "pictures").write_text("no folder")
+    (tmp_path / "images").write_text("no folder")
 
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
-        PictureFolder(tmp_path / "pictures").probe()
+        ImageFolder(tmp_path / "images").probe()
 
 
-def test_a_picture_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_told(root: Path) -> None:
+def test_an_image_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_told(root: Path) -> None:
     status, log = put_under_strace(root, "-e", "trace=write,fsync,/^rename,/^mkdir")
 
     assert status == 0
@@ -167,22 +167,22 @@ def test_a_picture_is_on_the_disk_before_its_name_and_its_name_before_anybody_is
     ]
     partial = calls[6][1]
     assert calls == [
-        ("mkdir", "pictures"),
+        ("mkdir", "images"),
         ("fsync", ""),
-        ("mkdir", "pictures/a2"),
-        ("fsync", "pictures"),
-        ("mkdir", f"pictures/a2/{JOB}"),
-        ("fsync", "pictures/a2"),
+        ("mkdir", "images/a2"),
+        ("fsync", "images"),
+        ("mkdir", f"images/a2/{JOB}"),
+        ("fsync", "images/a2"),
         ("write", partial),
         ("fsync", partial),
         ("rename", partial),
-        ("fsync", f"pictures/a2/{JOB}"),
+        ("fsync", f"images/a2/{JOB}"),
     ]
-    assert re.fullmatch(rf"pictures/a2/{JOB}/0\.\w+\.partial", partial)
+    assert re.fullmatch(rf"images/a2/{JOB}/0\.\w+\.partial", partial)
 
 
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
-def test_a_disk_that_fails_to_sync_leaves_a_whole_picture_or_none(root: Path, call: int) -> None:
+def test_a_disk_that_fails_to_sync_leaves_a_whole_image_or_none(root: Path, call: int) -> None:
     status, _ = put_under_strace(root, "-e", f"inject=fsync:error=EIO:when={call}")
 
     assert status != 0, "whoever put it is told"
@@ -190,7 +190,7 @@ def test_a_disk_that_fails_to_sync_leaves_a_whole_picture_or_none(root: Path, ca
     assert all((root / name).read_bytes() == b"new" * 100_000 for name in files(root))
 
 
-def test_a_picture_that_does_not_fit_leaves_the_one_before_it(folder: PictureFolder, root: Path) -> None:
+def test_an_image_that_does_not_fit_leaves_the_one_before_it(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"old")
 
     status, _ = put_under_strace(root, "-e", "inject=write:error=ENOSPC:when=1")
@@ -200,11 +200,11 @@ def test_a_picture_that_does_not_fit_leaves_the_one_before_it(folder: PictureFol
     assert folder.read(JOB, 0, "image/png") == b"old"
 
 
-def test_pictures_that_are_put_meanwhile_do_not_stop_a_deletion(folder: PictureFolder, root: Path) -> None:
+def test_images_that_are_put_meanwhile_do_not_stop_a_deletion(folder: ImageFolder, root: Path) -> None:
     def put_often() -> None:
         for index in range(60):
             with contextlib.suppress(FileNotFoundError):
-                folder.put(JOB, index, "image/png", b"picture")
+                folder.put(JOB, index, "image/png", b"image")
 
     with ThreadPoolExecutor(1) as pool:
         putting = pool.submit(put_often)

@@ -12,10 +12,10 @@ from typing import Protocol
 import pytest
 from sqlalchemy import URL, create_engine
 
-from service.jobs.store.claims import JobQueue
+from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
-from service.jobs.store.repository import JobStore
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
 from tests.harness.postgres import PostgresServer
 from tests.harness.sample_jobs import QUEUE_POLICY, STORE_POLICY
@@ -106,10 +106,10 @@ def database(connect: Connect) -> Database:
 
 
 @pytest.fixture
-def store(database: Database) -> JobStore:
-    return JobStore(database, STORE_POLICY)
+def store(database: Database) -> JobRepository:
+    return JobRepository(database, STORE_POLICY)
 
 
 @pytest.fixture
-def queue(database: Database) -> JobQueue:
-    return JobQueue(database, QUEUE_POLICY)
+def queue(database: Database) -> JobClaims:
+    return JobClaims(database, QUEUE_POLICY)

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from service.errors import StoreUnavailableError
-from service.jobs.background import survived
+from service.jobs.background import log_and_continue
 
 
 @pytest.mark.parametrize("error", [RuntimeError("unforeseen"), StoreUnavailableError("gone")], ids=["any", "store"])
 def test_a_pass_that_fails_does_not_end_its_loop(error: Exception) -> None:
     passes = 0
     for _ in range(2):
-        with survived("a test"):
+        with log_and_continue("a test"):
             passes += 1
             raise error
 
@@ -22,5 +22,5 @@ def test_a_pass_that_fails_does_not_end_its_loop(error: Exception) -> None:
 
 
 def test_a_loop_can_be_canceled() -> None:
-    with pytest.raises(asyncio.CancelledError), survived("a test"):
+    with pytest.raises(asyncio.CancelledError), log_and_continue("a test"):
         raise asyncio.CancelledError

@@ -92,8 +92,8 @@ async def test_an_address_that_is_taken_ends_the_server_with_1_before_the_engine
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_line_that_newcomers_are_shown_makes_a_picture(server: Harness, tmp_path: Path) -> None:
+def test_the_line_that_newcomers_are_shown_makes_an_image(server: Harness, tmp_path: Path) -> None:
     line = greeting("a model", server.url).partition("\n\n")[2]
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
-    with Image.open(tmp_path / "circle.png") as picture:
-        assert (picture.format, picture.size) == ("PNG", (128, 128))
+    with Image.open(tmp_path / "circle.png") as image:
+        assert (image.format, image.size) == ("PNG", (128, 128))

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from pipelines.interface import ModelInfo
 from pipelines.sampling import samplers
 from service.api.dependencies import services_of
-from service.api.dialects.jobs.schemas import MAX_JOB_PICTURES, MAX_PREVIEWS, ProblemOut
+from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS, ProblemOut
 from service.api.dialects.openai.models import FOREIGN
-from service.api.http.fields import MAX_PICTURES, MAX_SEED
+from service.api.http.fields import MAX_IMAGES, MAX_SEED
 from service.api.http.negotiation import MAX_WAIT_S
 from service.images.encoding import ImageFormat
 
@@ -92,8 +92,8 @@ async def capabilities(request: Request) -> Capabilities:
         schedules=list(samplers.SCHEDULES),
         output_formats=list(get_args(ImageFormat)),
         limits=RequestLimits(
-            max_pictures_per_prompt=MAX_PICTURES,
-            max_pictures_per_job=MAX_JOB_PICTURES,
+            max_pictures_per_prompt=MAX_IMAGES,
+            max_pictures_per_job=MAX_JOB_IMAGES,
             max_previews=MAX_PREVIEWS,
             max_seed=MAX_SEED,
             max_wait_s=MAX_WAIT_S,

@@ -16,14 +16,14 @@ from service.api.http.sse import event_schema, with_silences
 from service.errors import DarkroomError, GoneError, NotFoundError
 from service.jobs.service import JobView
 from service.jobs.watching.event_diff import (
-    EndNews,
     EventId,
-    FailureNews,
-    JobNews,
-    PictureNews,
-    PreviewNews,
-    ProgressNews,
-    StatusNews,
+    ImageStored,
+    JobEnded,
+    JobEvent,
+    JobFailed,
+    PreviewReady,
+    ProgressMade,
+    StatusChanged,
 )
 
 _HEARTBEAT_S: Final = 15.0
@@ -35,8 +35,8 @@ EVENT_SCHEMA: Final = event_schema(
 
 _log = structlog.get_logger("darkroom.api")
 
-Told: TypeAlias = tuple[EventId, JobNews, JobView]
-"""As `Jobs.follow` gives it."""
+Told: TypeAlias = tuple[EventId, JobEvent, JobView]
+"""As `JobService.follow` gives it."""
 
 
 async def frames(first: Told, news: AsyncGenerator[Told, None]) -> AsyncGenerator[bytes, None]:
@@ -61,24 +61,24 @@ async def frames(first: Told, news: AsyncGenerator[Told, None]) -> AsyncGenerato
         yield _failure_frame(seen, DarkroomError())
 
 
-def _frame(event_id: EventId, news: JobNews, view: JobView) -> bytes:
+def _frame(event_id: EventId, news: JobEvent, view: JobView) -> bytes:
     name, body = _event(news, view)
     return format_sse_event(event=name, data_str=body.model_dump_json(), id=str(event_id))
 
 
-def _event(news: JobNews, view: JobView) -> tuple[str, BaseModel]:
+def _event(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
     match news:
-        case StatusNews():
+        case StatusChanged():
             return "status", StatusEvent(status=news.status)
-        case ProgressNews():
+        case ProgressMade():
             return "progress", progress_event(news)
-        case PreviewNews():
+        case PreviewReady():
             return "preview", preview_event(news.preview)
-        case PictureNews():
-            return "image", image_out(view.record, news.picture)
-        case FailureNews():
+        case ImageStored():
+            return "image", image_out(view.record, news.image)
+        case JobFailed():
             return "failed", failure_out(view.record)
-        case EndNews():
+        case JobEnded():
             return "done", job_out(view)
 
 

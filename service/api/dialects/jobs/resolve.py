@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipelines.interface import ModelInfo
-from service.api.dialects.jobs.schemas import MAX_JOB_PICTURES, JobRequest
+from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
 from service.api.dialects.openai.models import check_model
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
 from service.api.generation.resolve import Wanted, requested_seed, resolve
@@ -13,7 +13,7 @@ from service.api.generation.sizes import Size, can_draw, spell
 from service.engine.messages import Priority
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
-from service.jobs.records import JobSpec, PictureSpec
+from service.jobs.records import ImageSpec, JobSpec
 
 
 def job_spec(request: JobRequest, model: ModelInfo, accepted: ImageFormat | None) -> JobSpec:
@@ -24,8 +24,8 @@ def job_spec(request: JobRequest, model: ModelInfo, accepted: ImageFormat | None
     if request.model is not None:
         check_model(request.model, model)
     prompts = _prompts(request)
-    if len(prompts) * request.n > MAX_JOB_PICTURES:
-        raise refuse("n", f"A job makes at most {MAX_JOB_PICTURES} pictures.")
+    if len(prompts) * request.n > MAX_JOB_IMAGES:
+        raise refuse("n", f"A job makes at most {MAX_JOB_IMAGES} images.")
     count = request.n if request.prompt_matrix else request.n * len(prompts)
     wanted = Wanted(
         prompt=max((prompt.prompt for prompt in prompts), key=len),
@@ -38,8 +38,8 @@ def job_spec(request: JobRequest, model: ModelInfo, accepted: ImageFormat | None
         seed=requested_seed(request.seed, count, refuse),
     )
     first = resolve(wanted, model, refuse)
-    pictures = [
-        PictureSpec(
+    images = [
+        ImageSpec(
             replace(
                 first, prompt=prompt.prompt, seed=first.seed + (0 if request.prompt_matrix else which * request.n) + i
             ),
@@ -50,7 +50,7 @@ def job_spec(request: JobRequest, model: ModelInfo, accepted: ImageFormat | None
     ]
     return JobSpec(
         model=model.name,
-        pictures=tuple(pictures),
+        images=tuple(images),
         output_format=request.output_format or accepted or "png",
         output_compression=request.output_compression,
         previews=request.previews,
@@ -67,9 +67,9 @@ def _prompts(request: JobRequest) -> list[Combination]:
     if not request.prompt_matrix:
         return [Combination(text, ()) for text in request.prompt]
     try:
-        prompts = [each for text in request.prompt for each in combinations(text, at_most=MAX_JOB_PICTURES)]
+        prompts = [each for text in request.prompt for each in combinations(text, at_most=MAX_JOB_IMAGES)]
     except TooManyCombinationsError:
-        raise refuse("prompt", f"A job makes at most {MAX_JOB_PICTURES} pictures.") from None
+        raise refuse("prompt", f"A job makes at most {MAX_JOB_IMAGES} images.") from None
     if not all(each.prompt for each in prompts):
         raise refuse("prompt", "A combination of the alternatives leaves an empty prompt.")
     return prompts

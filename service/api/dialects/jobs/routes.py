@@ -1,4 +1,4 @@
-"""/api/v1/jobs: durable jobs, their events and their pictures."""
+"""/api/v1/jobs: durable jobs, their events and their images."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from service.api.http.fields import ONE_SPELLING
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
 from service.api.http.sse import EventStream
-from service.api.stored_images import picture_answer, thumbnail_answer
+from service.api.stored_images import image_answer, thumbnail_answer
 from service.errors import InvalidRequestError, NotFoundError, QueueFullError, StoreUnavailableError
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobView
 from service.jobs.store.repository import Cursor
-from service.jobs.watching.event_diff import Differences, parse_event_id, seen_all
+from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 
 _KEY_LIFETIME_S: Final = 86400.0
 _KEY: Final = "[ -~]{1,255}"
@@ -108,8 +108,8 @@ async def create_job(request: Request) -> Response:
         headers["Preference-Applied"] = preferred.applied
     if replayed:
         headers["Idempotency-Replayed"] = "true"
-    if accepted is not None and _is_one_picture(view.record, accepted):
-        return await _picture(request, view.record, headers)
+    if accepted is not None and _is_one_image(view.record, accepted):
+        return await _image(request, view.record, headers)
     return _json(job_out(view), 200 if view.record.ended else 202, headers)
 
 
@@ -136,13 +136,13 @@ async def get_job(request: Request, job_id: JobId) -> JobOut:
 
 @router.post("/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: JobId) -> JobOut:
-    """End the job, unless it has ended already: the answer tells which. Pictures that are finished stay."""
+    """End the job, unless it has ended already: the answer tells which. Images that are finished stay."""
     return job_out(await jobs_of(request).cancel(job_id, services_of(request).tenant(request)))
 
 
 @router.delete("/{job_id}", status_code=204)
 async def delete_job(request: Request, job_id: JobId) -> Response:
-    """Cancel the job if it has not ended, and delete its record and its pictures."""
+    """Cancel the job if it has not ended, and delete its record and its images."""
     await jobs_of(request).delete(job_id, services_of(request).tenant(request))
     return Response(status_code=204)
 
@@ -169,7 +169,7 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
     view = await jobs.get(job_id, tenant)
     if seen_all(view.record, seen):
         return Response(status_code=204)
-    news = jobs.follow(job_id, tenant, Differences(seen))
+    news = jobs.follow(job_id, tenant, EventDiff(seen))
     first = await anext(news)  # What forbids to follow the job is an answer of its own, and no event.
     return EventStream(frames(first, news), headers={}, on_end=news.aclose)
 
@@ -180,13 +180,13 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
     response_class=Response,
     responses={
         200: {"content": {mime: {} for mime in EXTENSIONS}},
-        304: {"description": "The picture of If-None-Match"},
+        304: {"description": "The image of If-None-Match"},
     },
 )
 async def get_image(request: Request, job_id: JobId, index: Index) -> Response:
-    """The picture's file. It never changes: its ETag is its SHA-256."""
-    stored, data = await jobs_of(request).picture(job_id, index, services_of(request).tenant(request))
-    return picture_answer(request, stored, data)
+    """The image's file. It never changes: its ETag is its SHA-256."""
+    stored, data = await jobs_of(request).image(job_id, index, services_of(request).tenant(request))
+    return image_answer(request, stored, data)
 
 
 @router.head("/{job_id}/images/{index}/thumbnail", include_in_schema=False)
@@ -196,9 +196,9 @@ async def get_image(request: Request, job_id: JobId, index: Index) -> Response:
     responses={200: {"content": {"image/webp": {}}}, 304: {"description": "The thumbnail of If-None-Match"}},
 )
 async def get_thumbnail(request: Request, job_id: JobId, index: Index) -> Response:
-    """The picture as WebP, at most 256 pixels each way."""
+    """The image as WebP, at most 256 pixels each way."""
     services = services_of(request)
-    stored, data = await jobs_of(request).picture(job_id, index, services.tenant(request))
+    stored, data = await jobs_of(request).image(job_id, index, services.tenant(request))
     return await thumbnail_answer(request, services.encoder, stored, data)
 
 
@@ -211,12 +211,12 @@ async def get_thumbnail(request: Request, job_id: JobId, index: Index) -> Respon
     },
 )
 async def create_link(request: Request, job_id: JobId, index: Index) -> LinkOut:
-    """A link by which anybody may see the picture, until it expires."""
+    """A link by which anybody may see the image, until it expires."""
     services, jobs = services_of(request), jobs_of(request)
     body = parse_body(LinkRequest, await read_json_object(request, services.max_body_bytes))
     view = await jobs.get(job_id, services.tenant(request))
-    if all(picture.index != index for picture in view.record.pictures):
-        raise NotFoundError("There is no such picture.")
+    if all(image.index != index for image in view.record.images):
+        raise NotFoundError("There is no such image.")
     expires_at = int(time.time()) + body.expires_in_s
     return LinkOut(
         url=services.absolute(request, services.links.path(job_id, index, expires_at)),
@@ -238,17 +238,17 @@ async def _waited(request: Request, view: JobView, preferred: Preference) -> tup
         return view, NOTHING_PREFERRED
 
 
-def _is_one_picture(record: JobRecord, image_format: ImageFormat) -> bool:
-    """Whether the job has ended as a picture of that format and nothing else."""
-    formats = [picture.media_type for picture in record.pictures]
+def _is_one_image(record: JobRecord, image_format: ImageFormat) -> bool:
+    """Whether the job has ended as an image of that format and nothing else."""
+    formats = [image.media_type for image in record.images]
     return record.status is Status.SUCCEEDED and formats == [f"image/{image_format}"]
 
 
-async def _picture(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
-    """The only picture as the whole answer."""
-    stored, data = await jobs_of(request).picture(record.id, 0, record.tenant)
-    answer = picture_answer(request, stored, data)
-    answer.headers.update({**headers, "X-Seed": str(record.spec.pictures[0].params.seed)})
+async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
+    """The only image as the whole answer."""
+    stored, data = await jobs_of(request).image(record.id, 0, record.tenant)
+    answer = image_answer(request, stored, data)
+    answer.headers.update({**headers, "X-Seed": str(record.spec.images[0].params.seed)})
     return answer
 
 

@@ -1,6 +1,6 @@
 """The native job API's bodies, as pydantic models, and how a body becomes one of them.
 
-Unlike /v1, which ignores what it does not know, this API refuses it: a misspelled field should not cost a picture.
+Unlike /v1, which ignores what it does not know, this API refuses it: a misspelled field should not cost an image.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.api.http.fields import MAX_PICTURES, MAX_SEED, Text
+from service.api.http.fields import MAX_IMAGES, MAX_SEED, Text
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
 from service.jobs.records import Status
 
-MAX_JOB_PICTURES: Final = 100
+MAX_JOB_IMAGES: Final = 100
 MAX_PREVIEWS: Final = 10
 _MAX_PROBLEMS: Final = 20
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -49,12 +49,12 @@ class JobRequest(BaseModel):
     prompt: Annotated[
         list[Prompt],
         BeforeValidator(_as_list, json_schema_input_type=Prompt | list[Prompt]),
-        Field(min_length=1, max_length=MAX_JOB_PICTURES, description="One prompt, or a list of them"),
+        Field(min_length=1, max_length=MAX_JOB_IMAGES, description="One prompt, or a list of them"),
     ]
     prompt_matrix: Annotated[
-        bool, Field(description="Whether `{a|b}` in a prompt stands for a picture with a and one with b")
+        bool, Field(description="Whether `{a|b}` in a prompt stands for an image with a and one with b")
     ] = False
-    n: Annotated[int, Field(ge=1, le=MAX_PICTURES, description="Pictures of each prompt")] = 1
+    n: Annotated[int, Field(ge=1, le=MAX_IMAGES, description="Images of each prompt")] = 1
     model: Text | None = None
     negative_prompt: Text = ""
     width: Annotated[int | None, Field(ge=1, description="Pixels; the model's own default, as height")] = None
@@ -68,7 +68,7 @@ class JobRequest(BaseModel):
         Field(
             ge=-1,
             le=MAX_SEED,
-            description="Of the first picture, each further one's is one more; with prompt_matrix all combinations "
+            description="Of the first image, each further one's is one more; with prompt_matrix all combinations "
             "have the same. -1 and null draw one at random",
         ),
     ] = None
@@ -76,7 +76,7 @@ class JobRequest(BaseModel):
     output_compression: Annotated[
         int | None, Field(ge=0, le=100, description="Quality of webp (100: lossless) and jpeg; png is lossless")
     ] = None
-    previews: Annotated[int, Field(ge=0, le=MAX_PREVIEWS, description="Of each picture, among the job's events")] = 0
+    previews: Annotated[int, Field(ge=0, le=MAX_PREVIEWS, description="Of each image, among the job's events")] = 0
     priority: Literal["interactive", "batch"] = "interactive"
     deadline_s: Annotated[
         float | None, Field(gt=0, description="Seconds after which the job is of no use: it then fails")
@@ -85,22 +85,22 @@ class JobRequest(BaseModel):
 
 class ProgressOut(BaseModel):
     step: int
-    """Of all pictures together."""
+    """Of all images together."""
     steps: int
     fraction: float
 
 
 class TimingsOut(BaseModel):
-    """Seconds. A job's are those of its pictures: the longest wait, and the sums of the rest."""
+    """Seconds. A job's are those of its images: the longest wait, and the sums of the rest."""
 
     queue_s: float
     encode_s: float
     denoise_s: float
     decode_s: float
     total_s: float | None
-    """From acceptance to the end; null for a single picture."""
+    """From acceptance to the end; null for a single image."""
     batch_size: float
-    """Rows of the UNet calls in which it was made, on average: a guided picture is two of them."""
+    """Rows of the UNet calls in which it was made, on average: a guided image is two of them."""
 
 
 class ImageOut(BaseModel):
@@ -120,11 +120,11 @@ class ImageOut(BaseModel):
 
 
 class ResolvedRequest(BaseModel):
-    """What the job makes, with every default filled in: the same again gives the same pictures."""
+    """What the job makes, with every default filled in: the same again gives the same images."""
 
     model: str
     prompts: list[str]
-    """Of each picture."""
+    """Of each image."""
     negative_prompt: str
     width: int
     height: int

@@ -18,9 +18,9 @@ from service.api.dialects.jobs.schemas import (
     TimingsOut,
 )
 from service.engine.messages import Timings
-from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredPicture
+from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredImage
 from service.jobs.service import JobView
-from service.jobs.watching.event_diff import ProgressNews, progress_of
+from service.jobs.watching.event_diff import ProgressMade, progress_of
 
 ROOT = "/api/v1/jobs"
 
@@ -34,8 +34,8 @@ def job_out(view: JobView) -> JobOut:
         eta_s=None if record.ended else progress.eta_s,
         progress=ProgressOut(step=progress.step, steps=progress.steps, fraction=progress.fraction),
         request=_request(record.spec),
-        seeds=[picture.params.seed for picture in record.spec.pictures],
-        images=[image_out(record, picture) for picture in record.pictures],
+        seeds=[image.params.seed for image in record.spec.images],
+        images=[image_out(record, image) for image in record.images],
         timings=_timings(record),
         error=None if record.failure is None else failure_out(record),
         created_at=_time(record.created_at),
@@ -52,22 +52,22 @@ def job_url(job_id: str) -> str:
     return f"{ROOT}/{job_id}"
 
 
-def image_out(record: JobRecord, picture: StoredPicture) -> ImageOut:
-    spec = record.spec.pictures[picture.index]
-    url = f"{job_url(record.id)}/images/{picture.index}"
+def image_out(record: JobRecord, image: StoredImage) -> ImageOut:
+    spec = record.spec.images[image.index]
+    url = f"{job_url(record.id)}/images/{image.index}"
     return ImageOut(
-        index=picture.index,
+        index=image.index,
         url=url,
         thumbnail_url=f"{url}/thumbnail",
-        sha256=picture.sha256,
-        width=picture.width,
-        height=picture.height,
+        sha256=image.sha256,
+        width=image.width,
+        height=image.height,
         seed=spec.params.seed,
-        mime=picture.media_type,
-        size_bytes=picture.size_bytes,
+        mime=image.media_type,
+        size_bytes=image.size_bytes,
         prompt=spec.params.prompt,
         position=list(spec.position),
-        timings=_summary([picture.timings], None),
+        timings=_summary([image.timings], None),
     )
 
 
@@ -76,7 +76,7 @@ def failure_out(record: JobRecord) -> FailureOut:
     return FailureOut(code=record.failure.code, message=record.failure.message, field=record.failure.field)
 
 
-def progress_event(news: ProgressNews) -> ProgressEvent:
+def progress_event(news: ProgressMade) -> ProgressEvent:
     progress = news.progress
     return ProgressEvent(
         step=progress.step,
@@ -93,10 +93,10 @@ def preview_event(preview: JobPreview) -> PreviewEvent:
 
 
 def _request(spec: JobSpec) -> ResolvedRequest:
-    first = spec.pictures[0].params
+    first = spec.images[0].params
     return ResolvedRequest(
         model=spec.model,
-        prompts=[picture.params.prompt for picture in spec.pictures],
+        prompts=[image.params.prompt for image in spec.images],
         negative_prompt=first.negative_prompt,
         width=first.width,
         height=first.height,
@@ -113,10 +113,10 @@ def _request(spec: JobSpec) -> ResolvedRequest:
 
 
 def _timings(record: JobRecord) -> TimingsOut | None:
-    if not record.pictures:
+    if not record.images:
         return None
     total_s = None if record.completed_at is None else record.completed_at - record.created_at
-    return _summary([picture.timings for picture in record.pictures], total_s)
+    return _summary([image.timings for image in record.images], total_s)
 
 
 def _summary(timings: Sequence[Timings], total_s: float | None) -> TimingsOut:

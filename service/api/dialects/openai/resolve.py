@@ -1,4 +1,4 @@
-"""From what a caller asked of /v1 to the pictures that the engine is to make: what is not there, sizes, counts."""
+"""From what a caller asked of /v1 to the images that the engine is to make: what is not there, sizes, counts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from service.engine.messages import Priority
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    pictures: tuple[GenerationParams, ...]
-    """One a picture, alike but for their seeds."""
+    images: tuple[GenerationParams, ...]
+    """One an image, alike but for their seeds."""
     previews: int
     priority: Priority
     deadline_s: float | None
@@ -31,7 +31,7 @@ def plan(parsed: ParsedRequest, model: ModelInfo) -> Plan:
     if request.model is not None:
         check_model(request.model, model)
     if request.background == "transparent":
-        raise parsed.refusal("background", "Pictures have no transparency; background may be opaque or auto.")
+        raise parsed.refusal("background", "Images have no transparency; background may be opaque or auto.")
     size, adjusted = _size(parsed, model)
     count = request.n or 1
     wanted = Wanted(

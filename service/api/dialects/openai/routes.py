@@ -1,6 +1,6 @@
 """POST /v1/images/generations, as OpenAI's API reference has it, with real previews and our extensions.
 
-A stream sends `image_generation.completed` once for each of the n pictures, as they are finished; `index` tells which.
+A stream sends `image_generation.completed` once for each of the n images, as they are finished; `index` tells which.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from service.api.dependencies import Services, jobs_of, services_of, unless_gone
 from service.api.dialects.openai.resolve import Plan, plan
 from service.api.dialects.openai.schemas import (
@@ -38,11 +38,11 @@ from service.api.http.errors import openai_error
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import image_format
 from service.api.http.sse import EventStream, event_schema, with_silences
-from service.engine.interface import Job, JobEvent, PictureFinished, PicturePreview
+from service.engine.interface import ImageFinished, ImagePreview, Job, JobEvent
 from service.errors import DarkroomError
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
-from service.jobs.records import JobSpec, PictureSpec
+from service.jobs.records import ImageSpec, JobSpec
 
 _HEARTBEAT_S: Final = 15.0
 _EVENTS: Final = ("image_generation.partial_image", "image_generation.completed")
@@ -66,7 +66,7 @@ class _Call:
     plan: Plan
     model: str
     alone: ImageFormat | None
-    """The format of a picture that is to be the whole answer."""
+    """The format of an image that is to be the whole answer."""
 
     @property
     def output_format(self) -> ImageFormat:
@@ -74,8 +74,8 @@ class _Call:
 
     @property
     def described(self) -> dict[str, Any]:
-        """What every answer and event says of its pictures."""
-        first, quality = self.plan.pictures[0], self.parsed.request.quality or "auto"
+        """What every answer and event says of its images."""
+        first, quality = self.plan.images[0], self.parsed.request.quality or "auto"
         return {
             "size": spell((first.width, first.height)),
             "quality": _QUALITIES.get(quality, quality),
@@ -85,7 +85,7 @@ class _Call:
 
     @property
     def headers(self) -> dict[str, str]:
-        headers = {"X-Seed": str(self.plan.pictures[0].seed)}
+        headers = {"X-Seed": str(self.plan.images[0].seed)}
         shown = [name for name in self.parsed.ignored if _SHOWN_NAME.fullmatch(name)]
         if shown:
             headers["X-Ignored-Params"] = ", ".join(shown[:_MAX_SHOWN_NAMES])
@@ -93,20 +93,20 @@ class _Call:
             headers["X-Adjusted-Params"] = self.plan.adjusted
         return headers
 
-    async def encode(self, raster: Raster, parameters: str | None = None) -> bytes:
-        """The picture's file, at the size that was asked for."""
-        first = self.plan.pictures[0]
+    async def encode(self, rgb_image: RgbImage, parameters: str | None = None) -> bytes:
+        """The image's file, at the size that was asked for."""
+        first = self.plan.images[0]
         return await self.services.encoder.encode(
-            raster,
+            rgb_image,
             self.output_format,
             quality=self.parsed.request.output_compression,
             size=(first.width, first.height),
             parameters=parameters,
         )
 
-    async def encode_finished(self, picture: PictureFinished) -> bytes:
-        """The same with the picture's parameters in the file, where pictures carry them."""
-        return await self.encode(picture.raster, self.services.embedded(picture.params, self.model))
+    async def encode_finished(self, image: ImageFinished) -> bytes:
+        """The same with the image's parameters in the file, where images carry them."""
+        return await self.encode(image.rgb_image, self.services.embedded(image.params, self.model))
 
 
 @router.post(
@@ -126,14 +126,14 @@ class _Call:
     },
 )
 async def generate(request: Request) -> Response:
-    """Draw n pictures of a prompt; with `stream`, as server-sent events."""
+    """Draw n images of a prompt; with `stream`, as server-sent events."""
     services = services_of(request)
     parsed = parse(await read_json_object(request, services.max_body_bytes))
     model = services.engine.model
     _refuse_what_cannot_be_sent(parsed, keeps=services.jobs is not None)
     call = _Call(services, parsed, plan(parsed, model), model.name, _alone(request, parsed))
     job = services.submit(
-        call.plan.pictures,
+        call.plan.images,
         previews=call.plan.previews,
         priority=call.plan.priority,
         deadline_s=call.plan.deadline_s,
@@ -142,17 +142,17 @@ async def generate(request: Request) -> Response:
         return EventStream(_frames(call, job), headers=call.headers, on_end=lambda: _cancel(job))
     with services.running(job):
         finished = await unless_gone(request, job.result())
-        files = await asyncio.gather(*(call.encode_finished(picture) for picture in finished))
+        files = await asyncio.gather(*(call.encode_finished(image) for image in finished))
     if call.alone is not None:
         return Response(files[0], media_type=f"image/{call.alone}", headers=call.headers)
     if parsed.request.response_format == "url":
         images = await _kept(request, call, finished, files)
     else:
         images = [
-            Image(b64_json=_base64(file), url=None, seed=picture.params.seed)
-            for picture, file in zip(finished, files, strict=True)
+            Image(b64_json=_base64(file), url=None, seed=image.params.seed)
+            for image, file in zip(finished, files, strict=True)
         ]
-    first = call.plan.pictures[0]
+    first = call.plan.images[0]
     answer = ImagesResponse(
         created=int(time.time()),
         data=images,
@@ -168,9 +168,9 @@ async def generate(request: Request) -> Response:
 
 def _refuse_what_cannot_be_sent(parsed: ParsedRequest, *, keeps: bool) -> None:
     if parsed.request.response_format == "url" and not keeps:
-        raise parsed.refusal("response_format", "Pictures are not stored here; response_format may be b64_json.")
+        raise parsed.refusal("response_format", "Images are not stored here; response_format may be b64_json.")
     if parsed.request.response_format == "url" and parsed.request.stream:
-        raise parsed.refusal("response_format", "A stream sends its pictures as b64_json.")
+        raise parsed.refusal("response_format", "A stream sends its images as b64_json.")
 
 
 def _alone(request: Request, parsed: ParsedRequest) -> ImageFormat | None:
@@ -179,18 +179,18 @@ def _alone(request: Request, parsed: ParsedRequest) -> ImageFormat | None:
         return None
     wanted = image_format(request.headers.get("accept"))
     if wanted is not None and (parsed.request.n or 1) > 1:
-        raise parsed.refusal("n", "An answer that is a picture holds one: n must be 1, or Accept application/json.")
+        raise parsed.refusal("n", "An answer that is an image holds one: n must be 1, or Accept application/json.")
     return wanted
 
 
 async def _kept(
-    request: Request, call: _Call, finished: Sequence[PictureFinished], files: Sequence[bytes]
+    request: Request, call: _Call, finished: Sequence[ImageFinished], files: Sequence[bytes]
 ) -> list[Image]:
-    """The pictures stored, and where they are."""
+    """The images stored, and where they are."""
     services = call.services
     spec = JobSpec(
         model=call.model,
-        pictures=tuple(PictureSpec(params) for params in call.plan.pictures),
+        images=tuple(ImageSpec(params) for params in call.plan.images),
         output_format=call.output_format,
         output_compression=call.parsed.request.output_compression,
     )
@@ -200,10 +200,10 @@ async def _kept(
     return [
         Image(
             b64_json=None,
-            url=services.absolute(request, services.links.path(record.id, picture.index, expires_at)),
-            seed=picture.params.seed,
+            url=services.absolute(request, services.links.path(record.id, image.index, expires_at)),
+            seed=image.params.seed,
         )
-        for picture in finished
+        for image in finished
     ]
 
 
@@ -233,17 +233,17 @@ async def _frames(call: _Call, job: Job) -> AsyncGenerator[bytes, None]:
 
 async def _message(call: _Call, event: JobEvent) -> PartialImageEvent | CompletedEvent | None:
     match event:
-        case PicturePreview():
+        case ImagePreview():
             return PartialImageEvent(
                 type="image_generation.partial_image",
-                b64_json=_base64(await call.encode(event.raster)),
+                b64_json=_base64(await call.encode(event.rgb_image)),
                 partial_image_index=event.preview,
                 created_at=int(time.time()),
                 index=event.index,
-                seed=call.plan.pictures[event.index].seed,
+                seed=call.plan.images[event.index].seed,
                 **call.described,
             )
-        case PictureFinished():
+        case ImageFinished():
             return CompletedEvent(
                 type="image_generation.completed",
                 b64_json=_base64(await call.encode_finished(event)),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.api.http.fields import MAX_PICTURES, MAX_SEED, Text
+from service.api.http.fields import MAX_IMAGES, MAX_SEED, Text
 from service.errors import InvalidRequestError
 from service.images.encoding import ImageFormat
 
@@ -37,7 +37,7 @@ class ImageRequest(BaseModel):
 
     prompt: Annotated[Text, Field(min_length=1)]
     model: Annotated[Text | None, Field(description="A served model; OpenAI's names stand for the default one")] = None
-    n: Annotated[int | None, Field(ge=1, le=MAX_PICTURES)] = None
+    n: Annotated[int | None, Field(ge=1, le=MAX_IMAGES)] = None
     size: Annotated[
         Text | None, Field(description="WIDTHxHEIGHT or auto; what the model cannot draw becomes the nearest it can")
     ] = None
@@ -59,7 +59,7 @@ class ImageRequest(BaseModel):
     safety_identifier: Annotated[Text | None, Field(description="Accepted without effect")] = None
 
     seed: Annotated[
-        int | None, Field(ge=-1, le=MAX_SEED, description="Picture i is made with seed + i; -1 draws one at random")
+        int | None, Field(ge=-1, le=MAX_SEED, description="Image i is made with seed + i; -1 draws one at random")
     ] = None
     negative_prompt: Text | None = None
     num_inference_steps: Annotated[int | None, Field(ge=1, description="Alias: steps")] = None
@@ -71,14 +71,14 @@ class ImageRequest(BaseModel):
     ] = None
     deadline_s: Annotated[
         float | None,
-        Field(gt=0, description="Seconds after which the pictures are of no use: what cannot be made by then fails"),
+        Field(gt=0, description="Seconds after which the images are of no use: what cannot be made by then fails"),
     ] = None
 
 
 class Image(BaseModel):
     b64_json: str | None
     url: str | None
-    """Where the picture is, for an hour: by `response_format`, one of the two is null."""
+    """Where the image is, for an hour: by `response_format`, one of the two is null."""
     seed: int
 
 
@@ -102,7 +102,7 @@ class UsageDetails(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens to pay for, which a picture of ours never has; OpenAI's event requires the object."""
+    """Tokens to pay for, which an image of ours never has; OpenAI's event requires the object."""
 
     input_tokens: int
     input_tokens_details: UsageDetails
@@ -125,7 +125,7 @@ class PartialImageEvent(BaseModel):
     background: Literal["opaque"]
     output_format: ImageFormat
     index: int
-    """Which of the n pictures."""
+    """Which of the n images."""
     seed: int
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a mixed batch are those that diffusers' own StableDiffusionPipeline makes of them alone.
+"""Images of a mixed batch are those that diffusers' own StableDiffusionPipeline makes of them alone.
 
 Latents agree to `TOLERANCE` of their norm, in float32 on the CPU. All samplers draw the same noise as diffusers does:
 one tensor of the latents' shape for the start, then one in each step that wants it, from one generator.
@@ -24,7 +24,7 @@ from pipelines.sampling.samplers import SAMPLERS
 
 TOLERANCE = 1e-5
 
-PICTURES = [
+IMAGES = [
     GenerationParams(
         prompt="a red fox",
         width=64,
@@ -79,7 +79,7 @@ def v_reference(v_model_folder: Path) -> StableDiffusionPipeline:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_makes_diffusers_pictures(
+def test_every_sampler_makes_diffusers_images(
     pipeline: LatentDiffusion, reference: StableDiffusionPipeline, sampler: str
 ) -> None:
     _compare(pipeline, reference, sampler, None)
@@ -94,7 +94,7 @@ def test_every_sampler_makes_them_from_v_predictions_too(
 
 @pytest.mark.parametrize("schedule", ["karras", "exponential", "beta"])
 @pytest.mark.parametrize("sampler", ["euler", "dpm++_2m", "dpm2_a"])
-def test_every_schedule_makes_diffusers_pictures(
+def test_every_schedule_makes_diffusers_images(
     pipeline: LatentDiffusion, reference: StableDiffusionPipeline, sampler: str, schedule: str
 ) -> None:
     _compare(pipeline, reference, sampler, schedule)
@@ -103,18 +103,18 @@ def test_every_schedule_makes_diffusers_pictures(
 def test_pixels_are_those_of_diffusers_to_the_bit(
     pipeline: LatentDiffusion, reference: StableDiffusionPipeline
 ) -> None:
-    params = replace(PICTURES[0], sampler="pndm")
+    params = replace(IMAGES[0], sampler="pndm")
     image = reference(**_call(params), output_type="pil").images[0]
 
     (state,) = _finish(pipeline, [params])
-    (raster,) = pipeline.decode([state])
+    (rgb_image,) = pipeline.decode([state])
 
-    ours = np.frombuffer(raster.pixels, np.uint8).reshape(raster.height, raster.width, 3)
+    ours = np.frombuffer(rgb_image.pixels, np.uint8).reshape(rgb_image.height, rgb_image.width, 3)
     assert np.array_equal(ours, np.asarray(image))
 
 
 def test_other_sizes_agree(pipeline: LatentDiffusion, reference: StableDiffusionPipeline) -> None:
-    params = replace(PICTURES[0], sampler="pndm", width=96, height=40)
+    params = replace(IMAGES[0], sampler="pndm", width=96, height=40)
 
     (state,) = _finish(pipeline, [params])
 
@@ -128,28 +128,28 @@ def _reference(folder: Path) -> StableDiffusionPipeline:
 
 
 def _compare(ours: LatentDiffusion, theirs: StableDiffusionPipeline, sampler: str, schedule: str | None) -> None:
-    pictures = [replace(params, sampler=sampler, schedule=schedule) for params in PICTURES]
+    images = [replace(params, sampler=sampler, schedule=schedule) for params in IMAGES]
     class_name, fields = REFERENCES[sampler]
     if schedule is not None:
         fields = {**fields, f"use_{schedule}_sigmas": True}
     own = theirs.scheduler
     theirs.scheduler = getattr(diffusers, class_name).from_config(own.config, steps_offset=1, **fields)
     try:
-        for state in _finish(ours, pictures):
+        for state in _finish(ours, images):
             expected = theirs(**_call(state.params), output_type="latent").images
             assert _distance(state.latents, expected) < TOLERANCE
     finally:
         theirs.scheduler = own
 
 
-def _finish(pipeline: LatentDiffusion, pictures: list[GenerationParams]) -> list[LatentState]:
-    """All pictures in shared calls; the first half starts at once, the others join two calls later."""
+def _finish(pipeline: LatentDiffusion, images: list[GenerationParams]) -> list[LatentState]:
+    """All images in shared calls; the first half starts at once, the others join two calls later."""
     states: list[LatentState] = []
-    waiting = [_begin(pipeline, params) for params in pictures]
+    waiting = [_begin(pipeline, params) for params in images]
     early, late = waiting[: (len(waiting) + 1) // 2], waiting[(len(waiting) + 1) // 2 :]
     states, call = early, 0
-    while any(state.demand for state in states):
-        running = [state for state in states if state.demand]
+    while any(state.next_call for state in states):
+        running = [state for state in states if state.next_call]
         for state, output in zip(running, pipeline.predict(running), strict=True):
             pipeline.advance(state, output)
         call += 1

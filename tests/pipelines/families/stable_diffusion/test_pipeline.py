@@ -11,7 +11,7 @@ import torch
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import Demand, Key
+from pipelines.interface import BatchKey, NextCall
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.tiny_model import TOKENS
@@ -36,11 +36,11 @@ def spoil(state: LatentState) -> LatentState:
     return state
 
 
-def test_a_new_picture_says_what_it_needs(pipeline: LatentDiffusion) -> None:
-    key = Key("tiny", latent_height=6, latent_width=8, tokens=TOKENS)
+def test_a_new_image_says_what_it_needs(pipeline: LatentDiffusion) -> None:
+    key = BatchKey("tiny", latent_height=6, latent_width=8, tokens=TOKENS)
 
-    assert begin(pipeline, PARAMS).demand == Demand(key, rows=2, calls_left=4)
-    assert begin(pipeline, replace(PARAMS, guidance_scale=1.0)).demand == Demand(key, rows=1, calls_left=4)
+    assert begin(pipeline, PARAMS).next_call == NextCall(key, rows=2, calls_left=4)
+    assert begin(pipeline, replace(PARAMS, guidance_scale=1.0)).next_call == NextCall(key, rows=1, calls_left=4)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_steps_are_counted_as_users_do_and_calls_as_they_cost(
 ) -> None:
     state = begin(pipeline, replace(PARAMS, sampler=sampler))
     calls_left, steps = [], []
-    while state.demand:
-        calls_left.append(state.demand.calls_left)
+    while state.next_call:
+        calls_left.append(state.next_call.calls_left)
         call(pipeline, state)
         steps.append(state.step)
 
@@ -61,9 +61,9 @@ def test_steps_are_counted_as_users_do_and_calls_as_they_cost(
     assert calls_left == list(range(SAMPLERS[sampler].calls(4), 0, -1))
 
 
-def test_equal_params_make_equal_pictures_and_another_seed_another(pipeline: LatentDiffusion) -> None:
+def test_equal_params_make_equal_images_and_another_seed_another(pipeline: LatentDiffusion) -> None:
     states = [begin(pipeline, params) for params in (PARAMS, PARAMS, replace(PARAMS, seed=4))]
-    while states[0].demand:
+    while states[0].next_call:
         for state in states:
             call(pipeline, state)
 
@@ -114,7 +114,7 @@ def test_a_sampler_may_take_fewer_steps_than_the_model(pipeline: LatentDiffusion
         begin(pipeline, replace(PARAMS, sampler="lcm", steps=51))
 
 
-def test_numbers_gone_wrong_stop_their_own_picture_alone(pipeline: LatentDiffusion) -> None:
+def test_numbers_gone_wrong_stop_their_own_image_alone(pipeline: LatentDiffusion) -> None:
     sound, broken = begin(pipeline, PARAMS), spoil(begin(pipeline, PARAMS))
 
     good, bad = pipeline.predict([sound, broken])
@@ -127,20 +127,20 @@ def test_numbers_gone_wrong_stop_their_own_picture_alone(pipeline: LatentDiffusi
     assert broken.step == 0
 
 
-def test_a_decode_names_the_pictures_that_it_cannot_make(pipeline: LatentDiffusion) -> None:
+def test_a_decode_names_the_images_that_it_cannot_make(pipeline: LatentDiffusion) -> None:
     first, second, third = (begin(pipeline, PARAMS) for _ in range(3))
 
     with pytest.raises(NonFiniteError) as fault:
         pipeline.decode([spoil(first), second, spoil(third)])
 
     assert fault.value.positions == (0, 2)
-    (raster,) = pipeline.decode([second])
-    assert (raster.width, raster.height, len(raster.pixels)) == (64, 48, 64 * 48 * 3)
+    (rgb_image,) = pipeline.decode([second])
+    assert (rgb_image.width, rgb_image.height, len(rgb_image.pixels)) == (64, 48, 64 * 48 * 3)
 
 
 def test_a_preview_can_be_had_at_any_time_and_changes_nothing(pipeline: LatentDiffusion) -> None:
     state, twin = begin(pipeline, PARAMS), begin(pipeline, PARAMS)
-    while state.demand:
+    while state.next_call:
         preview = pipeline.preview(state)
         assert preview == pipeline.preview(state)
         assert (preview.width, preview.height) == (32, 24)

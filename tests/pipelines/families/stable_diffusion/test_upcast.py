@@ -1,4 +1,4 @@
-"""Pictures whose numbers went wrong, and the same pictures made again in a wider dtype."""
+"""Images whose numbers went wrong, and the same images made again in a wider dtype."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipelines.checkpoints import loader
-from pipelines.errors import BlackPictureError, InvalidParamsError, NonFiniteError
+from pipelines.errors import BlackImageError, InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import PRECISE
+from pipelines.interface import UPCAST
 from pipelines.params import GenerationParams
 from tests.harness import tiny_model
 
@@ -56,7 +56,7 @@ def begin(pipeline: LatentDiffusion, params: GenerationParams = PARAMS) -> Laten
 
 
 def finish(pipeline: LatentDiffusion, state: LatentState) -> bytes:
-    while state.demand:
+    while state.next_call:
         (output,) = pipeline.predict([state])
         pipeline.advance(state, output)
     return pipeline.decode([state])[0].pixels
@@ -73,7 +73,7 @@ def paint_all(state: LatentState, value: float) -> None:
     last.bias.fill_(value)
 
 
-def test_a_picture_that_overflows_in_half_is_what_float32_makes_of_it_when_made_again_precisely(
+def test_an_image_that_overflows_in_half_is_what_float32_makes_of_it_when_made_again_precisely(
     hot_folder: Path, half_pipeline: LatentDiffusion
 ) -> None:
     spoiled = begin(half_pipeline)
@@ -81,7 +81,7 @@ def test_a_picture_that_overflows_in_half_is_what_float32_makes_of_it_when_made_
     with pytest.raises(NonFiniteError):
         half_pipeline.advance(spoiled, output)
 
-    again = half_pipeline.begin_precise(PARAMS)
+    again = half_pipeline.begin_upcast(PARAMS)
 
     wide = loader.load(str(hot_folder), device="cpu", dtype="float32")
     assert largest_difference(finish(half_pipeline, again), finish(wide, begin(wide))) <= 1
@@ -94,27 +94,27 @@ def finished_latents(pipeline: LatentDiffusion) -> torch.Tensor:
     return state.latents
 
 
-def test_a_precise_picture_shares_calls_with_its_like_alone(pipeline: LatentDiffusion) -> None:
-    plain, precise = begin(pipeline).demand, pipeline.begin_precise(PARAMS).demand
+def test_a_precise_image_shares_calls_with_its_like_alone(pipeline: LatentDiffusion) -> None:
+    plain, upcast = begin(pipeline).next_call, pipeline.begin_upcast(PARAMS).next_call
 
     assert plain is not None
-    assert precise is not None
-    assert precise.key == plain.key._replace(phase=PRECISE)
-    assert (precise.rows, precise.calls_left) == (plain.rows, plain.calls_left)
+    assert upcast is not None
+    assert upcast.key == plain.key._replace(phase=UPCAST)
+    assert (upcast.rows, upcast.calls_left) == (plain.rows, plain.calls_left)
 
 
-def test_precise_and_other_pictures_may_be_decoded_together(pipeline: LatentDiffusion) -> None:
-    states = [begin(pipeline), pipeline.begin_precise(PARAMS), begin(pipeline)]
+def test_precise_and_other_images_may_be_decoded_together(pipeline: LatentDiffusion) -> None:
+    states = [begin(pipeline), pipeline.begin_upcast(PARAMS), begin(pipeline)]
     paint_all(states[0], -0.5)
     paint_all(states[1], 0.5)
 
-    rasters = pipeline.decode(states)
+    rgb_images = pipeline.decode(states)
 
-    assert [raster.pixels[0] for raster in rasters] == [64, 191, 64]
+    assert [rgb_image.pixels[0] for rgb_image in rgb_images] == [64, 191, 64]
 
 
-def test_the_wider_weights_are_shared_by_precise_pictures_and_go_with_the_last(pipeline: LatentDiffusion) -> None:
-    first, second = pipeline.begin_precise(PARAMS), pipeline.begin_precise(PARAMS)
+def test_the_wider_weights_are_shared_by_precise_images_and_go_with_the_last(pipeline: LatentDiffusion) -> None:
+    first, second = pipeline.begin_upcast(PARAMS), pipeline.begin_upcast(PARAMS)
     assert first.networks is second.networks
     assert first.networks.dtype is torch.float64
     weight = weakref.ref(first.networks.unet.conv_in.weight)
@@ -130,25 +130,25 @@ def test_the_wider_weights_are_shared_by_precise_pictures_and_go_with_the_last(p
 
 def test_params_beyond_the_model_are_refused_before_anything_is_widened(pipeline: LatentDiffusion) -> None:
     with pytest.raises(InvalidParamsError):
-        pipeline.begin_precise(replace(PARAMS, width=60))
+        pipeline.begin_upcast(replace(PARAMS, width=60))
 
 
-def test_black_pictures_are_named_by_their_place(pipeline: LatentDiffusion) -> None:
-    states = [begin(pipeline), pipeline.begin_precise(PARAMS), begin(pipeline)]
+def test_black_images_are_named_by_their_place(pipeline: LatentDiffusion) -> None:
+    states = [begin(pipeline), pipeline.begin_upcast(PARAMS), begin(pipeline)]
     paint_all(states[0], -1.0)
     paint_all(states[1], 0.5)
 
-    with pytest.raises(BlackPictureError) as fault:
+    with pytest.raises(BlackImageError) as fault:
         pipeline.decode(states)
 
     assert fault.value.positions == (0, 2)
 
 
-def test_a_picture_that_is_nearly_black_passes(pipeline: LatentDiffusion) -> None:
+def test_an_image_that_is_nearly_black_passes(pipeline: LatentDiffusion) -> None:
     state = begin(pipeline)
     paint_all(state, -1.0)
     state.networks.vae.decoder.conv_out.bias[2] = -1 + 2 / 255
 
-    (raster,) = pipeline.decode([state])
+    (rgb_image,) = pipeline.decode([state])
 
-    assert raster.pixels == bytes([0, 0, 1]) * (64 * 64)
+    assert rgb_image.pixels == bytes([0, 0, 1]) * (64 * 64)

@@ -66,7 +66,7 @@ def test_how_long_a_caller_would_wait(header: str | None, wait_s: float, applied
         (",,;q=1", None),
     ],
 )
-def test_which_picture_a_caller_would_rather_have_than_json(accept: str | None, wanted: str | None) -> None:
+def test_which_image_a_caller_would_rather_have_than_json(accept: str | None, wanted: str | None) -> None:
     assert image_format(accept) == wanted
 
 

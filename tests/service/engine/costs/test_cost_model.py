@@ -1,4 +1,4 @@
-"""What pictures are judged to cost, before and after measurements."""
+"""What images are judged to cost, before and after measurements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make_model(table: CostTable = TABLE, *, max_rows: int = 16) -> CostModel:
     return CostModel(table, max_rows=max_rows, max_decode=4)
 
 
-def test_a_picture_alone_takes_its_text_its_calls_and_its_decode() -> None:
+def test_an_image_alone_takes_its_text_its_calls_and_its_decode() -> None:
     params = make_params(steps=3, sampler="heun")
 
     assert calls(params) == 5
@@ -34,7 +34,7 @@ def test_a_negative_prompt_is_a_second_text_only_where_it_counts() -> None:
     assert make_model().encode_s(guided) == 2 * make_model().encode_s(unguided) == 0.25
 
 
-def test_in_company_a_picture_adds_its_rows_of_a_full_call() -> None:
+def test_in_company_an_image_adds_its_rows_of_a_full_call() -> None:
     assert make_model().price_s(make_params(steps=8)) == 0.125 + 8 * 2 * (0.25 / 4) + 1.0 / 4
 
 
@@ -58,7 +58,7 @@ def test_rows_that_ran_out_of_memory_stay_above_the_knee() -> None:
     assert model.knee(SIZE) == 3
 
     model.forbid(SIZE, 2)
-    assert model.knee(SIZE) == 2, "a guided picture takes two in any case"
+    assert model.knee(SIZE) == 2, "a guided image takes two in any case"
 
 
 def test_a_table_may_say_what_memory_has_room_for() -> None:

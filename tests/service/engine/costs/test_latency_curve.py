@@ -8,33 +8,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.costs.latency_curve import Curve
+from service.engine.costs.latency_curve import LatencyCurve
 
 POINTS = st.dictionaries(st.integers(1, 64), st.floats(0.001, 10.0), min_size=1)
 
 
 def test_a_measured_count_costs_what_it_was_measured_to() -> None:
-    curve = Curve([(1, 1.0), (2, 1.5), (8, 6.0)])
+    curve = LatencyCurve([(1, 1.0), (2, 1.5), (8, 6.0)])
 
     assert [curve.at(count) for count in (1, 2, 8)] == [1.0, 1.5, 6.0]
 
 
 def test_between_measured_counts_it_is_a_straight_line() -> None:
-    assert Curve([(2, 2.0), (6, 4.0)]).at(3) == 2.5
+    assert LatencyCurve([(2, 2.0), (6, 4.0)]).at(3) == 2.5
 
 
 def test_beyond_the_last_no_gain_is_promised() -> None:
-    assert Curve([(1, 1.0), (4, 2.0)]).at(12) == 6.0
+    assert LatencyCurve([(1, 1.0), (4, 2.0)]).at(12) == 6.0
 
 
 def test_below_the_first_it_goes_on_as_it_began_and_never_under_its_part() -> None:
-    assert Curve([(2, 2.0), (4, 3.0)]).at(1) == 1.5
-    assert Curve([(2, 2.0), (4, 8.0)]).at(1) == 1.0
+    assert LatencyCurve([(2, 2.0), (4, 3.0)]).at(1) == 1.5
+    assert LatencyCurve([(2, 2.0), (4, 8.0)]).at(1) == 1.0
 
 
 @given(POINTS, st.lists(st.tuples(st.integers(1, 64), st.floats(0.0001, 100.0)), max_size=20))
 def test_it_never_falls_whatever_was_measured(points: dict[int, float], learnt: list[tuple[int, float]]) -> None:
-    curve = Curve(points.items())
+    curve = LatencyCurve(points.items())
     for count, seconds in learnt:
         curve.learn(count, seconds)
     line = [curve.at(count / 4) for count in range(1, 300)]
@@ -44,7 +44,7 @@ def test_it_never_falls_whatever_was_measured(points: dict[int, float], learnt: 
 
 
 def test_measurements_in_passing_bring_the_mean_to_a_new_speed() -> None:
-    curve = Curve([(4, 1.0)])
+    curve = LatencyCurve([(4, 1.0)])
     for _ in range(60):
         curve.learn(4, 3.0)
 
@@ -52,14 +52,14 @@ def test_measurements_in_passing_bring_the_mean_to_a_new_speed() -> None:
 
 
 def test_one_stall_moves_the_mean_by_a_tenth_at_most() -> None:
-    curve = Curve([(4, 1.0)])
+    curve = LatencyCurve([(4, 1.0)])
     curve.learn(4, 1000.0)
 
     assert curve.at(4) == pytest.approx(1.1)
 
 
 def test_a_count_first_met_in_passing_is_believed_half() -> None:
-    curve = Curve([(2, 1.0)])
+    curve = LatencyCurve([(2, 1.0)])
     curve.learn(4, 3.0)
 
     assert curve.at(4) == 2.5
@@ -77,4 +77,4 @@ def test_a_count_first_met_in_passing_is_believed_half() -> None:
     ids=["flat-then-linear", "a-little-gain", "no-gain-worth-it", "flat-to-the-end", "past-a-ledge"],
 )
 def test_the_knee_is_the_last_count_that_makes_rows_cheaper(points: list[tuple[int, float]], knee: int) -> None:
-    assert Curve(points).knee(0.05) == knee
+    assert LatencyCurve(points).knee(0.05) == knee

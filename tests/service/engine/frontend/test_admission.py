@@ -9,7 +9,7 @@ import pytest
 
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, DrainSpeed
-from service.engine.frontend.inflight import Ledger
+from service.engine.frontend.inflight import InFlightWork
 from service.engine.frontend.local_job import LocalJob
 from service.engine.messages import Submit
 from service.errors import QueueFullError, QuotaExceededError
@@ -17,8 +17,8 @@ from tests.harness.worker_harness import make_params
 
 
 def make_admission(queued: Sequence[tuple[str, float]], **config: Any) -> Admission:
-    """With these pictures in the queue: whose they are, and their price."""
-    ledger = Ledger()
+    """With these images in the queue: whose they are, and their price."""
+    ledger = InFlightWork()
     for number, (tenant, price_s) in enumerate(queued):
         job = LocalJob(str(number), max_buffered=1, on_cancel=lambda _: None)
         ledger.open(job, [Submit(str(number), make_params(), tenant=tenant)], [price_s], now_s=0.0)
@@ -40,11 +40,11 @@ def test_work_is_bounded_in_seconds_of_the_device() -> None:
 
 
 def test_an_empty_engine_takes_a_job_of_any_size() -> None:
-    make_admission([], max_queued_s=1.0, max_queued_s_per_tenant=1.0, max_queued_pictures=1).check([500.0] * 9, "")
+    make_admission([], max_queued_s=1.0, max_queued_s_per_tenant=1.0, max_queued_images=1).check([500.0] * 9, "")
 
 
-def test_pictures_are_bounded_too() -> None:
-    admission = make_admission([("", 10.0)] * 4, max_queued_pictures=5)
+def test_images_are_bounded_too() -> None:
+    admission = make_admission([("", 10.0)] * 4, max_queued_images=5)
     admission.check([1.0], "")
 
     assert refusal(admission, [1.0, 1.0]).retry_after_s == 10.0

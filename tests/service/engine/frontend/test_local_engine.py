@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from service.engine import messages
 from service.engine.frontend.local_engine import LocalEngine
-from service.engine.interface import JobEvent, Phase, PictureFinished, PicturePreview, PictureProgress, PictureStarted
+from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, JobEvent, Phase
 from service.errors import (
     CanceledError,
     DeadlineExceededError,
@@ -30,7 +30,7 @@ FOREVER = make_params("forever", steps=200)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[tuple[LocalEngine, Observed]]:
     """One engine for the tests that leave it as they found it."""
-    async with serving("--call-s", "0.1", max_queued_pictures=12) as pair:
+    async with serving("--call-s", "0.1", max_queued_images=12) as pair:
         yield pair
 
 
@@ -50,13 +50,13 @@ async def test_a_serving_engine_knows_its_model(engine: LocalEngine) -> None:
     assert engine.failure is None
 
 
-async def test_a_job_of_several_pictures_gives_them_in_order(engine: LocalEngine) -> None:
-    pictures = [make_params(seed=seed, steps=1 + seed) for seed in (3, 1, 2)]
+async def test_a_job_of_several_images_gives_them_in_order(engine: LocalEngine) -> None:
+    images = [make_params(seed=seed, steps=1 + seed) for seed in (3, 1, 2)]
     async with asyncio.timeout(TIMEOUT_S):
-        result = await engine.submit(pictures).result()
+        result = await engine.submit(images).result()
 
-    assert [finished.params for finished in result] == pictures
-    assert [finished.raster.pixels for finished in result] == [make_alone(params) for params in pictures]
+    assert [finished.params for finished in result] == images
+    assert [finished.rgb_image.pixels for finished in result] == [make_alone(params) for params in images]
 
 
 async def test_a_job_tells_its_life_as_it_goes(engine: LocalEngine) -> None:
@@ -65,13 +65,13 @@ async def test_a_job_tells_its_life_as_it_goes(engine: LocalEngine) -> None:
         told = [event async for event in job.events()]
 
     assert [type(event) for event in told] == [
-        PictureStarted,
-        PictureProgress,
-        PictureProgress,
-        PicturePreview,
-        PictureProgress,
-        PictureProgress,
-        PictureFinished,
+        ImageStarted,
+        ImageProgress,
+        ImageProgress,
+        ImagePreview,
+        ImageProgress,
+        ImageProgress,
+        ImageFinished,
     ]
 
 
@@ -83,7 +83,7 @@ async def test_concurrent_jobs_share_calls(engine: LocalEngine, observed: Observ
 
     rows = [message.rows for message in observed.messages[before:] if isinstance(message, messages.CallDone)]
     assert max(rows) == 10
-    assert [finished.raster.pixels for (finished,) in results] == [
+    assert [finished.rgb_image.pixels for (finished,) in results] == [
         make_alone(make_params(seed=seed, steps=6)) for seed in range(5)
     ]
 
@@ -92,7 +92,7 @@ async def test_a_canceled_job_raises_at_once_and_frees_its_rows(engine: LocalEng
     job = engine.submit([FOREVER])
     reader = job.events()
     async with asyncio.timeout(TIMEOUT_S):
-        assert await anext(reader) == PictureStarted(0)
+        assert await anext(reader) == ImageStarted(0)
         job.cancel()
         with pytest.raises(CanceledError):
             async for _ in reader:
@@ -121,7 +121,7 @@ async def test_an_empty_engine_takes_a_job_beyond_its_bounds(engine: LocalEngine
         assert len(await engine.submit([make_params(steps=1)] * 13).result()) == 13
 
 
-async def test_a_job_with_a_bad_picture_gives_the_good_ones_and_then_raises(engine: LocalEngine) -> None:
+async def test_a_job_with_a_bad_image_gives_the_good_ones_and_then_raises(engine: LocalEngine) -> None:
     job = engine.submit([make_params(steps=2), make_params(width=65)])
     last: dict[int, type[JobEvent]] = {}
 
@@ -133,7 +133,7 @@ async def test_a_job_with_a_bad_picture_gives_the_good_ones_and_then_raises(engi
         with pytest.raises(InvalidRequestError) as error:
             await read()
 
-    assert last[0] is PictureFinished
+    assert last[0] is ImageFinished
     assert error.value.field == "width"
 
 
@@ -151,10 +151,10 @@ async def test_a_job_that_cannot_meet_its_deadline_fails_and_its_company_does_no
         assert await mate.result()
 
 
-async def test_progress_tells_when_the_picture_should_be_finished(engine: LocalEngine) -> None:
+async def test_progress_tells_when_the_image_should_be_finished(engine: LocalEngine) -> None:
     job = engine.submit([make_params(steps=5)])
     async with asyncio.timeout(TIMEOUT_S):
-        etas_s = [event.eta_s async for event in job.events() if isinstance(event, PictureProgress)]
+        etas_s = [event.eta_s async for event in job.events() if isinstance(event, ImageProgress)]
 
     assert etas_s == sorted(etas_s, reverse=True)
     assert etas_s[0] > etas_s[-1] >= 0
@@ -186,7 +186,7 @@ async def test_an_engine_that_drains_finishes_its_jobs_and_takes_no_more() -> No
             (finished,) = await job.result()
             await stopping
 
-    assert finished.raster.pixels == make_alone(make_params(steps=30))
+    assert finished.rgb_image.pixels == make_alone(make_params(steps=30))
     assert (draining, engine.phase) == (Phase.DRAINING, Phase.STOPPED)
 
 

@@ -34,16 +34,14 @@ async def reach(engine: LocalEngine, phase: Phase) -> None:
 
 
 def progress_of(job_id: str, index: int) -> Callable[[list[FromWorker]], bool]:
-    picture_id = f"{job_id}.{index}"
-    return lambda said: any(
-        isinstance(message, messages.Progress) and message.picture_id == picture_id for message in said
-    )
+    image_id = f"{job_id}.{index}"
+    return lambda said: any(isinstance(message, messages.Progress) and message.image_id == image_id for message in said)
 
 
-async def test_pictures_of_a_killed_worker_are_made_again_to_the_same_pixels() -> None:
-    pictures = [make_params(seed=seed, steps=8) for seed in range(3)]
+async def test_images_of_a_killed_worker_are_made_again_to_the_same_pixels() -> None:
+    images = [make_params(seed=seed, steps=8) for seed in range(3)]
     async with serving("--call-s", "0.02", max_rows=4) as (engine, observed):
-        job = engine.submit(pictures)
+        job = engine.submit(images)
         await observed.until(progress_of(job.id, 0))
         os.kill(worker_pid(engine), signal.SIGKILL)
         await reach(engine, Phase.RESTARTING)
@@ -53,10 +51,10 @@ async def test_pictures_of_a_killed_worker_are_made_again_to_the_same_pixels() -
             result = await job.result()
 
         assert engine.phase is Phase.SERVING
-    assert [finished.raster.pixels for finished in result] == [make_alone(params) for params in pictures]
+    assert [finished.rgb_image.pixels for finished in result] == [make_alone(params) for params in images]
 
 
-async def test_a_picture_that_kills_its_worker_twice_is_poison_and_its_mates_are_not() -> None:
+async def test_an_image_that_kills_its_worker_twice_is_poison_and_its_mates_are_not() -> None:
     mates = [make_params(seed=seed, steps=6) for seed in range(3)]
     async with serving("--call-s", "0.02", "--fault", "predict:exit:3") as (engine, observed):
         jobs = [engine.submit([params]) for params in mates]
@@ -66,7 +64,7 @@ async def test_a_picture_that_kills_its_worker_twice_is_poison_and_its_mates_are
             with pytest.raises(PoisonedError):
                 await bad.result()
 
-    assert [finished.raster.pixels for (finished,) in results] == [make_alone(params) for params in mates]
+    assert [finished.rgb_image.pixels for (finished,) in results] == [make_alone(params) for params in mates]
     assert sum(isinstance(message, messages.Ready) for message in observed.messages) <= 3
 
 
@@ -91,7 +89,7 @@ async def test_a_stopped_worker_makes_the_engine_unready_and_a_continued_one_rea
             assert await job.result()
 
 
-async def test_a_worker_that_stays_stopped_is_replaced_and_its_pictures_made() -> None:
+async def test_a_worker_that_stays_stopped_is_replaced_and_its_images_made() -> None:
     async with serving("--call-s", "0.02", stall_timeout_s=3.0) as (engine, observed):
         job = engine.submit([make_params(steps=50)])
         await observed.until(progress_of(job.id, 0))
@@ -99,7 +97,7 @@ async def test_a_worker_that_stays_stopped_is_replaced_and_its_pictures_made() -
         async with asyncio.timeout(TIMEOUT_S):
             (finished,) = await job.result()
 
-    assert finished.raster.pixels == make_alone(make_params(steps=50))
+    assert finished.rgb_image.pixels == make_alone(make_params(steps=50))
 
 
 async def test_a_stuck_worker_tells_where_it_stands(capfd: pytest.CaptureFixture[str]) -> None:

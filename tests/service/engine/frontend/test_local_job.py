@@ -6,22 +6,22 @@ import asyncio
 
 import pytest
 
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from service.engine.frontend.local_job import LocalJob, new_job_id
-from service.engine.interface import JobEvent, PictureFinished, PicturePreview, PictureProgress, PictureStarted
+from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, JobEvent
 from service.engine.messages import Timings
 from service.errors import CanceledError, GenerationFailedError
 from tests.harness.worker_harness import make_params
 
-RASTER = Raster(1, 1, b"\0\0\0")
+RASTER = RgbImage(1, 1, b"\0\0\0")
 
 
 def make_job(max_buffered: int = 3) -> LocalJob:
     return LocalJob("job_x", max_buffered=max_buffered, on_cancel=lambda job: job.close(CanceledError()))
 
 
-def make_finished(index: int) -> PictureFinished:
-    return PictureFinished(index, make_params(), RASTER, Timings(0.0, 0.0, 0.0, 0.0, 1.0))
+def make_finished(index: int) -> ImageFinished:
+    return ImageFinished(index, make_params(), RASTER, Timings(0.0, 0.0, 0.0, 0.0, 1.0))
 
 
 async def read(job: LocalJob) -> list[JobEvent]:
@@ -30,7 +30,7 @@ async def read(job: LocalJob) -> list[JobEvent]:
 
 async def test_events_come_in_order_from_the_beginning() -> None:
     job = make_job()
-    events: list[JobEvent] = [PictureStarted(0), PictureProgress(0, 1, 1, 1.0), make_finished(0)]
+    events: list[JobEvent] = [ImageStarted(0), ImageProgress(0, 1, 1, 1.0), make_finished(0)]
     for event in events:
         job.publish(event)
     job.close()
@@ -42,26 +42,26 @@ async def test_a_waiting_reader_is_woken_by_each_event_and_by_the_end() -> None:
     job = make_job()
     reader = asyncio.create_task(read(job))
     await asyncio.sleep(0)
-    job.publish(PictureStarted(0))
+    job.publish(ImageStarted(0))
     await asyncio.sleep(0)
     job.close()
 
-    assert await reader == [PictureStarted(0)]
+    assert await reader == [ImageStarted(0)]
 
 
-async def test_a_slow_reader_loses_the_oldest_progress_and_no_picture() -> None:
+async def test_a_slow_reader_loses_the_oldest_progress_and_no_image() -> None:
     job = make_job(max_buffered=3)
-    job.publish(PictureStarted(0))
+    job.publish(ImageStarted(0))
     for step in range(5):
-        job.publish(PictureProgress(0, step, 9, 1.0))
+        job.publish(ImageProgress(0, step, 9, 1.0))
         job.publish(make_finished(step))
-    job.publish(PicturePreview(0, 0, 5, RASTER))
+    job.publish(ImagePreview(0, 0, 5, RASTER))
     job.close()
 
     events = await read(job)
-    assert [event.step for event in events if isinstance(event, PictureProgress | PicturePreview)] == [3, 4, 5]
-    assert sum(isinstance(event, PictureFinished) for event in events) == 5
-    assert events[0] == PictureStarted(0)
+    assert [event.step for event in events if isinstance(event, ImageProgress | ImagePreview)] == [3, 4, 5]
+    assert sum(isinstance(event, ImageFinished) for event in events) == 5
+    assert events[0] == ImageStarted(0)
 
 
 async def test_the_result_is_in_order_of_index() -> None:
@@ -73,7 +73,7 @@ async def test_the_result_is_in_order_of_index() -> None:
     assert [finished.index for finished in await job.result()] == [0, 1, 2]
 
 
-async def test_finished_pictures_come_before_the_error() -> None:
+async def test_finished_images_come_before_the_error() -> None:
     job = make_job()
     job.publish(make_finished(1))
     job.close(GenerationFailedError())
@@ -90,7 +90,7 @@ async def test_the_first_outcome_stands() -> None:
     job.cancel()
     job.cancel()
     job.close()
-    job.publish(PictureStarted(0))
+    job.publish(ImageStarted(0))
 
     with pytest.raises(CanceledError):
         await job.result()

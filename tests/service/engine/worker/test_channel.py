@@ -44,8 +44,8 @@ def border() -> Iterator[Border]:
     border.channel.close()
 
 
-def make_picture(picture_id: str) -> messages.Finished:
-    return messages.Finished(picture_id, 1000, 1000, bytes(3_000_000), TIMINGS)
+def make_image(image_id: str) -> messages.Finished:
+    return messages.Finished(image_id, 1000, 1000, bytes(3_000_000), TIMINGS)
 
 
 def test_messages_arrive_whole_and_in_order(border: Border) -> None:
@@ -62,20 +62,20 @@ def test_nothing_to_receive_is_no_wait(border: Border) -> None:
     assert border.channel.receive(0.0) == []
 
 
-def test_a_reader_that_stands_still_costs_previews_and_no_pictures(border: Border) -> None:
-    pictures = [make_picture(f"job.{index}") for index in range(3)]
-    for picture in pictures:
-        border.channel.send(picture)
+def test_a_reader_that_stands_still_costs_previews_and_no_images(border: Border) -> None:
+    images = [make_image(f"job.{index}") for index in range(3)]
+    for image in images:
+        border.channel.send(image)
     for step in range(1000):
         border.channel.send(messages.Progress("job.3", step, 1000, 1.0))
     border.channel.send(messages.Canceled("job.3"))
     assert border.channel.congested
-    assert border.channel.unsent_pictures > 0
+    assert border.channel.unsent_images > 0
 
     read = [border.read()]
     while not isinstance(read[-1], messages.Canceled):
         read.append(border.read())
-    assert [message for message in read if isinstance(message, messages.Finished)] == pictures
+    assert [message for message in read if isinstance(message, messages.Finished)] == images
     assert sum(isinstance(message, messages.Progress) for message in read) < 100
 
 

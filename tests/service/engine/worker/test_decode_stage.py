@@ -1,4 +1,4 @@
-"""Decodes on a device with streams: begun beside UNet calls, and waited for only when there are none to make."""
+"""DecodeStage on a device with streams: begun beside UNet calls, and waited for only when there are none to make."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import Decoding, Raster
+from pipelines.interface import Decoding, RgbImage
 from service.engine import messages
-from tests.harness.worker_harness import CALL_S, Rig, make_alone, make_params
+from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
 
 class StreamPipeline(FakePipeline):
-    """Decodes as a device with streams does: a decode is done some UNet calls after it has begun."""
+    """DecodeStage as a device with streams does: a decode is done some UNet calls after it has begun."""
 
     def __init__(self, sleep: Callable[[float], None], *, calls: int, spoiled: str = "") -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
         self.calls_made = 0
         self.waits = 0
-        """Decodes that were waited for."""
+        """DecodeStage that were waited for."""
         self._calls = calls
         self._spoiled = spoiled
 
@@ -30,7 +30,7 @@ class StreamPipeline(FakePipeline):
     def start_decode(self, states: Sequence[FakeState]) -> Decoding:
         return _LateDecoding(self, list(states), self.calls_made + self._calls)
 
-    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+    def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         spoiled = tuple(n for n, state in enumerate(states) if state.params.prompt == self._spoiled)
         if spoiled:
             raise NonFiniteError(spoiled)
@@ -47,19 +47,19 @@ class _LateDecoding:
     def ready(self) -> bool:
         return self.pipeline.calls_made >= self.done_at
 
-    def finish(self) -> list[Raster]:
+    def finish(self) -> list[RgbImage]:
         self.pipeline.waits += not self.ready
         return self.pipeline.decode(self.states)
 
 
-def make_stream_rig(calls: int, spoiled: str = "") -> tuple[Rig, StreamPipeline]:
+def make_stream_rig(calls: int, spoiled: str = "") -> tuple[WorkerHarness, StreamPipeline]:
     made: list[StreamPipeline] = []
 
     def make(sleep: Callable[[float], None]) -> StreamPipeline:
         made.append(StreamPipeline(sleep, calls=calls, spoiled=spoiled))
         return made[0]
 
-    return Rig(make), made[0]
+    return WorkerHarness(make), made[0]
 
 
 def test_calls_go_on_beside_a_decode_that_takes_long() -> None:
@@ -69,7 +69,7 @@ def test_calls_go_on_beside_a_decode_that_takes_long() -> None:
     rig.submit("long", long)
     rig.run()
 
-    order = [message.picture_id for message in rig.channel.sent if isinstance(message, messages.Finished)]
+    order = [message.image_id for message in rig.channel.sent if isinstance(message, messages.Finished)]
     assert order == ["short", "long"]
     assert rig.pixels == {"short": make_alone(short), "long": make_alone(long)}
     assert len(rig.calls) == 9
@@ -79,7 +79,7 @@ def test_calls_go_on_beside_a_decode_that_takes_long() -> None:
     assert sum(isinstance(message, messages.CallDone) for message in rig.channel.sent[:finished]) == 7
 
 
-def test_a_picture_canceled_while_it_is_decoded_ends_once() -> None:
+def test_an_image_canceled_while_it_is_decoded_ends_once() -> None:
     rig, _ = make_stream_rig(calls=5)
     rig.submit("long", make_params(steps=9))
     rig.submit("short", make_params(steps=2))
@@ -87,17 +87,17 @@ def test_a_picture_canceled_while_it_is_decoded_ends_once() -> None:
     rig.cancel("short")
     rig.run()
 
-    assert [canceled.picture_id for canceled in rig.sent(messages.Canceled)] == ["short"]
+    assert [canceled.image_id for canceled in rig.sent(messages.Canceled)] == ["short"]
     assert rig.pixels.keys() == {"long"}
 
 
-def test_a_picture_that_turns_out_spoiled_after_its_decode_is_made_again_and_its_mates_are_not() -> None:
+def test_an_image_that_turns_out_spoiled_after_its_decode_is_made_again_and_its_mates_are_not() -> None:
     rig, _ = make_stream_rig(calls=3, spoiled="spoiled")
     for name in ("sound", "spoiled"):
         rig.submit(name, make_params(name, steps=2))
     rig.submit("long", make_params(steps=12))
     rig.run()
 
-    assert [again.picture_id for again in rig.sent(messages.MadeAgain)] == ["spoiled"]
-    assert [failed.picture_id for failed in rig.sent(messages.Failed)] == ["spoiled"]
+    assert [again.image_id for again in rig.sent(messages.Retried)] == ["spoiled"]
+    assert [failed.image_id for failed in rig.sent(messages.Failed)] == ["spoiled"]
     assert rig.pixels.keys() == {"sound", "long"}

@@ -1,4 +1,4 @@
-"""What goes wrong with one picture stays with that picture."""
+"""What goes wrong with one image stays with that image."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pipelines.errors import BlackPictureError, NonFiniteError, SpoiledError
+from pipelines.errors import BlackImageError, NonFiniteError, SpoiledError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import Raster
+from pipelines.interface import RgbImage
 from service.engine import messages
 from service.engine.worker.fault_isolation import Device
 from tests.harness.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
-from tests.harness.worker_harness import CALL_S, Rig, make_alone, make_params
+from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
 STEPS = 4
 MATES = {str(seed): make_params(f"mate {seed}", steps=STEPS, seed=seed) for seed in range(5)}
@@ -34,28 +34,28 @@ class SmallMemoryPipeline(FakePipeline):
         self._max_rows = max_rows
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-        if sum(state.demand.rows for state in states if state.demand) > self._max_rows:
+        if sum(state.next_call.rows for state in states if state.next_call) > self._max_rows:
             raise MemoryError
         return super().predict(states)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: f"{trigger.stage}-{trigger.kind}-{trigger.step}")
-def test_a_poisonous_picture_fails_alone(trigger: Trigger) -> None:
-    rig = Rig(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
-    for position, (picture_id, params) in enumerate(MATES.items()):
+def test_a_poisonous_image_fails_alone(trigger: Trigger) -> None:
+    rig = WorkerHarness(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
+    for position, (image_id, params) in enumerate(MATES.items()):
         if position == 2:
             rig.submit("bad", make_params("poison", steps=STEPS))
-        rig.submit(picture_id, params)
+        rig.submit(image_id, params)
     rig.run()
 
     (failed,) = rig.sent(messages.Failed)
-    assert (failed.picture_id, failed.code) == ("bad", CODES[trigger.kind])
+    assert (failed.image_id, failed.code) == ("bad", CODES[trigger.kind])
     assert SECRET not in failed.message
-    assert rig.pixels == {picture_id: make_alone(params) for picture_id, params in MATES.items()}
+    assert rig.pixels == {image_id: make_alone(params) for image_id, params in MATES.items()}
 
 
 class OverflowingPipeline(FakePipeline):
-    """Its numbers overflow in one call of a fragile picture, unless it is made in higher precision."""
+    """Its numbers overflow in one call of a fragile image, unless it is made in higher precision."""
 
     def __init__(self, stage: Stage, error: type[SpoiledError], sleep: Callable[[float], None]) -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
@@ -70,7 +70,7 @@ class OverflowingPipeline(FakePipeline):
         self._visit(Stage.ADVANCE, [state])
         super().advance(state, output)
 
-    def decode(self, states: Sequence[FakeState]) -> list[Raster]:
+    def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self._visit(Stage.DECODE, states)
         return super().decode(states)
 
@@ -79,37 +79,37 @@ class OverflowingPipeline(FakePipeline):
             position
             for position, state in enumerate(states)
             if "fragile" in state.params.prompt
-            and not state.precise
+            and not state.upcast
             and (state.calls_done == 2 or stage is Stage.DECODE)
         ]
         if stage is self._stage and fragile:
             raise self._error(tuple(fragile))
 
 
-@pytest.mark.parametrize("error", [NonFiniteError, BlackPictureError])
+@pytest.mark.parametrize("error", [NonFiniteError, BlackImageError])
 @pytest.mark.parametrize("stage", [Stage.PREDICT, Stage.ADVANCE, Stage.DECODE])
-def test_a_picture_whose_numbers_overflow_is_made_again_in_higher_precision(
+def test_an_image_whose_numbers_overflow_is_made_again_in_higher_precision(
     stage: Stage, error: type[SpoiledError]
 ) -> None:
-    rig = Rig(lambda sleep: OverflowingPipeline(stage, error, sleep))
+    rig = WorkerHarness(lambda sleep: OverflowingPipeline(stage, error, sleep))
     fragile = make_params("fragile", steps=STEPS)
     rig.submit("fragile", fragile, previews=1)
-    for picture_id, params in MATES.items():
-        rig.submit(picture_id, params)
+    for image_id, params in MATES.items():
+        rig.submit(image_id, params)
     rig.run()
 
-    assert [again.picture_id for again in rig.sent(messages.MadeAgain)] == ["fragile"]
+    assert [again.image_id for again in rig.sent(messages.Retried)] == ["fragile"]
     assert not rig.sent(messages.Failed)
     assert rig.pixels == {"fragile": make_alone(fragile)} | {
-        picture_id: make_alone(params) for picture_id, params in MATES.items()
+        image_id: make_alone(params) for image_id, params in MATES.items()
     }
-    steps = [progress.step for progress in rig.sent(messages.Progress) if progress.picture_id == "fragile"]
+    steps = [progress.step for progress in rig.sent(messages.Progress) if progress.image_id == "fragile"]
     assert steps == sorted(set(steps)), "no step is told twice"
     assert len(rig.sent(messages.Preview)) == 1
 
 
 def test_what_overflows_in_higher_precision_too_fails_after_one_more_try() -> None:
-    rig = Rig(lambda sleep: FaultyPipeline(Trigger(Stage.DECODE, Kind.NAN), call_s=CALL_S, sleep=sleep))
+    rig = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.DECODE, Kind.NAN), call_s=CALL_S, sleep=sleep))
     rig.submit("bad", make_params("poison", steps=STEPS))
     rig.run()
 
@@ -118,15 +118,15 @@ def test_what_overflows_in_higher_precision_too_fails_after_one_more_try() -> No
 
 
 def test_calls_in_higher_precision_teach_nothing_of_what_others_cost() -> None:
-    rig = Rig(lambda sleep: OverflowingPipeline(Stage.PREDICT, NonFiniteError, sleep))
+    rig = WorkerHarness(lambda sleep: OverflowingPipeline(Stage.PREDICT, NonFiniteError, sleep))
     rig.submit("fragile", make_params("fragile", steps=STEPS))
     rig.run()
 
-    assert [call.precise for call in rig.sent(messages.CallDone)] == [False] * 3 + [True] * STEPS
+    assert [call.upcast for call in rig.sent(messages.CallDone)] == [False] * 3 + [True] * STEPS
 
 
 def test_what_is_logged_of_a_failure_holds_no_text_of_the_exception(caplog: pytest.LogCaptureFixture) -> None:
-    rig = Rig(lambda sleep: FaultyPipeline(Trigger(Stage.ADVANCE), sleep=sleep))
+    rig = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.ADVANCE), sleep=sleep))
     rig.submit("bad", make_params("poison"))
     rig.run()
 
@@ -135,12 +135,12 @@ def test_what_is_logged_of_a_failure_holds_no_text_of_the_exception(caplog: pyte
 
 
 def test_params_that_the_model_refuses_name_their_field() -> None:
-    rig = Rig()
+    rig = WorkerHarness()
     rig.submit("crooked", make_params(width=65))
     rig.submit("unknown", make_params(sampler="nonesuch"))
     rig.run()
 
-    assert {(failed.picture_id, failed.code, failed.field) for failed in rig.sent(messages.Failed)} == {
+    assert {(failed.image_id, failed.code, failed.field) for failed in rig.sent(messages.Failed)} == {
         ("crooked", "invalid_value", "width"),
         ("unknown", "invalid_value", "sampler"),
     }
@@ -148,12 +148,14 @@ def test_params_that_the_model_refuses_name_their_field() -> None:
 
 def test_a_batch_too_large_for_memory_is_halved_until_it_fits() -> None:
     freed: list[None] = []
-    rig = Rig(lambda sleep: SmallMemoryPipeline(4, sleep), device=Device(free_memory=lambda: freed.append(None)))
-    for picture_id, params in MATES.items():
-        rig.submit(picture_id, params)
+    rig = WorkerHarness(
+        lambda sleep: SmallMemoryPipeline(4, sleep), device=Device(free_memory=lambda: freed.append(None))
+    )
+    for image_id, params in MATES.items():
+        rig.submit(image_id, params)
     rig.run()
 
-    assert rig.pixels == {picture_id: make_alone(params) for picture_id, params in MATES.items()}
+    assert rig.pixels == {image_id: make_alone(params) for image_id, params in MATES.items()}
     assert freed
 
 
@@ -162,26 +164,26 @@ def test_rows_that_ran_out_of_memory_are_not_tried_again() -> None:
 
     class Asked(SmallMemoryPipeline):
         def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-            asked.append(sum(state.demand.rows for state in states if state.demand))
+            asked.append(sum(state.next_call.rows for state in states if state.next_call))
             return super().predict(states)
 
-    rig = Rig(lambda sleep: Asked(4, sleep))
-    for picture_id, params in MATES.items():
-        rig.submit(picture_id, params)
+    rig = WorkerHarness(lambda sleep: Asked(4, sleep))
+    for image_id, params in MATES.items():
+        rig.submit(image_id, params)
     rig.run()
 
     assert asked[:4] == [10, 4, 6, 2]
     assert max(asked[5:]) == 4
 
 
-def test_a_picture_too_large_for_memory_fails_and_the_next_is_served() -> None:
-    rig = Rig(lambda sleep: SmallMemoryPipeline(1, sleep))
+def test_an_image_too_large_for_memory_fails_and_the_next_is_served() -> None:
+    rig = WorkerHarness(lambda sleep: SmallMemoryPipeline(1, sleep))
     rig.submit("guided", make_params())
     rig.turn(2)
     rig.submit("unguided", make_params(guidance_scale=1.0))
     rig.run()
 
-    assert [(failed.picture_id, failed.code) for failed in rig.sent(messages.Failed)] == [("guided", "out_of_memory")]
+    assert [(failed.image_id, failed.code) for failed in rig.sent(messages.Failed)] == [("guided", "out_of_memory")]
     assert rig.pixels == {"unguided": make_alone(make_params(guidance_scale=1.0))}
 
 
@@ -191,7 +193,7 @@ def test_memory_freed_after_a_failure_is_tried_again() -> None:
     def free() -> None:
         memory._max_rows = 2
 
-    rig = Rig(lambda _: memory, device=Device(free_memory=free))
+    rig = WorkerHarness(lambda _: memory, device=Device(free_memory=free))
     rig.submit("guided", make_params())
     rig.run()
 
@@ -199,7 +201,7 @@ def test_memory_freed_after_a_failure_is_tried_again() -> None:
 
 
 def test_an_error_that_the_device_does_not_survive_ends_the_worker() -> None:
-    rig = Rig(
+    rig = WorkerHarness(
         lambda sleep: FaultyPipeline(Trigger(Stage.PREDICT), sleep=sleep), device=Device(is_broken=lambda _: True)
     )
     rig.submit("bad", make_params("poison"))
@@ -209,12 +211,12 @@ def test_an_error_that_the_device_does_not_survive_ends_the_worker() -> None:
     assert not rig.sent(messages.Failed)
 
 
-def test_a_preview_that_fails_costs_the_picture_only_its_previews() -> None:
+def test_a_preview_that_fails_costs_the_image_only_its_previews() -> None:
     class Blind(FakePipeline):
-        def preview(self, state: FakeState) -> Raster:
+        def preview(self, state: FakeState) -> RgbImage:
             raise RuntimeError(SECRET)
 
-    rig = Rig(lambda sleep: Blind(sleep=sleep))
+    rig = WorkerHarness(lambda sleep: Blind(sleep=sleep))
     rig.submit("shown", make_params(), previews=2)
     rig.run()
 

@@ -33,8 +33,8 @@ async def test_a_model_folder_is_loaded_and_draws_what_its_pipeline_draws(tmp_pa
     pipeline = loader.load(str(folder), device="cpu")
     prompt, negative = pipeline.encode(["a red circle", ""])
     state = pipeline.begin(params, prompt, negative)
-    while state.demand is not None:
+    while state.next_call is not None:
         pipeline.advance(state, pipeline.predict([state])[0])
-    (raster,) = pipeline.decode([state])
-    values = zip(finished.raster.pixels, raster.pixels, strict=True)
+    (rgb_image,) = pipeline.decode([state])
+    values = zip(finished.rgb_image.pixels, rgb_image.pixels, strict=True)
     assert max(abs(ours - theirs) for ours, theirs in values) <= 1

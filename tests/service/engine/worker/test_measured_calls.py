@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.fake import FakePipeline, FakeState
 from service.engine import messages
 from service.engine.costs.cost_model import CostModel
-from service.engine.scheduling.image import Picture
+from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.fault_isolation import PLAIN_DEVICE
 from service.engine.worker.measured_calls import MeasuredCalls
 from tests.harness.worker_harness import CALL_S, Clock, MemoryChannel, flat_costs, make_params
@@ -22,12 +22,12 @@ class Bench:
         self.channel = MemoryChannel(clock)
         self.calls = MeasuredCalls(pipeline, self.cost, self.channel, PLAIN_DEVICE, clock)
         prompt, negative = pipeline.encode(["a red circle", ""])
-        self.pictures = [
-            Picture[FakeState](
+        self.images = [
+            ScheduledImage[FakeState](
                 id=str(number),
                 params=params,
                 arrived_s=0.0,
-                deadline_s=0.0,
+                virtual_deadline_s=0.0,
                 state=pipeline.begin(params, prompt, negative),
             )
             for number, params in enumerate([make_params(), make_params()])
@@ -36,17 +36,17 @@ class Bench:
 
 def test_a_decode_alone_teaches_what_decodes_cost() -> None:
     bench = Bench()
-    bench.calls.finish_decode(bench.calls.start_decode(bench.pictures[:1]))
+    bench.calls.finish_decode(bench.calls.start_decode(bench.images[:1]))
 
     assert bench.cost.decode_s(SIZE, 1) > 0
 
 
 def test_a_decode_that_had_calls_beside_it_teaches_nothing_and_is_told() -> None:
     bench = Bench()
-    running = bench.calls.start_decode(bench.pictures[:1])
-    bench.calls.record(bench.pictures[1:], 2, CALL_S, 0.0)
+    running = bench.calls.start_decode(bench.images[:1])
+    bench.calls.record(bench.images[1:], 2, CALL_S, 0.0)
     bench.calls.finish_decode(running)
 
     assert bench.cost.decode_s(SIZE, 1) == 0
     (told,) = [message for message in bench.channel.sent if isinstance(message, messages.DecodeDone)]
-    assert (told.pictures, told.decode_s) == (1, DECODE_S)
+    assert (told.images, told.decode_s) == (1, DECODE_S)

@@ -11,7 +11,7 @@ from pipelines.errors import ModelLoadError
 from pipelines.fake import FakePipeline, FakeState
 from service.engine.costs.cost_model import CostTable
 from service.engine.worker.fault_isolation import PLAIN_DEVICE, Isolation
-from service.engine.worker.warmup import Warming
+from service.engine.worker.warmup import Warmup
 from tests.harness.worker_harness import Clock
 
 
@@ -26,7 +26,7 @@ class NotingPipeline(FakePipeline):
         self.calls: Counter[tuple[int, int, int]] = Counter()
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-        rows = sum(state.demand.rows for state in states if state.demand)
+        rows = sum(state.next_call.rows for state in states if state.next_call)
         if rows > self.room:
             raise MemoryError
         self.calls[(states[0].params.width, states[0].params.height, rows)] += 1
@@ -38,7 +38,7 @@ def warm(
 ) -> tuple[CostTable, int]:
     """What it measured, and how often it reported."""
     reports: list[None] = []
-    warming = Warming(pipeline, Isolation(PLAIN_DEVICE), known=known or CostTable(), clock=clock or Clock())
+    warming = Warmup(pipeline, Isolation(PLAIN_DEVICE), known=known or CostTable(), clock=clock or Clock())
     table = warming.run(max_rows=max_rows, max_decode=4, budget_s=20.0, report=lambda: reports.append(None))
     return table, len(reports)
 
@@ -119,6 +119,6 @@ def test_company_beyond_the_memory_is_given_up_and_noted() -> None:
     assert {cost.max_rows for cost in table.sizes} == {4}
 
 
-def test_a_model_that_makes_no_picture_is_not_served() -> None:
+def test_a_model_that_makes_no_image_is_not_served() -> None:
     with pytest.raises(ModelLoadError, match="128x128"):
         warm(NotingPipeline(room=0))

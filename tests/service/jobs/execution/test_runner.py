@@ -11,14 +11,14 @@ import pytest
 
 from service.errors import QueueFullError
 from service.images.encoding import Encoder
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 from service.jobs.execution.runner import Runner, RunnerConfig
-from service.jobs.records import Claim, JobFailure, JobRecord, Status, StoredPicture
-from service.jobs.store.claims import JobQueue
+from service.jobs.records import Claim, JobFailure, JobRecord, Status, StoredImage
+from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
-from service.jobs.store.image_files import PictureFiles
-from service.jobs.store.repository import JobStore
-from service.jobs.watching.subscriptions import News
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.repository import JobRepository
+from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.fake_engine import FakeEngine
 from tests.harness.sample_jobs import QUEUE_POLICY, make_job
@@ -27,7 +27,7 @@ NEVER_S = 3600.0
 MANY = 50
 
 
-class WatchedQueue(JobQueue):
+class WatchedQueue(JobClaims):
     """Says of every write what the runner showed of the job just before."""
 
     def __init__(self, database: Database) -> None:
@@ -37,9 +37,9 @@ class WatchedQueue(JobQueue):
         """Versions written, each with the one that was shown."""
         self.gave_back = asyncio.Event()
 
-    async def add_picture(self, claim: Claim, picture: StoredPicture) -> None:
-        await super().add_picture(claim, picture)
-        self.written.append((picture.version, self.show(claim.job_id)))
+    async def add_image(self, claim: Claim, image: StoredImage) -> None:
+        await super().add_image(claim, image)
+        self.written.append((image.version, self.show(claim.job_id)))
 
     async def finish(
         self, claim: Claim, status: Status, *, version: int, now: float, failure: JobFailure | None = None
@@ -65,9 +65,9 @@ def watched(database: Database) -> WatchedQueue:
 @pytest.fixture
 async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Runner]:
     """It looks for jobs when it is woken, and not by itself."""
-    files, encoder = PictureFiles(PictureFolder(tmp_path / "pictures")), Encoder(1)
+    files, encoder = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1)
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
-    runner = Runner(watched, files, engine, encoder, News(8), Metrics(), config)
+    runner = Runner(watched, files, engine, encoder, JobNotifier(8), Metrics(), config)
 
     def shown(job_id: str) -> int:
         live = runner.live(job_id)
@@ -81,7 +81,7 @@ async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> A
     encoder.close()
 
 
-async def ended(store: JobStore, job_id: str) -> JobRecord:
+async def ended(store: JobRepository, job_id: str) -> JobRecord:
     async with asyncio.timeout(60):
         while True:
             record = await store.get(job_id, "alice")
@@ -89,22 +89,22 @@ async def ended(store: JobStore, job_id: str) -> JobRecord:
                 return record
 
 
-async def test_pictures_and_the_end_are_shown_after_they_are_recorded_and_not_before(
-    store: JobStore, watched: WatchedQueue, runner: Runner
+async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_before(
+    store: JobRepository, watched: WatchedQueue, runner: Runner
 ) -> None:
-    job = make_job(pictures=3)
+    job = make_job(images=3)
     await store.create(job, now=time.time())
     runner.start()
     record = await ended(store, job.id)
     assert [shown for _, shown in watched.written] == [version - 1 for version, _ in watched.written]
-    assert [picture.version for picture in record.pictures] == [version for version, _ in watched.written[:3]]
+    assert [image.version for image in record.images] == [version for version, _ in watched.written[:3]]
     assert record.version == watched.written[3][0]
 
 
 async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_some(
-    store: JobStore, watched: WatchedQueue, runner: Runner, engine: FakeEngine
+    store: JobRepository, watched: WatchedQueue, runner: Runner, engine: FakeEngine
 ) -> None:
-    engine.refusals = [QueueFullError("Too many pictures wait already.") for _ in range(MANY)]
+    engine.refusals = [QueueFullError("Too many images wait already.") for _ in range(MANY)]
     jobs = [make_job() for _ in range(2)]
     for job in jobs:
         await store.create(job, now=time.time())

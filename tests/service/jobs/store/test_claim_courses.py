@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import URL, delete
 
 from service.jobs.records import TERMINAL, Claim, JobRecord, LiveState, Status
-from service.jobs.store.claims import MAX_LOSSES, JobQueue, LostError
+from service.jobs.store.claims import MAX_LOSSES, JobClaims, LostError
 from service.jobs.store.database import Database
-from service.jobs.store.repository import JobStore
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import jobs
 from tests.harness.sample_jobs import LEASE_S, QUEUE_POLICY, STORE_POLICY, make_job
 
@@ -46,8 +46,8 @@ class Shop:
     def __init__(self, url: URL) -> None:
         self.loop = asyncio.Runner()
         self.database = Database(url)
-        self.store = JobStore(self.database, STORE_POLICY)
-        self.queue = JobQueue(self.database, QUEUE_POLICY)
+        self.store = JobRepository(self.database, STORE_POLICY)
+        self.queue = JobClaims(self.database, QUEUE_POLICY)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
@@ -73,12 +73,12 @@ class AnyCourse(RuleBasedStateMachine):
         """As they were at the last look."""
         shop.do(shop.empty())
 
-    @rule(due_at=st.integers(0, 2), letter=st.sampled_from("abc"))
-    def accept(self, due_at: int, letter: str) -> None:
+    @rule(virtual_deadline_at=st.integers(0, 2), letter=st.sampled_from("abc"))
+    def accept(self, virtual_deadline_at: int, letter: str) -> None:
         # An id of the course's own: jobs due together go by it, and a course that is run again must go the same way.
-        job = make_job(f"job_{letter}{len(self.expected)}", due_at=due_at)
+        job = make_job(f"job_{letter}{len(self.expected)}", virtual_deadline_at=virtual_deadline_at)
         self.shop.do(self.shop.store.create(job, now=self.now))
-        self.expected[job.id] = Expected((due_at, job.id))
+        self.expected[job.id] = Expected((virtual_deadline_at, job.id))
 
     @rule(seconds=st.sampled_from([1.0, LEASE_S / 2, LEASE_S, 2 * LEASE_S]))
     def wait(self, seconds: float) -> None:

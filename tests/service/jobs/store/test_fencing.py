@@ -8,55 +8,55 @@ from typing import TypeAlias
 import pytest
 
 from service.jobs.records import Claim, JobFailure, Status
-from service.jobs.store.claims import JobQueue, LostError
-from service.jobs.store.repository import JobStore
-from tests.harness.sample_jobs import LEASE_S, LIVE, accept, claim_one, make_picture
+from service.jobs.store.claims import JobClaims, LostError
+from service.jobs.store.repository import JobRepository
+from tests.harness.sample_jobs import LEASE_S, LIVE, accept, claim_one, make_image
 
-Write: TypeAlias = Callable[[JobQueue, Claim], Awaitable[None]]
-End: TypeAlias = Callable[[JobStore, JobQueue, Claim], Awaitable[object]]
-
-
-async def add_picture(queue: JobQueue, claim: Claim) -> None:
-    await queue.add_picture(claim, make_picture(attempt=claim.attempt))
+Write: TypeAlias = Callable[[JobClaims, Claim], Awaitable[None]]
+End: TypeAlias = Callable[[JobRepository, JobClaims, Claim], Awaitable[object]]
 
 
-async def succeed(queue: JobQueue, claim: Claim) -> None:
+async def add_image(queue: JobClaims, claim: Claim) -> None:
+    await queue.add_image(claim, make_image(attempt=claim.attempt))
+
+
+async def succeed(queue: JobClaims, claim: Claim) -> None:
     await queue.finish(claim, Status.SUCCEEDED, version=9, now=9.0)
 
 
-async def release(queue: JobQueue, claim: Claim) -> None:
+async def release(queue: JobClaims, claim: Claim) -> None:
     await queue.release(claim)
 
 
-async def take_over(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+async def take_over(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
     await claim_one(queue, "two", now=LEASE_S + 1)
 
 
-async def take_over_and_finish(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+async def take_over_and_finish(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
     second = await claim_one(queue, "two", now=LEASE_S + 1)
     await queue.finish(second, Status.FAILED, version=2, now=LEASE_S + 2, failure=JobFailure("internal_error", ""))
 
 
-async def give_back(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+async def give_back(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
     await queue.release(claim)
 
 
-async def finish(_: JobStore, queue: JobQueue, claim: Claim) -> None:
+async def finish(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
     await queue.finish(claim, Status.SUCCEEDED, version=2, now=1.0)
 
 
-async def cancel(store: JobStore, _: JobQueue, claim: Claim) -> None:
+async def cancel(store: JobRepository, _: JobClaims, claim: Claim) -> None:
     await store.cancel(claim.job_id, "alice", now=1.0)
 
 
-async def delete(store: JobStore, _: JobQueue, claim: Claim) -> None:
+async def delete(store: JobRepository, _: JobClaims, claim: Claim) -> None:
     await store.delete(claim.job_id, "alice")
 
 
-@pytest.mark.parametrize("write", [add_picture, succeed, release])
+@pytest.mark.parametrize("write", [add_image, succeed, release])
 @pytest.mark.parametrize("end", [take_over, take_over_and_finish, give_back, finish, cancel, delete])
 async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_nothing(
-    store: JobStore, queue: JobQueue, end: End, write: Write
+    store: JobRepository, queue: JobClaims, end: End, write: Write
 ) -> None:
     await accept(store)
     claim = await claim_one(queue)
@@ -71,7 +71,7 @@ async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_
     assert await store.page("alice", limit=9) == before
 
 
-async def test_a_refused_write_is_no_trouble_of_the_store(store: JobStore, queue: JobQueue) -> None:
+async def test_a_refused_write_is_no_trouble_of_the_store(store: JobRepository, queue: JobClaims) -> None:
     await accept(store)
     claim = await claim_one(queue)
     await queue.release(claim)

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, inspect, text
 
 from service.jobs.store.database import Database
 from service.jobs.store.migrations import SchemaTooNewError, migrate
-from service.jobs.store.repository import JobStore
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
 from tests.harness.sample_jobs import STORE_POLICY, make_job
 
@@ -52,7 +52,7 @@ async def test_that_comparison_would_notice_a_difference(database: Database) -> 
 
 async def test_a_second_migration_finds_everything_done(database: Database) -> None:
     await migrate(database)
-    store = JobStore(database, STORE_POLICY)
+    store = JobRepository(database, STORE_POLICY)
     record, _ = await store.create(make_job(), now=0.0)
 
     await migrate(database)
@@ -75,7 +75,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(databa
     await migrate(database)
     async with database.writing() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        await connection.execute(text("DROP TABLE pictures"))
+        await connection.execute(text("DROP TABLE images"))
 
     with pytest.raises(SchemaTooNewError):
         await migrate(database)
@@ -83,5 +83,5 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(databa
     async with database.reading() as connection:
         version = await connection.execute(text("SELECT version_num FROM alembic_version"))
         assert list(version.scalars()) == ["9999"]
-        assert "pictures" not in await connection.run_sync(tables)
+        assert "images" not in await connection.run_sync(tables)
     assert database.available

@@ -9,15 +9,15 @@ import pytest
 
 from service.errors import GoneError, KeyReusedError, NotFoundError, QueueFullError
 from service.jobs.records import JobFailure, JobRecord, Status
-from service.jobs.store.claims import JobQueue
-from service.jobs.store.repository import Cursor, IdempotencyKey, JobStore
-from tests.harness.sample_jobs import KEEP_S, STORE_POLICY, make_job, make_picture
+from service.jobs.store.claims import JobClaims
+from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
+from tests.harness.sample_jobs import KEEP_S, STORE_POLICY, make_image, make_job
 from tests.service.jobs.conftest import Connect
 
 KEY = IdempotencyKey("key", "a body", expires_at=100.0)
 
 
-async def page_through(store: JobStore, tenant: str, *, limit: int) -> list[list[JobRecord]]:
+async def page_through(store: JobRepository, tenant: str, *, limit: int) -> list[list[JobRecord]]:
     pages = [await store.page(tenant, limit=limit)]
     while pages[-1]:
         last = pages[-1][-1]
@@ -25,8 +25,8 @@ async def page_through(store: JobStore, tenant: str, *, limit: int) -> list[list
     return pages[:-1]
 
 
-async def test_an_accepted_job_is_found_as_it_was_asked_for(store: JobStore) -> None:
-    job = make_job(pictures=3, deadline_s=60.0)
+async def test_an_accepted_job_is_found_as_it_was_asked_for(store: JobRepository) -> None:
+    job = make_job(images=3, deadline_s=60.0)
 
     created, replayed = await store.create(job, now=5.5)
 
@@ -46,17 +46,17 @@ async def test_an_accepted_job_is_found_as_it_was_asked_for(store: JobStore) -> 
         started_at=None,
         completed_at=None,
         expires_at=None,
-        pictures=(),
+        images=(),
     )
 
 
-async def test_another_process_sees_what_was_accepted(store: JobStore, connect: Connect) -> None:
+async def test_another_process_sees_what_was_accepted(store: JobRepository, connect: Connect) -> None:
     created, _ = await store.create(make_job(), now=0.0)
 
-    assert await JobStore(connect(), STORE_POLICY).get(created.id, "alice") == created
+    assert await JobRepository(connect(), STORE_POLICY).get(created.id, "alice") == created
 
 
-async def test_another_tenants_job_is_answered_as_one_that_never_was(store: JobStore) -> None:
+async def test_another_tenants_job_is_answered_as_one_that_never_was(store: JobRepository) -> None:
     await store.create(job := make_job(tenant="alice"), now=0.0)
     with pytest.raises(NotFoundError) as never_was:
         await store.get(make_job().id, "bob")
@@ -71,13 +71,13 @@ async def test_another_tenants_job_is_answered_as_one_that_never_was(store: JobS
     assert (await store.get(job.id, "alice")).status is Status.QUEUED
 
 
-async def test_whoever_asks_for_no_tenant_gets_any_tenants_job(store: JobStore) -> None:
+async def test_whoever_asks_for_no_tenant_gets_any_tenants_job(store: JobRepository) -> None:
     created, _ = await store.create(make_job(tenant="alice"), now=0.0)
 
     assert await store.get(created.id, None) == created
 
 
-async def test_pages_go_from_the_newest_to_the_oldest_and_miss_and_repeat_nothing(store: JobStore) -> None:
+async def test_pages_go_from_the_newest_to_the_oldest_and_miss_and_repeat_nothing(store: JobRepository) -> None:
     jobs = [make_job() for _ in range(7)]
     times = [0.1 + 0.2, 1.0, 1.0, 1.0, 1.0, 2.0, 1e9 / 3]
     for job, now in zip(jobs, times, strict=True):
@@ -91,7 +91,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_miss_and_repeat_nothin
     assert [(record.created_at, record.id) for page in pages for record in page] == newest_first
 
 
-async def test_a_page_can_be_of_one_status(store: JobStore) -> None:
+async def test_a_page_can_be_of_one_status(store: JobRepository) -> None:
     kept, canceled = make_job(), make_job()
     for job in (kept, canceled):
         await store.create(job, now=0.0)
@@ -102,7 +102,7 @@ async def test_a_page_can_be_of_one_status(store: JobStore) -> None:
     assert await store.page("alice", limit=9, status=Status.RUNNING) == []
 
 
-async def test_jobs_that_came_after_the_first_page_do_not_move_the_second(store: JobStore) -> None:
+async def test_jobs_that_came_after_the_first_page_do_not_move_the_second(store: JobRepository) -> None:
     for now in range(4):
         await store.create(make_job(), now=now)
     first = await store.page("alice", limit=2)
@@ -113,8 +113,14 @@ async def test_jobs_that_came_after_the_first_page_do_not_move_the_second(store:
     assert [record.created_at for record in first + second] == [3.0, 2.0, 1.0, 0.0]
 
 
-async def test_a_waiting_jobs_position_counts_those_that_are_due_before_it(store: JobStore, queue: JobQueue) -> None:
-    late, soon, next_up = make_job(due_at=30.0), make_job(due_at=20.0), make_job(due_at=10.0)
+async def test_a_waiting_jobs_position_counts_those_that_are_due_before_it(
+    store: JobRepository, queue: JobClaims
+) -> None:
+    late, soon, next_up = (
+        make_job(virtual_deadline_at=30.0),
+        make_job(virtual_deadline_at=20.0),
+        make_job(virtual_deadline_at=10.0),
+    )
     for job in (late, soon, next_up):
         await store.create(job, now=0.0)
     assert [await store.queue_position(job.id) for job in (next_up, soon, late)] == [0, 1, 2]
@@ -124,8 +130,8 @@ async def test_a_waiting_jobs_position_counts_those_that_are_due_before_it(store
     assert [await store.queue_position(job.id) for job in (next_up, soon, late)] == [None, 0, 1]
 
 
-async def test_jobs_that_are_due_at_once_have_positions_of_their_own(store: JobStore) -> None:
-    jobs = [make_job(due_at=1.0) for _ in range(4)]
+async def test_jobs_that_are_due_at_once_have_positions_of_their_own(store: JobRepository) -> None:
+    jobs = [make_job(virtual_deadline_at=1.0) for _ in range(4)]
     for job in jobs:
         await store.create(job, now=0.0)
 
@@ -133,7 +139,7 @@ async def test_jobs_that_are_due_at_once_have_positions_of_their_own(store: JobS
 
 
 async def test_a_job_too_many_is_refused_and_leaves_nothing(connect: Connect) -> None:
-    store = JobStore(connect(), dataclasses.replace(STORE_POLICY, max_queued=2))
+    store = JobRepository(connect(), dataclasses.replace(STORE_POLICY, max_queued=2))
     for _ in range(2):
         await store.create(make_job(), now=0.0)
 
@@ -149,7 +155,7 @@ async def test_a_job_too_many_is_refused_and_leaves_nothing(connect: Connect) ->
 
 
 async def test_too_much_work_is_refused_except_by_an_empty_queue(connect: Connect) -> None:
-    store = JobStore(connect(), dataclasses.replace(STORE_POLICY, max_queued_s=10.0))
+    store = JobRepository(connect(), dataclasses.replace(STORE_POLICY, max_queued_s=10.0))
     await store.create(giant := make_job(price_s=50.0), now=0.0)
     with pytest.raises(QueueFullError):
         await store.create(make_job(price_s=0.5), now=0.0)
@@ -161,7 +167,7 @@ async def test_too_much_work_is_refused_except_by_an_empty_queue(connect: Connec
         await store.create(make_job(price_s=0.5), now=0.0)
 
 
-async def test_the_same_key_and_body_give_the_same_job(store: JobStore) -> None:
+async def test_the_same_key_and_body_give_the_same_job(store: JobRepository) -> None:
     first, _ = await store.create(make_job(), now=0.0, key=KEY)
 
     again, replayed = await store.create(make_job(), now=1.0, key=KEY)
@@ -172,13 +178,13 @@ async def test_the_same_key_and_body_give_the_same_job(store: JobStore) -> None:
 
 
 async def test_a_key_gives_its_job_also_when_the_queue_is_full(connect: Connect) -> None:
-    store = JobStore(connect(), dataclasses.replace(STORE_POLICY, max_queued=1))
+    store = JobRepository(connect(), dataclasses.replace(STORE_POLICY, max_queued=1))
     first, _ = await store.create(make_job(), now=0.0, key=KEY)
 
     assert await store.create(make_job(), now=1.0, key=KEY) == (first, True)
 
 
-async def test_the_same_key_with_another_body_is_refused(store: JobStore) -> None:
+async def test_the_same_key_with_another_body_is_refused(store: JobRepository) -> None:
     await store.create(make_job(), now=0.0, key=KEY)
 
     with pytest.raises(KeyReusedError):
@@ -187,7 +193,7 @@ async def test_the_same_key_with_another_body_is_refused(store: JobStore) -> Non
     assert len(await store.page("alice", limit=9)) == 1
 
 
-async def test_tenants_may_use_the_same_key(store: JobStore) -> None:
+async def test_tenants_may_use_the_same_key(store: JobRepository) -> None:
     await store.create(make_job(tenant="alice"), now=0.0, key=KEY)
 
     record, replayed = await store.create(make_job(tenant="bob"), now=0.0, key=KEY)
@@ -196,7 +202,7 @@ async def test_tenants_may_use_the_same_key(store: JobStore) -> None:
 
 
 async def test_fifty_requests_at_once_with_one_key_make_one_job(connect: Connect) -> None:
-    stores = [JobStore(connect(), STORE_POLICY) for _ in range(2)]
+    stores = [JobRepository(connect(), STORE_POLICY) for _ in range(2)]
 
     answers = await asyncio.gather(*(stores[number % 2].create(make_job(), now=0.0, key=KEY) for number in range(50)))
 
@@ -205,7 +211,7 @@ async def test_fifty_requests_at_once_with_one_key_make_one_job(connect: Connect
     assert len(await stores[0].page("alice", limit=99)) == 1
 
 
-async def test_the_key_of_a_deleted_job_does_not_make_it_again(store: JobStore) -> None:
+async def test_the_key_of_a_deleted_job_does_not_make_it_again(store: JobRepository) -> None:
     job, _ = await store.create(make_job(), now=0.0, key=KEY)
     await store.delete(job.id, "alice")
 
@@ -215,7 +221,7 @@ async def test_the_key_of_a_deleted_job_does_not_make_it_again(store: JobStore) 
     assert await store.page("alice", limit=9) == []
 
 
-async def test_a_key_past_its_time_is_free_again_once_its_job_is_gone(store: JobStore) -> None:
+async def test_a_key_past_its_time_is_free_again_once_its_job_is_gone(store: JobRepository) -> None:
     first, _ = await store.create(make_job(), now=0.0, key=KEY)
     later = dataclasses.replace(KEY, expires_at=300.0)
 
@@ -227,7 +233,7 @@ async def test_a_key_past_its_time_is_free_again_once_its_job_is_gone(store: Job
     assert second.id != first.id
 
 
-async def test_a_canceled_job_has_ended_and_stays_as_it_is(store: JobStore) -> None:
+async def test_a_canceled_job_has_ended_and_stays_as_it_is(store: JobRepository) -> None:
     job, _ = await store.create(make_job(), now=0.0)
 
     canceled = await store.cancel(job.id, "alice", now=7.0)
@@ -239,7 +245,9 @@ async def test_a_canceled_job_has_ended_and_stays_as_it_is(store: JobStore) -> N
 
 
 @pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED])
-async def test_to_cancel_a_job_that_has_ended_changes_nothing(store: JobStore, queue: JobQueue, status: Status) -> None:
+async def test_to_cancel_a_job_that_has_ended_changes_nothing(
+    store: JobRepository, queue: JobClaims, status: Status
+) -> None:
     await store.create(job := make_job(), now=0.0)
     (claim,) = await queue.claim("one", now=1.0, limit=1)
     failure = JobFailure("out_of_memory", "Too large.") if status is Status.FAILED else None
@@ -250,21 +258,23 @@ async def test_to_cancel_a_job_that_has_ended_changes_nothing(store: JobStore, q
     assert (ended.status, ended.failure) == (status, failure)
 
 
-async def test_to_cancel_a_running_job_keeps_the_pictures_that_are_finished(store: JobStore, queue: JobQueue) -> None:
-    await store.create(job := make_job(pictures=2), now=0.0)
+async def test_to_cancel_a_running_job_keeps_the_images_that_are_finished(
+    store: JobRepository, queue: JobClaims
+) -> None:
+    await store.create(job := make_job(images=2), now=0.0)
     (claim,) = await queue.claim("one", now=1.0, limit=1)
-    await queue.add_picture(claim, picture := make_picture())
+    await queue.add_image(claim, image := make_image())
 
     canceled = await store.cancel(job.id, "alice", now=2.0)
 
-    assert canceled.pictures == (picture,)
+    assert canceled.images == (image,)
     assert canceled.attempt > claim.attempt
 
 
-async def test_a_deleted_job_is_gone_with_its_pictures(store: JobStore, queue: JobQueue) -> None:
+async def test_a_deleted_job_is_gone_with_its_images(store: JobRepository, queue: JobClaims) -> None:
     await store.create(job := make_job(), now=0.0)
     (claim,) = await queue.claim("one", now=1.0, limit=1)
-    await queue.add_picture(claim, make_picture())
+    await queue.add_image(claim, make_image())
 
     assert await store.delete(job.id, "alice")
 
@@ -272,31 +282,31 @@ async def test_a_deleted_job_is_gone_with_its_pictures(store: JobStore, queue: J
         await store.get(job.id, "alice")
     assert not await store.delete(job.id, "alice")
     again, _ = await store.create(make_job(job.id), now=2.0)
-    assert again.pictures == ()
+    assert again.images == ()
 
 
-async def test_a_job_of_pictures_made_already_has_ended_with_all_of_them(store: JobStore) -> None:
-    made = [make_picture(index, version=1) for index in range(3)]
+async def test_a_job_of_images_made_already_has_ended_with_all_of_them(store: JobRepository) -> None:
+    made = [make_image(index, version=1) for index in range(3)]
 
-    record = await store.create_ended(make_job(pictures=3), made, now=5.0, expires_at=65.0)
+    record = await store.create_ended(make_job(images=3), made, now=5.0, expires_at=65.0)
 
     assert record == await store.get(record.id, "alice")
     assert record.status is Status.SUCCEEDED
     assert (record.started_at, record.completed_at, record.expires_at) == (5.0, 5.0, 65.0)
-    assert [picture.index for picture in record.pictures] == [0, 1, 2]
+    assert [image.index for image in record.images] == [0, 1, 2]
 
 
-async def test_pictures_made_already_are_events_one_after_another_and_the_end_is_after_them(store: JobStore) -> None:
-    made = [make_picture(index, version=1) for index in range(3)]
+async def test_images_made_already_are_events_one_after_another_and_the_end_is_after_them(store: JobRepository) -> None:
+    made = [make_image(index, version=1) for index in range(3)]
 
-    record = await store.create_ended(make_job(pictures=3), made, now=5.0, expires_at=65.0)
+    record = await store.create_ended(make_job(images=3), made, now=5.0, expires_at=65.0)
 
-    moments = [(picture.attempt, picture.version) for picture in record.pictures]
+    moments = [(image.attempt, image.version) for image in record.images]
     moments.append((record.attempt, record.version))
     assert moments == sorted(set(moments))
 
 
-async def test_nobody_runs_a_job_of_pictures_made_already(store: JobStore, queue: JobQueue) -> None:
-    await store.create_ended(make_job(), [make_picture()], now=5.0, expires_at=65.0)
+async def test_nobody_runs_a_job_of_images_made_already(store: JobRepository, queue: JobClaims) -> None:
+    await store.create_ended(make_job(), [make_image()], now=5.0, expires_at=65.0)
 
     assert await queue.claim("one", now=9.0, limit=9) == []

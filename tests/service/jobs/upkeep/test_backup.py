@@ -1,4 +1,4 @@
-"""`darkroom backup`: a copy of jobs and pictures that a server can go on from."""
+"""`darkroom backup`: a copy of jobs and images that a server can go on from."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url
 
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 from service.jobs.store.database import Database, database_url
-from service.jobs.store.repository import JobStore
+from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
-from tests.harness.sample_jobs import STORE_POLICY, make_job, make_picture
+from tests.harness.sample_jobs import STORE_POLICY, make_image, make_job
 
-PNG = b"a picture's file"
+PNG = b"an image's file"
 
 
 @pytest.fixture
 async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
-    """A finished job of two pictures, the second of which was deleted since."""
+    """A finished job of two images, the second of which was deleted since."""
     database = Database(sqlite_url)
-    job = make_job(pictures=2)
-    await JobStore(database, STORE_POLICY).create_ended(
-        job, [make_picture(0), make_picture(1)], now=1.0, expires_at=2.0
+    job = make_job(images=2)
+    await JobRepository(database, STORE_POLICY).create_ended(
+        job, [make_image(0), make_image(1)], now=1.0, expires_at=2.0
     )
     await database.close()
-    PictureFolder(tmp_path / "pictures").put(job.id, 0, "image/png", PNG)
+    ImageFolder(tmp_path / "images").put(job.id, 0, "image/png", PNG)
     return job.id
 
 
-async def test_the_copy_holds_the_records_and_every_picture_that_is_there(
+async def test_the_copy_holds_the_records_and_every_image_that_is_there(
     sqlite_url: URL, job_id: str, tmp_path: Path
 ) -> None:
-    made = back_up(sqlite_url, tmp_path / "pictures", tmp_path / "copy")
+    made = back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
 
-    assert made == Backup(pictures=1, missing=1)
-    assert PictureFolder(tmp_path / "copy" / "pictures").read(job_id, 0, "image/png") == PNG
+    assert made == Backup(images=1, missing=1)
+    assert ImageFolder(tmp_path / "copy" / "images").read(job_id, 0, "image/png") == PNG
     database = Database(database_url(None, tmp_path / "copy"))
-    assert len((await JobStore(database, STORE_POLICY).get(job_id, "alice")).pictures) == 2
+    assert len((await JobRepository(database, STORE_POLICY).get(job_id, "alice")).images) == 2
     await database.close()
 
 
 async def test_a_copy_is_made_while_another_connection_writes(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
     async with database.writing():
-        back_up(sqlite_url, tmp_path / "pictures", tmp_path / "copy")
+        back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
     await database.close()
 
     assert (tmp_path / "copy" / "jobs.sqlite3").is_file()
@@ -53,16 +53,16 @@ async def test_a_copy_is_made_while_another_connection_writes(sqlite_url: URL, j
 async def test_what_is_there_already_is_not_written_over(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     with pytest.raises(BackupError, match="is there already"):
-        back_up(sqlite_url, tmp_path / "pictures", tmp_path / "copy")
+        back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
 
     (tmp_path / "other.partial").mkdir()
     with pytest.raises(BackupError, match="delete it first"):
-        back_up(sqlite_url, tmp_path / "pictures", tmp_path / "other")
+        back_up(sqlite_url, tmp_path / "images", tmp_path / "other")
 
 
 def test_a_database_that_is_not_there_or_not_ours_to_copy_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="no database"):
-        back_up(database_url(None, tmp_path), tmp_path / "pictures", tmp_path / "copy")
+        back_up(database_url(None, tmp_path), tmp_path / "images", tmp_path / "copy")
     with pytest.raises(BackupError, match="pg_dump"):
-        back_up(make_url("postgresql://localhost/jobs"), tmp_path / "pictures", tmp_path / "copy")
+        back_up(make_url("postgresql://localhost/jobs"), tmp_path / "images", tmp_path / "copy")
     assert not (tmp_path / "copy").exists()

@@ -13,42 +13,42 @@ import pytest
 from sqlalchemy import URL, func, insert, select
 
 from service.errors import GoneError, NotFoundError, StoreUnavailableError
-from service.images.storage import PictureFolder
+from service.images.storage import ImageFolder
 from service.jobs.records import JobRecord, Status
-from service.jobs.store.claims import JobQueue
+from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
-from service.jobs.store.image_files import PictureFiles
-from service.jobs.store.repository import IdempotencyKey, JobStore
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.repository import IdempotencyKey, JobRepository
 from service.jobs.store.row_mapping import new_job_row
 from service.jobs.store.tables import idempotency_keys, jobs
 from service.jobs.upkeep.retention import Retention, RetentionConfig
-from tests.harness.sample_jobs import KEEP_S, make_job, make_picture
+from tests.harness.sample_jobs import KEEP_S, make_image, make_job
 from tests.harness.worker_harness import Clock
 
 DAY_S = 86400.0
 
 
 class Keeper:
-    """Jobs whose pictures have files, and the retention that looks after them; at most 100 bytes are kept."""
+    """Jobs whose images have files, and the retention that looks after them; at most 100 bytes are kept."""
 
-    def __init__(self, database: Database, store: JobStore, queue: JobQueue, pictures: Path) -> None:
+    def __init__(self, database: Database, store: JobRepository, queue: JobClaims, images: Path) -> None:
         self.clock = Clock()
-        self.files = PictureFiles(PictureFolder(pictures))
+        self.files = ImageFiles(ImageFolder(images))
         self.retention = Retention(
-            database, self.files, RetentionConfig(max_picture_bytes=100, every_s=0.001), clock=self.clock
+            database, self.files, RetentionConfig(max_image_bytes=100, every_s=0.001), clock=self.clock
         )
         self._database = database
         self._store = store
         self._queue = queue
-        self._pictures = pictures
+        self._images = images
 
     async def make(self, *, size_bytes: int = 10, ended_at: float | None = None, key: str | None = None) -> str:
-        """A job with a picture; it runs for ever where it does not end."""
+        """A job with an image; it runs for ever where it does not end."""
         bound = None if key is None else IdempotencyKey(key, "", expires_at=ended_at or DAY_S)
         record, _ = await self._store.create(make_job(), now=0.0, key=bound)
         (claim,) = await self._queue.claim("one", now=0.0, limit=1)
         await self.files.put(record.id, 0, "image/png", bytes(size_bytes))
-        await self._queue.add_picture(claim, make_picture(size_bytes=size_bytes))
+        await self._queue.add_image(claim, make_image(size_bytes=size_bytes))
         if ended_at is not None:
             await self._queue.finish(claim, Status.SUCCEEDED, version=9, now=ended_at)
         return record.id
@@ -62,7 +62,7 @@ class Keeper:
     async def spoil(self, job_id: str) -> None:
         """Let the deletion of its files fail."""
         await self.files.delete(job_id)
-        (folder,) = self._pictures.glob("*")
+        (folder,) = self._images.glob("*")
         (folder / job_id).write_text("no folder")
 
     async def has_file(self, job_id: str) -> bool:
@@ -87,21 +87,21 @@ class Keeper:
         return None
 
 
-def make_old(pictures: Path, *, but: str) -> None:
+def make_old(images: Path, *, but: str) -> None:
     """The folders of all jobs but one."""
-    for folder in pictures.glob("*/*"):
+    for folder in images.glob("*/*"):
         if folder.name != but:
             os.utime(folder, (0, 0))
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return tmp_path / "pictures"
+def images(tmp_path: Path) -> Path:
+    return tmp_path / "images"
 
 
 @pytest.fixture
-async def keeper(database: Database, store: JobStore, queue: JobQueue, pictures: Path) -> AsyncIterator[Keeper]:
-    keeper = Keeper(database, store, queue, pictures)
+async def keeper(database: Database, store: JobRepository, queue: JobClaims, images: Path) -> AsyncIterator[Keeper]:
+    keeper = Keeper(database, store, queue, images)
     yield keeper
     keeper.files.close()
 
@@ -116,7 +116,7 @@ async def test_a_job_is_deleted_with_its_files_when_its_time_is_over(keeper: Kee
 
 
 async def test_more_jobs_than_one_transaction_takes_are_deleted_in_one_sweep(
-    keeper: Keeper, database: Database, store: JobStore
+    keeper: Keeper, database: Database, store: JobRepository
 ) -> None:
     ended = {"status": Status.SUCCEEDED, "completed_at": 0.0, "expires_at": 1.0}
     async with database.writing() as connection:
@@ -147,7 +147,7 @@ async def test_a_sweep_ends_while_a_busy_server_makes_what_it_deletes(
     assert await keeper.count_keys() == 0
 
 
-async def test_where_pictures_take_too_much_room_the_jobs_that_ended_first_go(keeper: Keeper) -> None:
+async def test_where_images_take_too_much_room_the_jobs_that_ended_first_go(keeper: Keeper) -> None:
     ends = (3.0, 1.0, 2.0)
     third, first, second = [await keeper.make(size_bytes=50, ended_at=ended_at) for ended_at in ends]
 
@@ -156,7 +156,7 @@ async def test_where_pictures_take_too_much_room_the_jobs_that_ended_first_go(ke
     assert await keeper.kept(first, second, third) == [False, True, True]
 
 
-async def test_a_running_job_keeps_its_pictures_however_much_room_they_take(keeper: Keeper) -> None:
+async def test_a_running_job_keeps_its_images_however_much_room_they_take(keeper: Keeper) -> None:
     running, ended = await keeper.make(size_bytes=500), await keeper.make(size_bytes=1, ended_at=1.0)
 
     await keeper.retention.sweep()
@@ -182,7 +182,7 @@ async def test_a_key_is_forgotten_when_its_time_is_over_and_its_job_is_gone(keep
     assert await keeper.count_keys() == 1
 
 
-async def test_a_key_within_its_time_outlives_its_job(keeper: Keeper, store: JobStore) -> None:
+async def test_a_key_within_its_time_outlives_its_job(keeper: Keeper, store: JobRepository) -> None:
     key = IdempotencyKey("key", "", expires_at=DAY_S)
     job, _ = await store.create(make_job(), now=0.0, key=key)
     await store.delete(job.id, "alice")
@@ -194,14 +194,14 @@ async def test_a_key_within_its_time_outlives_its_job(keeper: Keeper, store: Job
 
 
 async def test_files_that_no_record_knows_are_deleted_unless_they_are_young(
-    keeper: Keeper, store: JobStore, pictures: Path
+    keeper: Keeper, store: JobRepository, images: Path
 ) -> None:
     known, young, old = [await keeper.make() for _ in range(3)]
     for job_id in (young, old):
         await store.delete(job_id, "alice")
-    foreign = pictures / "xx" / "job_of_somebody_else"
+    foreign = images / "xx" / "job_of_somebody_else"
     foreign.mkdir(parents=True)
-    make_old(pictures, but=young)
+    make_old(images, but=young)
 
     await keeper.retention.delete_orphans()
 

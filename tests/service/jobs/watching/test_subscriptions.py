@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from service.errors import QueueFullError
-from service.jobs.watching.subscriptions import Follower, News
+from service.jobs.watching.subscriptions import JobNotifier, Subscriber
 
 LONG_S = 60.0
 """Until a broken test gives up; the silence of a working one is 0 seconds."""
 
 
-async def hears(follower: Follower) -> bool:
+async def hears(follower: Subscriber) -> bool:
     """Whether there are news, which it takes."""
     waiting = asyncio.create_task(follower.wait(LONG_S))
     await asyncio.sleep(0)
@@ -25,7 +25,7 @@ async def hears(follower: Follower) -> bool:
 
 
 async def test_a_follower_hears_of_its_own_job_alone() -> None:
-    news = News(max_followers=9)
+    news = JobNotifier(max_subscribers=9)
     with news.follow("a") as follower, news.follow("b") as other:
         news.tell("a", record_changed=True)
 
@@ -34,7 +34,7 @@ async def test_a_follower_hears_of_its_own_job_alone() -> None:
 
 
 async def test_all_followers_of_a_job_hear_of_it() -> None:
-    news = News(max_followers=9)
+    news = JobNotifier(max_subscribers=9)
     with news.follow("a") as first, news.follow("a") as second:
         news.tell("a", record_changed=False)
 
@@ -43,7 +43,7 @@ async def test_all_followers_of_a_job_hear_of_it() -> None:
 
 
 async def test_a_follower_who_waits_is_woken() -> None:
-    news = News(max_followers=9)
+    news = JobNotifier(max_subscribers=9)
     with news.follow("a") as follower:
         waiting = asyncio.create_task(follower.wait(LONG_S))
         await asyncio.sleep(0)
@@ -53,7 +53,7 @@ async def test_a_follower_who_waits_is_woken() -> None:
 
 
 async def test_much_that_has_happened_is_one_piece_of_news() -> None:
-    news = News(max_followers=9)
+    news = JobNotifier(max_subscribers=9)
     with news.follow("a") as follower:
         for _ in range(5):
             news.tell("a", record_changed=False)
@@ -66,7 +66,7 @@ async def test_much_that_has_happened_is_one_piece_of_news() -> None:
 async def test_that_the_record_has_changed_is_not_forgotten_for_what_comes_before_or_after(
     changes: tuple[bool, bool],
 ) -> None:
-    news = News(max_followers=9)
+    news = JobNotifier(max_subscribers=9)
     with news.follow("a") as follower:
         for changed in changes:
             news.tell("a", record_changed=changed)
@@ -77,13 +77,13 @@ async def test_that_the_record_has_changed_is_not_forgotten_for_what_comes_befor
 
 
 async def test_after_a_silence_the_record_is_to_be_looked_at() -> None:
-    news = News(max_followers=9)
+    news = JobNotifier(max_subscribers=9)
     with news.follow("a") as follower:
         assert await follower.wait(0.0) is True
 
 
 async def test_a_follower_too_many_is_refused_until_one_goes() -> None:
-    news = News(max_followers=2)
+    news = JobNotifier(max_subscribers=2)
     with news.follow("a"):
         with news.follow("b"), pytest.raises(QueueFullError) as refused, news.follow("c"):
             pass
@@ -94,7 +94,7 @@ async def test_a_follower_too_many_is_refused_until_one_goes() -> None:
 
 
 async def test_a_follower_that_goes_leaves_nothing_behind_and_the_others_in_place() -> None:
-    news = News(max_followers=2)
+    news = JobNotifier(max_subscribers=2)
     with news.follow("a") as stays:
         with news.follow("a") as goes:
             pass

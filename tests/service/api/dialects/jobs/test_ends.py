@@ -20,7 +20,7 @@ FILES_OF_A_JOB = ("events", "images/0", "images/0/thumbnail")
 
 
 def stored_files(server: Harness) -> list[Path]:
-    return [path for path in (server.data_dir / "pictures").rglob("*") if path.is_file()]
+    return [path for path in (server.data_dir / "images").rglob("*") if path.is_file()]
 
 
 def test_a_canceled_job_frees_its_rows_and_keeps_what_is_finished(server: Harness, jobs: JobsClient) -> None:
@@ -58,7 +58,7 @@ def test_a_job_canceled_while_it_waits_never_reaches_the_engine(server: Harness,
     assert jobs.cancel(job).json()["status"] == "canceled"
     server.engine.phase = Phase.SERVING
     jobs.ended(jobs.create(prompt="the next"))
-    assert [made.pictures[0].prompt for made in server.engine.jobs] == ["the next"]
+    assert [made.images[0].prompt for made in server.engine.jobs] == ["the next"]
 
 
 def queued(server: Harness, jobs: JobsClient) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def queued(server: Harness, jobs: JobsClient) -> dict[str, Any]:
 
 
 def running(server: Harness, jobs: JobsClient) -> dict[str, Any]:
-    """With one picture finished and one to come."""
+    """With one image finished and one to come."""
     server.engine.held_before = (1, 1)
     job = jobs.create(n=2)
     with jobs.following(job) as events:
@@ -111,12 +111,12 @@ def ended_and_deleted(jobs: JobsClient) -> dict[str, Any]:
     return job
 
 
-def test_one_failing_picture_fails_the_job_and_the_finished_ones_stay(server: Harness, jobs: JobsClient) -> None:
+def test_one_failing_image_fails_the_job_and_the_finished_ones_stay(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (1, 1)
     job = jobs.create(n=3)
     with jobs.following(job) as events:
         next(event for event in events if event.name == "image")
-        server.engine.failure = NonFiniteResultError("The picture's numbers overflowed.")
+        server.engine.failure = NonFiniteResultError("The image's numbers overflowed.")
         server.engine.let_go()
         names = [event.name for event in events]
     assert names[-3:] == ["status", "failed", "done"]
@@ -124,7 +124,7 @@ def test_one_failing_picture_fails_the_job_and_the_finished_ones_stay(server: Ha
     assert ended["status"] == "failed"
     assert ended["error"] == {
         "code": "non_finite_result",
-        "message": "The picture's numbers overflowed.",
+        "message": "The image's numbers overflowed.",
         "field": None,
     }
     assert [image["index"] for image in ended["images"]] == [0]
@@ -144,14 +144,14 @@ def test_an_error_that_nobody_foresaw_says_nothing_of_itself(server: Harness, jo
     assert not [text for text in (told, str(ended), metrics, repr(database)) if CANARY in text]
 
 
-def test_a_picture_that_cannot_be_encoded_fails_its_job(jobs: JobsClient) -> None:
+def test_an_image_that_cannot_be_encoded_fails_its_job(jobs: JobsClient) -> None:
     ended = jobs.ended(jobs.create(prompt=["x", UNENCODABLE]))
     assert (ended["status"], ended["error"]["code"]) == ("failed", "internal_error")
     assert [image["index"] for image in ended["images"]] == [0]
 
 
 def test_a_job_that_the_engine_has_no_room_for_goes_back_and_is_made_later(server: Harness, jobs: JobsClient) -> None:
-    server.engine.refusals = [QueueFullError("Too many pictures wait already.", retry_after_s=1)]
+    server.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1)]
     ended = jobs.ended(jobs.create())
     assert (ended["status"], server.engine.refusals, len(server.engine.jobs)) == ("succeeded", [], 1)
 

@@ -45,7 +45,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Harness, Harness]]:
 
 
 def indices(events: list[Event]) -> list[int]:
-    """Of the pictures among them."""
+    """Of the images among them."""
     return [event.data["index"] for event in events if event.name == "image"]
 
 
@@ -59,9 +59,7 @@ def until(events: Iterator[Event], name: str) -> list[Event]:
     raise AssertionError(f"{name} never came")
 
 
-def test_a_followed_job_tells_its_status_its_progress_its_pictures_and_its_end(
-    server: Harness, jobs: JobsClient
-) -> None:
+def test_a_followed_job_tells_its_status_its_progress_its_images_and_its_end(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 2)
     job = jobs.create(n=2, num_inference_steps=2, seed=7)
     with jobs.following(job) as events:
@@ -78,7 +76,7 @@ def test_a_followed_job_tells_its_status_its_progress_its_pictures_and_its_end(
     assert [event.data for event in told if event.name == "image"] == told[-1].data["images"]
 
 
-def test_progress_counts_the_steps_of_all_pictures(server: Harness, jobs: JobsClient) -> None:
+def test_progress_counts_the_steps_of_all_images(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (1, 2)
     job = jobs.create(n=2, num_inference_steps=4)
     with jobs.following(job) as events:
@@ -124,13 +122,13 @@ def test_a_stream_without_news_is_kept_open_by_comments(
         assert [next(comments) for _ in range(2)] == [": ping"] * 2
 
 
-def test_an_ended_job_tells_its_pictures_and_its_end(jobs: JobsClient) -> None:
+def test_an_ended_job_tells_its_images_and_its_end(jobs: JobsClient) -> None:
     job = jobs.create(n=2)
     jobs.ended(job)
     assert [event.name for event in jobs.events(job)] == ["status", "image", "image", "done"]
 
 
-def test_whoever_comes_back_after_any_event_gets_exactly_the_pictures_that_are_missing(jobs: JobsClient) -> None:
+def test_whoever_comes_back_after_any_event_gets_exactly_the_images_that_are_missing(jobs: JobsClient) -> None:
     job = jobs.create(n=4, num_inference_steps=2)
     told = jobs.events(job)
     for seen in range(len(told)):
@@ -162,8 +160,8 @@ def test_a_reader_who_comes_back_while_the_job_runs_misses_nothing_and_gets_noth
     assert seen + indices(jobs.events(job, after=last)) == [0, 1, 2, 3]
 
 
-def test_pictures_reach_every_one_of_many_readers_once(server: Harness, jobs: JobsClient) -> None:
-    """Some connect at the very moment at which a picture is recorded."""
+def test_images_reach_every_one_of_many_readers_once(server: Harness, jobs: JobsClient) -> None:
+    """Some connect at the very moment at which an image is recorded."""
     server.engine.step_s = 0.01
     job = jobs.create(n=6, num_inference_steps=3)
     streams: list[list[Event]] = []
@@ -205,19 +203,19 @@ def test_without_previews_none_come(jobs: JobsClient) -> None:
 
 
 def test_a_failed_job_says_why_before_its_end(server: Harness, jobs: JobsClient) -> None:
-    server.engine.failure = OutOfMemoryError("The picture does not fit into memory.")
+    server.engine.failure = OutOfMemoryError("The image does not fit into memory.")
     events = jobs.events(jobs.create())
     assert [event.name for event in events[-3:]] == ["status", "failed", "done"]
     assert events[-2].data == {
         "code": "out_of_memory",
-        "message": "The picture does not fit into memory.",
+        "message": "The image does not fit into memory.",
         "field": None,
     }
     assert events[-1].data["error"] == events[-2].data
 
 
 def test_a_reader_who_saw_the_failure_but_not_the_end_is_told_both_again(server: Harness, jobs: JobsClient) -> None:
-    server.engine.failure = OutOfMemoryError("The picture does not fit into memory.")
+    server.engine.failure = OutOfMemoryError("The image does not fit into memory.")
     job = jobs.create()
     failed = jobs.events(job)[-2]
     assert [event.name for event in jobs.events(job, after=failed.id)] == ["status", "failed", "done"]

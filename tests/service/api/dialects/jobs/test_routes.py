@@ -88,7 +88,7 @@ def test_every_parameter_reaches_the_engine(server: Harness, jobs: JobsClient) -
     )
     ended = jobs.ended(job)
     (made,) = server.engine.jobs
-    assert made.pictures == [
+    assert made.images == [
         GenerationParams(
             prompt="a red circle",
             negative_prompt="blurry",
@@ -107,7 +107,7 @@ def test_every_parameter_reaches_the_engine(server: Harness, jobs: JobsClient) -
     assert (ended["images"][0]["mime"], ended["request"]["output_compression"]) == ("image/webp", 50)
 
 
-def test_an_ended_job_lists_its_pictures_with_all_that_is_known_of_them(jobs: JobsClient) -> None:
+def test_an_ended_job_lists_its_images_with_all_that_is_known_of_them(jobs: JobsClient) -> None:
     ended = jobs.ended(jobs.create(n=2, seed=7, num_inference_steps=3))
     assert ended["status"] == "succeeded"
     assert ended["progress"] == {"step": 6, "steps": 6, "fraction": 1.0}
@@ -122,12 +122,12 @@ def test_an_ended_job_lists_its_pictures_with_all_that_is_known_of_them(jobs: Jo
     assert jobs.get(ended) == ended
 
 
-def test_each_prompt_of_a_list_has_n_pictures_and_every_picture_its_own_seed(server: Harness, jobs: JobsClient) -> None:
+def test_each_prompt_of_a_list_has_n_images_and_every_image_its_own_seed(server: Harness, jobs: JobsClient) -> None:
     ended = jobs.ended(jobs.create(prompt=["a", "b"], n=2, seed=7))
     assert ended["request"]["prompts"] == ["a", "a", "b", "b"]
     assert ended["seeds"] == [7, 8, 9, 10]
     assert [(image["prompt"], image["seed"]) for image in ended["images"]] == [("a", 7), ("a", 8), ("b", 9), ("b", 10)]
-    assert [(each.prompt, each.seed) for each in server.engine.jobs[0].pictures] == [
+    assert [(each.prompt, each.seed) for each in server.engine.jobs[0].images] == [
         ("a", 7), ("a", 8), ("b", 9), ("b", 10),
     ]  # fmt: skip
 
@@ -162,7 +162,7 @@ def test_a_seed_that_is_left_to_us_is_drawn_once_and_returned(
     first, second = (jobs.create(seed=seed, n=2) for _ in range(2))
     assert first["seeds"] != second["seeds"]
     assert first["seeds"][1] == first["seeds"][0] + 1
-    assert jobs.ended(first)["seeds"] == first["seeds"] == [each.seed for each in server.engine.jobs[0].pictures]
+    assert jobs.ended(first)["seeds"] == first["seeds"] == [each.seed for each in server.engine.jobs[0].images]
 
 
 def test_the_same_request_with_the_seed_that_came_back_gives_the_same_files(jobs: JobsClient) -> None:
@@ -195,14 +195,14 @@ def test_a_wait_that_is_over_before_the_job_gives_the_running_job(server: Harnes
 @pytest.mark.parametrize(
     ("accept", "mime"), [("image/*", "image/png"), ("image/webp", "image/webp"), ("image/jpeg", "image/jpeg")]
 )
-def test_who_accepts_pictures_and_waits_gets_the_picture_itself(jobs: JobsClient, accept: str, mime: str) -> None:
+def test_who_accepts_images_and_waits_gets_the_image_itself(jobs: JobsClient, accept: str, mime: str) -> None:
     answer = jobs.post(prompt="x", seed=7, headers={"Accept": accept, "Prefer": "wait=60"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, mime)
     assert (answer.headers["x-seed"], answer.headers["preference-applied"]) == ("7", "wait=60")
     assert jobs.client.get(f"{answer.headers['location']}/images/0").content == answer.content
 
 
-def test_several_pictures_are_answered_as_a_job_whatever_is_accepted(jobs: JobsClient) -> None:
+def test_several_images_are_answered_as_a_job_whatever_is_accepted(jobs: JobsClient) -> None:
     answer = jobs.post(prompt="x", n=2, headers={"Accept": "image/webp", "Prefer": "wait=60"})
     assert answer.headers["content-type"] == "application/json"
     assert [image["mime"] for image in answer.json()["images"]] == ["image/webp", "image/webp"]

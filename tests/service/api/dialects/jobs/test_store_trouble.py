@@ -86,16 +86,16 @@ def test_a_job_that_runs_into_a_locked_database_is_made_when_the_lock_is_gone(
         last = list(events)[-1]
     assert (last.name, last.data["status"]) == ("done", "succeeded")
     assert [image["index"] for image in last.data["images"]] == [0, 1]
-    made_again = [picture.seed for made in server.engine.jobs[1:] for picture in made.pictures]
-    assert set(made_again) == {job["seeds"][1]}, "what is stored is not made twice"
+    retried = [image.seed for made in server.engine.jobs[1:] for image in made.images]
+    assert set(retried) == {job["seeds"][1]}, "what is stored is not made twice"
 
 
-def test_a_job_whose_pictures_cannot_be_stored_waits_until_they_can(server: Harness, jobs: JobsClient) -> None:
+def test_a_job_whose_images_cannot_be_stored_waits_until_they_can(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 1)
     job = jobs.create(n=2)
     wait_until(lambda: server.engine.reading == 1)
-    (server.data_dir / "pictures").mkdir(exist_ok=True)
-    with file_for_a_folder(server.data_dir / "pictures"):
+    (server.data_dir / "images").mkdir(exist_ok=True)
+    with file_for_a_folder(server.data_dir / "images"):
         server.engine.let_go()
         wait_until(lambda: readiness(server) == (503, "unavailable"))
         wait_until(lambda: jobs.get(job)["status"] == "queued")
@@ -105,17 +105,17 @@ def test_a_job_whose_pictures_cannot_be_stored_waits_until_they_can(server: Harn
     assert [jobs.client.get(image["url"]).status_code for image in ended["images"]] == [200, 200]
 
 
-def test_pictures_that_cannot_be_reached_are_not_taken_for_gone(server: Harness, jobs: JobsClient) -> None:
+def test_images_that_cannot_be_reached_are_not_taken_for_gone(server: Harness, jobs: JobsClient) -> None:
     image = jobs.ended(jobs.create())["images"][0]
-    with file_for_a_folder(server.data_dir / "pictures"):
+    with file_for_a_folder(server.data_dir / "images"):
         for path in (image["url"], image["thumbnail_url"]):
             assert_unavailable(jobs.client.get(path))
     assert jobs.client.get(image["url"]).status_code == 200
 
 
 def test_a_url_on_v1_that_cannot_be_kept_is_not_given(server: Harness, jobs: JobsClient) -> None:
-    (server.data_dir / "pictures").mkdir(exist_ok=True)
-    with file_for_a_folder(server.data_dir / "pictures"):
+    (server.data_dir / "images").mkdir(exist_ok=True)
+    with file_for_a_folder(server.data_dir / "images"):
         answer = server.post(prompt="x", steps=1, response_format="url")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
     assert server.post(prompt="x", steps=1, response_format="url").status_code == 200

@@ -24,11 +24,11 @@ from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parame
 
 @pytest.fixture(scope="module")
 def discreet_server() -> Iterator[Harness]:
-    """Its pictures carry no parameters."""
+    """Its images carry no parameters."""
     yield from serve_in_thread(Settings(port=0, admin_port=None, embed_parameters=False))
 
 
-def picture(b64_json: str | None) -> Image.Image:
+def image(b64_json: str | None) -> Image.Image:
     assert b64_json is not None
     return Image.open(io.BytesIO(base64.b64decode(b64_json)))
 
@@ -38,9 +38,9 @@ def test_a_prompt_becomes_a_png_of_the_models_default_size_steps_and_guidance(
 ) -> None:
     answer = client.images.generate(prompt="a red circle")
     assert answer.data is not None
-    drawn = picture(answer.data[0].b64_json)
+    drawn = image(answer.data[0].b64_json)
     assert (drawn.format, drawn.size, answer.size) == ("PNG", INFO.sizes[0], "128x128")
-    (params,) = server.engine.jobs[0].pictures
+    (params,) = server.engine.jobs[0].images
     assert (params.prompt, params.negative_prompt) == ("a red circle", "")
     assert (params.steps, params.guidance_scale) == (INFO.default_steps, INFO.default_guidance_scale)
     assert (params.sampler, params.schedule) == (INFO.default_sampler, None)
@@ -53,11 +53,11 @@ def test_the_pixels_are_the_engines_own(client: openai.OpenAI) -> None:
     params = GenerationParams(
         prompt="x", width=128, height=128, steps=20, guidance_scale=4.0, seed=3, sampler=INFO.default_sampler
     )
-    assert picture(answer.data[0].b64_json).tobytes() == draw(params).pixels
+    assert image(answer.data[0].b64_json).tobytes() == draw(params).pixels
     assert answer.model_extra["num_inference_steps"] == params.steps
 
 
-def test_picture_i_of_n_is_made_with_seed_plus_i_and_says_so(client: openai.OpenAI) -> None:
+def test_image_i_of_n_is_made_with_seed_plus_i_and_says_so(client: openai.OpenAI) -> None:
     answer = client.images.with_raw_response.generate(prompt="x", n=3, extra_body={"seed": 7, "steps": 1})
     data = answer.parse().data
     assert data is not None
@@ -70,7 +70,7 @@ def test_picture_i_of_n_is_made_with_seed_plus_i_and_says_so(client: openai.Open
 def test_a_seed_that_is_left_to_us_is_drawn_and_returned(server: Harness, seed: int | None) -> None:
     answers = [server.post(prompt="x", seed=seed, steps=1).json()["data"][0]["seed"] for _ in range(2)]
     assert answers[0] != answers[1]
-    assert [job.pictures[0].seed for job in server.engine.jobs] == answers
+    assert [job.images[0].seed for job in server.engine.jobs] == answers
 
 
 def test_every_extension_reaches_the_engine(server: Harness) -> None:
@@ -84,7 +84,7 @@ def test_every_extension_reaches_the_engine(server: Harness) -> None:
         sampler="DPM++ 2M",
         schedule="karras",
     )
-    assert server.engine.jobs[0].pictures[0] == GenerationParams(
+    assert server.engine.jobs[0].images[0] == GenerationParams(
         prompt="x",
         width=160,
         height=96,
@@ -114,7 +114,7 @@ def test_a_deadline_that_could_not_be_met_is_504_and_not_to_be_retried(server: H
 
 def test_aliases_mean_what_they_stand_for(server: Harness) -> None:
     server.post(prompt="x", steps=3, cfg_scale=2.5, sampler_name="Euler", scheduler="karras")
-    params = server.engine.jobs[0].pictures[0]
+    params = server.engine.jobs[0].images[0]
     assert (params.steps, params.guidance_scale, params.sampler, params.schedule) == (3, 2.5, "euler", "karras")
 
 
@@ -127,28 +127,28 @@ def test_aliases_mean_what_they_stand_for(server: Harness) -> None:
         ("jpeg", 90, "JPEG", False),
     ],
 )
-def test_the_picture_comes_in_the_format_that_was_asked_for(
+def test_the_image_comes_in_the_format_that_was_asked_for(
     server: Harness, output_format: str, compression: int | None, pil_format: str, lossless: bool
 ) -> None:
     body = server.post(prompt="y", seed=1, output_format=output_format, output_compression=compression).json()
-    drawn = picture(body["data"][0]["b64_json"])
-    exact = draw(server.engine.jobs[0].pictures[0]).pixels
+    drawn = image(body["data"][0]["b64_json"])
+    exact = draw(server.engine.jobs[0].images[0]).pixels
     assert (drawn.format, body["output_format"]) == (pil_format, output_format)
     assert (drawn.convert("RGB").tobytes() == exact) is lossless
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_every_picture_carries_the_parameters_that_made_it(server: Harness, output_format: str) -> None:
+def test_every_image_carries_the_parameters_that_made_it(server: Harness, output_format: str) -> None:
     answer = server.post(
         prompt="a red circle", negative_prompt="blurry", n=2, seed=7, steps=1, output_format=output_format
     )
     carried = [parameters_in(base64.b64decode(image["b64_json"])) for image in answer.json()["data"]]
-    assert carried == [parameters_text(params, INFO.name) for params in server.engine.jobs[0].pictures]
+    assert carried == [parameters_text(params, INFO.name) for params in server.engine.jobs[0].images]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_pictures_that_are_to_carry_no_parameters_hold_no_prompt_and_still_say_that_a_model_made_them(
+def test_images_that_are_to_carry_no_parameters_hold_no_prompt_and_still_say_that_a_model_made_them(
     server: Harness, discreet_server: Harness, output_format: str, stream: bool
 ) -> None:
     def file_from(harness: Harness) -> bytes:
@@ -181,7 +181,7 @@ def test_a_size_that_the_model_cannot_draw_becomes_the_nearest_of_its_aspect(
     answer = server.post(prompt="x", size=asked, steps=1)
     assert answer.json()["size"] == drawn
     assert answer.headers.get("x-adjusted-params") == (None if asked in (drawn, "auto") else f"size={drawn}")
-    assert picture(answer.json()["data"][0]["b64_json"]).size == tuple(map(int, drawn.split("x")))
+    assert image(answer.json()["data"][0]["b64_json"]).size == tuple(map(int, drawn.split("x")))
 
 
 @pytest.mark.parametrize(
@@ -223,18 +223,18 @@ def test_every_answer_has_an_id_of_its_own_and_forbids_sniffing(server: Harness,
 
 
 def test_a_full_queue_is_a_rate_limit_that_the_client_waits_out(server: Harness, client: openai.OpenAI) -> None:
-    server.engine.refusals = [QueueFullError("Too many pictures wait already.", retry_after_s=0.02)]
+    server.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=0.02)]
     assert client.images.generate(prompt="x").data
     assert len(server.engine.jobs) == 1
 
 
 def test_a_full_queue_says_when_to_come_back(server: Harness) -> None:
-    server.engine.refusals = [QueueFullError("Too many pictures wait already.", retry_after_s=1.2)]
+    server.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1.2)]
     answer = server.post(prompt="x")
     assert answer.status_code == 429
     assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == ("2", "1200")
     assert answer.json()["error"] == {
-        "message": "Too many pictures wait already.",
+        "message": "Too many images wait already.",
         "type": "rate_limit_error",
         "param": None,
         "code": "queue_full",
@@ -250,8 +250,8 @@ def test_while_the_model_is_loaded_callers_are_told_to_come_back(server: Harness
     assert server.post(prompt="x").json()["error"]["code"] == "engine_unavailable"
 
 
-def test_a_picture_that_fails_for_good_is_not_tried_again(server: Harness, client: openai.OpenAI) -> None:
-    server.engine.failure = GenerationFailedError("The picture could not be made.")
+def test_an_image_that_fails_for_good_is_not_tried_again(server: Harness, client: openai.OpenAI) -> None:
+    server.engine.failure = GenerationFailedError("The image could not be made.")
     with pytest.raises(openai.InternalServerError) as failure:
         client.images.generate(prompt="x")
     assert failure.value.code == "generation_failed"
@@ -259,7 +259,7 @@ def test_a_picture_that_fails_for_good_is_not_tried_again(server: Harness, clien
     assert len(server.engine.jobs) == 1
 
 
-def test_a_picture_that_cannot_be_encoded_fails_alone(server: Harness) -> None:
+def test_an_image_that_cannot_be_encoded_fails_alone(server: Harness) -> None:
     with ThreadPoolExecutor(8) as callers:
         answers = list(callers.map(lambda prompt: server.post(prompt=prompt), [*"abcdefg", UNENCODABLE]))
 

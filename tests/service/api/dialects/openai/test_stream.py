@@ -21,7 +21,7 @@ from tests.service.conftest import Harness, wait_until
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 
-def test_previews_come_before_the_finished_picture(client: openai.OpenAI) -> None:
+def test_previews_come_before_the_finished_image(client: openai.OpenAI) -> None:
     events = list(
         client.images.generate(
             prompt="x", size="160x96", stream=True, partial_images=2, output_format="webp", extra_body={"seed": 5}
@@ -58,13 +58,13 @@ def test_previews_say_that_a_model_made_them_and_nothing_of_the_prompt(
     assert [holds(file, "cAnArY7") for file in (*previews, finished)] == [False, False, True]
 
 
-def test_without_partial_images_only_the_finished_picture_comes(server: Harness, client: openai.OpenAI) -> None:
+def test_without_partial_images_only_the_finished_image_comes(server: Harness, client: openai.OpenAI) -> None:
     (event,) = client.images.generate(prompt="x", stream=True)
     assert isinstance(event, ImageGenCompletedEvent)
     assert server.engine.jobs[0].previews == 0
 
 
-def test_each_of_n_pictures_is_completed_once_and_says_which_it_is(client: openai.OpenAI) -> None:
+def test_each_of_n_images_is_completed_once_and_says_which_it_is(client: openai.OpenAI) -> None:
     events = client.images.generate(prompt="x", n=3, stream=True, extra_body={"steps": 1, "seed": 1})
     extras = [event.model_extra or {} for event in events]
     assert [(extra["index"], extra["seed"]) for extra in extras] == [(0, 1), (1, 2), (2, 3)]
@@ -81,15 +81,15 @@ def test_the_wire_names_each_event_and_is_not_to_be_buffered(server: Harness) ->
 
 def test_an_error_known_before_the_stream_is_an_ordinary_status(server: Harness) -> None:
     assert server.post(prompt="", stream=True).status_code == 400
-    server.engine.refusals = [QueueFullError("Too many pictures wait already.", retry_after_s=1)]
+    server.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1)]
     assert server.post(prompt="x", stream=True).status_code == 429
 
 
 def test_an_error_in_mid_stream_raises_in_the_client(server: Harness, client: openai.OpenAI) -> None:
-    server.engine.failure = OutOfMemoryError("The picture does not fit into memory.")
+    server.engine.failure = OutOfMemoryError("The image does not fit into memory.")
     with pytest.raises(openai.APIError) as failure:
         list(client.images.generate(prompt="x", stream=True))
-    assert (failure.value.code, failure.value.message) == ("out_of_memory", "The picture does not fit into memory.")
+    assert (failure.value.code, failure.value.message) == ("out_of_memory", "The image does not fit into memory.")
 
 
 def test_a_reader_that_leaves_the_stream_frees_its_rows(server: Harness) -> None:
