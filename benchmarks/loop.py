@@ -18,7 +18,8 @@ from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Isolation
+from service.engine.worker.device import PLAIN_DEVICE
+from service.engine.worker.fault_isolation import Isolation
 from service.engine.worker.loop import Worker
 from service.engine.worker.warmup import Warmup
 

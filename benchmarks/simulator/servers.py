@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 
 from pipelines.interface import BatchKey, NextCall
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostModel, Size, calls, rows
+from service.engine.costs.cost_model import CostModel, calls, rows
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
+from service.engine.types import Size
 
 MAX_DECODE = 4
 

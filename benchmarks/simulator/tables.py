@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from service.engine.costs.cost_model import CostTable, Points, Size, SizeCost
+from service.engine.costs.cost_model import CostTable, Points, SizeCost
+from service.engine.types import Size
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)
 IMAGES: Final = (1, 2, 4)

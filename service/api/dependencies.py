@@ -14,7 +14,7 @@ from fastapi import Request
 from pipelines.params import GenerationParams
 from service.api.signed_urls import LinkSigner
 from service.engine.interface import Engine, Job
-from service.engine.messages import Priority
+from service.engine.types import Priority
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text

@@ -9,7 +9,7 @@ from typing import Final, Protocol, TypeAlias
 
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
-from service.engine.messages import Priority, Timings
+from service.engine.types import Priority, Timings
 
 
 class Phase(enum.StrEnum):

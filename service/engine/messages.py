@@ -6,7 +6,6 @@ one image arrives in order; `Progress` and `Preview` may be dropped when the rea
 
 from __future__ import annotations
 
-import enum
 import signal
 import struct
 from typing import Final, TypeAlias
@@ -16,6 +15,7 @@ import msgspec
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostTable
+from service.engine.types import Priority, Timings
 
 LENGTH: Final = struct.Struct("<I")
 """Prefix of every message: its length in bytes."""
@@ -28,15 +28,6 @@ STACKS_SIGNAL: Final = signal.SIGUSR1
 
 class Message(msgspec.Struct, frozen=True, tag=True):
     """Base of all messages."""
-
-
-class Priority(enum.StrEnum):
-    """How patient a caller is: the class of a job."""
-
-    INTERACTIVE = "interactive"
-    """Somebody waits for it."""
-    BATCH = "batch"
-    """It takes the time that is left."""
 
 
 # To the worker
@@ -165,19 +156,6 @@ class Preview(Message, frozen=True):
     width: int
     height: int
     pixels: bytes
-
-
-class Timings(msgspec.Struct, frozen=True):
-    """Seconds an image spent in each stage, and the company it kept."""
-
-    queue_s: float
-    encode_s: float
-    denoise_s: float
-    decode_s: float
-    mean_rows: float
-    """Rows of the UNet calls it took part in, on average, its own included."""
-    first_step_s: float = 0.0
-    """From its arrival to the end of its first step."""
 
 
 class Finished(Message, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import secrets
 import shutil
 import time
@@ -13,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from service.ids import is_job_id
+
 EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg"}
 """Media types that can be stored."""
-_JOB_ID: Final = re.compile(r"job_[a-z2-7]{26}", re.ASCII)
 _PARTIAL: Final = ".partial"
 _PROBE_BYTES: Final = 1 << 16
 _CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
@@ -75,11 +75,11 @@ class ImageFolder:
         before = time.time() - seconds
         for folder in self._root.glob("??/job_*"):
             with contextlib.suppress(FileNotFoundError):
-                if _JOB_ID.fullmatch(folder.name) and folder.stat().st_mtime < before:
+                if is_job_id(folder.name) and folder.stat().st_mtime < before:
                     yield folder.name
 
     def _folder(self, job_id: str) -> Path:
-        assert _JOB_ID.fullmatch(job_id), "ids are made here, and looked up before a path is made of them"
+        assert is_job_id(job_id), "ids are made here, and looked up before a path is made of them"
         random_part = job_id.removeprefix("job_")
         return self._root / random_part[:2] / job_id
 

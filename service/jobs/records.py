@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from pipelines.params import GenerationParams
-from service.engine.messages import Priority, Timings
+from service.engine.types import Priority, Timings
 from service.images.encoding import ImageFormat
 
 

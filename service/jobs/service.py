@@ -15,10 +15,10 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from service.engine.frontend.local_job import new_job_id
 from service.engine.interface import Engine, ImageFinished, Phase
-from service.engine.messages import Priority
+from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
+from service.ids import new_job_id
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
 from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredImage
@@ -47,6 +47,9 @@ class JobServiceConfig:
     interactive_deadline_factor: float
     """Factor k of an interactive job's virtual deadline, acceptance + k x its price."""
     batch_deadline_factor: float
+
+    def deadline_factor(self, priority: Priority) -> float:
+        return self.interactive_deadline_factor if priority is Priority.INTERACTIVE else self.batch_deadline_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,16 +241,12 @@ class JobService:
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
         price_s = self._engine.price_s([image.params for image in spec.images])
-        interactive = spec.priority is Priority.INTERACTIVE
-        deadline_factor = (
-            self._config.interactive_deadline_factor if interactive else self._config.batch_deadline_factor
-        )
         return NewJob(
             id=new_job_id(),
             tenant=tenant,
             spec=spec,
             price_s=price_s,
-            virtual_deadline_at=now + deadline_factor * price_s,
+            virtual_deadline_at=now + self._config.deadline_factor(spec.priority) * price_s,
         )
 
     async def _view(self, record: JobRecord, live: Live | None) -> JobView:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.engine.messages import Timings
+from service.engine.types import Timings
 from service.jobs.records import JobFailure, JobRecord, Status, StoredImage
 from tests.chaos.clients.reconcile import Discrepancy, Served, Stored, reconcile
 from tests.chaos.clients.requests import Fate, Order, Receipt, expected_sha256
@@ -87,7 +87,7 @@ def _image(order: Order, index: int) -> StoredImage:
         height=64,
         size_bytes=10,
         sha256=expected_sha256(spec.images[index].params, spec.model, spec.output_format, None),
-        timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_rows=2.0),
+        timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_batch_rows=2.0),
     )
 
 

@@ -18,7 +18,7 @@ from service.engine.interface import (
     JobEvent,
     Phase,
 )
-from service.engine.messages import Priority, Timings
+from service.engine.types import Priority, Timings
 from service.errors import CanceledError, DarkroomError, EngineUnavailableError
 
 UNENCODABLE = "unencodable"

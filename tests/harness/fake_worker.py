@@ -13,7 +13,7 @@ from pipelines.errors import ModelLoadError
 from pipelines.fake import FakePipeline
 from service.engine.config import WorkerConfig
 from service.engine.worker import __main__ as worker_main
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Device
+from service.engine.worker.device import PLAIN_DEVICE, Device
 from tests.harness.faulty_pipeline import FaultyPipeline, Trigger
 
 

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 from pipelines.params import GenerationParams
-from service.engine.frontend.local_job import new_job_id
-from service.engine.messages import Timings
+from service.engine.types import Timings
+from service.ids import new_job_id
 from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
@@ -68,7 +68,7 @@ def make_image(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes
         height=64,
         size_bytes=size_bytes,
         sha256="0" * 64,
-        timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_rows=2.0),
+        timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_batch_rows=2.0),
     )
 
 

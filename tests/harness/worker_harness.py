@@ -12,8 +12,9 @@ from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable, SizeCost
-from service.engine.messages import FromWorker, Priority, ToWorker
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Device
+from service.engine.messages import FromWorker, ToWorker
+from service.engine.types import Priority
+from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.loop import Worker
 
 MessageT = TypeVar("MessageT", bound=messages.Message)

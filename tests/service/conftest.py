@@ -1,102 +1,16 @@
-"""A real server in a thread of the test's process, around the fake engine."""
+"""Fixtures around a real HTTP server with the fake engine."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
-import httpx2
 import openai
 import pytest
 
-from service.api.admin import create_admin_app
-from service.engine.interface import Phase
 from service.observability import logs
-from service.observability.metrics import Metrics
-from service.server.app import create_app
-from service.server.main import Server, uvicorn_config
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.http_server import Harness, serve_in_thread, wait_until
 from tests.harness.jobs_client import JobsClient
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Harness:
-    """`engine` belongs to the server's thread, but flags may be set and counts read from the test's."""
-
-    engine: FakeEngine
-    metrics: Metrics
-    url: str
-    admin_url: str
-    port: int
-    data_dir: Path
-    connections: Callable[[], int]
-    """How many are open."""
-    client: httpx2.Client
-    post: Callable[..., httpx2.Response]
-    """POST /v1/images/generations with these fields."""
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """For what another thread is about to do; the deadline only keeps a broken test from hanging."""
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def serve_in_thread(
-    settings: Settings, *, data_dir: Path | None = None, phase: Phase = Phase.SERVING
-) -> Iterator[Harness]:
-    """Servers that share a `data_dir` run each other's jobs; without one it is the server's own."""
-    engine, metrics = FakeEngine(), Metrics()
-    engine.phase = phase
-    data_dir = data_dir or Path(tempfile.mkdtemp(dir=settings.data_dir))
-    settings = settings.model_copy(update={"data_dir": data_dir})
-    apps = (create_app(settings, engine, metrics), create_admin_app(engine, metrics))
-    servers = [Server(uvicorn_config(app, settings)) for app in apps]
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in servers]
-    ports = [listener.getsockname()[1] for listener in listeners]
-
-    async def serve() -> None:
-        await asyncio.gather(
-            *(server.serve(sockets=[listener]) for server, listener in zip(servers, listeners, strict=True))
-        )
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    wait_until(lambda: all(server.started for server in servers))
-    url = f"http://127.0.0.1:{ports[0]}"
-    with contextlib.ExitStack() as ending:
-        ending.callback(thread.join)
-        for server in servers:
-            ending.callback(setattr, server, "should_exit", True)
-        client = ending.enter_context(httpx2.Client(base_url=url, timeout=60))
-
-        def post(**fields: object) -> httpx2.Response:
-            return client.post("/v1/images/generations", json=fields)
-
-        yield Harness(
-            engine=engine,
-            metrics=metrics,
-            url=url,
-            admin_url=f"http://127.0.0.1:{ports[1]}",
-            port=ports[0],
-            data_dir=data_dir,
-            connections=lambda: len(servers[0].server_state.connections),
-            client=client,
-            post=post,
-        )
-
-
-serving = contextlib.contextmanager(serve_in_thread)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,8 +11,8 @@ from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.sampling import samplers
-from service.api.generation.sizes import Size
 from service.api.http.fields import MAX_SEED
+from service.engine.types import Size
 from service.errors import InvalidRequestError
 
 _RANDOM_SEEDS: Final = 2**32

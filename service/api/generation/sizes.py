@@ -7,11 +7,9 @@ import re
 from typing import Final
 
 from pipelines.interface import Limits, ModelInfo
+from service.engine.types import Size
 
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
-
-Size = tuple[int, int]
-"""Width by height, in pixels."""
 
 
 def parse_size(text: str) -> Size | None:

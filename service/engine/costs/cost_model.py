@@ -15,9 +15,8 @@ from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from service.engine.costs.latency_curve import LatencyCurve, updated_mean
+from service.engine.types import Size
 
-Size: TypeAlias = tuple[int, int]
-"""Width and height in pixels."""
 Points: TypeAlias = tuple[tuple[int, float], ...]
 """Pairs of a count and the seconds that so many took together, by count."""
 

@@ -20,10 +20,11 @@ from service.engine.config import EngineConfig
 from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.frontend.admission import Admission
 from service.engine.frontend.inflight import InFlightImage, InFlightWork
-from service.engine.frontend.local_job import LocalJob, new_job_id
+from service.engine.frontend.local_job import LocalJob
 from service.engine.frontend.supervisor import Supervisor
 from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
-from service.engine.messages import FromWorker, Priority
+from service.engine.messages import FromWorker
+from service.engine.types import Priority
 from service.errors import (
     CanceledError,
     DarkroomError,
@@ -36,6 +37,7 @@ from service.errors import (
     PoisonedError,
     WorkerLostError,
 )
+from service.ids import new_job_id
 
 ImageMessage: TypeAlias = (
     messages.Started | messages.Progress | messages.Preview | messages.Finished | messages.Failed | messages.Canceled

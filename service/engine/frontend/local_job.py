@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Final
 
 from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, JobEvent
 from service.errors import DarkroomError
-
-_ID_CHARACTERS: Final = 26
-
-
-def new_job_id() -> str:
-    """`job_` and 26 characters of base32: 130 random bits."""
-    return "job_" + base64.b32encode(secrets.token_bytes(17)).decode().lower()[:_ID_CHARACTERS]
 
 
 class LocalJob:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import Final, Generic
 
 from pipelines.interface import StateT
-from service.engine.costs.cost_model import CostModel, Size
+from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.image import ScheduledImage
+from service.engine.types import Size
 
 
 def form_batch(

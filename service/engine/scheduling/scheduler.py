@@ -15,11 +15,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Generic
 
 from pipelines.interface import StateT
-from service.engine.costs.cost_model import CostModel, Size
+from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling import eta
 from service.engine.scheduling.batch_former import form_batch
 from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.image import ScheduledImage
+from service.engine.types import Size
 
 _DECODE_FACTOR: Final = 1.0
 """DecodeStage may have so many seconds for each that UNet calls have, while there is work for both."""

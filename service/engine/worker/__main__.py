@@ -24,7 +24,8 @@ from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.worker.channel import SocketChannel
-from service.engine.worker.fault_isolation import Device, Isolation
+from service.engine.worker.device import Device
+from service.engine.worker.fault_isolation import Isolation
 from service.engine.worker.loop import Worker
 from service.engine.worker.warmup import Warmup
 

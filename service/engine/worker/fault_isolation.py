@@ -6,9 +6,10 @@ import logging
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from pipelines.errors import InvalidParamsError, SpoiledError
+from service.engine.worker.device import Device
 from service.errors import GenerationFailedError, InvalidRequestError, NonFiniteResultError, OutOfMemoryError
 
 ItemT = TypeVar("ItemT")
@@ -26,40 +27,6 @@ class Fault:
     """A public code of `service.errors`."""
     message: str
     field: str | None = None
-
-
-def _never(_: Exception) -> bool:
-    return False
-
-
-def _is_memory_error(error: Exception) -> bool:
-    return isinstance(error, MemoryError)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _unknown_bytes() -> int:
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """What the engine must know of the device that it computes on, and cannot ask without its library."""
-
-    is_out_of_memory: Callable[[Exception], bool] = _is_memory_error
-    is_broken: Callable[[Exception], bool] = _never
-    """Whether the device serves no further call after this error; the worker then ends."""
-    free_memory: Callable[[], None] = _nothing
-    """Give back what is cached, after an out of memory."""
-    memory_bytes: Callable[[], int] = _unknown_bytes
-    """What this process holds of the device's memory."""
-    name: str = ""
-    """The hardware and the library that drives it: what measured times hold for."""
-
-
-PLAIN_DEVICE: Final = Device()
 
 
 class Isolation:

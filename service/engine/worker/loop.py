@@ -14,12 +14,14 @@ from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, Stat
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel, CostTable, state_bytes
-from service.engine.messages import BEAT_S, Cancel, Drain, Priority, Submit, ToWorker
+from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
+from service.engine.types import Priority, Timings
 from service.engine.worker.channel import Channel
 from service.engine.worker.decode_stage import DecodeStage
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Device, Fault, Isolation
+from service.engine.worker.device import PLAIN_DEVICE, Device
+from service.engine.worker.fault_isolation import Fault, Isolation
 from service.engine.worker.measured_calls import MeasuredCalls
 from service.engine.worker.prompt_cache import EMPTY_PROMPT, PromptCache
 from service.errors import DeadlineExceededError, NonFiniteResultError
@@ -258,12 +260,12 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                 self._finish(image, rgb_image)
 
     def _finish(self, image: ScheduledImage[StateT], rgb_image: RgbImage) -> None:
-        timings = messages.Timings(
+        timings = Timings(
             queue_s=image.queue_s,
             encode_s=image.encode_s,
             denoise_s=image.denoised_s - image.begun_s,
             decode_s=self._clock() - image.denoised_s,
-            mean_rows=image.rows_met / image.calls,
+            mean_batch_rows=image.rows_met / image.calls,
             first_step_s=image.first_step_s or 0.0,
         )
         self._scheduler.remove(image)

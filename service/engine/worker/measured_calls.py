@@ -16,7 +16,7 @@ from service.engine import messages
 from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.channel import Channel
-from service.engine.worker.fault_isolation import Device
+from service.engine.worker.device import Device
 
 _SHORT_S: Final = messages.BEAT_S / 4
 """Calls up to this leave the worker's beats in time by themselves."""

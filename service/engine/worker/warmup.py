@@ -14,7 +14,8 @@ from typing import Final, Generic
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ConditioningT, ModelInfo, OutputT, Pipeline, StateT
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostTable, Points, Size, SizeCost
+from service.engine.costs.cost_model import CostTable, Points, SizeCost
+from service.engine.types import Size
 from service.engine.worker.fault_isolation import Isolation
 
 _MEASURED: Final = 3

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row
 
-from service.engine.messages import Timings
+from service.engine.types import Timings
 from service.jobs.records import (
     Claim,
     JobFailure,

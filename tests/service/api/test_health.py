@@ -22,11 +22,11 @@ from service.engine.messages import (
     Loading,
     Ready,
     Retried,
-    Timings,
 )
+from service.engine.types import Timings
 from service.observability.metrics import Metrics
+from tests.harness.http_server import Harness
 from tests.harness.paths import ROOT
-from tests.service.conftest import Harness
 
 
 def get(server: Harness, path: str) -> httpx2.Response:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.frontend.local_job import new_job_id
+from service.ids import new_job_id
 from service.images.storage import ImageFolder
 from tests.harness.paths import ROOT
 from tests.harness.programs import find_program

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from service.server.http_limits import BoundedHttpProtocol
 from service.server.main import Server, uvicorn_config
 from service.settings import Settings
-from tests.service.conftest import Harness, serve_in_thread, wait_until
+from tests.harness.http_server import Harness, serve_in_thread, wait_until
 
 POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"

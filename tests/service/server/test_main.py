@@ -21,7 +21,7 @@ from service.observability.metrics import Metrics
 from service.server.main import greeting, serve
 from service.settings import Settings
 from tests.harness.fake_engine import FakeEngine
-from tests.service.conftest import Harness, wait_until
+from tests.harness.http_server import Harness, wait_until
 
 NOBODY = {"port": 0, "admin_port": None}
 LONG = {"prompt": "x", "steps": 200, "guidance_scale": 1}

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from pipelines.interface import ModelInfo
 from pipelines.sampling import samplers
 from service.api.dependencies import services_of
-from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS, ProblemOut
-from service.api.dialects.openai.models import FOREIGN
+from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS
+from service.api.generation.model_names import OPENAI_PREFIXES
 from service.api.http.fields import MAX_IMAGES, MAX_SEED
 from service.api.http.negotiation import MAX_WAIT_S
+from service.api.http.problems import ProblemOut
 from service.images.encoding import ImageFormat
 
 router = APIRouter(prefix="/api/v1", tags=["capabilities"], responses={503: {"model": ProblemOut}})
@@ -107,7 +108,7 @@ def _model(model: ModelInfo) -> ModelOut:
     width, height = model.sizes[0]
     return ModelOut(
         id=model.name,
-        alias_prefixes=list(FOREIGN),
+        alias_prefixes=list(OPENAI_PREFIXES),
         sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
         prompt_tokens=model.prompt_tokens,
         defaults=DefaultsOut(

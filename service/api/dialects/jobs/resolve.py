@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from pipelines.interface import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
-from service.api.dialects.openai.models import check_model
+from service.api.generation.model_names import check_model
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
 from service.api.generation.resolve import Wanted, requested_seed, resolve
-from service.api.generation.sizes import Size, can_draw, spell
-from service.engine.messages import Priority
+from service.api.generation.sizes import can_draw, spell
+from service.engine.types import Priority, Size
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
 from service.jobs.records import ImageSpec, JobSpec

@@ -19,14 +19,16 @@ from pydantic import BaseModel
 from service.api.dependencies import jobs_of, services_of, unless_gone
 from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
 from service.api.dialects.jobs.resolve import job_spec
-from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest, LinkOut, LinkRequest, ProblemOut, parse_body
+from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest, LinkOut, LinkRequest, parse_body
 from service.api.dialects.jobs.serialize import job_out, job_url
 from service.api.http.fields import ONE_SPELLING
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
+from service.api.http.problems import ProblemOut
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer, thumbnail_answer
 from service.errors import InvalidRequestError, NotFoundError, QueueFullError, StoreUnavailableError
+from service.ids import JOB_ID_PATTERN, is_job_id
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
@@ -38,7 +40,7 @@ _KEY_LIFETIME_S: Final = 86400.0
 _KEY: Final = "[ -~]{1,255}"
 _MAX_PAGE: Final = 100
 
-JobId = Annotated[str, Path(pattern="^job_[a-z2-7]{26}$")]
+JobId = Annotated[str, Path(pattern=f"^{JOB_ID_PATTERN}$")]
 Index = Annotated[int, Path(ge=0, le=999), ONE_SPELLING]
 
 _LINKS: Final = {
@@ -275,6 +277,6 @@ def _encode_cursor(record: JobRecord) -> str:
 def _decode_cursor(text: str) -> Cursor:
     with contextlib.suppress(ValueError, binascii.Error):
         created_at, job_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(" ")
-        if re.fullmatch(r"job_[a-z2-7]{26}", job_id):
+        if is_job_id(job_id):
             return Cursor(float(created_at), job_id)
     raise InvalidRequestError("The cursor is none of this server's.", field="cursor")

@@ -208,23 +208,6 @@ class LinkOut(BaseModel):
     expires_at: datetime
 
 
-class ProblemDetail(BaseModel):
-    pointer: str
-    """A JSON pointer (RFC 6901) into the body."""
-    detail: str
-
-
-class ProblemOut(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[ProblemDetail]
-
-
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
 

@@ -17,7 +17,7 @@ from service.api.dialects.jobs.schemas import (
     ResolvedRequest,
     TimingsOut,
 )
-from service.engine.messages import Timings
+from service.engine.types import Timings
 from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredImage
 from service.jobs.service import JobView
 from service.jobs.watching.event_diff import ProgressMade, progress_of
@@ -126,7 +126,7 @@ def _summary(timings: Sequence[Timings], total_s: float | None) -> TimingsOut:
         denoise_s=sum(each.denoise_s for each in timings),
         decode_s=sum(each.decode_s for each in timings),
         total_s=total_s,
-        batch_size=sum(each.mean_rows for each in timings) / len(timings),
+        batch_size=sum(each.mean_batch_rows for each in timings) / len(timings),
     )
 
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fastapi import APIRouter, Request
 
-from pipelines.interface import ModelInfo
 from service.api.dependencies import Services, services_of
 from service.api.dialects.openai.schemas import ErrorResponse, Model, ModelList
+from service.api.generation.model_names import check_model
 from service.api.generation.sizes import spell
-from service.errors import UnknownModelError
-
-FOREIGN: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
-"""How the names of OpenAI's image models begin: clients hard-code them."""
 
 router = APIRouter(prefix="/v1/models", tags=["openai"], responses={503: {"model": ErrorResponse}})
-
-
-def check_model(name: str, model: ModelInfo) -> None:
-    """Raises `UnknownModelError` unless `name` is the served model's own or one of OpenAI's."""
-    if name != model.name and not name.startswith(FOREIGN):
-        raise UnknownModelError("No model of that name is served; GET /v1/models lists those that are.", field="model")
 
 
 @router.get("")

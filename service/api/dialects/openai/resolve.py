@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
-from service.api.dialects.openai.models import check_model
 from service.api.dialects.openai.schemas import ParsedRequest
+from service.api.generation.model_names import check_model
 from service.api.generation.resolve import Wanted, requested_seed, resolve
-from service.api.generation.sizes import Size, nearest_size, parse_size, spell
-from service.engine.messages import Priority
+from service.api.generation.sizes import nearest_size, parse_size, spell
+from service.engine.types import Priority, Size
 
 
 @dataclass(frozen=True, slots=True)

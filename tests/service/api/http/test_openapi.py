@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
-from tests.service.conftest import Harness
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PROGRAM = Path(sys.executable).with_name("schemathesis")

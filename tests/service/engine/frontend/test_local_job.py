@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from pipelines.interface import RgbImage
-from service.engine.frontend.local_job import LocalJob, new_job_id
+from service.engine.frontend.local_job import LocalJob
 from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, JobEvent
-from service.engine.messages import Timings
+from service.engine.types import Timings
 from service.errors import CanceledError, GenerationFailedError
+from service.ids import new_job_id
 from tests.harness.worker_harness import make_params
 
 RASTER = RgbImage(1, 1, b"\0\0\0")

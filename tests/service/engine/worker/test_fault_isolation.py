@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import NonFiniteError
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Fault, Isolation
+from service.engine.worker.device import PLAIN_DEVICE
+from service.engine.worker.fault_isolation import Fault, Isolation
 
 
 @settings(max_examples=40, deadline=None)

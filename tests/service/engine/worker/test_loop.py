@@ -10,7 +10,7 @@ from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import RgbImage
 from service.engine import messages
 from service.engine.costs.cost_model import CostTable
-from service.engine.messages import Priority
+from service.engine.types import Priority
 from tests.harness.worker_harness import CALL_S, WorkerHarness, flat_costs, make_alone, make_params
 
 
@@ -268,7 +268,7 @@ def test_timings_add_up_to_the_life_of_an_image() -> None:
     _, second = (finished.timings for finished in rig.sent(messages.Finished))
     assert second.queue_s == 4 * CALL_S
     assert second.denoise_s == 8 * CALL_S
-    assert second.mean_rows == 2
+    assert second.mean_batch_rows == 2
     total_s = second.queue_s + second.encode_s + second.denoise_s + second.decode_s
     assert total_s == rig.clock.now_s - start_s
 

@@ -10,7 +10,7 @@ from pipelines.errors import BlackImageError, NonFiniteError, SpoiledError
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import RgbImage
 from service.engine import messages
-from service.engine.worker.fault_isolation import Device
+from service.engine.worker.device import Device
 from tests.harness.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
 from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 

@@ -6,7 +6,7 @@ from pipelines.fake import FakePipeline, FakeState
 from service.engine import messages
 from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.image import ScheduledImage
-from service.engine.worker.fault_isolation import PLAIN_DEVICE
+from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.measured_calls import MeasuredCalls
 from tests.harness.worker_harness import CALL_S, Clock, MemoryChannel, flat_costs, make_params
 

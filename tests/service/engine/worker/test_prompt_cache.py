@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Fault, Isolation
+from service.engine.worker.device import PLAIN_DEVICE
+from service.engine.worker.fault_isolation import Fault, Isolation
 from service.engine.worker.prompt_cache import EMPTY_PROMPT, PromptCache
 
 

@@ -10,7 +10,8 @@ import pytest
 from pipelines.errors import ModelLoadError
 from pipelines.fake import FakePipeline, FakeState
 from service.engine.costs.cost_model import CostTable
-from service.engine.worker.fault_isolation import PLAIN_DEVICE, Isolation
+from service.engine.worker.device import PLAIN_DEVICE
+from service.engine.worker.fault_isolation import Isolation
 from service.engine.worker.warmup import Warmup
 from tests.harness.worker_harness import Clock
 

@@ -9,8 +9,8 @@ import pytest
 from pipelines.fake import INFO
 from pipelines.sampling import samplers
 from service.engine.interface import Phase
+from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
-from tests.service.conftest import Harness
 
 
 @pytest.fixture

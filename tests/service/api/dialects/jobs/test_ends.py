@@ -12,8 +12,8 @@ from service.engine.interface import Phase
 from service.errors import NonFiniteResultError, QueueFullError
 from service.settings import Settings
 from tests.harness.fake_engine import UNENCODABLE
+from tests.harness.http_server import Harness, serving, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem, events_in
-from tests.service.conftest import Harness, serving, wait_until
 
 CANARY = "cAnArY7"
 FILES_OF_A_JOB = ("events", "images/0", "images/0/thumbnail")

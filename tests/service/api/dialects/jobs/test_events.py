@@ -14,8 +14,8 @@ from service.api.dialects.jobs import events
 from service.engine.interface import Phase
 from service.errors import OutOfMemoryError
 from service.settings import Settings
+from tests.harness.http_server import Harness, serve_in_thread, serving, wait_until
 from tests.harness.jobs_client import ROOT, Event, JobsClient
-from tests.service.conftest import Harness, serve_in_thread, serving, wait_until
 from tests.service.images.reading import MADE_BY_A_MODEL, holds, source_type_in
 
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.api.dialects.jobs.schemas import JobRequest
+from tests.harness.http_server import Harness
 from tests.harness.jobs_client import ROOT
-from tests.service.conftest import Harness
 
 CANARY = "cAnArY7"
 JSON = {"Content-Type": "application/json"}

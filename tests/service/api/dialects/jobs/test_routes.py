@@ -13,8 +13,8 @@ from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.engine.interface import Phase
 from service.settings import Settings
+from tests.harness.http_server import Harness, serve_in_thread, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
-from tests.service.conftest import Harness, serve_in_thread, wait_until
 
 
 @pytest.fixture(scope="module")

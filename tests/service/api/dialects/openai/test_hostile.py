@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.api.dialects.openai.schemas import ALIASES, ImageRequest
-from tests.service.conftest import Harness
+from tests.harness.http_server import Harness
 
 CANARY = "cAnArY7"
 JSON = {"Content-Type": "application/json"}

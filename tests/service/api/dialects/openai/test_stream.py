@@ -17,7 +17,7 @@ from PIL import Image
 from service.api.http.sse import with_silences
 from service.errors import OutOfMemoryError, QueueFullError
 from service.images.encoding import ImageFormat
-from tests.service.conftest import Harness, wait_until
+from tests.harness.http_server import Harness, wait_until
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 
