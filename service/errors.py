@@ -29,6 +29,12 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 
+class Problem(NamedTuple):
+    pointer: str
+    """JSON pointer (RFC 6901) into the body."""
+    detail: str
+
+
 class DarkroomError(Exception):
     """Root of the tree: something went wrong that no class below names."""
 
@@ -43,17 +49,13 @@ class DarkroomError(Exception):
         self.field = field
         """The request field at fault, as the dialect spells it."""
         self.retry_after_s = retry_after_s
+        self.problems: tuple[Problem, ...] = ()
+        """Everything that is wrong with a body, where more than one thing may be."""
 
 
 class InvalidRequestError(DarkroomError):
     status = 400
     code = "invalid_value"
-
-
-class Problem(NamedTuple):
-    pointer: str
-    """A JSON pointer (RFC 6901) into the body."""
-    detail: str
 
 
 class UnprocessableError(InvalidRequestError):

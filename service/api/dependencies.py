@@ -43,15 +43,17 @@ class Services:
 
     def submit(
         self,
+        request: Request,
         images: Sequence[GenerationParams],
         *,
         previews: int = 0,
         priority: Priority = Priority.INTERACTIVE,
         deadline_s: float | None = None,
     ) -> Job:
-        """The engine's `submit`, counted."""
+        """Submit to the engine for the request's tenant, and count a refusal."""
+        tenant = self.tenant(request)
         try:
-            job = self.engine.submit(images, previews=previews, priority=priority, deadline_s=deadline_s)
+            job = self.engine.submit(images, previews=previews, priority=priority, tenant=tenant, deadline_s=deadline_s)
         except DarkroomError as error:
             self.metrics.job_ended("refused", error.code)
             raise

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from service.api.dependencies import jobs_of, services_of
-from service.api.http.fields import ONE_SPELLING
+from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId
 from service.api.http.problems import ProblemOut
 from service.errors import NotFoundError
-from service.ids import JOB_ID_PATTERN
 from service.images.encoding import Encoder
 from service.images.storage import EXTENSIONS
 from service.jobs.records import StoredImage
@@ -33,9 +32,9 @@ router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": Pr
 )
 async def shared_image(
     request: Request,
-    job_id: Annotated[str, Path(pattern=f"^{JOB_ID_PATTERN}$")],
-    index: Annotated[int, Path(ge=0, le=999), ONE_SPELLING],
-    expires: Annotated[int, Query(ge=0, le=2**53), ONE_SPELLING],
+    job_id: JobId,
+    index: ImageIndex,
+    expires: Annotated[int, Query(ge=0, le=2**53), WHOLE_NUMBER],
     signature: Annotated[str, Query(max_length=100)],
 ) -> Response:
     """The image that a signed link names; 404 where the link has expired or was never signed."""

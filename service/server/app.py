@@ -10,12 +10,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service.api import health, stored_images
 from service.api.dependencies import Services
-from service.api.dialects.jobs import capabilities
-from service.api.dialects.jobs import routes as job_routes
-from service.api.dialects.openai import models, routes
-from service.api.http import errors
+from service.api.dialects.registry import DIALECTS
+from service.api.http.errors import ErrorAnswers
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner, load_link_key
@@ -64,13 +61,11 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.services = services
-    errors.install(app)
-    app.add_middleware(RequestContext, metrics=services.metrics)
-    for module in (routes, models, health, capabilities):
-        app.include_router(module.router)
-    if keeps_jobs:
-        app.include_router(job_routes.router)
-        app.include_router(stored_images.router)
+    answers = ErrorAnswers(DIALECTS)
+    answers.install(app)
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
+    for router in DIALECTS.routers(with_job_store=keeps_jobs):
+        app.include_router(router)
     return app
 
 

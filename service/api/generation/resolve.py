@@ -1,85 +1,100 @@
-"""From what a caller asked of an image to its parameters, whatever the dialect: defaults, bounds, seeds."""
+"""From what a caller asked of its images to their parameters: defaults, bounds, seeds. The same for every dialect."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.sampling import samplers
+from service.api.generation.model_names import check_model
+from service.api.generation.request import GenerationRequest
 from service.api.http.fields import MAX_SEED
 from service.engine.types import Size
 from service.errors import InvalidRequestError
 
 _RANDOM_SEEDS: Final = 2**32
-"""Seeds that we draw stay exact in JavaScript's numbers."""
+"""Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
+_OF_EACH_IMAGE: Final = frozenset({"prompt", "seed"})
+_WIRE_NAMES: Final = {"steps": "num_inference_steps"}
+"""Parameters that requests and answers spell otherwise."""
 
 Refuse = Callable[[str, str], InvalidRequestError]
-"""Makes the error about a field, by our name for it, with a message for the caller."""
+"""Makes the error about a field of the request, with a message for the caller."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """None is the model's default, or a seed drawn at random."""
+def resolve(
+    request: GenerationRequest,
+    prompts: Sequence[str],
+    size: Size,
+    model: ModelInfo,
+    refuse: Refuse,
+    *,
+    shared_seeds: bool = False,
+) -> list[GenerationParams]:
+    """Returns the parameters of each image: `request.n` for each prompt, in the order of the prompts.
 
-    prompt: str
-    negative_prompt: str
-    size: Size
-    """One that the model can draw."""
-    steps: int | None
-    guidance_scale: float | None
-    sampler: str | None
-    schedule: str | None
-    seed: int | None
-
-
-def resolve(wanted: Wanted, model: ModelInfo, refuse: Refuse) -> GenerationParams:
-    """The parameters of the first image. Raises what `refuse` makes."""
-    _check_bounds(wanted, model, refuse)
-    steps = wanted.steps or model.default_steps
-    sampler, schedule = _sampler(wanted, model, steps, refuse)
-    return GenerationParams(
-        prompt=wanted.prompt,
-        negative_prompt=wanted.negative_prompt,
-        width=wanted.size[0],
-        height=wanted.size[1],
+    `size` is one that the model can draw. Seeds are counted up from image to image or, with `shared_seeds`, within
+    each prompt alone. Raises `UnknownModelError`, and what `refuse` makes.
+    """
+    if request.model is not None:
+        check_model(request.model, model)
+    _check_bounds(request, prompts, model, refuse)
+    steps = request.num_inference_steps or model.default_steps
+    sampler, schedule = _sampler(request, model, steps, refuse)
+    guidance_scale = model.default_guidance_scale if request.guidance_scale is None else request.guidance_scale
+    first = GenerationParams(
+        prompt=prompts[0],
+        negative_prompt=request.negative_prompt,
+        width=size[0],
+        height=size[1],
         steps=steps,
-        guidance_scale=model.default_guidance_scale if wanted.guidance_scale is None else wanted.guidance_scale,
-        seed=secrets.randbelow(_RANDOM_SEEDS) if wanted.seed is None else wanted.seed,
+        guidance_scale=guidance_scale,
+        seed=_first_seed(request, request.n * (1 if shared_seeds else len(prompts)), refuse),
         sampler=sampler,
         schedule=schedule,
     )
+    return [
+        replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))
+        for which, prompt in enumerate(prompts)
+        for i in range(request.n)
+    ]
 
 
-def requested_seed(seed: int | None, count: int, refuse: Refuse) -> int | None:
-    """The seed that was asked for, where images up to `seed` + `count` - 1 can be made; None for -1, as for none."""
-    if seed is None or seed == -1:
-        return None
-    if seed > MAX_SEED - (count - 1):
-        raise refuse("seed", f"The last image's seed, seed + n - 1, may be at most {MAX_SEED}.")
-    return seed
+def shared_settings(params: GenerationParams) -> dict[str, Any]:
+    """What all images of one request have in common, under the names that requests use: all but prompt and seed."""
+    names = [field.name for field in fields(params) if field.name not in _OF_EACH_IMAGE]
+    return {_WIRE_NAMES.get(name, name): getattr(params, name) for name in names}
 
 
-def _check_bounds(wanted: Wanted, model: ModelInfo, refuse: Refuse) -> None:
+def _first_seed(request: GenerationRequest, count: int, refuse: Refuse) -> int:
+    if request.seed is None or request.seed == -1:
+        return secrets.randbelow(_RANDOM_SEEDS)
+    if request.seed > MAX_SEED - (count - 1):
+        raise refuse("seed", f"Must leave the last image's seed, which is counted up from it, at most {MAX_SEED}.")
+    return request.seed
+
+
+def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: ModelInfo, refuse: Refuse) -> None:
     limits = model.limits
-    for field, text in (("prompt", wanted.prompt), ("negative_prompt", wanted.negative_prompt)):
+    for field, text in (("prompt", max(prompts, key=len)), ("negative_prompt", request.negative_prompt)):
         if len(text) > limits.max_prompt_chars:
-            raise refuse(field, f"{field} may have at most {limits.max_prompt_chars} characters.")
-    if (wanted.steps or 1) > limits.max_steps:
-        raise refuse("num_inference_steps", f"The model makes at most {limits.max_steps} steps.")
-    if (wanted.guidance_scale or 0) > limits.max_guidance_scale:
-        raise refuse("guidance_scale", f"The guidance scale may be at most {limits.max_guidance_scale:g}.")
+            raise refuse(field, f"Must have at most {limits.max_prompt_chars} characters.")
+    if (request.num_inference_steps or 1) > limits.max_steps:
+        raise refuse("num_inference_steps", f"Must be at most {limits.max_steps} for this model.")
+    if (request.guidance_scale or 0) > limits.max_guidance_scale:
+        raise refuse("guidance_scale", f"Must be at most {limits.max_guidance_scale:g} for this model.")
 
 
-def _sampler(wanted: Wanted, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:
+def _sampler(request: GenerationRequest, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:
     try:
-        sampler, schedule = samplers.find(wanted.sampler or model.default_sampler, wanted.schedule)
+        sampler, schedule = samplers.find(request.sampler or model.default_sampler, request.schedule)
     except InvalidParamsError as error:
         raise refuse(error.field, str(error)) from None
     if sampler.max_steps is not None and steps > sampler.max_steps:
-        raise refuse("num_inference_steps", f"{sampler.name} makes at most {sampler.max_steps} steps.")
+        raise refuse("num_inference_steps", f"Must be at most {sampler.max_steps} with the sampler {sampler.name}.")
     return sampler.name, schedule

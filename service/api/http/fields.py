@@ -1,16 +1,17 @@
-"""Types of fields that the dialects share, as pydantic knows them."""
+"""Pydantic types of fields that the dialects share."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Final
 
+from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from service.ids import JOB_ID_PATTERN
+
 MAX_SEED: Final = 2**63 - 1
-MAX_IMAGES: Final = 10
-"""Of one prompt."""
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -27,11 +28,14 @@ def _well_formed(text: str) -> str:
 Text = Annotated[str, AfterValidator(_well_formed)]
 
 
-def _only_spelling(text: object) -> object:
+def _whole_number(text: object) -> object:
     if not (isinstance(text, str) and _WHOLE.fullmatch(text)):
-        raise PydanticCustomError("whole", "A whole number must be digits, without any that mean nothing")
+        raise PydanticCustomError("whole", "Must be a whole number without leading zeros")
     return int(text)
 
 
-ONE_SPELLING: Final = BeforeValidator(_only_spelling)
-"""For whole numbers of paths and queries: one address for a thing, where pydantic would take 0.0 and 00 for 0 too."""
+WHOLE_NUMBER: Final = BeforeValidator(_whole_number)
+"""A whole number in a path or a query, spelled in one way: pydantic alone would accept 0.0 and 00 for 0."""
+
+JobId = Annotated[str, Path(pattern=f"^{JOB_ID_PATTERN}$")]
+ImageIndex = Annotated[int, Path(ge=0, le=999), WHOLE_NUMBER]

@@ -9,7 +9,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.http import errors
+from service.api.http.errors import METHODS, ErrorAnswers
 from service.errors import DarkroomError
 from service.observability.metrics import Metrics
 
@@ -19,8 +19,9 @@ _log = structlog.get_logger("darkroom.http")
 class RequestContext:
     """An ASGI middleware; outermost, so that no answer leaves without its headers."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, answers: ErrorAnswers, metrics: Metrics) -> None:
         self._app = app
+        self._answers = answers
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,12 +49,12 @@ class RequestContext:
             if status:
                 raise  # the server cuts the answer short, which is all that is left to tell
             _log.exception("unforeseen error")
-            await errors.answer(DarkroomError(), scope["path"])(scope, receive, send_with_headers)
+            await self._answers.answer(DarkroomError(), scope["path"])(scope, receive, send_with_headers)
         finally:
             self._record(scope, status, time.monotonic() - started_at)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in errors.METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.request_answered(method, route, status, seconds)
         # The raw path is percent-encoded ASCII; query strings may hold what is nobody's business.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from service.api.http.errors import PROBLEM_TYPE
+from service.api.http.problems import PROBLEM_MEDIA_TYPE
 
 _UNSENT: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
 """What FastAPI would answer to parameters that are not valid."""
@@ -44,7 +44,7 @@ def _drop_unsent(responses: dict[str, Any]) -> None:
 def _name_problems(responses: dict[str, Any]) -> None:
     for response in responses.values():
         if _json_schema(response) == _PROBLEM:
-            response["content"] = {PROBLEM_TYPE: response["content"]["application/json"]}
+            response["content"] = {PROBLEM_MEDIA_TYPE: response["content"]["application/json"]}
 
 
 def _json_schema(response: dict[str, Any]) -> object:

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 from pipelines.fake import INFO, FakePipeline
 from pipelines.params import GenerationParams
 from service.api.dialects.jobs.resolve import job_spec
-from service.api.dialects.jobs.schemas import JobRequest, parse_body
 from service.images.encoding import ImageFormat, encode
 from service.images.metadata import parameters_text
 from service.jobs.records import JobSpec
@@ -42,7 +41,7 @@ class Order:
 
     @property
     def spec(self) -> JobSpec:
-        return job_spec(parse_body(JobRequest, self.body), INFO, None)
+        return job_spec(self.body, INFO, None)
 
 
 Orders: TypeAlias = Callable[[int], Order]

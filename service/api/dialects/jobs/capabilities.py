@@ -13,7 +13,8 @@ from pipelines.sampling import samplers
 from service.api.dependencies import services_of
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS
 from service.api.generation.model_names import OPENAI_PREFIXES
-from service.api.http.fields import MAX_IMAGES, MAX_SEED
+from service.api.generation.request import MAX_IMAGES_PER_PROMPT
+from service.api.http.fields import MAX_SEED
 from service.api.http.negotiation import MAX_WAIT_S
 from service.api.http.problems import ProblemOut
 from service.images.encoding import ImageFormat
@@ -93,7 +94,7 @@ async def capabilities(request: Request) -> Capabilities:
         schedules=list(samplers.SCHEDULES),
         output_formats=list(get_args(ImageFormat)),
         limits=RequestLimits(
-            max_pictures_per_prompt=MAX_IMAGES,
+            max_pictures_per_prompt=MAX_IMAGES_PER_PROMPT,
             max_pictures_per_job=MAX_JOB_IMAGES,
             max_previews=MAX_PREVIEWS,
             max_seed=MAX_SEED,

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from service.api.dialects.jobs.schemas import FailureOut, StatusEvent
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
-from service.api.http.sse import event_schema, with_silences
+from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.errors import DarkroomError, GoneError, NotFoundError
 from service.jobs.service import JobView
 from service.jobs.watching.event_diff import (
@@ -26,7 +26,6 @@ from service.jobs.watching.event_diff import (
     StatusChanged,
 )
 
-_HEARTBEAT_S: Final = 15.0
 _RECONNECT_MS: Final = 2000
 
 EVENT_SCHEMA: Final = event_schema(
@@ -40,12 +39,12 @@ Told: TypeAlias = tuple[EventId, JobEvent, JobView]
 
 
 async def frames(first: Told, news: AsyncGenerator[Told, None]) -> AsyncGenerator[bytes, None]:
-    """`first`, what `news` brings, and a comment in every silence; an error is the last event."""
+    """`first`, then `news`, and a comment in every silence; an error is the last event."""
     yield format_sse_event(retry=_RECONNECT_MS)
     yield _frame(*first)
     seen = first[0]
     try:
-        async with contextlib.aclosing(with_silences(news, _HEARTBEAT_S)) as events:
+        async with contextlib.aclosing(with_silences(news, HEARTBEAT_S)) as events:
             async for event in events:
                 if event is None:
                     yield KEEPALIVE_COMMENT
@@ -83,6 +82,6 @@ def _event(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
 
 
 def _failure_frame(seen: EventId, error: DarkroomError) -> bytes:
-    """Of the stream: with the id of what was told last, behind which a reader may go on."""
+    """An error of the stream. It carries the id of the last event, so that a reader resumes behind that."""
     failure = FailureOut(code=error.code, message=error.message, field=error.field)
     return format_sse_event(event="failed", data_str=failure.model_dump_json(), id=str(seen))

@@ -1,56 +1,63 @@
-"""From what a caller asked of /api/v1/jobs to the job: which prompts, which seeds, what the model can do."""
+"""From a request to /api/v1/jobs to the job: which prompts, which size, and how a bad request is refused."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from pipelines.interface import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
-from service.api.generation.model_names import check_model
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
-from service.api.generation.resolve import Wanted, requested_seed, resolve
+from service.api.generation.resolve import resolve
 from service.api.generation.sizes import can_draw, spell
+from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
+from service.api.http.request_body import Parsed, parse
 from service.engine.types import Priority, Size
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
 from service.jobs.records import ImageSpec, JobSpec
 
+_MAX_PROBLEMS: Final = 20
+_SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
-def job_spec(request: JobRequest, model: ModelInfo, accepted: ImageFormat | None) -> JobSpec:
+
+def _refuse(problems: Sequence[FieldProblem]) -> UnprocessableError:
+    """All problems, each with a pointer to its field."""
+    told = tuple(dict.fromkeys(Problem(_pointer(each.location), f"{each.detail}.") for each in problems))
+    return UnprocessableError("The body is not valid.", problems=told[:_MAX_PROBLEMS])
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    # Callers' own text is not repeated at any length.
+    return "".join(f"/{part}" for part in location) if _SHOWN_NAME.fullmatch(str(location[0])) else ""
+
+
+BODY_RULES: Final = BodyRules(unknown_fields=UnknownFields.REFUSE, refuse=_refuse)
+
+
+def job_spec(fields: Mapping[str, Any], model: ModelInfo, accepted: ImageFormat | None) -> JobSpec:
     """`accepted` is the format that the caller would take where the body names none.
 
     Raises `UnprocessableError` and `UnknownModelError`.
     """
-    if request.model is not None:
-        check_model(request.model, model)
-    prompts = _prompts(request)
+    parsed = parse(JobRequest, fields, BODY_RULES)
+    request = parsed.request
+    prompts = _prompts(parsed)
     if len(prompts) * request.n > MAX_JOB_IMAGES:
-        raise refuse("n", f"A job makes at most {MAX_JOB_IMAGES} images.")
-    count = request.n if request.prompt_matrix else request.n * len(prompts)
-    wanted = Wanted(
-        prompt=max((prompt.prompt for prompt in prompts), key=len),
-        negative_prompt=request.negative_prompt,
-        size=_size(request, model),
-        steps=request.num_inference_steps,
-        guidance_scale=request.guidance_scale,
-        sampler=request.sampler,
-        schedule=request.schedule,
-        seed=requested_seed(request.seed, count, refuse),
+        raise parsed.refusal("n", f"Must leave at most {MAX_JOB_IMAGES} images a job.")
+    images = resolve(
+        request,
+        [prompt.prompt for prompt in prompts],
+        _size(parsed, model),
+        model,
+        parsed.refusal,
+        shared_seeds=request.prompt_matrix,
     )
-    first = resolve(wanted, model, refuse)
-    images = [
-        ImageSpec(
-            replace(
-                first, prompt=prompt.prompt, seed=first.seed + (0 if request.prompt_matrix else which * request.n) + i
-            ),
-            prompt.position,
-        )
-        for which, prompt in enumerate(prompts)
-        for i in range(request.n)
-    ]
+    positions = [prompt.position for prompt in prompts for _ in range(request.n)]
     return JobSpec(
         model=model.name,
-        images=tuple(images),
+        images=tuple(ImageSpec(params, position) for params, position in zip(images, positions, strict=True)),
         output_format=request.output_format or accepted or "png",
         output_compression=request.output_compression,
         previews=request.previews,
@@ -59,32 +66,28 @@ def job_spec(request: JobRequest, model: ModelInfo, accepted: ImageFormat | None
     )
 
 
-def refuse(field: str, message: str) -> UnprocessableError:
-    return UnprocessableError(message, problems=(Problem(f"/{field}", message),))
-
-
-def _prompts(request: JobRequest) -> list[Combination]:
+def _prompts(parsed: Parsed[JobRequest]) -> list[Combination]:
+    request = parsed.request
     if not request.prompt_matrix:
         return [Combination(text, ()) for text in request.prompt]
     try:
         prompts = [each for text in request.prompt for each in combinations(text, at_most=MAX_JOB_IMAGES)]
     except TooManyCombinationsError:
-        raise refuse("prompt", f"A job makes at most {MAX_JOB_IMAGES} images.") from None
+        raise parsed.refusal("prompt", f"Must leave at most {MAX_JOB_IMAGES} images a job.") from None
     if not all(each.prompt for each in prompts):
-        raise refuse("prompt", "A combination of the alternatives leaves an empty prompt.")
+        raise parsed.refusal("prompt", "Must not leave an empty prompt in any combination.")
     return prompts
 
 
-def _size(request: JobRequest, model: ModelInfo) -> Size:
+def _size(parsed: Parsed[JobRequest], model: ModelInfo) -> Size:
+    request, limits = parsed.request, model.limits
     width, height = model.sizes[0]
     size = request.width or width, request.height or height
-    if not can_draw(size, model.limits):
-        limits = model.limits
-        field = "height" if request.width is None else "width"
-        raise refuse(
-            field,
+    if not can_draw(size, limits):
+        raise parsed.refusal(
+            "height" if request.width is None else "width",
             f"Sides must be multiples of {limits.side_multiple} from {limits.min_side} to {limits.max_side} pixels, "
-            f"and at most {limits.max_pixels} pixels together. The model was trained for "
+            f"and an image may have at most {limits.max_pixels} pixels. The model was trained for "
             f"{', '.join(spell(known) for known in model.sizes)}.",
         )
     return size

@@ -1,4 +1,4 @@
-"""From records to what the job API says of them."""
+"""From job records to the bodies that the job API answers with."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from service.api.dialects.jobs.schemas import (
     ResolvedRequest,
     TimingsOut,
 )
+from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
 from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredImage
 from service.jobs.service import JobView
@@ -94,21 +95,17 @@ def preview_event(preview: JobPreview) -> PreviewEvent:
 
 def _request(spec: JobSpec) -> ResolvedRequest:
     first = spec.images[0].params
-    return ResolvedRequest(
-        model=spec.model,
-        prompts=[image.params.prompt for image in spec.images],
-        negative_prompt=first.negative_prompt,
-        width=first.width,
-        height=first.height,
-        num_inference_steps=first.steps,
-        guidance_scale=first.guidance_scale,
-        sampler=first.sampler,
-        schedule=first.schedule,
-        output_format=spec.output_format,
-        output_compression=spec.output_compression,
-        previews=spec.previews,
-        priority=spec.priority.value,
-        deadline_s=spec.deadline_s,
+    return ResolvedRequest.model_validate(
+        {
+            "model": spec.model,
+            "prompts": [image.params.prompt for image in spec.images],
+            **shared_settings(first),
+            "output_format": spec.output_format,
+            "output_compression": spec.output_compression,
+            "previews": spec.previews,
+            "priority": spec.priority.value,
+            "deadline_s": spec.deadline_s,
+        }
     )
 
 

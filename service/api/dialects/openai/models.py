@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from service.api.dependencies import Services, services_of
-from service.api.dialects.openai.schemas import ErrorResponse, Model, ModelList
+from service.api.dialects.openai.errors import ErrorResponse
+from service.api.dialects.openai.schemas import Model, ModelList
 from service.api.generation.model_names import check_model
 from service.api.generation.sizes import spell
 

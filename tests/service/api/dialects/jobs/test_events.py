@@ -114,7 +114,7 @@ def test_a_reader_who_comes_late_is_told_how_things_stand(server: Harness, jobs:
 def test_a_stream_without_news_is_kept_open_by_comments(
     server: Harness, jobs: JobsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
     server.engine.held_before = (0, 1)
     job = jobs.create()
     with server.client.stream("GET", job["urls"]["events"]) as answer:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.api.dialects.openai.schemas import ALIASES, ImageRequest
+from service.api.dialects.openai.resolve import BODY_RULES
+from service.api.dialects.openai.schemas import ImageRequest
 from tests.harness.http_server import Harness
 
 CANARY = "cAnArY7"
@@ -182,7 +183,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
     max_leaves=4,
 )
-names = st.sampled_from([*ImageRequest.model_fields, *ALIASES, "lora"])
+names = st.sampled_from([*ImageRequest.model_fields, *BODY_RULES.aliases, "lora"])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])

@@ -1,0 +1,19 @@
+"""The native dialect: durable jobs under /api/v1, and every path that no other dialect answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.api import health, stored_images
+from service.api.dialects.jobs import capabilities, image_routes, routes
+from service.api.http.dialect import Dialect
+from service.api.http.problems import PROBLEM_MEDIA_TYPE, problem_body
+
+DIALECT: Final = Dialect(
+    name="jobs",
+    prefix="",
+    routers=(health.router, capabilities.router),
+    job_store_routers=(routes.router, image_routes.router, stored_images.router),
+    error_media_type=PROBLEM_MEDIA_TYPE,
+    error_body=problem_body,
+)

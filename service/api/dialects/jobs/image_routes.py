@@ -1,0 +1,79 @@
+"""/api/v1/jobs/{id}/images: a job's finished images, their thumbnails, and links that work without a key."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.dependencies import jobs_of, services_of
+from service.api.dialects.jobs.resolve import BODY_RULES
+from service.api.dialects.jobs.schemas import LinkOut, LinkRequest
+from service.api.http.fields import ImageIndex, JobId
+from service.api.http.json_body import read_json_object
+from service.api.http.problems import ProblemOut
+from service.api.http.request_body import body_schema, parse
+from service.api.stored_images import image_answer, thumbnail_answer
+from service.errors import NotFoundError
+from service.images.storage import EXTENSIONS
+
+router = APIRouter(
+    prefix="/api/v1/jobs",
+    tags=["jobs"],
+    responses={status: {"model": ProblemOut} for status in (404, 503)},
+)
+
+
+@router.head("/{job_id}/images/{index}", include_in_schema=False)
+@router.get(
+    "/{job_id}/images/{index}",
+    response_class=Response,
+    responses={
+        200: {"content": {mime: {} for mime in EXTENSIONS}},
+        304: {"description": "The image of If-None-Match"},
+    },
+)
+async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Response:
+    """The image's file, which never changes: its ETag is its SHA-256."""
+    stored, data = await jobs_of(request).image(job_id, index, services_of(request).tenant(request))
+    return image_answer(request, stored, data)
+
+
+@router.head("/{job_id}/images/{index}/thumbnail", include_in_schema=False)
+@router.get(
+    "/{job_id}/images/{index}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "The thumbnail of If-None-Match"}},
+)
+async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> Response:
+    """The image as WebP, at most 256 pixels each way."""
+    services = services_of(request)
+    stored, data = await jobs_of(request).image(job_id, index, services.tenant(request))
+    return await thumbnail_answer(request, services.encoder, stored, data)
+
+
+@router.post(
+    "/{job_id}/images/{index}/links",
+    response_model=LinkOut,
+    responses={status: {"model": ProblemOut} for status in (400, 413, 415, 422)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": body_schema(LinkRequest, BODY_RULES)}},
+        }
+    },
+)
+async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> LinkOut:
+    """A link by which anybody may see the image, until it expires."""
+    services, jobs = services_of(request), jobs_of(request)
+    fields = await read_json_object(request, services.max_body_bytes)
+    expires_in_s = parse(LinkRequest, fields, BODY_RULES).request.expires_in_s
+    view = await jobs.get(job_id, services.tenant(request))
+    if all(image.index != index for image in view.record.images):
+        raise NotFoundError("There is no such image.")
+    expires_at = int(time.time()) + expires_in_s
+    return LinkOut(
+        url=services.absolute(request, services.links.path(job_id, index, expires_at)),
+        expires_at=datetime.fromtimestamp(expires_at, UTC),
+    )

@@ -1,0 +1,17 @@
+"""OpenAI's dialect: everything under /v1."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.api.dialects.openai import models, routes
+from service.api.dialects.openai.errors import error_body
+from service.api.http.dialect import Dialect
+
+DIALECT: Final = Dialect(
+    name="openai",
+    prefix="/v1",
+    routers=(routes.router, models.router),
+    error_media_type="application/json",
+    error_body=error_body,
+)

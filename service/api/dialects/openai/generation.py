@@ -1,0 +1,76 @@
+"""One request to /v1/images/generations, understood: what its answers say of the images, and how they are encoded."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipelines.interface import RgbImage
+from service.api.dependencies import Services
+from service.api.dialects.openai.resolve import Plan
+from service.api.dialects.openai.schemas import ImageRequest
+from service.api.generation.sizes import spell
+from service.api.http.request_body import Parsed
+from service.engine.interface import ImageFinished
+from service.images.encoding import ImageFormat
+
+_QUALITIES: Final = {"standard": "medium", "hd": "high", "auto": "medium"}
+"""Names of OpenAI's older models for the qualities, and those that answers may use."""
+_SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_MAX_SHOWN_NAMES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    services: Services
+    parsed: Parsed[ImageRequest]
+    plan: Plan
+    model: str
+    sole_format: ImageFormat | None
+    """Format of an image that is the whole answer; None where the answer is JSON or a stream."""
+
+    @property
+    def output_format(self) -> ImageFormat:
+        return self.sole_format or self.parsed.request.output_format or "png"
+
+    @property
+    def response_fields(self) -> dict[str, Any]:
+        """Fields that every answer and every event have in common."""
+        first, quality = self.plan.images[0], self.parsed.request.quality
+        return {
+            "size": spell((first.width, first.height)),
+            "quality": _QUALITIES.get(quality, quality),
+            "background": "opaque",
+            "output_format": self.output_format,
+        }
+
+    @property
+    def headers(self) -> dict[str, str]:
+        headers = {"X-Seed": str(self.plan.images[0].seed)}
+        shown = [name for name in self.parsed.ignored if _SHOWN_NAME.fullmatch(name)]
+        if shown:
+            headers["X-Ignored-Params"] = ", ".join(shown[:_MAX_SHOWN_NAMES])
+        if self.plan.adjusted:
+            headers["X-Adjusted-Params"] = self.plan.adjusted
+        return headers
+
+    async def encode(self, pixels: RgbImage, parameters: str | None = None) -> bytes:
+        """The image's file, at the size that was asked for."""
+        first = self.plan.images[0]
+        return await self.services.encoder.encode(
+            pixels,
+            self.output_format,
+            quality=self.parsed.request.output_compression,
+            size=(first.width, first.height),
+            parameters=parameters,
+        )
+
+    async def encode_finished(self, image: ImageFinished) -> bytes:
+        """The finished image's file, with its parameters in it where the settings say so."""
+        return await self.encode(image.rgb_image, self.services.embedded(image.params, self.model))
+
+
+def to_base64(file: bytes) -> str:
+    return base64.b64encode(file).decode("ascii")

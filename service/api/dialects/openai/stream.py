@@ -1,0 +1,72 @@
+"""The event stream of /v1/images/generations: previews, and each finished image once, as it is finished."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import structlog
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from service.api.dialects.openai.errors import error_body
+from service.api.dialects.openai.generation import Generation, to_base64
+from service.api.dialects.openai.schemas import NO_USAGE, CompletedEvent, PartialImageEvent
+from service.api.http.dialect import ErrorAnswer
+from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
+from service.engine.interface import ImageFinished, ImagePreview, Job, JobEvent
+from service.errors import DarkroomError
+
+STREAM_SCHEMA: Final = event_schema(("image_generation.partial_image", "image_generation.completed"), required=["data"])
+
+_log = structlog.get_logger("darkroom.api")
+
+
+async def frames(generation: Generation, job: Job) -> AsyncGenerator[bytes, None]:
+    """The job's events, and a comment in every silence; an error is the last event."""
+    try:
+        with generation.services.running(job):
+            async with contextlib.aclosing(with_silences(job.events(), HEARTBEAT_S)) as events:
+                async for event in events:
+                    if event is None:
+                        yield KEEPALIVE_COMMENT
+                    elif (message := await _message(generation, event)) is not None:
+                        yield format_sse_event(event=message.type, data_str=message.model_dump_json())
+    except DarkroomError as error:
+        yield _error_frame(error)
+    except Exception:  # noqa: BLE001 -- the stream has begun: this frame is the only way to tell
+        _log.exception("unforeseen error in a stream")
+        yield _error_frame(DarkroomError())
+
+
+async def _message(generation: Generation, event: JobEvent) -> PartialImageEvent | CompletedEvent | None:
+    match event:
+        case ImagePreview():
+            return PartialImageEvent(
+                type="image_generation.partial_image",
+                b64_json=to_base64(await generation.encode(event.rgb_image)),
+                partial_image_index=event.preview,
+                created_at=int(time.time()),
+                index=event.index,
+                seed=generation.plan.images[event.index].seed,
+                **generation.response_fields,
+            )
+        case ImageFinished():
+            return CompletedEvent(
+                type="image_generation.completed",
+                b64_json=to_base64(await generation.encode_finished(event)),
+                created_at=int(time.time()),
+                usage=NO_USAGE,
+                index=event.index,
+                seed=event.params.seed,
+                **generation.response_fields,
+            )
+        case _:
+            return None
+
+
+def _error_frame(error: DarkroomError) -> bytes:
+    """The official clients raise on an object with `error`, whatever the event's name."""
+    return format_sse_event(data_str=json.dumps(error_body(ErrorAnswer.of(error))))

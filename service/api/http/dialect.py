@@ -1,0 +1,109 @@
+"""What sets one HTTP dialect apart: its routes, the shape of its errors, and how it reads a body.
+
+A dialect is a value of this module, made in its own folder under `service.api.dialects` and registered by one line
+there. Nothing outside that folder asks which dialect it is dealing with.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.errors import DarkroomError, InvalidRequestError, Problem
+
+
+class UnknownFields(enum.Enum):
+    """What happens to a field of a body that no schema knows."""
+
+    IGNORE = enum.auto()
+    """The request is served, and the answer names the ignored fields."""
+    REFUSE = enum.auto()
+    """The request is refused, since a misspelled field should not cost an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field of a body."""
+
+    location: tuple[str | int, ...]
+    """The field's name as the caller spelled it, then the indexes into its lists."""
+    detail: str
+    """A sentence without its period. It never repeats the caller's input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyRules:
+    """How a dialect reads the fields of a body."""
+
+    unknown_fields: UnknownFields
+    refuse: Callable[[Sequence[FieldProblem]], InvalidRequestError]
+    """Makes the error about one or more problems."""
+    null_is_absent: bool = False
+    """Whether a field that is null counts as not given."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other spellings, and the field that each stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorAnswer:
+    """An error as any dialect may tell it."""
+
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+    """The field at fault, as the caller spelled it."""
+    problems: Sequence[Problem] = ()
+
+    @classmethod
+    def of(cls, error: DarkroomError) -> ErrorAnswer:
+        return cls(
+            status=error.status, code=error.code, message=error.message, field=error.field, problems=error.problems
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    name: str
+    """How documentation and logs call it."""
+    prefix: str
+    """First segments of the paths that it answers, also where no route matches. The dialect with an empty prefix
+    answers whatever no other does."""
+    routers: Sequence[APIRouter]
+    job_store_routers: Sequence[APIRouter] = ()
+    """Routers that need the job store; a process without one leaves them out."""
+    error_media_type: str
+    error_body: Callable[[ErrorAnswer], dict[str, Any]]
+    """The JSON body of an error."""
+
+    def covers(self, path: str) -> bool:
+        segments = self.prefix.split("/")
+        return path.split("/")[: len(segments)] == segments
+
+
+class Dialects:
+    """The dialects of one server."""
+
+    def __init__(self, dialects: Sequence[Dialect]) -> None:
+        """Raises `ValueError` unless names and prefixes are unique and one prefix is empty."""
+        prefixes = [dialect.prefix for dialect in dialects]
+        if len({dialect.name for dialect in dialects}) < len(dialects) or len(set(prefixes)) < len(dialects):
+            raise ValueError("two dialects share a name or a prefix")
+        if "" not in prefixes:
+            raise ValueError("one dialect must answer the paths that no other does: its prefix is empty")
+        self._longest_first = sorted(dialects, key=lambda dialect: len(dialect.prefix), reverse=True)
+
+    def at(self, path: str) -> Dialect:
+        """The dialect that answers requests for `path`."""
+        return next(dialect for dialect in self._longest_first if dialect.covers(path))
+
+    def routers(self, *, with_job_store: bool) -> list[APIRouter]:
+        return [
+            router
+            for dialect in self._longest_first
+            for router in (*dialect.routers, *(dialect.job_store_routers if with_job_store else ()))
+        ]

@@ -1,0 +1,105 @@
+"""From a body's fields to a dialect's request model, under the dialect's rules. Knows no model and no dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
+from service.errors import InvalidRequestError
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
+
+_ANNOTATIONS: Final = ("default", "description", "title")
+"""JSON Schema keywords that stay beside an alternative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[RequestT]):
+    """A body that was understood."""
+
+    request: RequestT
+    rules: BodyRules
+    spelled: Mapping[str, str]
+    """Maps a field to the alias that the caller wrote, where it was one."""
+    ignored: tuple[str, ...]
+    """Fields that the schema does not know."""
+
+    def refusal(self, field: str, message: str) -> InvalidRequestError:
+        """Returns an error that names `field` as the caller spelled it.
+
+        `message` is a sentence about the field's value, such as "Must be positive.".
+        """
+        return self.rules.refuse([FieldProblem((self.spelled.get(field, field),), message.removesuffix("."))])
+
+
+def parse(kind: type[RequestT], fields: Mapping[str, Any], rules: BodyRules) -> Parsed[RequestT]:
+    """Raises what `rules.refuse` makes, with everything that is wrong."""
+    given = {name: value for name, value in fields.items() if not (rules.null_is_absent and value is None)}
+    spelled = _resolve_aliases(given, rules)
+    unknown = tuple(name for name in given if name not in kind.model_fields)
+    refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
+    problems = [FieldProblem((name,), "There is no such field") for name in refused]
+    try:
+        request = kind.model_validate({name: value for name, value in given.items() if name not in unknown})
+    except ValidationError as error:
+        # The messages of the types used here never hold the input.
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        invalid = dict.fromkeys(FieldProblem(_location(each, spelled), each["msg"]) for each in found)
+        order = {name: place for place, name in enumerate(fields)}  # Missing fields come first.
+        raise rules.refuse(
+            [*sorted(invalid, key=lambda each: order.get(str(each.location[0]), -1)), *problems]
+        ) from None
+    if problems:
+        raise rules.refuse(problems)
+    return Parsed(request, rules, spelled, unknown)
+
+
+def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
+    """The JSON Schema of the bodies that `parse` accepts, for OpenAPI."""
+    schema = kind.model_json_schema()
+    if rules.unknown_fields is UnknownFields.REFUSE:
+        schema["additionalProperties"] = False
+    if rules.null_is_absent:
+        required = schema.get("required", ())
+        schema["properties"] = {
+            name: declared if name in required else _nullable(declared)
+            for name, declared in schema["properties"].items()
+        }
+    for alias, name in rules.aliases.items():
+        field = schema["properties"][name]
+        field["description"] = f"{field.get('description', '')}. Alias: {alias}".removeprefix(". ")
+    return schema
+
+
+def _resolve_aliases(given: dict[str, Any], rules: BodyRules) -> dict[str, str]:
+    """Renames aliases in `given` to the fields that they stand for. Returns field to alias."""
+    spelled: dict[str, str] = {}
+    for alias, name in rules.aliases.items():
+        if alias not in given:
+            continue
+        value = given.pop(alias)
+        if name not in given:
+            given[name], spelled[name] = value, alias
+        elif given[name] != value:
+            raise rules.refuse([FieldProblem((alias,), f"{alias} and {name} are the same setting, given two values")])
+    return spelled
+
+
+def _location(error: ErrorDetails, spelled: Mapping[str, str]) -> tuple[str | int, ...]:
+    """The field and the index into its list; pydantic also names the alternative of a union that was tried."""
+    name, *rest = error["loc"]
+    return (spelled.get(str(name), name), *(part for part in rest if isinstance(part, int)))
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    alternatives = schema.get("anyOf")
+    if alternatives is None:
+        about = {name: value for name, value in schema.items() if name in _ANNOTATIONS}
+        rest = {name: value for name, value in schema.items() if name not in _ANNOTATIONS}
+        return {"anyOf": [rest, {"type": "null"}], **about}
+    return schema if {"type": "null"} in alternatives else {**schema, "anyOf": [*alternatives, {"type": "null"}]}
