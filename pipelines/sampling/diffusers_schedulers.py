@@ -159,9 +159,13 @@ class Schedulers:
 
 
 def _tabled(convert: Callable[[Tensor], tuple[Tensor, Tensor]], sigmas: Tensor) -> Callable[[Tensor], Any]:
-    """`convert` for these sigmas, bit for bit, looked up: working it out is two fifths of a step of DPM-Solver++."""
+    """`convert` for these sigmas, bit for bit, looked up: computing it takes two fifths of a step of DPM-Solver++.
+
+    `sigmas` are on the CPU, and so is what the table holds. UniPC moves its sigmas to the device of the latents and
+    stacks what comes back with other device tensors, so a sigma on another device is converted there.
+    """
     table = {float(sigma): convert(sigma) for sigma in sigmas}
-    return lambda sigma: table[float(sigma)]
+    return lambda sigma: table[float(sigma)] if sigma.device.type == "cpu" else convert(sigma)
 
 
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
