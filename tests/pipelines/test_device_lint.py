@@ -16,20 +16,22 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pipelines import loading
-from pipelines.execution import Execution
-from pipelines.interface import Raster
-from pipelines.latent_diffusion import Components, LatentDiffusion
-from pipelines.networks import Networks
-from pipelines.padding import Batchings, Padded
+from pipelines.checkpoints import loader
+from pipelines.families.stable_diffusion.pipeline import Components, LatentDiffusion
+from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
-from pipelines.samplers import SAMPLERS, Choice, Sampler
-from pipelines.schedulers import SamplerRun, Schedulers
-from tests.pipelines.device_lint import CPU, DEVICE, DeviceLint, DeviceTensor, MixedDevicesError, Transfers
+from pipelines.runtime.batching import BatchingByNetwork, Padded
+from pipelines.runtime.modes import Execution
+from pipelines.runtime.networks import Networks
+from pipelines.sampling.diffusers_schedulers import SamplerRun, Schedulers
+from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice
+from tests.harness.device_lint import CPU, DEVICE, DeviceLint, DeviceTensor, MixedDevicesError, Transfers
 
 CONFIG: Final[Mapping[str, Any]] = {"num_train_timesteps": 100, "beta_start": 0.0085, "beta_end": 0.12}
 """A tenth of the usual timesteps, since the time in which diffusers sets up DPM2 is proportional to them."""
-CHOICES: Final = [Choice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)]
+CHOICES: Final = [
+    SamplerChoice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)
+]
 NOT_FOR_SAMPLE: Final = {"euler_a", "dpm2", "dpm2_a", "pndm"}
 """Samplers whose diffusers classes do not take a model that predicts the clean latents."""
 PREDICTIONS: Final = [
@@ -200,7 +202,7 @@ def test_device_tensors_cannot_be_used_outside_the_lint() -> None:
     PREDICTIONS,
     ids=[f"{choice.sampler.name}-{choice.schedule}-{prediction_type}" for choice, prediction_type in PREDICTIONS],
 )
-def test_every_sampler_runs_on_the_device_with_the_bits_of_the_cpu(choice: Choice, prediction_type: str) -> None:
+def test_every_sampler_runs_on_the_device_with_the_bits_of_the_cpu(choice: SamplerChoice, prediction_type: str) -> None:
     schedulers = Schedulers({**CONFIG, "prediction_type": prediction_type})
 
     def make(steps: int, device: torch.device) -> list[Tensor]:
@@ -212,14 +214,14 @@ def test_every_sampler_runs_on_the_device_with_the_bits_of_the_cpu(choice: Choic
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=lambda sampler: sampler.name)
 def test_a_sampler_makes_the_host_wait_for_exactly_these_transfers(sampler: Sampler) -> None:
-    run = Schedulers(CONFIG).start(Choice(sampler, None), 10)
+    run = Schedulers(CONFIG).start(SamplerChoice(sampler, None), 10)
     with DeviceLint() as lint:
         denoise(run, DEVICE)
 
     assert lint.transfers == TRANSFERS.get(sampler.name, Transfers(to_device=1))
 
 
-def on_device(pipeline: LatentDiffusion, components: Components, batchings: Batchings) -> LatentDiffusion:
+def on_device(pipeline: LatentDiffusion, components: Components, batchings: BatchingByNetwork) -> LatentDiffusion:
     """`pipeline`, whose parts are `components`, with its networks on the pretended GPU."""
     networks = components.networks
     text_encoder, unet, vae = (
@@ -229,15 +231,15 @@ def on_device(pipeline: LatentDiffusion, components: Components, batchings: Batc
     return LatentDiffusion(pipeline.info, replace(components, networks=moved))
 
 
-def make_images(pipeline: LatentDiffusion) -> list[Raster]:
+def make_images(pipeline: LatentDiffusion) -> list[RgbImage]:
     """All previews and images of a batch of two, with guidance and without, and of one in the wider dtype."""
     prompt, negative = pipeline.encode([PARAMS.prompt, PARAMS.negative_prompt])
     guided = pipeline.begin(PARAMS, prompt, negative)
     unguided = pipeline.begin(replace(PARAMS, sampler="euler_a", guidance_scale=1.0), prompt, negative)
-    states = [guided, unguided, pipeline.begin_precise(PARAMS)]
+    states = [guided, unguided, pipeline.begin_upcast(PARAMS)]
     images = [pipeline.preview(state) for state in states]
     for batch in (states[:2], states[2:]):
-        while batch[0].demand:
+        while batch[0].next_call:
             for state, prediction in zip(batch, pipeline.predict(batch), strict=True):
                 pipeline.advance(state, prediction)
                 images.append(pipeline.preview(state))
@@ -246,16 +248,16 @@ def make_images(pipeline: LatentDiffusion) -> list[Raster]:
 
 @pytest.fixture(scope="module")
 def components(model_folder: Path) -> Components:
-    return loading._components(model_folder, CPU, torch.float32, Execution())
+    return loader._components(model_folder, CPU, torch.float32, Execution())
 
 
 @pytest.mark.parametrize(
     "batchings",
-    [Batchings(), Batchings(texts=Padded([4]), rows=Padded([8]), pictures=Padded([4]))],
+    [BatchingByNetwork(), BatchingByNetwork(texts=Padded([4]), rows=Padded([8]), images=Padded([4]))],
     ids=["as they come", "padded"],
 )
 def test_whole_images_come_from_the_device_with_the_bits_of_the_cpu(
-    pipeline: LatentDiffusion, components: Components, batchings: Batchings
+    pipeline: LatentDiffusion, components: Components, batchings: BatchingByNetwork
 ) -> None:
     networks = components.networks
     on_cpu = Networks(text_encoder=networks.text_encoder, unet=networks.unet, vae=networks.vae, batchings=batchings)
@@ -272,7 +274,7 @@ def test_the_host_waits_once_for_a_unet_call_and_not_for_a_decode_that_it_starts
     pipeline: LatentDiffusion, components: Components
 ) -> None:
     with DeviceLint() as lint:
-        device = on_device(pipeline, components, Batchings())
+        device = on_device(pipeline, components, BatchingByNetwork())
         prompt, negative = device.encode([PARAMS.prompt, PARAMS.negative_prompt])
         states = [device.begin(replace(PARAMS, seed=seed, sampler="dpm++_2m"), prompt, negative) for seed in range(3)]
 
