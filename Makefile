@@ -12,7 +12,7 @@ export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
 
-.PHONY: help run test chaos check services bench-peers setup setup-dev lint types contracts deployment format clean
+.PHONY: help docs run test chaos check services bench-peers setup setup-dev lint types contracts deployment format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -69,6 +69,10 @@ deployment: setup-dev
 format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Writes the tables of docs/settings.md from the settings' declarations.
+docs: setup-dev
+	@$(BIN)/python -m service.cli.settings_page docs/settings.md
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info client/*.egg-info

@@ -1,30 +1,46 @@
-"""What whoever runs the server can choose: `DARKROOM_*` variables and the flags of `darkroom serve`.
+"""What the person who runs the server can choose. One declaration a setting: name, type and bounds, default, help.
 
-The only reader of the environment. It knows names, types and bounds; what a value means is known where it is used.
+The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, its validation, its help and its row in `docs/settings.md`
+(`make docs`) all come from that declaration. This module reads nothing: `service.environment` does.
 """
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
+import enum
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_PREFIX: Final = "DARKROOM_"
-_OF_THE_CLIENT: Final = frozenset({"DARKROOM_BASE_URL", "DARKROOM_API_KEY"})
-"""Variables of the SDK, which may stand in the same environment."""
+PREFIX: Final = "DARKROOM_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class SettingsError(Exception):
-    """A setting that is unknown or out of range. The message is for the person who started the server."""
+class Section(enum.StrEnum):
+    """Groups of settings, in the order of the help and of the documentation."""
+
+    LISTEN = "Where it listens"
+    MODEL = "The model"
+    QUEUE = "How much may wait"
+    STORAGE = "What is kept"
+    IMAGES = "Images"
+    CONNECTIONS = "Bounds on connections"
+    LOG = "The log"
+
+
+def setting(default: object, help_text: str, section: Section, metavar: str, *, shown: str | None = None) -> Any:
+    """A field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable default
+    is called at the start.
+    """
+    extra: dict[str, Any] = {"section": section, "metavar": metavar, "shown": shown}
+    if callable(default):
+        return Field(default_factory=default, description=help_text, json_schema_extra=extra)
+    return Field(default, description=help_text, json_schema_extra=extra, validate_default=True)
 
 
 def _none_if_disabled(value: object) -> object:
@@ -35,112 +51,195 @@ def _expanded(path: Path | None) -> Path | None:
     return path and path.expanduser()
 
 
+def _default_cache_dir() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
+
+
 class Settings(BaseSettings):
-    """One frozen value, read once by `load_settings` and passed down."""
+    """One frozen value, read once at the start and passed down."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
-    host: str = "127.0.0.1"
-    """Address that the API listens on."""
-    port: Port = 8000
-    """0 lets the system choose."""
-    admin_host: str = "127.0.0.1"
-    """Address of the second listener, which serves /metrics."""
-    admin_port: Annotated[Port | None, BeforeValidator(_none_if_disabled)] = 8001
-    """0 or none: no second listener."""
-
-    model: str | None = None
-    """A name of `service.catalog`, a model folder or a hub id; None is the bundled model."""
-    allow_download: bool = False
-    """Whether a model that is a hub id may be fetched from the hub."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:1 ..."""
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: Annotated[int, Field(ge=1)] | None = None
-    """Threads of one tensor operation; None leaves it to torch."""
-    exact: bool = False
-    """Whether an image is the same to the bit in any company; each call is then padded to `max_rows`."""
-    compile: Literal["off", "default", "reduce-overhead"] = "off"
-    """torch.compile for the UNet; reduce-overhead records CUDA graphs too."""
-    max_rows: Annotated[int, Field(ge=2)] = 16
-    """Rows in a UNet call; a guided image takes two."""
-    max_queued_images: Annotated[int, Field(ge=1)] = 256
-    """Admitted and unfinished images; beyond, requests are answered 429."""
-    max_queued_s: Seconds = 300.0
-    """The same in seconds of the device that they are expected to take."""
-    max_queued_s_per_tenant: Seconds | None = None
-    """The same for the images of one tenant; None bounds none apart."""
-    encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads that turn pixels into PNG, WebP and JPEG."""
-    embed_parameters: bool = True
-    """Whether images carry the parameters that they were made with; that a model made them they always say."""
-
-    data_dir: Annotated[Path, AfterValidator(Path.expanduser), Field(validate_default=True)] = Path(
-        "~/.local/share/darkroom"
+    host: str = setting(
+        "127.0.0.1",
+        "Address of the API. 0.0.0.0 lets other machines in; there are no API keys yet.",
+        Section.LISTEN,
+        "ADDRESS",
     )
-    """Whatever the server must keep goes under it."""
-    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)] = Field(
-        default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
+    port: Port = setting(8000, "Port of the API. 0 lets the system choose.", Section.LISTEN, "PORT")
+    admin_host: str = setting(
+        "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
     )
-    """What may be deleted at any time, such as measured costs; none keeps nothing."""
-    public_url: str | None = None
-    """Where callers reach the server, such as https://images.example; None takes it from each request."""
+    admin_port: Annotated[Port | None, BeforeValidator(_none_if_disabled)] = setting(
+        8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
+    )
+    public_url: str | None = setting(
+        None,
+        "Where callers reach the server, such as https://images.example. Links begin with it; without it they begin "
+        "with what each request says of the server's name.",
+        Section.LISTEN,
+        "URL",
+    )
 
-    database_url: str | None = None
-    """postgresql://... or sqlite:///path; None is a SQLite file in `data_dir`."""
-    keep_jobs_s: Seconds = 7 * 86400.0
-    """How long a job and its images are kept after its end."""
-    max_image_bytes: Annotated[int, Field(ge=0)] = 10 << 30
-    """Of all stored images; beyond, the jobs that ended first are deleted."""
-    max_queued_jobs: Annotated[int, Field(ge=1)] = 10_000
-    """Accepted jobs that wait to be begun; beyond, requests are answered 429."""
-    max_queued_jobs_s: Seconds = 86400.0
-    """The same in seconds of the device that they are expected to take."""
-    max_event_streams: Annotated[int, Field(ge=1)] = 256
-    """Readers of jobs' events at a time."""
-    job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 15.0
-    """After so long without a sign of life from its process a running job is made by another."""
+    model: str | None = setting(
+        None,
+        "A name that `darkroom models` shows, a folder in the diffusers layout, or a hub id. Without it the bundled "
+        "model.",
+        Section.MODEL,
+        "NAME",
+    )
+    allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
+    device: str = setting(
+        "auto", "auto, cpu, cuda or cuda:1 and so on. auto takes a GPU if there is one.", Section.MODEL, "NAME"
+    )
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = setting(
+        "auto", "auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"
+    )
+    threads: Count | None = setting(
+        None, "CPU threads of one tensor operation. Without it torch decides.", Section.MODEL, "N"
+    )
+    exact: bool = setting(
+        False,
+        "Make each image the same to the bit, whatever else is in the batch. Each call is padded to max_rows.",
+        Section.MODEL,
+        "",
+    )
+    compile: Literal["off", "default", "reduce-overhead"] = setting(
+        "off",
+        "torch.compile for the UNet: off, default, or reduce-overhead, which records CUDA graphs too. It starts slowly "
+        "and takes a compiler, g++ for a CPU and gcc for a GPU, which the container image does not have.",
+        Section.MODEL,
+        "MODE",
+    )
+    max_rows: Annotated[int, Field(ge=2)] = setting(
+        16, "Rows of one UNet call, at least 2. A guided image takes two.", Section.MODEL, "N"
+    )
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["auto", "console", "json"] = "auto"
-    """auto: console on a terminal, else json."""
+    max_queued_images: Count = setting(
+        256,
+        "Images that the engine has and has not finished. Beyond, requests on /v1 are answered 429.",
+        Section.QUEUE,
+        "N",
+    )
+    max_queued_s: Seconds = setting(
+        300.0, "Device seconds that those images are expected to take at most.", Section.QUEUE, "SECONDS"
+    )
+    max_queued_s_per_tenant: Seconds | None = setting(
+        None, "The same bound for the images of one tenant. Without it there is none.", Section.QUEUE, "SECONDS"
+    )
+    max_queued_jobs: Count = setting(
+        10_000,
+        "Accepted jobs that wait to be begun. Beyond, POST /api/v1/jobs is answered 429.",
+        Section.QUEUE,
+        "N",
+    )
+    max_queued_jobs_s: Seconds = setting(
+        86400.0, "Device seconds that those jobs are expected to take at most.", Section.QUEUE, "SECONDS"
+    )
+    max_event_streams: Count = setting(
+        256, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
+    )
 
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
-    max_connections: Annotated[int, Field(ge=1)] = 512
-    header_timeout_s: Seconds = 10.0
-    """A request's head, from its first byte to its last."""
-    body_timeout_s: Seconds = 30.0
-    """A request's body, from its first byte to its last."""
-    write_timeout_s: Seconds = 60.0
-    """How long a client may take nothing of an answer that waits for it."""
-    drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
-    """How long accepted work may go on after SIGTERM; a second signal ends it at once."""
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = setting(
+        Path("~/.local/share/darkroom"),
+        "Folder for whatever the server must keep. Models are looked for in its models/.",
+        Section.STORAGE,
+        "FOLDER",
+    )
+    database_url: str | None = setting(
+        None,
+        "postgresql://... or sqlite:///path. Without it a SQLite file in the data folder.",
+        Section.STORAGE,
+        "URL",
+    )
+    keep_jobs_s: Seconds = setting(
+        7 * 86400.0, "How long a job and its images are kept after its end.", Section.STORAGE, "SECONDS"
+    )
+    max_image_bytes: Annotated[int, Field(ge=0)] = setting(
+        10 << 30, "Size of all stored images. Beyond, the jobs that ended first are deleted.", Section.STORAGE, "BYTES"
+    )
+    job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
+        15.0,
+        "A running job is taken over by another server after so long without a sign of life from its own; at least 1.",
+        Section.STORAGE,
+        "SECONDS",
+    )
+    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)] = setting(
+        _default_cache_dir,
+        "Folder for what may be deleted at any time: measured costs, and compiled code. Under XDG_CACHE_HOME where "
+        "that is set. 0 or none keeps nothing.",
+        Section.STORAGE,
+        "FOLDER",
+        shown="~/.cache/darkroom",
+    )
+
+    encode_threads: Annotated[int, Field(ge=1, le=64)] = setting(
+        2, "Threads that turn pixels into PNG, WebP and JPEG, 1 to 64.", Section.IMAGES, "N"
+    )
+    embed_parameters: bool = setting(
+        True,
+        "Write the parameters of each image into its file. That a model made it, the file says in any case.",
+        Section.IMAGES,
+        "",
+    )
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = setting(
+        1 << 20, "A request's body, at least 1024. A larger one is answered 413.", Section.CONNECTIONS, "BYTES"
+    )
+    max_connections: Count = setting(
+        512, "Open connections. One more is answered 503 and closed.", Section.CONNECTIONS, "N"
+    )
+    header_timeout_s: Seconds = setting(
+        10.0, "Time for a request's head, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+    )
+    body_timeout_s: Seconds = setting(
+        30.0, "Time for a request's body, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+    )
+    write_timeout_s: Seconds = setting(
+        60.0,
+        "How long a client may read nothing of an answer that waits for it.",
+        Section.CONNECTIONS,
+        "SECONDS",
+    )
+    drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
+        30.0,
+        "How long accepted work may go on after SIGTERM. A second signal ends it at once.",
+        Section.CONNECTIONS,
+        "SECONDS",
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "debug, info, warning or error.", Section.LOG, "LEVEL"
+    )
+    log_format: Literal["auto", "console", "json"] = setting(
+        "auto", "console, json, or auto: console on a terminal, else JSON.", Section.LOG, "FORMAT"
+    )
 
 
-def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The environment's settings, with `overrides` by field name before them; None among them means not given.
-
-    Raises `SettingsError` for an unknown `DARKROOM_*` variable, naming the nearest, and for a value out of range.
-    """
-    names = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.upper().startswith(_PREFIX) and name.upper() not in names | _OF_THE_CLIENT:
-            near = difflib.get_close_matches(name.upper(), sorted(names), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{name} is not a setting of Darkroom{hint}")
-    given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = str(first["loc"][0])
-        name = f"--{field.replace('_', '-')}" if field in given else f"{_PREFIX}{field.upper()}"
-        raise SettingsError(f"{name}: {first['msg']}") from None
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def flag(name: str) -> str:
+    """The flag of a setting, on the command line of `darkroom serve`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def details(name: str) -> dict[str, Any]:
+    """A setting's section, metavar and shown default, as `setting` was given them."""
+    field = Settings.model_fields[name]
+    assert isinstance(field.json_schema_extra, dict), "every field is declared by `setting`"
+    return {**field.json_schema_extra, "shown": field.json_schema_extra["shown"] or _spelled(field.default)}
+
+
+def _spelled(default: object) -> str:
+    match default:
+        case None:
+            return "none"
+        case bool():
+            return str(default).lower()
+        case float():
+            return f"{default:g}" if default < 1e6 else f"{default:.0f}"
+        case _:
+            return str(default)

@@ -20,10 +20,11 @@ from service.catalog import find_models
 from service.engine import messages
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
 from service.engine.interface import Phase
+from service.environment import SettingsError, load_settings
 from service.observability import logs
 from service.server.app import create_app
 from service.server.main import engine_config
-from service.settings import Settings, SettingsError, load_settings
+from service.settings import Settings
 
 _ONE_PASS_S: Final = 0.001
 """A budget that the first pass of the warm-up uses up: a row of the model's default size."""

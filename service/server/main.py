@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import signal
 import socket
@@ -24,11 +25,12 @@ from service.catalog import BUNDLED, locate
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
+from service.environment import is_loopback
 from service.observability import logs
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.http_limits import BoundedHttpProtocol, EdgeLimits
-from service.settings import Settings, is_loopback
+from service.settings import Settings
 
 _TICKS_PER_SWEEP: Final = 5
 """uvicorn ticks ten times a second."""
@@ -74,24 +76,15 @@ def run(settings: Settings) -> int:
 
 
 def engine_config(settings: Settings) -> EngineConfig:
-    """What the settings say of the engine and its worker."""
-    worker = WorkerConfig(
-        model=locate(settings.model or BUNDLED, settings.data_dir),
-        allow_download=settings.allow_download,
-        device=settings.device,
-        dtype=settings.dtype,
-        threads=settings.threads,
-        exact=settings.exact,
-        compile=settings.compile,
-        max_rows=settings.max_rows,
-        cache_dir=None if settings.cache_dir is None else str(settings.cache_dir),
-    )
-    return EngineConfig(
-        worker=worker,
-        max_queued_images=settings.max_queued_images,
-        max_queued_s=settings.max_queued_s,
-        max_queued_s_per_tenant=settings.max_queued_s_per_tenant,
-    )
+    """The engine's and its worker's configuration. A setting of the name of one of their fields fills that field."""
+    chosen = {
+        **settings.model_dump(),
+        "model": locate(settings.model or BUNDLED, settings.data_dir),
+        "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
+    }
+    worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})
+    names = [field.name for field in dataclasses.fields(EngineConfig) if field.name in chosen]
+    return EngineConfig(worker=worker, **{name: chosen[name] for name in names})
 
 
 async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:

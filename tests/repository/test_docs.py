@@ -71,25 +71,3 @@ def test_the_page_on_the_api_has_every_field_of_a_request(tmp_path: Path) -> Non
 
     assert len(fields) > 20
     assert {name for name in fields if f"`{name}`" not in page and f'"{name}"' not in page} == set()
-
-
-def test_the_page_on_settings_has_every_variable_with_its_default_and_no_other() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text()
-    rows = re.findall(r"^\| `(DARKROOM_\w+)` \|(?: (?:`--[\w-]+` )?\|)? `?([^`|]+?)`? \|", page, re.MULTILINE)
-    documented = dict(rows)
-    # Its default is looked up when the server starts.
-    assert documented.pop("DARKROOM_CACHE_DIR") == "~/.cache/darkroom"
-    fields = {name: field for name, field in Settings.model_fields.items() if name != "cache_dir"}
-    assert documented == {f"DARKROOM_{name.upper()}": shown(field.default) for name, field in fields.items()}
-
-
-def shown(default: object) -> str:
-    match default:
-        case None:
-            return "none"
-        case bool():
-            return str(default).lower()
-        case float():
-            return f"{default:.0f}"
-        case _:
-            return str(default)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import SettingsError, is_loopback, load_settings
+from service.environment import SettingsError, is_loopback, load_settings
 
 
 def test_variables_are_read_by_name_and_flags_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

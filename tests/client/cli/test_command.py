@@ -9,8 +9,8 @@ import tomllib
 import pytest
 
 import darkroom
-from tests.client.cli.conftest import Command
 from tests.client.cli.fake_backend import FakeBackend
+from tests.harness.command import Command
 from tests.harness.paths import ROOT
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from darkroom import DarkroomError
 from tests.client import answers
-from tests.client.cli.conftest import Command
 from tests.client.cli.fake_backend import FakeBackend
+from tests.harness.command import Command
 
 
 def test_an_image_is_written_and_its_seed_told(command: Command) -> None:

@@ -10,10 +10,10 @@ import sys
 
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
+from service.environment import load_settings
 from service.observability import logs
 from service.observability.metrics import Metrics
 from service.server.main import serve
-from service.settings import load_settings
 
 
 async def main() -> int:

@@ -1,44 +1,18 @@
-"""What the server's distribution brings: its options, its models, and drawing without a listener."""
+"""Models and images on this machine, without a listener."""
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from pipelines.fake import INFO
 from service.catalog import find_models, locate
-from service.cli import app
 from service.cli.local_backend import LocalBackend
-from service.settings import Settings
-from tests.client.cli.conftest import Command
+from tests.harness.command import Command
 
 FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
-
-
-def test_every_setting_is_an_option_or_told_of_below_them(command: Command) -> None:
-    shown = command("serve", "--help").out
-    names = set(re.findall(r"DARKROOM_[A-Z_]+", shown))
-    assert names == {f"DARKROOM_{name.upper()}" for name in Settings.model_fields}
-
-
-def test_the_defaults_that_are_shown_are_the_settings_own() -> None:
-    serve = typer.main.get_group(app.app).commands["serve"]
-    defaults = {
-        parameter.name: parameter.get_default(typer.Context(serve))
-        for parameter in serve.params
-        if parameter.name != "help"
-    }
-    own = {name: Settings.model_fields[name].default for name in defaults}
-    assert defaults == {
-        **own,
-        "model": "bundled",
-        "data_dir": str(own["data_dir"]),
-        "admin_port": str(own["admin_port"]),
-    }
 
 
 def make_model(folder: Path) -> Path:

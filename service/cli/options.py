@@ -1,0 +1,56 @@
+"""The settings as options of a typer command, made from their declarations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from service.settings import Settings, details, flag, variable
+
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
+
+
+def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
+    """Gives a command whose last parameter is `**given` an option for each of these settings.
+
+    Values arrive as they were typed, and None where nothing was: `service.environment` checks and reads them.
+    """
+
+    def decorate(command: CommandT) -> CommandT:
+        signature = inspect.signature(command, eval_str=True)
+        own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        options = [_option(name) for name in names]
+        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined] # PEP 362
+        return command
+
+    return decorate
+
+
+def typed(context: typer.Context) -> Mapping[str, Any]:
+    """The settings that stand on the command line; the environment is read elsewhere."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if name in Settings.model_fields
+        and (source := context.get_parameter_source(name)) is not None
+        and source.name == "COMMANDLINE"
+    }
+
+
+def _option(name: str) -> inspect.Parameter:
+    """The default is only shown: `typed` passes on what stands on the command line, and nothing else."""
+    field, about = Settings.model_fields[name], details(name)
+    is_switch = field.annotation is bool
+    option = typer.Option(
+        f"{flag(name)}/--no-{flag(name).removeprefix('--')}" if is_switch else flag(name),
+        envvar=variable(name),
+        help=field.description,
+        metavar="" if is_switch else about["metavar"],
+        rich_help_panel=about["section"],
+    )
+    default: Any = field.default if is_switch or field.default is None else about["shown"]
+    kind: Any = bool if is_switch else str if default is not None else str | None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

@@ -1,0 +1,39 @@
+"""The `darkroom` command, run in the test's process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from darkroom.cli.app import build_app, run
+from darkroom.cli.backends import Backend
+from service.cli.app import app as server_commands
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+Command: TypeAlias = Callable[..., Outcome]
+
+
+def run_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """`command("generate", ..., backend=...)` in an empty folder, with no Darkroom variable set."""
+    for name in [name for name in os.environ if name.startswith("DARKROOM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, backend: Backend | None = None) -> Outcome:
+        status = run(build_app([server_commands], lambda: backend), arguments)
+        out, err = capfd.readouterr()
+        return Outcome(status, out, err)
+
+    return call
