@@ -32,7 +32,8 @@ def serve(
     host: Annotated[
         str, _setting("host", "Address to listen on; 0.0.0.0 lets other machines in.", "ADDRESS")
     ] = "127.0.0.1",
-    port: Annotated[int, _setting("port", "Port to listen on; 0 lets the system choose.", "PORT")] = 8000,
+    # Ports are strings here: what the environment holds under their names may be a service's, as the settings know.
+    port: Annotated[str, _setting("port", "Port to listen on; 0 lets the system choose.", "PORT")] = "8000",
     model: Annotated[
         str, _setting("model", "A name that `darkroom models` shows, or a folder in the diffusers layout.", "NAME")
     ] = "bundled",

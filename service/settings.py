@@ -8,12 +8,14 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.link_variables import is_link_url, is_link_variable
 
 _PREFIX: Final = "DARKROOM_"
 _OF_THE_CLIENT: Final = frozenset({"DARKROOM_BASE_URL", "DARKROOM_API_KEY"})
@@ -120,22 +122,33 @@ class Settings(BaseSettings):
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The environment's settings, with `overrides` by field name before them; None among them means not given.
 
-    Raises `SettingsError` for an unknown `DARKROOM_*` variable, naming the nearest, and for a value out of range.
+    Variables that Kubernetes or Docker wrote for a service of our name are ignored. Raises `SettingsError` for any
+    other unknown `DARKROOM_*` variable, naming the nearest, and for a value out of range.
     """
-    names = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.upper().startswith(_PREFIX) and name.upper() not in names | _OF_THE_CLIENT:
-            near = difflib.get_close_matches(name.upper(), sorted(names), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{name} is not a setting of Darkroom{hint}")
+    fields = {f"{_PREFIX}{name}".upper(): name for name in Settings.model_fields}
+    _refuse_unknown(fields.keys())
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    unset = {
+        field: Settings.model_fields[field].get_default(call_default_factory=True, validated_data={})
+        for variable, field in fields.items()
+        if is_link_url(variable, os.environ.get(variable, ""))
+    }
     try:
-        return Settings(**given)
+        return Settings(**(unset | given))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0])
         name = f"--{field.replace('_', '-')}" if field in given else f"{_PREFIX}{field.upper()}"
         raise SettingsError(f"{name}: {first['msg']}") from None
+
+
+def _refuse_unknown(names: Collection[str]) -> None:
+    for name in sorted(os.environ):
+        known = name.upper() in names or name.upper() in _OF_THE_CLIENT
+        if name.upper().startswith(_PREFIX) and not known and not is_link_variable(name, os.environ):
+            near = difflib.get_close_matches(name.upper(), sorted(names), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{name} is not a setting of Darkroom{hint}")
 
 
 def is_loopback(host: str) -> bool:
