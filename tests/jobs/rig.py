@@ -20,6 +20,8 @@ STEPS = 4
 STORE_POLICY = StorePolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
 QUEUE_POLICY = QueuePolicy(lease_s=LEASE_S, keep_s=KEEP_S)
 LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
+UNBEGUN = LiveState(version=1)
+"""What a process knows of a job that it has claimed, before the engine begins an image of it."""
 
 _ages: Iterator[int] = itertools.count(1)
 

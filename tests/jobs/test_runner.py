@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -16,15 +17,18 @@ from service.jobs.database import Database
 from service.jobs.files import PictureFiles
 from service.jobs.news import News
 from service.jobs.queue import JobQueue
-from service.jobs.records import Claim, JobFailure, JobRecord, Status, StoredPicture
+from service.jobs.records import Claim, JobFailure, JobProgress, JobRecord, Status, StoredPicture
 from service.jobs.runner import Runner, RunnerConfig
 from service.jobs.store import JobStore
 from service.metrics import Metrics
 from tests.api.fake_engine import FakeEngine
-from tests.jobs.rig import QUEUE_POLICY, make_job
+from tests.jobs.rig import QUEUE_POLICY, STEPS, make_job
 
 NEVER_S = 3600.0
 MANY = 50
+
+MakeRunner: TypeAlias = Callable[..., Runner]
+"""Takes the seconds between two heartbeats, which never come unless they are given."""
 
 
 class WatchedQueue(JobQueue):
@@ -63,11 +67,26 @@ def watched(database: Database) -> WatchedQueue:
 
 
 @pytest.fixture
-async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Runner]:
-    """It looks for jobs when it is woken, and not by itself."""
+async def make_runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[MakeRunner]:
+    """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
     files, encoder = PictureFiles(PictureFolder(tmp_path / "pictures")), Encoder(1)
-    config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
-    runner = Runner(watched, files, engine, encoder, News(8), Metrics(), config)
+    made = []
+
+    def make(heartbeat_s: float = NEVER_S) -> Runner:
+        config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=NEVER_S)
+        made.append(runner := Runner(watched, files, engine, encoder, News(8), Metrics(), config))
+        return runner
+
+    yield make
+    for runner in made:
+        await runner.stop()
+    files.close()
+    encoder.close()
+
+
+@pytest.fixture
+def runner(watched: WatchedQueue, make_runner: MakeRunner) -> Runner:
+    runner = make_runner()
 
     def shown(job_id: str) -> int:
         live = runner.live(job_id)
@@ -75,10 +94,7 @@ async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> A
         return live[1].version
 
     watched.show = shown
-    yield runner
-    await runner.stop()
-    files.close()
-    encoder.close()
+    return runner
 
 
 async def ended(store: JobStore, job_id: str) -> JobRecord:
@@ -116,3 +132,18 @@ async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_
     engine.refusals = []
     runner.wake()
     assert [(await ended(store, job.id)).status for job in jobs] == [Status.SUCCEEDED] * 2
+
+
+async def test_a_heartbeat_records_that_a_job_has_begun_before_its_first_step_is_done(
+    store: JobStore, engine: FakeEngine, make_runner: MakeRunner
+) -> None:
+    engine.held_before = (0, 1)
+    job = make_job()
+    await store.create(job, now=time.time())
+    make_runner(heartbeat_s=0.01).start()
+    async with asyncio.timeout(60):
+        while (record := await store.get(job.id, "alice")).version == 1:
+            pass
+    assert record.progress == JobProgress(0, STEPS)
+    engine.let_go()
+    assert (await ended(store, job.id)).status is Status.SUCCEEDED
