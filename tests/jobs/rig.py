@@ -85,3 +85,16 @@ async def accept(store: JobStore, number: int = 1) -> list[str]:
 async def claim_one(queue: JobQueue, owner: str = "one", *, now: float = 0.0) -> Claim:
     (claim,) = await queue.claim(owner, now=now, limit=1)
     return claim
+
+
+async def lose(queue: JobQueue, times: int, *, since: float = 0.0, begun: bool = True) -> float:
+    """Let that many processes claim the only job, one after the other, and die; returns when the last lease is over.
+
+    Where `begun` is true, a heartbeat of each process records that it has begun an image of the job.
+    """
+    now = since
+    for _ in range(times):
+        claim = await claim_one(queue, f"died at {now}", now=now)
+        await queue.heartbeat({claim: LIVE if begun else UNBEGUN}, now=now)
+        now += LEASE_S + 1
+    return now
