@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from service.link_variables import is_link_url, is_link_variable
 from service.settings import PREFIX, Settings, flag, variable
 
 _CLIENT_VARIABLES: Final = frozenset({"DARKROOM_BASE_URL", "DARKROOM_API_KEY"})
@@ -23,22 +24,33 @@ class SettingsError(Exception):
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Returns the environment's settings. `overrides`, by name, go before them; None among them means not given.
 
-    Raises `SettingsError` for an unknown `DARKROOM_*` variable, naming the nearest, and for a value out of range.
+    Variables that Kubernetes or Docker wrote for a service of our name are ignored. Raises `SettingsError` for any
+    other unknown `DARKROOM_*` variable, naming the nearest, and for a value out of range.
     """
-    names = {variable(name) for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in names | _CLIENT_VARIABLES:
-            near = difflib.get_close_matches(name.upper(), sorted(names), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{name} is not a setting of Darkroom{hint}")
+    _refuse_unknown_variables()
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    unset = {
+        name: field.get_default(call_default_factory=True, validated_data={})
+        for name, field in Settings.model_fields.items()
+        if is_link_url(variable(name), os.environ.get(variable(name), ""))
+    }
     try:
-        return Settings(**given)
+        return Settings(**(unset | given))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        field = str(first["loc"][0])
-        name = flag(field) if field in given else variable(field)
-        raise SettingsError(f"{name}: {first['msg']}") from None
+        field_name = str(first["loc"][0])
+        told = flag(field_name) if field_name in given else variable(field_name)
+        raise SettingsError(f"{told}: {first['msg']}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {variable(name) for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        is_ours = name.upper().startswith(PREFIX) and not is_link_variable(name, os.environ)
+        if is_ours and name.upper() not in known | _CLIENT_VARIABLES:
+            near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{name} is not a setting of Darkroom{hint}")
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,8 @@
 """What is known of a job: what was asked, how far it is, how it ended. Values only; knows no database and no HTTP.
 
 An attempt is one process's hold on a job. Whoever takes a job over, to run it or to cancel it, opens a new attempt,
-and whatever the holder of an earlier one still writes is refused. Within an attempt `version` counts what happened.
+and whatever the holder of an earlier one still writes is refused. Within an attempt `version` counts what happened: it
+is 1 until the engine begins an image, and greater from then on.
 """
 
 from __future__ import annotations

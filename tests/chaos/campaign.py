@@ -49,8 +49,8 @@ class Tally:
 class Killer:
     """Kills the site's last server or its worker, and starts the next.
 
-    A job that is lost three times, and an image that is in two workers when they die, count as what killed them and
-    rightly fail. So nothing is killed while that could come of it: then every job must succeed.
+    A job that is lost too often after it had begun, and an image that is in two workers when they die, count as what
+    killed them and rightly fail. So nothing is killed while that could come of it: then every job must succeed.
     """
 
     def __init__(self, site: Cluster, seed: int) -> None:

@@ -20,6 +20,8 @@ STEPS = 4
 STORE_POLICY = RepositoryPolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
 QUEUE_POLICY = ClaimPolicy(lease_s=LEASE_S, keep_s=KEEP_S)
 LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
+UNBEGUN = LiveState(version=1)
+"""What a process knows of a job that it has claimed, before the engine begins an image of it."""
 
 _ages: Iterator[int] = itertools.count(1)
 
@@ -83,3 +85,16 @@ async def accept(store: JobRepository, number: int = 1) -> list[str]:
 async def claim_one(queue: JobClaims, owner: str = "one", *, now: float = 0.0) -> Claim:
     (claim,) = await queue.claim(owner, now=now, limit=1)
     return claim
+
+
+async def lose(queue: JobClaims, times: int, *, since: float = 0.0, begun: bool = True) -> float:
+    """Let that many processes claim the only job, one after the other, and die; returns when the last lease is over.
+
+    Where `begun` is true, a heartbeat of each process records that it has begun an image of the job.
+    """
+    now = since
+    for _ in range(times):
+        claim = await claim_one(queue, f"died at {now}", now=now)
+        await queue.heartbeat({claim: LIVE if begun else UNBEGUN}, now=now)
+        now += LEASE_S + 1
+    return now

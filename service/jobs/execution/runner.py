@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from service.engine.interface import (
     ImageFinished,
     ImagePreview,
     ImageProgress,
+    ImageStarted,
     JobEvent,
 )
 from service.errors import (
@@ -45,6 +47,8 @@ _LEAST_TIME_S: Final = 0.001
 _NOT_ITS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
 """After which a job is given back."""
 
+_chance: Final = random.SystemRandom().random
+"""A number from 0 to 1."""
 _log = structlog.get_logger("darkroom.jobs")
 
 
@@ -166,8 +170,14 @@ class Runner:
         return sum(len(running.claim.spec.images) - len(running.claim.done) for running in self._running.values())
 
     async def _beat_for_ever(self) -> None:
+        """The first heartbeat comes at a random time, so that none keeps step with the claims.
+
+        A job that kills this process soon after it was begun is found out by heartbeats that come in between.
+        """
+        pause_s = self._config.heartbeat_s * _chance()
         while True:
-            await asyncio.sleep(self._config.heartbeat_s)
+            await asyncio.sleep(pause_s)
+            pause_s = self._config.heartbeat_s
             held = {running.claim: running.live for running in self._running.values() if not running.lost}
             if not held:
                 continue
@@ -247,6 +257,8 @@ class Runner:
     async def _take(self, running: RunningJob, index: int, event: JobEvent) -> None:
         """What the engine says of the job's image of that index."""
         match event:
+            case ImageStarted():
+                running.note_begun()  # Readers see nothing new in it: the next heartbeat records it.
             case ImageProgress():
                 running.steps[index], running.eta_s[index] = event.step, event.eta_s
                 running.note()
@@ -258,8 +270,6 @@ class Runner:
             case ImageFinished():
                 await self._store(running, index, event)
                 self._news.tell(running.claim.job_id, record_changed=True)
-            case _:
-                pass
 
     async def _store(self, running: RunningJob, index: int, image: ImageFinished) -> None:
         claim, spec = running.claim, running.claim.spec

@@ -23,6 +23,11 @@ class RunningJob:
     lost: bool = False
     """Whether somebody else has ended it or taken it over."""
 
+    def note_begun(self) -> None:
+        """The engine has begun an image, of which there is no progress yet. Only an attempt's first one is news."""
+        if self.live.version == 1:
+            self.note()
+
     def note(self, *, preview: JobPreview | None = None) -> int:
         """Something has happened; its version."""
         specs = self.claim.spec.images

@@ -22,10 +22,13 @@ from service.jobs.store.row_mapping import claim_of, deadline, encoded, image_ro
 from service.jobs.store.statements import UNHELD, ending, images_of, insert_or_ignore, times_of_end
 from service.jobs.store.tables import images, jobs, probes
 
-MAX_LOSSES: Final = 3
-"""Attempts that may be lost with their process before a job counts as what kills them."""
+MAX_LOSSES: Final = 6
+"""Attempts that may be lost after they had begun before a job counts as what kills the processes that run it."""
+_BEGUN: Final = jobs.c.version > 1
+"""Whether the running attempt is known to have begun an image: a claim sets version 1, and a heartbeat or a stored
+picture raises it. An attempt that is lost before the first of these does not count against the job."""
 _POISON: Final = msgspec.json.encode(
-    JobFailure(PoisonedError.code, f"The job was lost with the process that ran it {MAX_LOSSES} times.")
+    JobFailure(PoisonedError.code, f"The server stopped unexpectedly {MAX_LOSSES} times while it was making this job.")
 )
 _TOO_LATE: Final = msgspec.json.encode(
     JobFailure(DeadlineExceededError.code, "The job's deadline passed before it was begun.")
@@ -58,8 +61,9 @@ class JobClaims:
     async def claim(self, owner: str, *, now: float, limit: int, held: Collection[str] | None = None) -> list[Claim]:
         """Take up to `limit` jobs that wait, or whose holder is not heard of any more, in order of their deadlines.
 
-        Those that were lost too often fail here, and so do those whose callers' deadlines have passed. `held` are the
-        owner's jobs, as it knows them: it has others by the record alone where the answer to a claim was lost.
+        Those that were lost too often after they had begun fail here, and so do those whose callers' deadlines have
+        passed. `held` are the owner's jobs, as it knows them: it has others by the record alone where the answer to a
+        claim was lost.
         """
         while True:
             claims, late = await self._take(owner, now, limit, held)
@@ -73,7 +77,9 @@ class JobClaims:
         forgotten = false() if held is None else unheard & (jobs.c.lease_owner == owner) & jobs.c.id.not_in(list(held))
         failing = ending(Status.FAILED, now=now, keep_s=self._policy.keep_s)
         async with self._database.writing() as connection:
-            await connection.execute(failing.where(lost, jobs.c.losses >= MAX_LOSSES - 1).values(failure=_POISON))
+            await connection.execute(
+                failing.where(lost, _BEGUN, jobs.c.losses >= MAX_LOSSES - 1).values(failure=_POISON)
+            )
             free = (
                 select(jobs.c.id)
                 .where(or_(jobs.c.status == Status.QUEUED, lost, forgotten))
@@ -86,7 +92,7 @@ class JobClaims:
                 update(jobs)
                 .where(jobs.c.id.in_(select(free.c.id)))
                 .values(
-                    losses=jobs.c.losses + case((lost, 1), else_=0),
+                    losses=jobs.c.losses + case((lost & _BEGUN, 1), else_=0),
                     status=Status.RUNNING,
                     attempt=jobs.c.attempt + 1,
                     version=1,

@@ -38,7 +38,7 @@ jobs: Final = Table(
     Column("virtual_deadline_at", Double, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("version", Integer, nullable=False),
-    # Attempts whose holder was never heard of again.
+    # Attempts that had begun an image and whose holder was never heard of again.
     Column("losses", Integer, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Double),

@@ -66,6 +66,35 @@ def test_a_worker_that_cannot_be_started_is_one_sentence(command: Command) -> No
     assert outcome.err.startswith("Error: ")
 
 
+SERVICE = {
+    "DARKROOM_PORT": "tcp://10.0.0.1:8000",
+    "DARKROOM_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "DARKROOM_SERVICE_HOST": "10.0.0.1",
+    "DARKROOM_ADMIN_PORT": "tcp://10.0.0.2:8001",
+}
+"""Some of what Kubernetes writes into each pod for services called darkroom and darkroom-admin."""
+
+
+@pytest.mark.parametrize("arguments", [["generate", "x", "-o", "x.png"], ["models"]], ids=" ".join)
+def test_commands_work_beside_services_of_our_name(
+    command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(name, value)
+    outcome = command(*arguments, backend=LocalBackend(FAKE_WORKER))
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_serve_minds_no_services_of_its_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DARKROOM_MAX_ROWS", "1")  # Which keeps it from serving for ever.
+    outcome = command("serve")
+    assert (outcome.status, outcome.err.count("\n")) == (2, 1)
+    assert "DARKROOM_MAX_ROWS" in outcome.err
+    assert "PORT" not in outcome.err
+
+
 @pytest.mark.parametrize("arguments", [["serve"], ["generate", "x"], ["models"]], ids=" ".join)
 def test_a_mistyped_variable_is_told(command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_PROT", "9000")

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -13,7 +14,7 @@ from service.errors import QueueFullError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.execution.runner import Runner, RunnerConfig
-from service.jobs.records import Claim, JobFailure, JobRecord, Status, StoredImage
+from service.jobs.records import Claim, JobFailure, JobProgress, JobRecord, Status, StoredImage
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
@@ -21,10 +22,13 @@ from service.jobs.store.repository import JobRepository
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.fake_engine import FakeEngine
-from tests.harness.sample_jobs import QUEUE_POLICY, make_job
+from tests.harness.sample_jobs import QUEUE_POLICY, STEPS, make_job
 
 NEVER_S = 3600.0
 MANY = 50
+
+MakeRunner: TypeAlias = Callable[..., Runner]
+"""Takes the seconds between two heartbeats, which never come unless they are given."""
 
 
 class WatchedQueue(JobClaims):
@@ -63,11 +67,26 @@ def watched(database: Database) -> WatchedQueue:
 
 
 @pytest.fixture
-async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Runner]:
-    """It looks for jobs when it is woken, and not by itself."""
+async def make_runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[MakeRunner]:
+    """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
     files, encoder = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1)
-    config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
-    runner = Runner(watched, files, engine, encoder, JobNotifier(8), Metrics(), config)
+    made = []
+
+    def make(heartbeat_s: float = NEVER_S) -> Runner:
+        config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=NEVER_S)
+        made.append(runner := Runner(watched, files, engine, encoder, JobNotifier(8), Metrics(), config))
+        return runner
+
+    yield make
+    for runner in made:
+        await runner.stop()
+    files.close()
+    encoder.close()
+
+
+@pytest.fixture
+def runner(watched: WatchedQueue, make_runner: MakeRunner) -> Runner:
+    runner = make_runner()
 
     def shown(job_id: str) -> int:
         live = runner.live(job_id)
@@ -75,10 +94,7 @@ async def runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> A
         return live[1].version
 
     watched.show = shown
-    yield runner
-    await runner.stop()
-    files.close()
-    encoder.close()
+    return runner
 
 
 async def ended(store: JobRepository, job_id: str) -> JobRecord:
@@ -116,3 +132,18 @@ async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_
     engine.refusals = []
     runner.wake()
     assert [(await ended(store, job.id)).status for job in jobs] == [Status.SUCCEEDED] * 2
+
+
+async def test_a_heartbeat_records_that_a_job_has_begun_before_its_first_step_is_done(
+    store: JobRepository, engine: FakeEngine, make_runner: MakeRunner
+) -> None:
+    engine.held_before = (0, 1)
+    job = make_job()
+    await store.create(job, now=time.time())
+    make_runner(heartbeat_s=0.01).start()
+    async with asyncio.timeout(60):
+        while (record := await store.get(job.id, "alice")).version == 1:
+            pass
+    assert record.progress == JobProgress(0, STEPS)
+    engine.let_go()
+    assert (await ended(store, job.id)).status is Status.SUCCEEDED

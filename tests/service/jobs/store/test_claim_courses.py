@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import URL, delete
 
-from service.jobs.records import TERMINAL, Claim, JobRecord, LiveState, Status
+from service.jobs.records import TERMINAL, Claim, JobRecord, Status
 from service.jobs.store.claims import MAX_LOSSES, JobClaims, LostError
 from service.jobs.store.database import Database
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import jobs
-from tests.harness.sample_jobs import LEASE_S, QUEUE_POLICY, STORE_POLICY, make_job
+from tests.harness.sample_jobs import LEASE_S, LIVE, QUEUE_POLICY, STORE_POLICY, UNBEGUN, make_job
 
 T = TypeVar("T")
 
@@ -31,6 +31,8 @@ class Expected:
     due: tuple[int, str]
     status: Status = Status.QUEUED
     losses: int = 0
+    begun: bool = False
+    """Whether its holder has recorded that an image was begun."""
     owner: str = ""
     lease_until: float = 0.0
     claim: Claim | None = None
@@ -92,7 +94,7 @@ class AnyCourse(RuleBasedStateMachine):
             if job.status is Status.RUNNING and job.lease_until < self.now and job.owner != owner
         ]
         for job in lost:
-            if job.losses == MAX_LOSSES - 1:
+            if job.begun and job.losses == MAX_LOSSES - 1:
                 job.end(Status.FAILED)
         free = [job for job in self.expected.values() if job.status is Status.QUEUED or (job in lost and job.claim)]
         free = sorted(free, key=lambda job: job.due)[:limit]
@@ -101,21 +103,33 @@ class AnyCourse(RuleBasedStateMachine):
 
         assert [claim.job_id for claim in claims] == [job.due[1] for job in free]
         for job, claim in zip(free, claims, strict=True):
-            job.losses += job.status is Status.RUNNING
-            job.status, job.claim = Status.RUNNING, claim
+            job.losses += job.status is Status.RUNNING and job.begun
+            job.status, job.claim, job.begun = Status.RUNNING, claim, False
             job.owner, job.lease_until = owner, self.now + LEASE_S
             self.claims.append(claim)
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def beat(self, data: st.DataObject) -> None:
-        beating = data.draw(st.lists(st.sampled_from(self.claims), unique=True))
+    @rule(data=st.data(), begun=st.booleans())
+    def beat(self, data: st.DataObject, begun: bool) -> None:
+        self.heartbeat(data.draw(st.lists(st.sampled_from(self.claims), unique=True)), begun=begun)
 
-        lost = self.shop.do(self.shop.queue.heartbeat(dict.fromkeys(beating, LiveState(version=3)), now=self.now))
+    @rule(times=st.sampled_from([1, MAX_LOSSES, MAX_LOSSES + 1]), begun=st.booleans())
+    def kill(self, times: int, begun: bool) -> None:
+        """That many processes take jobs, one after the other, and are killed."""
+        for number in range(times):
+            self.claim(("one", "two")[number % 2], 3)
+            self.heartbeat([claim for claim in self.claims if self.holds(claim)], begun=begun)
+            self.now += 2 * LEASE_S
+
+    def heartbeat(self, beating: list[Claim], *, begun: bool) -> None:
+        live = LIVE if begun else UNBEGUN
+
+        lost = self.shop.do(self.shop.queue.heartbeat(dict.fromkeys(beating, live), now=self.now))
 
         assert lost == {claim for claim in beating if not self.holds(claim)}
         for claim in set(beating) - lost:
-            self.expected[claim.job_id].lease_until = self.now + LEASE_S
+            job = self.expected[claim.job_id]
+            job.lease_until, job.begun = self.now + LEASE_S, job.begun or begun
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), status=st.sampled_from([Status.SUCCEEDED, Status.FAILED]))

@@ -12,15 +12,8 @@ from service.jobs.records import Claim, JobFailure, LiveState, Status
 from service.jobs.store.claims import MAX_LOSSES, JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.repository import JobRepository
-from tests.harness.sample_jobs import KEEP_S, LEASE_S, LIVE, QUEUE_POLICY, accept, claim_one, make_image, make_job
+from tests.harness.sample_jobs import KEEP_S, LEASE_S, LIVE, QUEUE_POLICY, accept, claim_one, lose, make_image, make_job
 from tests.service.jobs.conftest import Connect
-
-
-async def lose(queue: JobClaims, times: int) -> float:
-    """Let that many processes, one after the other, claim the only job and die; when that has happened."""
-    for number in range(times):
-        await claim_one(queue, f"died {number}", now=number * (LEASE_S + 1))
-    return times * (LEASE_S + 1)
 
 
 async def test_jobs_are_claimed_in_order_of_their_deadlines(store: JobRepository, queue: JobClaims) -> None:
@@ -160,28 +153,6 @@ async def test_a_heartbeat_tells_which_claims_are_lost(store: JobRepository, que
     lost = await queue.heartbeat(dict.fromkeys(claims.values(), LIVE), now=LEASE_S + 1)
 
     assert lost == {claims[canceled], claims[deleted], claims[taken]}
-
-
-async def test_a_job_that_is_lost_with_every_process_that_runs_it_fails(store: JobRepository, queue: JobClaims) -> None:
-    (job_id,) = await accept(store)
-    now = await lose(queue, MAX_LOSSES)
-
-    assert await queue.claim("next", now=now, limit=9) == []
-
-    record = await store.get(job_id, "alice")
-    assert record.status is Status.FAILED
-    assert record.failure is not None
-    assert record.failure.code == "poisoned"
-    assert (record.completed_at, record.expires_at) == (now, now + KEEP_S)
-
-
-async def test_a_job_may_be_lost_less_often_than_that(store: JobRepository, queue: JobClaims) -> None:
-    (job_id,) = await accept(store)
-    now = await lose(queue, MAX_LOSSES - 1)
-
-    claim = await claim_one(queue, "next", now=now)
-
-    assert (claim.job_id, claim.attempt) == (job_id, MAX_LOSSES)
 
 
 async def test_a_job_that_is_given_back_waits_in_its_old_place_and_counts_as_no_loss(
