@@ -62,6 +62,14 @@ def serve(
         str,
         _setting("data_dir", "Whatever the server writes goes here; models are looked for in its models/.", "FOLDER"),
     ] = "~/.local/share/darkroom",
+    keep_alive_timeout_s: Annotated[
+        float,
+        _setting(
+            "keep_alive_timeout_s",
+            "How long a connection may be idle; longer than a balancer in front of the server keeps it.",
+            "SECONDS",
+        ),
+    ] = 75.0,
     log_level: Annotated[str, _setting("log_level", "debug, info, warning or error.", "LEVEL")] = "info",
 ) -> None:
     """Serve a model over HTTP until Ctrl-C.

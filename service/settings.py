@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """A request's head, from its first byte to its last."""
     body_timeout_s: Seconds = 30.0
     """A request's body, from its first byte to its last."""
+    keep_alive_timeout_s: Seconds = 75.0
+    """How long a connection may be idle between two requests; longer than what stands before the server keeps it."""
     write_timeout_s: Seconds = 60.0
     """How long a client may take nothing of an answer that waits for it."""
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
