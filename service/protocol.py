@@ -200,6 +200,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._head_to_parse_again = _head_without_offer(method, self.url, version, self.headers)
             return
+        if version == "1.0":
+            self.expect_100_continue = False  # Such a client knows no answer that is not final (RFC 9110, 10.1.1).
         super().on_headers_complete()
         self._unanswered += 1
         self._enter("body", self._limits.body_timeout_s)

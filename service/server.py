@@ -139,6 +139,8 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             for server in servers:
                 server.force_exit = True
         await closing
+        for listener in listeners:
+            listener.close()  # uvicorn leaves it open where the application could not start.
     return 1 if has_failed else 0
 
 

@@ -251,6 +251,13 @@ def test_a_client_that_was_told_to_continue_is_answered_and_kept(server: Harness
         assert [answer.status for answer in answers_in(read_to_end(connection))] == [400, 200]
 
 
+def test_a_client_of_http_1_0_is_not_told_to_continue(server: Harness) -> None:
+    start = head("POST", b"Expect: 100-continue\r\nContent-Length: 2\r\n").replace(b"HTTP/1.1", b"HTTP/1.0")
+    with connected(server.port) as connection:
+        connection.sendall(start + b"{}")
+        assert read_to_end(connection).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_request_that_goes_wrong_while_it_is_answered_gets_no_second_answer(server: Harness) -> None:
     server.engine.step_s = 0.02
     body = json.dumps({"prompt": "x", "steps": 200, "stream": True}).encode()

@@ -88,6 +88,15 @@ def test_the_rest_of_a_body_that_was_refused_is_read_for_a_while_and_no_longer(i
         assert read_to_end(connection).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_client_that_goes_on_sending_what_was_refused_is_cut_off(impatient: Harness) -> None:
+    with connected(impatient.port) as connection:
+        connection.sendall(POST + b"Content-Length: 1000000000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                connection.sendall(b"x" * 1000)
+    wait_until(lambda: impatient.connections() == 0)
+
+
 def test_an_answer_that_nobody_reads_is_aborted(impatient: Harness) -> None:
     body = json.dumps({"prompt": "noise", "size": "1024x1024", "n": 2, "steps": 1, "seed": 1}).encode()
     with socket.socket() as connection:
