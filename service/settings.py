@@ -62,7 +62,7 @@ class Settings(BaseSettings):
 
     host: str = setting(
         "127.0.0.1",
-        "Address of the API. 0.0.0.0 lets other machines in; there are no API keys yet.",
+        "Address of the API. 0.0.0.0 lets other machines in, :: those with IPv6 too; there are no API keys yet.",
         Section.LISTEN,
         "ADDRESS",
     )
@@ -194,6 +194,13 @@ class Settings(BaseSettings):
     )
     body_timeout_s: Seconds = setting(
         30.0, "Time for a request's body, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+    )
+    keep_alive_timeout_s: Seconds = setting(
+        75.0,
+        "How long a connection may be idle between two requests. It must be longer than a balancer or proxy in front "
+        "of the server keeps its connections, else that answers 502 now and then.",
+        Section.CONNECTIONS,
+        "SECONDS",
     )
     write_timeout_s: Seconds = setting(
         60.0,

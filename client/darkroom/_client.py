@@ -7,7 +7,7 @@ from typing import Generic, Self, TypeVar
 
 import httpx2
 
-from darkroom._options import resolve_options
+from darkroom._options import LIMITS, WITHOUT_PROXY, resolve_options
 from darkroom._resources import AsyncImages, AsyncModels, Images, Models
 from darkroom._retries import attempts
 from darkroom._wire import Call, connection_errors, status_error
@@ -79,7 +79,7 @@ class Darkroom(_Client[httpx2.Client]):
         return Models(self._send)
 
     def _new_http(self) -> httpx2.Client:
-        return httpx2.Client()
+        return httpx2.Client(limits=LIMITS, mounts=WITHOUT_PROXY)
 
     def _send(self, call: Call, *, stream: bool = False) -> httpx2.Response:
         for attempt in attempts(self._options.max_retries):
@@ -116,7 +116,7 @@ class AsyncDarkroom(_Client[httpx2.AsyncClient]):
         return AsyncModels(self._send)
 
     def _new_http(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient()
+        return httpx2.AsyncClient(limits=LIMITS, mounts=WITHOUT_PROXY)
 
     async def _send(self, call: Call, *, stream: bool = False) -> httpx2.Response:
         async for attempt in attempts(self._options.max_retries):

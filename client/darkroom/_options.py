@@ -14,6 +14,12 @@ DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT: Final = httpx2.Timeout(600.0, connect=5.0)
 """A full server makes its callers wait for minutes; one that is not there is found out soon."""
 DEFAULT_MAX_RETRIES: Final = 2
+LIMITS: Final = httpx2.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=30.0)
+"""As many calls may be in flight as the server queues. Idle connections are dropped sooner than the server (75 s) and
+the usual balancer (60 s) drop them, so that no call is sent on one that is being closed."""
+WITHOUT_PROXY: Final = {"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None}
+"""For the HTTP client's `mounts`. A proxy that the environment names cannot reach this machine, and must not see the
+key of a server on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

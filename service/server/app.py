@@ -44,12 +44,14 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if jobs is not None:
-            await jobs.start()
-        yield
-        if jobs is not None:
-            await jobs.stop()
-        encoder.close()
+        try:
+            if jobs is not None:
+                await jobs.start()
+            yield
+        finally:
+            if jobs is not None:
+                await jobs.stop()
+            encoder.close()
 
     app = DescribedApp(
         title="Darkroom",

@@ -51,6 +51,12 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # The application cannot start. It is for `serve` to end the process, and in order.
+            self.should_exit = True
+
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_SWEEP == 0:
             now = asyncio.get_running_loop().time()
@@ -98,7 +104,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
         doors: list[_Door] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
         if settings.admin_port is not None:
             doors.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
-        listeners = [_listen(host, port) for _, host, port in doors]
+        listeners = [listen(host, port) for _, host, port in doors]
     except (OSError, ValueError) as error:
         _log.error("cannot start", reason=str(error))
         return 1
@@ -126,6 +132,8 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             for server in servers:
                 server.force_exit = True
         await closing
+        for listener in listeners:
+            listener.close()  # uvicorn leaves it open where the application could not start.
     return 1 if has_failed else 0
 
 
@@ -187,17 +195,22 @@ def greeting(model: str, url: str) -> str:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Raises `OSError` saying which address it is about."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # "::" is every address of the machine, as 0.0.0.0 is; without this it would be those of IPv6 only.
+    dual_stack = host == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=dual_stack)
     except OSError as error:
         raise OSError(f"{host}:{port}: {error.strerror}") from error
 
 
 def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """How every listener of ours is run, under the bounds that `settings` draw."""
+    """How every listener of ours is run, under the bounds that `settings` draw.
+
+    Each default of uvicorn is decided in docs/decisions/0009-network-defaults.md.
+    """
     limits = EdgeLimits(
         header_timeout_s=settings.header_timeout_s,
         body_timeout_s=settings.body_timeout_s,
@@ -209,9 +222,15 @@ def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         http=cast(type[asyncio.Protocol], protocol),
         ws="none",
+        lifespan="on",
+        interface="asgi3",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=_BACKLOG,
+        # uvicorn says int, and only adds it to the event loop's time.
+        timeout_keep_alive=cast(int, settings.keep_alive_timeout_s),
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        reset_contextvars=True,
     )

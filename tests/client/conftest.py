@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pytest
 import stamina
 
+from service.server.app import create_app
+from service.server.main import Server, uvicorn_config
+from service.settings import Settings
 from tests.client.drivers import AsyncDriver, Driver, Handler, SyncDriver
+from tests.harness.fake_engine import FakeEngine
 
 Drive: TypeAlias = Callable[..., Driver]
 
@@ -34,3 +43,29 @@ def drive(request: pytest.FixtureRequest) -> Iterator[Drive]:
     yield make
     for driver in made:
         driver.close()
+
+
+@dataclass(frozen=True)
+class Harness:
+    engine: FakeEngine
+    url: str
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Harness]:
+    engine, settings = FakeEngine(), Settings()
+    server = Server(uvicorn_config(create_app(settings, engine), settings))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listener]),))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield Harness(engine, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def server(running: Harness) -> Harness:
+    running.engine.reset()
+    return running

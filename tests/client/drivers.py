@@ -27,8 +27,7 @@ class Driver(Protocol):
 
 class SyncDriver:
     def __init__(self, handler: Handler | None, **options: Any) -> None:
-        transport = None if handler is None else httpx2.MockTransport(handler)
-        self.http = httpx2.Client(transport=transport)
+        self.http = None if handler is None else httpx2.Client(transport=httpx2.MockTransport(handler))
         self.client = Darkroom(http_client=self.http, **options)
 
     def generate(self, **params: Any) -> ImagesResult:
@@ -42,14 +41,15 @@ class SyncDriver:
         return self.client.models.list()
 
     def close(self) -> None:
-        self.http.close()
+        self.client.close()
+        if self.http is not None:
+            self.http.close()
 
 
 class AsyncDriver:
     def __init__(self, handler: Handler | None, **options: Any) -> None:
-        transport = None if handler is None else httpx2.MockTransport(handler)
         self.runner = asyncio.Runner()
-        self.http = httpx2.AsyncClient(transport=transport)
+        self.http = None if handler is None else httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
         self.client = AsyncDarkroom(http_client=self.http, **options)
 
     def generate(self, **params: Any) -> ImagesResult:
@@ -66,5 +66,7 @@ class AsyncDriver:
         return self.runner.run(self.client.models.list())
 
     def close(self) -> None:
-        self.runner.run(self.http.aclose())
+        self.runner.run(self.client.close())
+        if self.http is not None:
+            self.runner.run(self.http.aclose())
         self.runner.close()

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,40 +11,10 @@ import darkroom
 from darkroom import CompletedImage, PartialImage
 from pipelines.fake import INFO
 from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
-from service.server.app import create_app
-from service.server.main import Server, uvicorn_config
-from service.settings import Settings
-from tests.client.conftest import Drive
-from tests.harness.fake_engine import FakeEngine
+from tests.client.conftest import Drive, Harness
 from tests.harness.paths import ROOT
 
 README = ROOT / "client" / "README.md"
-
-
-@dataclass(frozen=True)
-class Harness:
-    engine: FakeEngine
-    url: str
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Harness]:
-    engine, settings = FakeEngine(), Settings()
-    server = Server(uvicorn_config(create_app(settings, engine), settings))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listener]),))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Harness(engine, f"http://127.0.0.1:{listener.getsockname()[1]}")
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def server(running: Harness) -> Harness:
-    running.engine.reset()
-    return running
 
 
 def test_images_come_back_with_counted_seeds(drive: Drive, server: Harness) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import socket
 from collections.abc import Iterator
 
 import pytest
-from starlette.applications import Starlette
 
-from service.server.http_limits import BoundedHttpProtocol
-from service.server.main import Server, uvicorn_config
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, wait_until
-
-POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+from tests.harness.raw_http import GET, LAST_GET, POST, answers_in, assert_refused, connected, read_to_end
 
 
 @pytest.fixture(scope="module")
@@ -28,51 +22,14 @@ def impatient() -> Iterator[Harness]:
     )
 
 
-@contextlib.contextmanager
-def connected(server: Harness) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-        yield connection
-
-
-def read_to_end(connection: socket.socket) -> bytes:
-    """What comes until the server closes."""
-    parts = []
-    with contextlib.suppress(ConnectionResetError):
-        while part := connection.recv(65536):
-            parts.append(part)
-    return b"".join(parts)
-
-
-def assert_refused(answer: bytes, status: int) -> None:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 %d " % status)
-    assert b"connection: close" in head
-    assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
-
-
-async def test_an_answers_body_does_not_wait_until_its_head_is_acknowledged() -> None:
-    server = Server(uvicorn_config(Starlette(), Settings()))
-    listener = socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    reader, writer = await asyncio.open_connection(*listener.getsockname())
-    writer.write(GET)
-    await reader.readline()
-    (connection,) = server.server_state.connections
-    assert isinstance(connection, BoundedHttpProtocol)
-    assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    writer.close()
-    server.should_exit = True
-    await serving
-
-
 def test_a_head_that_never_ends_is_given_up(impatient: Harness) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(GET[:20])
-        assert_refused(read_to_end(connection), 408)
+        assert_refused(answers_in(read_to_end(connection)), 408)
 
 
 def test_dripping_a_head_byte_by_byte_does_not_prolong_its_deadline(impatient: Harness) -> None:
-    with connected(impatient) as connection, contextlib.suppress(ConnectionError):
+    with connected(impatient.port) as connection, contextlib.suppress(ConnectionError):
         connection.settimeout(0.05)
         connection.sendall(b"GET /livez HTTP/1.1\r\nX: ")
         answer = b""
@@ -80,55 +37,64 @@ def test_dripping_a_head_byte_by_byte_does_not_prolong_its_deadline(impatient: H
             connection.sendall(b"x")
             with contextlib.suppress(TimeoutError):
                 answer = connection.recv(65536)
-        assert_refused(answer, 408)
+        assert_refused(answers_in(answer), 408)
 
 
 def test_a_connection_that_says_nothing_is_closed_without_a_word(impatient: Harness) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         assert read_to_end(connection) == b""
 
 
 def test_empty_lines_do_not_keep_a_connection_alive(impatient: Harness) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(GET)
         answer = b""
         while not answer.endswith(b'{"status":"ok"}'):
             answer += connection.recv(65536)
         connection.sendall(b"\r\n")
-        assert_refused(read_to_end(connection), 408)
+        assert_refused(answers_in(read_to_end(connection)), 408)
 
 
 def test_a_body_that_never_ends_is_given_up_and_nothing_submitted(impatient: Harness) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(POST + b'Content-Length: 100\r\n\r\n{"prompt": ')
-        assert_refused(read_to_end(connection), 408)
+        assert_refused(answers_in(read_to_end(connection)), 408)
     assert impatient.engine.jobs == []
 
 
 @pytest.mark.parametrize("head", [b"X: " + b"x" * 40_000 + b"\r\n\r\n", b"X: y\r\n" * 10_000, b"X" * 40_000])
 def test_a_head_that_is_too_large_is_refused(impatient: Harness, head: bytes) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\n" + head)
-        assert_refused(read_to_end(connection), 431)
+        assert_refused(answers_in(read_to_end(connection)), 431)
 
 
 @pytest.mark.parametrize("line", [b"nonsense\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n"])
 def test_what_is_not_http_is_refused(impatient: Harness, line: bytes) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(line)
-        assert_refused(read_to_end(connection), 400)
+        assert_refused(answers_in(read_to_end(connection)), 400)
 
 
 def test_a_request_to_upgrade_is_answered_as_if_it_had_not_asked(impatient: Harness) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(GET[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_the_rest_of_a_body_that_was_refused_is_read_for_a_while_and_no_longer(impatient: Harness) -> None:
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(POST + b"Content-Length: 1000000000\r\n\r\n" + b"x" * 1000)
         assert read_to_end(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_goes_on_sending_what_was_refused_is_cut_off(impatient: Harness) -> None:
+    with connected(impatient.port) as connection:
+        connection.sendall(POST + b"Content-Length: 1000000000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                connection.sendall(b"x" * 1000)
+    wait_until(lambda: impatient.connections() == 0)
 
 
 def test_an_answer_that_nobody_reads_is_aborted(impatient: Harness) -> None:
@@ -146,15 +112,15 @@ def test_connections_over_the_cap_are_turned_away(impatient: Harness) -> None:
     wait_until(lambda: impatient.connections() == 0)
     with contextlib.ExitStack() as stack:
         for _ in range(4):
-            stack.enter_context(connected(impatient))
+            stack.enter_context(connected(impatient.port))
         wait_until(lambda: impatient.connections() == 4)
-        with connected(impatient) as fifth:
-            assert_refused(read_to_end(fifth), 503)
+        with connected(impatient.port) as fifth:
+            assert_refused(answers_in(read_to_end(fifth)), 503)
 
 
 def test_pipelined_requests_are_all_answered_in_order(impatient: Harness) -> None:
-    with connected(impatient) as connection:
-        connection.sendall(GET + GET.replace(b"livez", b"nowhere") + GET.replace(b"Host", b"Connection: close\r\nHost"))
+    with connected(impatient.port) as connection:
+        connection.sendall(GET + GET.replace(b"livez", b"nowhere") + LAST_GET)
         answers = read_to_end(connection).split(b"HTTP/1.1 ")[1:]
     assert [answer[:3] for answer in answers] == [b"200", b"404", b"200"]
 
@@ -163,7 +129,7 @@ def test_garbage_behind_a_request_ends_it_and_frees_its_rows(impatient: Harness)
     impatient.engine.reset()
     impatient.engine.step_s = 0.02
     body = b'{"prompt": "x", "steps": 200}'
-    with connected(impatient) as connection:
+    with connected(impatient.port) as connection:
         connection.sendall(POST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         wait_until(lambda: impatient.engine.steps > 0)
         connection.sendall(b"nonsense\r\n\r\n")

@@ -15,8 +15,11 @@ from pathlib import Path
 import httpx2
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from service.engine.interface import Phase
+from service.jobs.store.database import Database, database_url
+from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
 from service.server.main import greeting, serve
 from service.settings import Settings
@@ -89,6 +92,18 @@ async def test_an_address_that_is_taken_ends_the_server_with_1_before_the_engine
         assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1
     assert engine.phase is Phase.LOADING
     assert f"127.0.0.1:{port}: Address already in use" in caplog.text
+
+
+async def test_data_of_a_newer_version_ends_the_server_with_1_and_the_engine_in_order(tmp_path: Path) -> None:
+    settings = Settings(port=0, admin_port=None, data_dir=tmp_path)
+    database = Database(database_url(None, tmp_path))
+    await migrate(database)
+    async with database.writing() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    engine = FakeEngine()
+    assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1
+    assert engine.phase is Phase.STOPPED
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
