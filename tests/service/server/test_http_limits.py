@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread, wait_until
-from tests.harness.raw_http import GET, LAST_GET, POST, answers_in, assert_refused, connected, read_to_end
+from tests.harness.http_server import Harness, serve_in_thread, serving, wait_until
+from tests.harness.raw_http import (
+    BETWEEN_SEGMENTS_S,
+    GET,
+    LAST_GET,
+    POST,
+    answers_in,
+    assert_refused,
+    connected,
+    read_to_end,
+)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +145,41 @@ def test_garbage_behind_a_request_ends_it_and_frees_its_rows(impatient: Harness)
         connection.sendall(b"nonsense\r\n\r\n")
         assert read_to_end(connection) == b""
     wait_until(lambda: impatient.engine.jobs[0].canceled)
+
+
+def test_a_request_that_goes_wrong_while_it_is_answered_gets_no_second_answer(impatient: Harness) -> None:
+    impatient.engine.reset()
+    impatient.engine.step_s = 0.02
+    body = json.dumps({"prompt": "x", "steps": 200, "stream": True}).encode()
+    with connected(impatient.port) as connection:
+        connection.sendall(POST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        wait_until(lambda: impatient.engine.steps > 0)
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert read_to_end(connection).count(b"HTTP/1.1 ") <= 1
+    wait_until(lambda: impatient.engine.jobs[0].canceled)
+
+
+def test_a_client_that_hangs_up_with_requests_in_line_frees_the_rows_of_the_one_under_way(impatient: Harness) -> None:
+    impatient.engine.reset()
+    impatient.engine.step_s = 0.02
+    body = json.dumps({"prompt": "x", "steps": 200}).encode()
+    with connected(impatient.port) as connection:
+        connection.sendall((POST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)) * 2)
+        wait_until(lambda: impatient.engine.steps > 0)
+    wait_until(lambda: impatient.engine.jobs[0].canceled and impatient.engine.idle)
+    assert len(impatient.engine.jobs) == 1
+    assert impatient.engine.steps < 200
+
+
+def test_a_connection_over_the_cap_is_told_so_also_after_it_has_sent_a_body() -> None:
+    with serving(Settings(max_connections=1)) as server, connected(server.port) as first:
+        first.sendall(GET)
+        first.recv(65536)
+        with connected(server.port) as second:
+            for segment in (POST + b"Content-Length: 500000\r\n\r\n", b"x" * 250_000, b"x" * 250_000):
+                time.sleep(BETWEEN_SEGMENTS_S)
+                second.sendall(segment)
+            assert_refused(answers_in(read_to_end(second)), 503)
 
 
 def test_the_server_still_serves(impatient: Harness) -> None:
