@@ -70,9 +70,10 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes the tables of docs/settings.md from the settings' declarations.
+# Writes what documents take from the code: the tables of settings and the list of modules.
 docs: setup-dev
-	@$(BIN)/python -m service.cli.settings_page docs/settings.md
+	@$(BIN)/python -m scripts.settings_page docs/settings.md
+	@$(BIN)/python -m scripts.code_map docs/code-map.md
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info client/*.egg-info

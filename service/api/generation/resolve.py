@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
@@ -19,9 +21,14 @@ from service.errors import InvalidRequestError
 
 _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
-_OF_EACH_IMAGE: Final = frozenset({"prompt", "seed"})
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 """Parameters that requests and answers spell otherwise."""
+_SHARED: Final = {
+    field.name: _WIRE_NAMES.get(field.name, field.name)
+    for field in fields(GenerationParams)
+    if field.name not in ("prompt", "seed")
+}
+"""Parameters that all images of one request share, and their names on the wire."""
 
 Refuse = Callable[[str, str], InvalidRequestError]
 """Makes the error about a field of the request, with a message for the caller."""
@@ -66,9 +73,18 @@ def resolve(
 
 
 def shared_settings(params: GenerationParams) -> dict[str, Any]:
-    """What all images of one request have in common, under the names that requests use: all but prompt and seed."""
-    names = [field.name for field in fields(params) if field.name not in _OF_EACH_IMAGE]
-    return {_WIRE_NAMES.get(name, name): getattr(params, name) for name in names}
+    """Returns what all images of one request have in common, under the names that requests use."""
+    return {wire_name: getattr(params, name) for name, wire_name in _SHARED.items()}
+
+
+def shared_settings_schema() -> dict[str, Any]:
+    """The JSON Schema of each value of `shared_settings`."""
+    properties = TypeAdapter(GenerationParams).json_schema()["properties"]
+    return {wire_name: _without_default(properties[name]) for name, wire_name in _SHARED.items()}
+
+
+def _without_default(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != "default"}
 
 
 def _first_seed(request: GenerationRequest, count: int, refuse: Refuse) -> int:

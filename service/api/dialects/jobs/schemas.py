@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.api.generation.request import GenerationRequest
+from service.api.generation.resolve import shared_settings_schema
 from service.api.http.fields import Text
 from service.images.encoding import ImageFormat
 from service.jobs.records import Status
@@ -89,19 +90,24 @@ class ImageOut(BaseModel):
     timings: TimingsOut
 
 
+def _with_shared_settings(schema: dict[str, Any]) -> None:
+    declared = shared_settings_schema()
+    schema["properties"] |= declared
+    schema["required"] += list(declared)
+    schema["additionalProperties"] = False
+
+
 class ResolvedRequest(BaseModel):
-    """The request with every default filled in. Sent again, it makes the same images."""
+    """The request with every default filled in. Sent again, it makes the same images.
+
+    The generation parameters that all images share are fields too, under the names that requests use.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_with_shared_settings)
 
     model: str
     prompts: list[str]
     """The prompt of each image."""
-    negative_prompt: str
-    width: int
-    height: int
-    num_inference_steps: int
-    guidance_scale: float
-    sampler: str
-    schedule: str | None
     output_format: ImageFormat
     output_compression: int | None
     previews: int

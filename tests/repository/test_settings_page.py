@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.cli.settings_page import render
+from scripts.settings_page import render
 from service.settings import Section
 from tests.harness.paths import ROOT
 

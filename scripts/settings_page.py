@@ -1,4 +1,4 @@
-"""Writes the tables of `docs/settings.md` from the settings' declarations: `python -m service.cli.settings_page FILE`.
+"""Writes the tables of `docs/settings.md` from the settings' declarations: `python -m scripts.settings_page FILE`.
 
 The page keeps its own words: each section of settings has a heading of its name, and the table below that heading is
 replaced.
