@@ -1,4 +1,4 @@
-"""Which models are on this machine, and what a name that a user gives stands for."""
+"""Finds the models on this machine, and the folder of a model's name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pipelines
 
 BUNDLED: Final = "bundled"
 _INDEX: Final = "model_index.json"
-"""What makes a folder a model in the diffusers layout."""
+"""A folder with this file is a model in the diffusers layout."""
 
 
 def find_models(data_dir: Path) -> dict[str, Path]:
-    """Name to folder: the bundled model, and the folders of `data_dir`/models."""
+    """Maps names to folders: the bundled model, and the model folders in `data_dir`/models."""
     folders = {BUNDLED: Path(pipelines.__file__).with_name(BUNDLED)}
     for index in sorted((data_dir / "models").expanduser().glob(f"*/{_INDEX}")):
         folders.setdefault(index.parent.name, index.parent)
@@ -21,6 +21,6 @@ def find_models(data_dir: Path) -> dict[str, Path]:
 
 
 def locate(name: str, data_dir: Path) -> str:
-    """The folder of the model that goes by `name`; any other text, a path for example, as it is."""
+    """Returns the folder of the model called `name`; any other text, such as a path, comes back as it is."""
     folder = find_models(data_dir).get(name)
     return name if folder is None else str(folder)

@@ -1,4 +1,4 @@
-"""The second listener's routes: for whoever runs the server, never for its callers."""
+"""Routes of the second listener, which is for the people who run the server and not for its callers."""
 
 from __future__ import annotations
 

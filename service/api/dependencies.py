@@ -1,4 +1,4 @@
-"""What the routes work with, and how they put a job through the engine. Knows no dialect."""
+"""The objects that routes work with, and how a route runs a job on the engine. Knows no dialect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made once by the composition root; routes find it as `request.app.state.services`."""
+    """Made once by `service.server.app`. Routes find it as `request.app.state.services`."""
 
     engine: Engine
     encoder: Encoder
@@ -34,12 +34,12 @@ class Services:
     max_body_bytes: int
     embed_parameters: bool
     jobs: JobService | None
-    """None where nothing is kept, as in a process that only draws for itself."""
+    """None in a process that keeps no jobs, such as `darkroom generate` without a server."""
     links: LinkSigner
     public_url: str | None
-    """Where callers reach the server; None believes what each request says of it."""
+    """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
-    """Unix seconds."""
+    """When the server started, in Unix seconds."""
 
     def submit(
         self,
@@ -61,19 +61,19 @@ class Services:
         return job
 
     def tenant(self, request: Request) -> str:
-        """Whose jobs a request is about: everybody's, while there are no keys."""
+        """The tenant of a request. While there are no keys, all requests belong to one."""
         return ""
 
     def absolute(self, request: Request, path: str) -> str:
         return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
-        """What the file of an image is to carry of its parameters."""
+        """The parameters to write into an image's file; None writes none."""
         return parameters_text(params, model) if self.embed_parameters else None
 
     @contextlib.contextmanager
     def running(self, job: Job) -> Iterator[None]:
-        """Around whatever reads the job: counts how it ended, and frees its rows if it is left early."""
+        """Wraps the code that reads a job. Counts how the job ended, and cancels it where it is left early."""
         try:
             yield
         except BaseException as error:
@@ -103,7 +103,7 @@ def services_of(request: Request) -> Services:
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The work's result. Raises `CanceledError` as soon as the caller has hung up, besides what the work raises."""
+    """Returns the work's result. Raises `CanceledError` as soon as the caller has hung up, and what the work raises."""
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnected(request))
     try:

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can draw."""
+"""Health checks: whether the process lives, and whether it can make images."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     phase: Phase
     store: Literal["available", "unavailable"]
-    """Where jobs and images are kept."""
+    """The store of jobs and images."""
 
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez() -> Liveness:
-    """200 while the process answers at all; restarting it is the cure where it does not."""
+    """200 while the process answers at all. A process that does not answer needs a restart."""
     return Liveness(status="ok")
 
 
@@ -36,7 +36,7 @@ async def livez() -> Liveness:
 @router.get("/health", include_in_schema=False)
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(request: Request, response: Response) -> Readiness:
-    """200 while jobs are admitted, else 503 with what the engine and the store are doing."""
+    """200 while jobs are admitted, else 503 with the state of the engine and of the store."""
     services = services_of(request)
     phase, store = services.engine.phase, services.jobs is None or services.jobs.available
     if phase is Phase.SERVING and store:

@@ -1,4 +1,4 @@
-"""Links to single images that work without a key until they expire: an HMAC-SHA-256 over what they name."""
+"""Signed links to single images, which work without a key until they expire: an HMAC-SHA-256 over the link."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ class LinkSigner:
         self._key = key
 
     def path(self, job_id: str, index: int, expires_at: int) -> str:
-        """Path and query of a link that is good until `expires_at`, in Unix seconds."""
+        """Returns the path and query of a link that expires at `expires_at`, in Unix seconds."""
         query = urlencode({"expires": expires_at, "signature": self._signature(job_id, index, expires_at)})
         return f"/shared/{job_id}/{index}?{query}"
 
     def holds(self, job_id: str, index: int, expires_at: int, signature: str, *, now: float) -> bool:
         expected = self._signature(job_id, index, expires_at)
-        # Compared as bytes: compare_digest takes no text beyond ASCII.
+        # compare_digest accepts only ASCII text, but any bytes.
         return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) and now < expires_at
 
     def _signature(self, job_id: str, index: int, expires_at: int) -> str:
+        # The word of the first release: another one would break the links that are out.
         message = f"picture\n{job_id}\n{index}\n{expires_at}".encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
 
 
 def load_link_key(data_dir: Path) -> bytes:
-    """The key in `data_dir`, made at the first start, which only its owner can read. Raises OSError."""
+    """Returns the key in `data_dir`. The first start makes it, readable by its owner alone. Raises OSError."""
     file = data_dir / "link_key"
     data_dir.mkdir(parents=True, exist_ok=True)
     try:

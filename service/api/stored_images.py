@@ -1,4 +1,4 @@
-"""Stored images as answers: caching, content types, and links that work without a key."""
+"""Answers that are stored images: caching, content types, and the signed links that work without a key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def shared_image(
     expires: Annotated[int, Query(ge=0, le=2**53), WHOLE_NUMBER],
     signature: Annotated[str, Query(max_length=100)],
 ) -> Response:
-    """The image that a signed link names; 404 where the link has expired or was never signed."""
+    """The image of a signed link. 404 where the link has expired or its signature is wrong."""
     if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
         raise NotFoundError("There is no such image.")
     stored, data = await jobs_of(request).image(job_id, index, None)
@@ -47,7 +47,7 @@ async def shared_image(
 
 
 def image_answer(request: Request, stored: StoredImage, data: bytes) -> Response:
-    """The file, or 304 where the caller has it."""
+    """The file, or 304 where the caller has it already."""
     name = f"{stored.index}.{EXTENSIONS[stored.media_type]}"
     return _cached(request, data, stored.media_type, stored.sha256, name)
 

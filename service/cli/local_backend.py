@@ -1,6 +1,6 @@
-"""Images on this machine without a listener: the server's own application, called by the client in one process.
+"""Makes images on this machine without a listener: the client calls the server's application in one process.
 
-What is asked and answered takes the same way as over HTTP, so that both draw the same images and refuse the same.
+Requests and answers take the same way as over HTTP, so that both make the same images and refuse the same requests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from service.server.main import engine_config
 from service.settings import Settings
 
 _ONE_PASS_S: Final = 0.001
-"""A budget that the first pass of the warm-up uses up: a row of the model's default size."""
+"""Time for the warm-up. Its first pass, one row of the model's default size, uses it up."""
 
 
 class LocalBackend:
@@ -45,7 +45,7 @@ class LocalBackend:
         logs.configure("error", "console")
         watch.stage("Loading the model")
         config = engine_config(settings)
-        # Who waits for one image does not wait for every size and company to be tried.
+        # A user who waits for one image should not wait until every size and batch has been measured.
         worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S)
         config = replace(config, worker=worker)
         engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
@@ -61,7 +61,7 @@ class LocalBackend:
 
 
 def _settings(model: str | None = None) -> Settings:
-    """The server's own settings, with `model` before the environment's."""
+    """The server's settings. `model`, where given, goes before the environment's."""
     try:
         return load_settings({"model": model})
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""The application: routes, error shapes and middleware around one engine. Composition only."""
+"""Puts the application together: dialects, errors and middleware around one engine. Composition only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from service.settings import Settings
 def create_app(
     settings: Settings, engine: Engine, metrics: Metrics | None = None, *, keeps_jobs: bool = True
 ) -> FastAPI:
-    """The engine stays the caller's, to start and to stop. Without jobs there are no routes to them, nor a store."""
+    """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it."""
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
     services = Services(
@@ -56,7 +56,7 @@ def create_app(
     app = DescribedApp(
         title="Darkroom",
         version=version("darkroom-server"),
-        docs_url=None,  # FastAPI's pages of documentation load scripts from elsewhere; /openapi.json stays.
+        docs_url=None,  # FastAPI's documentation pages load scripts from other hosts; /openapi.json stays.
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,

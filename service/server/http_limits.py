@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with what no ASGI middleware can see to: bounds, and where a message ends.
+"""uvicorn's HTTP/1.1 protocol with two things that no ASGI middleware can do: bounds, and exact message boundaries.
 
 The bounds are deadlines, head size and connections. Deadlines are kept as numbers and looked at by `sweep`, which
 `service.server.main` calls twice a second: a timer for each connection would have to be moved with every packet.
@@ -28,9 +28,9 @@ from uvicorn.server import ServerState
 from service.server.lingering import LingeringTransport
 
 _MAX_TURNED_AWAY: Final = 64
-"""Connections over the cap that are told so at a time; those beyond are closed without a word."""
+"""At most so many connections over the cap are answered at a time; further ones are closed without an answer."""
 _HEADER_OVERHEAD: Final = 4
-"""The colon, the space and the line end around a header."""
+"""Bytes around a header's name and value: colon, space and line end."""
 _SOCKET_OPTIONS: Final = (
     # An answer's body must not wait until its head is acknowledged. asyncio sees to that only where a socket says that
     # it is TCP, which those accepted from `socket.create_server` do not.
@@ -47,11 +47,11 @@ _SOCKET_OPTIONS: Final = (
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
     header_timeout_s: float
-    """From the first byte of a request, or the opening of the connection, to the end of its head."""
+    """Time from the first byte of a request, or the opening of the connection, to the end of its head."""
     body_timeout_s: float
-    """From the end of the head to the end of the body."""
+    """Time from the end of the head to the end of the body."""
     write_timeout_s: float
-    """How long the client may take nothing of an answer that waits for it."""
+    """How long a client may read nothing of an answer that waits for it."""
     max_connections: int
     max_header_bytes: int = 32 * 1024
 
@@ -65,7 +65,7 @@ class _FramingError(Exception):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One connection. What goes over a bound is answered where that is still possible (408, 431, 503), then closed."""
+    """One connection. A request beyond a bound is answered (408, 431, 503) where it can be, and the connection closed."""
 
     transport: LingeringTransport
 
@@ -81,19 +81,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._stage: Literal["idle", "head", "body"] = "idle"
-        """What of a request is on its way in; while it is answered, that is nothing: idle."""
+        """The part of a request that is arriving; idle also while a request is answered."""
         self._deadline: float | None = None
-        """When the stage must be over, in the loop's time."""
+        """When the stage must end, in the loop's time."""
         self._head_bytes = 0
-        """Of the head's parts that are complete."""
+        """Bytes of the head's complete parts."""
         self._raw_head_bytes = 0
-        """Fed to the parser since the head began."""
+        """Bytes fed to the parser since the head began."""
         self._head_to_parse_again: bytes | None = None
         """A head that offered an upgrade, without its offer."""
         self._unanswered = 0
-        """Requests whose head is in and whose answer is not out."""
+        """Number of requests whose head has arrived and whose answer has not been sent."""
         self._answering: RequestResponseCycle | None = None
-        """The request that the application is at; `cycle` is the one that came last."""
+        """The request that the application works on; `cycle` is the latest request."""
         self._unsent = 0
         self._unsent_since: float | None = None
 
@@ -103,7 +103,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deadline is None or now < self._deadline or self.transport.is_closing():
             return
         if self.flow.read_paused:
-            self._deadline = now + self._limits.body_timeout_s  # We do not read; that is not the client's fault.
+            self._deadline = now + self._limits.body_timeout_s  # The server does not read, so the client is not late.
         elif self._stage == "head" and self._unanswered:
             pass  # A pipelined request is late: the one before it gets its answer first.
         elif self._stage == "idle":
@@ -112,7 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(http.HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
 
     def _abort_if_unread(self, now: float) -> None:
-        # Goes on after `close`, which waits for what is unsent.
+        # This goes on after `close`, which waits until everything is sent.
         unsent = self.transport.get_write_buffer_size()
         if unsent == 0 or unsent < self._unsent:
             self._unsent_since = None
@@ -139,7 +139,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Called by uvicorn when the server stops. A client that waits for nothing is not waited for."""
+        """uvicorn calls this when the server stops. Idle connections are closed at once."""
         if self._unanswered == 0 and not self.transport.is_closing():
             self.transport.close_at_once()
         super().shutdown()
@@ -240,7 +240,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise _HeadTooLargeError
 
     def _refuse_what_the_parser_gave_up(self) -> None:
-        # Also because one of the methods above raised.
+        # uvicorn also comes here when one of the methods above has raised.
         if self._head_bytes > self._limits.max_header_bytes:
             self._refuse_head()
         else:
@@ -264,7 +264,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._abandon()
 
     def _abandon(self) -> None:
-        """Tell the application that nobody waits for its answer."""
+        """Tells the application that the client has gone."""
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
@@ -289,6 +289,6 @@ def _says_where_it_ends(method: bytes, version: str, headers: list[tuple[bytes, 
 
 
 def _head_without_offer(method: bytes, url: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The head as it would be from a client that does not offer to upgrade."""
+    """The head without the offer to upgrade."""
     lines = [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
     return b"\r\n".join([b"%b %b HTTP/%b" % (method, url, version.encode()), *lines, b"\r\n"])

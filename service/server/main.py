@@ -1,7 +1,7 @@
-"""The process that `darkroom serve` is: two listeners, one engine, and an orderly end.
+"""The process that `darkroom serve` is: two sockets, one engine, and an orderly end.
 
-On the first SIGTERM or SIGINT readiness goes, accepted work is finished, the process exits 0; on the second nothing is
-waited for.
+At the first SIGTERM or SIGINT the server becomes unready, finishes accepted work and exits with 0. At the second it
+waits for nothing.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import structlog
-import uvicorn
 from rich.console import Console
 from starlette.types import ASGIApp
 
@@ -29,45 +27,17 @@ from service.environment import is_loopback
 from service.observability import logs
 from service.observability.metrics import Metrics
 from service.server.app import create_app
-from service.server.http_limits import BoundedHttpProtocol, EdgeLimits
+from service.server.listeners import Server, listen, uvicorn_config
 from service.settings import Settings
 
-_TICKS_PER_SWEEP: Final = 5
-"""uvicorn ticks ten times a second."""
-_LAST_ANSWERS_S: Final = 10
-"""For answers on their way to slow readers, after the engine has ended."""
-_BACKLOG: Final = 2048
-
-_Door = tuple[ASGIApp, str, int]
-"""An application, and the host and port that it is reached at."""
+_Listener = tuple[ASGIApp, str, int]
+"""An application, and the host and port where it listens."""
 
 _log = structlog.get_logger("darkroom.server")
 
 
-class Server(uvicorn.Server):
-    """A listener that leaves signals to `serve`, and sweeps its connections."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        except SystemExit:  # The application cannot start. It is for `serve` to end the process, and in order.
-            self.should_exit = True
-
-    async def on_tick(self, counter: int) -> bool:
-        if counter % _TICKS_PER_SWEEP == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, BoundedHttpProtocol):
-                    connection.sweep(now)
-        return await super().on_tick(counter)
-
-
 def run(settings: Settings) -> int:
-    """Serve until told to stop; the process's exit status."""
+    """Serves until told to stop. Returns the process's exit status."""
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
 
@@ -94,61 +64,61 @@ def engine_config(settings: Settings) -> EngineConfig:
 
 
 async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:
-    """Start `engine`, answer requests, stop both in order; 0, or 1 where the engine failed, a port is taken or the
-    data cannot be used.
+    """Starts `engine`, answers requests, stops both in order.
 
-    `on_ready` is called once with the model's name and the server's URL. To be run in the main thread: it takes over
-    SIGTERM and SIGINT.
+    Returns 0, or 1 where the engine failed, a port is taken or the data folder cannot be used.
+
+    `on_ready` is called once with the model's name and the server's URL. Runs in the main thread, since it takes
+    over SIGTERM and SIGINT.
     """
     try:
-        doors: list[_Door] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
+        listening: list[_Listener] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
         if settings.admin_port is not None:
-            doors.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
-        listeners = [listen(host, port) for _, host, port in doors]
+            listening.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
+        sockets = [listen(host, port) for _, host, port in listening]
     except (OSError, ValueError) as error:
         _log.error("cannot start", reason=str(error))
         return 1
     if not is_loopback(settings.host):
-        _log.warning("whoever can reach this address can use the server: it has no API keys", host=settings.host)
-    servers = [Server(uvicorn_config(app, settings)) for app, _, _ in doors]
-    async with _signals() as (stop, hurry):
+        _log.warning("everybody who can reach this address can use the server: it has no API keys", host=settings.host)
+    servers = [Server(uvicorn_config(app, settings)) for app, _, _ in listening]
+    async with _signals() as (stop, second_signal):
         await engine.start()
         serving = [
-            asyncio.create_task(server.serve(sockets=[listener]))
-            for server, listener in zip(servers, listeners, strict=True)
+            asyncio.create_task(server.serve(sockets=[bound])) for server, bound in zip(servers, sockets, strict=True)
         ]
-        ready = asyncio.create_task(_announce(engine, listeners[0], settings.host, on_ready))
+        ready = asyncio.create_task(_announce(engine, sockets[0], settings.host, on_ready))
         failed = asyncio.create_task(engine.wait_for_phase(Phase.FAILED))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({failed, stopping, *serving}, return_when=asyncio.FIRST_COMPLETED)
         has_failed = not stop.is_set()
         for task in (ready, failed, stopping):
             task.cancel()
-        await _drain(engine, settings.drain_timeout_s, hurry)
+        await _drain(engine, settings.drain_timeout_s, second_signal)
         for server in servers:
             server.should_exit = True
         closing = asyncio.gather(*serving)
-        if not await _done_before(hurry, closing):
+        if not await _done_before(second_signal, closing):
             for server in servers:
                 server.force_exit = True
         await closing
-        for listener in listeners:
-            listener.close()  # uvicorn leaves it open where the application could not start.
+        for bound in sockets:
+            bound.close()  # uvicorn leaves it open where the application cannot start.
     return 1 if has_failed else 0
 
 
-async def _drain(engine: Engine, timeout_s: float, hurry: asyncio.Event) -> None:
+async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> None:
     _log.info("stopping", phase=engine.phase)
     draining = asyncio.create_task(engine.stop(timeout_s))
-    if not await _done_before(hurry, draining):
+    if not await _done_before(second_signal, draining):
         draining.cancel()
         await engine.stop()
     _log.info("stopped")
 
 
-async def _done_before(hurry: asyncio.Event, work: asyncio.Future[Any]) -> bool:
-    """Wait for either; whether `work` was done."""
-    hurried = asyncio.create_task(hurry.wait())
+async def _done_before(second_signal: asyncio.Event, work: asyncio.Future[Any]) -> bool:
+    """Waits for the first of the two. Returns whether `work` was done."""
+    hurried = asyncio.create_task(second_signal.wait())
     await asyncio.wait({work, hurried}, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()
     return work.done()
@@ -156,27 +126,27 @@ async def _done_before(hurry: asyncio.Event, work: asyncio.Future[Any]) -> bool:
 
 @contextlib.asynccontextmanager
 async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Events that the first and the second signal set."""
-    stop, hurry = asyncio.Event(), asyncio.Event()
+    """Yields two events: the first signal sets one, the second signal the other."""
+    stop, second_signal = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
-        (hurry if stop.is_set() else stop).set()
+        (second_signal if stop.is_set() else stop).set()
 
     loop = asyncio.get_running_loop()
-    taken = (signal.SIGTERM, signal.SIGINT)
-    for number in taken:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
         loop.add_signal_handler(number, on_signal)
     try:
-        yield stop, hurry
+        yield stop, second_signal
     finally:
-        for number in taken:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 
-async def _announce(engine: Engine, listener: socket.socket, host: str, on_ready: Callable[[str, str], None]) -> None:
+async def _announce(engine: Engine, bound: socket.socket, host: str, on_ready: Callable[[str, str], None]) -> None:
     await engine.wait_for_phase(Phase.SERVING)
     shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{listener.getsockname()[1]}"
+    url = f"http://{shown}:{bound.getsockname()[1]}"
     _log.info("serving", url=url, model=engine.model.name, device=engine.model.device)
     on_ready(engine.model.name, url)
 
@@ -186,51 +156,10 @@ def _greet(model: str, url: str) -> None:
 
 
 def greeting(model: str, url: str) -> str:
-    """What a newcomer reads when the server is ready: where it is, and a line to paste."""
+    """The first thing that a newcomer reads when the server is ready: its address, and a command to paste."""
     body = '{"prompt": "a red circle on a white background"}'
     return (
-        f"\nDarkroom serves {model} at {url} (Ctrl+C stops it). An image to begin with:\n\n"
+        f"\nDarkroom serves {model} at {url} (Ctrl+C stops it). A first image:\n\n"
         f"  curl -s {url}/v1/images/generations -H 'Content-Type: application/json' -d '{body}' \\\n"
         """    | grep -o '"b64_json":"[^"]*' | cut -d '"' -f 4 | base64 -d > circle.png\n"""
-    )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Raises `OSError` saying which address it is about."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # "::" is every address of the machine, as 0.0.0.0 is; without this it would be those of IPv6 only.
-    dual_stack = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=dual_stack)
-    except OSError as error:
-        raise OSError(f"{host}:{port}: {error.strerror}") from error
-
-
-def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """How every listener of ours is run, under the bounds that `settings` draw.
-
-    Each default of uvicorn is decided in docs/decisions/0009-network-defaults.md.
-    """
-    limits = EdgeLimits(
-        header_timeout_s=settings.header_timeout_s,
-        body_timeout_s=settings.body_timeout_s,
-        write_timeout_s=settings.write_timeout_s,
-        max_connections=settings.max_connections,
-    )
-    protocol = functools.partial(BoundedHttpProtocol, limits=limits)
-    return uvicorn.Config(
-        app,
-        http=cast(type[asyncio.Protocol], protocol),
-        ws="none",
-        lifespan="on",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=_BACKLOG,
-        # uvicorn says int, and only adds it to the event loop's time.
-        timeout_keep_alive=cast(int, settings.keep_alive_timeout_s),
-        timeout_graceful_shutdown=_LAST_ANSWERS_S,
-        reset_contextvars=True,
     )

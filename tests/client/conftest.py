@@ -14,7 +14,7 @@ import pytest
 import stamina
 
 from service.server.app import create_app
-from service.server.main import Server, uvicorn_config
+from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.client.drivers import AsyncDriver, Driver, Handler, SyncDriver
 from tests.harness.fake_engine import FakeEngine

@@ -18,7 +18,7 @@ from service.api.admin import create_admin_app
 from service.engine.interface import Phase
 from service.observability.metrics import Metrics
 from service.server.app import create_app
-from service.server.main import Server, uvicorn_config
+from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.harness.fake_engine import FakeEngine
 

@@ -1,4 +1,4 @@
-"""`{a|b}` in a prompt: every combination of the alternatives. Pure text.
+"""Expands `{a|b}` in a prompt to every combination of the alternatives. Pure text.
 
 `\\{`, `\\|` and `\\}` stand for the characters themselves; groups do not nest. A group of one alternative is no group,
 and is left as it stands.
@@ -25,11 +25,11 @@ class Combination:
 
 
 class TooManyCombinationsError(ValueError):
-    """More than may be made."""
+    """The prompt has more combinations than the caller allows."""
 
 
 def combinations(prompt: str, *, at_most: int) -> list[Combination]:
-    """In the order of counting: the last group's alternatives change fastest.
+    """Returns all combinations in the order of counting: the last group's alternatives change fastest.
 
     Raises `TooManyCombinationsError` before any is made.
     """
@@ -45,7 +45,7 @@ def combinations(prompt: str, *, at_most: int) -> list[Combination]:
 
 
 def _parse(prompt: str) -> tuple[list[str], list[list[str]]]:
-    """The texts around the groups, one more than there are groups, and each group's alternatives."""
+    """Returns the texts around the groups, one more than there are groups, and each group's alternatives."""
     texts, groups, end = [""], [], 0
     for group in _GROUP.finditer(prompt):
         texts[-1] += prompt[end : group.start()]

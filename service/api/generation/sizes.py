@@ -1,4 +1,4 @@
-"""Which size to draw when a caller names one. Pure functions over what the model says of itself."""
+"""Chooses the size of an image from what the caller asked for and what the model can draw. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIZE: Final = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 
 
 def parse_size(text: str) -> Size | None:
-    """`WIDTHxHEIGHT`, at most five digits each; None where it is not that."""
+    """Reads `WIDTHxHEIGHT`, at most five digits each. Returns None for any other text."""
     match = _SIZE.fullmatch(text)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -27,7 +27,7 @@ def can_draw(size: Size, limits: Limits) -> bool:
 
 
 def nearest_size(wanted: Size, model: ModelInfo) -> Size:
-    """`wanted` where the model accepts it, else the nearest of the sizes that it was trained for.
+    """Returns `wanted` where the model accepts it, else the nearest of the sizes that it was trained for.
 
     Portrait stays portrait, landscape landscape and square square where the model has one of the kind; among those,
     the nearest is the one whose sides have to be stretched least.
@@ -39,7 +39,7 @@ def nearest_size(wanted: Size, model: ModelInfo) -> Size:
 
 
 def _aspect(size: Size) -> int:
-    """1 for landscape, 0 for square, -1 for portrait."""
+    """Returns 1 for landscape, 0 for square, -1 for portrait."""
     return (size[0] > size[1]) - (size[0] < size[1])
 
 

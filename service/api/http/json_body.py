@@ -1,4 +1,4 @@
-"""A JSON object out of a request: media type, size, syntax. What the fields mean is the dialect's business."""
+"""Reads a JSON object from a request: media type, size, syntax. It does not know what the fields mean."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fastapi import Request
 from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
 
 _MAX_INTEGER_DIGITS: Final = 20
-"""More than any 64-bit number has."""
+"""No 64-bit number has more digits."""
 _MAX_EXACT: Final = 2**53
-"""Up to here a float is the very integer that it was written as."""
+"""Integers up to this are exact as floats."""
 
 
 async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
-    """The body's fields.
+    """Returns the body's fields.
 
     Numbers beyond any use (NaN, 1e999, integers of more than 20 digits) come out as floats that are not finite, so
     that whoever validates the fields can name the one at fault; strings may hold unpaired surrogates.
@@ -33,7 +33,7 @@ async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
 def _check_media_type(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type == "application/json" or re.fullmatch(r"application/[\w.-]+\+json", media_type)):
-        raise UnsupportedMediaTypeError("The body must be JSON: send it with Content-Type: application/json.")
+        raise UnsupportedMediaTypeError("Send the body as JSON, with Content-Type: application/json.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("Compressed bodies are not accepted.")
 
@@ -66,12 +66,12 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | float:
-    # Python refuses to read some thousands of digits, and takes quadratic time for what it does read.
+    # Python refuses integers of some thousands of digits, and takes quadratic time for long ones.
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else math.inf
 
 
 def _number(text: str) -> int | float:
-    """To JSON Schema 1.0 and 1e0 are integers too."""
+    """In JSON Schema, 1.0 and 1e0 are integers too."""
     number = float(text)
     return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
 

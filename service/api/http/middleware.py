@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the log, its place in the metrics, and the last resort for exceptions."""
+"""Gives every request an id, a log line and its place in the metrics, and answers unforeseen exceptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = structlog.get_logger("darkroom.http")
 
 
 class RequestContext:
-    """An ASGI middleware; outermost, so that no answer leaves without its headers."""
+    """An ASGI middleware. It is the outermost one, so that every answer carries its headers."""
 
     def __init__(self, app: ASGIApp, *, answers: ErrorAnswers, metrics: Metrics) -> None:
         self._app = app
@@ -47,7 +47,7 @@ class RequestContext:
             await self._app(scope, receive, send_with_headers)
         except Exception:
             if status:
-                raise  # the server cuts the answer short, which is all that is left to tell
+                raise  # The answer has begun: all that is left is that the server cuts it short.
             _log.exception("unforeseen error")
             await self._answers.answer(DarkroomError(), scope["path"])(scope, receive, send_with_headers)
         finally:
@@ -57,6 +57,6 @@ class RequestContext:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.request_answered(method, route, status, seconds)
-        # The raw path is percent-encoded ASCII; query strings may hold what is nobody's business.
+        # The raw path is percent-encoded ASCII. The query string may hold secrets and is not logged.
         path = scope["raw_path"].decode("ascii", "replace")[:200]
         _log.info("request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))

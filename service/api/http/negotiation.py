@@ -1,4 +1,4 @@
-"""What a caller says in headers of the answer that it would like: RFC 7240's Prefer, RFC 9110's Accept."""
+"""The headers by which a caller asks for a kind of answer: Prefer (RFC 7240) and Accept (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _ANSWERS: Final[Mapping[str, ImageFormat | None]] = {
     "application/*": None,
     "*/*": None,
 }
-"""What can be accepted, and the image format that is then the answer; None is JSON."""
+"""Maps an accepted media type to the image format of the answer; None stands for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
     wait_s: float
-    """How long the answer may wait for the job's end; 0 for an answer at once."""
+    """How long the answer may wait for the job's end; 0 asks for an answer at once."""
     applied: str
-    """The header Preference-Applied; empty where nothing was preferred."""
+    """Value of the header Preference-Applied; empty where the caller preferred nothing."""
 
 
 NOTHING_PREFERRED: Final = Preference(0.0, "")
 
 
 def preference(header: str | None) -> Preference:
-    """`wait=N` in seconds, `MAX_WAIT_S` at the most, or `respond-async`; what else it says is ignored.
+    """Reads `wait=N`, in seconds and at most `MAX_WAIT_S`, or `respond-async`; it ignores other preferences.
 
-    Both together mean: answer at once, but wait so long first. Of several the first counts.
+    Both together mean the wait. The first of several waits counts.
     """
     preferred = [part.partition(";")[0].strip() for part in (header or "").split(",")]
     for match in map(_WAIT.fullmatch, preferred):
@@ -51,9 +51,9 @@ def preference(header: str | None) -> Preference:
 
 
 def image_format(accept: str | None) -> ImageFormat | None:
-    """The image format that is to be the whole answer; None where JSON is as welcome.
+    """Returns the format of an image that is to be the whole answer; None where JSON is as welcome.
 
-    What cannot be given counts as not said.
+    Media types that the server does not offer are ignored.
     """
     best, best_quality = None, 0.0
     for part in (accept or "").split(","):
@@ -61,6 +61,6 @@ def image_format(accept: str | None) -> ImageFormat | None:
         name = media_type.strip().lower()
         match = _QUALITY.search(parameters)
         quality = float(match[1]) if match else 1.0
-        if name in _ANSWERS and quality > best_quality:  # Of equals the first.
+        if name in _ANSWERS and quality > best_quality:  # The first of equals wins.
             best, best_quality = _ANSWERS[name], quality
     return best

@@ -1,4 +1,4 @@
-"""The schema at /openapi.json: FastAPI's own, put right where it cannot know how errors are answered here."""
+"""The schema at /openapi.json: FastAPI's own, corrected where FastAPI cannot know how we answer errors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from service.api.http.problems import PROBLEM_MEDIA_TYPE
 
 _UNSENT: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
-"""What FastAPI would answer to parameters that are not valid."""
+"""Schema of the answer that FastAPI would give to invalid parameters."""
 _PROBLEM: Final = {"$ref": "#/components/schemas/ProblemOut"}
 
 
 class DescribedApp(FastAPI):
-    """An application whose schema says which answers it gives, and of which media types."""
+    """An application whose schema lists its real answers and their media types."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -30,7 +30,7 @@ class DescribedApp(FastAPI):
 
 
 def _responses(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each operation's."""
+    """Yields the responses of each operation."""
     for operations in schema["paths"].values():
         for operation in operations.values():
             yield operation["responses"]

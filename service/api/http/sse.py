@@ -1,4 +1,4 @@
-"""Server-sent events over a job: silence filled with comments, and nothing left running when the reader goes."""
+"""Server-sent events: fills silence with comments, and leaves nothing running when the reader goes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEARTBEAT_S: Final = 15.0
 
 
 class EventStream(StreamingResponse):
-    """Sends `frames`; when it ends, however it ends, they are closed and then `on_end` is called."""
+    """Sends `frames`. However the stream ends, it closes them and then calls `on_end`."""
 
     media_type = "text/event-stream"
 
@@ -36,7 +36,7 @@ class EventStream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            # A stream whose client left before its first frame never began, so closing it would not run its `finally`.
+            # A client may leave before the first frame. Closing a generator that never began runs no `finally`.
             try:
                 await self._frames.aclose()
             finally:
@@ -44,7 +44,7 @@ class EventStream(StreamingResponse):
 
 
 def event_schema(names: Sequence[str], *, required: Sequence[str]) -> dict[str, Any]:
-    """One event of a stream, for the OpenAPI schema."""
+    """The OpenAPI schema of one event of a stream."""
     return {
         "type": "object",
         "required": list(required),
@@ -57,7 +57,7 @@ def event_schema(names: Sequence[str], *, required: Sequence[str]) -> dict[str, 
 
 
 async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenerator[T | None, None]:
-    """`events`, and None whenever `every_s` seconds have passed without one."""
+    """Yields `events`, and None whenever `every_s` seconds have passed without one."""
     pending = asyncio.ensure_future(_next(events))
     try:
         while True:
@@ -73,10 +73,10 @@ async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenera
             pending = asyncio.ensure_future(_next(events))
     finally:
         pending.cancel()
-        with anyio.CancelScope(shield=True):  # Starlette goes on canceling whoever sends to a client that has left.
+        with anyio.CancelScope(shield=True):  # Starlette cancels the task again and again once the client has left.
             await asyncio.wait({pending})
         if not pending.cancelled():
-            pending.exception()  # Looked at, so that asyncio does not report it as forgotten.
+            pending.exception()  # Retrieved, so that asyncio does not report it as never retrieved.
 
 
 async def _next(events: AsyncIterator[T]) -> T:

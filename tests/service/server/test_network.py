@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.server.http_limits import BoundedHttpProtocol
-from service.server.main import Server, listen, uvicorn_config
+from service.server.listeners import Server, listen, uvicorn_config
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.raw_http import GET, LAST_GET, answers_in, connected, read_to_end

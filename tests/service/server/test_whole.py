@@ -12,7 +12,7 @@ import pytest
 
 from service.engine.messages import Beat, CallDone, Canceled, FromWorker
 from service.server.app import create_app
-from service.server.main import Server, uvicorn_config
+from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.harness.local_engine import Observed, serving
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/capabilities: what a client can ask for, so that none has to guess or to hard-code."""
+"""GET /api/v1/capabilities: what a client can ask for, so that no client has to guess or hard-code it."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class ModelLimits(BaseModel):
 class ModelOut(BaseModel):
     id: str
     alias_prefixes: list[str]
-    """Names on /v1 that begin so stand for it too."""
+    """On /v1, names that begin with one of these stand for the model too."""
     sizes: list[SizeOut]
-    """Those it was trained for; others within the limits work less well."""
+    """Sizes that the model was trained for. Others within the limits work less well."""
     prompt_tokens: int
     defaults: DefaultsOut
     limits: ModelLimits

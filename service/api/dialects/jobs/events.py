@@ -1,4 +1,4 @@
-"""A job's news as server-sent events."""
+"""A job's events as server-sent events."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def frames(first: Told, news: AsyncGenerator[Told, None]) -> AsyncGenerato
         yield _failure_frame(seen, GoneError("The job was deleted."))
     except DarkroomError as error:
         yield _failure_frame(seen, error)
-    except Exception:  # noqa: BLE001 -- the stream has begun: this frame is the only way to tell
+    except Exception:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
         _log.exception("unforeseen error in a stream")
         yield _failure_frame(seen, DarkroomError())
 

@@ -47,7 +47,7 @@ async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Respo
     responses={200: {"content": {"image/webp": {}}}, 304: {"description": "The thumbnail of If-None-Match"}},
 )
 async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> Response:
-    """The image as WebP, at most 256 pixels each way."""
+    """The image as WebP, at most 256 pixels on each side."""
     services = services_of(request)
     stored, data = await jobs_of(request).image(job_id, index, services.tenant(request))
     return await thumbnail_answer(request, services.encoder, stored, data)
@@ -65,7 +65,7 @@ async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> R
     },
 )
 async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> LinkOut:
-    """A link by which anybody may see the image, until it expires."""
+    """Make a link by which anybody may see the image until the link expires."""
     services, jobs = services_of(request), jobs_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
     expires_in_s = parse(LinkRequest, fields, BODY_RULES).request.expires_in_s

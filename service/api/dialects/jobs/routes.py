@@ -40,7 +40,7 @@ _LINKS: Final = {
     name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
     for name in ("get_job", "cancel_job", "delete_job", "follow_job")
 }
-"""What can be done with a job, as OpenAPI tells it; the job's own `urls` tell the same."""
+"""OpenAPI links: the operations on a job. The job's `urls` hold the same addresses."""
 
 router = APIRouter(
     prefix="/api/v1/jobs",
@@ -56,7 +56,7 @@ router = APIRouter(
     responses={
         200: {
             "model": JobOut,
-            "description": "The job has ended: with Prefer: wait, or as its key was used before",
+            "description": "The job has ended: after Prefer: wait, or because its key was used before",
             "content": {mime: {} for mime in EXTENSIONS},
             "links": _LINKS,
         },
@@ -86,7 +86,7 @@ router = APIRouter(
     },
 )
 async def create_job(request: Request) -> Response:
-    """Accept a job. Once this has answered, the job survives whatever does not destroy the disk."""
+    """Accept a job. Once this has answered, the job survives anything short of the loss of the disk."""
     services, jobs = services_of(request), jobs_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
     accepted = image_format(request.headers.get("accept"))
@@ -134,13 +134,13 @@ async def get_job(request: Request, job_id: JobId) -> JobOut:
 
 @router.post("/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: JobId) -> JobOut:
-    """End the job, unless it has ended already: the answer tells which. Images that are finished stay."""
+    """Cancel the job unless it has ended; the answer shows its status. Finished images stay."""
     return job_out(await jobs_of(request).cancel(job_id, services_of(request).tenant(request)))
 
 
 @router.delete("/{job_id}", status_code=204)
 async def delete_job(request: Request, job_id: JobId) -> Response:
-    """Cancel the job if it has not ended, and delete its record and its images."""
+    """Cancel the job unless it has ended, and delete its record and its images."""
     await jobs_of(request).delete(job_id, services_of(request).tenant(request))
     return Response(status_code=204)
 
@@ -160,7 +160,7 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
 async def follow_job(request: Request, job_id: JobId) -> Response:
     """Server-sent events until the job has ended: status, progress, preview, image, failed, done.
 
-    It begins with how things stand, or behind Last-Event-ID.
+    The stream begins with the job's present state, or after the event of Last-Event-ID.
     """
     jobs, tenant = jobs_of(request), services_of(request).tenant(request)
     seen = parse_event_id(request.headers.get("last-event-id"))
@@ -168,7 +168,7 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
     if seen_all(view.record, seen):
         return Response(status_code=204)
     news = jobs.follow(job_id, tenant, EventDiff(seen))
-    first = await anext(news)  # What forbids to follow the job is an answer of its own, and no event.
+    first = await anext(news)  # An error at the start is an HTTP error, not an event.
     return EventStream(frames(first, news), headers={}, on_end=news.aclose)
 
 
@@ -187,7 +187,7 @@ async def _waited(request: Request, view: JobView, preferred: Preference) -> tup
 
 
 def _is_single_image(record: JobRecord, image_format: ImageFormat) -> bool:
-    """Whether the job has ended as an image of that format and nothing else."""
+    """Whether the job has succeeded with exactly one image, of that format."""
     formats = [image.media_type for image in record.images]
     return record.status is Status.SUCCEEDED and formats == [f"image/{image_format}"]
 

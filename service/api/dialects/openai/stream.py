@@ -36,7 +36,7 @@ async def frames(generation: Generation, job: Job) -> AsyncGenerator[bytes, None
                         yield format_sse_event(event=message.type, data_str=message.model_dump_json())
     except DarkroomError as error:
         yield _error_frame(error)
-    except Exception:  # noqa: BLE001 -- the stream has begun: this frame is the only way to tell
+    except Exception:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
         _log.exception("unforeseen error in a stream")
         yield _error_frame(DarkroomError())
 
