@@ -44,9 +44,9 @@ RELATION_WORDS: Final = {
 }
 RELATION_SYNONYMS: Final = {"above": ("over", "on top of"), "below": ("under", "beneath", "underneath")}
 COUNT_WORDS: Final = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4")}
-PREFIXES: Final = ("a photo of", "photo of", "an image of", "image of", "an image of", "there is", "a drawing of")
+PREFIXES: Final = ("a photo of", "photo of", "a picture of", "picture of", "an image of", "there is", "a drawing of")
 UNKNOWN_TEXTS: Final = (
-    "an image", "something nice", "a dog", "hello world", "a cat on a sofa", "mountains at sunset", "test", "???",
+    "a picture", "something nice", "a dog", "hello world", "a cat on a sofa", "mountains at sunset", "test", "???",
     "a photo of an astronaut riding a horse", "scene", "draw anything", "surprise me", "abstract art", "a house",
 )  # fmt: skip
 """Prompts without a known shape: any scene will do."""
