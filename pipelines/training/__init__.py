@@ -1,4 +1,4 @@
-"""How the bundled model was made: scenes, captions, tokenizer, autoencoder, diffusion and evaluation.
+"""Trains the bundled model: scenes, captions, tokenizer, autoencoder, diffusion and evaluation.
 
-Nothing that serves images imports this package.
+The serving code never imports this package.
 """

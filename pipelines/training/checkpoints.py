@@ -1,6 +1,6 @@
 """Training checkpoints: weights, their running average and the optimizer's moments, as safetensors and JSON.
 
-A checkpoint is a folder; it is written beside its place and then renamed, so that a half-written one is never read.
+A checkpoint is a folder. It is written under a temporary name and then renamed, so a partial one is never loaded.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """How far a training run has come."""
+
     step: int = 0
     seconds: float = 0.0
-    """Spent on those steps, over all the times that the run was resumed."""
+    """Time spent on those steps, summed over all resumptions of the run."""
 
 
 def save(
     folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
+    """Writes the checkpoint, replacing an earlier one at `folder`."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file(_own(dict(model.state_dict())), partial / "model.safetensors")
-    save_file(_own(average), partial / "average.safetensors")
-    save_file(_own(_moments(optimizer.state_dict())), partial / "optimizer.safetensors")
+    save_file(_to_cpu(dict(model.state_dict())), partial / "model.safetensors")
+    save_file(_to_cpu(average), partial / "average.safetensors")
+    save_file(_to_cpu(_moments(optimizer.state_dict())), partial / "optimizer.safetensors")
     (partial / "progress.json").write_text(json.dumps(asdict(progress)))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
 
 def load(folder: Path, model: nn.Module, average: Tensors, optimizer: torch.optim.Optimizer) -> Progress:
-    """Restore all three in place and say how far they had come."""
+    """Restores the model, the average and the optimizer in place and returns the progress."""
     model.load_state_dict(load_file(folder / "model.safetensors"))
     saved = load_file(folder / "average.safetensors")
     for name, tensor in average.items():
@@ -58,5 +61,5 @@ def _moments(state: dict[str, Any]) -> Tensors:
     return {f"{index}.{name}": tensor for index, slots in state["state"].items() for name, tensor in slots.items()}
 
 
-def _own(tensors: Tensors) -> Tensors:
+def _to_cpu(tensors: Tensors) -> Tensors:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,8 +1,8 @@
 """The training loop that every stage shares: optimizer, learning rate, running average, checkpoints, progress.
 
-It knows no data and no loss: a stage hands it a module that returns a loss, and a source of batches. Sample i of
-step s depends on the seed, s and i alone, so a run that is resumed, or spread over several processes by accelerate,
-sees the batches of an undisturbed one.
+It knows neither the data nor the loss: a stage passes in a module that returns a loss, and a source of batches. Sample
+i of step s depends on the seed, s and i only, so a run that is resumed, or distributed over several processes by
+accelerate, sees the same batches as an uninterrupted run in one process.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from pipelines.training.muon import Muon
 
 Batch = dict[str, torch.Tensor]
 BatchSource = Callable[[int, range], Batch]
-"""Makes the samples of one step: (step, indices within the joint batch) -> tensors of that many samples."""
+"""Creates the samples of one step: (step, indices within the global batch) -> tensors by name, one row per index."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How long and how fast a stage learns."""
+class TrainingConfig:
+    """Hyperparameters of a training run."""
 
     steps: int
     batch_size: int
-    """Over all processes together."""
+    """Global batch size, over all processes."""
     learning_rate: float
     warmup_steps: int = 100
     weight_decay: float = 0.01
@@ -41,73 +41,78 @@ class Plan:
     gradient_norm: float = 1.0
     checkpoint_every: int = 250
 
-    def rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to 1% of the learning rate."""
+    def learning_rate_at(self, step: int) -> float:
+        """Returns the learning rate of a step: linear warm-up, then a half cosine down to 1% of the peak."""
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
-        done = min(1.0, (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps))
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        progress = min(1.0, (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps))
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def sample_rng(seed: int, step: int, index: int) -> random.Random:
-    """The generator of one sample; the same on whatever process draws it."""
+    """Returns the generator of one sample, the same in every process."""
     return random.Random(f"{seed}/{step}/{index}")
 
 
 def step_rng(seed: int, step: int) -> random.Random:
-    """The generator of what a whole batch shares, such as its image size."""
+    """Returns the generator of values that a whole batch shares, such as its image size."""
     return random.Random(f"{seed}/{step}")
 
 
-def continued(batches: BatchSource, steps: int) -> BatchSource:
-    """Those after the first `steps` steps, so that a run that goes on from another sees new samples."""
+def skip_steps(batches: BatchSource, steps: int) -> BatchSource:
+    """Returns the batches after the first `steps` steps, so that a run that continues another one sees new samples."""
     return lambda step, indices: batches(steps + step, indices)
 
 
-def train(objective: nn.Module, batches: BatchSource, plan: Plan, folder: Path, accelerator: Accelerator) -> float:
-    """Train `objective`, whose forward takes a batch's tensors by name and returns the mean loss.
+def train(
+    objective: nn.Module, batches: BatchSource, config: TrainingConfig, folder: Path, accelerator: Accelerator
+) -> float:
+    """Trains `objective`, whose forward takes a batch's tensors by name and returns the mean loss.
 
-    Resumes from `folder` where it holds a checkpoint. On return the objective holds the running average's weights.
-    Returns the seconds that its steps took, those before it was resumed among them.
+    Resumes from the checkpoint in `folder` where there is one. On return the objective holds the running average of its
+    weights. Returns the seconds that all steps took, including those before a resumption.
+    Raises `ValueError` where the batch size is not a multiple of the number of processes.
     """
-    share, left_over = divmod(plan.batch_size, accelerator.num_processes)
-    if left_over:
-        raise ValueError(f"a batch of {plan.batch_size} does not divide over {accelerator.num_processes} processes")
-    mine = range(accelerator.process_index * share, (accelerator.process_index + 1) * share)
+    per_process, remainder = divmod(config.batch_size, accelerator.num_processes)
+    if remainder:
+        raise ValueError(
+            f"the batch size, {config.batch_size}, must be a multiple of the {accelerator.num_processes} processes"
+        )
+    indices = range(accelerator.process_index * per_process, (accelerator.process_index + 1) * per_process)
 
     objective.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    learned = [(name, parameter) for name, parameter in objective.named_parameters() if parameter.requires_grad]
-    optimizer = Muon(learned, plan.learning_rate, plan.weight_decay)
+    trainable = [(name, parameter) for name, parameter in objective.named_parameters() if parameter.requires_grad]
+    optimizer = Muon(trainable, config.learning_rate, config.weight_decay)
     average = {name: tensor.detach().clone() for name, tensor in objective.state_dict().items()}
     progress = checkpoints.load(folder, objective, average, optimizer) if folder.exists() else checkpoints.Progress()
-    step, began = progress.step, time.monotonic() - progress.seconds
+    step, start_s = progress.step, time.monotonic() - progress.seconds
     wrapped, optimizer = accelerator.prepare(objective, optimizer)
 
-    recent: float | None = None
-    with tqdm(total=plan.steps, initial=step, disable=not accelerator.is_main_process, mininterval=5) as bar:
-        while step < plan.steps:
+    smoothed_loss: float | None = None
+    with tqdm(total=config.steps, initial=step, disable=not accelerator.is_main_process, mininterval=5) as bar:
+        while step < config.steps:
             for group in optimizer.param_groups:
-                group["lr"] = plan.rate(step)
-            batch = {name: tensor.to(accelerator.device) for name, tensor in batches(step, mine).items()}
+                group["lr"] = config.learning_rate_at(step)
+            batch = {name: tensor.to(accelerator.device) for name, tensor in batches(step, indices).items()}
             loss = wrapped(**batch)
             accelerator.backward(loss)
-            accelerator.clip_grad_norm_([parameter for _, parameter in learned], plan.gradient_norm)
+            accelerator.clip_grad_norm_([parameter for _, parameter in trainable], config.gradient_norm)
             optimizer.step()
             optimizer.zero_grad()
             step += 1
-            _follow(average, objective, min(plan.average_decay, step / (step + 10)))
-            recent = loss.item() if recent is None else 0.98 * recent + 0.02 * loss.item()
+            _update_average(average, objective, min(config.average_decay, step / (step + 10)))
+            smoothed_loss = loss.item() if smoothed_loss is None else 0.98 * smoothed_loss + 0.02 * loss.item()
             bar.update()
-            bar.set_postfix(loss=f"{recent:.5f}", refresh=False)
-            if accelerator.is_main_process and (step % plan.checkpoint_every == 0 or step == plan.steps):
-                progress = checkpoints.Progress(step, time.monotonic() - began)
+            bar.set_postfix(loss=f"{smoothed_loss:.5f}", refresh=False)
+            if accelerator.is_main_process and (step % config.checkpoint_every == 0 or step == config.steps):
+                progress = checkpoints.Progress(step, time.monotonic() - start_s)
                 checkpoints.save(folder, objective, average, optimizer, progress)
     accelerator.wait_for_everyone()
     objective.load_state_dict(average)
-    return time.monotonic() - began
+    return time.monotonic() - start_s
 
 
 @torch.no_grad()
-def _follow(average: dict[str, torch.Tensor], model: nn.Module, decay: float) -> None:
+def _update_average(average: dict[str, torch.Tensor], model: nn.Module, decay: float) -> None:
     for name, tensor in model.state_dict().items():
         average[name].lerp_(tensor, 1 - decay) if tensor.is_floating_point() else average[name].copy_(tensor)

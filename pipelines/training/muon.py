@@ -1,8 +1,8 @@
-"""Muon: momentum whose update is made orthogonal, for the matrices of a network; Adam for the rest of it.
+"""Muon: momentum with orthogonalized updates for a network's matrices, and Adam for its other parameters.
 
 K. Jordan and others, "Muon: an optimizer for hidden layers in neural networks" (2024); AdamW is arXiv:1711.05101.
-`torch.optim.Muon` takes matrices only: here a convolution's kernel counts as one, output channels by the rest.
-On this project's autoencoder it needs about a sixth of AdamW's steps (docs/log.md).
+`torch.optim.Muon` takes matrices only. Here a convolution kernel counts as a matrix too: output channels by the rest.
+On this project's autoencoder Muon needs about a sixth of AdamW's steps (docs/log.md).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-ADAM_SHARE: Final = 0.1
-"""Learning rate of what Adam moves, as a share of Muon's."""
+ADAM_LR_SCALE: Final = 0.1
+"""Learning rate of the Adam parameters, relative to Muon's."""
 MOMENTUM: Final = 0.95
 BETAS: Final = (0.9, 0.99)
-LEAST_SIDE: Final = 16
-"""Thinner matrices, such as an image's three channels, are left to Adam."""
+MIN_SIDE: Final = 16
+"""Adam updates matrices with a shorter side than this, such as the layer that outputs an image's three channels."""
 
 
 class Muon(torch.optim.Optimizer):
-    """One optimizer for all of a network's parameters, sorted by name and shape."""
+    """Optimizes all parameters of a network. Name and shape decide whether Muon or Adam updates a parameter."""
 
     def __init__(self, parameters: Iterable[tuple[str, nn.Parameter]], lr: float, weight_decay: float) -> None:
         matrices: list[nn.Parameter] = []
@@ -35,21 +35,21 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            rate = group["lr"] if group["matrix"] else ADAM_SHARE * group["lr"]
-            move = _orthogonal if group["matrix"] else _adam
+            rate = group["lr"] if group["matrix"] else ADAM_LR_SCALE * group["lr"]
+            update = _muon if group["matrix"] else _adam
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 if parameter.ndim > 1:
                     parameter.mul_(1 - rate * group["weight_decay"])
-                parameter.add_(move(parameter.grad, self.state[parameter]), alpha=-rate)
+                parameter.add_(update(parameter.grad, self.state[parameter]), alpha=-rate)
 
 
-def _orthogonal(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
-    """Nesterov momentum, made orthogonal; a tall matrix's update is as large as a square one's."""
+def _muon(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
+    """Returns the orthogonalized Nesterov momentum, scaled so that a tall matrix moves as far as a square one."""
     momentum = state.setdefault("momentum", torch.zeros_like(gradient))
     momentum.lerp_(gradient, 1 - MOMENTUM)
-    update = orthogonalised(gradient.lerp(momentum, MOMENTUM).reshape(len(gradient), -1))
+    update = orthogonalize(gradient.lerp(momentum, MOMENTUM).reshape(len(gradient), -1))
     rows, columns = update.shape
     scale: float = max(1.0, rows / columns) ** 0.5
     return update.reshape(gradient.shape).mul(scale)
@@ -69,14 +69,14 @@ def _adam(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
     if parameter.ndim < 2 or "embedding" in name or "conv_in" in name:
         return False
-    return min(len(parameter), parameter[0].numel()) >= LEAST_SIDE
+    return min(len(parameter), parameter[0].numel()) >= MIN_SIDE
 
 
-def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """About U V' for a matrix U S V', by the quintic Newton-Schulz iteration; singular values come to lie near one.
+def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
+    """Returns about U V' for a matrix U S V', by the quintic Newton-Schulz iteration; all singular values end near one.
 
-    The iteration X <- (a + b X X' + c (X X')^2) X is run on the small matrix X X' and the product of its polynomials,
-    which all commute, and meets the long side of X only at the beginning and the end.
+    The iteration X <- (a + b X X' + c (X X')^2) X runs on the small matrix X X' and on the product of its polynomials,
+    which commute, so the long side of X is involved only at the beginning and at the end.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]

@@ -11,10 +11,10 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from pipelines.checkpoints.loader import bundled_model_path, load
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import RgbImage
-from pipelines.training.evaluation.image_grader import read, shows
-from pipelines.training.evaluation.scores import CATEGORIES, asks, pixels_of, render, served
-from pipelines.training.scenes import world
-from pipelines.training.scenes.captions import Ask, Mention, plain_words
+from pipelines.training.evaluation.image_grader import matches, read_scene
+from pipelines.training.evaluation.scores import CATEGORIES, default_params, evaluation_specs, render, to_pixels
+from pipelines.training.scenes import domain
+from pipelines.training.scenes.captions import Mention, PromptSpec, plain_prompt
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +33,15 @@ def test_it_does_not_tell_where_it_was_made() -> None:
 
 
 def test_it_is_served_at_the_sizes_of_its_world(bundled: LatentDiffusion) -> None:
-    assert bundled.info.sizes == world.SIZES
+    assert bundled.info.sizes == domain.SIZES
 
 
 def test_diffusers_loads_it_and_draws_the_same_image(bundled: LatentDiffusion) -> None:
     theirs = StableDiffusionPipeline.from_pretrained(bundled_model_path(), local_files_only=True)
     theirs.set_progress_bar_config(disable=True)
     theirs.scheduler = DPMSolverMultistepScheduler.from_config(theirs.scheduler.config)
-    width, height = world.SIZES[0]
-    asked = served(bundled, "a red circle on a white background", seed=7, width=width, height=height)
+    width, height = domain.SIZES[0]
+    asked = default_params(bundled, "a red circle on a white background", seed=7, width=width, height=height)
     # Without noise between the steps, which diffusers draws from the generator of the first latents.
     wanted = replace(asked, sampler="dpm++_2m")
     image = theirs(
@@ -54,41 +54,42 @@ def test_diffusers_loads_it_and_draws_the_same_image(bundled: LatentDiffusion) -
     ).images[0]
     (ours,) = render(bundled, [wanted])
     theirs_raster = RgbImage(image.width, image.height, image.tobytes())
-    difference = abs(pixels_of(ours).astype(int) - pixels_of(theirs_raster).astype(int))
+    difference = abs(to_pixels(ours).astype(int) - to_pixels(theirs_raster).astype(int))
     assert difference.max() <= 1
 
 
-PLAIN_ASKS = [
-    Ask((Mention("circle", "red"),), background="white"),
-    Ask((Mention("heart", "green"),), background="black"),
-    Ask((Mention("square", "blue"),), background="yellow"),
-    Ask((Mention("star", "yellow"),), background="gray"),
-    Ask((Mention("diamond", "purple"),), background="green"),
-    Ask((Mention("ring", "orange"),), background="blue"),
-    Ask((Mention("triangle", "blue"),), background="pink"),
-    Ask((Mention("cross", "black"),), background="white"),
+PLAIN_SPECS = [
+    PromptSpec((Mention("circle", "red"),), background="white"),
+    PromptSpec((Mention("heart", "green"),), background="black"),
+    PromptSpec((Mention("square", "blue"),), background="yellow"),
+    PromptSpec((Mention("star", "yellow"),), background="gray"),
+    PromptSpec((Mention("diamond", "purple"),), background="green"),
+    PromptSpec((Mention("ring", "orange"),), background="blue"),
+    PromptSpec((Mention("triangle", "blue"),), background="pink"),
+    PromptSpec((Mention("cross", "black"),), background="white"),
 ]
 
 
-ASKS_OF_EVERY_KIND = [ask for category in CATEGORIES for ask in asks(category, 6)]
+SPECS_OF_EVERY_CATEGORY = [spec for category in CATEGORIES for spec in evaluation_specs(category, 6)]
 
 
-def missed(bundled: LatentDiffusion, wanted: list[Ask], size: tuple[int, int]) -> list[str]:
+def missed(bundled: LatentDiffusion, wanted: list[PromptSpec], size: tuple[int, int]) -> list[str]:
     width, height = size
     params = [
-        served(bundled, plain_words(ask), seed=seed, width=width, height=height) for seed, ask in enumerate(wanted)
+        default_params(bundled, plain_prompt(spec), seed=seed, width=width, height=height)
+        for seed, spec in enumerate(wanted)
     ]
-    scenes = [read(pixels_of(image)) for image in render(bundled, params)]
-    return [plain_words(ask) for ask, scene in zip(wanted, scenes, strict=True) if not shows(scene, ask)]
+    scenes = [read_scene(to_pixels(image)) for image in render(bundled, params)]
+    return [plain_prompt(spec) for spec, scene in zip(wanted, scenes, strict=True) if not matches(scene, spec)]
 
 
-@pytest.mark.parametrize("size", world.SIZES, ids=str)
+@pytest.mark.parametrize("size", domain.SIZES, ids=str)
 def test_it_draws_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    fell = missed(bundled, PLAIN_ASKS, size)
+    fell = missed(bundled, PLAIN_SPECS, size)
     assert len(fell) <= 1, fell
 
 
-@pytest.mark.parametrize("size", world.SIZES, ids=str)
+@pytest.mark.parametrize("size", domain.SIZES, ids=str)
 def test_it_draws_most_of_every_kind_of_ask(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    fell = missed(bundled, ASKS_OF_EVERY_KIND, size)
-    assert len(fell) <= len(ASKS_OF_EVERY_KIND) / 4, fell
+    fell = missed(bundled, SPECS_OF_EVERY_CATEGORY, size)
+    assert len(fell) <= len(SPECS_OF_EVERY_CATEGORY) / 4, fell

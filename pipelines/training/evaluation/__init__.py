@@ -1,1 +1,1 @@
-"""Scoring: whether an image shows what its prompt asks for."""
+"""Evaluation: grades images against their prompts and scores a model folder."""

@@ -1,6 +1,6 @@
-"""How well a model folder draws what it is asked: prompts by category, images by the served pipeline, read back.
+"""Scores a model folder: generates images for prompts of several categories and grades them.
 
-A category's prompts and seeds are fixed by its name and number, so two models are asked the same.
+The prompts and seeds depend on the category's name and the prompt's number only, so all models get the same ones.
 """
 
 from __future__ import annotations
@@ -17,70 +17,73 @@ from tqdm import tqdm
 
 from pipelines.interface import Pipeline, RgbImage
 from pipelines.params import GenerationParams
-from pipelines.training.evaluation.image_grader import read, shows
-from pipelines.training.scenes import world
-from pipelines.training.scenes.captions import Ask, Mention, colours_for, plain_words
+from pipelines.training.evaluation.image_grader import matches, read_scene
+from pipelines.training.scenes import domain
+from pipelines.training.scenes.captions import Mention, PromptSpec, colors_for, plain_prompt
 from pipelines.training.scenes.drawing import Pixels, draw
 from pipelines.training.scenes.scene import Scene, random_scene
 from pipelines.training.stages.autoencoder import to_tensor
 
 BATCH: Final = 8
+"""Images that are generated together."""
 
 AnyPipeline = Pipeline[Any, Any, Any]
 
 
 def _mention(rng: random.Random, background: str | None = None, *, held_out: bool = False) -> Mention:
     while True:
-        colour, shape = rng.choice(colours_for(background)), rng.choice(world.SHAPES)
-        if ((colour, shape) in world.HELD_OUT) == held_out:
-            return Mention(shape, colour)
+        color, shape = rng.choice(colors_for(background)), rng.choice(domain.SHAPES)
+        if ((color, shape) in domain.HELD_OUT) == held_out:
+            return Mention(shape, color)
 
 
-def _two(rng: random.Random, relation: str | None, *, held_out: bool = False) -> Ask:
+def _two(rng: random.Random, relation: str | None, *, held_out: bool = False) -> PromptSpec:
     first, second = _mention(rng, held_out=held_out), _mention(rng)
     while first == second:
         second = _mention(rng)
-    return Ask((first, second), 2, None, relation)
+    return PromptSpec((first, second), 2, None, relation)
 
 
 def _relation(rng: random.Random) -> str:
     return rng.choice(("left", "right", "above", "below"))
 
 
-def _background(rng: random.Random) -> Ask:
-    ground = rng.choice(list(world.BACKGROUNDS))
-    return Ask((_mention(rng, ground),), background=ground)
+def _background(rng: random.Random) -> PromptSpec:
+    background = rng.choice(list(domain.BACKGROUNDS))
+    return PromptSpec((_mention(rng, background),), background=background)
 
 
-CATEGORIES: Final[Mapping[str, Callable[[random.Random], Ask]]] = {
-    "single": lambda rng: Ask((_mention(rng),)),
-    "size": lambda rng: Ask((_mention(rng),), size=rng.choice(("small", "large"))),
+CATEGORIES: Final[Mapping[str, Callable[[random.Random], PromptSpec]]] = {
+    "single": lambda rng: PromptSpec((_mention(rng),)),
+    "size": lambda rng: PromptSpec((_mention(rng),), size=rng.choice(("small", "large"))),
     "background": _background,
-    "count": lambda rng: Ask((_mention(rng),), count=rng.choice((2, 3, 4))),
+    "count": lambda rng: PromptSpec((_mention(rng),), count=rng.choice((2, 3, 4))),
     "two": lambda rng: _two(rng, None),
     "relation": lambda rng: _two(rng, _relation(rng)),
-    "held-out single": lambda rng: Ask((_mention(rng, held_out=True),)),
+    "held-out single": lambda rng: PromptSpec((_mention(rng, held_out=True),)),
     "held-out relation": lambda rng: _two(rng, _relation(rng), held_out=True),
 }
 
 
-def asks(category: str, count: int) -> list[Ask]:
+def evaluation_specs(category: str, count: int) -> list[PromptSpec]:
+    """Returns the first `count` specs of a category, the same at every call."""
     return [CATEGORIES[category](random.Random(f"{category}/{index}")) for index in range(count)]
 
 
 def score(pipeline: AnyPipeline, category: str, count: int, width: int, height: int) -> float:
-    """Share of `count` prompts whose image shows what was asked, with the served defaults."""
-    wanted = asks(category, count)
+    """Returns the share of `count` prompts whose image matches, with the model's default parameters."""
+    specs = evaluation_specs(category, count)
     params = [
-        served(pipeline, plain_words(ask), seed=seed, width=width, height=height) for seed, ask in enumerate(wanted)
+        default_params(pipeline, plain_prompt(spec), seed=seed, width=width, height=height)
+        for seed, spec in enumerate(specs)
     ]
     images = tqdm(render(pipeline, params), total=count, desc=f"{category} {width}x{height}", mininterval=5)
-    right = [shows(read(pixels_of(image)), ask) for image, ask in zip(images, wanted, strict=True)]
+    right = [matches(read_scene(to_pixels(image)), spec) for image, spec in zip(images, specs, strict=True)]
     return sum(right) / count
 
 
-def served(pipeline: AnyPipeline, prompt: str, *, seed: int, width: int, height: int) -> GenerationParams:
-    """What a request that names no more than this gets."""
+def default_params(pipeline: AnyPipeline, prompt: str, *, seed: int, width: int, height: int) -> GenerationParams:
+    """Returns the parameters of a request that leaves everything else to the model's defaults."""
     info = pipeline.info
     return GenerationParams(
         prompt=prompt,
@@ -94,13 +97,13 @@ def served(pipeline: AnyPipeline, prompt: str, *, seed: int, width: int, height:
 
 
 def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterator[RgbImage]:
-    """The images in order, a fixed few at a time."""
+    """Yields the images in order, generating `BATCH` at a time."""
     for start in range(0, len(params), BATCH):
-        yield from pipeline.decode(denoised(pipeline, params[start : start + BATCH]))
+        yield from pipeline.decode(denoise(pipeline, params[start : start + BATCH]))
 
 
-def denoised(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[Any]:
-    """The images' states after their last step, all run together."""
+def denoise(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[Any]:
+    """Runs all images together and returns their states after the last step."""
     texts = [one.prompt for one in params] + [one.negative_prompt for one in params]
     encoded = pipeline.encode(texts)
     states = [
@@ -112,22 +115,26 @@ def denoised(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[
     return states
 
 
-def survives(autoencoder: AutoencoderKL, count: int, width: int, height: int) -> float:
-    """Share of `count` unseen scenes whose drawing still shows what it did once the autoencoder has coded and decoded
-    it: what a perfect UNet could reach."""
+def reconstruction_score(autoencoder: AutoencoderKL, count: int, width: int, height: int) -> float:
+    """Returns the share of `count` unseen scenes that the grader recognizes after encoding and decoding them.
+
+    A perfect UNet could reach this score.
+    """
     right = 0
     for index in tqdm(range(count), desc=f"autoencoder {width}x{height}", mininterval=5):
         scene = random_scene(random.Random(f"unseen/{width}x{height}/{index}"), width, height)
         with torch.inference_mode():
             latents = autoencoder.encode(to_tensor(draw(scene)[None])).latent_dist.mode()
             decoded = autoencoder.decode(latents).sample[0].clamp(-1, 1)
-        right += _contents(read(((decoded + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())) == _contents(scene)
+        right += _summary(read_scene(((decoded + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())) == _summary(
+            scene
+        )
     return right / count
 
 
-def _contents(scene: Scene) -> tuple[str, str, Counter[tuple[str, str]]]:
-    return scene.background, scene.size, Counter((thing.colour, thing.shape) for thing in scene.things)
+def _summary(scene: Scene) -> tuple[str, str, Counter[tuple[str, str]]]:
+    return scene.background, scene.size, Counter((item.color, item.shape) for item in scene.objects)
 
 
-def pixels_of(rgb_image: RgbImage) -> Pixels:
+def to_pixels(rgb_image: RgbImage) -> Pixels:
     return np.frombuffer(rgb_image.pixels, dtype=np.uint8).reshape(rgb_image.height, rgb_image.width, 3)

@@ -1,1 +1,1 @@
-"""The bundled model's world: scenes, their captions and their pixels."""
+"""The training data: random scenes, their captions and their pixels."""

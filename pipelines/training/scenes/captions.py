@@ -1,6 +1,6 @@
-"""What a prompt asks (`Ask`), how people put it in words, and what a scene may truthfully be asked as.
+"""Prompts: what a prompt asks for (`PromptSpec`), how it is worded, and which specs hold for a scene.
 
-The same `Ask` makes a training caption, an evaluation prompt and the yardstick that an image is held against.
+A `PromptSpec` is the source of a training caption and of an evaluation prompt, and the grader compares images with it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pipelines.training.scenes import world
+from pipelines.training.scenes import domain
 from pipelines.training.scenes.scene import Scene, relations
 
 _T = TypeVar("_T")
@@ -32,7 +32,7 @@ SHAPE_SYNONYMS: Final = {
     "heart": (("love heart", "love hearts"),),
     "diamond": (("rhombus", "rhombuses"),),
 }
-COLOUR_SYNONYMS: Final = {"purple": ("violet",), "gray": ("grey",), "cyan": ("aqua",)}
+COLOR_SYNONYMS: Final = {"purple": ("violet",), "gray": ("grey",), "cyan": ("aqua",)}
 SIZE_WORDS: Final = {"small": ("small",), "large": ("large",)}
 SIZE_SYNONYMS: Final = {"small": ("tiny", "little"), "large": ("big", "huge")}
 RELATION_WORDS: Final = {
@@ -44,96 +44,100 @@ RELATION_WORDS: Final = {
 }
 RELATION_SYNONYMS: Final = {"above": ("over", "on top of"), "below": ("under", "beneath", "underneath")}
 COUNT_WORDS: Final = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4")}
-PREFIXES: Final = ("a photo of", "photo of", "an image of", "image of", "an image of", "there is", "a drawing of")
+# These phrases are training data: renaming a word here changes the weights that the stages train.
+PREFIXES: Final = ("a photo of", "photo of", "a picture of", "picture of", "an image of", "there is", "a drawing of")
 UNKNOWN_TEXTS: Final = (
-    "an image", "something nice", "a dog", "hello world", "a cat on a sofa", "mountains at sunset", "test", "???",
+    "a picture", "something nice", "a dog", "hello world", "a cat on a sofa", "mountains at sunset", "test", "???",
     "a photo of an astronaut riding a horse", "scene", "draw anything", "surprise me", "abstract art", "a house",
 )  # fmt: skip
-"""Prompts without a known shape: any scene will do."""
+"""Prompts that name no known shape. Any scene is a right answer to them."""
 
 SYNONYM_SHARE: Final = 0.2
+"""Probability of a synonym instead of the usual word, and of leaving out the articles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An object as named: its colour is free where none was."""
+    """An object as the prompt names it. Any color is right where `color` is None."""
 
     shape: str
-    colour: str | None = None
+    color: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """All that a prompt names. With `count` above one, a single mention stands for all of them."""
+class PromptSpec:
+    """What a prompt asks for. With one mention and `count` above one, all objects are as mentioned."""
 
     mentions: tuple[Mention, ...] = ()
-    """None: any scene will do."""
+    """Empty where any scene is right."""
     count: int = 1
     size: str | None = None
     relation: str | None = None
-    """Of the first mention to the second: left, right, above, below, or beside for either side."""
+    """Position of the first mention relative to the second: left, right, above, below, or beside (left or right)."""
     background: str | None = None
 
 
-def ask_of(scene: Scene, rng: random.Random) -> Ask:
-    """Something true to ask of the scene, as much or as little as people name."""
+def random_spec(scene: Scene, rng: random.Random) -> PromptSpec:
+    """Returns a spec that the scene fulfills. How much it names is random, as in people's prompts."""
     background = scene.background if rng.random() < 0.5 else None
-    coloured = rng.random() < 0.9
-    things = list(scene.things)
-    if len(things) == 2 and rng.random() < 0.5:
-        things.reverse()
-    mentions = [Mention(thing.shape, thing.colour if coloured else None) for thing in things]
-    if len({(thing.shape, thing.colour) for thing in things}) == 1:
+    colored = rng.random() < 0.9
+    objects = list(scene.objects)
+    if len(objects) == 2 and rng.random() < 0.5:
+        objects.reverse()
+    mentions = [Mention(item.shape, item.color if colored else None) for item in objects]
+    if len({(item.shape, item.color) for item in objects}) == 1:
         size = scene.size if scene.size != "plain" else None
-        return Ask((mentions[0],), len(things), size, None, background)
-    holding = relations(scene, things[0], things[1])
+        return PromptSpec((mentions[0],), len(objects), size, None, background)
+    holding = relations(scene, objects[0], objects[1])
     if rng.random() < 0.1 and {"left", "right"} & set(holding):
-        return Ask(tuple(mentions), 2, None, "beside", background)
+        return PromptSpec(tuple(mentions), 2, None, "beside", background)
     relation = rng.choice(holding) if holding and rng.random() < 0.6 else None
-    return Ask(tuple(mentions), 2, None, relation, background)
+    return PromptSpec(tuple(mentions), 2, None, relation, background)
 
 
-def plain_words(ask: Ask) -> str:
-    """The prompt in its plainest form: "two red circles on a white background"."""
-    return _Speaker(random.Random(0), 0.0).say(ask)
+def plain_prompt(spec: PromptSpec) -> str:
+    """Returns the spec's plainest wording, such as "two red circles on a white background"."""
+    return _PromptWriter(random.Random(0), 0.0).write(spec)
 
 
-def words(ask: Ask, rng: random.Random) -> str:
-    """The prompt as one of many people would put it."""
-    text = _Speaker(rng, SYNONYM_SHARE).say(ask) if ask.mentions else rng.choice(UNKNOWN_TEXTS)
-    if ask.mentions and rng.random() < 0.15:
+def random_prompt(spec: PromptSpec, rng: random.Random) -> str:
+    """Returns one of the spec's many wordings, with synonyms, prefixes and a full stop at random."""
+    text = _PromptWriter(rng, SYNONYM_SHARE).write(spec) if spec.mentions else rng.choice(UNKNOWN_TEXTS)
+    if spec.mentions and rng.random() < 0.15:
         text = f"{rng.choice(PREFIXES)} {text}"
     return text + "." if rng.random() < 0.15 else text
 
 
-class _Speaker:
+class _PromptWriter:
+    """Words a spec; `synonyms` is the probability of a rare word instead of a usual one."""
+
     def __init__(self, rng: random.Random, synonyms: float) -> None:
         self._rng = rng
         self._synonyms = synonyms
         self._articles = rng.random() >= synonyms
 
-    def say(self, ask: Ask) -> str:
-        text = self._things(ask)
-        if ask.background is not None:
-            colour = self._pick((ask.background,), COLOUR_SYNONYMS.get(ask.background, ()))
-            text += f" on {self._article(colour)}{colour} background"
+    def write(self, spec: PromptSpec) -> str:
+        text = self._objects(spec)
+        if spec.background is not None:
+            color = self._pick((spec.background,), COLOR_SYNONYMS.get(spec.background, ()))
+            text += f" on {self._article(color)}{color} background"
         return text
 
-    def _things(self, ask: Ask) -> str:
-        if len(ask.mentions) == 2:
-            first, second = (self._noun(mention, 1, None) for mention in ask.mentions)
-            if ask.relation is None:
+    def _objects(self, spec: PromptSpec) -> str:
+        if len(spec.mentions) == 2:
+            first, second = (self._noun(mention, 1, None) for mention in spec.mentions)
+            if spec.relation is None:
                 return f"{first} and {second}"
-            usual = RELATION_WORDS[ask.relation]
-            link = self._pick(usual[:1], usual[1:] + RELATION_SYNONYMS.get(ask.relation, ()))
+            usual = RELATION_WORDS[spec.relation]
+            link = self._pick(usual[:1], usual[1:] + RELATION_SYNONYMS.get(spec.relation, ()))
             return f"{first} {link} {second}"
-        return self._noun(ask.mentions[0], ask.count, ask.size)
+        return self._noun(spec.mentions[0], spec.count, spec.size)
 
     def _noun(self, mention: Mention, count: int, size: str | None) -> str:
         forms = self._pick((SHAPE_WORDS[mention.shape],), SHAPE_SYNONYMS.get(mention.shape, ()))
         parts = [forms[0] if count == 1 else forms[1]]
-        if mention.colour is not None:
-            parts.insert(0, self._pick((mention.colour,), COLOUR_SYNONYMS.get(mention.colour, ())))
+        if mention.color is not None:
+            parts.insert(0, self._pick((mention.color,), COLOR_SYNONYMS.get(mention.color, ())))
         if size is not None:
             parts.insert(0, self._pick(SIZE_WORDS[size], SIZE_SYNONYMS[size]))
         if count > 1:
@@ -149,6 +153,6 @@ class _Speaker:
         return self._rng.choice(rare) if rare and self._rng.random() < self._synonyms else self._rng.choice(usual)
 
 
-def colours_for(background: str | None) -> list[str]:
-    """Colours that an object may have on the background."""
-    return [colour for colour in world.COLOURS if colour != background]
+def colors_for(background: str | None) -> list[str]:
+    """Returns the colors that an object may have on the background."""
+    return [color for color in domain.COLORS if color != background]

@@ -1,9 +1,10 @@
-"""Slips: a scene with one thing wrong, as a model that is drawing it gets things wrong.
+"""Corruptions: copies of a scene with one error of the kind that a half-trained model makes.
 
-Halfway through, an image may show a fifth heart where four were asked for, or a star that is turning into a diamond.
-No noised training image looks so, and a model that has seen nothing else finishes what it sees. From images that
-are part slip it learns to hold what it sees against the caption, and to mend it. It is the exposure bias of
-arXiv:2301.11706, whose remedy perturbs the input by noise; here the perturbation has a meaning.
+While the model draws, an intermediate image may show a fifth heart where the prompt asks for four, or a star that
+turns into a diamond. Noised training images never look like that, so a model that was trained on nothing else completes
+what it sees. Trained on images that partly show a corruption, it learns to compare the image with the caption and to
+correct it. This is the exposure bias of arXiv:2301.11706, whose remedy perturbs the input by noise; here the
+perturbation is semantic.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from pipelines.training.scenes import world
-from pipelines.training.scenes.captions import Ask
-from pipelines.training.scenes.scene import Scene, Thing, apart, random_pair
+from pipelines.training.scenes import domain
+from pipelines.training.scenes.captions import PromptSpec
+from pipelines.training.scenes.scene import Scene, SceneObject, are_apart, random_pair
 
 _TRIES: Final = 20
-_LIKE: Final[dict[str, tuple[str, ...]]] = {
+_CONFUSED_WITH: Final[dict[str, tuple[str, ...]]] = {
     "circle": ("ring", "heart"),
     "ring": ("circle",) * 6,
     "square": ("circle", "diamond"),
@@ -28,101 +29,103 @@ _LIKE: Final[dict[str, tuple[str, ...]]] = {
     "cross": ("circle", "diamond", "square"),
     "heart": ("circle", "triangle"),
 }
-"""What each shape is most often mistaken for, over the chance that every shape has."""
-_Things: TypeAlias = tuple[Thing, ...]
+"""Shapes that each shape is most often mistaken for. They are chosen in addition to a uniform choice of all shapes."""
+_Objects: TypeAlias = tuple[SceneObject, ...]
 
 
-def slip(scene: Scene, rng: random.Random) -> tuple[str, Scene]:
-    """What goes wrong (one of `KINDS`), and the scene where it has. No pair that is held out comes of it."""
+def corrupt(scene: Scene, rng: random.Random) -> tuple[str, Scene]:
+    """Returns the kind of error (a key of `KINDS`) and the corrupted scene, which contains no held-out pair."""
     while True:
         kind = rng.choices(list(KINDS), [weight for weight, _ in KINDS.values()])[0]
-        things = KINDS[kind][1](scene, rng)
-        if things is not None and all(_allowed(thing, scene.background) for thing in things):
-            return kind, replace(scene, things=things)
+        objects = KINDS[kind][1](scene, rng)
+        if objects is not None and all(_is_allowed(item, scene.background) for item in objects):
+            return kind, replace(scene, objects=objects)
 
 
-def contradicts(kind: str, ask: Ask) -> bool:
-    """Whether the ask says anything that such a slip gets wrong."""
-    coloured = bool(ask.mentions) and all(mention.colour is not None for mention in ask.mentions)
-    named = {"size": ask.size is not None, "colour": coloured, "binding": coloured}
-    return bool(ask.mentions) and named.get(kind, True)
+def contradicts(kind: str, spec: PromptSpec) -> bool:
+    """Returns whether a corruption of this kind makes the spec wrong: whether the spec names what it changes."""
+    colored = bool(spec.mentions) and all(mention.color is not None for mention in spec.mentions)
+    named = {"size": spec.size is not None, "color": colored, "binding": colored}
+    return bool(spec.mentions) and named.get(kind, True)
 
 
-def _one_more(scene: Scene, rng: random.Random) -> _Things | None:
-    return _with(scene, rng.choice(scene.things), rng)
+def _add_copy(scene: Scene, rng: random.Random) -> _Objects | None:
+    return _add_like(scene, rng.choice(scene.objects), rng)
 
 
-def _stray(scene: Scene, rng: random.Random) -> _Things | None:
-    """As blemishes are that grow into an object."""
-    colour, shape = random_pair(rng, scene.background)
-    return _with(scene, replace(rng.choice(scene.things), colour=colour, shape=shape), rng)
+def _add_stray(scene: Scene, rng: random.Random) -> _Objects | None:
+    """Adds an object unlike the others, as artifacts that grow into an object are."""
+    color, shape = random_pair(rng, scene.background)
+    return _add_like(scene, replace(rng.choice(scene.objects), color=color, shape=shape), rng)
 
 
-def _with(scene: Scene, model: Thing, rng: random.Random) -> _Things | None:
+def _add_like(scene: Scene, model: SceneObject, rng: random.Random) -> _Objects | None:
     for _ in range(_TRIES):
         radius = model.radius * rng.uniform(0.5, 1)
         x, y = rng.uniform(radius, scene.width - radius), rng.uniform(radius, scene.height - radius)
         extra = replace(model, x=x, y=y, radius=radius)
-        if all(apart(extra, thing, 0) for thing in scene.things):
-            return (*scene.things, extra)
+        if all(are_apart(extra, item, 0) for item in scene.objects):
+            return (*scene.objects, extra)
     return None
 
 
-def _one_less(scene: Scene, rng: random.Random) -> _Things | None:
-    if len(scene.things) == 1:
+def _remove_one(scene: Scene, rng: random.Random) -> _Objects | None:
+    if len(scene.objects) == 1:
         return None
-    left_out = rng.randrange(len(scene.things))
-    return scene.things[:left_out] + scene.things[left_out + 1 :]
+    removed = rng.randrange(len(scene.objects))
+    return scene.objects[:removed] + scene.objects[removed + 1 :]
 
 
-def _count(scene: Scene, rng: random.Random) -> _Things | None:
-    return rng.choice((_one_more, _one_less))(scene, rng)
+def _change_count(scene: Scene, rng: random.Random) -> _Objects | None:
+    return rng.choice((_add_copy, _remove_one))(scene, rng)
 
 
-def _shape(scene: Scene, rng: random.Random) -> _Things | None:
-    return _changed(scene, rng, lambda thing: replace(thing, shape=rng.choice(_LIKE[thing.shape] + world.SHAPES)))
+def _change_shape(scene: Scene, rng: random.Random) -> _Objects | None:
+    return _change_one(
+        scene, rng, lambda item: replace(item, shape=rng.choice(_CONFUSED_WITH[item.shape] + domain.SHAPES))
+    )
 
 
-def _colour(scene: Scene, rng: random.Random) -> _Things | None:
-    return _changed(scene, rng, lambda thing: replace(thing, colour=rng.choice(list(world.COLOURS))))
+def _change_color(scene: Scene, rng: random.Random) -> _Objects | None:
+    return _change_one(scene, rng, lambda item: replace(item, color=rng.choice(list(domain.COLORS))))
 
 
-def _size(scene: Scene, rng: random.Random) -> _Things | None:
+def _change_size(scene: Scene, rng: random.Random) -> _Objects | None:
     if scene.size == "plain":
         return None
-    (thing,) = scene.things
+    (only,) = scene.objects
     short = min(scene.width, scene.height)
-    grown = replace(thing, radius=short * rng.uniform(world.SMALL_RADIUS, world.LARGE_RADIUS))
-    left, top, right, bottom = grown.box
-    return (grown,) if left >= 0 and top >= 0 and right <= scene.width and bottom <= scene.height else None
+    resized = replace(only, radius=short * rng.uniform(domain.SMALL_RADIUS, domain.LARGE_RADIUS))
+    left, top, right, bottom = resized.box
+    return (resized,) if left >= 0 and top >= 0 and right <= scene.width and bottom <= scene.height else None
 
 
-def _binding(scene: Scene, _rng: random.Random) -> _Things | None:
-    if len(scene.things) != 2:
+def _swap_colors(scene: Scene, _rng: random.Random) -> _Objects | None:
+    if len(scene.objects) != 2:
         return None
-    one, other = scene.things
-    changed = replace(one, colour=other.colour), replace(other, colour=one.colour)
-    return changed if one.shape != other.shape and one.colour != other.colour else None
+    one, other = scene.objects
+    changed = replace(one, color=other.color), replace(other, color=one.color)
+    return changed if one.shape != other.shape and one.color != other.color else None
 
 
-KINDS: Final[dict[str, tuple[float, Callable[[Scene, random.Random], _Things | None]]]] = {
-    "count": (0.4, _count),
-    "stray": (0.15, _stray),
-    "shape": (0.25, _shape),
-    "colour": (0.15, _colour),
-    "size": (0.2, _size),
-    "binding": (0.1, _binding),
+KINDS: Final[dict[str, tuple[float, Callable[[Scene, random.Random], _Objects | None]]]] = {
+    "count": (0.4, _change_count),
+    "stray": (0.15, _add_stray),
+    "shape": (0.25, _change_shape),
+    "color": (0.15, _change_color),
+    "size": (0.2, _change_size),
+    "binding": (0.1, _swap_colors),
 }
-"""How often each is tried, and how it is made of a scene, where it can be."""
+"""For each kind its weight in the random choice, and the function that corrupts a scene; None where it cannot."""
 
 
-def _changed(scene: Scene, rng: random.Random, change: Callable[[Thing], Thing]) -> _Things | None:
-    which = rng.randrange(len(scene.things))
-    changed = change(scene.things[which])
-    if changed == scene.things[which]:
+def _change_one(scene: Scene, rng: random.Random, change: Callable[[SceneObject], SceneObject]) -> _Objects | None:
+    which = rng.randrange(len(scene.objects))
+    changed = change(scene.objects[which])
+    if changed == scene.objects[which]:
         return None
-    return (*scene.things[:which], changed, *scene.things[which + 1 :])
+    return (*scene.objects[:which], changed, *scene.objects[which + 1 :])
 
 
-def _allowed(thing: Thing, background: str) -> bool:
-    return (thing.colour, thing.shape) not in world.HELD_OUT and thing.colour != background
+def _is_allowed(item: SceneObject, background: str) -> bool:
+    return (item.color, item.shape) not in domain.HELD_OUT and item.color != background

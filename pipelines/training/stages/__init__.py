@@ -1,1 +1,1 @@
-"""The training stages, from the tokenizer to the UNet."""
+"""The training stages, each with its model, loss and batches: tokenizer, autoencoder, text encoder, diffusion."""

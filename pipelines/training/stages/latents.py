@@ -1,7 +1,7 @@
-"""The latents that the diffusion stage learns from: scenes drawn and encoded once, captioned anew at every use.
+"""The latents that train the diffusion stage: scenes are drawn and encoded once, and captioned anew at every use.
 
-Scene i of a set depends on the seed and i alone, so only latents are kept on disk, two safetensors files a size: of
-the scenes, and of the first ones' slips.
+Scene i of a set depends on the seed and i only, so only latents are stored: for each size one safetensors file with the
+scenes and one with the corruptions of the first scenes.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from pipelines.training.scenes import world
-from pipelines.training.scenes.corruptions import slip
+from pipelines.training.scenes import domain
+from pipelines.training.scenes.corruptions import corrupt
 from pipelines.training.scenes.drawing import draw
 from pipelines.training.scenes.scene import Scene, random_scene
 from pipelines.training.stages.autoencoder import to_tensor
 
-SHARES = (0.5, 0.25, 0.25)
-"""Of the samples, for each of `world.SIZES`."""
+SIZE_SHARES = (0.5, 0.25, 0.25)
+"""Share of the samples for each of `domain.SIZES`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scenes:
-    """The training scenes of one size, and each one's slip."""
+class SceneSource:
+    """Creates the training scenes of one size, and one corruption of each."""
 
     width: int
     height: int
@@ -39,43 +39,47 @@ class Scenes:
 
     def scene(self, index: int) -> Scene:
         rng = random.Random(f"{self.seed}/{self.width}x{self.height}/{index}")
-        return random_scene(rng, self.width, self.height, world.LEARNT_GAP)
+        return random_scene(rng, self.width, self.height, domain.TRAINING_GAP)
 
-    def slipped(self, index: int) -> Scene:
-        return self.slip(index)[1]
+    def corrupted(self, index: int) -> Scene:
+        return self.corruption(index)[1]
 
-    def slip(self, index: int) -> tuple[str, Scene]:
-        """What is wrong, and all of the scene."""
-        return slip(self.scene(index), random.Random(f"{self.seed}/{self.width}x{self.height}/{index}/slip"))
+    def corruption(self, index: int) -> tuple[str, Scene]:
+        """Returns the kind of error and the corrupted scene."""
+        # The last word is part of a random seed: another one gives other corruptions, and so other weights.
+        return corrupt(self.scene(index), random.Random(f"{self.seed}/{self.width}x{self.height}/{index}/slip"))
 
 
 @dataclass(frozen=True, slots=True)
 class LatentSet:
-    """Latents of one size in half precision, and how their scenes are made again."""
+    """Latents of one size in half precision, and the source of their scenes."""
 
-    scenes: Scenes
+    scenes: SceneSource
     latents: Tensor
     """[N, 4, H/8, W/8]"""
-    slips: Tensor
-    """[M, 4, H/8, W/8], of the first scenes."""
+    corrupted: Tensor
+    """[M, 4, H/8, W/8]: the corruptions of the first M scenes."""
 
 
-def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, slips: int, seed: int) -> list[LatentSet]:
-    """Encode what `folder` does not hold yet; `scenes` and `slips`, no more than these, over all sizes."""
+def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, corruptions: int, seed: int) -> list[LatentSet]:
+    """Returns the sets of all sizes, and encodes those that `folder` does not contain yet.
+
+    `scenes` and `corruptions` are totals over all sizes; there must not be more corruptions than scenes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
 
-    def encoded(name: str, scene_of: Callable[[int], Scene], count: int) -> Tensor:
+    def load_or_encode(name: str, scene_of: Callable[[int], Scene], count: int) -> Tensor:
         file = folder / f"{name}.safetensors"
         if not file.exists():
             save_file({"latents": _encode(autoencoder, scene_of, count)}, file)
         return load_file(file)["latents"]
 
     sets = []
-    for (width, height), share in zip(world.SIZES, SHARES, strict=True):
-        source, name = Scenes(width, height, seed), f"{width}x{height}"
-        latents = encoded(name, source.scene, round(scenes * share))
-        slipped = encoded(f"{name}-slips", source.slipped, round(slips * share))
-        sets.append(LatentSet(source, latents, slipped))
+    for (width, height), share in zip(domain.SIZES, SIZE_SHARES, strict=True):
+        source, name = SceneSource(width, height, seed), f"{width}x{height}"
+        latents = load_or_encode(name, source.scene, round(scenes * share))
+        corrupted = load_or_encode(f"{name}-corruptions", source.corrupted, round(corruptions * share))
+        sets.append(LatentSet(source, latents, corrupted))
     return sets
 
 
@@ -91,40 +95,40 @@ def _encode(autoencoder: AutoencoderKL, scene_of: Callable[[int], Scene], count:
 
 
 def fold_statistics(autoencoder: AutoencoderKL, images: int, seed: int) -> None:
-    """Centre the latents and give each channel a spread after its worth, by way of the 1x1 quant convolutions.
+    """Centers the latents and scales each channel by its sensitivity, by changing the 1x1 quant convolutions in place.
 
-    Diffusers applies one scaling factor and no shift; after this, a factor of one is right: over all channels the
-    mean square is 1. An error of a given size costs the image the same in whichever channel it is made, so the
-    diffusion loss, which counts them alike, does not labour at a channel that the decoder hardly looks at.
+    Diffusers applies one scaling factor and no shift. Afterwards a factor of one is right: the mean square over all
+    channels is 1. An error of a given size then changes the image equally in every channel, so the diffusion loss,
+    which weighs all channels alike, spends no effort on a channel that the decoder hardly uses.
     """
-    latents = _encode(autoencoder, Scenes(*world.SIZES[0], seed).scene, images).float()
+    latents = _encode(autoencoder, SceneSource(*domain.SIZES[0], seed).scene, images).float()
     mean, spread = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
-    worth = channel_worth(autoencoder, latents, spread)
-    gain = worth / worth.square().mean().sqrt() / spread
+    sensitivity = channel_sensitivity(autoencoder, latents, spread)
+    gain = sensitivity / sensitivity.square().mean().sqrt() / spread
     channels = len(mean)
-    into, out = autoencoder.quant_conv, autoencoder.post_quant_conv
+    encoder_conv, decoder_conv = autoencoder.quant_conv, autoencoder.post_quant_conv
     with torch.no_grad():
-        out.bias += (out.weight[:, :, 0, 0] * mean).sum(dim=1)
-        out.weight /= gain.view(1, -1, 1, 1)
-        into.bias[:channels] -= mean
-        into.weight[:channels] *= gain.view(-1, 1, 1, 1)
-        into.bias[:channels] *= gain
-        into.bias[channels:] += 2 * gain.log()
+        decoder_conv.bias += (decoder_conv.weight[:, :, 0, 0] * mean).sum(dim=1)
+        decoder_conv.weight /= gain.view(1, -1, 1, 1)
+        encoder_conv.bias[:channels] -= mean
+        encoder_conv.weight[:channels] *= gain.view(-1, 1, 1, 1)
+        encoder_conv.bias[:channels] *= gain
+        encoder_conv.bias[channels:] += 2 * gain.log()
 
 
-def channel_worth(autoencoder: AutoencoderKL, latents: Tensor, spread: Tensor) -> Tensor:
-    """How far the decoded image moves, in root mean square, when a channel is shaken by three tenths of its spread.
+def channel_sensitivity(autoencoder: AutoencoderKL, latents: Tensor, spread: Tensor) -> Tensor:
+    """Returns how much the decoded image changes, in root mean square, when noise is added to each channel.
 
-    `latents` [N, C, h, w], `spread` [C]; returns [C].
+    The noise has 0.3 times the channel's spread. `latents` are [N, C, h, w] and `spread` is [C]; the result is [C].
     """
     generator = torch.Generator().manual_seed(0)
     squares = []
     with torch.inference_mode():
         for part in torch.split(latents, 32):
             clean = autoencoder.decode(part).sample
-            shaken = torch.randn(part.shape, generator=generator) * 0.3 * spread.view(1, -1, 1, 1)
+            perturbation = torch.randn(part.shape, generator=generator) * 0.3 * spread.view(1, -1, 1, 1)
             for channel in range(len(spread)):
-                moved = part.clone()
-                moved[:, channel] += shaken[:, channel]
-                squares.append((autoencoder.decode(moved).sample - clean).square().mean())
+                perturbed = part.clone()
+                perturbed[:, channel] += perturbation[:, channel]
+                squares.append((autoencoder.decode(perturbed).sample - clean).square().mean())
     return torch.stack(squares).view(-1, len(spread)).mean(dim=0).sqrt()

@@ -1,6 +1,6 @@
-"""The tokenizer stage: a small CLIP byte-pair vocabulary learned from the world's captions.
+"""The tokenizer stage: a small CLIP byte-pair vocabulary, learned from captions.
 
-All 256 bytes are in it, alone and at a word's end, so that no text is without tokens.
+It contains all 256 bytes, alone and at the end of a word, so it encodes any text.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from tokenizers.trainers import BpeTrainer
 from transformers import CLIPTokenizer
 
 from pipelines.training.loop import sample_rng
-from pipelines.training.scenes.captions import ask_of, words
+from pipelines.training.scenes.captions import random_prompt, random_spec
 from pipelines.training.scenes.scene import random_scene
 
 PROMPT_TOKENS: Final = 32
-"""Longest prompt, its start and end tokens counted in."""
+"""Length of a tokenized prompt, including the start and end tokens."""
 START: Final = "<|startoftext|>"
 END: Final = "<|endoftext|>"
 WORD_END: Final = "</w>"
 CAPTIONS: Final = 20_000
+"""Number of captions that the merges are learned from."""
 MERGES: Final = 400
+"""Upper bound of the number of merges."""
 
 
 def train_tokenizer(seed: int) -> CLIPTokenizer:
-    """Learn the merges and put the vocabulary in CLIP's order: bytes, bytes at a word's end, merges, START, END."""
+    """Learns the merges and returns a tokenizer in CLIP's order: bytes, bytes at a word's end, merges, START, END."""
     blank = CLIPTokenizer()
     learner: Any = Tokenizer(BPE(unk_token=END, end_of_word_suffix=WORD_END))
     learner.normalizer = blank.backend_tokenizer.normalizer
@@ -50,4 +52,4 @@ def train_tokenizer(seed: int) -> CLIPTokenizer:
 
 def _caption(seed: int, index: int) -> str:
     rng = sample_rng(seed, 0, index)
-    return words(ask_of(random_scene(rng, 128, 128), rng), rng)
+    return random_prompt(random_spec(random_scene(rng, 128, 128), rng), rng)

@@ -1,7 +1,7 @@
-"""The bundled model's world: its colours, backgrounds, shapes, sizes and the pairs that are held back.
+"""Constants of the image domain: colors, backgrounds, shapes, sizes and the held-out pairs.
 
-Only facts stand here, as data; drawing, wording and reading are in `drawing`, `captions` and `reader`.
-Coordinates have y downwards; lengths are fractions of an image's shorter side.
+It holds data only. `drawing` renders scenes, `captions` describes them and `image_grader` recognizes them.
+The y axis points down; lengths are fractions of an image's shorter side.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Rgb: TypeAlias = tuple[int, int, int]
 
-COLOURS: Final[Mapping[str, Rgb]] = {
+COLORS: Final[Mapping[str, Rgb]] = {
     "red": (220, 40, 40),
     "green": (40, 160, 60),
     "blue": (40, 80, 220),
@@ -56,26 +56,29 @@ HELD_OUT: Final[frozenset[tuple[str, str]]] = frozenset(
         ("purple", "cross"),
     }
 )
-"""Pairs of colour and shape that no training image holds: they measure whether the model composes."""
+"""Pairs of color and shape that no training image contains. They measure whether the model generalizes to new pairs."""
 
 SMALL_RADIUS: Final = 0.13
 LARGE_RADIUS: Final = 0.36
 PLAIN_RADIUS: Final[Mapping[int, float]] = {1: 0.24, 2: 0.19, 3: 0.14, 4: 0.14}
-"""Radius of an object of no named size, by the number of objects in the image."""
+"""Radius of an object without a named size, by the number of objects in the image."""
 RADIUS_JITTER: Final = 0.10
+"""Largest random change of a radius, relative to the radius."""
 GAP: Final = 4 / 128
-"""Least distance between two objects' boxes, as a fraction of the shorter side."""
-LEARNT_GAP: Final = 10 / 128
-"""The same in the scenes that the UNet learns from: it keeps less distance than it has seen, and objects that touch are
-one to whoever counts them."""
+"""Minimum distance between the bounding boxes of two objects."""
+TRAINING_GAP: Final = 10 / 128
+"""Minimum distance in the scenes that train the UNet.
+
+It exceeds `GAP` because the UNet places objects closer together than in its training data, and objects that touch are
+counted as one."""
 RELATION_DISTANCE: Final = 0.25
-"""Least distance of two centres, as a fraction of the width (left, right) or the height (above, below)."""
+"""Minimum distance between two centers, as a fraction of the width (left, right) or of the height (above, below)."""
 
 SIZES: Final[tuple[tuple[int, int], ...]] = ((128, 128), (160, 96), (96, 160))
-"""Image sizes, width by height."""
+"""Image sizes in pixels, width by height."""
 
 Polygon: TypeAlias = NDArray[np.float64]
-"""Vertices, [N, 2], x then y, for radius 1 centred on (0, 0)."""
+"""Vertices [N, 2], x then y, for radius 1 and center (0, 0)."""
 
 
 def _circle(radius: float, points: int = 72) -> Polygon:
@@ -131,12 +134,12 @@ SHAPES: Final[tuple[str, ...]] = tuple(OUTLINES)
 
 
 def unit_box(shape: str) -> tuple[float, float, float, float]:
-    """The shape's box at radius 1: left, top, right, bottom."""
+    """Returns the shape's bounding box at radius 1: left, top, right, bottom."""
     low, high = OUTLINES[shape].min(axis=0), OUTLINES[shape].max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def unit_extent(shape: str) -> float:
-    """Half of the longer side of the shape's box at radius 1 (a square's is 0.85)."""
+    """Returns half of the longer side of the shape's bounding box at radius 1; 0.85 for a square."""
     left, top, right, bottom = unit_box(shape)
     return max(right - left, bottom - top) / 2
