@@ -41,7 +41,7 @@ async def shared_image(
     """The image that a signed link names; 404 where the link has expired or was never signed."""
     if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
         raise NotFoundError("There is no such image.")
-    stored, data = await jobs_of(request).image(job_id, index, None)
+    stored, data = await jobs_of(request).read_image(job_id, index, None)
     answer = image_answer(request, stored, data)
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
     return answer

@@ -33,7 +33,7 @@ from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobView
-from service.jobs.store.repository import Cursor
+from service.jobs.store.repository import Cursor, IdempotencyKey
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 
 _KEY_LIFETIME_S: Final = 86400.0
@@ -96,13 +96,8 @@ async def create_job(request: Request) -> Response:
     accepted = image_format(request.headers.get("accept"))
     spec = job_spec(parse_body(JobRequest, fields), services.engine.model, accepted)
     preferred = preference(request.headers.get("prefer"))
-    key = _idempotency_key(request)
-    view, replayed = await jobs.submit(
-        spec,
-        tenant=services.tenant(request),
-        fingerprint=None if key is None else (key, _fingerprint(fields)),
-        key_lifetime_s=_KEY_LIFETIME_S,
-    )
+    idempotency = _idempotency_key(request, fields)
+    view, replayed = await jobs.submit(spec, tenant=services.tenant(request), idempotency=idempotency)
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
     headers = {"Location": job_url(view.record.id)}
@@ -187,7 +182,7 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
 )
 async def get_image(request: Request, job_id: JobId, index: Index) -> Response:
     """The image's file. It never changes: its ETag is its SHA-256."""
-    stored, data = await jobs_of(request).image(job_id, index, services_of(request).tenant(request))
+    stored, data = await jobs_of(request).read_image(job_id, index, services_of(request).tenant(request))
     return image_answer(request, stored, data)
 
 
@@ -200,7 +195,7 @@ async def get_image(request: Request, job_id: JobId, index: Index) -> Response:
 async def get_thumbnail(request: Request, job_id: JobId, index: Index) -> Response:
     """The image as WebP, at most 256 pixels each way."""
     services = services_of(request)
-    stored, data = await jobs_of(request).image(job_id, index, services.tenant(request))
+    stored, data = await jobs_of(request).read_image(job_id, index, services.tenant(request))
     return await thumbnail_answer(request, services.encoder, stored, data)
 
 
@@ -248,7 +243,7 @@ def _is_one_image(record: JobRecord, image_format: ImageFormat) -> bool:
 
 async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
     """The only image as the whole answer."""
-    stored, data = await jobs_of(request).image(record.id, 0, record.tenant)
+    stored, data = await jobs_of(request).read_image(record.id, 0, record.tenant)
     answer = image_answer(request, stored, data)
     answer.headers.update({**headers, "X-Seed": str(record.spec.images[0].params.seed)})
     return answer
@@ -258,11 +253,13 @@ def _json(body: BaseModel, status: int, headers: dict[str, str]) -> Response:
     return Response(body.model_dump_json(), status, headers, "application/json")
 
 
-def _idempotency_key(request: Request) -> str | None:
+def _idempotency_key(request: Request, fields: dict[str, Any]) -> IdempotencyKey | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not re.fullmatch(_KEY, key):
+    if key is None:
+        return None
+    if not re.fullmatch(_KEY, key):
         raise InvalidRequestError("An Idempotency-Key has 1 to 255 printable ASCII characters.")
-    return key
+    return IdempotencyKey(key, _fingerprint(fields), _KEY_LIFETIME_S)
 
 
 def _fingerprint(fields: dict[str, Any]) -> str:

@@ -195,7 +195,9 @@ async def _kept(
         output_compression=call.parsed.request.output_compression,
     )
     made = list(zip(finished, files, strict=True))
-    record = await jobs_of(request).keep(spec, made, tenant=services.tenant(request), lifetime_s=_URL_LIFETIME_S)
+    record = await jobs_of(request).store_finished(
+        spec, made, tenant=services.tenant(request), lifetime_s=_URL_LIFETIME_S
+    )
     expires_at = int(record.created_at + _URL_LIFETIME_S)
     return [
         Image(

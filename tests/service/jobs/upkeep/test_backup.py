@@ -11,7 +11,7 @@ from service.images.storage import ImageFolder
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
-from tests.harness.sample_jobs import STORE_POLICY, make_image, make_job
+from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job
 
 PNG = b"an image's file"
 
@@ -21,7 +21,7 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
     """A finished job of two images, the second of which was deleted since."""
     database = Database(sqlite_url)
     job = make_job(images=2)
-    await JobRepository(database, STORE_POLICY).create_ended(
+    await JobRepository(database, REPOSITORY_POLICY).create_ended(
         job, [make_image(0), make_image(1)], now=1.0, expires_at=2.0
     )
     await database.close()
@@ -37,7 +37,7 @@ async def test_the_copy_holds_the_records_and_every_image_that_is_there(
     assert made == Backup(images=1, missing=1)
     assert ImageFolder(tmp_path / "copy" / "images").read(job_id, 0, "image/png") == PNG
     database = Database(database_url(None, tmp_path / "copy"))
-    assert len((await JobRepository(database, STORE_POLICY).get(job_id, "alice")).images) == 2
+    assert len((await JobRepository(database, REPOSITORY_POLICY).get(job_id, "alice")).images) == 2
     await database.close()
 
 
