@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
-from service.images.storage import ImageFolder
+from service.images.storage import ImageFolder, rename_former_folder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.retention_policy import RetentionPolicy
@@ -48,8 +48,9 @@ class JobsSettings:
 def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics) -> JobService:
     """Returns a job service that the caller starts and stops.
 
-    Raises OSError where a folder cannot be created.
+    Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
     """
+    rename_former_folder(settings.images)
     database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
     files = ImageFiles(ImageFolder(settings.images))
     retention = RetentionPolicy(settings.keep_s)

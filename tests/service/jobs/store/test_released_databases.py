@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
-import psycopg
 import pytest
 from sqlalchemy import URL
 
@@ -22,10 +18,18 @@ from service.jobs.store.database import Database
 from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import IdempotencyKey, JobRepository
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job
+from tests.service.jobs.released_databases import (
+    CANCELED,
+    FAILED,
+    LINKED,
+    QUEUED,
+    RUNNING,
+    SCHEMAS,
+    SUCCEEDED,
+    load_release,
+)
 
-RELEASED: Final = Path(__file__).with_name("released")
 AFTER_ALL_LEASES: Final = 1060.0
-SUCCEEDED, FAILED, CANCELED, RUNNING, LINKED, QUEUED = (f"job_{letter * 26}" for letter in "abcdef")
 PARAMS: Final = GenerationParams(
     prompt="a red circle", width=160, height=96, steps=20, guidance_scale=2.5, seed=7, sampler="dpm++_2m_sde"
 )
@@ -34,22 +38,10 @@ TIMINGS: Final = Timings(
 )
 
 
-def load(url: URL, script: str) -> None:
-    """Run a script of several statements with the database's own driver."""
-    if url.get_backend_name() == "sqlite":
-        assert url.database is not None
-        with contextlib.closing(sqlite3.connect(url.database)) as connection:
-            connection.executescript(script)
-        return
-    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(dsn) as postgres:
-        postgres.execute(script.encode())
-
-
-@pytest.fixture(params=["schema_0001"])
+@pytest.fixture(params=SCHEMAS)
 async def released(request: pytest.FixtureRequest, empty_url: URL) -> AsyncIterator[Database]:
     """A database as that release left it, brought up to date."""
-    load(empty_url, (RELEASED / f"{request.param}_{empty_url.get_backend_name()}.sql").read_text())
+    load_release(request.param, empty_url)
     database = Database(empty_url)
     await migrate(database)
     yield database
