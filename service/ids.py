@@ -1,4 +1,4 @@
-"""Ids of jobs: how they are made and what they look like. Imports nothing of ours."""
+"""Makes and recognizes job ids. Imports nothing of ours."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ async def shared_image(
     """The image of a signed link. 404 where the link has expired or its signature is wrong."""
     if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
         raise NotFoundError("There is no such image.")
-    stored, data = await jobs_of(request).image(job_id, index, None)
+    stored, data = await jobs_of(request).read_image(job_id, index, None)
     answer = image_answer(request, stored, data)
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
     return answer

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+INTERACTIVE_DEADLINE_FACTOR: Final = 3.0
+BATCH_DEADLINE_FACTOR: Final = 30.0
+"""Default factors k of an image's virtual deadline, arrival + k x its time alone on the device."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,9 +42,9 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Images in a decode."""
     max_cached_prompts: int = 256
     """Texts whose conditioning is kept."""
-    interactive_deadline_factor: float = 3.0
+    interactive_deadline_factor: float = INTERACTIVE_DEADLINE_FACTOR
     """Factor k of an interactive image's virtual deadline, arrival + k x its time alone on the device."""
-    batch_deadline_factor: float = 30.0
+    batch_deadline_factor: float = BATCH_DEADLINE_FACTOR
     """The same for the batch class."""
     warm_up_s: float = 20.0
     """Bound on the passes before the worker is ready; what they do not reach is measured while serving."""

@@ -1,1 +1,1 @@
-"""Images on their way out: encoding."""
+"""Image files: encoding, the metadata inside them, and their storage on disk."""

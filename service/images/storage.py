@@ -1,4 +1,4 @@
-"""Finished images as files in a folder, on the disk when `put` returns. Knows no jobs but their ids."""
+"""Stores finished images as files in a folder. A file is on disk when `put` returns. Knows only the ids of jobs."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ from typing import Final
 from service.ids import is_job_id
 
 EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg"}
-"""Media types that can be stored."""
+"""The media types that can be stored, with their file extensions."""
+_FORMER_NAME: Final = "pictures"
+"""Name of the image folder in the first release."""
 _PARTIAL: Final = ".partial"
 _PROBE_BYTES: Final = 1 << 16
 _CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
-"""Errors of a deletion to which a file came or went while it was on its way."""
+"""Errors of a deletion during which another thread or process added or removed a file."""
 
 
 class ImageFolder:
     """`root`/<two letters>/<job id>/<index>.<extension>. Methods block, and raise OSError where the disk fails.
 
-    Each attempt at a job has files of its own, so that none overwrites what another has recorded; from the second on,
-    its number stands before the extension.
+    Each attempt at a job has its own files, so that no attempt overwrites what another has recorded. From the second
+    attempt on, the attempt's number stands before the extension.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> None:
-        """Store an image, whole or not at all, in place of the attempt's own of that index; a power cut spares it."""
+        """Stores an image file atomically, replacing this attempt's earlier file of that index.
+
+        The file survives a power failure once this has returned. Raises KeyError for a media type that is not in
+        `EXTENSIONS`.
+        """
         folder = self._folder(job_id)
         file = folder / _name(index, media_type, attempt)
         partial = folder / f"{index}.{secrets.token_hex(4)}{_PARTIAL}"
@@ -47,11 +53,11 @@ class ImageFolder:
         _sync(folder)
 
     def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
-        """Raises FileNotFoundError."""
+        """Returns an image file. Raises FileNotFoundError."""
         return (self._folder(job_id) / _name(index, media_type, attempt)).read_bytes()
 
     def delete(self, job_id: str) -> None:
-        """All images of a job, or none if there are none."""
+        """Deletes all image files of a job, if there are any."""
         folder = self._folder(job_id)
         while folder.exists():
             try:
@@ -62,7 +68,7 @@ class ImageFolder:
                     raise
 
     def probe(self) -> None:
-        """Write a file of no use and take it away again."""
+        """Writes a file and deletes it, to find out whether the disk can be written to."""
         _make(self._root)
         file = self._root / f"probe.{secrets.token_hex(4)}{_PARTIAL}"
         try:
@@ -71,7 +77,7 @@ class ImageFolder:
             file.unlink(missing_ok=True)
 
     def jobs_older_than(self, seconds: float) -> Iterator[str]:
-        """Ids of the jobs whose folders have not been changed for so long."""
+        """Yields the ids of the jobs whose folders have not changed for this long."""
         before = time.time() - seconds
         for folder in self._root.glob("??/job_*"):
             with contextlib.suppress(FileNotFoundError):
@@ -79,9 +85,35 @@ class ImageFolder:
                     yield folder.name
 
     def _folder(self, job_id: str) -> Path:
-        assert is_job_id(job_id), "ids are made here, and looked up before a path is made of them"
+        assert is_job_id(job_id), "the server makes the ids, and looks up every id before it builds a path"
         random_part = job_id.removeprefix("job_")
         return self._root / random_part[:2] / job_id
+
+
+def existing_folder(root: Path) -> Path:
+    """Returns `root`, or the folder of an earlier release beside it that has not been renamed yet."""
+    former = root.with_name(_FORMER_NAME)
+    return former if former.is_dir() and not root.exists() else root
+
+
+def rename_former_folder(root: Path) -> None:
+    """Renames the image folder of an earlier release to `root`, unless `root` exists.
+
+    Servers that start together may all call this. Raises OSError.
+    """
+    former = existing_folder(root)
+    if former == root:
+        return
+    try:
+        former.rename(root)
+    except FileNotFoundError:
+        return  # Another server was faster.
+    except OSError as error:
+        raise OSError(
+            f"The image folder of an earlier version cannot be renamed from {former} to {root} ({error.strerror}): "
+            "move it yourself, then start again."
+        ) from error
+    _sync(root.parent)
 
 
 def _name(index: int, media_type: str, attempt: int) -> str:
@@ -90,7 +122,7 @@ def _name(index: int, media_type: str, attempt: int) -> str:
 
 
 def _make(folder: Path) -> None:
-    """The folder, on the disk with those above it that are missing as well."""
+    """Creates the folder and its missing parents, and syncs their entries to disk."""
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -98,7 +130,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """A new file, its bytes on the disk."""
+    """Writes a new file and syncs it to disk."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()
@@ -106,7 +138,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Let the disk know the folder's entries."""
+    """Syncs the entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,1 +1,1 @@
-"""Durable jobs: what was accepted is on disk, is made by one process at a time, and ends exactly once."""
+"""Durable jobs: an accepted job is on disk, is run by one process at a time, and ends exactly once."""

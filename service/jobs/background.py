@@ -1,4 +1,4 @@
-"""What goes on for as long as the server does must not end because one pass of it failed."""
+"""Error handling for loops that run as long as the server does: a failed pass is logged, and the loop goes on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 @contextlib.contextmanager
-def log_and_continue(work: str) -> Iterator[None]:
-    """Around one pass of `work`, which is tried again later whatever went wrong with it."""
+def log_and_continue(activity: str) -> Iterator[None]:
+    """Suppresses and logs whatever one pass of a loop raises. `activity` names the loop's work in the log."""
     try:
         yield
     except StoreUnavailableError:
-        pass  # It was told of where it was noticed.
-    except Exception:  # noqa: BLE001 -- the loop is worth more than the pass
-        _log.exception("unforeseen error", work=work)
+        pass  # The store has logged it.
+    except Exception:  # noqa: BLE001 -- a failed pass must not end the loop
+        _log.exception("unexpected error", activity=activity)

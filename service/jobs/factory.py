@@ -1,4 +1,4 @@
-"""Puts the parts of durable jobs together."""
+"""Creates the job service of one process from settings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from service.engine.config import WorkerConfig
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
-from service.images.storage import ImageFolder
+from service.images.storage import ImageFolder, rename_former_folder
+from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
@@ -27,10 +28,11 @@ from service.observability.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsSettings:
-    """As `service.settings` has them."""
+    """What the job service can be told. `service.settings` describes most of these values."""
 
     database: URL
     images: Path
+    """The folder of the image files."""
     keep_s: float
     max_image_bytes: int
     max_queued: int
@@ -38,33 +40,41 @@ class JobsSettings:
     max_subscribers: int
     lease_s: float
     embed_parameters: bool
+    interactive_deadline_factor: float
+    batch_deadline_factor: float
+    """Both factors should be the engine's own: jobs then reach the engine in the order in which it makes them."""
 
 
 def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics) -> JobService:
-    """Jobs of one process, to be started and stopped by the caller. Raises OSError where a folder cannot be made."""
-    database, news = Database(settings.database), JobNotifier(settings.max_subscribers)
+    """Returns a job service that the caller starts and stops.
+
+    Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
+    """
+    rename_former_folder(settings.images)
+    database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
     files = ImageFiles(ImageFolder(settings.images))
-    policy = RepositoryPolicy(
-        max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, keep_s=settings.keep_s
+    retention = RetentionPolicy(settings.keep_s)
+    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention))
+    executor = JobExecutor(
+        claims, files, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
     )
-    queue = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, keep_s=settings.keep_s))
-    runner = RunnerConfig(
+    runner_config = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
         heartbeat_s=min(1.0, settings.lease_s / 4),
-        embed_parameters=settings.embed_parameters,
     )
-    worker = WorkerConfig(model="")
+    repository_policy = RepositoryPolicy(
+        max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
+    )
     return JobService(
         database,
-        JobRepository(database, policy),
+        JobRepository(database, repository_policy),
         files,
-        Runner(queue, files, engine, encoder, news, metrics, runner),
+        Runner(claims, executor, files, engine, notifier, metrics, runner_config),
         Retention(database, files, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
-        news,
+        notifier,
         engine,
-        # The engine's own order among what it has, so that jobs come to it in that order too.
         JobServiceConfig(
-            interactive_deadline_factor=worker.interactive_deadline_factor,
-            batch_deadline_factor=worker.batch_deadline_factor,
+            interactive_deadline_factor=settings.interactive_deadline_factor,
+            batch_deadline_factor=settings.batch_deadline_factor,
         ),
     )

@@ -1,8 +1,8 @@
-"""What is known of a job: what was asked, how far it is, how it ended. Values only; knows no database and no HTTP.
+"""Plain values that describe a job: the request, its progress and its outcome. Knows no database and no HTTP.
 
-An attempt is one process's hold on a job. Whoever takes a job over, to run it or to cancel it, opens a new attempt,
-and whatever the holder of an earlier one still writes is refused. Within an attempt `version` counts what happened: it
-is 1 until the engine begins an image, and greater from then on.
+An attempt is one process's hold on a job. A process that takes a job over, to run it or to cancel it, starts a new
+attempt, and later writes of an earlier attempt are refused. Within an attempt, `version` increases with every change:
+it is 1 until the engine begins an image, and greater from then on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from service.images.encoding import ImageFormat
 class Status(enum.StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
-    """A process has it; its images may still wait for the device."""
+    """A process has claimed the job. Its images may still wait for the device."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELED = "canceled"
@@ -35,11 +35,14 @@ class ImageSpec(msgspec.Struct, frozen=True):
 
     params: GenerationParams
     position: tuple[int, ...] = ()
-    """Which alternative of each `{a|b}` group its prompt took; empty where there are none."""
+    """Index of the chosen alternative in each `{a|b}` group of the prompt; empty where the prompt has none."""
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job is to make, fully resolved: two jobs of one spec make the same images."""
+    """What a job makes, fully resolved: two jobs with equal specs make equal images.
+
+    It is stored with the job. `store.spec_format` keeps the forms of earlier releases readable.
+    """
 
     model: str
     images: tuple[ImageSpec, ...]
@@ -48,11 +51,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     previews: int = 0
     priority: Priority = Priority.BATCH
     deadline_s: float | None = None
-    """Seconds from its acceptance after which its images are of no use."""
+    """The caller's deadline in seconds after acceptance; the images are of no use later."""
 
 
 class JobProgress(msgspec.Struct, frozen=True):
-    """Of all images together."""
+    """Steps done and steps needed, summed over all images."""
 
     step: int
     steps: int
@@ -64,7 +67,7 @@ class JobProgress(msgspec.Struct, frozen=True):
 
 
 class JobPreview(msgspec.Struct, frozen=True):
-    """The latest look at an image in the making."""
+    """The latest preview of an image that is being made."""
 
     index: int
     step: int
@@ -73,7 +76,7 @@ class JobPreview(msgspec.Struct, frozen=True):
 
 
 class JobFailure(msgspec.Struct, frozen=True):
-    """As in `service.errors`."""
+    """Why a job failed: the code, message and field of an error in `service.errors`."""
 
     code: str
     message: str
@@ -82,22 +85,25 @@ class JobFailure(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage:
-    """A finished image whose file is in the store."""
+    """A finished image whose file is stored."""
 
     index: int
     attempt: int
     version: int
-    """With `attempt`: when it was recorded."""
+    """The version of the job, within `attempt`, at which the image was recorded."""
     media_type: str
     width: int
     height: int
     size_bytes: int
     sha256: str
+    """Digest of the file, in hexadecimal."""
     timings: Timings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
+    """A job as the store has it. All times are Unix seconds."""
+
     id: str
     tenant: str
     status: Status
@@ -108,13 +114,12 @@ class JobRecord:
     preview: JobPreview | None
     failure: JobFailure | None
     created_at: float
-    """Unix seconds, as all times here."""
     started_at: float | None
     completed_at: float | None
     expires_at: float | None
-    """When the record and its images are deleted; None before it has ended."""
+    """When the record and its images are deleted; None until the job has ended."""
     images: tuple[StoredImage, ...]
-    """The finished ones, in order of index."""
+    """The finished images in order of index."""
 
     @property
     def ended(self) -> bool:
@@ -123,7 +128,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A process's hold on a job that it is to run."""
+    """The right of one process to run a job, until its lease expires or another attempt begins."""
 
     job_id: str
     attempt: int
@@ -131,12 +136,12 @@ class Claim:
     spec: JobSpec
     created_at: float
     done: frozenset[int]
-    """Images that an earlier attempt has stored."""
+    """Indices of the images that earlier attempts have stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """What the process that runs a job knows of it beyond the record."""
+    """The progress of a running job as its process knows it; the record follows with the next heartbeat."""
 
     version: int
     progress: JobProgress | None = None

@@ -1,6 +1,7 @@
-"""Durable jobs as the API sees them: one object for what can be asked of them, in this process or another's.
+"""Durable jobs as the API uses them: submit, look up, cancel, delete, follow, whichever process runs the job.
 
-It composes the store, the runner and the files, and keeps no state of its own.
+It combines the store, the runner, the image files and the notifications, and owns their start and their end. What is
+known of a job is in the store and the runner, not here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from service.ids import new_job_id
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
 from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredImage
+from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.migrations import migrate
@@ -32,20 +34,21 @@ from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
 from service.jobs.watching.subscriptions import JobNotifier
 
 _POLL_S: Final = 1.0
-"""Between two looks at a job that another process runs."""
+"""Seconds between two looks at a job that another process runs."""
 _OPEN_RETRY_S: Final = 1.0
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
 
 Live: TypeAlias = tuple[int, LiveState]
-"""As `Runner.live` gives it."""
+"""An attempt and its live state, as `Runner.live` returns them."""
 
 _log = structlog.get_logger("darkroom.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobServiceConfig:
+    """Factors k of a job's virtual deadline, which is its acceptance + k x its price."""
+
     interactive_deadline_factor: float
-    """Factor k of an interactive job's virtual deadline, acceptance + k x its price."""
     batch_deadline_factor: float
 
     def deadline_factor(self, priority: Priority) -> float:
@@ -54,35 +57,35 @@ class JobServiceConfig:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as it stands now."""
+    """The current state of a job: its record, updated with what the process that runs it knows."""
 
     record: JobRecord
     queue_position: int | None
-    """How many waiting jobs go before it; None where it does not wait."""
+    """How many waiting jobs come before it; None where it does not wait."""
 
 
 class JobService:
-    """All methods belong to one event loop; those that reach the store may raise `StoreUnavailableError`."""
+    """All methods belong to one event loop. Those that use the store may raise `StoreUnavailableError`."""
 
     def __init__(
         self,
         database: Database,
-        store: JobRepository,
+        repository: JobRepository,
         files: ImageFiles,
         runner: Runner,
         retention: Retention,
-        news: JobNotifier,
+        notifier: JobNotifier,
         engine: Engine,
         config: JobServiceConfig,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
-        self._store = store
+        self._repository = repository
         self._files = files
         self._runner = runner
         self._retention = retention
-        self._news = news
+        self._notifier = notifier
         self._engine = engine
         self._config = config
         self._clock = clock
@@ -91,11 +94,11 @@ class JobService:
 
     @property
     def available(self) -> bool:
-        """Whether jobs can be accepted and kept, as far as is known."""
+        """Whether jobs can be accepted and stored, as of the last access to the store."""
         return self._opened and self._database.available and self._files.available
 
     async def start(self) -> None:
-        """Bring the schema up to date and begin to run jobs; where the store is unavailable, as soon as it is.
+        """Migrates the database and starts to run jobs. If the store is unavailable, tries again in the background.
 
         Raises `SchemaTooNewError`.
         """
@@ -106,12 +109,8 @@ class JobService:
         else:
             self._open()
 
-    def stop_claiming(self) -> None:
-        """What runs goes on."""
-        self._runner.stop_claiming()
-
     async def stop(self) -> None:
-        """To be called when the engine has ended: jobs that it did not finish go back into the queue."""
+        """Puts unfinished jobs back into the queue and closes the store. Call it after the engine has stopped."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -120,26 +119,30 @@ class JobService:
         await self._database.close()
 
     async def submit(
-        self, spec: JobSpec, *, tenant: str, fingerprint: tuple[str, str] | None = None, key_lifetime_s: float = 0.0
+        self, spec: JobSpec, *, tenant: str, idempotency: IdempotencyKey | None = None
     ) -> tuple[JobView, bool]:
-        """Accept a job, which is on the disk when this returns; with a key that was used before, that job, and True.
+        """Accepts a job and returns it with False. The job is on disk when this returns.
 
-        `fingerprint` is an idempotency key and what identifies the body that it came with. Raises `QueueFullError`,
-        `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
+        If the idempotency key was used before, returns the job that it names with True instead. Raises
+        `QueueFullError`, `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
         """
         self._require_open()
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
-        key = None if fingerprint is None else IdempotencyKey(*fingerprint, expires_at=now + key_lifetime_s)
-        record, replayed = await self._store.create(self._new_job(spec, tenant, now), now=now, key=key)
+        record, replayed = await self._repository.create(
+            self._new_job(spec, tenant, now), now=now, idempotency=idempotency
+        )
         self._runner.wake()
         return await self._view(record, None), replayed
 
-    async def keep(
-        self, spec: JobSpec, made: Sequence[tuple[ImageFinished, bytes]], *, tenant: str, lifetime_s: float
+    async def store_finished(
+        self, spec: JobSpec, finished: Sequence[tuple[ImageFinished, bytes]], *, tenant: str, lifetime_s: float
     ) -> JobRecord:
-        """Store images and their files that were made without a record, as those of a job that has ended."""
+        """Stores images that were made without a job, with their encoded files, as a job that has succeeded.
+
+        The job expires after `lifetime_s`.
+        """
         self._require_open()
         now = self._clock()
         job = self._new_job(spec, tenant, now)
@@ -156,72 +159,74 @@ class JobService:
                 sha256=await self._files.put(job.id, image.index, media_type, file),
                 timings=image.timings,
             )
-            for image, file in made
+            for image, file in finished
         ]
-        return await self._store.create_ended(job, stored, now=now, expires_at=now + lifetime_s)
+        expires_at = RetentionPolicy(lifetime_s).expires_at(now)
+        return await self._repository.create_ended(job, stored, now=now, expires_at=expires_at)
 
     async def get(self, job_id: str, tenant: str) -> JobView:
         """Raises `NotFoundError`."""
         self._require_open()
         live = self._runner.live(job_id)
-        return await self._view(await self._store.get(job_id, tenant), live)
+        return await self._view(await self._repository.get(job_id, tenant), live)
 
     async def page(
         self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
     ) -> list[JobView]:
-        """The tenant's jobs, newest first."""
+        """Returns up to `limit` of the tenant's jobs, newest first."""
         self._require_open()
         return [
             await self._view(record, self._runner.live(record.id))
-            for record in await self._store.page(tenant, limit=limit, after=after, status=status)
+            for record in await self._repository.page(tenant, limit=limit, after=after, status=status)
         ]
 
     async def cancel(self, job_id: str, tenant: str) -> JobView:
-        """End the job unless it has ended; whichever it is, how it stands now. Raises `NotFoundError`."""
+        """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""
         self._require_open()
-        record = await self._store.cancel(job_id, tenant, now=self._clock())
+        record = await self._repository.cancel(job_id, tenant, now=self._clock())
         self._runner.drop(job_id)
-        self._news.tell(job_id, record_changed=True)
+        self._notifier.notify(job_id, record_changed=True)
         return JobView(record, None)
 
     async def delete(self, job_id: str, tenant: str) -> None:
-        """Cancel the job if it runs, and leave nothing of it. Raises `NotFoundError`."""
+        """Cancels the job if it runs, and deletes its record and its images. Raises `NotFoundError`."""
         self._require_open()
-        if not await self._store.delete(job_id, tenant):
+        if not await self._repository.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
-        self._news.tell(job_id, record_changed=True)
+        self._notifier.notify(job_id, record_changed=True)
         await self._files.delete(job_id)
 
-    async def image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
-        """An image and its file; None is any tenant. Raises `NotFoundError`."""
+    async def read_image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
+        """Returns an image and its file. None stands for any tenant. Raises `NotFoundError`."""
         self._require_open()
-        record = await self._store.get(job_id, tenant)
+        record = await self._repository.get(job_id, tenant)
         stored = next((image for image in record.images if image.index == index), None)
         if stored is None:
             raise NotFoundError("There is no such image.")
         try:
             return stored, await self._files.read(job_id, index, stored.media_type, attempt=stored.attempt)
         except FileNotFoundError:
-            _log.error("an image's file is missing", job_id=job_id, index=index)
+            _log.error("the file of a recorded image is missing", job_id=job_id, index=index)
             raise NotFoundError("There is no such image.") from None
 
     async def follow(
-        self, job_id: str, tenant: str, differences: EventDiff
+        self, job_id: str, tenant: str, diff: EventDiff
     ) -> AsyncGenerator[tuple[EventId, JobEvent, JobView], None]:
-        """What `differences` does not know yet, until the job has ended.
+        """Yields the events that `diff` has not seen, until the job has ended or the engine has stopped.
 
-        Raises `NotFoundError`, also where the job is deleted meanwhile, and `QueueFullError` for too many followers.
+        Raises `NotFoundError`, also when the job is deleted meanwhile, and `QueueFullError` where too many clients
+        follow jobs.
         """
         self._require_open()
-        with self._news.follow(job_id) as follower:
+        with self._notifier.subscribe(job_id) as subscriber:
             view, out_of_date = await self.get(job_id, tenant), False
             while True:
-                for event_id, news in differences.news(view.record, view.queue_position):
-                    yield event_id, news, view
+                for event_id, event in diff.events(view.record, view.queue_position):
+                    yield event_id, event, view
                 if view.record.ended or self._engine.phase is Phase.STOPPED:
-                    return  # Stopped, nothing more comes of it here: whoever reads asks the next server.
-                out_of_date |= await follower.wait(_POLL_S)
+                    return  # After the engine has stopped, another server goes on with the job and tells of it.
+                out_of_date |= await subscriber.wait(_POLL_S)
                 if out_of_date:
                     with contextlib.suppress(StoreUnavailableError):
                         view, out_of_date = await self.get(job_id, tenant), False
@@ -230,11 +235,11 @@ class JobService:
                     view = JobView(_with_live(view.record, live), view.queue_position)
 
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
-        """The job when it has ended, or how it stands after `timeout_s`. Raises `NotFoundError`."""
+        """Returns the job when it has ended, or its state after `timeout_s`. Raises what `follow` raises."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                async with contextlib.aclosing(self.follow(job_id, tenant, EventDiff())) as news:
-                    async for _, _, view in news:
+                async with contextlib.aclosing(self.follow(job_id, tenant, EventDiff())) as events:
+                    async for _, _, view in events:
                         if view.record.ended:
                             return view
         return await self.get(job_id, tenant)
@@ -252,8 +257,8 @@ class JobService:
     async def _view(self, record: JobRecord, live: Live | None) -> JobView:
         position = None
         if record.status is Status.QUEUED:
-            with contextlib.suppress(StoreUnavailableError):  # What is known of the job is told all the same.
-                position = await self._store.queue_position(record.id)
+            with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a position.
+                position = await self._repository.queue_position(record.id)
         return JobView(_with_live(record, live), position)
 
     def _require_open(self) -> None:
@@ -274,7 +279,7 @@ class JobService:
 
 
 def _with_live(record: JobRecord, live: Live | None) -> JobRecord:
-    """What the runner in this process knew beyond the record, before that was read."""
+    """Updates a record with the live state, which must have been taken before the record was read."""
     if live is None or record.status is not Status.RUNNING or live[0] != record.attempt:
         return record
     state = live[1]

@@ -16,6 +16,7 @@ from service.api.http.errors import ErrorAnswers
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner, load_link_key
+from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
 from service.jobs.factory import JobsSettings, create_jobs
@@ -82,4 +83,6 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         max_subscribers=settings.max_event_streams,
         lease_s=settings.job_lease_s,
         embed_parameters=settings.embed_parameters,
+        interactive_deadline_factor=INTERACTIVE_DEADLINE_FACTOR,
+        batch_deadline_factor=BATCH_DEADLINE_FACTOR,
     )

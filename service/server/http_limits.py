@@ -65,7 +65,7 @@ class _FramingError(Exception):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One connection. A request beyond a bound is answered (408, 431, 503) where possible, then the connection closes."""
+    """One connection. A request beyond a bound is answered (408, 431, 503) where possible, then it closes."""
 
     transport: LingeringTransport
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from sqlalchemy import update
+
 from pipelines.params import GenerationParams
 from service.engine.types import Timings
 from service.ids import new_job_id
 from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage
+from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.claims import ClaimPolicy, JobClaims
+from service.jobs.store.database import Database
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.row_mapping import NewJob
+from service.jobs.store.tables import jobs
 
 LEASE_S = 10.0
 KEEP_S = 1000.0
 STEPS = 4
 """Of each image."""
-STORE_POLICY = RepositoryPolicy(max_queued=100, max_queued_s=1000.0, keep_s=KEEP_S)
-QUEUE_POLICY = ClaimPolicy(lease_s=LEASE_S, keep_s=KEEP_S)
+RETENTION = RetentionPolicy(KEEP_S)
+REPOSITORY_POLICY = RepositoryPolicy(max_queued=100, max_queued_s=1000.0, retention=RETENTION)
+CLAIM_POLICY = ClaimPolicy(lease_s=LEASE_S, retention=RETENTION)
 LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
 UNBEGUN = LiveState(version=1)
 """What a process knows of a job that it has claimed, before the engine begins an image of it."""
@@ -74,27 +80,33 @@ def make_image(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes
     )
 
 
-async def accept(store: JobRepository, number: int = 1) -> list[str]:
+async def accept(repository: JobRepository, number: int = 1) -> list[str]:
     """Their ids, in order of their deadlines."""
-    jobs = [make_job() for _ in range(number)]
-    for job in jobs:
-        await store.create(job, now=0.0)
-    return [job.id for job in jobs]
+    accepted = [make_job() for _ in range(number)]
+    for job in accepted:
+        await repository.create(job, now=0.0)
+    return [job.id for job in accepted]
 
 
-async def claim_one(queue: JobClaims, owner: str = "one", *, now: float = 0.0) -> Claim:
-    (claim,) = await queue.claim(owner, now=now, limit=1)
+async def claim_one(claims: JobClaims, owner: str = "one", *, now: float = 0.0) -> Claim:
+    (claim,) = await claims.claim(owner, now=now, limit=1)
     return claim
 
 
-async def lose(queue: JobClaims, times: int, *, since: float = 0.0, begun: bool = True) -> float:
-    """Let that many processes claim the only job, one after the other, and die; returns when the last lease is over.
+async def lose(claims: JobClaims, times: int, *, since: float = 0.0, begun: bool = True) -> float:
+    """Lets processes claim the only job and die, one process after the other. Returns when the last lease ends.
 
     Where `begun` is true, a heartbeat of each process records that it has begun an image of the job.
     """
     now = since
     for _ in range(times):
-        claim = await claim_one(queue, f"died at {now}", now=now)
-        await queue.heartbeat({claim: LIVE if begun else UNBEGUN}, now=now)
+        claim = await claim_one(claims, f"died at {now}", now=now)
+        await claims.heartbeat({claim: LIVE if begun else UNBEGUN}, now=now)
         now += LEASE_S + 1
     return now
+
+
+async def replace_spec(database: Database, job_id: str, stored: bytes) -> None:
+    """Stores other bytes as the spec of a job, as another version of the server would."""
+    async with database.writing() as connection:
+        await connection.execute(update(jobs).where(jobs.c.id == job_id).values(spec=stored))

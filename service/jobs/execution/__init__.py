@@ -1,1 +1,1 @@
-"""Running claimed jobs on the engine."""
+"""Runs claimed jobs on the engine."""

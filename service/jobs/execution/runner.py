@@ -1,7 +1,4 @@
-"""Runs jobs: claims them from the queue, has the engine make their images, stores these, and records how they ended.
-
-Whatever goes wrong with the store while a job runs, the job is given back and made again: the images are the same.
-"""
+"""Claims jobs from the queue, has the executor make them, extends their leases, and records how they ended."""
 
 from __future__ import annotations
 
@@ -9,63 +6,38 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
 
-import structlog
-
-from service.engine.interface import (
-    ADMITTING,
-    Engine,
-    ImageFinished,
-    ImagePreview,
-    ImageProgress,
-    ImageStarted,
-    JobEvent,
-)
-from service.errors import (
-    CanceledError,
-    DarkroomError,
-    EngineUnavailableError,
-    QueueFullError,
-    StoreUnavailableError,
-    WorkerLostError,
-)
-from service.images.encoding import Encoder
-from service.images.metadata import parameters_text
+from service.engine.interface import ADMITTING, Engine
+from service.errors import CanceledError, StoreUnavailableError
 from service.jobs.background import log_and_continue
+from service.jobs.execution.executor import JobExecutor, Outcome
 from service.jobs.execution.running_job import RunningJob
-from service.jobs.records import Claim, JobFailure, JobPreview, LiveState, Status, StoredImage
+from service.jobs.records import Claim, LiveState
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
-_PREVIEW_QUALITY: Final = 80
-_LEAST_TIME_S: Final = 0.001
-_NOT_ITS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
-"""After which a job is given back."""
-
-_chance: Final = random.SystemRandom().random
-"""A number from 0 to 1."""
-_log = structlog.get_logger("darkroom.jobs")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerConfig:
     owner: str
-    """Names this process among those that share the store."""
+    """Unique name of this process among those that share the store."""
     heartbeat_s: float = 1.0
-    """Between two extensions of the leases, with which progress is recorded."""
+    """Seconds between two heartbeats, which extend the leases and record progress."""
     poll_s: float = 1.0
-    """Between two looks for jobs that other processes accepted or lost."""
-    embed_parameters: bool = True
-    """Whether an image's file carries what it was made with."""
+    """Seconds between two searches for jobs that other processes accepted or lost."""
     max_images: int = 32
-    """Images of claimed jobs beyond which no more are claimed: enough for one scheduler to order."""
-    max_images_at_once: int = 16
-    """Images of one job that the engine is given at a time."""
+    """No more jobs are claimed once the claimed ones have this many unfinished images.
+
+    That is enough for the engine's scheduler to choose from.
+    """
+
+
+_random_share = random.SystemRandom().random
+"""Returns a number from 0 to 1."""
 
 
 class Runner:
@@ -73,108 +45,105 @@ class Runner:
 
     def __init__(
         self,
-        queue: JobClaims,
+        claims: JobClaims,
+        executor: JobExecutor,
         files: ImageFiles,
         engine: Engine,
-        encoder: Encoder,
-        news: JobNotifier,
+        notifier: JobNotifier,
         metrics: Metrics,
         config: RunnerConfig,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._queue = queue
+        self._claims = claims
+        self._executor = executor
         self._files = files
         self._engine = engine
-        self._encoder = encoder
-        self._news = news
+        self._notifier = notifier
         self._metrics = metrics
         self._config = config
         self._clock = clock
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
-        self._gave_back = False
-        """Whether a job was given back since claiming began: what stood in its way is not gone at once."""
+        self._released_a_job = False
+        """Whether a job went back into the queue since claiming began. Its obstacle is still there: do not claim on."""
         self._loops: list[asyncio.Task[None]] = []
 
     def live(self, job_id: str) -> tuple[int, LiveState] | None:
-        """The attempt at a job that this process is making, and what is known of it.
+        """Returns the attempt and the live state of a job that this process runs, or None.
 
-        Images and the end count once they are recorded: a record that is read after this has them.
+        Images and the end of a job are recorded before they count here, so a record that is read after this call
+        contains them.
         """
         running = self._running.get(job_id)
         return None if running is None or running.lost else (running.claim.attempt, running.live)
 
     def start(self) -> None:
-        self._loops = [asyncio.create_task(self._claim_for_ever()), asyncio.create_task(self._beat_for_ever())]
+        self._loops = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._heartbeat_loop())]
 
     def wake(self) -> None:
-        """There may be something to claim."""
+        """Makes the runner look for jobs now."""
         self._woken.set()
 
     def drop(self, job_id: str) -> None:
-        """The job was canceled or deleted: free its rows."""
+        """Stops making a job that was canceled, deleted or taken over, and frees its rows."""
         running = self._running.get(job_id)
         if running is not None:
             running.lost = True
-            if running.job is not None:
-                running.job.cancel()
-
-    def stop_claiming(self) -> None:
-        self._stopping = True
-        self._woken.set()
+            if running.engine_job is not None:
+                running.engine_job.cancel()
 
     async def stop(self) -> None:
-        """Wait until what runs has ended or, as the engine has stopped, was given back."""
-        self.stop_claiming()
+        """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released."""
+        self._stopping = True
+        self._woken.set()
         if self._loops:
             claiming, beating = self._loops
-            await claiming  # It may be about to begin one more.
+            await claiming  # It may be about to start another job.
             while tasks := [running.task for running in self._running.values() if running.task is not None]:
                 await asyncio.wait(tasks)
             beating.cancel()
             await asyncio.wait([beating])
 
-    async def _claim_for_ever(self) -> None:
+    async def _claim_loop(self) -> None:
         while not self._stopping:
             self._woken.clear()
             with log_and_continue("claiming jobs"):
-                if self._engine.phase in ADMITTING and await self._store_works():
+                if self._engine.phase in ADMITTING:
+                    await self._require_store()
                     await self._claim()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.poll_s):
                     await self._woken.wait()
 
-    async def _store_works(self) -> bool:
-        """After trouble, writing is tried before anything is begun whose images could not be kept."""
+    async def _require_store(self) -> None:
+        """Raises `StoreUnavailableError` where results could not be stored. Tries a write after a failure."""
         if not self._files.available:
             await self._files.probe()
-        if not self._queue.available:
-            await self._queue.probe(self._clock())
-        return True
+        if not self._claims.available:
+            await self._claims.probe(self._clock())
 
     async def _claim(self) -> None:
-        """One job at a time, as their numbers of images differ."""
-        self._gave_back = False
-        while not (self._stopping or self._gave_back) and self._images_ahead() < self._config.max_images:
-            claims = await self._queue.claim(self._config.owner, now=self._clock(), limit=1, held=self._running)
-            if not claims:
+        """Claims and starts jobs while there is room, one at a time because their image counts differ."""
+        self._released_a_job = False
+        while not (self._stopping or self._released_a_job) and self._unfinished_images() < self._config.max_images:
+            claimed = await self._claims.claim(self._config.owner, now=self._clock(), limit=1, held=self._running)
+            if not claimed:
                 return
-            for claim in claims:
+            for claim in claimed:
                 running = self._running[claim.job_id] = RunningJob(claim)
                 running.task = asyncio.create_task(self._run(running))
-                self._news.tell(claim.job_id, record_changed=True)
+                self._notifier.notify(claim.job_id, record_changed=True)
 
-    def _images_ahead(self) -> int:
+    def _unfinished_images(self) -> int:
         return sum(len(running.claim.spec.images) - len(running.claim.done) for running in self._running.values())
 
-    async def _beat_for_ever(self) -> None:
-        """The first heartbeat comes at a random time, so that none keeps step with the claims.
-
-        A job that kills this process soon after it was begun is found out by heartbeats that come in between.
+    async def _heartbeat_loop(self) -> None:
+        """Extends the leases. The first heartbeat comes at a random time, so that heartbeats and claims drift apart:
+        otherwise a job that kills the process soon after it was begun would never be recorded as begun.
         """
-        pause_s = self._config.heartbeat_s * _chance()
+        pause_s = self._config.heartbeat_s * _random_share()
         while True:
             await asyncio.sleep(pause_s)
             pause_s = self._config.heartbeat_s
@@ -182,139 +151,49 @@ class Runner:
             if not held:
                 continue
             with log_and_continue("extending leases"):
-                for claim in await self._queue.heartbeat(held, now=self._clock()):
+                for claim in await self._claims.heartbeat(held, now=self._clock()):
                     running = self._running.get(claim.job_id)
-                    if running is not None and running.claim == claim:  # Else it has been claimed anew.
+                    if running is not None and running.claim == claim:  # Otherwise it has been claimed again.
                         self.drop(claim.job_id)
 
     async def _run(self, running: RunningJob) -> None:
         claim = running.claim
         try:
-            outcome = await self._outcome(running)
+            outcome = await self._executor.execute(running)
             if outcome is None:
-                self._gave_back = True
-                await self._persist(lambda: self._queue.release(claim))
+                self._released_a_job = True
+                await self._persist(lambda: self._claims.release(claim))
             else:
                 await self._finish(running, outcome)
                 self.wake()
         except LostError:
             self._metrics.job_ended("canceled", CanceledError.code)
-            await self._persist(lambda: self._clear_up(claim))
+            await self._persist(lambda: self._delete_late_files(claim))
         finally:
-            if self._running.get(claim.job_id) is running:  # Else it was given back without a word, and claimed again.
+            if self._running.get(claim.job_id) is running:  # Otherwise it was released and claimed again meanwhile.
                 del self._running[claim.job_id]
-            self._news.tell(claim.job_id, record_changed=True)
+            self._notifier.notify(claim.job_id, record_changed=True)
 
-    async def _outcome(self, running: RunningJob) -> DarkroomError | Status | None:
-        """What became of the job: it succeeded, an error that is its own, or None where it is to be given back."""
-        try:
-            await self._make(running)
-        except LostError:
-            raise
-        except _NOT_ITS_FAULT:
-            return None
-        except DarkroomError as error:
-            if running.lost:
-                raise LostError from None
-            return error
-        except Exception:  # noqa: BLE001 -- it is this job's failure, whatever it was, and must not be the runner's
-            _log.exception("unforeseen error in a job", job_id=running.claim.job_id)
-            return DarkroomError()
-        return Status.SUCCEEDED
-
-    async def _make(self, running: RunningJob) -> None:
-        """Have the missing images made, and store them as they come.
-
-        The engine gets a part of them at a time: it may refuse for ever what is more than it ever has room for.
-        """
-        missing = [i for i in range(len(running.claim.spec.images)) if i not in running.claim.done]
-        for start in range(0, len(missing), self._config.max_images_at_once):
-            await self._make_part(running, missing[start : start + self._config.max_images_at_once])
-
-    async def _make_part(self, running: RunningJob, indices: Sequence[int]) -> None:
-        claim, spec = running.claim, running.claim.spec
-        if running.lost:
-            raise LostError
-        running.job = job = self._engine.submit(
-            [spec.images[index].params for index in indices],
-            previews=spec.previews,
-            priority=spec.priority,
-            tenant=claim.tenant,
-            deadline_s=self._time_left_s(claim),
-        )
-        try:
-            async for event in job.events():
-                await self._take(running, indices[event.index], event)
-        finally:
-            job.cancel()
-
-    def _time_left_s(self, claim: Claim) -> float | None:
-        """Until the caller has no more use for the job; never quite none, which the engine would not understand."""
-        if claim.spec.deadline_s is None:
-            return None
-        return max(claim.created_at + claim.spec.deadline_s - self._clock(), _LEAST_TIME_S)
-
-    async def _take(self, running: RunningJob, index: int, event: JobEvent) -> None:
-        """What the engine says of the job's image of that index."""
-        match event:
-            case ImageStarted():
-                running.note_begun()  # Readers see nothing new in it: the next heartbeat records it.
-            case ImageProgress():
-                running.steps[index], running.eta_s[index] = event.step, event.eta_s
-                running.note()
-                self._news.tell(running.claim.job_id, record_changed=False)
-            case ImagePreview():
-                data = await self._encoder.encode(event.rgb_image, "webp", quality=_PREVIEW_QUALITY)
-                running.note(preview=JobPreview(index, event.step, "image/webp", data))
-                self._news.tell(running.claim.job_id, record_changed=False)
-            case ImageFinished():
-                await self._store(running, index, event)
-                self._news.tell(running.claim.job_id, record_changed=True)
-
-    async def _store(self, running: RunningJob, index: int, image: ImageFinished) -> None:
-        claim, spec = running.claim, running.claim.spec
-        media_type = f"image/{spec.output_format}"
-        data = await self._encoder.encode(
-            image.rgb_image,
-            spec.output_format,
-            quality=spec.output_compression,
-            parameters=parameters_text(image.params, spec.model) if self._config.embed_parameters else None,
-        )
-        sha256 = await self._files.put(claim.job_id, index, media_type, data, attempt=claim.attempt)
-        stored = StoredImage(
-            index=index,
-            attempt=claim.attempt,
-            version=running.live.version + 1,
-            media_type=media_type,
-            width=image.rgb_image.width,
-            height=image.rgb_image.height,
-            size_bytes=len(data),
-            sha256=sha256,
-            timings=image.timings,
-        )
-        await self._queue.add_image(claim, stored)
-        running.steps[index], running.eta_s[index] = image.params.steps, 0.0
-        running.note()
-
-    async def _finish(self, running: RunningJob, outcome: DarkroomError | Status) -> None:
-        """Record the outcome, however long the store makes us wait: the job is done."""
-        failure = None
-        if isinstance(outcome, DarkroomError):
-            failure = JobFailure(outcome.code, outcome.message, outcome.field)
-        status = Status.SUCCEEDED if failure is None else Status.FAILED
-        version = running.live.version + 1
+    async def _finish(self, running: RunningJob, outcome: Outcome) -> None:
+        """Records the outcome, waiting for the store for as long as it takes: the job's work is done."""
+        version, failure = running.live.version + 1, outcome.failure
         await self._persist(
-            lambda: self._queue.finish(running.claim, status, version=version, now=self._clock(), failure=failure)
+            lambda: self._claims.finish(
+                running.claim, outcome.status, version=version, now=self._clock(), failure=failure
+            )
         )
-        self._metrics.job_ended(status, "" if failure is None else failure.code)
+        self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)
 
-    async def _clear_up(self, claim: Claim) -> None:
-        """An image that was stored while its job was being deleted came too late to be deleted with it."""
-        if not await self._queue.exists(claim.job_id):
+    async def _delete_late_files(self, claim: Claim) -> None:
+        """Deletes the files of a job that was deleted while an image of it was being stored."""
+        if not await self._claims.exists(claim.job_id):
             await self._files.delete(claim.job_id)
 
     async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Try until the store takes it. At the end of the process the lease's end will tell instead."""
+        """Repeats a write until the store accepts it.
+
+        Gives up when the server stops. The job's lease then expires, and another process takes the job over.
+        """
         while True:
             try:
                 await write()

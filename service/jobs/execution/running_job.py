@@ -1,4 +1,4 @@
-"""A job while this process makes it: what is known of it beyond its record."""
+"""The in-memory state of a job that this process runs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ class RunningJob:
 
     claim: Claim
     task: asyncio.Task[None] | None = None
-    job: Job | None = None
+    engine_job: Job | None = None
+    """The part of the job that the engine has now."""
     live: LiveState = field(default_factory=lambda: LiveState(version=1))
     steps: dict[int, int] = field(default_factory=dict)
-    """Steps done of each image."""
+    """Steps done in this attempt, by image index."""
     eta_s: dict[int, float] = field(default_factory=dict)
+    """Seconds until each image should be finished, by image index."""
     lost: bool = False
-    """Whether somebody else has ended it or taken it over."""
+    """True once the job was canceled, deleted or taken over."""
 
-    def note_begun(self) -> None:
-        """The engine has begun an image, of which there is no progress yet. Only an attempt's first one is news."""
+    def mark_begun(self) -> None:
+        """Called when the engine begins an image. Raises the version of an attempt that had no progress so far."""
         if self.live.version == 1:
-            self.note()
+            self.update_live()
 
-    def note(self, *, preview: JobPreview | None = None) -> int:
-        """Something has happened; its version."""
+    def update_live(self, *, preview: JobPreview | None = None) -> None:
+        """Sets `live` to the current progress, with the next version and, if one is given, a new preview."""
         specs = self.claim.spec.images
         step = sum(self.steps.values()) + sum(specs[index].params.steps for index in self.claim.done)
         progress = JobProgress(
@@ -38,4 +40,3 @@ class RunningJob:
             eta_s=max(self.eta_s.values(), default=None),
         )
         self.live = LiveState(self.live.version + 1, progress, preview or self.live.preview)
-        return self.live.version

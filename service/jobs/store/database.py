@@ -1,7 +1,7 @@
-"""A connection to SQLite or PostgreSQL, its transactions, and its health. Knows no tables.
+"""Connects to SQLite or PostgreSQL, opens transactions, and tracks whether the database works. Knows no tables.
 
-Every failure that is the database's own (full, locked, slow, gone) becomes `StoreUnavailableError`, for the caller to
-tell and to try again; nothing else of it gets out.
+Failures of the database itself (full, locked, slow, gone) are raised as `StoreUnavailableError`, without the driver's
+message. Callers report them and try again.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from service.errors import StoreUnavailableError
 
 _BUSY_S: Final = 2.0
-"""How long a statement waits for another process's lock."""
+"""Seconds that a statement waits for another process's lock."""
 _TRANSACTION_S: Final = 10.0
-"""Bound on a whole transaction: a database that does not answer is as good as gone."""
+"""Limit of a whole transaction. A database that does not answer in this time counts as unavailable."""
 _RETRY_S: Final = 2.0
 _FAULTS: Final = (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, OSError, TimeoutError)
-"""What SQLAlchemy raises for a database in trouble, unless it is one of the next."""
+"""What SQLAlchemy raises for a database in trouble, except `_MISTAKES`, which are subclasses."""
 _MISTAKES: Final = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
-"""For a statement that is wrong."""
+"""What SQLAlchemy raises for a wrong statement."""
 _IMMEDIATE: Final = "darkroom_immediate"
 
 _log = structlog.get_logger("darkroom.jobs")
 
 
 class Database:
-    """One database, and whether it can be used. All methods belong to one event loop."""
+    """One database. All methods belong to one event loop."""
 
     def __init__(self, url: URL, *, turn_s: float = 10.0) -> None:
-        """`turn_s` is how long a writer waits for those before it."""
+        """`turn_s` is the maximum number of seconds that a writer waits for the writers before it."""
         self._engine = _create_engine(url)
         self._turn_s = turn_s
         self._writer = asyncio.Lock()
@@ -47,20 +47,21 @@ class Database:
 
     @property
     def available(self) -> bool:
-        """Whether the database was last seen to work; after trouble only a write shows that it does again."""
+        """False after a failed access, until a write succeeds."""
         return self._available
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that changes nothing. Raises `StoreUnavailableError`."""
+        """Opens a read-only transaction. Raises `StoreUnavailableError`."""
         async with self._watched(), self._engine.connect() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed to disk when it is left without an exception. Raises `StoreUnavailableError`.
+        """Opens a transaction that is committed to disk unless the block raises. Raises `StoreUnavailableError`.
 
-        SQLite takes its write lock at the beginning, since a lock that is taken later may find what was read changed.
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE). A transaction that reads first and takes the lock
+        later fails where another process has written in between.
         """
         async with self._turn(), self._watched(), self._engine.connect() as connection:
             await connection.execution_options(**{_IMMEDIATE: True})
@@ -72,7 +73,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """One writer at a time. That others take long says nothing of the database."""
+        """Admits one writer at a time. A long wait is no fault of the database and leaves `available` as it is."""
         try:
             async with asyncio.timeout(self._turn_s):
                 await self._writer.acquire()
@@ -85,6 +86,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
+        """Limits the time of a transaction and turns the database's failures into `StoreUnavailableError`."""
         try:
             async with asyncio.timeout(_TRANSACTION_S):
                 yield
@@ -101,16 +103,17 @@ class Database:
 
 
 def database_url(url: str | None, data_dir: Path) -> URL:
-    """What SQLAlchemy connects to; without `url` a SQLite file in `data_dir`. Raises ValueError.
+    """Returns the SQLAlchemy URL for a setting: `postgresql://...`, `postgres://...` or `sqlite:///path`.
 
-    `postgres://` and `postgresql://` mean psycopg, `sqlite:///path` a file.
+    Without `url` it is a SQLite file in `data_dir`. Raises ValueError for anything else, without repeating it: a URL
+    may hold a password.
     """
     if url is None:
         return URL.create("sqlite+aiosqlite", database=str(data_dir / "jobs.sqlite3"))
     try:
         parsed = make_url(url)
     except exc.ArgumentError:
-        raise ValueError("the database must be given as a URL") from None
+        raise ValueError("the database must be a URL: postgresql://... or sqlite:///path") from None
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return parsed.set(drivername="sqlite+aiosqlite")
@@ -122,7 +125,7 @@ def database_url(url: str | None, data_dir: Path) -> URL:
 
 def _create_engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
-        assert url.database is not None, "a file, as `database_url` has it"
+        assert url.database is not None, "`database_url` always names a file"
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
@@ -139,12 +142,12 @@ def _create_engine(url: URL) -> AsyncEngine:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: Any) -> None:
-    """Write-ahead log, every commit on the disk, and transactions that begin when we say so."""
+    """Turns on the write-ahead log, a sync at every commit and foreign keys, and leaves BEGIN to `_begin_sqlite`."""
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
-    # It stays with the file, and is refused without a wait while a server that started a moment earlier sets it.
+    # The mode is stored in the file. While another server that is starting sets it, SQLite refuses at once.
     with contextlib.suppress(sqlite3.OperationalError):
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()

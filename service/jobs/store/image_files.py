@@ -1,4 +1,4 @@
-"""Images' files on their way to and from storage, off the event loop, with storage's troubles told as one error."""
+"""Stores and reads image files off the event loop, and raises disk failures as `StoreUnavailableError`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class ImageFiles:
-    """A `ImageFolder` for the event loop, and whether it can be written to."""
+    """An `ImageFolder` for use in an event loop. Tracks whether the folder can be written to."""
 
     def __init__(self, folder: ImageFolder) -> None:
         self._folder = folder
@@ -31,16 +31,16 @@ class ImageFiles:
 
     @property
     def available(self) -> bool:
-        """Whether the last attempt to write was spared by the disk's troubles."""
+        """False after a write failed because of the disk, until a write succeeds."""
         return self._available
 
     async def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> str:
-        """Store an image; the SHA-256 of its bytes, in hex. Raises `StoreUnavailableError`."""
+        """Stores an image file and returns its SHA-256 in hexadecimal. Raises `StoreUnavailableError`."""
         await self._write(lambda: self._folder.put(job_id, index, media_type, data, attempt=attempt))
         return hashlib.sha256(data).hexdigest()
 
     async def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
-        """Raises `StoreUnavailableError`, and FileNotFoundError."""
+        """Returns an image file. Raises FileNotFoundError and `StoreUnavailableError`."""
         try:
             return await self._run(lambda: self._folder.read(job_id, index, media_type, attempt=attempt))
         except FileNotFoundError:
@@ -49,18 +49,18 @@ class ImageFiles:
             raise self._unavailable(error) from None
 
     async def delete(self, job_id: str) -> None:
-        """Raises `StoreUnavailableError`."""
+        """Deletes all image files of a job. Raises `StoreUnavailableError`."""
         await self._write(lambda: self._folder.delete(job_id))
 
     async def jobs_older_than(self, seconds: float) -> list[str]:
-        """As `ImageFolder.jobs_older_than`. Raises `StoreUnavailableError`."""
+        """Returns what `ImageFolder.jobs_older_than` yields. Raises `StoreUnavailableError`."""
         try:
             return await self._run(lambda: list(self._folder.jobs_older_than(seconds)))
         except OSError as error:
             raise self._unavailable(error) from None
 
     async def probe(self) -> None:
-        """See whether writing is possible. Raises `StoreUnavailableError`."""
+        """Writes and deletes a file to find out whether writing works. Raises `StoreUnavailableError`."""
         await self._write(self._folder.probe)
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class ImageFiles:
         try:
             await self._run(work)
         except OSError as error:
-            # A folder that goes while it is written to was deleted with its job, and says nothing of the disk.
+            # A folder that disappears during a write was deleted with its job. That is no failure of the disk.
             self._available = isinstance(error, FileNotFoundError)
             raise self._unavailable(error) from None
         self._available = True
@@ -79,5 +79,5 @@ class ImageFiles:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def _unavailable(self, error: OSError) -> StoreUnavailableError:
-        _log.error("images cannot be stored or read", fault=error.strerror)
-        return StoreUnavailableError("The images' store cannot be reached.", retry_after_s=_RETRY_S)
+        _log.error("image files cannot be stored or read", fault=error.strerror)
+        return StoreUnavailableError("The image store cannot be reached.", retry_after_s=_RETRY_S)

@@ -1,4 +1,7 @@
-"""Jobs as those who ask for them see them: accepted, looked up, listed, canceled, deleted. Times are passed in."""
+"""Jobs as callers see them: accept, look up, list, cancel, delete. How jobs are run is in `store.claims`.
+
+All times are Unix seconds, passed in by the caller.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, insert, select, tuple_
+import structlog
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import GoneError, KeyReusedError, NotFoundError, QueueFullError
 from service.jobs.records import TERMINAL, JobRecord, Status, StoredImage
+from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.row_mapping import NewJob, image_row, job_record, new_job_row
-from service.jobs.store.statements import ending, find_records, insert_or_ignore
+from service.jobs.store.spec_format import UnreadableSpecError
+from service.jobs.store.statements import ending, images_of, insert_or_ignore
 from service.jobs.store.tables import idempotency_keys, images, jobs
 
 _FULL_RETRY_S: Final = 30.0
 
+_log = structlog.get_logger("darkroom.jobs")
+
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
+    """A caller's key for one request: the same key and body again name the same job."""
+
     key: str
     fingerprint: str
-    """Of the body that it came with."""
-    expires_at: float
+    """Hash of the request body."""
+    lifetime_s: float
+    """The key is remembered for at least this long, and as long as its job's record exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last job of a page."""
+    """The last job of a page; the next page starts after it."""
 
     created_at: float
     id: str
@@ -39,32 +50,34 @@ class Cursor:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryPolicy:
     max_queued: int
-    """Jobs that may wait."""
+    """Maximum number of waiting jobs."""
     max_queued_s: float
-    """The same in seconds of the device that they are judged to take."""
-    keep_s: float
-    """How long a job is kept after its end."""
+    """Maximum sum of the waiting jobs' prices in device seconds."""
+    retention: RetentionPolicy
 
 
 class JobRepository:
-    """All reads and writes of jobs. Every method may raise `StoreUnavailableError`."""
+    """The store as seen by the API. Every method may raise `StoreUnavailableError`.
+
+    A method that returns one job raises `UnreadableSpecError` if this version cannot read it.
+    """
 
     def __init__(self, database: Database, policy: RepositoryPolicy) -> None:
         self._database = database
         self._policy = policy
 
-    @property
-    def available(self) -> bool:
-        return self._database.available
+    async def create(
+        self, job: NewJob, *, now: float, idempotency: IdempotencyKey | None = None
+    ) -> tuple[JobRecord, bool]:
+        """Puts a job into the queue and returns it with False.
 
-    async def create(self, job: NewJob, *, now: float, key: IdempotencyKey | None = None) -> tuple[JobRecord, bool]:
-        """Put a job into the queue; with a key that was used before, give that job instead, and True.
-
-        Raises `QueueFullError`, `KeyReusedError`, and `GoneError` where the key's job has been deleted.
+        If the idempotency key was used before, returns the job that it names with True instead. Raises
+        `QueueFullError`, `KeyReusedError` where the key came with another body, and `GoneError` where the key's job
+        has been deleted.
         """
         async with self._database.writing() as connection:
-            if key is not None:
-                earlier = await self._claim_key(connection, job, key, now)
+            if idempotency is not None:
+                earlier = await self._bind_key(connection, job, idempotency, now)
                 if earlier is not None:
                     return earlier, True
             await self._check_room(connection, job)
@@ -72,10 +85,10 @@ class JobRepository:
         return job_record(row, ()), False
 
     async def create_ended(
-        self, job: NewJob, images_made: Sequence[StoredImage], *, now: float, expires_at: float
+        self, job: NewJob, finished: Sequence[StoredImage], *, now: float, expires_at: float
     ) -> JobRecord:
-        """Record a job whose images are made and stored already; their versions are given here, one after another."""
-        rows = [image_row(job.id, image) | {"version": number} for number, image in enumerate(images_made, 1)]
+        """Records a job that has succeeded and whose image files are stored. Numbers the images' versions from 1."""
+        rows = [image_row(job.id, image) | {"version": number} for number, image in enumerate(finished, 1)]
         ended = {
             "status": Status.SUCCEEDED,
             "attempt": 1,
@@ -90,24 +103,40 @@ class JobRepository:
             return await self._record(connection, job.id)
 
     async def get(self, job_id: str, tenant: str | None) -> JobRecord:
-        """None is any tenant. Raises `NotFoundError`, for another tenant's job as for one that never was."""
+        """Returns the job if it belongs to the tenant; None stands for any tenant.
+
+        Raises `NotFoundError`, which does not tell another tenant's job from one that never existed.
+        """
         async with self._database.reading() as connection:
             return await self._record(connection, job_id, tenant)
 
     async def page(
         self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
     ) -> list[JobRecord]:
-        """The tenant's jobs, newest first."""
-        query = _of_tenant(tenant).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
-        if after is not None:
-            query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(after.created_at, after.id))
+        """Returns up to `limit` of the tenant's jobs, newest first. Jobs that this version cannot read are left out.
+
+        Fewer than `limit` jobs mean that no more exist.
+        """
+        records: list[JobRecord] = []
+        query = _of_tenant(tenant).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
         if status is not None:
             query = query.where(jobs.c.status == status)
         async with self._database.reading() as connection:
-            return await find_records(connection, query)
+            while missing := limit - len(records):
+                older = (
+                    true()
+                    if after is None
+                    else tuple_(jobs.c.created_at, jobs.c.id) < tuple_(after.created_at, after.id)
+                )
+                rows = (await connection.execute(query.where(older).limit(missing))).all()
+                records += await _readable(connection, rows)
+                if len(rows) < missing:
+                    break
+                after = Cursor(rows[-1].created_at, rows[-1].id)
+        return records
 
     async def queue_position(self, job_id: str) -> int | None:
-        """How many waiting jobs go before this one; None where it does not wait."""
+        """Returns how many waiting jobs come before this one, or None where it does not wait."""
         other = jobs.alias()
         goes_before = tuple_(other.c.virtual_deadline_at, other.c.id) < tuple_(jobs.c.virtual_deadline_at, jobs.c.id)
         query = (
@@ -120,57 +149,79 @@ class JobRepository:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def cancel(self, job_id: str, tenant: str, *, now: float) -> JobRecord:
-        """End a job that has not ended; one that has stays as it is. Raises `NotFoundError`."""
+        """Ends a job that has not ended; a job that has stays as it is. Raises `NotFoundError`."""
         async with self._database.writing() as connection:
             await connection.execute(
-                ending(Status.CANCELED, now=now, keep_s=self._policy.keep_s).where(
+                ending(Status.CANCELED, now=now, retention=self._policy.retention).where(
                     jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.status.not_in(TERMINAL)
                 )
             )
             return await self._record(connection, job_id, tenant)
 
     async def delete(self, job_id: str, tenant: str) -> bool:
-        """Delete the record, whatever its status; whether it was there. The files are the caller's."""
+        """Deletes the record, whatever its status, and returns whether it existed. Does not delete the image files."""
         async with self._database.writing() as connection:
             deleting = delete(jobs).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
             return (await connection.execute(deleting)).rowcount > 0
 
-    async def _claim_key(
-        self, connection: AsyncConnection, job: NewJob, key: IdempotencyKey, now: float
+    async def _bind_key(
+        self, connection: AsyncConnection, job: NewJob, idempotency: IdempotencyKey, now: float
     ) -> JobRecord | None:
-        """Bind the key to `job`, in whose transaction it is, or give the job that it is bound to."""
-        mine = (idempotency_keys.c.tenant == job.tenant) & (idempotency_keys.c.key == key.key)
-        gone = idempotency_keys.c.job_id.not_in(select(jobs.c.id))
-        await connection.execute(delete(idempotency_keys).where(mine, idempotency_keys.c.expires_at < now, gone))
+        """Binds the key to `job` in the open transaction, or returns the job that the key is bound to."""
+        mine = (idempotency_keys.c.tenant == job.tenant) & (idempotency_keys.c.key == idempotency.key)
+        job_is_gone = idempotency_keys.c.job_id.not_in(select(jobs.c.id))
+        await connection.execute(delete(idempotency_keys).where(mine, idempotency_keys.c.expires_at < now, job_is_gone))
         binding = insert_or_ignore(connection, idempotency_keys).values(
-            tenant=job.tenant, key=key.key, fingerprint=key.fingerprint, job_id=job.id, expires_at=key.expires_at
+            tenant=job.tenant,
+            key=idempotency.key,
+            fingerprint=idempotency.fingerprint,
+            job_id=job.id,
+            expires_at=now + idempotency.lifetime_s,
         )
-        # Asked for by RETURNING: psycopg does not say how many rows an INSERT made.
+        # RETURNING tells whether a row was inserted. psycopg does not report the row count of an INSERT.
         if (await connection.execute(binding.returning(idempotency_keys.c.key))).first() is not None:
             return None
         bound = (await connection.execute(select(idempotency_keys).where(mine))).one()
-        if bound.fingerprint != key.fingerprint:
-            raise KeyReusedError("This Idempotency-Key came with another body before.")
+        if bound.fingerprint != idempotency.fingerprint:
+            raise KeyReusedError("This Idempotency-Key was already used with a different body.")
         with contextlib.suppress(NotFoundError):
             return await self._record(connection, bound.job_id, job.tenant)
         raise GoneError("The job of this Idempotency-Key has been deleted.")
 
     async def _check_room(self, connection: AsyncConnection, job: NewJob) -> None:
-        """A queue with nothing in it takes a job of any size."""
+        """Raises `QueueFullError` where the queue has no room. An empty queue accepts a job of any size."""
         waiting = select(func.count(), func.coalesce(func.sum(jobs.c.price_s), 0.0)).where(
             jobs.c.status == Status.QUEUED
         )
         count, price_s = (await connection.execute(waiting)).one()
         if count and (count >= self._policy.max_queued or price_s + job.price_s > self._policy.max_queued_s):
-            raise QueueFullError("Too many jobs wait already.", retry_after_s=_FULL_RETRY_S)
+            raise QueueFullError("The job queue is full. Try again later.", retry_after_s=_FULL_RETRY_S)
 
     async def _record(self, connection: AsyncConnection, job_id: str, tenant: str | None = None) -> JobRecord:
         query = select(jobs) if tenant is None else _of_tenant(tenant)
-        found = await find_records(connection, query.where(jobs.c.id == job_id))
-        if not found:
+        row = (await connection.execute(query.where(jobs.c.id == job_id))).one_or_none()
+        if row is None:
             raise NotFoundError("There is no such job.")
-        return found[0]
+        return job_record(row, (await images_of(connection, [job_id])).get(job_id, ()))
 
 
 def _of_tenant(tenant: str) -> Select[Any]:
     return select(jobs).where(jobs.c.tenant == tenant)
+
+
+def _comes_after(cursor: Cursor | None) -> ColumnElement[bool]:
+    if cursor is None:
+        return true()
+    return tuple_(jobs.c.created_at, jobs.c.id) < tuple_(cursor.created_at, cursor.id)
+
+
+async def _readable(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[JobRecord]:
+    """Returns the records of the jobs that this version can read, and logs the others."""
+    stored = await images_of(connection, [row.id for row in rows])
+    records = []
+    for row in rows:
+        try:
+            records.append(job_record(row, stored.get(row.id, ())))
+        except UnreadableSpecError as error:
+            _log.warning("a job is left out of a list", job_id=row.id, reason=error.message)
+    return records

@@ -1,4 +1,4 @@
-"""Between the tables' rows and the records: what each column holds. Knows no queries."""
+"""Maps the tables' rows to records and back. Knows what each column holds, and no queries."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ from service.jobs.records import (
     Status,
     StoredImage,
 )
+from service.jobs.store.spec_format import decode_spec, encode_spec
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
+    """A job to be accepted."""
+
     id: str
     tenant: str
     spec: JobSpec
     price_s: float
-    """Device seconds that it is judged to take."""
+    """Expected device seconds."""
     virtual_deadline_at: float
-    """Virtual deadline, by which waiting jobs are ordered."""
+    """Unix seconds. Waiting jobs are claimed in this order."""
 
 
 def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
         "id": job.id,
         "tenant": job.tenant,
         "status": Status.QUEUED,
-        "spec": msgspec.json.encode(job.spec),
+        "spec": encode_spec(job.spec),
         "price_s": job.price_s,
         "virtual_deadline_at": job.virtual_deadline_at,
         "attempt": 0,
@@ -80,12 +83,13 @@ def stored_image(row: Row[Any]) -> StoredImage:
     )
 
 
-def job_record(row: Row[Any], made: Sequence[StoredImage]) -> JobRecord:
+def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
+    """Raises `UnreadableSpecError`."""
     return JobRecord(
         id=row.id,
         tenant=row.tenant,
         status=Status(row.status),
-        spec=msgspec.json.decode(row.spec, type=JobSpec),
+        spec=decode_spec(row.spec),
         attempt=row.attempt,
         version=row.version,
         progress=_decoded(row.progress, JobProgress),
@@ -95,17 +99,18 @@ def job_record(row: Row[Any], made: Sequence[StoredImage]) -> JobRecord:
         started_at=row.started_at,
         completed_at=row.completed_at,
         expires_at=row.expires_at,
-        images=tuple(made),
+        images=tuple(images),
     )
 
 
 def claim_of(row: Row[Any], done: Sequence[StoredImage]) -> Claim:
-    spec = msgspec.json.decode(row.spec, type=JobSpec)
+    """Raises `UnreadableSpecError`."""
+    spec = decode_spec(row.spec)
     return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, frozenset(image.index for image in done))
 
 
 def deadline(claim: Claim) -> float:
-    """When the caller has no more use for the job, in Unix seconds."""
+    """Returns the caller's deadline in Unix seconds, infinity where the caller set none."""
     return math.inf if claim.spec.deadline_s is None else claim.created_at + claim.spec.deadline_s
 
 

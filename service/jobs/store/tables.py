@@ -1,4 +1,4 @@
-"""The tables, for SQLite and PostgreSQL alike. A change here needs a migration beside it."""
+"""The tables of the job store, for SQLite and PostgreSQL. Every change here needs a migration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ jobs: Final = Table(
     Column("status", Text, nullable=False),
     Column("spec", LargeBinary, nullable=False),
     Column("price_s", Double, nullable=False),
-    # The virtual deadline, by which waiting jobs are ordered.
+    # Waiting jobs are claimed in the order of their virtual deadlines.
     Column("virtual_deadline_at", Double, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("version", Integer, nullable=False),
@@ -85,7 +85,7 @@ idempotency_keys: Final = Table(
 probes: Final = Table(
     "probes",
     metadata,
-    # One row: a write that changes nothing of value tells whether writes are possible.
+    # The table has one row. Updating it shows whether writes are possible.
     Column("only", Boolean, primary_key=True),
     Column("written_at", Double, nullable=False),
 )

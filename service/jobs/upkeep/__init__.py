@@ -1,1 +1,1 @@
-"""Retention and backup."""
+"""Deletes expired jobs and makes backups."""

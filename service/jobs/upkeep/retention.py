@@ -1,5 +1,7 @@
-"""What is deleted without anybody asking: jobs past their time, the oldest where images take too much room, keys that
-have expired, and files that no record knows.
+"""Deletes what is no longer kept: expired jobs, the oldest jobs where images take too much room, expired idempotency
+keys, and image files without a record.
+
+`retention_policy` decides when a job expires.
 """
 
 from __future__ import annotations
@@ -21,11 +23,10 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.tables import idempotency_keys, images, jobs
 
 _BATCH: Final = 100
-"""Jobs deleted in one transaction."""
+"""Maximum number of jobs deleted in one transaction."""
 _ORPHAN_S: Final = 3600.0
-"""An image is stored before its record: a younger file may only be early."""
-
-_SWEEPS_PER_LOOK_AT_FILES: Final = 60
+"""Age from which a file without a record is deleted. A file is stored before its record, so a young one may be used."""
+_SWEEPS_PER_FILE_SCAN: Final = 60
 
 _log = structlog.get_logger("darkroom.jobs")
 
@@ -33,11 +34,14 @@ _log = structlog.get_logger("darkroom.jobs")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionConfig:
     max_image_bytes: int
-    """Of all stored images together."""
+    """Maximum size of all stored images together."""
     every_s: float = 60.0
+    """Seconds between two sweeps."""
 
 
 class Retention:
+    """Sweeps the store at intervals. All methods belong to one event loop."""
+
     def __init__(
         self,
         database: Database,
@@ -52,23 +56,24 @@ class Retention:
         self._clock = clock
 
     async def run(self) -> None:
-        """Sweep for ever; the files, which take the longest to look through, less often than the records."""
+        """Sweeps until canceled. Files are scanned less often than records, because that takes the longest."""
         for sweep in itertools.count():
-            with log_and_continue("clearing away"):
+            with log_and_continue("deleting what has expired"):
                 await self.sweep()
-                if sweep % _SWEEPS_PER_LOOK_AT_FILES == 0:
+                if sweep % _SWEEPS_PER_FILE_SCAN == 0:
                     await self.delete_orphans()
             await asyncio.sleep(self._config.every_s)
 
     async def sweep(self) -> None:
-        """Jobs and keys. Raises `StoreUnavailableError`."""
+        """Deletes expired jobs, jobs in excess of the size limit, and expired keys. Raises `StoreUnavailableError`."""
         for find in (self._expired, self._in_excess):
             found = await find()
             while found:
                 await self._delete(found)
-                # Less than a batch was all that there was: a busy server always has a job more, for the next sweep.
+                # A short batch was the last one. What has expired since is left to the next sweep: on a busy server
+                # this loop would otherwise never end.
                 found = await find() if len(found) == _BATCH else []
-        await self._forget_keys()
+        await self._delete_expired_keys()
 
     async def _expired(self) -> list[str]:
         query = select(jobs.c.id).where(jobs.c.expires_at < self._clock()).order_by(jobs.c.expires_at).limit(_BATCH)
@@ -76,7 +81,7 @@ class Retention:
             return list((await connection.execute(query)).scalars())
 
     async def _in_excess(self) -> list[str]:
-        """The jobs that ended first, as many as hold what is too much."""
+        """Returns the jobs that ended first, enough of them to hold the bytes in excess of the limit."""
         size = func.sum(images.c.size_bytes)
         total = select(func.coalesce(size, 0))
         oldest = (
@@ -90,30 +95,30 @@ class Retention:
         chosen = []
         async with self._database.reading() as connection:
             excess = int((await connection.execute(total)).scalar_one()) - self._config.max_image_bytes
-            for job_id, held in (await connection.execute(oldest)).all() if excess > 0 else ():
+            for job_id, size_bytes in (await connection.execute(oldest)).all() if excess > 0 else ():
                 if excess <= 0:
                     break
                 chosen.append(job_id)
-                excess -= int(held)
+                excess -= int(size_bytes)
         return chosen
 
     async def _delete(self, job_ids: Sequence[str]) -> None:
-        """Records first: what a crash leaves behind then are files that nobody can reach."""
+        """Deletes records before files, so that a crash between the two leaves only files that nobody can reach."""
         async with self._database.writing() as connection:
             await connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
         for job_id in job_ids:
             await self._files.delete(job_id)
 
-    async def _forget_keys(self) -> None:
-        """A key outlives its job's record, so that nobody's retry makes the job again."""
-        gone = idempotency_keys.c.job_id.not_in(select(jobs.c.id))
+    async def _delete_expired_keys(self) -> None:
+        """Deletes expired keys whose job is deleted. While the job exists, a retry must find it by its key."""
+        job_is_gone = idempotency_keys.c.job_id.not_in(select(jobs.c.id))
         async with self._database.writing() as connection:
             await connection.execute(
-                delete(idempotency_keys).where(idempotency_keys.c.expires_at < self._clock(), gone)
+                delete(idempotency_keys).where(idempotency_keys.c.expires_at < self._clock(), job_is_gone)
             )
 
     async def delete_orphans(self) -> None:
-        """Files whose job has no record. Raises `StoreUnavailableError`."""
+        """Deletes old image files whose job has no record. Raises `StoreUnavailableError`."""
         found = await self._files.jobs_older_than(_ORPHAN_S)
         for start in range(0, len(found), _BATCH):
             batch = found[start : start + _BATCH]

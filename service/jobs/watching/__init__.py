@@ -1,1 +1,1 @@
-"""Following a job's events."""
+"""Tells readers what happens to a job."""

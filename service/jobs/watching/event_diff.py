@@ -1,7 +1,7 @@
-"""A job's news, one after another: what has changed between two looks at it, each with an id to resume from.
+"""Turns successive states of a job into events: what has changed since the last state, with ids to resume from.
 
-Ids are (attempt, version) pairs, which only grow. Whoever comes back with the last one seen gets what is newer;
-whoever brings none, or one that is not known, gets how things stand.
+An id is an (attempt, version) pair, and ids only grow. A reader that returns with the last id it saw gets the newer
+events. A reader without an id, or with an unknown one, gets the current state.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOTHING_SEEN: Final = EventId(0, 0)
 
 
 def parse_event_id(text: str | None) -> EventId:
-    """`NOTHING_SEEN` where it is none of ours."""
+    """Returns `NOTHING_SEEN` where the text is not an event id."""
     match = _ID.fullmatch(text or "")
     return EventId(int(match[1]), int(match[2])) if match else NOTHING_SEEN
 
@@ -61,7 +61,7 @@ class JobFailed:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """Always the last."""
+    """The last event of every job."""
 
     record: JobRecord
 
@@ -70,12 +70,12 @@ JobEvent: TypeAlias = StatusChanged | ProgressMade | PreviewReady | ImageStored 
 
 
 def seen_all(record: JobRecord, seen: EventId) -> bool:
-    """Whether the job has ended and `seen` is its end."""
+    """Returns whether the job has ended and `seen` is the id of its last event."""
     return record.ended and seen == EventId(record.attempt, record.version)
 
 
 def progress_of(record: JobRecord) -> JobProgress:
-    """Also of a job that nobody has begun, or that was made to the end."""
+    """Returns the job's progress, also where it has not started or has succeeded."""
     steps = sum(spec.params.steps for spec in record.spec.images)
     if record.status is Status.SUCCEEDED:
         return JobProgress(steps, steps, 0.0)
@@ -84,7 +84,7 @@ def progress_of(record: JobRecord) -> JobProgress:
 
 
 class EventDiff:
-    """What a reader does not know yet, look by look."""
+    """Yields to one reader the events that it has not seen, each time it looks at the job."""
 
     def __init__(self, seen: EventId = NOTHING_SEEN) -> None:
         self._seen = seen
@@ -92,11 +92,11 @@ class EventDiff:
         self._progress: ProgressMade | None = None
         self._preview: JobPreview | None = None
 
-    def news(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
-        """What this look tells that those before it did not.
+    def events(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
+        """Yields what is new in the current state, each event with the id to resume from after it.
 
-        The id beside each piece says what a reader who got so far has seen for good: not itself, where more of the
-        same moment follows.
+        An event that is followed by others of the same version carries the id before it, so that a reader which stops
+        there gets them again.
         """
         now = EventId(record.attempt, record.version)
         if self._status is None and self._is_unknown(record, now):
@@ -105,18 +105,22 @@ class EventDiff:
             self._status = record.status
             yield self._seen, StatusChanged(record.status)
         for image in sorted(record.images, key=lambda image: (image.attempt, image.version)):
-            made = EventId(image.attempt, image.version)
-            if made > self._seen:
-                self._seen = made
-                yield made, ImageStored(image)
+            stored = EventId(image.attempt, image.version)
+            if stored > self._seen:
+                self._seen = stored
+                yield stored, ImageStored(image)
         if record.ended:
             yield from self._end(record, now)
         self._seen = max(self._seen, now)
         if not record.ended:
-            yield from self._passing(record, queue_position)
+            yield from self._transient(record, queue_position)
 
     def _is_unknown(self, record: JobRecord, now: EventId) -> bool:
-        """An id that the job's process has told may be ahead of what it has recorded of this attempt."""
+        """Returns whether this job cannot have issued the reader's id.
+
+        The process that runs the job issues ids before it records them, so within an attempt the id may be ahead of
+        the record.
+        """
         return self._seen.attempt > record.attempt or (record.ended and self._seen > now)
 
     def _end(self, record: JobRecord, now: EventId) -> Iterator[tuple[EventId, JobEvent]]:
@@ -124,8 +128,8 @@ class EventDiff:
             yield self._seen, JobFailed(record.failure)
         yield now, JobEnded(record)
 
-    def _passing(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
-        """What only the latest of is worth telling."""
+    def _transient(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
+        """Yields events of which only the latest matters: progress and previews."""
         progress = ProgressMade(progress_of(record), queue_position)
         if progress != self._progress:
             self._progress = progress

@@ -1,4 +1,4 @@
-"""Who in this process follows which job, and the word that something has happened to it."""
+"""Subscriptions to jobs within this process, and the notifications that something has happened to a job."""
 
 from __future__ import annotations
 
@@ -13,53 +13,59 @@ _FULL_RETRY_S: Final = 10.0
 
 
 class Subscriber:
-    """One reader of a job's news. News that it has not yet taken are one: it looks at how things stand."""
+    """One subscriber to a job.
+
+    Notifications coalesce: however many arrive between two waits, the subscriber looks at the job once.
+    """
 
     def __init__(self) -> None:
-        self._news = asyncio.Event()
+        self._notified = asyncio.Event()
         self._record_changed = False
 
-    def tell(self, *, record_changed: bool) -> None:
+    def notify(self, *, record_changed: bool) -> None:
         self._record_changed |= record_changed
-        self._news.set()
+        self._notified.set()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Until there are news; whether the record is to be read again, as after a silence of `timeout_s`."""
+        """Waits for a notification. Returns whether the record must be read again, as after a timeout."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._news.wait()
+                await self._notified.wait()
         except TimeoutError:
             return True
-        self._news.clear()
+        self._notified.clear()
         changed, self._record_changed = self._record_changed, False
         return changed
 
 
 class JobNotifier:
-    """All methods belong to one event loop."""
+    """Passes notifications about jobs to their subscribers. All methods belong to one event loop."""
 
     def __init__(self, max_subscribers: int) -> None:
-        self._max_followers = max_subscribers
+        self._max_subscribers = max_subscribers
         self._count = 0
-        self._followers: dict[str, set[Subscriber]] = {}
+        self._subscribers: dict[str, set[Subscriber]] = {}
 
     @contextlib.contextmanager
-    def follow(self, job_id: str) -> Iterator[Subscriber]:
-        """Raises `QueueFullError` where too many follow already."""
-        if self._count == self._max_followers:
-            raise QueueFullError("Too many follow jobs already.", retry_after_s=_FULL_RETRY_S)
-        follower = Subscriber()
+    def subscribe(self, job_id: str) -> Iterator[Subscriber]:
+        """Raises `QueueFullError` where the maximum number of subscribers is reached."""
+        if self._count == self._max_subscribers:
+            raise QueueFullError("Too many clients are following jobs. Try again later.", retry_after_s=_FULL_RETRY_S)
+        subscriber = Subscriber()
         self._count += 1
-        self._followers.setdefault(job_id, set()).add(follower)
+        self._subscribers.setdefault(job_id, set()).add(subscriber)
         try:
-            yield follower
+            yield subscriber
         finally:
             self._count -= 1
-            self._followers[job_id].discard(follower)
-            if not self._followers[job_id]:
-                del self._followers[job_id]
+            self._subscribers[job_id].discard(subscriber)
+            if not self._subscribers[job_id]:
+                del self._subscribers[job_id]
 
-    def tell(self, job_id: str, *, record_changed: bool) -> None:
-        """`record_changed` where the store has something new, and not only the process that runs the job."""
-        for follower in self._followers.get(job_id, ()):
-            follower.tell(record_changed=record_changed)
+    def notify(self, job_id: str, *, record_changed: bool) -> None:
+        """Wakes the job's subscribers.
+
+        `record_changed` tells whether the stored record has changed, or only the live state in this process.
+        """
+        for subscriber in self._subscribers.get(job_id, ()):
+            subscriber.notify(record_changed=record_changed)

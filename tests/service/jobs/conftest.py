@@ -18,7 +18,7 @@ from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
 from tests.harness.postgres import PostgresServer
-from tests.harness.sample_jobs import QUEUE_POLICY, STORE_POLICY
+from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY
 
 
 class Connect(Protocol):
@@ -106,10 +106,10 @@ def database(connect: Connect) -> Database:
 
 
 @pytest.fixture
-def store(database: Database) -> JobRepository:
-    return JobRepository(database, STORE_POLICY)
+def repository(database: Database) -> JobRepository:
+    return JobRepository(database, REPOSITORY_POLICY)
 
 
 @pytest.fixture
-def queue(database: Database) -> JobClaims:
-    return JobClaims(database, QUEUE_POLICY)
+def claims(database: Database) -> JobClaims:
+    return JobClaims(database, CLAIM_POLICY)

@@ -36,7 +36,7 @@ router = APIRouter(
 )
 async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Response:
     """The image's file, which never changes: its ETag is its SHA-256."""
-    stored, data = await jobs_of(request).image(job_id, index, services_of(request).tenant(request))
+    stored, data = await jobs_of(request).read_image(job_id, index, services_of(request).tenant(request))
     return image_answer(request, stored, data)
 
 
@@ -49,7 +49,7 @@ async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Respo
 async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> Response:
     """The image as WebP, at most 256 pixels on each side."""
     services = services_of(request)
-    stored, data = await jobs_of(request).image(job_id, index, services.tenant(request))
+    stored, data = await jobs_of(request).read_image(job_id, index, services.tenant(request))
     return await thumbnail_answer(request, services.encoder, stored, data)
 
 

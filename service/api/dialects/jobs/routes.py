@@ -29,6 +29,7 @@ from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobView
+from service.jobs.store.repository import IdempotencyKey
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 
 _KEY_LIFETIME_S: Final = 86400.0
@@ -92,13 +93,8 @@ async def create_job(request: Request) -> Response:
     accepted = image_format(request.headers.get("accept"))
     spec = job_spec(fields, services.engine.model, accepted)
     preferred = preference(request.headers.get("prefer"))
-    key = _idempotency_key(request)
-    view, replayed = await jobs.submit(
-        spec,
-        tenant=services.tenant(request),
-        fingerprint=None if key is None else (key, _fingerprint(fields)),
-        key_lifetime_s=_KEY_LIFETIME_S,
-    )
+    idempotency = _idempotency_key(request, fields)
+    view, replayed = await jobs.submit(spec, tenant=services.tenant(request), idempotency=idempotency)
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
     headers = {"Location": job_url(view.record.id)}
@@ -194,7 +190,7 @@ def _is_single_image(record: JobRecord, image_format: ImageFormat) -> bool:
 
 async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
     """The answer that is the job's only image."""
-    stored, data = await jobs_of(request).image(record.id, 0, record.tenant)
+    stored, data = await jobs_of(request).read_image(record.id, 0, record.tenant)
     answer = image_answer(request, stored, data)
     answer.headers.update({**headers, "X-Seed": str(record.spec.images[0].params.seed)})
     return answer
@@ -204,11 +200,13 @@ def _json(body: BaseModel, status: int, headers: dict[str, str]) -> Response:
     return Response(body.model_dump_json(), status, headers, "application/json")
 
 
-def _idempotency_key(request: Request) -> str | None:
+def _idempotency_key(request: Request, fields: dict[str, Any]) -> IdempotencyKey | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not re.fullmatch(_KEY, key):
+    if key is None:
+        return None
+    if not re.fullmatch(_KEY, key):
         raise InvalidRequestError("Idempotency-Key must have 1 to 255 printable ASCII characters.")
-    return key
+    return IdempotencyKey(key, _fingerprint(fields), _KEY_LIFETIME_S)
 
 
 def _fingerprint(fields: dict[str, Any]) -> str:

@@ -113,7 +113,9 @@ async def _store_images(
         output_compression=generation.parsed.request.output_compression,
     )
     made = list(zip(finished, files, strict=True))
-    record = await jobs_of(request).keep(spec, made, tenant=services.tenant(request), lifetime_s=_URL_LIFETIME_S)
+    record = await jobs_of(request).store_finished(
+        spec, made, tenant=services.tenant(request), lifetime_s=_URL_LIFETIME_S
+    )
     expires_at = int(record.created_at + _URL_LIFETIME_S)
     return [
         Image(

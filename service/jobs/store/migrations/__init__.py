@@ -1,4 +1,4 @@
-"""The schema's history, for alembic; `migrate` is how the server runs it."""
+"""The history of the database schema, run by Alembic. The server calls `migrate` when it starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from service.jobs.store.database import Database
 
 _LOCK: Final = 0x6461726B
-"""Of PostgreSQL's advisory locks, ours: two servers that start together migrate one after the other."""
+"""Key of our PostgreSQL advisory lock: servers that start together migrate one after another."""
 
 
 class SchemaTooNewError(Exception):
@@ -22,7 +22,7 @@ class SchemaTooNewError(Exception):
 
 
 async def migrate(database: Database) -> None:
-    """Bring the schema up to date. Raises `SchemaTooNewError` and `service.errors.StoreUnavailableError`."""
+    """Brings the schema up to date. Raises `SchemaTooNewError` and `service.errors.StoreUnavailableError`."""
     async with database.writing() as connection:
         await connection.run_sync(_upgrade)
 
@@ -35,6 +35,6 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if not known.issuperset(MigrationContext.configure(connection).get_current_heads()):
-        raise SchemaTooNewError("The database was written by a newer version of Darkroom.")
+        raise SchemaTooNewError("The database was written by a newer version of Darkroom. Upgrade this server.")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

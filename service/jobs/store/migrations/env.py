@@ -1,4 +1,4 @@
-"""Read by alembic alone: how to run migrations, which is inside the transaction that `migrate` has open."""
+"""Alembic loads this file to run the migrations, here inside the transaction that `migrate` has opened."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import pytest
 from service.errors import QueueFullError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
+from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.records import Claim, JobFailure, JobProgress, JobRecord, Status, StoredImage
 from service.jobs.store.claims import JobClaims
@@ -22,7 +23,7 @@ from service.jobs.store.repository import JobRepository
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.fake_engine import FakeEngine
-from tests.harness.sample_jobs import QUEUE_POLICY, STEPS, make_job
+from tests.harness.sample_jobs import CLAIM_POLICY, STEPS, make_job
 
 NEVER_S = 3600.0
 MANY = 50
@@ -31,11 +32,11 @@ MakeRunner: TypeAlias = Callable[..., Runner]
 """Takes the seconds between two heartbeats, which never come unless they are given."""
 
 
-class WatchedQueue(JobClaims):
+class WatchedClaims(JobClaims):
     """Says of every write what the runner showed of the job just before."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, QUEUE_POLICY)
+        super().__init__(database, CLAIM_POLICY)
         self.show: Callable[[str], int] = lambda job_id: 0
         self.written: list[tuple[int, int]] = []
         """Versions written, each with the one that was shown."""
@@ -62,19 +63,20 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def watched(database: Database) -> WatchedQueue:
-    return WatchedQueue(database)
+def watched(database: Database) -> WatchedClaims:
+    return WatchedClaims(database)
 
 
 @pytest.fixture
-async def make_runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[MakeRunner]:
+async def make_runner(watched: WatchedClaims, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
-    files, encoder = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1)
+    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
+    executor = JobExecutor(watched, files, engine, encoder, notifier, ExecutorConfig())
     made = []
 
     def make(heartbeat_s: float = NEVER_S) -> Runner:
         config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=NEVER_S)
-        made.append(runner := Runner(watched, files, engine, encoder, JobNotifier(8), Metrics(), config))
+        made.append(runner := Runner(watched, executor, files, engine, notifier, Metrics(), config))
         return runner
 
     yield make
@@ -85,7 +87,7 @@ async def make_runner(watched: WatchedQueue, engine: FakeEngine, tmp_path: Path)
 
 
 @pytest.fixture
-def runner(watched: WatchedQueue, make_runner: MakeRunner) -> Runner:
+def runner(watched: WatchedClaims, make_runner: MakeRunner) -> Runner:
     runner = make_runner()
 
     def shown(job_id: str) -> int:
@@ -97,53 +99,53 @@ def runner(watched: WatchedQueue, make_runner: MakeRunner) -> Runner:
     return runner
 
 
-async def ended(store: JobRepository, job_id: str) -> JobRecord:
+async def ended(repository: JobRepository, job_id: str) -> JobRecord:
     async with asyncio.timeout(60):
         while True:
-            record = await store.get(job_id, "alice")
+            record = await repository.get(job_id, "alice")
             if record.ended:
                 return record
 
 
 async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_before(
-    store: JobRepository, watched: WatchedQueue, runner: Runner
+    repository: JobRepository, watched: WatchedClaims, runner: Runner
 ) -> None:
     job = make_job(images=3)
-    await store.create(job, now=time.time())
+    await repository.create(job, now=time.time())
     runner.start()
-    record = await ended(store, job.id)
+    record = await ended(repository, job.id)
     assert [shown for _, shown in watched.written] == [version - 1 for version, _ in watched.written]
     assert [image.version for image in record.images] == [version for version, _ in watched.written[:3]]
     assert record.version == watched.written[3][0]
 
 
 async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_some(
-    store: JobRepository, watched: WatchedQueue, runner: Runner, engine: FakeEngine
+    repository: JobRepository, watched: WatchedClaims, runner: Runner, engine: FakeEngine
 ) -> None:
     engine.refusals = [QueueFullError("Too many images wait already.") for _ in range(MANY)]
     jobs = [make_job() for _ in range(2)]
     for job in jobs:
-        await store.create(job, now=time.time())
+        await repository.create(job, now=time.time())
     runner.start()
     await watched.gave_back.wait()
     for _ in range(MANY):  # As long as it would have taken to ask again and again.
-        await store.get(jobs[0].id, "alice")
+        await repository.get(jobs[0].id, "alice")
     assert len(engine.refusals) >= MANY - 3
     engine.refusals = []
     runner.wake()
-    assert [(await ended(store, job.id)).status for job in jobs] == [Status.SUCCEEDED] * 2
+    assert [(await ended(repository, job.id)).status for job in jobs] == [Status.SUCCEEDED] * 2
 
 
 async def test_a_heartbeat_records_that_a_job_has_begun_before_its_first_step_is_done(
-    store: JobRepository, engine: FakeEngine, make_runner: MakeRunner
+    repository: JobRepository, engine: FakeEngine, make_runner: MakeRunner
 ) -> None:
     engine.held_before = (0, 1)
     job = make_job()
-    await store.create(job, now=time.time())
+    await repository.create(job, now=time.time())
     make_runner(heartbeat_s=0.01).start()
     async with asyncio.timeout(60):
-        while (record := await store.get(job.id, "alice")).version == 1:
+        while (record := await repository.get(job.id, "alice")).version == 1:
             pass
     assert record.progress == JobProgress(0, STEPS)
     engine.let_go()
-    assert (await ended(store, job.id)).status is Status.SUCCEEDED
+    assert (await ended(repository, job.id)).status is Status.SUCCEEDED

@@ -17,7 +17,7 @@ from service.jobs.store.claims import MAX_LOSSES, JobClaims, LostError
 from service.jobs.store.database import Database
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import jobs
-from tests.harness.sample_jobs import LEASE_S, LIVE, QUEUE_POLICY, STORE_POLICY, UNBEGUN, make_job
+from tests.harness.sample_jobs import CLAIM_POLICY, LEASE_S, LIVE, REPOSITORY_POLICY, UNBEGUN, make_job
 
 T = TypeVar("T")
 
@@ -42,14 +42,14 @@ class Expected:
         self.status, self.claim = status, None
 
 
-class Shop:
+class SharedStore:
     """A store that outlasts the courses, and the loop that it belongs to."""
 
     def __init__(self, url: URL) -> None:
         self.loop = asyncio.Runner()
         self.database = Database(url)
-        self.store = JobRepository(self.database, STORE_POLICY)
-        self.queue = JobClaims(self.database, QUEUE_POLICY)
+        self.repository = JobRepository(self.database, REPOSITORY_POLICY)
+        self.claims = JobClaims(self.database, CLAIM_POLICY)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
@@ -64,22 +64,22 @@ class Shop:
 
 
 class AnyCourse(RuleBasedStateMachine):
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shared_store: SharedStore) -> None:
         super().__init__()
-        self.shop = shop
+        self.shared_store = shared_store
         self.now = 0.0
         self.expected: dict[str, Expected] = {}
-        self.claims: list[Claim] = []
+        self.given: list[Claim] = []
         """All that were ever given."""
         self.records: dict[str, JobRecord] = {}
         """As they were at the last look."""
-        shop.do(shop.empty())
+        shared_store.do(shared_store.empty())
 
     @rule(virtual_deadline_at=st.integers(0, 2), letter=st.sampled_from("abc"))
     def accept(self, virtual_deadline_at: int, letter: str) -> None:
         # An id of the course's own: jobs due together go by it, and a course that is run again must go the same way.
         job = make_job(f"job_{letter}{len(self.expected)}", virtual_deadline_at=virtual_deadline_at)
-        self.shop.do(self.shop.store.create(job, now=self.now))
+        self.shared_store.do(self.shared_store.repository.create(job, now=self.now))
         self.expected[job.id] = Expected((virtual_deadline_at, job.id))
 
     @rule(seconds=st.sampled_from([1.0, LEASE_S / 2, LEASE_S, 2 * LEASE_S]))
@@ -99,57 +99,57 @@ class AnyCourse(RuleBasedStateMachine):
         free = [job for job in self.expected.values() if job.status is Status.QUEUED or (job in lost and job.claim)]
         free = sorted(free, key=lambda job: job.due)[:limit]
 
-        claims = self.shop.do(self.shop.queue.claim(owner, now=self.now, limit=limit))
+        taken = self.shared_store.do(self.shared_store.claims.claim(owner, now=self.now, limit=limit))
 
-        assert [claim.job_id for claim in claims] == [job.due[1] for job in free]
-        for job, claim in zip(free, claims, strict=True):
+        assert [claim.job_id for claim in taken] == [job.due[1] for job in free]
+        for job, claim in zip(free, taken, strict=True):
             job.losses += job.status is Status.RUNNING and job.begun
             job.status, job.claim, job.begun = Status.RUNNING, claim, False
             job.owner, job.lease_until = owner, self.now + LEASE_S
-            self.claims.append(claim)
+            self.given.append(claim)
 
-    @precondition(lambda self: self.claims)
+    @precondition(lambda self: self.given)
     @rule(data=st.data(), begun=st.booleans())
     def beat(self, data: st.DataObject, begun: bool) -> None:
-        self.heartbeat(data.draw(st.lists(st.sampled_from(self.claims), unique=True)), begun=begun)
+        self.heartbeat(data.draw(st.lists(st.sampled_from(self.given), unique=True)), begun=begun)
 
     @rule(times=st.sampled_from([1, MAX_LOSSES, MAX_LOSSES + 1]), begun=st.booleans())
     def kill(self, times: int, begun: bool) -> None:
-        """That many processes take jobs, one after the other, and are killed."""
+        """Processes claim jobs, one process after the other, and are killed."""
         for number in range(times):
             self.claim(("one", "two")[number % 2], 3)
-            self.heartbeat([claim for claim in self.claims if self.holds(claim)], begun=begun)
+            self.heartbeat([claim for claim in self.given if self.holds(claim)], begun=begun)
             self.now += 2 * LEASE_S
 
     def heartbeat(self, beating: list[Claim], *, begun: bool) -> None:
         live = LIVE if begun else UNBEGUN
 
-        lost = self.shop.do(self.shop.queue.heartbeat(dict.fromkeys(beating, live), now=self.now))
+        lost = self.shared_store.do(self.shared_store.claims.heartbeat(dict.fromkeys(beating, live), now=self.now))
 
         assert lost == {claim for claim in beating if not self.holds(claim)}
         for claim in set(beating) - lost:
             job = self.expected[claim.job_id]
             job.lease_until, job.begun = self.now + LEASE_S, job.begun or begun
 
-    @precondition(lambda self: self.claims)
+    @precondition(lambda self: self.given)
     @rule(data=st.data(), status=st.sampled_from([Status.SUCCEEDED, Status.FAILED]))
     def finish(self, data: st.DataObject, status: Status) -> None:
-        claim = data.draw(st.sampled_from(self.claims))
-        if self.write(claim, self.shop.queue.finish(claim, status, version=9, now=self.now)):
+        claim = data.draw(st.sampled_from(self.given))
+        if self.write(claim, self.shared_store.claims.finish(claim, status, version=9, now=self.now)):
             self.expected[claim.job_id].end(status)
 
-    @precondition(lambda self: self.claims)
+    @precondition(lambda self: self.given)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        claim = data.draw(st.sampled_from(self.claims))
-        if self.write(claim, self.shop.queue.release(claim)):
+        claim = data.draw(st.sampled_from(self.given))
+        if self.write(claim, self.shared_store.claims.release(claim)):
             self.expected[claim.job_id].end(Status.QUEUED)
 
     @precondition(lambda self: self.expected)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.expected)))
-        self.shop.do(self.shop.store.cancel(job_id, "alice", now=self.now))
+        self.shared_store.do(self.shared_store.repository.cancel(job_id, "alice", now=self.now))
         if self.expected[job_id].status not in TERMINAL:
             self.expected[job_id].end(Status.CANCELED)
 
@@ -159,7 +159,7 @@ class AnyCourse(RuleBasedStateMachine):
     def write(self, claim: Claim, writing: Coroutine[Any, Any, None]) -> bool:
         """Whether it was taken, as it must be from the holder alone."""
         try:
-            self.shop.do(writing)
+            self.shared_store.do(writing)
         except LostError:
             assert not self.holds(claim)
             return False
@@ -168,7 +168,9 @@ class AnyCourse(RuleBasedStateMachine):
 
     @invariant()
     def all_is_as_expected(self) -> None:
-        records = {record.id: record for record in self.shop.do(self.shop.store.page("alice", limit=99))}
+        records = {
+            record.id: record for record in self.shared_store.do(self.shared_store.repository.page("alice", limit=99))
+        }
 
         assert {job_id: record.status for job_id, record in records.items()} == {
             job_id: job.status for job_id, job in self.expected.items()
@@ -180,11 +182,11 @@ class AnyCourse(RuleBasedStateMachine):
 
 
 def test_each_job_has_one_holder_and_one_end(sqlite_url: URL) -> None:
-    shop = Shop(sqlite_url)
+    shared_store = SharedStore(sqlite_url)
 
     class AnyCourseHere(AnyCourse):
         def __init__(self) -> None:
-            super().__init__(shop)
+            super().__init__(shared_store)
 
     run_state_machine_as_test(
         AnyCourseHere,
@@ -192,4 +194,4 @@ def test_each_job_has_one_holder_and_one_end(sqlite_url: URL) -> None:
             max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )
-    shop.close()
+    shared_store.close()

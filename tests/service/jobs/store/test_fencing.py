@@ -16,67 +16,67 @@ Write: TypeAlias = Callable[[JobClaims, Claim], Awaitable[None]]
 End: TypeAlias = Callable[[JobRepository, JobClaims, Claim], Awaitable[object]]
 
 
-async def add_image(queue: JobClaims, claim: Claim) -> None:
-    await queue.add_image(claim, make_image(attempt=claim.attempt))
+async def add_image(claims: JobClaims, claim: Claim) -> None:
+    await claims.add_image(claim, make_image(attempt=claim.attempt))
 
 
-async def succeed(queue: JobClaims, claim: Claim) -> None:
-    await queue.finish(claim, Status.SUCCEEDED, version=9, now=9.0)
+async def succeed(claims: JobClaims, claim: Claim) -> None:
+    await claims.finish(claim, Status.SUCCEEDED, version=9, now=9.0)
 
 
-async def release(queue: JobClaims, claim: Claim) -> None:
-    await queue.release(claim)
+async def release(claims: JobClaims, claim: Claim) -> None:
+    await claims.release(claim)
 
 
-async def take_over(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
-    await claim_one(queue, "two", now=LEASE_S + 1)
+async def take_over(_: JobRepository, claims: JobClaims, claim: Claim) -> None:
+    await claim_one(claims, "two", now=LEASE_S + 1)
 
 
-async def take_over_and_finish(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
-    second = await claim_one(queue, "two", now=LEASE_S + 1)
-    await queue.finish(second, Status.FAILED, version=2, now=LEASE_S + 2, failure=JobFailure("internal_error", ""))
+async def take_over_and_finish(_: JobRepository, claims: JobClaims, claim: Claim) -> None:
+    second = await claim_one(claims, "two", now=LEASE_S + 1)
+    await claims.finish(second, Status.FAILED, version=2, now=LEASE_S + 2, failure=JobFailure("internal_error", ""))
 
 
-async def give_back(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
-    await queue.release(claim)
+async def give_back(_: JobRepository, claims: JobClaims, claim: Claim) -> None:
+    await claims.release(claim)
 
 
-async def finish(_: JobRepository, queue: JobClaims, claim: Claim) -> None:
-    await queue.finish(claim, Status.SUCCEEDED, version=2, now=1.0)
+async def finish(_: JobRepository, claims: JobClaims, claim: Claim) -> None:
+    await claims.finish(claim, Status.SUCCEEDED, version=2, now=1.0)
 
 
-async def cancel(store: JobRepository, _: JobClaims, claim: Claim) -> None:
-    await store.cancel(claim.job_id, "alice", now=1.0)
+async def cancel(repository: JobRepository, _: JobClaims, claim: Claim) -> None:
+    await repository.cancel(claim.job_id, "alice", now=1.0)
 
 
-async def delete(store: JobRepository, _: JobClaims, claim: Claim) -> None:
-    await store.delete(claim.job_id, "alice")
+async def delete(repository: JobRepository, _: JobClaims, claim: Claim) -> None:
+    await repository.delete(claim.job_id, "alice")
 
 
 @pytest.mark.parametrize("write", [add_image, succeed, release])
 @pytest.mark.parametrize("end", [take_over, take_over_and_finish, give_back, finish, cancel, delete])
 async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_nothing(
-    store: JobRepository, queue: JobClaims, end: End, write: Write
+    repository: JobRepository, claims: JobClaims, end: End, write: Write
 ) -> None:
-    await accept(store)
-    claim = await claim_one(queue)
-    await end(store, queue, claim)
-    before = await store.page("alice", limit=9)
+    await accept(repository)
+    claim = await claim_one(claims)
+    await end(repository, claims, claim)
+    before = await repository.page("alice", limit=9)
 
     with pytest.raises(LostError):
-        await write(queue, claim)
+        await write(claims, claim)
 
-    assert await store.page("alice", limit=9) == before
-    assert await queue.heartbeat({claim: LIVE}, now=9.0) == {claim}
-    assert await store.page("alice", limit=9) == before
+    assert await repository.page("alice", limit=9) == before
+    assert await claims.heartbeat({claim: LIVE}, now=9.0) == {claim}
+    assert await repository.page("alice", limit=9) == before
 
 
-async def test_a_refused_write_is_no_trouble_of_the_store(store: JobRepository, queue: JobClaims) -> None:
-    await accept(store)
-    claim = await claim_one(queue)
-    await queue.release(claim)
+async def test_a_refused_write_is_no_trouble_of_the_store(repository: JobRepository, claims: JobClaims) -> None:
+    await accept(repository)
+    claim = await claim_one(claims)
+    await claims.release(claim)
 
     with pytest.raises(LostError):
-        await queue.release(claim)
+        await claims.release(claim)
 
-    assert queue.available
+    assert claims.available

@@ -8,75 +8,81 @@ from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import KEEP_S, LEASE_S, LIVE, accept, claim_one, lose, make_image, make_job
 
 
-async def test_a_job_that_is_lost_with_every_process_that_runs_it_fails(store: JobRepository, queue: JobClaims) -> None:
-    (job_id,) = await accept(store)
-    now = await lose(queue, MAX_LOSSES)
+async def test_a_job_that_is_lost_with_every_process_that_runs_it_fails(
+    repository: JobRepository, claims: JobClaims
+) -> None:
+    (job_id,) = await accept(repository)
+    now = await lose(claims, MAX_LOSSES)
 
-    assert await queue.claim("next", now=now, limit=9) == []
+    assert await claims.claim("next", now=now, limit=9) == []
 
-    record = await store.get(job_id, "alice")
+    record = await repository.get(job_id, "alice")
     assert record.status is Status.FAILED
     assert record.failure is not None
     assert record.failure.code == "poisoned"
     assert (record.completed_at, record.expires_at) == (now, now + KEEP_S)
 
 
-async def test_a_job_may_be_lost_less_often_than_that(store: JobRepository, queue: JobClaims) -> None:
-    (job_id,) = await accept(store)
-    now = await lose(queue, MAX_LOSSES - 1)
+async def test_a_job_may_be_lost_less_often_than_that(repository: JobRepository, claims: JobClaims) -> None:
+    (job_id,) = await accept(repository)
+    now = await lose(claims, MAX_LOSSES - 1)
 
-    claim = await claim_one(queue, "next", now=now)
+    claim = await claim_one(claims, "next", now=now)
 
     assert (claim.job_id, claim.attempt) == (job_id, MAX_LOSSES)
 
 
-async def test_a_job_is_lost_without_being_begun_any_number_of_times(store: JobRepository, queue: JobClaims) -> None:
-    (job_id,) = await accept(store)
-    now = await lose(queue, 3 * MAX_LOSSES, begun=False)
+async def test_a_job_is_lost_without_being_begun_any_number_of_times(
+    repository: JobRepository, claims: JobClaims
+) -> None:
+    (job_id,) = await accept(repository)
+    now = await lose(claims, 3 * MAX_LOSSES, begun=False)
 
-    claim = await claim_one(queue, "next", now=now)
+    claim = await claim_one(claims, "next", now=now)
 
     assert (claim.job_id, claim.attempt) == (job_id, 3 * MAX_LOSSES + 1)
 
 
-async def test_losses_before_and_after_a_job_is_begun_are_told_apart(store: JobRepository, queue: JobClaims) -> None:
-    (job_id,) = await accept(store)
-    now = await lose(queue, MAX_LOSSES - 1)
-    now = await lose(queue, MAX_LOSSES, since=now, begun=False)
-    now = await lose(queue, 1, since=now)
+async def test_losses_before_and_after_a_job_is_begun_are_told_apart(
+    repository: JobRepository, claims: JobClaims
+) -> None:
+    (job_id,) = await accept(repository)
+    now = await lose(claims, MAX_LOSSES - 1)
+    now = await lose(claims, MAX_LOSSES, since=now, begun=False)
+    now = await lose(claims, 1, since=now)
 
-    assert await queue.claim("next", now=now, limit=9) == []
+    assert await claims.claim("next", now=now, limit=9) == []
 
-    record = await store.get(job_id, "alice")
+    record = await repository.get(job_id, "alice")
     assert record.failure is not None
     assert record.failure.code == "poisoned"
 
 
-async def test_a_stored_image_tells_that_a_job_was_begun(store: JobRepository, queue: JobClaims) -> None:
-    await store.create(make_job(images=MAX_LOSSES + 1), now=0.0)
+async def test_a_stored_image_tells_that_a_job_was_begun(repository: JobRepository, claims: JobClaims) -> None:
+    await repository.create(make_job(images=MAX_LOSSES + 1), now=0.0)
     now = 0.0
     for index in range(MAX_LOSSES):
-        claim = await claim_one(queue, f"died at {now}", now=now)
-        await queue.add_image(claim, make_image(index))
+        claim = await claim_one(claims, f"died at {now}", now=now)
+        await claims.add_image(claim, make_image(index))
         now += LEASE_S + 1
 
-    assert await queue.claim("next", now=now, limit=9) == []
+    assert await claims.claim("next", now=now, limit=9) == []
 
 
-async def test_ten_kills_of_a_server_condemn_none_of_its_jobs(store: JobRepository, queue: JobClaims) -> None:
+async def test_ten_kills_of_a_server_condemn_none_of_its_jobs(repository: JobRepository, claims: JobClaims) -> None:
     """Six jobs come before each kill. The first five kills come before a job is begun, the others in mid-work."""
     accepted, now = [], 0.0
     for kill in range(10):
-        accepted += await accept(store, 6)
-        claims = await queue.claim(f"server {kill}", now=now, limit=99)
+        accepted += await accept(repository, 6)
+        taken = await claims.claim(f"server {kill}", now=now, limit=99)
         if kill >= 5:
-            await queue.heartbeat(dict.fromkeys(claims, LIVE), now=now)
-            for claim in claims[:6]:
-                await queue.finish(claim, Status.SUCCEEDED, version=LIVE.version + 1, now=now)
+            await claims.heartbeat(dict.fromkeys(taken, LIVE), now=now)
+            for claim in taken[:6]:
+                await claims.finish(claim, Status.SUCCEEDED, version=LIVE.version + 1, now=now)
         now += LEASE_S + 1
 
-    survivors = await queue.claim("the last server", now=now, limit=99)
+    survivors = await claims.claim("the last server", now=now, limit=99)
 
-    statuses = [(await store.get(job_id, "alice")).status for job_id in accepted]
+    statuses = [(await repository.get(job_id, "alice")).status for job_id in accepted]
     assert statuses.count(Status.FAILED) == 0
     assert len(survivors) == len(accepted) - statuses.count(Status.SUCCEEDED) == 30

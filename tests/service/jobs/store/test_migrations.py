@@ -14,7 +14,7 @@ from service.jobs.store.database import Database
 from service.jobs.store.migrations import SchemaTooNewError, migrate
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
-from tests.harness.sample_jobs import STORE_POLICY, make_job
+from tests.harness.sample_jobs import REPOSITORY_POLICY, make_job
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ async def test_that_comparison_would_notice_a_difference(database: Database) -> 
 
 async def test_a_second_migration_finds_everything_done(database: Database) -> None:
     await migrate(database)
-    store = JobRepository(database, STORE_POLICY)
-    record, _ = await store.create(make_job(), now=0.0)
+    repository = JobRepository(database, REPOSITORY_POLICY)
+    record, _ = await repository.create(make_job(), now=0.0)
 
     await migrate(database)
 
-    assert await store.get(record.id, "alice") == record
+    assert await repository.get(record.id, "alice") == record
 
 
 async def test_servers_that_start_together_migrate_one_after_the_other(empty_url: URL) -> None:

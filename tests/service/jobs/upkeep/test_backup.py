@@ -11,7 +11,8 @@ from service.images.storage import ImageFolder
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
-from tests.harness.sample_jobs import STORE_POLICY, make_image, make_job
+from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job
+from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
 
 PNG = b"an image's file"
 
@@ -21,7 +22,7 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
     """A finished job of two images, the second of which was deleted since."""
     database = Database(sqlite_url)
     job = make_job(images=2)
-    await JobRepository(database, STORE_POLICY).create_ended(
+    await JobRepository(database, REPOSITORY_POLICY).create_ended(
         job, [make_image(0), make_image(1)], now=1.0, expires_at=2.0
     )
     await database.close()
@@ -37,7 +38,7 @@ async def test_the_copy_holds_the_records_and_every_image_that_is_there(
     assert made == Backup(images=1, missing=1)
     assert ImageFolder(tmp_path / "copy" / "images").read(job_id, 0, "image/png") == PNG
     database = Database(database_url(None, tmp_path / "copy"))
-    assert len((await JobRepository(database, STORE_POLICY).get(job_id, "alice")).images) == 2
+    assert len((await JobRepository(database, REPOSITORY_POLICY).get(job_id, "alice")).images) == 2
     await database.close()
 
 
@@ -52,11 +53,11 @@ async def test_a_copy_is_made_while_another_connection_writes(sqlite_url: URL, j
 
 async def test_what_is_there_already_is_not_written_over(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
-    with pytest.raises(BackupError, match="is there already"):
+    with pytest.raises(BackupError, match="already exists"):
         back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
 
     (tmp_path / "other.partial").mkdir()
-    with pytest.raises(BackupError, match="delete it first"):
+    with pytest.raises(BackupError, match="Delete it"):
         back_up(sqlite_url, tmp_path / "images", tmp_path / "other")
 
 
@@ -66,3 +67,17 @@ def test_a_database_that_is_not_there_or_not_ours_to_copy_is_told_of(tmp_path: P
     with pytest.raises(BackupError, match="pg_dump"):
         back_up(make_url("postgresql://localhost/jobs"), tmp_path / "images", tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_data_of_an_earlier_release_is_copied_as_it_is(schema: str, tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    data.mkdir()
+    load_release(schema, database_url(None, data))
+    ImageFolder(data / "pictures").put(SUCCEEDED, 1, "image/png", PNG)
+
+    made = back_up(database_url(None, data), data / "images", copy)
+
+    assert made == Backup(images=1, missing=3)
+    assert ImageFolder(copy / "pictures").read(SUCCEEDED, 1, "image/png") == PNG
+    assert not (data / "images").exists(), "the server of that release may still run"

@@ -31,26 +31,26 @@ DAY_S = 86400.0
 class Keeper:
     """Jobs whose images have files, and the retention that looks after them; at most 100 bytes are kept."""
 
-    def __init__(self, database: Database, store: JobRepository, queue: JobClaims, images: Path) -> None:
+    def __init__(self, database: Database, repository: JobRepository, claims: JobClaims, images: Path) -> None:
         self.clock = Clock()
         self.files = ImageFiles(ImageFolder(images))
         self.retention = Retention(
             database, self.files, RetentionConfig(max_image_bytes=100, every_s=0.001), clock=self.clock
         )
         self._database = database
-        self._store = store
-        self._queue = queue
+        self._repository = repository
+        self._claims = claims
         self._images = images
 
     async def make(self, *, size_bytes: int = 10, ended_at: float | None = None, key: str | None = None) -> str:
         """A job with an image; it runs for ever where it does not end."""
-        bound = None if key is None else IdempotencyKey(key, "", expires_at=ended_at or DAY_S)
-        record, _ = await self._store.create(make_job(), now=0.0, key=bound)
-        (claim,) = await self._queue.claim("one", now=0.0, limit=1)
+        bound = None if key is None else IdempotencyKey(key, "", lifetime_s=ended_at or DAY_S)
+        record, _ = await self._repository.create(make_job(), now=0.0, idempotency=bound)
+        (claim,) = await self._claims.claim("one", now=0.0, limit=1)
         await self.files.put(record.id, 0, "image/png", bytes(size_bytes))
-        await self._queue.add_image(claim, make_image(size_bytes=size_bytes))
+        await self._claims.add_image(claim, make_image(size_bytes=size_bytes))
         if ended_at is not None:
-            await self._queue.finish(claim, Status.SUCCEEDED, version=9, now=ended_at)
+            await self._claims.finish(claim, Status.SUCCEEDED, version=9, now=ended_at)
         return record.id
 
     async def kept(self, *job_ids: str) -> list[bool]:
@@ -83,7 +83,7 @@ class Keeper:
 
     async def _get(self, job_id: str) -> JobRecord | None:
         with contextlib.suppress(NotFoundError):
-            return await self._store.get(job_id, None)
+            return await self._repository.get(job_id, None)
         return None
 
 
@@ -100,8 +100,10 @@ def images(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def keeper(database: Database, store: JobRepository, queue: JobClaims, images: Path) -> AsyncIterator[Keeper]:
-    keeper = Keeper(database, store, queue, images)
+async def keeper(
+    database: Database, repository: JobRepository, claims: JobClaims, images: Path
+) -> AsyncIterator[Keeper]:
+    keeper = Keeper(database, repository, claims, images)
     yield keeper
     keeper.files.close()
 
@@ -116,7 +118,7 @@ async def test_a_job_is_deleted_with_its_files_when_its_time_is_over(keeper: Kee
 
 
 async def test_more_jobs_than_one_transaction_takes_are_deleted_in_one_sweep(
-    keeper: Keeper, database: Database, store: JobRepository
+    keeper: Keeper, database: Database, repository: JobRepository
 ) -> None:
     ended = {"status": Status.SUCCEEDED, "completed_at": 0.0, "expires_at": 1.0}
     async with database.writing() as connection:
@@ -124,7 +126,7 @@ async def test_more_jobs_than_one_transaction_takes_are_deleted_in_one_sweep(
 
     await keeper.retention.sweep()
 
-    assert await store.page("alice", limit=9) == []
+    assert await repository.page("alice", limit=9) == []
 
 
 async def test_a_sweep_ends_while_a_busy_server_makes_what_it_deletes(
@@ -182,23 +184,23 @@ async def test_a_key_is_forgotten_when_its_time_is_over_and_its_job_is_gone(keep
     assert await keeper.count_keys() == 1
 
 
-async def test_a_key_within_its_time_outlives_its_job(keeper: Keeper, store: JobRepository) -> None:
-    key = IdempotencyKey("key", "", expires_at=DAY_S)
-    job, _ = await store.create(make_job(), now=0.0, key=key)
-    await store.delete(job.id, "alice")
+async def test_a_key_within_its_time_outlives_its_job(keeper: Keeper, repository: JobRepository) -> None:
+    key = IdempotencyKey("key", "", lifetime_s=DAY_S)
+    job, _ = await repository.create(make_job(), now=0.0, idempotency=key)
+    await repository.delete(job.id, "alice")
 
     await keeper.retention.sweep()
 
     with pytest.raises(GoneError):
-        await store.create(make_job(), now=keeper.clock(), key=key)
+        await repository.create(make_job(), now=keeper.clock(), idempotency=key)
 
 
 async def test_files_that_no_record_knows_are_deleted_unless_they_are_young(
-    keeper: Keeper, store: JobRepository, images: Path
+    keeper: Keeper, repository: JobRepository, images: Path
 ) -> None:
     known, young, old = [await keeper.make() for _ in range(3)]
     for job_id in (young, old):
-        await store.delete(job_id, "alice")
+        await repository.delete(job_id, "alice")
     foreign = images / "xx" / "job_of_somebody_else"
     foreign.mkdir(parents=True)
     make_old(images, but=young)

@@ -63,12 +63,12 @@ def make_record(
 
 
 def tell(looks: Sequence[JobRecord], seen: EventId = NOTHING_SEEN) -> Told:
-    differences = EventDiff(seen)
-    return [piece for record in looks for piece in differences.news(record, None)]
+    diff = EventDiff(seen)
+    return [piece for record in looks for piece in diff.events(record, None)]
 
 
 def images_in(told: Told) -> list[int]:
-    return [news.image.index for _, news in told if isinstance(news, ImageStored)]
+    return [event.image.index for _, event in told if isinstance(event, ImageStored)]
 
 
 @st.composite
@@ -123,8 +123,8 @@ def test_every_image_is_told_once_and_the_end_once_and_last(data: st.DataObject)
     told = tell(data.draw(some_of(history)))
 
     assert sorted(images_in(told)) == sorted(image.index for image in history[-1].images)
-    assert [isinstance(news, JobEnded) for _, news in told] == [False] * (len(told) - 1) + [True]
-    assert sum(isinstance(news, JobFailed) for _, news in told) == (history[-1].failure is not None)
+    assert [isinstance(event, JobEnded) for _, event in told] == [False] * (len(told) - 1) + [True]
+    assert sum(isinstance(event, JobFailed) for _, event in told) == (history[-1].failure is not None)
 
 
 @settings(max_examples=50, deadline=None)
@@ -150,7 +150,7 @@ def test_from_any_id_that_was_told_on_a_reader_gets_exactly_the_rest(data: st.Da
 
     told = images_in(before) + images_in(after)
     assert sorted(told) == sorted(image.index for image in history[-1].images)
-    assert sum(isinstance(news, JobEnded) for _, news in [*before, *after]) == 1 or seen_all(history[-1], last_id)
+    assert sum(isinstance(event, JobEnded) for _, event in [*before, *after]) == 1 or seen_all(history[-1], last_id)
 
 
 @settings(max_examples=50, deadline=None)
@@ -173,9 +173,9 @@ def test_without_an_id_of_ours_a_reader_gets_how_things_stand(given_id: str | No
 def test_how_things_stand_is_told_in_order() -> None:
     record = make_record(version=5, step=3, preview=2, images=[make_image(0, version=3)])
 
-    told = [news for _, news in tell([record])]
+    told = [event for _, event in tell([record])]
 
-    assert [type(news) for news in told] == [StatusChanged, ImageStored, ProgressMade, PreviewReady]
+    assert [type(event) for event in told] == [StatusChanged, ImageStored, ProgressMade, PreviewReady]
 
 
 def test_images_are_told_in_the_order_in_which_they_were_made() -> None:
@@ -217,11 +217,11 @@ def test_an_id_beyond_the_end_is_none_of_ours() -> None:
 
 
 def test_a_place_in_the_queue_is_news_when_it_changes() -> None:
-    differences = EventDiff()
+    diff = EventDiff()
     record = make_record(Status.QUEUED, 0)
 
     positions = [
-        [news.queue_position for _, news in differences.news(record, position) if isinstance(news, ProgressMade)]
+        [event.queue_position for _, event in diff.events(record, position) if isinstance(event, ProgressMade)]
         for position in (3, 3, 2)
     ]
 

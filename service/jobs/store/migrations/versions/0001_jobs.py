@@ -1,4 +1,4 @@
-"""Jobs, their pictures, idempotency keys."""
+"""Creates the tables of jobs, their pictures, idempotency keys and probes."""
 
 from __future__ import annotations
 

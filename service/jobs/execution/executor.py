@@ -1,0 +1,171 @@
+"""Makes the images of one claimed job: submits them to the engine, stores each one, and tells how the job ended.
+
+It neither claims jobs nor records their outcome; `runner` does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from service.engine.interface import Engine, ImageFinished, ImagePreview, ImageProgress, ImageStarted, JobEvent
+from service.errors import (
+    DarkroomError,
+    EngineUnavailableError,
+    QueueFullError,
+    StoreUnavailableError,
+    WorkerLostError,
+)
+from service.images.encoding import Encoder
+from service.images.metadata import parameters_text
+from service.jobs.execution.running_job import RunningJob
+from service.jobs.records import Claim, JobFailure, JobPreview, Status, StoredImage
+from service.jobs.store.claims import JobClaims, LostError
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.watching.subscriptions import JobNotifier
+
+_PREVIEW_FORMAT: Final = "webp"
+_PREVIEW_QUALITY: Final = 80
+_MIN_DEADLINE_S: Final = 0.001
+_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
+"""Errors after which a job goes back into the queue. Making it again gives the same images."""
+
+_log = structlog.get_logger("darkroom.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorConfig:
+    embed_parameters: bool = True
+    """Whether image files carry their generation parameters."""
+    max_images_at_once: int = 16
+    """Images of one job that the engine has at a time. The engine may refuse more than it ever has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended."""
+
+    status: Status
+    failure: JobFailure | None = None
+
+
+class JobExecutor:
+    """All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        claims: JobClaims,
+        files: ImageFiles,
+        engine: Engine,
+        encoder: Encoder,
+        notifier: JobNotifier,
+        config: ExecutorConfig,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._claims = claims
+        self._files = files
+        self._engine = engine
+        self._encoder = encoder
+        self._notifier = notifier
+        self._config = config
+        self._clock = clock
+
+    async def execute(self, running: RunningJob) -> Outcome | None:
+        """Makes the missing images. Returns None where the job should go back into the queue.
+
+        Raises `LostError` where the job no longer belongs to this process.
+        """
+        try:
+            await self._make_images(running)
+        except _NOT_THE_JOBS_FAULT:
+            return None
+        except DarkroomError as error:
+            if running.lost:
+                raise LostError from None
+            return _failed(error)
+        except LostError:
+            raise
+        except Exception:  # noqa: BLE001 -- an unexpected error fails this job and no other
+            _log.exception("unexpected error in a job", job_id=running.claim.job_id)
+            return _failed(DarkroomError())
+        return Outcome(Status.SUCCEEDED)
+
+    async def _make_images(self, running: RunningJob) -> None:
+        missing = [i for i in range(len(running.claim.spec.images)) if i not in running.claim.done]
+        for start in range(0, len(missing), self._config.max_images_at_once):
+            await self._make_part(running, missing[start : start + self._config.max_images_at_once])
+
+    async def _make_part(self, running: RunningJob, indices: Sequence[int]) -> None:
+        claim, spec = running.claim, running.claim.spec
+        if running.lost:
+            raise LostError
+        running.engine_job = engine_job = self._engine.submit(
+            [spec.images[index].params for index in indices],
+            previews=spec.previews,
+            priority=spec.priority,
+            tenant=claim.tenant,
+            deadline_s=self._time_left_s(claim),
+        )
+        try:
+            async for event in engine_job.events():
+                await self._handle(running, indices[event.index], event)
+        finally:
+            engine_job.cancel()
+
+    def _time_left_s(self, claim: Claim) -> float | None:
+        """Returns the seconds until the caller's deadline, at least a small positive number, or None without one."""
+        if claim.spec.deadline_s is None:
+            return None
+        return max(claim.created_at + claim.spec.deadline_s - self._clock(), _MIN_DEADLINE_S)
+
+    async def _handle(self, running: RunningJob, index: int, event: JobEvent) -> None:
+        """Handles an engine event about the image with this index in the whole job."""
+        match event:
+            case ImageStarted():
+                running.mark_begun()  # Readers see no change in it: the next heartbeat records it.
+            case ImageProgress():
+                running.steps[index], running.eta_s[index] = event.step, event.eta_s
+                running.update_live()
+                self._notifier.notify(running.claim.job_id, record_changed=False)
+            case ImagePreview():
+                data = await self._encoder.encode(event.rgb_image, _PREVIEW_FORMAT, quality=_PREVIEW_QUALITY)
+                running.update_live(preview=JobPreview(index, event.step, f"image/{_PREVIEW_FORMAT}", data))
+                self._notifier.notify(running.claim.job_id, record_changed=False)
+            case ImageFinished():
+                await self._store(running, index, event)
+                self._notifier.notify(running.claim.job_id, record_changed=True)
+
+    async def _store(self, running: RunningJob, index: int, image: ImageFinished) -> None:
+        """Encodes the image, stores its file, and then records it."""
+        claim, spec = running.claim, running.claim.spec
+        media_type = f"image/{spec.output_format}"
+        data = await self._encoder.encode(
+            image.rgb_image,
+            spec.output_format,
+            quality=spec.output_compression,
+            parameters=parameters_text(image.params, spec.model) if self._config.embed_parameters else None,
+        )
+        sha256 = await self._files.put(claim.job_id, index, media_type, data, attempt=claim.attempt)
+        stored = StoredImage(
+            index=index,
+            attempt=claim.attempt,
+            version=running.live.version + 1,
+            media_type=media_type,
+            width=image.rgb_image.width,
+            height=image.rgb_image.height,
+            size_bytes=len(data),
+            sha256=sha256,
+            timings=image.timings,
+        )
+        await self._claims.add_image(claim, stored)
+        running.steps[index], running.eta_s[index] = image.params.steps, 0.0
+        running.update_live()
+
+
+def _failed(error: DarkroomError) -> Outcome:
+    return Outcome(Status.FAILED, JobFailure(error.code, error.message, error.field))

@@ -1,0 +1,16 @@
+"""Decides how long a job is kept. The store records the decision, and `upkeep.retention` carries it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """How long the record and the images of a job are kept after the job has ended."""
+
+    keep_s: float
+
+    def expires_at(self, completed_at: float) -> float:
+        """Returns when a job that ended at `completed_at` is deleted; both are Unix seconds."""
+        return completed_at + self.keep_s

@@ -1,0 +1,98 @@
+"""The job service as a server composes it, over new data, data of an earlier release and a restored backup."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from service.images.encoding import Encoder
+from service.images.storage import ImageFolder
+from service.jobs.factory import JobsSettings, create_jobs
+from service.jobs.records import Status
+from service.jobs.service import JobService
+from service.jobs.store.database import database_url
+from service.jobs.upkeep.backup import back_up
+from service.observability.metrics import Metrics
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.sample_jobs import KEEP_S, LEASE_S, make_spec
+from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
+
+FILE = b"an image file"
+
+
+def settings_for(data_dir: Path) -> JobsSettings:
+    return JobsSettings(
+        database=database_url(None, data_dir),
+        images=data_dir / "images",
+        keep_s=KEEP_S,
+        max_image_bytes=1 << 30,
+        max_queued=100,
+        max_queued_s=1000.0,
+        max_subscribers=8,
+        lease_s=LEASE_S,
+        embed_parameters=True,
+        interactive_deadline_factor=3.0,
+        batch_deadline_factor=30.0,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(data_dir: Path) -> AsyncIterator[JobService]:
+    engine, encoder = FakeEngine(), Encoder(1)
+    jobs = create_jobs(settings_for(data_dir), engine, encoder, Metrics())
+    await jobs.start()
+    yield jobs
+    await engine.stop()
+    await jobs.stop()
+    encoder.close()
+
+
+@pytest.fixture(params=SCHEMAS)
+def released_dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The data folder of an earlier release, with jobs that have not expired."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    load_release(request.param, database_url(None, data_dir))
+    with contextlib.closing(sqlite3.connect(data_dir / "jobs.sqlite3")) as connection, connection:
+        connection.execute("UPDATE jobs SET expires_at = ?", (time.time() + KEEP_S,))
+    ImageFolder(data_dir / "pictures").put(SUCCEEDED, 1, "image/png", FILE)
+    return data_dir
+
+
+async def test_a_submitted_job_is_made_and_its_image_can_be_read(tmp_path: Path) -> None:
+    async with running(tmp_path) as jobs:
+        view, _ = await jobs.submit(make_spec(), tenant="alice")
+        view = await jobs.wait(view.record.id, "alice", timeout_s=60)
+        stored, file = await jobs.read_image(view.record.id, 0, "alice")
+
+    assert view.record.status is Status.SUCCEEDED
+    assert len(file) == stored.size_bytes
+
+
+async def test_jobs_and_images_of_an_earlier_release_can_be_read(released_dir: Path) -> None:
+    async with running(released_dir) as jobs:
+        _, file = await jobs.read_image(SUCCEEDED, 1, "alice")
+
+    assert file == FILE
+
+
+async def test_servers_that_start_together_over_data_of_an_earlier_release_both_serve_it(released_dir: Path) -> None:
+    async with running(released_dir) as one, running(released_dir) as other:
+        files = [(await jobs.read_image(SUCCEEDED, 1, "alice"))[1] for jobs in (one, other)]
+
+    assert files == [FILE, FILE]
+
+
+async def test_a_backup_of_an_earlier_release_can_be_restored(released_dir: Path, tmp_path: Path) -> None:
+    settings = settings_for(released_dir)
+    back_up(settings.database, settings.images, tmp_path / "copy")
+
+    async with running(tmp_path / "copy") as jobs:
+        _, file = await jobs.read_image(SUCCEEDED, 1, "alice")
+
+    assert file == FILE
