@@ -125,7 +125,7 @@ class LatentDiffusion:
         if state.last_prediction is None:
             return self._preview.draw(state.run.model_input(state.latents))
         seen = state.last_prediction
-        return self._preview.draw(state.run.clean(seen.model_input, seen.output, seen.timestep))
+        return self._preview.draw(state.run.predict_clean(seen.model_input, seen.output, seen.timestep))
 
     @torch.inference_mode()
     def _encode(self, networks: Networks, texts: Sequence[str]) -> list[Tensor]:
@@ -161,7 +161,7 @@ class LatentDiffusion:
             conditioning=torch.cat(list(conditionings)),
             run=run,
             generator=generator,
-            latents=(noise * run.start_scale).to(networks.device),
+            latents=(noise * run.init_noise_sigma).to(networks.device),
         )
 
     def _wider_networks(self) -> Networks:
