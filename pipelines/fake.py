@@ -83,7 +83,8 @@ class FakePipeline:
     def encode(self, texts: Sequence[str]) -> list[bytes]:
         return [hashlib.sha256(text.encode()).digest() for text in texts]
 
-    def begin(self, params: GenerationParams, prompt: bytes, negative: bytes) -> FakeState:
+    def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
+        assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
         for field, side in (("width", params.width), ("height", params.height)):
             if side % _SCALE:
                 raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
@@ -91,13 +92,12 @@ class FakePipeline:
         key = BatchKey(self.info.name, params.height // _SCALE, params.width // _SCALE, self.info.prompt_tokens)
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
-        latent = _stir(noise, prompt, negative if params.guided else b"", variant)
+        latent = _stir(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
         return FakeState(params, NextCall(key, 2 if params.guided else 1, calls), calls, latent)
 
     def begin_upcast(self, params: GenerationParams) -> FakeState:
         """The image is the same: the fake's numbers are exact in any case."""
-        prompt, negative = self.encode([params.prompt, params.negative_prompt])
-        state = self.begin(params, prompt, negative)
+        state = self.begin(params, self.encode(params.texts))
         assert state.next_call is not None, "a new image has calls to come"
         state.upcast = True
         state.next_call = replace(state.next_call, key=state.next_call.key._replace(phase=UPCAST))

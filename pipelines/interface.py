@@ -132,10 +132,13 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def info(self) -> ModelInfo: ...
 
     def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
-        """Text to conditioning, one batched call; each result serves as prompt or negative prompt, and may be kept."""
+        """Text to conditioning, one batched call; each result serves any image with that text, and may be kept."""
 
-    def begin(self, params: GenerationParams, prompt: ConditioningT, negative: ConditioningT) -> StateT:
-        """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`."""
+    def begin(self, params: GenerationParams, conditionings: Sequence[ConditioningT]) -> StateT:
+        """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`.
+
+        `conditionings` holds one for each of `params.texts`, in that order.
+        """
 
     def begin_upcast(self, params: GenerationParams) -> StateT:
         """The same image from its first noise on, in the next wider dtype: for one whose numbers went wrong.

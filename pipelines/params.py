@@ -32,3 +32,8 @@ class GenerationParams:
     @property
     def guided(self) -> bool:
         return self.guidance_scale > 1.0
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts whose conditioning the image needs, in the order of its rows in a UNet call."""
+        return (self.negative_prompt, self.prompt) if self.guided else (self.prompt,)

@@ -1,7 +1,7 @@
-"""Diffusers scheduler objects for the table of samplers, one copy per image.
+"""Diffusers scheduler objects for the table of samplers, one copy for each image.
 
-What is said by the model (how it was trained) is kept apart from what is said by the sampler; the corrections that
-`StableDiffusionPipeline` makes to old configurations when it is built are made here for every class.
+This module decides which settings come from the model (how it was trained) and which from the sampler. It applies to
+every scheduler class the corrections that diffusers' `StableDiffusionPipeline` makes to old configurations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipelines.errors import InvalidParamsError
 from pipelines.sampling.samplers import SamplerChoice
 
 PREBUILT: Final = 128
-"""Schedulers kept ready, one for each sampler, schedule and number of steps in use; the least used one goes first."""
+"""Capacity of the cache of schedulers by sampler, noise schedule and number of steps; least recently used go first."""
 
 _TRAINING_FIELDS: Final = (
     "num_train_timesteps",
@@ -35,27 +35,21 @@ _TRAINING_FIELDS: Final = (
     "prediction_type",
     "rescale_betas_zero_snr",
 )
-"""How the model was trained: the same for every sampler, also where the configuration left them at their defaults."""
+"""Fields that describe how the model was trained. Every sampler gets the model's values, defaults included."""
 
 _CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one")
-"""The model's wish only where it is written down: the classes have defaults of their own."""
+"""Fields that come from the model only where its configuration sets them. Otherwise the class's own default holds."""
 
 _STABLE_DIFFUSION_FIELDS: Final = {"steps_offset": 1, "clip_sample": False, "skip_prk_steps": True}
-"""What latent diffusion needs whatever a configuration says: latents are not bounded by one, and so may not be
-clipped; Stable Diffusion counts its timesteps from one; its PNDM leaves the Runge-Kutta steps out."""
-
-_SAMPLER_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "dpm++_2m_sde": {"algorithm_type": "sde-dpmsolver++"},
-    # DPMSolverSDEScheduler seeds a Brownian tree of its own; this class draws from the generator that it is handed.
-    "dpm++_sde": {"algorithm_type": "sde-dpmsolver++"},
-}
+"""Fields that latent diffusion needs whatever the configuration says. Latents exceed 1 and must not be clipped, Stable
+Diffusion counts its timesteps from one, and its PNDM has no Runge-Kutta steps."""
 
 
 class ExactLMSScheduler(LMSDiscreteScheduler):  # type: ignore[misc]  # diffusers has no types
-    """LMS without numerical integration in every step, which takes diffusers milliseconds an image."""
+    """LMS with exact coefficients. Diffusers integrates numerically in every step, which takes milliseconds."""
 
     def get_lms_coefficient(self, order: int, t: int, current_order: int) -> float:
-        """Integral of a Lagrange polynomial of third degree at most: two Gauss-Legendre points are exact."""
+        """Integrate a Lagrange polynomial of degree 3 or less, for which two Gauss-Legendre points are exact."""
         recent = [float(self.sigmas[t - k]) for k in range(order)]
         end = float(self.sigmas[t + 1])
         middle, half = (end + recent[0]) / 2, (end - recent[0]) / 2
@@ -73,18 +67,18 @@ class ExactLMSScheduler(LMSDiscreteScheduler):  # type: ignore[misc]  # diffuser
 class _Prebuilt:
     scheduler: Any
     timesteps: tuple[Tensor, ...]
-    """One scalar per UNet call, as diffusers hands them to `step`."""
+    """One scalar for each UNet call, in the form that the scheduler's `step` takes."""
     takes_generator: bool
 
 
 class SamplerRun:
-    """One image's way through its sampler: a diffusers scheduler of its own, and how far it has come."""
+    """One image's progress through its sampler: its own copy of a diffusers scheduler, and its position."""
 
     def __init__(self, prebuilt: _Prebuilt) -> None:
         self._prebuilt = prebuilt
         self._scheduler = _copy(prebuilt.scheduler)
         self.position = 0
-        """UNet calls done."""
+        """The number of UNet calls that were made."""
 
     @property
     def calls(self) -> int:
@@ -92,19 +86,19 @@ class SamplerRun:
 
     @property
     def timestep(self) -> float:
-        """Where the next UNet call stands, 0 to 999 in Stable Diffusion; between whole numbers for some schedules."""
+        """The timestep of the next UNet call: 0 to 999 in Stable Diffusion, and fractional for some noise schedules."""
         return float(self._prebuilt.timesteps[self.position])
 
     @property
-    def start_scale(self) -> float:
-        """Standard deviation of the noise to start from."""
+    def init_noise_sigma(self) -> float:
+        """Standard deviation of the initial noise."""
         return float(self._scheduler.init_noise_sigma)
 
-    def clean(self, model_input: Tensor, output: Tensor, timestep: float) -> Tensor:
-        """The latents without noise, as the UNet's output for that input and timestep has them.
+    def predict_clean(self, model_input: Tensor, output: Tensor, timestep: float) -> Tensor:
+        """Return the latents without noise that the UNet's output for that input and timestep predicts.
 
-        `model_input` is at the UNet's scale, where it is sqrt(a) latents + sqrt(1 - a) noise for the cumulated alpha a
-        whatever the sampler (equation 4 of arXiv:2006.11239; v as in arXiv:2202.00512).
+        `model_input` is at the UNet's scale. There it is sqrt(a) latents + sqrt(1 - a) noise for the cumulative product
+        a of the alphas, whatever the sampler (equation 4 of arXiv:2006.11239; v as in arXiv:2202.00512).
         """
         alpha = float(self._scheduler.alphas_cumprod[round(timestep)])
         signal, noise = math.sqrt(alpha), math.sqrt(1 - alpha)
@@ -113,12 +107,12 @@ class SamplerRun:
         return (model_input - noise * output) / signal
 
     def model_input(self, latents: Tensor) -> Tensor:
-        """The latents at the scale that the UNet was trained on; changes nothing."""
+        """Return the latents at the scale that the UNet was trained on. Changes no state."""
         scaled: Tensor = self._scheduler.scale_model_input(latents, self._prebuilt.timesteps[self.position])
         return scaled
 
     def step(self, output: Tensor, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """The next latents, from the UNet's guided output; all noise comes from `generator`."""
+        """Return the next latents from the guided output of the UNet. All noise comes from `generator`."""
         own_noise = {"generator": generator} if self._prebuilt.takes_generator else {}
         timestep = self._prebuilt.timesteps[self.position]
         stepped: Tensor = self._scheduler.step(output, timestep, latents, return_dict=False, **own_noise)[0]
@@ -127,19 +121,19 @@ class SamplerRun:
 
 
 class Schedulers:
-    """Runs of any sampler for one model.
+    """Starts sampler runs for one model.
 
-    Schedulers take up to half a second to construct (KDPM2 sets a thousand timesteps first) and milliseconds to set to
-    a number of steps, so both are done once, and an image gets a copy.
+    Constructing a scheduler takes up to half a second (KDPM2 sets a thousand timesteps first), and setting its number
+    of steps takes milliseconds. Both results are cached, and each image gets a copy.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        """`config` is the configuration of the model's own scheduler, as its class resolved it."""
+        """`config` is the `config` of a scheduler loaded from the model's folder, with all defaults filled in."""
         self._constructed = lru_cache(maxsize=None)(partial(construct, dict(config)))
         self._prebuilt = lru_cache(maxsize=PREBUILT)(self._build)
 
     def start(self, choice: SamplerChoice, steps: int) -> SamplerRun:
-        """Raises `InvalidParamsError` for a number of steps that this model's timesteps cannot be spaced in."""
+        """Start a run. Raises `InvalidParamsError` where the model's timesteps cannot be spaced in that many steps."""
         return SamplerRun(self._prebuilt(choice, steps))
 
     def _build(self, choice: SamplerChoice, steps: int) -> _Prebuilt:
@@ -150,10 +144,13 @@ class Schedulers:
         timesteps = tuple(scheduler.timesteps.unbind())
         if len(timesteps) != choice.sampler.calls(steps):
             # Rounding makes diffusers' "trailing" spacing overshoot for some numbers, 61 among them.
-            raise InvalidParamsError("steps", "This model's timesteps cannot be spaced evenly in so many steps.")
+            raise InvalidParamsError(
+                "steps",
+                "This model's timesteps cannot be spaced evenly in that many steps. Add or remove a step.",
+            )
         if hasattr(scheduler, "_sigma_to_alpha_sigma_t"):
             scheduler._sigma_to_alpha_sigma_t = _tabled(scheduler._sigma_to_alpha_sigma_t, scheduler.sigmas)  # noqa: SLF001
-        # The first call settles fields that the sigma schedulers fill lazily, so that later ones change nothing.
+        # Sigma schedulers fill some fields on the first call. After it, further calls change no state.
         scheduler.scale_model_input(torch.zeros(1), timesteps[0])
         return _Prebuilt(scheduler, timesteps, "generator" in inspect.signature(scheduler.step).parameters)
 
@@ -169,12 +166,12 @@ def _tabled(convert: Callable[[Tensor], tuple[Tensor, Tensor]], sigmas: Tensor) 
 
 
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
-    """A diffusers scheduler for that choice, for a model whose own scheduler has that configuration."""
+    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration."""
     left_at_default = config.get("_use_default_values", ())
     fields = {name: config[name] for name in _TRAINING_FIELDS if name in config}
     fields |= {name: config[name] for name in _CHOSEN_FIELDS if name in config and name not in left_at_default}
     fields = {"set_alpha_to_one": False} | fields | _STABLE_DIFFUSION_FIELDS
-    fields |= _SAMPLER_FIELDS.get(choice.sampler.name, {})
+    fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
         fields[f"use_{choice.schedule}_sigmas"] = True
     scheduler_class = getattr(diffusers, choice.sampler.scheduler)
@@ -185,6 +182,6 @@ def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
 
 
 def _copy(scheduler: Any) -> Any:
-    """A copy that shares only what no step writes to: the tables of betas and sigmas, and the configuration."""
+    """Copy a scheduler. Copies share what no step writes to: the tables of betas and sigmas, and the configuration."""
     shared = [value for value in vars(scheduler).values() if isinstance(value, (Tensor, FrozenDict))]
     return copy.deepcopy(scheduler, {id(value): value for value in shared})

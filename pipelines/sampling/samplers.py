@@ -1,32 +1,33 @@
-"""The table of samplers: what users call them, which noise schedules they take, and what they cost. Torch-free.
+"""The table of samplers: public names, noise schedules, diffusers classes and numbers of UNet calls. Torch-free.
 
-How a sampler becomes a diffusers scheduler is in `pipelines.sampling.diffusers_schedulers`.
+A sampler that diffusers has takes one entry in `_TABLE`; docs/how-to/add-a-sampler.md shows how.
+`pipelines.sampling.diffusers_schedulers` makes the diffusers objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from pipelines.errors import UnknownSamplerError
+from pipelines.registry import Registry
 
 SCHEDULES: Final = ("karras", "exponential", "beta")
 """Spacings of the noise levels: Karras (arXiv:2206.00364), exponential (k-diffusion), beta (arXiv:2407.12173)."""
 
 
-def _one_a_step(steps: int) -> int:
+def _one_call_per_step(steps: int) -> int:
     return steps
 
 
-def _two_a_step(steps: int) -> int:
-    """A second evaluation in every step but the last, which ends at zero noise."""
+def _two_calls_per_step(steps: int) -> int:
+    """Each step makes a second call, except the last, which ends at zero noise."""
     return 2 * steps - 1
 
 
-def _one_more(steps: int) -> int:
-    """A repeated first step, which starts the multistep history."""
+def _one_extra_call(steps: int) -> int:
+    """The first step is made twice, to start the multistep history."""
     return steps + 1 if steps > 1 else 1
 
 
@@ -35,24 +36,30 @@ class Sampler:
     """One way from noise to an image."""
 
     name: str
+    """The public name."""
     label: str
-    """As AUTOMATIC1111's web UI shows it, where it has it."""
+    """The name that AUTOMATIC1111's web UI shows, where it has this sampler."""
     scheduler: str
-    """Class of diffusers that does the mathematics."""
+    """The diffusers class that does the mathematics."""
     aliases: tuple[str, ...]
-    """Names by which other programs know it; case, spaces, hyphens and underscores do not matter."""
+    """Names that other programs use. Case, spaces, hyphens and underscores do not matter."""
     schedules: tuple[str, ...] = ()
+    """The members of `SCHEDULES` that the diffusers class has a `use_..._sigmas` argument for."""
     stochastic: bool = False
-    """Whether it draws noise in every step, not only for the start."""
+    """True if it draws noise in every step, not only at the start."""
     max_steps: int | None = None
-    calls: Callable[[int], int] = _one_a_step
-    """UNet calls for a number of steps (1 or more)."""
+    calls: Callable[[int], int] = _one_call_per_step
+    """The number of UNet calls for a number of steps (1 or more)."""
+    scheduler_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Arguments of the diffusers class that set this sampler apart from others of that class."""
 
 
 class SamplerChoice(NamedTuple):
+    """A sampler and the noise schedule to run it with."""
+
     sampler: Sampler
     schedule: str | None
-    """One of the sampler's `schedules`; None is its own."""
+    """One of the sampler's `schedules`, or None for its own spacing."""
 
 
 _TABLE: Final = (
@@ -66,14 +73,14 @@ _TABLE: Final = (
         ("k_euler_a", "euler_ancestral", "sample_euler_ancestral", "k_euler_ancestral"),
         stochastic=True,
     ),
-    Sampler("heun", "Heun", "HeunDiscreteScheduler", ("k_heun", "sample_heun"), SCHEDULES, calls=_two_a_step),
+    Sampler("heun", "Heun", "HeunDiscreteScheduler", ("k_heun", "sample_heun"), SCHEDULES, calls=_two_calls_per_step),
     Sampler(
         "dpm2",
         "DPM2",
         "KDPM2DiscreteScheduler",
         ("k_dpm_2", "dpm_2", "sample_dpm_2"),
         SCHEDULES,
-        calls=_two_a_step,
+        calls=_two_calls_per_step,
     ),
     Sampler(
         "dpm2_a",
@@ -82,7 +89,7 @@ _TABLE: Final = (
         ("k_dpm_2_a", "k_dpm_2_ancestral", "dpm_2_ancestral", "sample_dpm_2_ancestral"),
         SCHEDULES,
         stochastic=True,
-        calls=_two_a_step,
+        calls=_two_calls_per_step,
     ),
     Sampler(
         "dpm++_2m",
@@ -98,58 +105,64 @@ _TABLE: Final = (
         ("k_dpmpp_2m_sde", "dpmpp_2m_sde", "sample_dpmpp_2m_sde"),
         SCHEDULES,
         stochastic=True,
+        scheduler_fields={"algorithm_type": "sde-dpmsolver++"},
     ),
     Sampler(
         "dpm++_sde",
         "DPM++ SDE",
+        # DPMSolverSDEScheduler seeds a Brownian tree of its own; this class draws from the generator that it is given.
         "DPMSolverSinglestepScheduler",
         ("k_dpmpp_sde", "dpmpp_sde", "sample_dpmpp_sde", "DPMSolverSDEScheduler"),
         SCHEDULES,
         stochastic=True,
+        scheduler_fields={"algorithm_type": "sde-dpmsolver++"},
     ),
     Sampler("unipc", "UniPC", "UniPCMultistepScheduler", ("uni_pc",), SCHEDULES),
     Sampler("lms", "LMS", "LMSDiscreteScheduler", ("k_lms", "sample_lms"), SCHEDULES),
     Sampler("deis", "DEIS", "DEISMultistepScheduler", (), SCHEDULES),
     Sampler("lcm", "LCM", "LCMScheduler", (), stochastic=True, max_steps=50),
-    Sampler("pndm", "PLMS", "PNDMScheduler", (), calls=_one_more),
+    Sampler("pndm", "PLMS", "PNDMScheduler", (), calls=_one_extra_call),
 )
 
-SAMPLERS: Final[Mapping[str, Sampler]] = MappingProxyType({sampler.name: sampler for sampler in _TABLE})
-"""By public name, in the order in which they are listed."""
 
-
-def _normal(name: str) -> str:
+def _normalize(name: str) -> str:
     return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
 
 
-def _by_any_name() -> dict[str, Sampler]:
-    names: dict[str, Sampler] = {}
+def _registered() -> Registry[Sampler]:
+    registry: Registry[Sampler] = Registry("sampler", normalize=_normalize)
     for sampler in _TABLE:
-        for name in (sampler.name, sampler.label, sampler.scheduler, *sampler.aliases):
-            names.setdefault(_normal(name), sampler)
-    return names
+        registry.register(sampler.name, sampler.label, *sampler.aliases)(sampler)
+    return registry
 
 
-_BY_ANY_NAME: Final = _by_any_name()
+SAMPLERS: Final[Registry[Sampler]] = _registered()
+"""All samplers by public name, in the order in which they are listed."""
+
+_BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in reversed(_TABLE)}
+"""By diffusers class. The first sampler of the table stands for a class that several use."""
+
+
+def _find_sampler(name: str) -> Sampler | None:
+    return SAMPLERS.find(name) or _BY_SCHEDULER.get(_normalize(name))
 
 
 def find(name: str, schedule: str | None = None) -> SamplerChoice:
-    """The sampler of that name or alias, and its schedule: "DPM++ 2M Karras" names both.
+    """Return the sampler with that name or alias, and its schedule. "DPM++ 2M Karras" names both.
 
-    Raises `UnknownSamplerError`, listing the names that would do; it never repeats the name that was asked for.
+    Raises `UnknownSamplerError`, whose message lists the known names and never repeats the name that was asked for.
     """
-    wanted = None if schedule is None else _normal(schedule)
-    asked = _normal(name)
-    sampler = _BY_ANY_NAME.get(asked)
+    chosen = None if schedule is None else _normalize(schedule)
+    sampler = _find_sampler(name)
     if sampler is None:
-        stem, _, suffix = asked.rpartition("_")
-        sampler = _BY_ANY_NAME.get(stem)
+        stem, _, suffix = _normalize(name).rpartition("_")
+        sampler = _find_sampler(stem)
         if sampler is None or suffix not in SCHEDULES:
-            raise UnknownSamplerError("sampler", f"There is no such sampler; these are known: {', '.join(SAMPLERS)}.")
-        if wanted not in (None, suffix):
-            raise UnknownSamplerError("schedule", "The sampler's name says another schedule than `schedule` does.")
-        wanted = suffix
-    if wanted is not None and wanted not in sampler.schedules:
+            raise UnknownSamplerError("sampler", f"Unknown sampler. Known samplers: {', '.join(SAMPLERS)}.")
+        if chosen not in (None, suffix):
+            raise UnknownSamplerError("schedule", "The sampler's name and `schedule` name different schedules.")
+        chosen = suffix
+    if chosen is not None and chosen not in sampler.schedules:
         known = ", ".join(sampler.schedules) or "none but its own"
         raise UnknownSamplerError("schedule", f"The sampler {sampler.name} takes these schedules: {known}.")
-    return SamplerChoice(sampler, wanted)
+    return SamplerChoice(sampler, chosen)

@@ -71,9 +71,9 @@ class FaultyPipeline(FakePipeline):
         self._visit(Stage.ENCODE, [(text, self._trigger.step) for text in texts])
         return super().encode(texts)
 
-    def begin(self, params: GenerationParams, prompt: bytes, negative: bytes) -> FakeState:
+    def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
         self._visit(Stage.BEGIN, [(params.prompt, self._trigger.step)])
-        return super().begin(params, prompt, negative)
+        return super().begin(params, conditionings)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         self._visit(Stage.PREDICT, [(state.params.prompt, state.calls_done) for state in states])

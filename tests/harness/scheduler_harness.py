@@ -78,7 +78,7 @@ class SchedulerHarness:
             self.late.append(image)
             self.end(image)
         for image in self.scheduler.choose_begin(self.now_s):
-            image.state = PIPELINE.begin(image.params, b"", b"")
+            image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
             self.scheduler.begin(image)
         call = self.scheduler.choose_call(self.now_s)
         if call:

@@ -53,8 +53,7 @@ def make_params(
 def make_alone(params: GenerationParams) -> bytes:
     """The pixels of an image that never met an engine."""
     pipeline = FakePipeline()
-    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
-    state = pipeline.begin(params, prompt, negative)
+    state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
         (output,) = pipeline.predict([state])
         pipeline.advance(state, output)

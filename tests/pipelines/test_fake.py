@@ -38,7 +38,7 @@ def test_whatever_changes_a_real_image_changes_a_fake_one(other: GenerationParam
 
 def test_it_takes_the_rows_and_calls_of_the_real_pipeline() -> None:
     pipeline = FakePipeline()
-    state = pipeline.begin(make_params(steps=5, sampler="heun", guidance_scale=1.0), b"", b"")
+    state = pipeline.begin(make_params(steps=5, sampler="heun", guidance_scale=1.0), [b""])
 
     assert state.next_call is not None
     assert (state.next_call.rows, state.next_call.calls_left) == (1, 9)
@@ -61,7 +61,7 @@ def test_a_precise_image_is_the_same_in_calls_of_its_own() -> None:
 def test_it_spends_the_time_that_it_is_told_to() -> None:
     spent: list[float] = []
     pipeline = FakePipeline(call_s=1.0, row_s=0.25, decode_s=0.5, sleep=spent.append)
-    states = [pipeline.begin(make_params(steps=1), b"", b"") for _ in range(3)]
+    states = [pipeline.begin(make_params(steps=1), [b"", b""]) for _ in range(3)]
     for state, output in zip(states, pipeline.predict(states), strict=True):
         pipeline.advance(state, output)
     pipeline.decode(states)

@@ -76,15 +76,14 @@ class LatentDiffusion:
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
         return self._encode(self._networks, texts)
 
-    def begin(self, params: GenerationParams, prompt: Tensor, negative: Tensor) -> LatentState:
-        choice = self._checked(params)
-        return self._begin(params, choice, self._networks, [negative, prompt] if params.guided else [prompt])
+    def begin(self, params: GenerationParams, conditionings: Sequence[Tensor]) -> LatentState:
+        assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
+        return self._begin(params, self._checked(params), self._networks, conditionings)
 
     def begin_upcast(self, params: GenerationParams) -> LatentState:
         choice = self._checked(params)
-        texts = [params.negative_prompt, params.prompt] if params.guided else [params.prompt]
         networks = self._wider_networks()
-        return self._begin(params, choice, networks, self._encode(networks, texts), phase=UPCAST)
+        return self._begin(params, choice, networks, self._encode(networks, params.texts), phase=UPCAST)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Prediction]:
@@ -126,7 +125,7 @@ class LatentDiffusion:
         if state.last_prediction is None:
             return self._preview.draw(state.run.model_input(state.latents))
         seen = state.last_prediction
-        return self._preview.draw(state.run.clean(seen.model_input, seen.output, seen.timestep))
+        return self._preview.draw(state.run.predict_clean(seen.model_input, seen.output, seen.timestep))
 
     @torch.inference_mode()
     def _encode(self, networks: Networks, texts: Sequence[str]) -> list[Tensor]:
@@ -147,7 +146,7 @@ class LatentDiffusion:
         params: GenerationParams,
         choice: SamplerChoice,
         networks: Networks,
-        conditioning: Sequence[Tensor],
+        conditionings: Sequence[Tensor],
         *,
         phase: str = "",
     ) -> LatentState:
@@ -157,12 +156,12 @@ class LatentDiffusion:
         noise = torch.randn(1, self._channels, height, width, generator=generator)
         return LatentState(
             params,
-            key=BatchKey(self._info.name, height, width, conditioning[0].shape[1], phase),
+            key=BatchKey(self._info.name, height, width, conditionings[0].shape[1], phase),
             networks=networks,
-            conditioning=torch.cat(list(conditioning)),
+            conditioning=torch.cat(list(conditionings)),
             run=run,
             generator=generator,
-            latents=(noise * run.start_scale).to(networks.device),
+            latents=(noise * run.init_noise_sigma).to(networks.device),
         )
 
     def _wider_networks(self) -> Networks:

@@ -5,6 +5,7 @@ The prompts and seeds depend on the category's name and the prompt's number only
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,11 +105,8 @@ def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterato
 
 def denoise(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[Any]:
     """Runs all images together and returns their states after the last step."""
-    texts = [one.prompt for one in params] + [one.negative_prompt for one in params]
-    encoded = pipeline.encode(texts)
-    states = [
-        pipeline.begin(*each) for each in zip(params, encoded[: len(params)], encoded[len(params) :], strict=True)
-    ]
+    encoded = iter(pipeline.encode([text for one in params for text in one.texts]))
+    states = [pipeline.begin(one, list(itertools.islice(encoded, len(one.texts)))) for one in params]
     while running := [state for state in states if state.next_call is not None]:
         for state, output in zip(running, pipeline.predict(running), strict=True):
             pipeline.advance(state, output)

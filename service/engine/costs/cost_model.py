@@ -123,7 +123,7 @@ class CostModel:
 
     def encode_s(self, params: GenerationParams) -> float:
         """The empty prompt is known from the beginning, and costs nothing."""
-        return self.texts_s(2 if params.guided and params.negative_prompt else 1)
+        return self.texts_s(sum(bool(text) for text in params.texts))
 
     def solo_s(self, params: GenerationParams) -> float:
         """From text to pixels, with the device to itself."""

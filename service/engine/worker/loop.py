@@ -23,7 +23,7 @@ from service.engine.worker.decode_stage import DecodeStage
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.fault_isolation import Fault, Isolation
 from service.engine.worker.measured_calls import MeasuredCalls
-from service.engine.worker.prompt_cache import EMPTY_PROMPT, PromptCache
+from service.engine.worker.prompt_cache import PromptCache
 from service.errors import DeadlineExceededError, NonFiniteResultError
 
 _UNSENT_DECODES: Final = 2
@@ -167,21 +167,18 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             image.queue_s = start_s - image.arrived_s
             # Before the first call on its behalf: were that to kill the worker, the facade knows the suspects.
             self._channel.send(messages.Started(image.id, image.queue_s))
-        known = self._prompts.get_all(text for image in images for text in _texts(image))
+        known = self._prompts.get_all(text for image in images for text in image.params.texts)
         for image in images:
-            prompt, negative = (known[text] for text in _texts(image))
-            self._begin_one(image, prompt, negative)
+            self._begin_one(image, [known[text] for text in image.params.texts])
             image.begun_s = self._clock()
             image.encode_s = image.begun_s - start_s
 
-    def _begin_one(
-        self, image: ScheduledImage[StateT], prompt: ConditioningT | Fault, negative: ConditioningT | Fault
-    ) -> None:
-        if isinstance(prompt, Fault):
-            return self._fail(image, prompt)
-        if isinstance(negative, Fault):
-            return self._fail(image, negative)
-        state = self._isolation.run_once(lambda: self._pipeline.begin(image.params, prompt, negative))
+    def _begin_one(self, image: ScheduledImage[StateT], encoded: Sequence[ConditioningT | Fault]) -> None:
+        conditionings = [each for each in encoded if not isinstance(each, Fault)]
+        fault = next((each for each in encoded if isinstance(each, Fault)), None)
+        if fault is not None:
+            return self._fail(image, fault)
+        state = self._isolation.run_once(lambda: self._pipeline.begin(image.params, conditionings))
         if isinstance(state, Fault):
             return self._fail(image, state)
         image.state = state
@@ -287,8 +284,3 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     def _fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
         self._scheduler.remove(image)
         self._channel.send(messages.Failed(image.id, fault.code, fault.message, fault.field))
-
-
-def _texts(image: ScheduledImage[StateT]) -> tuple[str, str]:
-    """Its prompt, and the negative prompt that counts: an unguided image has none."""
-    return image.params.prompt, image.params.negative_prompt if image.params.guided else EMPTY_PROMPT

@@ -71,7 +71,8 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             self._encode_s = self._seconds(lambda: self._pipeline.encode([""]))
         steps = 1 if rows in calls_s else 1 + _MEASURED
         states = [
-            self._pipeline.begin(params, text, text) for params in _company(self._pipeline.info, size, rows, steps)
+            self._pipeline.begin(params, [text] * len(params.texts))
+            for params in _company(self._pipeline.info, size, rows, steps)
         ]
         self._step(states)
         if rows not in calls_s:

@@ -101,8 +101,7 @@ class Receipt:
 def expected_sha256(params: GenerationParams, model: str, image_format: ImageFormat, quality: int | None) -> str:
     """Of the image's file, drawn where nothing disturbs it."""
     pipeline = FakePipeline()
-    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
-    state = pipeline.begin(params, prompt, negative)
+    state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
         (output,) = pipeline.predict([state])
         pipeline.advance(state, output)

@@ -108,7 +108,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "profile sampler": (
         lambda folder: tiny_model.write_json(folder / "darkroom.json", {"default_sampler": "unheard of"}),
-        "no such sampler",
+        "Unknown sampler",
     ),
     "profile size": (
         lambda folder: tiny_model.write_json(folder / "darkroom.json", {"sizes": [[60, 64]]}),

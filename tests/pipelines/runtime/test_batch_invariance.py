@@ -37,8 +37,7 @@ SAMPLERS = ("euler_a", "dpm++_2m", "heun", "lcm", "pndm", "unipc")
 
 
 def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
-    return pipeline.begin(params, prompt, negative)
+    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def finish_in_company(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> tuple[LatentState, bytes]:
@@ -124,9 +123,9 @@ def make_together(pipeline: LatentDiffusion, images: Sequence[GenerationParams],
     """All of them, in calls of random company, order and number of rows, as arrivals and splits for want of memory
     make them.
     """
-    texts = list({text for params in images for text in (params.prompt, params.negative_prompt)})
+    texts = list({text for params in images for text in params.texts})
     known = dict(zip(texts, pipeline.encode(texts), strict=True))
-    states = [pipeline.begin(params, known[params.prompt], known[params.negative_prompt]) for params in images]
+    states = [pipeline.begin(params, [known[text] for text in params.texts]) for params in images]
     while any(state.next_call for state in states):
         company = random_company(states, dice)
         for state, output in zip(company, pipeline.predict(company), strict=True):

@@ -30,7 +30,7 @@ def schedulers() -> Schedulers:
 def denoise(run: SamplerRun, seed: int = 0, calls: int | None = None) -> Tensor:
     """Latents after so many calls of a UNet that sees a little structure in everything."""
     generator = torch.Generator("cpu").manual_seed(seed)
-    latents = torch.randn(1, 4, 8, 8, generator=generator) * run.start_scale
+    latents = torch.randn(1, 4, 8, 8, generator=generator) * run.init_noise_sigma
     for _ in range(run.calls if calls is None else calls):
         seen = run.model_input(latents)
         latents = run.step(0.9 * seen + 0.1 * torch.sin(seen), latents, generator)
@@ -81,7 +81,7 @@ def test_a_run_writes_to_nothing_that_its_copies_share(schedulers: Schedulers, c
 def test_noise_comes_from_the_generator_alone(schedulers: Schedulers, sampler: Sampler) -> None:
     run = schedulers.start(SamplerChoice(sampler, None), 6)
     generator = torch.Generator("cpu").manual_seed(5)
-    latents = torch.randn(1, 4, 8, 8, generator=generator) * run.start_scale
+    latents = torch.randn(1, 4, 8, 8, generator=generator) * run.init_noise_sigma
     own, everyones = generator.get_state(), torch.get_rng_state()
 
     for _ in range(run.calls):
@@ -110,7 +110,7 @@ def test_a_perfect_output_gives_the_clean_latents_at_any_samplers_scale(sampler:
     alpha = float(run._scheduler.alphas_cumprod[int(run.timestep)])
     v = alpha**0.5 * noise - (1 - alpha) ** 0.5 * clean
 
-    found = run.clean(run.model_input(noisy), noise if prediction_type == "epsilon" else v, run.timestep)
+    found = run.predict_clean(run.model_input(noisy), noise if prediction_type == "epsilon" else v, run.timestep)
 
     torch.testing.assert_close(found, clean, rtol=1e-3, atol=1e-3)
 

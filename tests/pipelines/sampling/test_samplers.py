@@ -54,7 +54,7 @@ def test_a_schedule_that_the_sampler_cannot_take_is_refused(name: str, schedule:
 
 
 def test_two_different_schedules_are_refused() -> None:
-    with pytest.raises(UnknownSamplerError, match="another schedule"):
+    with pytest.raises(UnknownSamplerError, match="different schedules"):
         find("DPM++ 2M Karras", "beta")
 
 

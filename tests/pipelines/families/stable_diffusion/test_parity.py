@@ -159,8 +159,7 @@ def _finish(pipeline: LatentDiffusion, images: list[GenerationParams]) -> list[L
 
 
 def _begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
-    return pipeline.begin(params, prompt, negative)
+    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def _call(params: GenerationParams) -> dict[str, Any]:

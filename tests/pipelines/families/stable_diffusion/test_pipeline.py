@@ -22,8 +22,7 @@ PARAMS = GenerationParams(
 
 
 def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
-    return pipeline.begin(params, prompt, negative)
+    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def call(pipeline: LatentDiffusion, *states: LatentState) -> None:

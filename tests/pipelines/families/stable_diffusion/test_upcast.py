@@ -51,8 +51,7 @@ def pipeline(model_folder: Path) -> LatentDiffusion:
 
 
 def begin(pipeline: LatentDiffusion, params: GenerationParams = PARAMS) -> LatentState:
-    prompt, negative = pipeline.encode([params.prompt, params.negative_prompt])
-    return pipeline.begin(params, prompt, negative)
+    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def finish(pipeline: LatentDiffusion, state: LatentState) -> bytes:

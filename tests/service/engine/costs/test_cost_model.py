@@ -32,6 +32,7 @@ def test_a_negative_prompt_is_a_second_text_only_where_it_counts() -> None:
     unguided = dataclasses.replace(guided, guidance_scale=1.0)
 
     assert make_model().encode_s(guided) == 2 * make_model().encode_s(unguided) == 0.25
+    assert make_model().encode_s(dataclasses.replace(unguided, prompt="")) == 0.0
 
 
 def test_in_company_an_image_adds_its_rows_of_a_full_call() -> None:

@@ -31,8 +31,7 @@ async def test_a_model_folder_is_loaded_and_draws_what_its_pipeline_draws(tmp_pa
         await engine.stop()
 
     pipeline = loader.load(str(folder), device="cpu")
-    prompt, negative = pipeline.encode(["a red circle", ""])
-    state = pipeline.begin(params, prompt, negative)
+    state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
         pipeline.advance(state, pipeline.predict([state])[0])
     (rgb_image,) = pipeline.decode([state])

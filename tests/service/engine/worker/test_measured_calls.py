@@ -21,14 +21,13 @@ class Bench:
         self.cost = CostModel(flat_costs(16), max_rows=16, max_decode=4)
         self.channel = MemoryChannel(clock)
         self.calls = MeasuredCalls(pipeline, self.cost, self.channel, PLAIN_DEVICE, clock)
-        prompt, negative = pipeline.encode(["a red circle", ""])
         self.images = [
             ScheduledImage[FakeState](
                 id=str(number),
                 params=params,
                 arrived_s=0.0,
                 virtual_deadline_s=0.0,
-                state=pipeline.begin(params, prompt, negative),
+                state=pipeline.begin(params, pipeline.encode(params.texts)),
             )
             for number, params in enumerate([make_params(), make_params()])
         ]
