@@ -70,14 +70,14 @@ def assert_same_bits(results: tuple[Sequence[Tensor], Sequence[Tensor]]) -> None
 def denoise(run: SamplerRun, device: torch.device) -> list[Tensor]:
     """The latents, and the clean latents of each call, made as `LatentDiffusion` makes them, without its networks."""
     generator = torch.Generator("cpu").manual_seed(0)
-    latents = (torch.randn(1, 4, 8, 8, generator=generator) * run.start_scale).to(device)
+    latents = (torch.randn(1, 4, 8, 8, generator=generator) * run.init_noise_sigma).to(device)
     seen = []
     for _ in range(run.calls):
         model_input = run.model_input(latents)
         output = torch.cat([0.9 * model_input + 0.1 * torch.sin(model_input), torch.cos(model_input)])
         negative, prompt = output.chunk(2)
         guided = negative + 5.0 * (prompt - negative)
-        seen.append(run.clean(model_input, guided, run.timestep))
+        seen.append(run.predict_clean(model_input, guided, run.timestep))
         latents = run.step(guided, latents, generator)
     return [latents, *seen]
 
@@ -233,9 +233,9 @@ def on_device(pipeline: LatentDiffusion, components: Components, batchings: Batc
 
 def make_images(pipeline: LatentDiffusion) -> list[RgbImage]:
     """All previews and images of a batch of two, with guidance and without, and of one in the wider dtype."""
-    prompt, negative = pipeline.encode([PARAMS.prompt, PARAMS.negative_prompt])
-    guided = pipeline.begin(PARAMS, prompt, negative)
-    unguided = pipeline.begin(replace(PARAMS, sampler="euler_a", guidance_scale=1.0), prompt, negative)
+    conditionings = pipeline.encode(PARAMS.texts)
+    guided = pipeline.begin(PARAMS, conditionings)
+    unguided = pipeline.begin(replace(PARAMS, sampler="euler_a", guidance_scale=1.0), conditionings[1:])
     states = [guided, unguided, pipeline.begin_upcast(PARAMS)]
     images = [pipeline.preview(state) for state in states]
     for batch in (states[:2], states[2:]):
@@ -275,8 +275,8 @@ def test_the_host_waits_once_for_a_unet_call_and_not_for_a_decode_that_it_starts
 ) -> None:
     with DeviceLint() as lint:
         device = on_device(pipeline, components, BatchingByNetwork())
-        prompt, negative = device.encode([PARAMS.prompt, PARAMS.negative_prompt])
-        states = [device.begin(replace(PARAMS, seed=seed, sampler="dpm++_2m"), prompt, negative) for seed in range(3)]
+        conditionings = device.encode(PARAMS.texts)
+        states = [device.begin(replace(PARAMS, seed=seed, sampler="dpm++_2m"), conditionings) for seed in range(3)]
 
         lint.transfers = Transfers()
         predictions = device.predict(states)
