@@ -1,4 +1,4 @@
-"""The runner between the queue and an engine: what it shows of a job and when, and how it deals with refusals."""
+"""The runner claims jobs, shows their live state no earlier than their record, and waits where the engine is full."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ MANY = 50
 
 
 class WatchedClaims(JobClaims):
-    """Says of every write what the runner showed of the job just before."""
+    """Notes at every write which version of the job the runner showed."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, CLAIM_POLICY)
-        self.show: Callable[[str], int] = lambda job_id: 0
+        self.shown_version: Callable[[str], int] = lambda job_id: 0
         self.written: list[tuple[int, int]] = []
-        """Versions written, each with the one that was shown."""
-        self.gave_back = asyncio.Event()
+        """Each version written, with the version that the runner showed."""
+        self.released = asyncio.Event()
 
     async def add_image(self, claim: Claim, image: StoredImage) -> None:
         await super().add_image(claim, image)
-        self.written.append((image.version, self.show(claim.job_id)))
+        self.written.append((image.version, self.shown_version(claim.job_id)))
 
     async def finish(
         self, claim: Claim, status: Status, *, version: int, now: float, failure: JobFailure | None = None
     ) -> None:
         await super().finish(claim, status, version=version, now=now, failure=failure)
-        self.written.append((version, self.show(claim.job_id)))
+        self.written.append((version, self.shown_version(claim.job_id)))
 
     async def release(self, claim: Claim) -> None:
         await super().release(claim)
-        self.gave_back.set()
+        self.released.set()
 
 
 @pytest.fixture
@@ -65,18 +65,18 @@ def watched(database: Database) -> WatchedClaims:
 
 @pytest.fixture
 async def runner(watched: WatchedClaims, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Runner]:
-    """It looks for jobs when it is woken, and not by itself."""
+    """A runner that looks for jobs only when it is woken."""
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
     executor = JobExecutor(watched, files, engine, encoder, notifier, ExecutorConfig())
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
     runner = Runner(watched, executor, files, engine, notifier, Metrics(), config)
 
-    def shown(job_id: str) -> int:
+    def shown_version(job_id: str) -> int:
         live = runner.live(job_id)
         assert live is not None
         return live[1].version
 
-    watched.show = shown
+    watched.shown_version = shown_version
     yield runner
     await runner.stop()
     files.close()
@@ -91,7 +91,7 @@ async def ended(repository: JobRepository, job_id: str) -> JobRecord:
                 return record
 
 
-async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_before(
+async def test_images_and_the_end_are_shown_only_after_they_are_recorded(
     repository: JobRepository, watched: WatchedClaims, runner: Runner
 ) -> None:
     job = make_job(images=3)
@@ -103,16 +103,16 @@ async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_befo
     assert record.version == watched.written[3][0]
 
 
-async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_some(
+async def test_a_full_engine_is_not_asked_again_at_once(
     repository: JobRepository, watched: WatchedClaims, runner: Runner, engine: FakeEngine
 ) -> None:
-    engine.refusals = [QueueFullError("Too many images wait already.") for _ in range(MANY)]
+    engine.refusals = [QueueFullError("The queue is full.") for _ in range(MANY)]
     jobs = [make_job() for _ in range(2)]
     for job in jobs:
         await repository.create(job, now=time.time())
     runner.start()
-    await watched.gave_back.wait()
-    for _ in range(MANY):  # As long as it would have taken to ask again and again.
+    await watched.released.wait()
+    for _ in range(MANY):  # Long enough for repeated submissions to show.
         await repository.get(jobs[0].id, "alice")
     assert len(engine.refusals) >= MANY - 3
     engine.refusals = []
