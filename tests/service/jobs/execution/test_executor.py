@@ -1,4 +1,4 @@
-"""The executor stores the images of a job as the engine makes them, and tells how the job ended."""
+"""The executor stores the images of a job as the engine makes them, and returns how the job ended."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from service.errors import QueueFullError
+from service.errors import EngineUnavailableError, QueueFullError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
@@ -37,8 +37,11 @@ class WatchedClaims(JobClaims):
         self.written: list[tuple[int, int]] = []
         """Each version written, with the version that the runner showed."""
         self.released = asyncio.Event()
+        self.before_add: Callable[[Claim], Awaitable[object]] | None = None
 
     async def add_image(self, claim: Claim, image: StoredImage) -> None:
+        if self.before_add is not None:
+            await self.before_add(claim)
         await super().add_image(claim, image)
         self.written.append((image.version, self.shown_version(claim.job_id)))
 
@@ -118,3 +121,38 @@ async def test_a_full_engine_is_not_asked_again_at_once(
     engine.refusals = []
     runner.wake()
     assert [(await ended(repository, job.id)).status for job in jobs] == [Status.SUCCEEDED] * 2
+
+
+async def test_a_job_that_is_deleted_while_its_image_is_stored_leaves_no_file(
+    repository: JobRepository, watched: WatchedClaims, runner: Runner, tmp_path: Path
+) -> None:
+    deleted = asyncio.Event()
+
+    async def delete(claim: Claim) -> None:
+        await repository.delete(claim.job_id, "alice")
+        deleted.set()
+
+    watched.before_add = delete
+    await repository.create(make_job(), now=time.time())
+    runner.start()
+    await deleted.wait()
+    await runner.stop()
+
+    assert list(ImageFolder(tmp_path / "images").jobs_older_than(-1.0)) == []
+
+
+async def test_an_unfinished_job_returns_to_the_queue_when_the_engine_stops(
+    repository: JobRepository, runner: Runner, engine: FakeEngine
+) -> None:
+    engine.failure = EngineUnavailableError("The server is shutting down.")
+    engine.held_before = (0, 1)
+    job = make_job()
+    await repository.create(job, now=time.time())
+    runner.start()
+    while not engine.jobs:
+        await repository.get(job.id, "alice")
+    engine.let_go()
+    await runner.stop()
+
+    assert (await repository.get(job.id, "alice")).status is Status.QUEUED
+    assert runner.live(job.id) is None
