@@ -1,4 +1,4 @@
-"""Raw pixels to PNG, WebP and JPEG files, in a bounded pool of threads. Knows no HTTP and no engine."""
+"""Encodes raw pixels as PNG, WebP and JPEG files in a bounded pool of threads. Knows no HTTP and no engine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from service.images.metadata import jpeg_options, png_options, webp_options
 ImageFormat: TypeAlias = Literal["png", "webp", "jpeg"]
 
 THUMBNAIL_SIDE: Final = 256
+"""Maximum width and height of a thumbnail in pixels."""
 _JPEG_QUALITY: Final = 95
 _THUMBNAIL_QUALITY: Final = 80
 _METADATA: Final = {"png": png_options, "webp": webp_options, "jpeg": jpeg_options}
@@ -29,11 +30,11 @@ def encode(
     size: tuple[int, int] | None = None,
     parameters: str | None = None,
 ) -> bytes:
-    """The bytes of a file that says that a model made it, as every image's does.
+    """Returns the bytes of an image file, with metadata that says that a model made the image.
 
-    `quality`, 0 to 100, concerns WebP and JPEG; WebP is lossless at 100 and without it. `size`, width by height in
-    pixels, stretches the image first: previews are often small. `parameters`, as `metadata.parameters_text` writes
-    them, go into the file.
+    `quality` is 0 to 100 and applies to WebP and JPEG; WebP is lossless at 100 and without a quality. `size` is a width
+    and height in pixels to which the image is resized first: previews are often small. `parameters` is the text of
+    `metadata.parameters_text`, to be embedded in the file.
     """
     image = Image.frombytes("RGB", (rgb_image.width, rgb_image.height), rgb_image.pixels)
     if size is not None and size != image.size:
@@ -50,22 +51,22 @@ def _options(image_format: ImageFormat, quality: int | None) -> dict[str, Any]:
         if quality is None or quality == 100:
             return {"lossless": True, "method": 0}
         return {"quality": quality}
-    # 4:4:4: halved chroma smears the edges of flat colours.
+    # 4:4:4, since subsampled chroma blurs the edges of flat colors.
     return {"quality": _JPEG_QUALITY if quality is None else quality, "subsampling": 0}
 
 
 def thumbnail(file: bytes) -> bytes:
-    """A file that `encode` wrote as WebP, at most `THUMBNAIL_SIDE` pixels each way, marked as the file is."""
+    """Returns a WebP of at most `THUMBNAIL_SIDE` pixels a side, with the same mark, made from a file of `encode`."""
     with Image.open(io.BytesIO(file), formats=("PNG", "WEBP", "JPEG")) as image:
         small = image.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    thumb = io.BytesIO()
-    small.save(thumb, format="webp", quality=_THUMBNAIL_QUALITY, **webp_options(None))
-    return thumb.getvalue()
+    result = io.BytesIO()
+    small.save(result, format="webp", quality=_THUMBNAIL_QUALITY, **webp_options(None))
+    return result.getvalue()
 
 
 class Encoder:
-    """`encode` off the event loop, at most `threads` at a time."""
+    """Encodes off the event loop, at most `threads` images at a time."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encode")
@@ -79,14 +80,14 @@ class Encoder:
         size: tuple[int, int] | None = None,
         parameters: str | None = None,
     ) -> bytes:
-        """As the function of that name."""
+        """Does what the function `encode` does."""
         work = partial(encode, rgb_image, image_format, quality=quality, size=size, parameters=parameters)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def thumbnail(self, file: bytes) -> bytes:
-        """An image's file as a small WebP."""
+        """Does what the function `thumbnail` does."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, thumbnail, file)
 
     def close(self) -> None:
-        """Drop what has not begun; the threads end when they are idle."""
+        """Discards work that has not started. The threads end when they are idle."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,6 +1,6 @@
-"""What an image's file says beside its pixels: that a model made it, and the parameters that made it.
+"""Metadata inside image files: the mark that a model made the image, and the generation parameters.
 
-It knows the formats of both, and where PNG, WebP and JPEG keep them as Pillow writes them; no pixels and no HTTP.
+Knows both formats and where PNG, WebP and JPEG files hold them. Knows no pixels and no HTTP.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ _MARK: Final = (
     "</rdf:Description></rdf:RDF></x:xmpmeta>"
     '<?xpacket end="r"?>'
 ).encode()
-"""An XMP packet with the Digital Source Type of the IPTC Photo Metadata Standard: made by a trained model.
+"""An XMP packet with the IPTC Digital Source Type `trainedAlgorithmicMedia` (IPTC Photo Metadata Standard).
 
-It is read-only ("r"), as a PNG's checksums require (XMP specification, part 3).
+It is marked read-only (`end="r"`), as the XMP specification, part 3, requires for PNG because of its checksums.
 """
 
 _MAX_JPEG_EXIF_BYTES: Final = 65533
-"""A JPEG segment counts itself and the two bytes of its length in 16 bits."""
+"""A JPEG segment has a 16-bit length, which includes the two bytes of the length itself."""
 
 _USER_COMMENT: Final = 0x9286
 _EXIF_DIRECTORY: Final = 0x8769
 _LONG: Final = 4
 _UNDEFINED: Final = 7
-"""Exif's types of values: a 32-bit integer, and bytes of the tag's own format."""
+"""Exif value types: a 32-bit unsigned integer, and bytes whose format the tag defines."""
 
 
 def parameters_text(params: GenerationParams, model: str) -> str:
-    """The parameters as AUTOMATIC1111's web UI writes them into its images, which many programs read."""
+    """Returns the parameters in the text format of AUTOMATIC1111's web UI, which many programs read."""
     settings = {
         "Steps": params.steps,
         "Sampler": SAMPLERS[params.sampler].label,
@@ -58,16 +58,16 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Version": f"darkroom {_VERSION}",
     }
     negative = params.negative_prompt and f"Negative prompt: {params.negative_prompt}"
-    last = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value is not None)
-    return "\n".join(part for part in (params.prompt, negative, last) if part)
+    settings_line = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value is not None)
+    return "\n".join(part for part in (params.prompt, negative, settings_line) if part)
 
 
 def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ",:\n") else value
+    return json.dumps(value, ensure_ascii=False) if any(character in value for character in ",:\n") else value
 
 
 def png_options(parameters: str | None) -> dict[str, Any]:
-    """Pillow's options for a PNG with the mark and, if there are any, the parameters."""
+    """Returns Pillow's save options for a PNG with the mark and, unless they are None, the parameters."""
     chunks = PngInfo()
     if parameters is not None:
         chunks.add_text("parameters", parameters)
@@ -76,20 +76,20 @@ def png_options(parameters: str | None) -> dict[str, Any]:
 
 
 def webp_options(parameters: str | None) -> dict[str, Any]:
-    """The same for a WebP."""
+    """Returns Pillow's save options for a WebP with the mark and, unless they are None, the parameters."""
     return {"xmp": _MARK, "exif": b"" if parameters is None else _exif(parameters)}
 
 
 def jpeg_options(parameters: str | None) -> dict[str, Any]:
-    """The same for a JPEG, which goes without parameters that are too long for its format."""
+    """Returns Pillow's save options for a JPEG. Parameters that are too long for the format are left out."""
     options = webp_options(parameters)
     return options if len(options["exif"]) <= _MAX_JPEG_EXIF_BYTES else webp_options(None)
 
 
 def _exif(comment: str) -> bytes:
-    """An Exif block of one user comment, in big-endian UTF-16 as AUTOMATIC1111's web UI has it.
+    """Returns an Exif block with one user comment in big-endian UTF-16, as AUTOMATIC1111's web UI writes it.
 
-    Pillow would write the comment as an array of numbers, which other readers do not take for text.
+    Pillow would write the comment as an array of numbers, which other programs do not read as text.
     """
     value = b"UNICODE\0" + comment.encode("utf-16-be")
     header = struct.pack(">2sHL", b"MM", 42, 8)  # 8 bytes; the first directory follows
@@ -99,5 +99,5 @@ def _exif(comment: str) -> bytes:
 
 
 def _directory(tag: int, kind: int, count: int, value: int) -> bytes:
-    """A TIFF directory of one entry, whose value is small, or is the offset of a larger one."""
+    """Returns a TIFF directory of one entry. `value` is the entry's value, or the offset of a value over 4 bytes."""
     return struct.pack(">HHHLLL", 1, tag, kind, count, value, 0)

@@ -28,7 +28,7 @@ from service.observability.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsSettings:
-    """What the job service can be told. `service.settings` describes most of these values."""
+    """Settings of the job service. `service.settings` describes most of them."""
 
     database: URL
     images: Path

@@ -39,7 +39,7 @@ class ImageSpec(msgspec.Struct, frozen=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job makes, fully resolved: two jobs with equal specs make equal images.
+    """A request, fully resolved: two jobs with equal specs make equal images.
 
     It is stored with the job. `store.spec_format` keeps the forms of earlier releases readable.
     """
@@ -102,7 +102,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """A job as the store has it. All times are Unix seconds."""
+    """The stored state of a job. All times are Unix seconds."""
 
     id: str
     tenant: str

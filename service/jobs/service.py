@@ -1,7 +1,7 @@
 """Durable jobs as the API uses them: submit, look up, cancel, delete, follow, whichever process runs the job.
 
-It combines the store, the runner, the image files and the notifications, and owns their start and their end. What is
-known of a job is in the store and the runner, not here.
+It combines the store, the runner, the image files and the notifications, and starts and stops them. It holds no state
+of jobs: that is in the store and in the runner.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class JobService:
                 for event_id, event in diff.events(view.record, view.queue_position):
                     yield event_id, event, view
                 if view.record.ended or self._engine.phase is Phase.STOPPED:
-                    return  # After the engine has stopped, another server goes on with the job and tells of it.
+                    return  # After the engine has stopped, another server runs the job and reports on it.
                 out_of_date |= await subscriber.wait(_POLL_S)
                 if out_of_date:
                     with contextlib.suppress(StoreUnavailableError):

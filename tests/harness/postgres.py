@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a folder and on a socket in that folder, to be stopped at will."""
+"""A PostgreSQL server for tests, with its data and its socket in one folder, that tests can stop and freeze."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from sqlalchemy import URL
 from tests.harness.programs import find_program
 
 _FOLDERS: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
-"""Where Debian puts what it leaves out of PATH."""
+"""Where Debian installs the programs that it leaves out of PATH."""
 _USER: Final = "darkroom"
 _OPTIONS: Final = "-c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=50"
 
 
 class PostgresServer:
+    """The server exists once this is created, and runs from `start` to `stop`."""
+
     def __init__(self, folder: Path) -> None:
-        """`folder` must be reachable by the account that the server runs under where the tests are root."""
+        """Where the tests run as root, the `postgres` account must be able to reach `folder`: the server runs as it."""
         self._folder = folder
         self._data = folder / "data"
         self._names = (f"test_{number}" for number in itertools.count())
@@ -42,11 +44,12 @@ class PostgresServer:
         self._control("start", "--wait", "--log", log, "--options", f"-k {self._folder} {_OPTIONS}")
 
     def stop(self) -> None:
-        """At once, as if it had crashed."""
+        """Stops the server at once, as in a crash."""
         self._control("stop", "--wait", "--mode=immediate")
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
+        """Stops the server for the duration of the block."""
         self.stop()
         try:
             yield
@@ -55,7 +58,7 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """It accepts connections, as the system does that for it, and says nothing."""
+        """Suspends the server. The operating system still accepts connections, but nothing answers."""
         server = int((self._data / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         processes = [server, *map(int, children)]
@@ -66,7 +69,7 @@ class PostgresServer:
             _send(signal.SIGCONT, processes)
 
     def create_database(self) -> URL:
-        """An empty one."""
+        """Creates an empty database and returns its URL."""
         name = next(self._names)
         with psycopg.connect(host=str(self._folder), user=_USER, dbname="postgres", autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
@@ -76,13 +79,13 @@ class PostgresServer:
         self._call(self._pg_ctl, "--pgdata", self._data, "--silent", *arguments)
 
     def _call(self, *command: str | Path) -> None:
-        # Nothing may be inherited: the server would hold a pipe open for as long as it runs.
+        # The server must inherit no pipe, or it would hold the pipe open for as long as it runs.
         subprocess.run(
             command, check=True, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._account
         )
 
 
-def _send(number: signal.Signals, processes: Sequence[int]) -> None:
+def _send(sent: signal.Signals, processes: Sequence[int]) -> None:
     for process in processes:
-        with contextlib.suppress(ProcessLookupError):  # Those that serve a connection end with it.
-            os.kill(process, number)
+        with contextlib.suppress(ProcessLookupError):  # A process that serves a connection may have ended with it.
+            os.kill(process, sent)

@@ -1,4 +1,4 @@
-"""Jobs and images as tests of the store need them: small, and alike unless said otherwise."""
+"""Small jobs and images for tests of the store, equal unless a test asks for something else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.jobs.store.tables import jobs
 LEASE_S = 10.0
 KEEP_S = 1000.0
 STEPS = 4
-"""Of each image."""
+"""Steps of each image."""
 RETENTION = RetentionPolicy(KEEP_S)
 REPOSITORY_POLICY = RepositoryPolicy(max_queued=100, max_queued_s=1000.0, retention=RETENTION)
 CLAIM_POLICY = ClaimPolicy(lease_s=LEASE_S, retention=RETENTION)
@@ -29,7 +29,7 @@ LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(
 UNBEGUN = LiveState(version=1)
 """What a process knows of a job that it has claimed, before the engine begins an image of it."""
 
-_ages: Iterator[int] = itertools.count(1)
+_virtual_deadlines: Iterator[int] = itertools.count(1)
 
 
 def make_spec(images: int = 1, *, deadline_s: float | None = None) -> JobSpec:
@@ -56,13 +56,13 @@ def make_job(
     virtual_deadline_at: float | None = None,
     deadline_s: float | None = None,
 ) -> NewJob:
-    """Due after those made before it, unless `virtual_deadline_at` says otherwise."""
+    """Returns a job that waits behind those made before it, unless `virtual_deadline_at` is given."""
     return NewJob(
         id=new_job_id() if job_id is None else job_id,
         tenant=tenant,
         spec=make_spec(images, deadline_s=deadline_s),
         price_s=price_s,
-        virtual_deadline_at=next(_ages) if virtual_deadline_at is None else virtual_deadline_at,
+        virtual_deadline_at=next(_virtual_deadlines) if virtual_deadline_at is None else virtual_deadline_at,
     )
 
 
@@ -81,7 +81,7 @@ def make_image(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes
 
 
 async def accept(repository: JobRepository, number: int = 1) -> list[str]:
-    """Their ids, in order of their deadlines."""
+    """Puts jobs into the queue and returns their ids in the order in which they are claimed."""
     accepted = [make_job() for _ in range(number)]
     for job in accepted:
         await repository.create(job, now=0.0)

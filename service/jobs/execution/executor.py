@@ -1,4 +1,4 @@
-"""Makes the images of one claimed job: submits them to the engine, stores each one, and tells how the job ended.
+"""Makes the images of one claimed job: submits them to the engine, stores each one, and returns how the job ended.
 
 It neither claims jobs nor records their outcome; `runner` does.
 """

@@ -26,9 +26,9 @@ _TRANSACTION_S: Final = 10.0
 """Limit of a whole transaction. A database that does not answer in this time counts as unavailable."""
 _RETRY_S: Final = 2.0
 _FAULTS: Final = (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, OSError, TimeoutError)
-"""What SQLAlchemy raises for a database in trouble, except `_MISTAKES`, which are subclasses."""
+"""Errors that SQLAlchemy raises for a database in trouble. `_MISTAKES` are subclasses and do not count."""
 _MISTAKES: Final = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
-"""What SQLAlchemy raises for a wrong statement."""
+"""Errors that SQLAlchemy raises for a wrong statement."""
 _IMMEDIATE: Final = "darkroom_immediate"
 
 _log = structlog.get_logger("darkroom.jobs")

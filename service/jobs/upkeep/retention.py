@@ -103,7 +103,7 @@ class Retention:
         return chosen
 
     async def _delete(self, job_ids: Sequence[str]) -> None:
-        """Deletes records before files, so that a crash between the two leaves only files that nobody can reach."""
+        """Deletes records before files, so that a crash between the two leaves only files that cannot be reached."""
         async with self._database.writing() as connection:
             await connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
         for job_id in job_ids:

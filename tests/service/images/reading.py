@@ -1,4 +1,4 @@
-"""What an image's file says beside its pixels, read with Pillow as another program would read it."""
+"""Reads the metadata of image files with Pillow, as another program would."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _UNICODE: Final = b"UNICODE\0"
 
 
 def parameters_in(file: bytes) -> str | None:
+    """Returns the embedded generation parameters."""
     image = Image.open(io.BytesIO(file))
     if image.format == "PNG":
         text: str | None = image.info.get("parameters")
@@ -31,16 +32,17 @@ def parameters_in(file: bytes) -> str | None:
 
 
 def source_type_in(file: bytes) -> str | None:
-    """The IPTC's Digital Source Type."""
+    """Returns the IPTC Digital Source Type."""
     return _xmp(file).findtext(f".//{{{_IPTC_EXTENSION}}}DigitalSourceType")
 
 
 def tool_in(file: bytes) -> str | None:
+    """Returns the XMP CreatorTool."""
     return _xmp(file).findtext(f".//{{{_XMP_BASIC}}}CreatorTool")
 
 
 def holds(file: bytes, text: str) -> bool:
-    """Whether the text stands anywhere in the file, in any encoding that metadata have."""
+    """Returns whether the text is anywhere in the file, in any encoding that metadata can have."""
     return any(text.encode(encoding) in file for encoding in ("utf-8", "utf-16-be", "utf-16-le"))
 
 

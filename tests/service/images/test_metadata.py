@@ -1,4 +1,4 @@
-"""What an image says of how it was made, read back as other programs read it."""
+"""Image files say that a model made them and carry their parameters, in formats that other programs read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.fake import INFO
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS, SamplerChoice, find
-from service.images.encoding import Encoder, ImageFormat, encode
+from service.images.encoding import ImageFormat, encode
 from service.images.metadata import parameters_text
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in, tool_in
 
@@ -32,10 +32,10 @@ PARAMS: Final = GenerationParams(
     sampler="dpm++_2m_sde",
     schedule="karras",
 )
-RASTER: Final = RgbImage(16, 8, random.Random(1).randbytes(3 * 16 * 8))
+PIXELS: Final = RgbImage(16, 8, random.Random(1).randbytes(3 * 16 * 8))
 
 LONGEST_IN_A_JPEG: Final = 32737
-"""Characters of two bytes: what is left of 65,533 bytes beside Exif's header, two directories and "UNICODE"."""
+"""Characters of two bytes that fit 65,533 bytes beside the Exif header, two directories and "UNICODE"."""
 
 every_format = pytest.mark.parametrize("image_format", FORMATS)
 
@@ -47,15 +47,15 @@ class Parsed(NamedTuple):
 
 
 def parse(text: str) -> Parsed:
-    """By the pattern with which AUTOMATIC1111's web UI reads settings (modules/infotext_utils.py)."""
-    prompts, _, last = text.rpartition("\n")
+    """Parses the text with the pattern of AUTOMATIC1111's web UI (modules/infotext_utils.py)."""
+    prompts, _, settings_line = text.rpartition("\n")
     prompt, _, negative = f"\n{prompts}".partition("\nNegative prompt: ")
-    pairs: list[tuple[str, str]] = re.findall(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)', last)
+    pairs: list[tuple[str, str]] = re.findall(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)', settings_line)
     settings = {name: json.loads(value) if value.startswith('"') else value for name, value in pairs}
     return Parsed(prompt.removeprefix("\n"), negative, settings)
 
 
-def test_the_text_is_laid_out_as_automatic1111_lays_it_out() -> None:
+def test_the_text_has_the_layout_of_automatic1111() -> None:
     assert parameters_text(PARAMS, "darkroom-bundled") == (
         "a red circle\n"
         "Negative prompt: blurry\n"
@@ -75,7 +75,7 @@ def test_the_text_is_laid_out_as_automatic1111_lays_it_out() -> None:
         "赤い円 🔴",
     ],
 )
-def test_a_reader_gets_prompts_and_settings_back_whatever_the_prompts_hold(prompt: str) -> None:
+def test_prompts_and_settings_are_parsed_whatever_the_prompts_contain(prompt: str) -> None:
     parsed = parse(parameters_text(replace(PARAMS, prompt=prompt, negative_prompt=prompt), "sd"))
 
     assert (parsed.prompt, parsed.negative_prompt) == (prompt, prompt)
@@ -92,30 +92,30 @@ def test_a_reader_gets_prompts_and_settings_back_whatever_the_prompts_hold(promp
 
 
 @pytest.mark.parametrize("model", ["one, two", "one: two", "one\ntwo", 'a "quoted", name', "größer, 赤"])
-def test_a_model_whose_name_holds_the_formats_own_marks_is_quoted(model: str) -> None:
+def test_a_model_name_with_separators_is_quoted(model: str) -> None:
     text = parameters_text(PARAMS, model)
 
     assert parse(text).settings["Model"] == model
     assert f"Model: {json.dumps(model, ensure_ascii=False)}, Version" in text
 
 
-def test_an_image_without_negative_prompt_and_schedule_names_neither() -> None:
+def test_a_missing_negative_prompt_and_schedule_are_left_out() -> None:
     text = parameters_text(replace(PARAMS, negative_prompt="", schedule=None), "sd")
 
     assert text.startswith("a red circle\nSteps: 20, Sampler: DPM++ 2M SDE, CFG scale: 2.5, ")
 
 
-def test_an_empty_prompt_takes_no_line() -> None:
+def test_an_empty_prompt_has_no_line() -> None:
     text = parameters_text(replace(PARAMS, prompt=""), "sd")
 
     assert text.startswith("Negative prompt: blurry\nSteps: 20, ")
 
 
 @pytest.mark.parametrize(
-    ("scale", "said"), [(7.0, "7"), (10.0, "10"), (1.0, "1"), (0.5, "0.5"), (7.1234567, "7.1234567")]
+    ("scale", "text"), [(7.0, "7"), (10.0, "10"), (1.0, "1"), (0.5, "0.5"), (7.1234567, "7.1234567")]
 )
-def test_the_guidance_scale_is_said_exactly_and_whole_numbers_without_a_point(scale: float, said: str) -> None:
-    assert parse(parameters_text(replace(PARAMS, guidance_scale=scale), "sd")).settings["CFG scale"] == said
+def test_the_guidance_scale_is_written_exactly_and_whole_numbers_without_a_point(scale: float, text: str) -> None:
+    assert parse(parameters_text(replace(PARAMS, guidance_scale=scale), "sd")).settings["CFG scale"] == text
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_guidance_scale_is_said_exactly_and_whole_numbers_without_a_point(sc
     [SamplerChoice(sampler, schedule) for sampler in SAMPLERS.values() for schedule in (None, *sampler.schedules)],
     ids=lambda choice: f"{choice.sampler.name}-{choice.schedule}",
 )
-def test_sampler_and_schedule_go_by_names_that_find_them_again(choice: SamplerChoice) -> None:
+def test_sampler_and_schedule_are_written_under_names_that_find_them_again(choice: SamplerChoice) -> None:
     params = replace(PARAMS, sampler=choice.sampler.name, schedule=choice.schedule)
     settings = parse(parameters_text(params, "sd")).settings
 
@@ -132,36 +132,34 @@ def test_sampler_and_schedule_go_by_names_that_find_them_again(choice: SamplerCh
 
 @every_format
 @pytest.mark.parametrize("prompt", ["a red circle,\ntwo lines: two", "größer", "赤い円 🔴"])
-def test_the_parameters_come_back_from_a_file_of_any_format(image_format: ImageFormat, prompt: str) -> None:
+def test_the_parameters_are_read_back_from_a_file_of_any_format(image_format: ImageFormat, prompt: str) -> None:
     text = parameters_text(replace(PARAMS, prompt=prompt), "sd")
 
-    assert parameters_in(encode(RASTER, image_format, parameters=text)) == text
+    assert parameters_in(encode(PIXELS, image_format, parameters=text)) == text
 
 
 @every_format
-def test_a_file_to_which_no_parameters_were_given_has_none(image_format: ImageFormat) -> None:
-    assert parameters_in(encode(RASTER, image_format)) is None
+def test_a_file_without_parameters_has_none(image_format: ImageFormat) -> None:
+    assert parameters_in(encode(PIXELS, image_format)) is None
 
 
 @pytest.mark.parametrize(("text", "chunk"), [("größer", b"tEXt"), ("赤い円", b"iTXt")])
-def test_a_png_keeps_latin_text_where_every_reader_looks_and_other_text_where_unicode_may_stand(
-    text: str, chunk: bytes
-) -> None:
-    assert chunk + b"parameters\0" in encode(RASTER, "png", parameters=text)
+def test_a_png_has_latin_text_in_a_text_chunk_and_other_text_in_an_international_one(text: str, chunk: bytes) -> None:
+    assert chunk + b"parameters\0" in encode(PIXELS, "png", parameters=text)
 
 
 @every_format
 @pytest.mark.parametrize("parameters", [None, "a red circle"])
 def test_every_file_says_that_a_model_made_it(image_format: ImageFormat, parameters: str | None) -> None:
-    file = encode(RASTER, image_format, parameters=parameters)
+    file = encode(PIXELS, image_format, parameters=parameters)
 
     assert (source_type_in(file), tool_in(file)) == (MADE_BY_A_MODEL, "Darkroom")
 
 
 @pytest.mark.parametrize(("characters", "kept"), [(LONGEST_IN_A_JPEG, True), (LONGEST_IN_A_JPEG + 1, False)])
-def test_a_jpeg_goes_without_parameters_that_do_not_fit_and_keeps_the_mark(characters: int, kept: bool) -> None:
+def test_a_jpeg_leaves_out_parameters_that_do_not_fit_and_keeps_the_mark(characters: int, kept: bool) -> None:
     text = "x" * characters
-    file = encode(RASTER, "jpeg", parameters=text)
+    file = encode(PIXELS, "jpeg", parameters=text)
 
     assert parameters_in(file) == (text if kept else None)
     assert holds(file, "xxxx") is kept
@@ -169,32 +167,23 @@ def test_a_jpeg_goes_without_parameters_that_do_not_fit_and_keeps_the_mark(chara
 
 
 @pytest.mark.parametrize("image_format", ["png", "webp"])
-def test_the_other_formats_hold_what_a_jpeg_cannot(image_format: ImageFormat) -> None:
+def test_png_and_webp_hold_parameters_that_a_jpeg_cannot(image_format: ImageFormat) -> None:
     text = "x" * (LONGEST_IN_A_JPEG + 1)
 
-    assert parameters_in(encode(RASTER, image_format, parameters=text)) == text
+    assert parameters_in(encode(PIXELS, image_format, parameters=text)) == text
 
 
 @every_format
-def test_the_longest_prompts_that_a_model_takes_fit_into_every_format(image_format: ImageFormat) -> None:
+def test_the_longest_prompts_of_a_model_fit_into_every_format(image_format: ImageFormat) -> None:
     longest = "🔴" * INFO.limits.max_prompt_chars
     text = parameters_text(replace(PARAMS, prompt=longest, negative_prompt=longest), "sd")
 
-    assert parameters_in(encode(RASTER, image_format, parameters=text)) == text
+    assert parameters_in(encode(PIXELS, image_format, parameters=text)) == text
 
 
 @pytest.mark.parametrize("image_format", ["png", "webp"])
 @pytest.mark.parametrize("parameters", [None, "a red circle"])
-def test_what_lossless_files_say_leaves_their_pixels_alone(image_format: ImageFormat, parameters: str | None) -> None:
-    image = Image.open(io.BytesIO(encode(RASTER, image_format, parameters=parameters)))
+def test_metadata_leave_the_pixels_of_lossless_files_alone(image_format: ImageFormat, parameters: str | None) -> None:
+    image = Image.open(io.BytesIO(encode(PIXELS, image_format, parameters=parameters)))
 
-    assert image.convert("RGB").tobytes() == RASTER.pixels
-
-
-async def test_the_encoders_threads_write_the_same_file() -> None:
-    encoder = Encoder(1)
-    file = await encoder.encode(RASTER, "webp", quality=50, size=(32, 16), parameters="a red circle")
-    encoder.close()
-
-    assert file == encode(RASTER, "webp", quality=50, size=(32, 16), parameters="a red circle")
-    assert parameters_in(file) == "a red circle"
+    assert image.convert("RGB").tobytes() == PIXELS.pixels

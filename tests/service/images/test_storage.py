@@ -1,4 +1,4 @@
-"""Images' files: whole or not at all, on the disk before anybody is told, and nowhere but under their root."""
+"""Image files are written atomically, are on disk when `put` returns, and stay under their root folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def files(root: Path) -> list[str]:
 
 
 def put_under_strace(root: Path, *options: str) -> tuple[int, str]:
-    """The exit status of a process that stores an image, and the system calls that were asked for."""
+    """Stores an image in a process under strace. Returns its exit status and the log of the traced system calls."""
     log = root.parent / "strace.log"
     log.parent.mkdir(exist_ok=True)
     strace = find_program("strace")
@@ -57,7 +57,7 @@ def put_under_strace(root: Path, *options: str) -> tuple[int, str]:
     return process.returncode, log.read_text()
 
 
-def test_an_image_is_read_as_it_was_put(folder: ImageFolder) -> None:
+def test_an_image_is_read_as_it_was_stored(folder: ImageFolder) -> None:
     folder.put(JOB, 0, "image/png", b"first")
     folder.put(JOB, 1, "image/webp", b"second")
 
@@ -65,12 +65,12 @@ def test_an_image_is_read_as_it_was_put(folder: ImageFolder) -> None:
     assert folder.read(JOB, 1, "image/webp") == b"second"
 
 
-def test_an_image_that_was_never_put_is_not_found(folder: ImageFolder) -> None:
+def test_an_image_that_was_never_stored_is_not_found(folder: ImageFolder) -> None:
     with pytest.raises(FileNotFoundError):
         folder.read(JOB, 0, "image/png")
 
 
-def test_an_image_put_again_takes_the_place_of_the_first(folder: ImageFolder, root: Path) -> None:
+def test_an_image_stored_again_replaces_the_first(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"first, and longer")
     folder.put(JOB, 0, "image/png", b"second")
 
@@ -78,7 +78,7 @@ def test_an_image_put_again_takes_the_place_of_the_first(folder: ImageFolder, ro
     assert files(root) == [FILE]
 
 
-def test_no_attempt_overwrites_what_another_has_stored(folder: ImageFolder, root: Path) -> None:
+def test_no_attempt_overwrites_the_image_of_another(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"second", attempt=2)
     folder.put(JOB, 0, "image/png", b"late", attempt=1)
 
@@ -94,7 +94,7 @@ def test_a_media_type_that_cannot_be_stored_leaves_nothing(folder: ImageFolder, 
     assert files(root) == []
 
 
-def test_all_images_of_a_job_are_deleted_and_none_of_another(folder: ImageFolder, root: Path) -> None:
+def test_deleting_a_job_deletes_its_images_and_no_others(folder: ImageFolder, root: Path) -> None:
     other = new_job_id()
     for job_id in (JOB, other):
         folder.put(job_id, 0, "image/png", b"image")
@@ -110,7 +110,7 @@ def test_all_images_of_a_job_are_deleted_and_none_of_another(folder: ImageFolder
 @pytest.mark.parametrize(
     "job_id", ["", ".", "..", "../" + JOB, JOB + "/..", "/etc", JOB.upper(), JOB + "\n", JOB[:-1], "job_" + "²" * 26]
 )
-def test_ids_that_are_not_ours_never_become_paths(folder: ImageFolder, root: Path, job_id: str) -> None:
+def test_text_that_is_no_job_id_never_becomes_a_path(folder: ImageFolder, root: Path, job_id: str) -> None:
     with pytest.raises(AssertionError):
         folder.put(job_id, 0, "image/png", b"image")
     with pytest.raises(AssertionError):
@@ -121,42 +121,42 @@ def test_ids_that_are_not_ours_never_become_paths(folder: ImageFolder, root: Pat
     assert not root.exists()
 
 
-def test_the_ids_that_we_make_are_ours(folder: ImageFolder) -> None:
+def test_new_ids_are_accepted(folder: ImageFolder) -> None:
     for _ in range(50):
         folder.put(job_id := new_job_id(), 0, "image/png", b"image")
         assert folder.read(job_id, 0, "image/png") == b"image"
 
 
-def test_old_jobs_are_those_whose_folders_have_long_not_changed(folder: ImageFolder, root: Path) -> None:
+def test_old_jobs_are_those_whose_folders_have_not_changed_for_long(folder: ImageFolder, root: Path) -> None:
     old, young = new_job_id(), new_job_id()
     for job_id in (old, young):
         folder.put(job_id, 0, "image/png", b"image")
-    (foreign := root / "aa" / "job_of_somebody_else").mkdir(parents=True)
+    (foreign := root / "aa" / "job_of_another_program").mkdir(parents=True)
     for path in (foreign, *root.glob(f"??/{old}")):
         os.utime(path, (0, 0))
 
     assert list(folder.jobs_older_than(3600.0)) == [old]
 
 
-def test_no_job_is_old_where_none_was_ever_stored(folder: ImageFolder) -> None:
+def test_an_empty_folder_has_no_old_jobs(folder: ImageFolder) -> None:
     assert list(folder.jobs_older_than(0.0)) == []
 
 
-def test_a_probe_leaves_nothing(folder: ImageFolder, root: Path) -> None:
+def test_a_probe_leaves_no_file(folder: ImageFolder, root: Path) -> None:
     folder.probe()
 
     assert root.is_dir()
     assert files(root) == []
 
 
-def test_a_probe_says_where_nothing_can_be_written(tmp_path: Path) -> None:
-    (tmp_path / "images").write_text("no folder")
+def test_a_probe_fails_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "images").write_text("not a folder")
 
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         ImageFolder(tmp_path / "images").probe()
 
 
-def test_an_image_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_told(root: Path) -> None:
+def test_an_image_is_synced_before_its_name_and_its_name_before_put_returns(root: Path) -> None:
     status, log = put_under_strace(root, "-e", "trace=write,fsync,/^rename,/^mkdir")
 
     assert status == 0
@@ -183,15 +183,15 @@ def test_an_image_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_
 
 
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
-def test_a_disk_that_fails_to_sync_leaves_a_whole_image_or_none(root: Path, call: int) -> None:
+def test_a_failed_sync_leaves_a_whole_image_or_none(root: Path, call: int) -> None:
     status, _ = put_under_strace(root, "-e", f"inject=fsync:error=EIO:when={call}")
 
-    assert status != 0, "whoever put it is told"
+    assert status != 0, "put raises"
     assert files(root) in ([], [FILE])
     assert all((root / name).read_bytes() == b"new" * 100_000 for name in files(root))
 
 
-def test_an_image_that_does_not_fit_leaves_the_one_before_it(folder: ImageFolder, root: Path) -> None:
+def test_an_image_that_does_not_fit_leaves_the_earlier_one(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"old")
 
     status, _ = put_under_strace(root, "-e", "inject=write:error=ENOSPC:when=1")
@@ -201,14 +201,14 @@ def test_an_image_that_does_not_fit_leaves_the_one_before_it(folder: ImageFolder
     assert folder.read(JOB, 0, "image/png") == b"old"
 
 
-def test_images_that_are_put_meanwhile_do_not_stop_a_deletion(folder: ImageFolder, root: Path) -> None:
-    def put_often() -> None:
+def test_a_job_can_be_deleted_while_images_are_being_stored(folder: ImageFolder, root: Path) -> None:
+    def put_repeatedly() -> None:
         for index in range(60):
             with contextlib.suppress(FileNotFoundError):
                 folder.put(JOB, index, "image/png", b"image")
 
     with ThreadPoolExecutor(1) as pool:
-        putting = pool.submit(put_often)
+        putting = pool.submit(put_repeatedly)
         while not putting.done():
             folder.delete(JOB)
     assert putting.exception() is None

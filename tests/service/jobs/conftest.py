@@ -1,4 +1,4 @@
-"""Each test's own database, of either kind."""
+"""Fixtures that give each test its own database, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY
 
 class Connect(Protocol):
     def __call__(self, **query: str) -> Database:
-        """A `Database` as another process would have it; `query` is added to its URL."""
+        """Returns a new `Database`, as another process would have. `query` is added to its URL."""
 
 
 async def _migrate(url: URL) -> None:
@@ -43,7 +43,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
+    """A migrated SQLite file without rows, which tests copy."""
     file = tmp_path_factory.mktemp("sqlite") / "jobs.sqlite3"
     asyncio.run(_migrate(database_url(f"sqlite:///{file}", file.parent)))
     return file
@@ -51,7 +51,7 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres: PostgresServer) -> URL:
-    """A migrated database, which tests use one after the other: to make one takes much longer than to empty it."""
+    """A migrated database that tests share and empty, which is much faster than creating one for each."""
     url = postgres.create_database()
     asyncio.run(_migrate(url))
     return url
@@ -65,7 +65,7 @@ def sqlite_url(sqlite_file: Path, tmp_path: Path) -> URL:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> URL:
-    """A migrated database without rows."""
+    """The URL of a migrated database without rows."""
     if request.param == "sqlite":
         url: URL = request.getfixturevalue("sqlite_url")
         return url
@@ -80,7 +80,7 @@ def url(request: pytest.FixtureRequest) -> URL:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
-    """A database without tables."""
+    """The URL of a database without tables."""
     if request.param == "sqlite":
         return database_url(None, tmp_path)
     server: PostgresServer = request.getfixturevalue("postgres")

@@ -1,4 +1,4 @@
-"""Loops that go on for as long as the server does."""
+"""A background loop logs a failed pass and goes on."""
 
 from __future__ import annotations
 

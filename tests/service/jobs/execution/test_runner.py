@@ -1,16 +1,16 @@
-"""The runner between the queue and an engine: what it shows of a job and when, and how it deals with refusals."""
+"""The runner claims jobs, shows their live state no earlier than their record, and waits where the engine is full."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from service.errors import QueueFullError
+from service.errors import EngineUnavailableError, QueueFullError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
@@ -33,28 +33,31 @@ MakeRunner: TypeAlias = Callable[..., Runner]
 
 
 class WatchedClaims(JobClaims):
-    """Says of every write what the runner showed of the job just before."""
+    """Notes at every write which version of the job the runner showed."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, CLAIM_POLICY)
-        self.show: Callable[[str], int] = lambda job_id: 0
+        self.shown_version: Callable[[str], int] = lambda job_id: 0
         self.written: list[tuple[int, int]] = []
-        """Versions written, each with the one that was shown."""
-        self.gave_back = asyncio.Event()
+        """Each version written, with the version that the runner showed."""
+        self.released = asyncio.Event()
+        self.before_add: Callable[[Claim], Awaitable[object]] | None = None
 
     async def add_image(self, claim: Claim, image: StoredImage) -> None:
+        if self.before_add is not None:
+            await self.before_add(claim)
         await super().add_image(claim, image)
-        self.written.append((image.version, self.show(claim.job_id)))
+        self.written.append((image.version, self.shown_version(claim.job_id)))
 
     async def finish(
         self, claim: Claim, status: Status, *, version: int, now: float, failure: JobFailure | None = None
     ) -> None:
         await super().finish(claim, status, version=version, now=now, failure=failure)
-        self.written.append((version, self.show(claim.job_id)))
+        self.written.append((version, self.shown_version(claim.job_id)))
 
     async def release(self, claim: Claim) -> None:
         await super().release(claim)
-        self.gave_back.set()
+        self.released.set()
 
 
 @pytest.fixture
@@ -90,12 +93,12 @@ async def make_runner(watched: WatchedClaims, engine: FakeEngine, tmp_path: Path
 def runner(watched: WatchedClaims, make_runner: MakeRunner) -> Runner:
     runner = make_runner()
 
-    def shown(job_id: str) -> int:
+    def shown_version(job_id: str) -> int:
         live = runner.live(job_id)
         assert live is not None
         return live[1].version
 
-    watched.show = shown
+    watched.shown_version = shown_version
     return runner
 
 
@@ -107,7 +110,7 @@ async def ended(repository: JobRepository, job_id: str) -> JobRecord:
                 return record
 
 
-async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_before(
+async def test_images_and_the_end_are_shown_only_after_they_are_recorded(
     repository: JobRepository, watched: WatchedClaims, runner: Runner
 ) -> None:
     job = make_job(images=3)
@@ -119,16 +122,16 @@ async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_befo
     assert record.version == watched.written[3][0]
 
 
-async def test_an_engine_that_has_no_room_is_not_asked_again_until_there_may_be_some(
+async def test_a_full_engine_is_not_asked_again_at_once(
     repository: JobRepository, watched: WatchedClaims, runner: Runner, engine: FakeEngine
 ) -> None:
-    engine.refusals = [QueueFullError("Too many images wait already.") for _ in range(MANY)]
+    engine.refusals = [QueueFullError("The queue is full.") for _ in range(MANY)]
     jobs = [make_job() for _ in range(2)]
     for job in jobs:
         await repository.create(job, now=time.time())
     runner.start()
-    await watched.gave_back.wait()
-    for _ in range(MANY):  # As long as it would have taken to ask again and again.
+    await watched.released.wait()
+    for _ in range(MANY):  # Long enough for repeated submissions to show.
         await repository.get(jobs[0].id, "alice")
     assert len(engine.refusals) >= MANY - 3
     engine.refusals = []
@@ -149,3 +152,38 @@ async def test_a_heartbeat_records_that_a_job_has_begun_before_its_first_step_is
     assert record.progress == JobProgress(0, STEPS)
     engine.let_go()
     assert (await ended(repository, job.id)).status is Status.SUCCEEDED
+
+
+async def test_a_job_that_is_deleted_while_its_image_is_stored_leaves_no_file(
+    repository: JobRepository, watched: WatchedClaims, runner: Runner, tmp_path: Path
+) -> None:
+    deleted = asyncio.Event()
+
+    async def delete(claim: Claim) -> None:
+        await repository.delete(claim.job_id, "alice")
+        deleted.set()
+
+    watched.before_add = delete
+    await repository.create(make_job(), now=time.time())
+    runner.start()
+    await deleted.wait()
+    await runner.stop()
+
+    assert list(ImageFolder(tmp_path / "images").jobs_older_than(-1.0)) == []
+
+
+async def test_an_unfinished_job_returns_to_the_queue_when_the_engine_stops(
+    repository: JobRepository, runner: Runner, engine: FakeEngine
+) -> None:
+    engine.failure = EngineUnavailableError("The server is shutting down.")
+    engine.held_before = (0, 1)
+    job = make_job()
+    await repository.create(job, now=time.time())
+    runner.start()
+    while not engine.jobs:
+        await repository.get(job.id, "alice")
+    engine.let_go()
+    await runner.stop()
+
+    assert (await repository.get(job.id, "alice")).status is Status.QUEUED
+    assert runner.live(job.id) is None

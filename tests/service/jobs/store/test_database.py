@@ -1,4 +1,4 @@
-"""What a database's troubles look like from outside, and that they pass."""
+"""A database in trouble raises `StoreUnavailableError`, and works again once the trouble is over."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def read(database: Database) -> list[float]:
 
 @contextlib.contextmanager
 def locked(url: URL) -> Iterator[None]:
-    """By another program, as SQLite's own shell could do it."""
+    """Locks the database from another connection for the duration of the block."""
     assert url.database is not None
     with contextlib.closing(sqlite3.connect(url.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -46,7 +46,7 @@ def damage(url: URL) -> None:
     Path(url.database).write_bytes(b"no database" * 1000)
 
 
-def test_without_a_url_the_database_is_a_file_among_the_data(tmp_path: Path) -> None:
+def test_the_default_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
     assert database_url(None, tmp_path) == make_url(f"sqlite+aiosqlite:///{tmp_path}/jobs.sqlite3")
 
 
@@ -59,24 +59,24 @@ def test_without_a_url_the_database_is_a_file_among_the_data(tmp_path: Path) -> 
         ("postgresql+asyncpg://db/jobs", "postgresql+psycopg://db/jobs"),
     ],
 )
-def test_urls_are_taken_as_people_write_them(given: str, used: str) -> None:
+def test_common_urls_select_their_driver(given: str, used: str) -> None:
     assert database_url(given, Path("/data")) == make_url(used)
 
 
 @pytest.mark.parametrize("given", ["jobs.db", "mysql://db/jobs", "sqlite://", "sqlite:///", "sqlite:///:memory:", ""])
-def test_what_is_no_database_of_ours_is_refused(given: str) -> None:
+def test_other_databases_are_refused(given: str) -> None:
     with pytest.raises(ValueError, match="database must be"):
         database_url(given, Path("/data"))
 
 
-def test_a_refusal_does_not_repeat_a_password() -> None:
+def test_a_refusal_does_not_repeat_the_password() -> None:
     with pytest.raises(ValueError, match="database must be") as refused:
         database_url("mysql://me:secret@db/jobs", Path("/data"))
 
     assert "secret" not in str(refused.value)
 
 
-async def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
+async def test_a_transaction_is_atomic(database: Database) -> None:
     await write(database)
 
     async def write_and_fail() -> None:
@@ -88,11 +88,11 @@ async def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> 
         await write_and_fail()
 
     assert await read(database) == [0.0]
-    assert database.available, "what a caller raises is no trouble of the database"
+    assert database.available, "an error of the caller is no failure of the database"
 
 
 @only_sqlite
-async def test_every_connection_puts_its_commits_on_the_disk_and_holds_foreign_keys(database: Database) -> None:
+async def test_every_connection_syncs_its_commits_and_enforces_foreign_keys(database: Database) -> None:
     async with database.writing() as writer, database.reading() as one, database.reading() as another:
         for connection in (writer, one, another):
             settings = [
@@ -103,7 +103,7 @@ async def test_every_connection_puts_its_commits_on_the_disk_and_holds_foreign_k
 
 
 @only_sqlite
-async def test_a_locked_database_is_unavailable_until_it_is_free(database: Database, url: URL) -> None:
+async def test_a_locked_database_is_unavailable_until_it_is_unlocked(database: Database, url: URL) -> None:
     with locked(url):
         with pytest.raises(StoreUnavailableError) as refused:
             await write(database)
@@ -116,9 +116,7 @@ async def test_a_locked_database_is_unavailable_until_it_is_free(database: Datab
 
 
 @only_sqlite
-async def test_a_database_that_was_locked_when_it_was_opened_works_once_it_is_free(
-    database: Database, url: URL
-) -> None:
+async def test_a_database_that_is_locked_at_first_works_once_it_is_unlocked(database: Database, url: URL) -> None:
     with locked(url), pytest.raises(StoreUnavailableError):
         await write(database)
 
@@ -127,7 +125,7 @@ async def test_a_database_that_was_locked_when_it_was_opened_works_once_it_is_fr
 
 
 @only_sqlite
-async def test_that_reading_works_does_not_mean_that_writing_works_again(database: Database, url: URL) -> None:
+async def test_a_successful_read_does_not_make_the_database_available(database: Database, url: URL) -> None:
     await write(database)
     with locked(url):
         with pytest.raises(StoreUnavailableError):
@@ -147,22 +145,22 @@ async def test_a_damaged_database_is_unavailable(database: Database, url: URL) -
 
 
 @only_postgres
-async def test_a_server_that_died_is_unavailable_until_it_is_back(database: Database, postgres: PostgresServer) -> None:
+async def test_a_stopped_server_is_unavailable_until_it_runs(database: Database, postgres: PostgresServer) -> None:
     await write(database)
     with postgres.stopped():
         with pytest.raises(StoreUnavailableError):
             await write(database, 1.0)
         with pytest.raises(StoreUnavailableError):
             await read(database)
-        without_it = database.available
+        while_stopped = database.available
 
     await write(database, 1.0)
-    assert (without_it, database.available) == (False, True)
+    assert (while_stopped, database.available) == (False, True)
     assert sorted(await read(database)) == [0.0, 1.0]
 
 
 @only_postgres
-async def test_a_server_that_dies_during_a_transaction_has_kept_nothing_of_it(
+async def test_a_transaction_during_which_the_server_dies_is_lost_whole(
     database: Database, postgres: PostgresServer
 ) -> None:
     async def write_twice() -> None:
@@ -178,20 +176,20 @@ async def test_a_server_that_dies_during_a_transaction_has_kept_nothing_of_it(
 
 
 @only_postgres
-async def test_a_server_that_says_nothing_is_unavailable_until_it_speaks(
+async def test_a_server_that_does_not_answer_is_unavailable_until_it_does(
     database: Database, postgres: PostgresServer
 ) -> None:
     with postgres.frozen():
         with pytest.raises(StoreUnavailableError):
             await write(database)
-        while_silent = database.available
+        while_frozen = database.available
 
     await write(database)
-    assert (while_silent, database.available) == (False, True)
+    assert (while_frozen, database.available) == (False, True)
 
 
 @only_postgres
-async def test_options_in_the_url_hold_beside_our_own(connect: Connect) -> None:
+async def test_options_in_the_url_are_added_to_ours(connect: Connect) -> None:
     database = connect(options="-c work_mem=123kB")
 
     async with database.reading() as connection:
@@ -203,7 +201,9 @@ async def test_options_in_the_url_hold_beside_our_own(connect: Connect) -> None:
     assert shown == ["123kB", "2s", "10s"]
 
 
-async def test_a_wrong_statement_is_no_trouble_of_the_database_and_repeats_no_value(database: Database) -> None:
+async def test_a_wrong_statement_leaves_the_database_available_and_repeats_no_value(
+    database: Database,
+) -> None:
     await write(database, 4711.0)
 
     with pytest.raises(exc.IntegrityError) as wrong:
@@ -213,7 +213,7 @@ async def test_a_wrong_statement_is_no_trouble_of_the_database_and_repeats_no_va
     assert database.available
 
 
-async def test_writers_take_turns(database: Database) -> None:
+async def test_one_writer_runs_at_a_time(database: Database) -> None:
     inside = 0
 
     async def enter() -> None:
@@ -227,7 +227,7 @@ async def test_writers_take_turns(database: Database) -> None:
     await asyncio.gather(*(enter() for _ in range(5)))
 
 
-async def test_who_waits_too_long_for_a_turn_is_refused_though_the_database_works(url: URL) -> None:
+async def test_a_writer_that_waits_too_long_is_refused_and_the_database_stays_available(url: URL) -> None:
     database = Database(url, turn_s=0.01)
     async with database.writing():
         with pytest.raises(StoreUnavailableError) as refused:
@@ -239,7 +239,7 @@ async def test_who_waits_too_long_for_a_turn_is_refused_though_the_database_work
     await database.close()
 
 
-async def test_whoever_gives_up_in_mid_transaction_leaves_no_lock_behind(database: Database, connect: Connect) -> None:
+async def test_a_canceled_transaction_leaves_no_lock(database: Database, connect: Connect) -> None:
     written = asyncio.Event()
 
     async def write_and_linger() -> None:

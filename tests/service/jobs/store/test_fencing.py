@@ -1,4 +1,4 @@
-"""What an attempt that has ended may still write of its job: nothing."""
+"""An attempt that has ended can write nothing more about its job."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def take_over_and_finish(_: JobRepository, claims: JobClaims, claim: Claim
     await claims.finish(second, Status.FAILED, version=2, now=LEASE_S + 2, failure=JobFailure("internal_error", ""))
 
 
-async def give_back(_: JobRepository, claims: JobClaims, claim: Claim) -> None:
+async def release_first(_: JobRepository, claims: JobClaims, claim: Claim) -> None:
     await claims.release(claim)
 
 
@@ -54,7 +54,7 @@ async def delete(repository: JobRepository, _: JobClaims, claim: Claim) -> None:
 
 
 @pytest.mark.parametrize("write", [add_image, succeed, release])
-@pytest.mark.parametrize("end", [take_over, take_over_and_finish, give_back, finish, cancel, delete])
+@pytest.mark.parametrize("end", [take_over, take_over_and_finish, release_first, finish, cancel, delete])
 async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_nothing(
     repository: JobRepository, claims: JobClaims, end: End, write: Write
 ) -> None:
@@ -71,7 +71,7 @@ async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_
     assert await repository.page("alice", limit=9) == before
 
 
-async def test_a_refused_write_is_no_trouble_of_the_store(repository: JobRepository, claims: JobClaims) -> None:
+async def test_a_refused_write_leaves_the_store_available(repository: JobRepository, claims: JobClaims) -> None:
     await accept(repository)
     claim = await claim_one(claims)
     await claims.release(claim)

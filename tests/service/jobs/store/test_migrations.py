@@ -1,4 +1,4 @@
-"""The schema that a database gets, whoever opens it first, and whose it is not to touch."""
+"""A database is migrated to the schema in `tables`; a database of a newer version is left alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tables(connection: Connection) -> list[str]:
     return sorted(inspect(connection).get_table_names())
 
 
-async def test_a_fresh_database_gets_the_schema_as_it_is_written(database: Database) -> None:
+async def test_a_new_database_gets_the_schema_of_the_tables(database: Database) -> None:
     await migrate(database)
 
     async with database.reading() as connection:
@@ -41,7 +41,7 @@ async def test_a_fresh_database_gets_the_schema_as_it_is_written(database: Datab
         assert await connection.run_sync(tables) == sorted([*metadata.tables, "alembic_version"])
 
 
-async def test_that_comparison_would_notice_a_difference(database: Database) -> None:
+async def test_the_comparison_notices_a_difference(database: Database) -> None:
     await migrate(database)
     async with database.writing() as connection:
         await connection.execute(text("ALTER TABLE probes ADD COLUMN more INTEGER"))
@@ -50,7 +50,7 @@ async def test_that_comparison_would_notice_a_difference(database: Database) -> 
         assert len(await connection.run_sync(differences)) == 1
 
 
-async def test_a_second_migration_finds_everything_done(database: Database) -> None:
+async def test_a_second_migration_changes_nothing(database: Database) -> None:
     await migrate(database)
     repository = JobRepository(database, REPOSITORY_POLICY)
     record, _ = await repository.create(make_job(), now=0.0)
@@ -60,7 +60,7 @@ async def test_a_second_migration_finds_everything_done(database: Database) -> N
     assert await repository.get(record.id, "alice") == record
 
 
-async def test_servers_that_start_together_migrate_one_after_the_other(empty_url: URL) -> None:
+async def test_servers_that_start_together_can_all_migrate(empty_url: URL) -> None:
     databases = [Database(empty_url) for _ in range(3)]
 
     await asyncio.gather(*(migrate(database) for database in databases))
@@ -71,7 +71,7 @@ async def test_servers_that_start_together_migrate_one_after_the_other(empty_url
         await database.close()
 
 
-async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(database: Database) -> None:
+async def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(database: Database) -> None:
     await migrate(database)
     async with database.writing() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

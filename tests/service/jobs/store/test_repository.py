@@ -1,13 +1,12 @@
-"""What callers can do with jobs, whatever else happens to these."""
+"""Callers create, read, list, cancel and delete jobs."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 
 import pytest
 
-from service.errors import GoneError, KeyReusedError, NotFoundError, QueueFullError
+from service.errors import NotFoundError, QueueFullError
 from service.jobs.records import JobFailure, JobRecord, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
@@ -27,7 +26,7 @@ async def page_through(repository: JobRepository, tenant: str, *, limit: int) ->
     return pages[:-1]
 
 
-async def test_an_accepted_job_is_found_as_it_was_asked_for(repository: JobRepository) -> None:
+async def test_an_accepted_job_is_stored_as_requested(repository: JobRepository) -> None:
     job = make_job(images=3, deadline_s=60.0)
 
     created, replayed = await repository.create(job, now=5.5)
@@ -52,34 +51,34 @@ async def test_an_accepted_job_is_found_as_it_was_asked_for(repository: JobRepos
     )
 
 
-async def test_another_process_sees_what_was_accepted(repository: JobRepository, connect: Connect) -> None:
+async def test_another_process_sees_an_accepted_job(repository: JobRepository, connect: Connect) -> None:
     created, _ = await repository.create(make_job(), now=0.0)
 
     assert await JobRepository(connect(), REPOSITORY_POLICY).get(created.id, "alice") == created
 
 
-async def test_another_tenants_job_is_answered_as_one_that_never_was(repository: JobRepository) -> None:
+async def test_another_tenants_job_looks_like_one_that_never_existed(repository: JobRepository) -> None:
     await repository.create(job := make_job(tenant="alice"), now=0.0)
-    with pytest.raises(NotFoundError) as never_was:
+    with pytest.raises(NotFoundError) as missing:
         await repository.get(make_job().id, "bob")
 
-    with pytest.raises(NotFoundError) as of_another:
+    with pytest.raises(NotFoundError) as foreign:
         await repository.get(job.id, "bob")
     with pytest.raises(NotFoundError):
         await repository.cancel(job.id, "bob", now=0.0)
     assert not await repository.delete(job.id, "bob")
 
-    assert of_another.value.message == never_was.value.message
+    assert foreign.value.message == missing.value.message
     assert (await repository.get(job.id, "alice")).status is Status.QUEUED
 
 
-async def test_whoever_asks_for_no_tenant_gets_any_tenants_job(repository: JobRepository) -> None:
+async def test_a_lookup_without_a_tenant_finds_any_tenants_job(repository: JobRepository) -> None:
     created, _ = await repository.create(make_job(tenant="alice"), now=0.0)
 
     assert await repository.get(created.id, None) == created
 
 
-async def test_pages_go_from_the_newest_to_the_oldest_and_miss_and_repeat_nothing(repository: JobRepository) -> None:
+async def test_pages_list_each_job_once_from_newest_to_oldest(repository: JobRepository) -> None:
     jobs = [make_job() for _ in range(7)]
     times = [0.1 + 0.2, 1.0, 1.0, 1.0, 1.0, 2.0, 1e9 / 3]
     for job, now in zip(jobs, times, strict=True):
@@ -93,7 +92,7 @@ async def test_pages_go_from_the_newest_to_the_oldest_and_miss_and_repeat_nothin
     assert [(record.created_at, record.id) for page in pages for record in page] == newest_first
 
 
-async def test_a_page_can_be_of_one_status(repository: JobRepository) -> None:
+async def test_a_page_can_be_limited_to_one_status(repository: JobRepository) -> None:
     kept, canceled = make_job(), make_job()
     for job in (kept, canceled):
         await repository.create(job, now=0.0)
@@ -104,7 +103,7 @@ async def test_a_page_can_be_of_one_status(repository: JobRepository) -> None:
     assert await repository.page("alice", limit=9, status=Status.RUNNING) == []
 
 
-async def test_jobs_that_came_after_the_first_page_do_not_move_the_second(repository: JobRepository) -> None:
+async def test_later_jobs_do_not_shift_the_second_page(repository: JobRepository) -> None:
     for now in range(4):
         await repository.create(make_job(), now=now)
     first = await repository.page("alice", limit=2)
@@ -115,7 +114,7 @@ async def test_jobs_that_came_after_the_first_page_do_not_move_the_second(reposi
     assert [record.created_at for record in first + second] == [3.0, 2.0, 1.0, 0.0]
 
 
-async def test_a_waiting_jobs_position_counts_those_that_are_due_before_it(
+async def test_a_queue_position_counts_the_waiting_jobs_with_earlier_deadlines(
     repository: JobRepository, claims: JobClaims
 ) -> None:
     late, soon, next_up = (
@@ -132,7 +131,7 @@ async def test_a_waiting_jobs_position_counts_those_that_are_due_before_it(
     assert [await repository.queue_position(job.id) for job in (next_up, soon, late)] == [None, 0, 1]
 
 
-async def test_jobs_that_are_due_at_once_have_positions_of_their_own(repository: JobRepository) -> None:
+async def test_jobs_with_equal_deadlines_have_different_positions(repository: JobRepository) -> None:
     jobs = [make_job(virtual_deadline_at=1.0) for _ in range(4)]
     for job in jobs:
         await repository.create(job, now=0.0)
@@ -140,7 +139,7 @@ async def test_jobs_that_are_due_at_once_have_positions_of_their_own(repository:
     assert sorted([await repository.queue_position(job.id) or 0 for job in jobs]) == [0, 1, 2, 3]
 
 
-async def test_a_job_too_many_is_refused_and_leaves_nothing(connect: Connect) -> None:
+async def test_a_job_beyond_the_limit_is_refused_and_leaves_nothing(connect: Connect) -> None:
     repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued=2))
     for _ in range(2):
         await repository.create(make_job(), now=0.0)
@@ -153,10 +152,10 @@ async def test_a_job_too_many_is_refused_and_leaves_nothing(connect: Connect) ->
     first, *_ = await repository.page("alice", limit=9)
     await repository.cancel(first.id, "alice", now=0.0)
     _, replayed = await repository.create(make_job(), now=0.0, idempotency=KEY)
-    assert not replayed, "the refused job had not used up its key"
+    assert not replayed, "the refused job did not use its key"
 
 
-async def test_too_much_work_is_refused_except_by_an_empty_queue(connect: Connect) -> None:
+async def test_work_beyond_the_limit_is_refused_except_by_an_empty_queue(connect: Connect) -> None:
     repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued_s=10.0))
     await repository.create(giant := make_job(price_s=50.0), now=0.0)
     with pytest.raises(QueueFullError):
@@ -169,74 +168,7 @@ async def test_too_much_work_is_refused_except_by_an_empty_queue(connect: Connec
         await repository.create(make_job(price_s=0.5), now=0.0)
 
 
-async def test_the_same_key_and_body_give_the_same_job(repository: JobRepository) -> None:
-    first, _ = await repository.create(make_job(), now=0.0, idempotency=KEY)
-
-    again, replayed = await repository.create(make_job(), now=1.0, idempotency=KEY)
-
-    assert replayed
-    assert again == first
-    assert len(await repository.page("alice", limit=9)) == 1
-
-
-async def test_a_key_gives_its_job_also_when_the_queue_is_full(connect: Connect) -> None:
-    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued=1))
-    first, _ = await repository.create(make_job(), now=0.0, idempotency=KEY)
-
-    assert await repository.create(make_job(), now=1.0, idempotency=KEY) == (first, True)
-
-
-async def test_the_same_key_with_another_body_is_refused(repository: JobRepository) -> None:
-    await repository.create(make_job(), now=0.0, idempotency=KEY)
-
-    with pytest.raises(KeyReusedError):
-        await repository.create(make_job(), now=0.0, idempotency=dataclasses.replace(KEY, fingerprint="another body"))
-
-    assert len(await repository.page("alice", limit=9)) == 1
-
-
-async def test_tenants_may_use_the_same_key(repository: JobRepository) -> None:
-    await repository.create(make_job(tenant="alice"), now=0.0, idempotency=KEY)
-
-    record, replayed = await repository.create(make_job(tenant="bob"), now=0.0, idempotency=KEY)
-
-    assert (record.tenant, replayed) == ("bob", False)
-
-
-async def test_fifty_requests_at_once_with_one_key_make_one_job(connect: Connect) -> None:
-    repositories = [JobRepository(connect(), REPOSITORY_POLICY) for _ in range(2)]
-
-    answers = await asyncio.gather(
-        *(repositories[number % 2].create(make_job(), now=0.0, idempotency=KEY) for number in range(50))
-    )
-
-    assert len({record.id for record, _ in answers}) == 1
-    assert sum(not replayed for _, replayed in answers) == 1
-    assert len(await repositories[0].page("alice", limit=99)) == 1
-
-
-async def test_the_key_of_a_deleted_job_does_not_make_it_again(repository: JobRepository) -> None:
-    job, _ = await repository.create(make_job(), now=0.0, idempotency=KEY)
-    await repository.delete(job.id, "alice")
-
-    with pytest.raises(GoneError):
-        await repository.create(make_job(), now=1.0, idempotency=KEY)
-
-    assert await repository.page("alice", limit=9) == []
-
-
-async def test_a_key_past_its_time_is_free_again_once_its_job_is_gone(repository: JobRepository) -> None:
-    first, _ = await repository.create(make_job(), now=0.0, idempotency=KEY)
-
-    assert await repository.create(make_job(), now=200.0, idempotency=KEY) == (first, True)
-    await repository.delete(first.id, "alice")
-    second, replayed = await repository.create(make_job(), now=200.0, idempotency=KEY)
-
-    assert not replayed
-    assert second.id != first.id
-
-
-async def test_a_canceled_job_has_ended_and_stays_as_it_is(repository: JobRepository) -> None:
+async def test_a_second_cancel_changes_nothing(repository: JobRepository) -> None:
     job, _ = await repository.create(make_job(), now=0.0)
 
     canceled = await repository.cancel(job.id, "alice", now=7.0)
@@ -248,7 +180,7 @@ async def test_a_canceled_job_has_ended_and_stays_as_it_is(repository: JobReposi
 
 
 @pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED])
-async def test_to_cancel_a_job_that_has_ended_changes_nothing(
+async def test_canceling_an_ended_job_changes_nothing(
     repository: JobRepository, claims: JobClaims, status: Status
 ) -> None:
     await repository.create(job := make_job(), now=0.0)
@@ -261,9 +193,7 @@ async def test_to_cancel_a_job_that_has_ended_changes_nothing(
     assert (ended.status, ended.failure) == (status, failure)
 
 
-async def test_to_cancel_a_running_job_keeps_the_images_that_are_finished(
-    repository: JobRepository, claims: JobClaims
-) -> None:
+async def test_canceling_a_running_job_keeps_its_finished_images(repository: JobRepository, claims: JobClaims) -> None:
     await repository.create(job := make_job(images=2), now=0.0)
     (claim,) = await claims.claim("one", now=1.0, limit=1)
     await claims.add_image(claim, image := make_image())
@@ -274,7 +204,7 @@ async def test_to_cancel_a_running_job_keeps_the_images_that_are_finished(
     assert canceled.attempt > claim.attempt
 
 
-async def test_a_deleted_job_is_gone_with_its_images(repository: JobRepository, claims: JobClaims) -> None:
+async def test_deleting_a_job_deletes_its_images(repository: JobRepository, claims: JobClaims) -> None:
     await repository.create(job := make_job(), now=0.0)
     (claim,) = await claims.claim("one", now=1.0, limit=1)
     await claims.add_image(claim, make_image())
@@ -288,10 +218,10 @@ async def test_a_deleted_job_is_gone_with_its_images(repository: JobRepository, 
     assert again.images == ()
 
 
-async def test_a_job_of_images_made_already_has_ended_with_all_of_them(repository: JobRepository) -> None:
-    made = [make_image(index, version=1) for index in range(3)]
+async def test_a_job_of_finished_images_has_succeeded(repository: JobRepository) -> None:
+    finished = [make_image(index, version=1) for index in range(3)]
 
-    record = await repository.create_ended(make_job(images=3), made, now=5.0, expires_at=65.0)
+    record = await repository.create_ended(make_job(images=3), finished, now=5.0, expires_at=65.0)
 
     assert record == await repository.get(record.id, "alice")
     assert record.status is Status.SUCCEEDED
@@ -299,19 +229,19 @@ async def test_a_job_of_images_made_already_has_ended_with_all_of_them(repositor
     assert [image.index for image in record.images] == [0, 1, 2]
 
 
-async def test_images_made_already_are_events_one_after_another_and_the_end_is_after_them(
+async def test_finished_images_are_numbered_in_order_before_the_end(
     repository: JobRepository,
 ) -> None:
-    made = [make_image(index, version=1) for index in range(3)]
+    finished = [make_image(index, version=1) for index in range(3)]
 
-    record = await repository.create_ended(make_job(images=3), made, now=5.0, expires_at=65.0)
+    record = await repository.create_ended(make_job(images=3), finished, now=5.0, expires_at=65.0)
 
     moments = [(image.attempt, image.version) for image in record.images]
     moments.append((record.attempt, record.version))
     assert moments == sorted(set(moments))
 
 
-async def test_nobody_runs_a_job_of_images_made_already(repository: JobRepository, claims: JobClaims) -> None:
+async def test_a_job_of_finished_images_is_never_claimed(repository: JobRepository, claims: JobClaims) -> None:
     await repository.create_ended(make_job(), [make_image()], now=5.0, expires_at=65.0)
 
     assert await claims.claim("one", now=9.0, limit=9) == []

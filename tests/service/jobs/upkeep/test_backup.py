@@ -1,4 +1,4 @@
-"""`darkroom backup`: a copy of jobs and images that a server can go on from."""
+"""`darkroom backup` copies jobs and images so that a server can start from the copy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from service.jobs.upkeep.backup import Backup, BackupError, back_up
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job
 from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
 
-PNG = b"an image's file"
+PNG = b"an image file"
 
 
 @pytest.fixture
 async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
-    """A finished job of two images, the second of which was deleted since."""
+    """A finished job with two recorded images, of which the second has no file."""
     database = Database(sqlite_url)
     job = make_job(images=2)
     await JobRepository(database, REPOSITORY_POLICY).create_ended(
@@ -30,9 +30,7 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
     return job.id
 
 
-async def test_the_copy_holds_the_records_and_every_image_that_is_there(
-    sqlite_url: URL, job_id: str, tmp_path: Path
-) -> None:
+async def test_a_backup_holds_the_records_and_every_image_file(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     made = back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
 
     assert made == Backup(images=1, missing=1)
@@ -42,7 +40,7 @@ async def test_the_copy_holds_the_records_and_every_image_that_is_there(
     await database.close()
 
 
-async def test_a_copy_is_made_while_another_connection_writes(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
+async def test_a_backup_is_made_while_another_connection_writes(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
     async with database.writing():
         back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
@@ -51,7 +49,7 @@ async def test_a_copy_is_made_while_another_connection_writes(sqlite_url: URL, j
     assert (tmp_path / "copy" / "jobs.sqlite3").is_file()
 
 
-async def test_what_is_there_already_is_not_written_over(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
+async def test_a_backup_overwrites_nothing(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     with pytest.raises(BackupError, match="already exists"):
         back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
@@ -61,7 +59,7 @@ async def test_what_is_there_already_is_not_written_over(sqlite_url: URL, job_id
         back_up(sqlite_url, tmp_path / "images", tmp_path / "other")
 
 
-def test_a_database_that_is_not_there_or_not_ours_to_copy_is_told_of(tmp_path: Path) -> None:
+def test_a_missing_database_or_one_in_postgresql_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="no database"):
         back_up(database_url(None, tmp_path), tmp_path / "images", tmp_path / "copy")
     with pytest.raises(BackupError, match="pg_dump"):
@@ -70,7 +68,7 @@ def test_a_database_that_is_not_there_or_not_ours_to_copy_is_told_of(tmp_path: P
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-def test_data_of_an_earlier_release_is_copied_as_it_is(schema: str, tmp_path: Path) -> None:
+def test_data_of_an_earlier_release_are_copied_unchanged(schema: str, tmp_path: Path) -> None:
     data, copy = tmp_path / "data", tmp_path / "copy"
     data.mkdir()
     load_release(schema, database_url(None, data))

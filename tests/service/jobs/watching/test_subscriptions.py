@@ -1,4 +1,4 @@
-"""Readers hear of their own job, once for however much has happened, and they are not too many."""
+"""Subscribers are notified of their own job, notifications coalesce, and the number of subscribers is limited."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from service.errors import QueueFullError
 from service.jobs.watching.subscriptions import JobNotifier, Subscriber
 
 LONG_S = 60.0
-"""Until a broken test gives up; the silence of a working one is 0 seconds."""
+"""A broken test gives up after this; a test that expects a timeout uses 0 seconds."""
 
 
-async def hears(subscriber: Subscriber) -> bool:
-    """Whether there are news, which it takes."""
+async def is_notified(subscriber: Subscriber) -> bool:
+    """Returns whether a notification is waiting, and consumes it."""
     waiting = asyncio.create_task(subscriber.wait(LONG_S))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    heard = waiting.done()
+    notified = waiting.done()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    return heard
+    return notified
 
 
-async def test_a_subscriber_hears_of_its_own_job_alone() -> None:
+async def test_a_subscriber_is_notified_of_its_own_job_only() -> None:
     notifier = JobNotifier(max_subscribers=9)
     with notifier.subscribe("a") as subscriber, notifier.subscribe("b") as other:
         notifier.notify("a", record_changed=True)
 
-        assert await hears(subscriber)
-        assert not await hears(other)
+        assert await is_notified(subscriber)
+        assert not await is_notified(other)
 
 
-async def test_all_subscribers_of_a_job_hear_of_it() -> None:
+async def test_all_subscribers_of_a_job_are_notified() -> None:
     notifier = JobNotifier(max_subscribers=9)
     with notifier.subscribe("a") as first, notifier.subscribe("a") as second:
         notifier.notify("a", record_changed=False)
 
-        assert await hears(first)
-        assert await hears(second)
+        assert await is_notified(first)
+        assert await is_notified(second)
 
 
-async def test_a_subscriber_who_waits_is_woken() -> None:
+async def test_a_waiting_subscriber_is_woken() -> None:
     notifier = JobNotifier(max_subscribers=9)
     with notifier.subscribe("a") as subscriber:
         waiting = asyncio.create_task(subscriber.wait(LONG_S))
@@ -52,18 +52,18 @@ async def test_a_subscriber_who_waits_is_woken() -> None:
         assert await waiting is False
 
 
-async def test_much_that_has_happened_is_one_piece_of_news() -> None:
+async def test_notifications_coalesce() -> None:
     notifier = JobNotifier(max_subscribers=9)
     with notifier.subscribe("a") as subscriber:
         for _ in range(5):
             notifier.notify("a", record_changed=False)
 
         assert await subscriber.wait(LONG_S) is False
-        assert not await hears(subscriber)
+        assert not await is_notified(subscriber)
 
 
 @pytest.mark.parametrize("changes", [(True, False), (False, True)])
-async def test_that_the_record_has_changed_is_not_forgotten_for_what_comes_before_or_after(
+async def test_coalesced_notifications_keep_that_the_record_has_changed(
     changes: tuple[bool, bool],
 ) -> None:
     notifier = JobNotifier(max_subscribers=9)
@@ -76,13 +76,13 @@ async def test_that_the_record_has_changed_is_not_forgotten_for_what_comes_befor
         assert await subscriber.wait(LONG_S) is False
 
 
-async def test_after_a_silence_the_record_is_to_be_looked_at() -> None:
+async def test_after_a_timeout_the_record_must_be_read_again() -> None:
     notifier = JobNotifier(max_subscribers=9)
     with notifier.subscribe("a") as subscriber:
         assert await subscriber.wait(0.0) is True
 
 
-async def test_a_subscriber_too_many_is_refused_until_one_goes() -> None:
+async def test_a_subscriber_beyond_the_limit_is_refused_until_another_leaves() -> None:
     notifier = JobNotifier(max_subscribers=2)
     with notifier.subscribe("a"):
         with notifier.subscribe("b"), pytest.raises(QueueFullError) as refused, notifier.subscribe("c"):
@@ -93,14 +93,14 @@ async def test_a_subscriber_too_many_is_refused_until_one_goes() -> None:
     assert refused.value.retry_after_s is not None
 
 
-async def test_a_subscriber_that_goes_leaves_nothing_behind_and_the_others_in_place() -> None:
+async def test_a_subscriber_that_leaves_does_not_affect_the_others() -> None:
     notifier = JobNotifier(max_subscribers=2)
-    with notifier.subscribe("a") as stays:
-        with notifier.subscribe("a") as goes:
+    with notifier.subscribe("a") as staying:
+        with notifier.subscribe("a") as leaving:
             pass
         notifier.notify("a", record_changed=True)
-        assert await hears(stays)
-        assert not await hears(goes)
+        assert await is_notified(staying)
+        assert not await is_notified(leaving)
     notifier.notify("a", record_changed=True)
 
-    assert not await hears(stays)
+    assert not await is_notified(staying)

@@ -1,4 +1,4 @@
-"""Whatever two processes do with jobs, in any order and however late: each job has one holder and one end."""
+"""Whatever two processes do with jobs, in any order and however late, each job has one holder and one end."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ owners = st.sampled_from(["one", "two"])
 
 @dataclass(slots=True)
 class Expected:
-    """What a job should be by now."""
+    """The expected state of a job."""
 
-    due: tuple[int, str]
+    order: tuple[int, str]
+    """Waiting jobs are claimed in this order."""
     status: Status = Status.QUEUED
     losses: int = 0
     begun: bool = False
@@ -36,14 +37,14 @@ class Expected:
     owner: str = ""
     lease_until: float = 0.0
     claim: Claim | None = None
-    """The one that holds, if the job runs."""
+    """The claim that holds, if the job runs."""
 
     def end(self, status: Status) -> None:
         self.status, self.claim = status, None
 
 
-class SharedStore:
-    """A store that outlasts the courses, and the loop that it belongs to."""
+class Store:
+    """A store that all sequences of operations use, with its event loop."""
 
     def __init__(self, url: URL) -> None:
         self.loop = asyncio.Runner()
@@ -51,35 +52,35 @@ class SharedStore:
         self.repository = JobRepository(self.database, REPOSITORY_POLICY)
         self.claims = JobClaims(self.database, CLAIM_POLICY)
 
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run(work)
+    def run(self, operation: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(operation)
 
     async def empty(self) -> None:
         async with self.database.writing() as connection:
             await connection.execute(delete(jobs))
 
     def close(self) -> None:
-        self.do(self.database.close())
+        self.run(self.database.close())
         self.loop.close()
 
 
-class AnyCourse(RuleBasedStateMachine):
-    def __init__(self, shared_store: SharedStore) -> None:
+class AnyOperations(RuleBasedStateMachine):
+    def __init__(self, store: Store) -> None:
         super().__init__()
-        self.shared_store = shared_store
+        self.store = store
         self.now = 0.0
         self.expected: dict[str, Expected] = {}
         self.given: list[Claim] = []
-        """All that were ever given."""
+        """All claims that were ever given."""
         self.records: dict[str, JobRecord] = {}
-        """As they were at the last look."""
-        shared_store.do(shared_store.empty())
+        """The records after the operation before."""
+        store.run(store.empty())
 
     @rule(virtual_deadline_at=st.integers(0, 2), letter=st.sampled_from("abc"))
     def accept(self, virtual_deadline_at: int, letter: str) -> None:
-        # An id of the course's own: jobs due together go by it, and a course that is run again must go the same way.
+        # Jobs with equal deadlines are ordered by id, so the id must be the same when Hypothesis repeats a sequence.
         job = make_job(f"job_{letter}{len(self.expected)}", virtual_deadline_at=virtual_deadline_at)
-        self.shared_store.do(self.shared_store.repository.create(job, now=self.now))
+        self.store.run(self.store.repository.create(job, now=self.now))
         self.expected[job.id] = Expected((virtual_deadline_at, job.id))
 
     @rule(seconds=st.sampled_from([1.0, LEASE_S / 2, LEASE_S, 2 * LEASE_S]))
@@ -97,11 +98,11 @@ class AnyCourse(RuleBasedStateMachine):
             if job.begun and job.losses == MAX_LOSSES - 1:
                 job.end(Status.FAILED)
         free = [job for job in self.expected.values() if job.status is Status.QUEUED or (job in lost and job.claim)]
-        free = sorted(free, key=lambda job: job.due)[:limit]
+        free = sorted(free, key=lambda job: job.order)[:limit]
 
-        taken = self.shared_store.do(self.shared_store.claims.claim(owner, now=self.now, limit=limit))
+        taken = self.store.run(self.store.claims.claim(owner, now=self.now, limit=limit))
 
-        assert [claim.job_id for claim in taken] == [job.due[1] for job in free]
+        assert [claim.job_id for claim in taken] == [job.order[1] for job in free]
         for job, claim in zip(free, taken, strict=True):
             job.losses += job.status is Status.RUNNING and job.begun
             job.status, job.claim, job.begun = Status.RUNNING, claim, False
@@ -124,7 +125,7 @@ class AnyCourse(RuleBasedStateMachine):
     def heartbeat(self, beating: list[Claim], *, begun: bool) -> None:
         live = LIVE if begun else UNBEGUN
 
-        lost = self.shared_store.do(self.shared_store.claims.heartbeat(dict.fromkeys(beating, live), now=self.now))
+        lost = self.store.run(self.store.claims.heartbeat(dict.fromkeys(beating, live), now=self.now))
 
         assert lost == {claim for claim in beating if not self.holds(claim)}
         for claim in set(beating) - lost:
@@ -135,21 +136,21 @@ class AnyCourse(RuleBasedStateMachine):
     @rule(data=st.data(), status=st.sampled_from([Status.SUCCEEDED, Status.FAILED]))
     def finish(self, data: st.DataObject, status: Status) -> None:
         claim = data.draw(st.sampled_from(self.given))
-        if self.write(claim, self.shared_store.claims.finish(claim, status, version=9, now=self.now)):
+        if self.write(claim, self.store.claims.finish(claim, status, version=9, now=self.now)):
             self.expected[claim.job_id].end(status)
 
     @precondition(lambda self: self.given)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         claim = data.draw(st.sampled_from(self.given))
-        if self.write(claim, self.shared_store.claims.release(claim)):
+        if self.write(claim, self.store.claims.release(claim)):
             self.expected[claim.job_id].end(Status.QUEUED)
 
     @precondition(lambda self: self.expected)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.expected)))
-        self.shared_store.do(self.shared_store.repository.cancel(job_id, "alice", now=self.now))
+        self.store.run(self.store.repository.cancel(job_id, "alice", now=self.now))
         if self.expected[job_id].status not in TERMINAL:
             self.expected[job_id].end(Status.CANCELED)
 
@@ -157,9 +158,9 @@ class AnyCourse(RuleBasedStateMachine):
         return self.expected[claim.job_id].claim is claim
 
     def write(self, claim: Claim, writing: Coroutine[Any, Any, None]) -> bool:
-        """Whether it was taken, as it must be from the holder alone."""
+        """Returns whether the store accepted the write, which it must do from the holder alone."""
         try:
-            self.shared_store.do(writing)
+            self.store.run(writing)
         except LostError:
             assert not self.holds(claim)
             return False
@@ -167,10 +168,8 @@ class AnyCourse(RuleBasedStateMachine):
         return True
 
     @invariant()
-    def all_is_as_expected(self) -> None:
-        records = {
-            record.id: record for record in self.shared_store.do(self.shared_store.repository.page("alice", limit=99))
-        }
+    def the_store_holds_what_is_expected(self) -> None:
+        records = {record.id: record for record in self.store.run(self.store.repository.page("alice", limit=99))}
 
         assert {job_id: record.status for job_id, record in records.items()} == {
             job_id: job.status for job_id, job in self.expected.items()
@@ -182,16 +181,16 @@ class AnyCourse(RuleBasedStateMachine):
 
 
 def test_each_job_has_one_holder_and_one_end(sqlite_url: URL) -> None:
-    shared_store = SharedStore(sqlite_url)
+    store = Store(sqlite_url)
 
-    class AnyCourseHere(AnyCourse):
+    class OperationsOnThisStore(AnyOperations):
         def __init__(self) -> None:
-            super().__init__(shared_store)
+            super().__init__(store)
 
     run_state_machine_as_test(
-        AnyCourseHere,
+        OperationsOnThisStore,
         settings=settings(
             max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )
-    shared_store.close()
+    store.close()

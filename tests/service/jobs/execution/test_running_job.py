@@ -1,0 +1,56 @@
+"""The live state of a running job sums the progress of its images and grows by one version a change."""
+
+from __future__ import annotations
+
+from service.jobs.execution.running_job import RunningJob
+from service.jobs.records import Claim, JobPreview, JobProgress
+from tests.harness.sample_jobs import STEPS, make_spec
+
+PREVIEW = JobPreview(0, 1, "image/webp", b"preview")
+
+
+def make_running(images: int = 2, done: frozenset[int] = frozenset()) -> RunningJob:
+    return RunningJob(Claim("job", 1, "alice", make_spec(images), 0.0, done))
+
+
+def test_a_claimed_job_has_no_progress() -> None:
+    live = make_running().live
+
+    assert (live.version, live.progress, live.preview) == (1, None, None)
+
+
+def test_progress_sums_the_steps_of_all_images() -> None:
+    running = make_running()
+    running.steps.update({0: 3, 1: 1})
+
+    running.update_live()
+
+    assert running.live.progress == JobProgress(4, 2 * STEPS, None)
+
+
+def test_images_of_earlier_attempts_count_as_done() -> None:
+    running = make_running(3, done=frozenset({0, 2}))
+    running.steps[1] = 1
+
+    running.update_live()
+
+    assert running.live.progress == JobProgress(2 * STEPS + 1, 3 * STEPS, None)
+
+
+def test_a_job_is_finished_when_its_last_image_is() -> None:
+    running = make_running()
+    running.eta_s.update({0: 1.0, 1: 2.5})
+
+    running.update_live()
+
+    assert running.live.progress is not None
+    assert running.live.progress.eta_s == 2.5
+
+
+def test_every_change_raises_the_version_and_the_latest_preview_stays() -> None:
+    running = make_running()
+
+    running.update_live(preview=PREVIEW)
+    running.update_live()
+
+    assert (running.live.version, running.live.preview) == (3, PREVIEW)

@@ -1,0 +1,189 @@
+"""The job service accepts, runs, follows, stores and deletes jobs, and recovers when its store was unavailable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from pipelines.interface import RgbImage
+from service.engine.interface import ImageFinished, Phase
+from service.engine.types import Priority, Timings
+from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
+from service.images.encoding import Encoder
+from service.images.storage import ImageFolder
+from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.records import JobRecord, Status
+from service.jobs.service import JobService, JobServiceConfig
+from service.jobs.store.claims import JobClaims
+from service.jobs.store.database import Database
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.upkeep.retention import Retention, RetentionConfig
+from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
+from service.jobs.watching.subscriptions import JobNotifier
+from service.observability.metrics import Metrics
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_spec
+
+LONG_S = 60.0
+CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor=30.0)
+
+
+def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
+    database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
+    claims = JobClaims(database, CLAIM_POLICY)
+    executor = JobExecutor(claims, files, engine, Encoder(1), notifier, ExecutorConfig())
+    return JobService(
+        database,
+        JobRepository(database, REPOSITORY_POLICY),
+        files,
+        Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01)),
+        Retention(database, files, RetentionConfig(max_image_bytes=1 << 30)),
+        notifier,
+        engine,
+        CONFIG,
+    )
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+async def jobs(sqlite_url: URL, tmp_path: Path, engine: FakeEngine) -> AsyncIterator[JobService]:
+    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    await jobs.start()
+    yield jobs
+    await engine.stop()
+    await jobs.stop()
+
+
+async def submitted(jobs: JobService) -> JobRecord:
+    view, _ = await jobs.submit(make_spec(), tenant="alice")
+    return view.record
+
+
+@pytest.mark.parametrize(("priority", "factor"), [(Priority.INTERACTIVE, 3.0), (Priority.BATCH, 30.0)])
+def test_each_priority_has_its_deadline_factor(priority: Priority, factor: float) -> None:
+    assert CONFIG.deadline_factor(priority) == factor
+
+
+async def test_a_submitted_job_is_run_and_followed_to_its_end(jobs: JobService) -> None:
+    record = await submitted(jobs)
+
+    events = [event async for _, event, _ in jobs.follow(record.id, "alice", EventDiff())]
+
+    assert isinstance(events[-1], JobEnded)
+    assert sum(isinstance(event, ImageStored) for event in events) == 1
+    stored, file = await jobs.read_image(record.id, 0, "alice")
+    assert stored.size_bytes == len(file)
+
+
+async def test_a_wait_ends_with_its_timeout_or_the_job(jobs: JobService, engine: FakeEngine) -> None:
+    engine.held_before = (0, 1)
+    record = await submitted(jobs)
+
+    before = await jobs.wait(record.id, "alice", timeout_s=0.01)
+    engine.let_go()
+    after = await jobs.wait(record.id, "alice", timeout_s=LONG_S)
+
+    assert not before.record.ended
+    assert after.record.status is Status.SUCCEEDED
+
+
+async def test_a_used_idempotency_key_returns_its_job(jobs: JobService) -> None:
+    key = IdempotencyKey("key", "a body", lifetime_s=60.0)
+
+    first, _ = await jobs.submit(make_spec(), tenant="alice", idempotency=key)
+    again, replayed = await jobs.submit(make_spec(), tenant="alice", idempotency=key)
+
+    assert (again.record.id, replayed) == (first.record.id, True)
+
+
+async def test_a_canceled_job_frees_its_rows(jobs: JobService, engine: FakeEngine) -> None:
+    engine.held_before = (0, 1)
+    record = await submitted(jobs)
+    async with asyncio.timeout(LONG_S):
+        while not engine.jobs:  # noqa: ASYNC110 -- the fake engine has no event for it
+            await asyncio.sleep(0.001)
+
+    view = await jobs.cancel(record.id, "alice")
+
+    assert view.record.status is Status.CANCELED
+    assert engine.jobs[0].canceled
+
+
+async def test_a_deleted_job_ends_the_events_of_its_followers(jobs: JobService, engine: FakeEngine) -> None:
+    engine.held_before = (0, 1)
+    record = await submitted(jobs)
+    following = jobs.follow(record.id, "alice", EventDiff())
+    await anext(following)
+
+    await jobs.delete(record.id, "alice")
+
+    with pytest.raises(NotFoundError):
+        async for _ in following:
+            pass
+
+
+async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService) -> None:
+    spec = make_spec()
+    pixels = RgbImage(64, 64, bytes(3 * 64 * 64))
+    image = ImageFinished(0, spec.images[0].params, pixels, Timings(0.0, 0.0, 0.0, 0.0, 1.0))
+
+    record = await jobs.store_finished(spec, [(image, b"file")], tenant="alice", lifetime_s=60.0)
+
+    assert record.status is Status.SUCCEEDED
+    assert record.completed_at is not None
+    assert record.expires_at == record.completed_at + 60.0
+    assert (await jobs.read_image(record.id, 0, None))[1] == b"file"
+
+
+async def test_an_image_whose_file_is_missing_is_not_found(jobs: JobService, tmp_path: Path) -> None:
+    record = await submitted(jobs)
+    await jobs.wait(record.id, "alice", timeout_s=LONG_S)
+    for file in (tmp_path / "images").glob("??/*/*"):
+        file.unlink()
+
+    with pytest.raises(NotFoundError):
+        await jobs.read_image(record.id, 0, "alice")
+
+
+@pytest.mark.parametrize("phase", [Phase.DRAINING, Phase.FAILED, Phase.STOPPED])
+async def test_a_stopping_server_accepts_no_job(jobs: JobService, engine: FakeEngine, phase: Phase) -> None:
+    engine.phase = phase
+
+    with pytest.raises(EngineUnavailableError):
+        await submitted(jobs)
+
+
+async def test_a_store_that_is_locked_at_the_start_is_opened_later(
+    tmp_path: Path, sqlite_url: URL, engine: FakeEngine
+) -> None:
+    assert sqlite_url.database is not None
+    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    with contextlib.closing(sqlite3.connect(sqlite_url.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        await jobs.start()
+        with pytest.raises(StoreUnavailableError):
+            await submitted(jobs)
+        available_while_locked = jobs.available
+        other.execute("ROLLBACK")
+    async with asyncio.timeout(LONG_S):
+        while not jobs.available:  # noqa: ASYNC110 -- the service retries on its own
+            await asyncio.sleep(0.01)
+
+    record = await submitted(jobs)
+
+    assert not available_while_locked
+    assert (await jobs.wait(record.id, "alice", timeout_s=LONG_S)).record.ended
+    await engine.stop()
+    await jobs.stop()
