@@ -25,7 +25,7 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.worker.channel import SocketChannel
 from service.engine.worker.device import Device
-from service.engine.worker.fault_isolation import Isolation
+from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
 from service.engine.worker.warmup import Warmup
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str], load: Load) -> int:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
         cache = _cost_cache(config, pipeline.info, device)
-        costs = Warmup(pipeline, Isolation(device), known=cache.load(), clock=time.monotonic).run(
+        costs = Warmup(pipeline, FaultIsolation(device), known=cache.load(), clock=time.monotonic).run(
             max_rows=config.max_rows,
             max_decode=config.max_decode,
             budget_s=config.warm_up_s,

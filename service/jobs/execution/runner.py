@@ -17,10 +17,10 @@ import structlog
 from service.engine.interface import (
     ADMITTING,
     Engine,
+    ImageEvent,
     ImageFinished,
     ImagePreview,
     ImageProgress,
-    JobEvent,
 )
 from service.errors import (
     CanceledError,
@@ -244,7 +244,7 @@ class Runner:
             return None
         return max(claim.created_at + claim.spec.deadline_s - self._clock(), _LEAST_TIME_S)
 
-    async def _take(self, running: RunningJob, index: int, event: JobEvent) -> None:
+    async def _take(self, running: RunningJob, index: int, event: ImageEvent) -> None:
         """What the engine says of the job's image of that index."""
         match event:
             case ImageProgress():

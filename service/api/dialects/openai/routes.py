@@ -38,7 +38,7 @@ from service.api.http.errors import openai_error
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import image_format
 from service.api.http.sse import EventStream, event_schema, with_silences
-from service.engine.interface import ImageFinished, ImagePreview, Job, JobEvent
+from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Job
 from service.errors import DarkroomError
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
@@ -231,7 +231,7 @@ async def _frames(call: _Call, job: Job) -> AsyncGenerator[bytes, None]:
         yield _error_frame(DarkroomError())
 
 
-async def _message(call: _Call, event: JobEvent) -> PartialImageEvent | CompletedEvent | None:
+async def _message(call: _Call, event: ImageEvent) -> PartialImageEvent | CompletedEvent | None:
     match event:
         case ImagePreview():
             return PartialImageEvent(
