@@ -85,6 +85,8 @@ def engine_config(settings: Settings) -> EngineConfig:
         compile=settings.compile,
         max_rows=settings.max_rows,
         cache_dir=None if settings.cache_dir is None else str(settings.cache_dir),
+        log_level=settings.log_level,
+        log_format=settings.log_format,
     )
     return EngineConfig(
         worker=worker,
