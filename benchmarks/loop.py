@@ -19,7 +19,7 @@ from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable
 from service.engine.worker.device import PLAIN_DEVICE
-from service.engine.worker.fault_isolation import Isolation
+from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
 from service.engine.worker.warmup import Warmup
 
@@ -55,7 +55,7 @@ class LoopTimes:
 
 def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
     """What the pipeline's calls cost, measured as a worker does before it is ready."""
-    warming = Warmup(pipeline, Isolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
+    warming = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
     sizes = {"max_rows": config.max_rows, "max_decode": config.max_decode}
     return warming.run(**sizes, budget_s=config.warm_up_s, report=lambda: None)
 

@@ -1,27 +1,27 @@
-"""Every way in which a request can fail, with its HTTP status and public code. Imports nothing of ours.
+"""The errors with which a request can fail, with their HTTP statuses and public codes. Imports nothing of ours.
 
     DarkroomError                     500 internal_error
     |-- InvalidRequestError           400 invalid_value           names the field
-    |   `-- UnprocessableError        422 invalid_value           the same, on routes whose bodies have a strict schema
-    |-- KeyReusedError                422 idempotency_key_reused  an idempotency key, with another body than at first
+    |   `-- UnprocessableError        422 invalid_value           on routes whose bodies have a strict schema
+    |-- KeyReusedError                422 idempotency_key_reused  the idempotency key was used with another body
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
-    |-- GoneError                     410 gone                    it was there, and has been deleted
+    |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
-    |-- QueueFullError                429 queue_full              retry_after_s; too much work waits, of everybody's
-    |   `-- QuotaExceededError        429 quota_exceeded          too much of the caller's own
-    |-- EngineUnavailableError        503 engine_unavailable      retry_after_s
-    |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk
-    |-- GenerationFailedError         500 generation_failed       this image failed; the same again would too
+    |-- QueueFullError                429 queue_full              retry_after_s; too much work of all callers is queued
+    |   `-- QuotaExceededError        429 quota_exceeded          too much work of this caller is queued
+    |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
+    |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk fails
+    |-- GenerationFailedError         500 generation_failed       the image failed and would fail again
     |   |-- OutOfMemoryError          500 out_of_memory
     |   |-- NonFiniteResultError      500 non_finite_result
-    |   `-- PoisonedError             500 poisoned                killed its worker twice
-    |-- DeadlineExceededError         504 deadline_exceeded       the caller's own deadline; no more steps are spent
-    |-- WorkerLostError               503 worker_lost             retry_after_s; the worker died under it
+    |   `-- PoisonedError             500 poisoned                the image or its job crashed a process repeatedly
+    |-- DeadlineExceededError         504 deadline_exceeded       the caller's deadline cannot be met
+    |-- WorkerLostError               503 worker_lost             no worker is left to finish the image
     `-- CanceledError                 499 canceled
 
-Messages may be shown to callers: they never repeat the input, a path or the text of an unforeseen exception.
+Callers may see the messages, so a message never repeats the input, a path, or the text of an unforeseen exception.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
 
 
 class DarkroomError(Exception):
-    """Root of the tree: something went wrong that no class below names."""
+    """Root of the tree, and the error for failures that no class below names."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -47,8 +47,9 @@ class DarkroomError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
-        """The request field at fault, as the dialect spells it."""
+        """The request field at fault, in the dialect's spelling."""
         self.retry_after_s = retry_after_s
+        """Seconds after which the caller may retry."""
         self.problems: tuple[Problem, ...] = ()
         """Everything that is wrong with a body, where more than one thing may be."""
 

@@ -199,7 +199,7 @@ class Ours:
         shares = [(image.tenant, image.rows) for image in company]
         seconds = self.cost.call_s(company[0].size, sum(count for _, count in shares))
         for image in company:
-            image.begun.advance()
+            image.begun_state.advance()
             if image.finished:
                 self.scheduler.finish(image)
         self.scheduler.charge_call(shares, seconds)

@@ -46,7 +46,7 @@ class LocalBackend:
         watch.stage("Loading the model")
         config = engine_config(settings)
         # A user who waits for one image should not wait until every size and batch has been measured.
-        worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S)
+        worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S, log_level="error", log_format="console")
         config = replace(config, worker=worker)
         engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
         app = create_app(settings, engine, keeps_jobs=False)

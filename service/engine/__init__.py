@@ -1,1 +1,1 @@
-"""The batching engine: a worker process that owns the device, and the async facade in front of it."""
+"""The batching engine: an asynchronous frontend in the server's process, and a worker process that owns the device."""

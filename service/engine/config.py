@@ -1,4 +1,7 @@
-"""What an engine and its worker can be told. Values only: whoever reads the environment passes them in."""
+"""Configuration of an engine and its worker. Holds values only: the caller reads the environment and passes them in.
+
+Runs in both processes; the worker gets its part as JSON on its command line.
+"""
 
 from __future__ import annotations
 
@@ -13,43 +16,43 @@ BATCH_DEADLINE_FACTOR: Final = 30.0
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the worker process needs; it is handed over as JSON on the worker's command line.
-
-    Raises ValueError where a number is out of range.
-    """
+    """Configuration of the worker process. Raises ValueError where a number is out of range."""
 
     model: str
-    """A model folder, or the hub id of one."""
+    """A model folder or a hub id."""
     allow_download: bool = False
-    """Whether a hub id may be fetched."""
+    """Whether a hub id may be downloaded."""
     device: str = "auto"
-    """auto, cpu or cuda (or cuda:1 ...)."""
+    """auto, cpu, cuda, or a numbered device such as cuda:1."""
     dtype: str = "auto"
     """auto, float32, float16 or bfloat16."""
     threads: int | None = None
-    """Threads of one tensor operation; None leaves it to torch."""
+    """Threads of one tensor operation; None keeps torch's default."""
     exact: bool = False
-    """Whether an image's bits may not depend on its company; not together with `compile`."""
+    """Batch invariance: an image's bits do not depend on the rest of its batch. Cannot be combined with `compile`."""
     compile: Literal["off", "default", "reduce-overhead"] = "off"
-    """torch.compile's mode for the UNet."""
+    """Mode of torch.compile for the UNet."""
     max_rows: int = 16
-    """Rows in a UNet call, where the measured knee of call time against rows is not lower."""
+    """Upper bound on the rows of a UNet call; the measured knee may lower it."""
     max_begun: int = 64
-    """Images that hold latents, those that wait for their decode included."""
+    """Upper bound on images that hold latents, those that wait for their decode included."""
     max_begun_bytes: int = 4 << 30
-    """The same in bytes, estimated from above."""
+    """Upper bound on the estimated bytes of these images' states."""
     max_decode: int = 4
-    """Images in a decode."""
+    """Upper bound on the images of one decode."""
     max_cached_prompts: int = 256
-    """Texts whose conditioning is kept."""
+    """Number of texts whose conditioning is cached."""
     interactive_deadline_factor: float = INTERACTIVE_DEADLINE_FACTOR
-    """Factor k of an interactive image's virtual deadline, arrival + k x its time alone on the device."""
+    """Factor k of an interactive image's virtual deadline, which is its arrival + k x its solo time."""
     batch_deadline_factor: float = BATCH_DEADLINE_FACTOR
-    """The same for the batch class."""
+    """Factor k of a batch image's virtual deadline."""
     warm_up_s: float = 20.0
-    """Bound on the passes before the worker is ready; what they do not reach is measured while serving."""
+    """Time limit of the warm-up; shapes that it does not reach are measured while serving."""
     cache_dir: str | None = None
-    """Folder in which measured costs and compiled code are kept from one start to the next; None keeps none."""
+    """Folder that keeps measured costs and compiled code between starts; None keeps nothing."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """Format of the log on standard error; auto is console on a terminal and json elsewhere."""
 
     def __post_init__(self) -> None:
         _require_at_least("threads", self.threads or 1, 1)
@@ -59,33 +62,35 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _require_at_least("max_decode", self.max_decode, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
         if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:
-            raise ValueError("interactive_deadline_factor must be positive, and batch_deadline_factor no less")
+            raise ValueError(
+                "interactive_deadline_factor must be positive and must not be greater than batch_deadline_factor"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """What the facade needs. Raises ValueError where a number is out of range."""
+    """Configuration of the engine's frontend. Raises ValueError where a number is out of range."""
 
     worker: WorkerConfig
     max_queued_images: int = 256
-    """Admitted and unfinished images, those in work included."""
+    """Upper bound on images that were admitted and have not ended."""
     max_queued_s: float = 300.0
-    """The same in seconds of the device: their prices."""
+    """Upper bound on the sum of these images' prices, in device seconds."""
     max_queued_s_per_tenant: float | None = None
-    """The same for the images of one tenant; None bounds none apart."""
+    """Upper bound on the sum of one tenant's prices; None sets no bound."""
     max_buffered_events: int = 32
-    """Progress and preview events that a job keeps for a slow reader."""
+    """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
     """Silence after which a loading worker counts as stuck."""
     stall_timeout_s: float = 15.0
-    """Silence after which a serving worker counts as stuck, beside ten times what its call is expected to take."""
+    """Silence after which a serving worker counts as stuck; ten times a call's expected seconds are added to it."""
     unmeasured_timeout_s: float = 120.0
-    """The same in a call of a kind that was never measured."""
+    """Silence after which a worker counts as stuck in a call of a kind that was never measured."""
     restart_delay_s: float = 0.5
-    """Before the first restart of a dead worker; doubled for each further death until an image is finished."""
+    """Pause before a crashed worker is replaced; doubles with each further crash until an image is finished."""
     max_restart_delay_s: float = 30.0
     max_failed_loads: int = 3
-    """Deaths in a row before the model is loaded, after which the engine gives up."""
+    """Consecutive workers that end before they are ready, after which the engine fails."""
 
     def __post_init__(self) -> None:
         _require_at_least("max_queued_images", self.max_queued_images, 1)

@@ -1,4 +1,7 @@
-"""The Engine protocol: what the API side asks of an engine, in this process or elsewhere. No transport, no policy."""
+"""The Engine protocol: what the API and the job runner ask of an engine. It fixes no transport and no policy.
+
+Runs in the server's process. `tests/service/engine/test_engine_contract.py` holds every implementation to it.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,21 @@ from service.engine.types import Priority, Timings
 
 
 class Phase(enum.StrEnum):
-    """What the engine is doing; only `serving` and `stalled` admit jobs."""
+    """What the engine is doing. Only `serving` and `stalled` admit jobs."""
 
     LOADING = "loading"
     SERVING = "serving"
     STALLED = "stalled"
-    """Nothing is heard of the worker, which will be heard again or replaced; jobs wait for either."""
+    """The worker is silent. Jobs are admitted and wait until it answers or is replaced."""
     RESTARTING = "restarting"
     DRAINING = "draining"
     FAILED = "failed"
-    """The model cannot be loaded; nothing but a new start will help."""
+    """No worker can be started. Only a restart of the server helps."""
     STOPPED = "stopped"
 
 
 ADMITTING: Final = (Phase.SERVING, Phase.STALLED)
+"""Phases in which `Engine.submit` admits jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,9 @@ class ImageStarted:
 class ImageProgress:
     index: int
     step: int
-    steps: int
+    """Steps done, 1 to `GenerationParams.steps`."""
     eta_s: float
-    """Seconds until the image should be finished, as far as is known now."""
+    """Estimated seconds until the image is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class ImagePreview:
     preview: int
     """0-based number of this preview."""
     step: int
+    """Steps done when the preview was drawn."""
     rgb_image: RgbImage
 
 
@@ -60,45 +65,50 @@ class ImageFinished:
     timings: Timings
 
 
-JobEvent: TypeAlias = ImageStarted | ImageProgress | ImagePreview | ImageFinished
+ImageEvent: TypeAlias = ImageStarted | ImageProgress | ImagePreview | ImageFinished
+"""Something that happened to one image of a job. `index` is the image's position in the submitted sequence."""
 
 
 class Job(Protocol):
-    """One accepted piece of work: its images are scheduled each on its own."""
+    """One admitted job. Its images are scheduled separately and may finish in any order."""
 
     @property
     def id(self) -> str: ...
 
-    def events(self) -> AsyncIterator[JobEvent]:
-        """What happens, in order, from the beginning; ends after the last image.
+    def events(self) -> AsyncIterator[ImageEvent]:
+        """Yields the job's events from its beginning and ends after its last image; for a single reader.
 
-        One reader. A slow reader loses progress and previews, never a finished image. Raises the job's
-        `service.errors.DarkroomError` where it failed (finished images come first) or was canceled.
+        Each image starts before it makes progress, and makes progress before it is finished. A slow reader loses
+        progress and previews, never a finished image. Raises the job's `service.errors.DarkroomError` where an image
+        failed, after the images that were finished, and `CanceledError` where the job was canceled.
         """
 
     async def result(self) -> list[ImageFinished]:
-        """All images in order of index; raises as `events` does. Instead of `events`, not beside it."""
+        """Returns all images in order of index. Raises as `events` does. Call either this or `events`, not both."""
 
     def cancel(self) -> None:
-        """Free its rows at the next call. Any number of times, in any state."""
+        """Cancels the job and frees its rows at the next UNet call.
+
+        May be called in any state and more than once; a job that has ended keeps its outcome.
+        """
 
 
 class Engine(Protocol):
-    """Admits jobs and makes their images."""
+    """Admits jobs and generates their images, whether or not anybody reads their events."""
 
     @property
     def phase(self) -> Phase: ...
 
     @property
     def model(self) -> ModelInfo:
-        """The model served; raises `EngineUnavailableError` before it is known."""
+        """The model that is served. Raises `EngineUnavailableError` before it is known."""
 
     @property
     def backlog_s(self) -> float:
-        """Price of all that was admitted and has not ended, in seconds of the device."""
+        """Sum of the prices of all images that were admitted and have not ended, in device seconds."""
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
-        """Seconds of the device that they are judged to take, beside others."""
+        """Estimates the device seconds that these images add to a busy device."""
 
     def submit(
         self,
@@ -109,18 +119,23 @@ class Engine(Protocol):
         tenant: str = "",
         deadline_s: float | None = None,
     ) -> Job:
-        """Admit all images as one job, or none. Tenants share the device equally, whatever each submits.
+        """Admits all images as one job, or none of them.
 
-        What cannot be finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is clear.
-        Raises `QuotaExceededError` or `QueueFullError` (with the seconds after which to try again) or
-        `EngineUnavailableError`.
+        `previews` asks for that many previews of each image, spread evenly over its steps; an image with too few steps
+        gets fewer. Tenants share the device equally, however much each of them submits. An image that cannot be
+        finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is certain.
+
+        Raises ValueError where there are no images, `previews` is negative, or `deadline_s` is not positive;
+        `EngineUnavailableError` in a phase that does not admit jobs; `QueueFullError` or `QuotaExceededError` where too
+        much work is queued, with the seconds after which to try again.
         """
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
-        """Until the engine is in one of these phases; which one."""
+        """Waits until the engine is in one of these phases and returns that phase."""
 
     async def start(self) -> None:
-        """Start the worker; returns at once. `phase` tells when it serves."""
+        """Starts the engine and returns at once; `phase` becomes `serving` when it is ready."""
 
     async def stop(self, drain_s: float = 0.0) -> None:
-        """Refuse new jobs, let the admitted ones finish for at most `drain_s` seconds, then end the worker."""
+        """Stops the engine: refuses new jobs, waits at most `drain_s` seconds for the admitted ones, fails the rest
+        with `EngineUnavailableError`, and ends the worker."""

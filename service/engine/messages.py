@@ -1,7 +1,8 @@
-"""Everything that crosses the process border, both ways: msgspec structs in length-prefixed MessagePack, no pickle.
+"""The protocol between the frontend and the worker: msgspec structs in length-prefixed MessagePack, never pickle.
 
-An image's id is made by the facade and means nothing to the worker. `Started` to the terminal event, what concerns
-one image arrives in order; `Progress` and `Preview` may be dropped when the reader is slow, terminal events never.
+Runs in both processes; pure. The frontend chooses an image's id; the worker only echoes it. The messages about one
+image arrive in order, from `Started` to the terminal `Finished`, `Failed` or `Canceled`. `Progress` and `Preview` may
+be dropped when the frontend reads slowly; terminal messages never are.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ LENGTH: Final = struct.Struct("<I")
 """Prefix of every message: its length in bytes."""
 MAX_MESSAGE_BYTES: Final = 1 << 28
 BEAT_S: Final = 1.0
-"""Between two beats of a worker that has nothing else to say."""
+"""Interval between two beats of the worker's loop."""
 STACKS_SIGNAL: Final = signal.SIGUSR1
-"""On which a worker writes its threads' stacks to its standard error."""
+"""Signal on which a worker writes the stacks of its threads to standard error."""
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -39,11 +40,11 @@ class Submit(Message, frozen=True):
     priority: Priority = Priority.INTERACTIVE
     tenant: str = ""
     previews: int = 0
-    """How many previews to send, spread evenly over the steps; 0 for none."""
+    """Number of previews to send, spread evenly over the steps."""
     waited_s: float = 0.0
-    """Since its admission: longer than the way here, where another worker had it before."""
+    """Seconds since the image's admission; long where an earlier worker crashed under the image."""
     deadline_s: float | None = None
-    """After which its caller has no more use for it, seconds from its admission."""
+    """The caller's deadline, in seconds from the image's admission."""
 
 
 class Cancel(Message, frozen=True):
@@ -51,92 +52,92 @@ class Cancel(Message, frozen=True):
 
 
 class Drain(Message, frozen=True):
-    """Finish what was submitted, then exit 0."""
+    """Tells the worker to finish what was submitted and then exit with status 0."""
 
 
 # From the worker
 
 
 class Loading(Message, frozen=True):
-    """Where start-up stands: loading, then warming."""
+    """Reports start-up progress."""
 
     phase: str
+    """`loading` first, then `compiling` and `warming`."""
 
 
 class Ready(Message, frozen=True):
-    """The model is loaded and warm."""
+    """Reports that the model is loaded and warmed up."""
 
     model: ModelInfo
     costs: CostTable = CostTable()
 
 
 class Unloadable(Message, frozen=True):
-    """The model could not be loaded; the worker exits and is not restarted."""
+    """Reports that the model cannot be loaded. The worker exits and is not restarted."""
 
     message: str
 
 
 class Beat(Message, frozen=True):
-    """Sent every second by the loop itself, not by a helper thread: no beat, no progress."""
+    """Sent every second by the loop itself, not by a helper thread, so that a stuck loop does not beat."""
 
-    calls: int
-    """UNet calls so far."""
-    rows: int
-    """Rows in the last call."""
     active: int
+    """Images that hold latents."""
     waiting: int
+    """Images that have not begun."""
     oldest_s: float = 0.0
-    """How long the image has waited that has waited longest."""
+    """Seconds that the longest-waiting of them has waited."""
     memory_bytes: int = 0
-    """What the worker holds of the device's memory."""
+    """Device memory that the worker holds."""
 
 
 class Busy(Message, frozen=True):
-    """The loop is about to make a call that may outlast a beat, and will be silent until it is made."""
+    """Announces a call during which the loop may miss a beat."""
 
     expected_s: float | None
-    """By the cost model; None where such a call was never measured."""
+    """The cost model's estimate; None where no such call was ever measured."""
 
 
 class CallDone(Message, frozen=True):
-    """One UNet call, for the metrics and the cost model."""
+    """Reports one UNet call and the sampler updates after it."""
 
     width: int
     height: int
     rows: int
     padded_rows: int
-    """Rows that nobody asked for, added to bring the call to a known shape."""
-    images: int
+    """Rows that were added to bring the call to a fixed shape."""
     predict_s: float
     advance_s: float
     upcast: bool = False
-    """Whether it was made in higher precision, which says nothing of what other calls cost."""
+    """Whether the call ran in higher precision; its cost then says nothing about other calls."""
 
 
 class DecodeDone(Message, frozen=True):
-    """One decode, for the same."""
+    """Reports one decode."""
 
     width: int
     height: int
     images: int
     decode_s: float
     upcast: bool = False
+    """Whether an image of the decode was in higher precision."""
 
 
 class EncodeDone(Message, frozen=True):
-    """One encoding of texts that were not known, for the same."""
+    """Reports one text encoder call."""
 
     texts: int
     encode_s: float
 
 
 class Started(Message, frozen=True):
+    """Reports that the worker begins the image. Sent before the first call on its behalf."""
+
     image_id: str
-    queue_s: float
 
 
 class Retried(Message, frozen=True):
-    """Its numbers went wrong, and it has begun anew in higher precision."""
+    """Reports that the image's numbers overflowed and that it begins again in higher precision."""
 
     image_id: str
 
@@ -146,12 +147,13 @@ class Progress(Message, frozen=True):
     step: int
     steps: int
     eta_s: float
-    """Seconds until the image should be finished."""
+    """Estimated seconds until the image is finished."""
 
 
 class Preview(Message, frozen=True):
     image_id: str
     index: int
+    """0-based number of this preview."""
     step: int
     width: int
     height: int
@@ -171,9 +173,9 @@ class Failed(Message, frozen=True):
     code: str
     """A public code of `service.errors`."""
     message: str
-    """May be shown to the caller: never the text of an unforeseen exception."""
+    """Text for the caller; never the text of an unforeseen exception."""
     field: str | None = None
-    """The field of `GenerationParams` at fault, where one is."""
+    """The field of `GenerationParams` at fault, if there is one."""
 
 
 class Canceled(Message, frozen=True):
@@ -181,28 +183,14 @@ class Canceled(Message, frozen=True):
 
 
 ToWorker: TypeAlias = Submit | Cancel | Drain
-FromWorker: TypeAlias = (
-    Loading
-    | Ready
-    | Unloadable
-    | Beat
-    | Busy
-    | CallDone
-    | DecodeDone
-    | EncodeDone
-    | Started
-    | Retried
-    | Progress
-    | Preview
-    | Finished
-    | Failed
-    | Canceled
-)
+ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Finished | Failed | Canceled
+"""Messages about one image, told apart by its `image_id`."""
+FromWorker: TypeAlias = Loading | Ready | Unloadable | Beat | Busy | CallDone | DecodeDone | EncodeDone | ImageMessage
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 def pack(message: Message) -> bytes:
-    """The message with its length before it, as it goes over the socket."""
+    """Returns the encoded message behind its length prefix, ready for the socket."""
     body = _encoder.encode(message)
     return LENGTH.pack(len(body)) + body

@@ -1,4 +1,7 @@
-"""Small values that the server, the worker and the job records all speak of. Imports nothing of ours."""
+"""Small value types that the engine, the job records and the API share. Imports nothing of ours.
+
+Runs in every process; pure.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,22 @@ Size: TypeAlias = tuple[int, int]
 
 
 class Priority(enum.StrEnum):
-    """The class of a job: how patient its caller is."""
+    """The class of a job: how soon its caller expects the result."""
 
     INTERACTIVE = "interactive"
-    """Somebody waits for it."""
+    """A person is waiting for it."""
     BATCH = "batch"
-    """It takes the time that is left."""
+    """It runs in the device time that interactive jobs leave."""
 
 
 class Timings(msgspec.Struct, frozen=True):
-    """The seconds that an image spent in each stage, and how full its UNet calls were."""
+    """Seconds that an image spent in each stage, and how full its UNet calls were."""
 
     queue_s: float
     encode_s: float
     denoise_s: float
     decode_s: float
     mean_batch_rows: float = msgspec.field(name="mean_rows")
-    """Mean number of rows of the UNet calls that the image took part in, its own included."""
+    """Mean number of rows of the UNet calls that the image took part in, its own rows included."""
     first_step_s: float = 0.0
-    """From the image's arrival to the end of its first step."""
+    """Seconds from the image's admission to the end of its first step."""

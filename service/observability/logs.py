@@ -1,4 +1,7 @@
-"""How the log looks: one line an event, on standard error, ours and the libraries' alike."""
+"""Configures logging: one line per event on standard error, the libraries' lines in the same format as ours.
+
+The server and the worker each call `configure` at their start. Imports nothing of ours.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ import sys
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
-def configure(level: str, style: Literal["auto", "console", "json"]) -> None:
-    """Set up structlog and the standard library's logging for this process; auto is console on a terminal."""
+def configure(level: str, style: Literal["auto", "console", "json"], *, process: str | None = None) -> None:
+    """Configures structlog and the standard library's logging for this process.
+
+    `level` is the name of a logging level. The style `auto` is console on a terminal and json elsewhere. `process`, if
+    given, names the process on each of its lines. Python's warnings are logged, too.
+    """
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -19,10 +26,12 @@ def configure(level: str, style: Literal["auto", "console", "json"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
     ]
+    if process is not None:
+        shared.append(_naming(process))
     render: list[Processor] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
-        # Tracebacks as text: the structured ones hold local variables, prompts among them.
+        # Tracebacks are rendered as text because the structured ones hold local variables, prompts among them.
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
@@ -41,5 +50,14 @@ def configure(level: str, style: Literal["auto", "console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # Its lines on starting and stopping repeat ours.
+    # uvicorn's messages about starting and stopping repeat ours.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
+
+
+def _naming(process: str) -> Processor:
+    def add_process(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event["process"] = process
+        return event
+
+    return add_process

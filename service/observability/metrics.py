@@ -1,7 +1,8 @@
-"""What the server counts, in Prometheus' terms. Fed by the worker's messages and by the API; knows no HTTP framework.
+"""The server's Prometheus metrics, fed by the worker's messages and by the API. Knows no HTTP framework.
 
-Every label takes its values from our own code or the model's trained sizes, so that no caller can make new series.
-docs/metrics.md tells what each of them is good for.
+`Metrics.__init__` is the only declaration of the metrics. docs/metrics.md describes each of them; a test compares the
+two. The values of labels come from our own code or from the model's trained sizes, so that no caller can create new
+series.
 """
 
 from __future__ import annotations
@@ -23,52 +24,54 @@ from service.engine.messages import (
     Ready,
     Retried,
 )
+from service.engine.types import Size
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _ROWS: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _OUTCOMES: Final[dict[type[FromWorker], str]] = {Finished: "succeeded", Failed: "failed", Canceled: "canceled"}
 _OTHER_SIZE: Final = "other"
-"""Label of the sizes that the model was not trained for: there are too many to name."""
+"""Label of all sizes that the model was not trained for."""
 
 
 class Metrics:
-    """One registry of its own for each server in a process."""
+    """The metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._worker_seen = False
-        self._sizes: frozenset[tuple[int, int]] = frozenset()
-        self._jobs = self._counter("jobs", "Jobs ended or refused.", "outcome", "reason")
+        self._trained_sizes: frozenset[Size] = frozenset()
+        self._jobs = self._counter("jobs", "Jobs that ended or were refused.", "outcome", "reason")
         self._requests = self._counter("http_requests", "HTTP requests answered.", "method", "route", "status")
         self._request_seconds = self._histogram(
-            "http_request_seconds", "From the first byte of a request to the last of its answer.", _SECONDS, "route"
+            "http_request_seconds",
+            "Time from the first byte of a request to the last of its response.",
+            _SECONDS,
+            "route",
         )
-        self._ready = self._gauge("ready", "1 while the engine serves.")
+        self._ready = self._gauge("ready", "1 while the engine serves, else 0.")
         self._restarts = self._counter("worker_restarts", "Workers started after the first.")
-        self._memory = self._gauge(
-            "worker_memory_bytes", "Memory that the worker holds: the GPU's, or at most its own."
-        )
-        self._waiting = self._gauge("queue_images", "Images not yet begun.")
-        self._oldest = self._gauge("queue_oldest_seconds", "How long the oldest of them has waited.")
-        self._backlog = self._gauge("backlog_seconds", "Device time that the admitted images were judged to take.")
-        self._active = self._gauge("active_images", "Images being denoised or decoded.")
-        self._images = self._counter("images", "Images ended in the engine.", "outcome")
-        self._retried = self._counter("images_retried", "Images begun anew in higher precision.")
-        self._queue = self._histogram("queue_wait_seconds", "From admission to begin.", _SECONDS)
+        self._memory = self._gauge("worker_memory_bytes", "GPU memory reserved by the worker, or its peak host memory.")
+        self._waiting = self._gauge("queue_images", "Images that have not begun.")
+        self._oldest = self._gauge("queue_oldest_seconds", "Time that the longest-waiting of these images has waited.")
+        self._backlog = self._gauge("backlog_seconds", "Estimated device time of all images that have not ended.")
+        self._active = self._gauge("active_images", "Images that are being denoised or wait for their decode.")
+        self._images = self._counter("images", "Images that ended in the worker.", "outcome")
+        self._retried = self._counter("images_retried", "Images that began again in higher precision.")
+        self._queue = self._histogram("queue_wait_seconds", "Time from an image's admission to its start.", _SECONDS)
         self._first_step = self._histogram(
-            "first_step_seconds", "From admission to the end of the first step.", _SECONDS
+            "first_step_seconds", "Time from an image's admission to the end of its first step.", _SECONDS
         )
-        self._calls = self._histogram("unet_call_seconds", "One UNet call.", _SECONDS, "size", "rows")
-        self._rows = self._histogram("unet_call_rows", "Rows of one UNet call.", _ROWS)
-        self._padded = self._counter("padded_rows", "Rows added to UNet calls to bring them to a known shape.")
+        self._calls = self._histogram("unet_call_seconds", "Duration of a UNet call.", _SECONDS, "size", "rows")
+        self._rows = self._histogram("unet_call_rows", "Rows of a UNet call.", _ROWS)
+        self._padded = self._counter("padded_rows", "Rows added to UNet calls to bring them to a fixed shape.")
         self._updates = self._histogram(
-            "sampler_update_seconds", "Guidance and sampler updates after one UNet call.", _SECONDS
+            "sampler_update_seconds", "Duration of guidance and sampler updates after a UNet call.", _SECONDS
         )
-        self._encodes = self._histogram("encode_seconds", "One call of the text encoder.", _SECONDS)
-        self._decodes = self._histogram("decode_seconds", "One call of the decoder.", _SECONDS, "size")
+        self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
+        self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
 
     def observe(self, message: FromWorker) -> None:
-        """Count what the worker said."""
+        """Records a message of the worker."""
         match message:
             case Beat():
                 self._waiting.set(message.waiting)
@@ -80,13 +83,13 @@ class Metrics:
             case EncodeDone():
                 self._encodes.observe(message.encode_s)
             case DecodeDone():
-                self._decodes.labels(self._size(message.width, message.height)).observe(message.decode_s)
+                self._decodes.labels(self._size_label(message.width, message.height)).observe(message.decode_s)
             case Finished() | Failed() | Canceled():
                 self._image_ended(message)
             case Retried():
                 self._retried.inc()
             case Ready():
-                self._sizes = frozenset(message.model.sizes)
+                self._trained_sizes = frozenset(message.model.sizes)
             case Loading(phase="loading"):
                 self._restarts.inc(self._worker_seen)
                 self._worker_seen = True
@@ -94,22 +97,26 @@ class Metrics:
                 pass
 
     def job_ended(self, outcome: str, reason: str = "") -> None:
-        """`outcome` is succeeded, failed, canceled or refused; `reason` a public code of `service.errors`."""
+        """Records the end of a job.
+
+        `outcome` is succeeded, failed, canceled or refused; `reason` is a public code of `service.errors`.
+        """
         self._jobs.labels(outcome, reason).inc()
 
     def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """`route` is the path's template, never the path."""
+        """Records an HTTP request. `route` is the template of the path, never the path itself."""
         self._requests.labels(method, route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def exposition(self, *, ready: bool, backlog_s: float) -> bytes:
-        """All of it in the text format (`prometheus_client.CONTENT_TYPE_LATEST`)."""
+        """Returns all metrics in Prometheus' text format (`prometheus_client.CONTENT_TYPE_LATEST`)."""
         self._ready.set(ready)
         self._backlog.set(backlog_s)
         return generate_latest(self._registry)
 
     def _call_done(self, call: CallDone) -> None:
-        self._calls.labels(self._size(call.width, call.height), _doubling(call.rows)).observe(call.predict_s)
+        size, rows = self._size_label(call.width, call.height), _next_power_of_two(call.rows)
+        self._calls.labels(size, str(rows)).observe(call.predict_s)
         self._rows.observe(call.rows)
         self._padded.inc(call.padded_rows)
         self._updates.observe(call.advance_s)
@@ -120,19 +127,19 @@ class Metrics:
             self._first_step.observe(message.timings.first_step_s)
         self._images.labels(_OUTCOMES[type(message)]).inc()
 
-    def _size(self, width: int, height: int) -> str:
-        return f"{width}x{height}" if (width, height) in self._sizes else _OTHER_SIZE
+    def _size_label(self, width: int, height: int) -> str:
+        return f"{width}x{height}" if (width, height) in self._trained_sizes else _OTHER_SIZE
 
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(f"darkroom_{name}", about, labels, registry=self._registry)
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(f"darkroom_{name}", description, labels, registry=self._registry)
 
-    def _gauge(self, name: str, about: str) -> Gauge:
-        return Gauge(f"darkroom_{name}", about, registry=self._registry)
+    def _gauge(self, name: str, description: str) -> Gauge:
+        return Gauge(f"darkroom_{name}", description, registry=self._registry)
 
-    def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"darkroom_{name}", about, labels, buckets=buckets, registry=self._registry)
+    def _histogram(self, name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"darkroom_{name}", description, labels, buckets=buckets, registry=self._registry)
 
 
-def _doubling(rows: int) -> str:
-    """The least power of two that holds so many rows: a label for each would be too many series."""
-    return str(1 << (rows - 1).bit_length())
+def _next_power_of_two(rows: int) -> int:
+    """Rounds up, because a label value per number of rows would create too many series."""
+    return 1 << (rows - 1).bit_length()

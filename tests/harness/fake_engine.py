@@ -1,35 +1,50 @@
-"""An engine in the test's own process: counts its steps, fails and refuses on demand, draws flat colours."""
+"""An engine inside the test's process: it counts its steps, fails, refuses and pauses on demand, and draws flat colors.
+
+`tests/service/engine/test_engine_contract.py` holds it to the contract that the real engine keeps.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import math
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from pipelines.fake import INFO
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.interface import (
+    ADMITTING,
+    ImageEvent,
     ImageFinished,
     ImagePreview,
     ImageProgress,
     ImageStarted,
-    JobEvent,
     Phase,
 )
 from service.engine.types import Priority, Timings
-from service.errors import CanceledError, DarkroomError, EngineUnavailableError
+from service.errors import (
+    CanceledError,
+    DarkroomError,
+    DeadlineExceededError,
+    EngineUnavailableError,
+    InvalidRequestError,
+)
 
 UNENCODABLE = "unencodable"
-_LOOK_S = 0.005
-"""Between two looks at what another thread may set."""
+IMAGE_PRICE_S = 0.1
+_SIDE_MULTIPLE = 8
+_POLL_S = 0.005
+"""Interval at which a paused job looks whether a test, in its own thread, has let it continue."""
 
 
 def draw(params: GenerationParams) -> RgbImage:
-    """The whole image in one colour, which prompt and seed decide.
+    """Returns an image in one color, which the prompt and the seed decide.
 
-    For the prompt "noise" it is what does not compress, for `UNENCODABLE` too few pixels.
+    The prompt "noise" gives pixels that do not compress, the prompt `UNENCODABLE` too few pixels.
     """
     if params.prompt == UNENCODABLE:
         return RgbImage(params.width, params.height, b"")
@@ -37,78 +52,145 @@ def draw(params: GenerationParams) -> RgbImage:
         return RgbImage(
             params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)
         )
-    colour = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
-    return RgbImage(params.width, params.height, colour * (params.width * params.height))
+    color = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
+    return RgbImage(params.width, params.height, color * (params.width * params.height))
 
 
 class FakeJob:
-    """Implements `interface.Job`; its images are made one after another while somebody reads."""
+    """Implements `interface.Job`. A task generates its images one after another and buffers all events."""
 
-    def __init__(self, engine: FakeEngine, job_id: str, images: Sequence[GenerationParams], previews: int) -> None:
+    def __init__(
+        self,
+        engine: FakeEngine,
+        job_id: str,
+        images: Sequence[GenerationParams],
+        *,
+        previews: int,
+        priority: Priority,
+        tenant: str,
+        deadline_s: float | None,
+    ) -> None:
         self.id = job_id
         self.images = images
         self.previews = previews
+        self.priority = priority
+        self.tenant = tenant
+        self.deadline_s = deadline_s
         self.canceled = False
-        self.priority = Priority.INTERACTIVE
-        self.tenant = ""
-        self.deadline_s: float | None = None
+        self.ended = False
+        self.unfinished = len(images)
         self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._give_up_at = self._loop.time() + (math.inf if deadline_s is None else deadline_s)
+        self._events: deque[ImageEvent] = deque()
+        self._error: Exception | None = None
+        self._changed = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
 
     def cancel(self) -> None:
-        self.canceled = True
+        if not self.ended:
+            self.canceled = True
+            self.end(CanceledError("The job was canceled."))
+
+    async def events(self) -> AsyncIterator[ImageEvent]:
+        while self._events or not self.ended:
+            if self._events:
+                yield self._events.popleft()
+            else:
+                self._changed.clear()
+                await self._changed.wait()
+        if self._error is not None:
+            raise self._error
 
     async def result(self) -> list[ImageFinished]:
         return [event async for event in self.events() if isinstance(event, ImageFinished)]
 
-    async def events(self) -> AsyncIterator[JobEvent]:
-        self._engine.reading += 1
-        try:
-            async for event in self._make():
-                yield event
-        finally:
-            self._engine.reading -= 1
+    async def wait(self) -> None:
+        """Waits until the job has ended."""
+        await asyncio.wait([self._task])
 
-    async def _make(self) -> AsyncIterator[JobEvent]:
-        for index, params in enumerate(self.images):
-            yield ImageStarted(index)
-            for step in range(1, params.steps + 1):
-                while self._engine.held_before == (index, step) and not self.canceled:  # noqa: ASYNC110
-                    await asyncio.sleep(_LOOK_S)
-                await self._engine.step()
-                if self.canceled:
-                    raise CanceledError("The job was canceled.")
-                yield ImageProgress(index, step, params.steps, float(params.steps - step))
-                if step <= self.previews:
-                    yield ImagePreview(index, step - 1, step, RgbImage(2, 2, bytes(12)))
-            if self._engine.failure is not None:
-                raise self._engine.failure
-            yield ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0))
+    def end(self, error: Exception | None = None) -> None:
+        """Ends the job, wherever its task is."""
+        if not self.ended:
+            self.ended, self.unfinished, self._error = True, 0, error
+            self._changed.set()
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            for index, params in enumerate(self.images):
+                await self._generate(index, params)
+        except Exception as error:  # noqa: BLE001 - a test may have the engine fail with any exception
+            self.end(error)
+        else:
+            self.end()
+
+    async def _generate(self, index: int, params: GenerationParams) -> None:
+        if params.width % _SIDE_MULTIPLE or params.height % _SIDE_MULTIPLE:
+            field = "width" if params.width % _SIDE_MULTIPLE else "height"
+            raise InvalidRequestError(f"{field} must be a multiple of {_SIDE_MULTIPLE}.", field=field)
+        self._publish(ImageStarted(index))
+        previews = 0
+        for step in range(1, params.steps + 1):
+            self._check_deadline(params.steps - step + 1)
+            while self._engine.held_before == (index, step):
+                await asyncio.sleep(_POLL_S)
+                self._check_deadline(params.steps - step + 1)
+            await self._engine.step()
+            self._publish(ImageProgress(index, step, float(params.steps - step)))
+            is_due = step * (self.previews + 1) >= params.steps * (previews + 1)
+            if is_due and previews < self.previews and step < params.steps:
+                self._publish(ImagePreview(index, previews, step, RgbImage(2, 2, bytes(12))))
+                previews += 1
+        if self._engine.failure is not None:
+            raise self._engine.failure
+        self.unfinished -= 1
+        self._publish(ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0)))
+
+    def _check_deadline(self, steps_left: int) -> None:
+        if self._loop.time() + steps_left * self._engine.step_s > self._give_up_at:
+            raise DeadlineExceededError("The image could not be finished by its deadline.")
+
+    def _publish(self, event: ImageEvent) -> None:
+        self._events.append(event)
+        self._changed.set()
 
 
 class FakeEngine:
-    """Implements `interface.Engine`."""
+    """Implements `interface.Engine`. Its methods belong to one event loop; a test in another thread may set and read
+    its attributes."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
+        """Makes the engine as good as new: it serves and has no jobs."""
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
         self.info: ModelInfo | None = INFO
+        """None while the model is unknown."""
         self.jobs: list[FakeJob] = []
         self.steps = 0
-        self.reading = 0
         self.step_s = 0.0
         self.held_before: tuple[int, int] | None = None
-        """An image's index and its step before which every job waits until a test, in its thread, says otherwise."""
+        """Index and step of an image before which every job pauses."""
         self.refusals: list[DarkroomError] = []
-        """Raised by the next submissions, first one first."""
+        """Errors of the next submissions, in order."""
         self.failure: Exception | None = None
-        """What every image ends in."""
+        """Error with which every image ends."""
 
     def let_go(self) -> None:
-        """Have whatever is under way end soon."""
+        """Lets all running jobs end soon."""
         self.held_before, self.step_s = None, 0.0
+
+    @property
+    def running(self) -> int:
+        """Number of jobs that have not ended."""
+        return sum(not job.ended for job in self.jobs)
+
+    @property
+    def idle(self) -> bool:
+        return self.running == 0
 
     @property
     def model(self) -> ModelInfo:
@@ -116,8 +198,12 @@ class FakeEngine:
             raise EngineUnavailableError("The model is being loaded.", retry_after_s=5.0)
         return self.info
 
+    @property
+    def backlog_s(self) -> float:
+        return IMAGE_PRICE_S * sum(job.unfinished for job in self.jobs)
+
     def price_s(self, images: Sequence[GenerationParams]) -> float:
-        return 0.1 * len(images)
+        return IMAGE_PRICE_S * len(images)
 
     def submit(
         self,
@@ -128,36 +214,52 @@ class FakeEngine:
         tenant: str = "",
         deadline_s: float | None = None,
     ) -> FakeJob:
+        if not images or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
+            raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
+        if self.phase not in ADMITTING:
+            retry_after_s = None if self.phase is Phase.FAILED else 5.0
+            raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
-        job = FakeJob(self, f"job_{len(self.jobs)}", images, previews)
-        job.priority, job.tenant, job.deadline_s = priority, tenant, deadline_s
+        job = FakeJob(
+            self,
+            f"job_{len(self.jobs)}",
+            images,
+            previews=previews,
+            priority=priority,
+            tenant=tenant,
+            deadline_s=deadline_s,
+        )
         self.jobs.append(job)
         return job
-
-    @property
-    def backlog_s(self) -> float:
-        return 12.5
-
-    @property
-    def idle(self) -> bool:
-        """Whether no job is being made."""
-        return self.reading == 0
 
     async def step(self) -> None:
         self.steps += 1
         await asyncio.sleep(self.step_s)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
+        """Waits for a phase that `start` or `stop` enters; setting `phase` wakes nobody."""
         while self.phase not in phases:
             self._phase_changed.clear()
             await self._phase_changed.wait()
         return self.phase
 
     async def start(self) -> None:
-        self.phase = self.phase_after_start
-        self._phase_changed.set()
+        if self.phase_after_start is Phase.SERVING:
+            self.info = INFO
+        self._enter(self.phase_after_start)
 
     async def stop(self, drain_s: float = 0.0) -> None:
-        self.phase = Phase.STOPPED
+        if self.phase is not Phase.FAILED:
+            self._enter(Phase.DRAINING)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                for job in self.jobs:
+                    await job.wait()
+        for job in self.jobs:
+            job.end(EngineUnavailableError("The server is shutting down.", retry_after_s=5.0))
+        self._enter(Phase.STOPPED)
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
         self._phase_changed.set()

@@ -1,6 +1,6 @@
-"""A worker process that serves `pipelines.fake`, for tests of whatever talks to one.
+"""A worker process that serves `pipelines.fake`, for tests of the code that talks to a worker.
 
-As a command: `[sys.executable, "-m", "tests.harness.fake_worker", "--call-s", "0.01"]`; the engine adds the rest.
+Its command is `[sys.executable, "-m", "tests.harness.fake_worker", "--call-s", "0.01"]`; the engine adds the rest.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tests.harness.faulty_pipeline import FaultyPipeline, Trigger
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--call-s", type=float, default=0.0, help="seconds that a UNet call takes")
-    parser.add_argument("--row-s", type=float, default=0.0, help="seconds that each of its rows adds")
-    parser.add_argument("--decode-s", type=float, default=0.0, help="seconds that a decode takes")
-    parser.add_argument("--fault", type=Trigger.parse, help="what befalls a prompt that holds the word poison")
-    parser.add_argument("--unloadable", help="refuse to load, with this message")
+    parser.add_argument("--call-s", type=float, default=0.0, help="seconds of a UNet call")
+    parser.add_argument("--row-s", type=float, default=0.0, help="seconds that each row adds to a UNet call")
+    parser.add_argument("--decode-s", type=float, default=0.0, help="seconds of a decode")
+    parser.add_argument("--fault", type=Trigger.parse, help="stage:kind:step at which poison prompts fail")
+    parser.add_argument("--unloadable", help="message with which loading the model fails")
     own, rest = parser.parse_known_args()
 
     def load(_: WorkerConfig, __: Callable[[], object]) -> tuple[FakePipeline, Device]:

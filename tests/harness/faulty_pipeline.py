@@ -1,4 +1,4 @@
-"""A fake pipeline that fails where a test says: for images whose prompt holds "poison", at one stage and step."""
+"""A fake pipeline that fails on request: for images whose prompt contains "poison", in one stage and at one step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
-"""The text of what is raised: nobody may be shown it."""
+"""Text of the raised exceptions. No caller and no log may see it."""
 
 
 class Stage(enum.StrEnum):
@@ -37,18 +37,21 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Trigger:
+    """Where and how a pipeline fails."""
+
     stage: Stage
     kind: Kind = Kind.RAISE
     step: int = 0
-    """UNet calls that the image has made before it strikes; for `predict` and `advance`."""
+    """UNet calls that the image has made when the fault strikes; only for `predict` and `advance`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`stage:kind:step`, as a worker's command line has it."""
+        """Parses `stage:kind:step` from a worker's command line."""
         stage, kind, step = text.split(":")
         return cls(Stage(stage), Kind(kind), int(step))
 
     def strike(self, positions: Sequence[int]) -> None:
+        """Fails as `kind` says. `positions` are those of the faulty images in the call."""
         match self.kind:
             case Kind.RAISE:
                 raise RuntimeError(SECRET)
@@ -63,6 +66,8 @@ class Trigger:
 
 
 class FaultyPipeline(FakePipeline):
+    """A `FakePipeline` with a `Trigger`."""
+
     def __init__(self, trigger: Trigger, *, call_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__(call_s=call_s, sleep=sleep)
         self._trigger = trigger
@@ -88,11 +93,11 @@ class FaultyPipeline(FakePipeline):
         return super().decode(states)
 
     def _visit(self, stage: Stage, images: Sequence[tuple[str, int]]) -> None:
-        """With the prompt and the calls done of each image that takes part."""
-        struck = [
+        """Fails where the trigger says. `images` holds the prompt and the calls done of each image of the call."""
+        faulty = [
             position
             for position, (prompt, calls) in enumerate(images)
             if "poison" in prompt and calls == self._trigger.step
         ]
-        if stage is self._trigger.stage and struck:
-            self._trigger.strike(struck)
+        if stage is self._trigger.stage and faulty:
+            self._trigger.strike(faulty)

@@ -1,4 +1,4 @@
-"""A `LocalEngine` with a fake worker process, for the length of a test."""
+"""A `LocalEngine` with a fake worker process, for the duration of a test."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from service.engine.frontend.local_engine import LocalEngine
 from service.engine.messages import FromWorker, Message, Ready
 
 TIMEOUT_S = 240.0
-"""For whatever a test awaits: far longer than it takes on a busy machine."""
+"""Upper bound on what a test awaits, far longer than it takes on a busy machine."""
 
 
 class Observed:
-    """What an engine's workers said, in order."""
+    """Records the messages of an engine's workers, in order."""
 
     def __init__(self) -> None:
         self.messages: list[FromWorker] = []
-        self._more = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def __call__(self, message: FromWorker) -> None:
         self.messages.append(message)
-        self._more.set()
+        self._changed.set()
 
     async def until(self, holds: Callable[[list[FromWorker]], bool]) -> None:
+        """Waits until the condition holds for the recorded messages."""
         async with asyncio.timeout(TIMEOUT_S):
             while not holds(self.messages):
-                self._more.clear()
-                await self._more.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
     async def count(self, kind: type[Message], times: int = 1) -> None:
-        """Wait until so many messages of the kind have come in all."""
+        """Waits until at least `times` messages of this kind have arrived in total."""
         await self.until(lambda messages: sum(isinstance(message, kind) for message in messages) >= times)
 
 
 def make_engine(*arguments: str, max_rows: int = 16, **config: Any) -> tuple[LocalEngine, Observed]:
-    """`arguments` are those of `tests.harness.fake_worker`, `config` is `EngineConfig`'s."""
+    """`arguments` are options of `tests.harness.fake_worker`, `config` holds fields of `EngineConfig`."""
     observed = Observed()
     engine = LocalEngine(
         EngineConfig(worker=WorkerConfig(model="fake", max_rows=max_rows), **{"restart_delay_s": 0.01, **config}),
@@ -51,7 +52,7 @@ def make_engine(*arguments: str, max_rows: int = 16, **config: Any) -> tuple[Loc
 
 @asynccontextmanager
 async def serving(*arguments: str, max_rows: int = 16, **config: Any) -> AsyncIterator[tuple[LocalEngine, Observed]]:
-    """An engine that serves."""
+    """Starts an engine, waits until it serves, and stops it at the end."""
     engine, observed = make_engine(*arguments, max_rows=max_rows, **config)
     await engine.start()
     try:

@@ -1,4 +1,4 @@
-"""A scheduler driven without a worker, for the tests of what it decides."""
+"""A scheduler driven without a worker, for tests of its decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIPELINE = FakePipeline()
 
 
 class SchedulerHarness:
-    """A scheduler, and the worker's part played out on it: by a clock that calls and decodes move as the costs say."""
+    """A scheduler with a simulated worker. Calls and decodes advance the clock by what the cost model says."""
 
     def __init__(
         self, costs: CostTable | None = None, *, max_begun: int = MAX_BEGUN, max_begun_bytes: int = 1 << 40
@@ -33,11 +33,11 @@ class SchedulerHarness:
         self.ended: Counter[str] = Counter()
         self.late: list[ScheduledImage[FakeState]] = []
         self.widths: list[int] = []
-        """Of the calls made."""
+        """Image width of each call."""
         self.decodes: list[int] = []
-        """Images in the decodes made."""
-        self.had_s: dict[str, float] = {}
-        """Device time of each tenant."""
+        """Number of images of each decode."""
+        self.served_s: dict[str, float] = {}
+        """Device seconds of each tenant in UNet calls."""
 
     def add(
         self,
@@ -50,7 +50,7 @@ class SchedulerHarness:
         tenant: str = "",
         state_bytes: int = 0,
     ) -> ScheduledImage[FakeState]:
-        """Both deadlines count from now."""
+        """Adds a new image. Both deadlines are seconds from now."""
         self.added += 1
         params = make_params(steps=steps, width=width, guidance_scale=guidance_scale)
         image: ScheduledImage[FakeState] = ScheduledImage(
@@ -68,47 +68,49 @@ class SchedulerHarness:
         return image
 
     def end(self, image: ScheduledImage[FakeState]) -> None:
+        """Removes an image that has ended or was canceled."""
         self.scheduler.remove(image)
         self.open.remove(image)
         self.ended[image.id] += 1
 
     def turn(self) -> list[ScheduledImage[FakeState]]:
-        """Give up, begin, call and decode what the scheduler chooses; the images of the call."""
+        """Plays one turn of the worker's loop. Returns the images of the UNet call."""
         for image in self.scheduler.expire_and_demote(self.now_s):
             self.late.append(image)
             self.end(image)
         for image in self.scheduler.choose_begin(self.now_s):
             image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
             self.scheduler.begin(image)
-        call = self.scheduler.choose_call(self.now_s)
-        if call:
-            self._make(call)
+        batch = self.scheduler.choose_call(self.now_s)
+        if batch:
+            self._call(batch)
         decode = self.scheduler.choose_decode()
         if decode:
             self._decode(decode)
-        return call
+        return batch
 
     def run(self) -> None:
+        """Plays turns until every image has ended."""
         while self.open:
             self.turn()
 
-    def _make(self, call: list[ScheduledImage[FakeState]]) -> None:
-        shares = [(image.tenant, image.rows) for image in call]
-        rows = sum(rows for _, rows in shares)
-        assert len({image.id for image in call}) == len(call)
-        assert rows <= self.cost.knee(call[0].size)
-        assert len({image.next_call.key for image in call}) == 1
-        assert all(self.now_s + image.calls_left * CALL_S <= image.deadline_s for image in call), "no step is wasted"
-        for image in call:
-            PIPELINE.advance(image.begun, b"")
+    def _call(self, batch: list[ScheduledImage[FakeState]]) -> None:
+        tenant_rows = [(image.tenant, image.rows) for image in batch]
+        rows = sum(rows for _, rows in tenant_rows)
+        assert len({image.id for image in batch}) == len(batch)
+        assert rows <= self.cost.knee(batch[0].size)
+        assert len({image.next_call.key for image in batch}) == 1
+        assert all(self.now_s + image.calls_left * CALL_S <= image.deadline_s for image in batch), "no step is wasted"
+        for image in batch:
+            PIPELINE.advance(image.begun_state, b"")
             if image.finished:
                 self.scheduler.finish(image)
-        seconds = self.cost.call_s(call[0].size, rows)
+        seconds = self.cost.call_s(batch[0].size, rows)
         self.now_s += seconds
-        self.widths.append(call[0].params.width)
-        self.scheduler.charge_call(shares, seconds)
-        for tenant, part in shares:
-            self.had_s[tenant] = self.had_s.get(tenant, 0.0) + seconds * part / rows
+        self.widths.append(batch[0].params.width)
+        self.scheduler.charge_call(tenant_rows, seconds)
+        for tenant, image_rows in tenant_rows:
+            self.served_s[tenant] = self.served_s.get(tenant, 0.0) + seconds * image_rows / rows
 
     def _decode(self, images: list[ScheduledImage[FakeState]]) -> None:
         assert len({image.size for image in images}) == 1

@@ -1,4 +1,4 @@
-"""A worker driven turn by turn within the test: with a clock that only calls move, and a channel in memory."""
+"""A worker driven turn by turn inside the test, with a clock that only calls advance and a channel in memory."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from service.engine.worker.loop import Worker
 MessageT = TypeVar("MessageT", bound=messages.Message)
 
 CALL_S = 0.125
-"""What a UNet call of the rig takes, by the rig's clock."""
+"""Seconds of a UNet call in the harness, by its clock."""
 
 
 def flat_costs(max_rows: int, call_s: float = CALL_S) -> CostTable:
-    """Of a device to which rows are free, and decodes as well."""
+    """Costs of a device on which a call takes `call_s` with any number of rows, and decodes take no time."""
     calls = ((1, call_s), (max_rows, call_s))
     return CostTable(tuple(SizeCost(width, 64, calls, decodes=((1, 0.0),)) for width in (64, 96, 128)))
 
@@ -51,7 +51,7 @@ def make_params(
 
 
 def make_alone(params: GenerationParams) -> bytes:
-    """The pixels of an image that never met an engine."""
+    """Returns the pixels of an image that the fake pipeline generates alone, without an engine."""
     pipeline = FakePipeline()
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
@@ -73,7 +73,7 @@ class Clock:
 
 
 class MemoryChannel:
-    """Implements `service.engine.worker.channel.Channel`; to wait moves the clock."""
+    """Implements `service.engine.worker.channel.Channel`. Waiting for a message advances the clock."""
 
     def __init__(self, clock: Clock) -> None:
         self.inbox: deque[ToWorker] = deque()
@@ -94,7 +94,7 @@ class MemoryChannel:
 
 
 class WorkerHarness:
-    """`pipeline` is made with the keyword `sleep`, which moves the clock."""
+    """A worker with its clock and its channel."""
 
     def __init__(
         self,
@@ -105,12 +105,12 @@ class WorkerHarness:
         costs: CostTable | None = None,
         device: Device = PLAIN_DEVICE,
         max_rows: int = 16,
-        max_begun: int = 64,
         max_decode: int = 4,
     ) -> None:
+        """`pipeline` is called with a `sleep` function that advances the clock."""
         self.clock = Clock()
         self.channel = MemoryChannel(self.clock)
-        config = WorkerConfig(model="fake", max_rows=max_rows, max_begun=max_begun, max_decode=max_decode)
+        config = WorkerConfig(model="fake", max_rows=max_rows, max_decode=max_decode)
         self.worker: Worker[bytes, FakeState, bytes] = Worker(
             pipeline(self.clock.advance),
             self.channel,
@@ -126,11 +126,10 @@ class WorkerHarness:
         params: GenerationParams,
         *,
         priority: Priority = Priority.INTERACTIVE,
-        tenant: str = "",
         previews: int = 0,
         deadline_s: float | None = None,
     ) -> None:
-        self.channel.inbox.append(messages.Submit(image_id, params, priority, tenant, previews, deadline_s=deadline_s))
+        self.channel.inbox.append(messages.Submit(image_id, params, priority, previews=previews, deadline_s=deadline_s))
 
     def cancel(self, image_id: str) -> None:
         self.channel.inbox.append(messages.Cancel(image_id))
@@ -140,7 +139,7 @@ class WorkerHarness:
             self.worker.turn()
 
     def run(self) -> None:
-        """Until all that was submitted has ended."""
+        """Runs until everything that was submitted has ended."""
         self.channel.inbox.append(messages.Drain())
         self.worker.run()
 
@@ -148,11 +147,11 @@ class WorkerHarness:
         return [message for message in self.channel.sent if isinstance(message, kind)]
 
     @property
-    def calls(self) -> list[int]:
-        """Images in each UNet call."""
-        return [call.images for call in self.sent(messages.CallDone)]
+    def call_rows(self) -> list[int]:
+        """Rows of each UNet call. A guided image takes two."""
+        return [call.rows for call in self.sent(messages.CallDone)]
 
     @property
     def pixels(self) -> dict[str, bytes]:
-        """Of the finished images, by id."""
+        """Pixels of the finished images, by id."""
         return {image.image_id: image.pixels for image in self.sent(messages.Finished)}

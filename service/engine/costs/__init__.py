@@ -1,1 +1,1 @@
-"""What work costs in device seconds. Pure, except for the cache on disk."""
+"""Estimates of what work costs in device seconds. Pure, except for the cache on disk."""

@@ -1,4 +1,7 @@
-"""Seconds as a function of a count, learnt from measurements: rows of a UNet call, images of a decode. Pure."""
+"""Seconds as a function of a count, learned from measurements: rows of a UNet call, or images of a decode.
+
+Runs in both processes; pure.
+"""
 
 from __future__ import annotations
 
@@ -9,70 +12,64 @@ from collections.abc import Iterable
 from typing import Final
 
 _WEIGHT: Final = 0.1
-"""Of the newest measurement in a running mean."""
-_MAX_JUMP: Final = 2.0
-"""Factor by which a measurement may differ from the mean; beyond, it counts as that far: one stall teaches little."""
+"""Weight of a new measurement in an exponential moving average."""
+_FIRST_WEIGHT: Final = 0.5
+"""Weight of the first measurement of a count against the interpolated estimate."""
+_MAX_RATIO: Final = 2.0
+"""Ratio to the mean at which a measurement is clamped, so that one stall changes the mean little."""
 
 
 def updated_mean(mean: float, seconds: float, weight: float = _WEIGHT) -> float:
-    """The running mean after one more measurement; the first one is the mean."""
-    return mean + weight * (min(max(seconds, mean / _MAX_JUMP), mean * _MAX_JUMP) - mean) if mean else seconds
+    """Returns the moving average after one more measurement. A mean of 0 stands for no measurement yet."""
+    return mean + weight * (min(max(seconds, mean / _MAX_RATIO), mean * _MAX_RATIO) - mean) if mean else seconds
 
 
 class LatencyCurve:
-    """Never falls with the count: where measurements do, the largest so far holds.
+    """A curve that never falls as the count grows: where the measurements fall, the largest so far holds.
 
-    Between two measured counts it is a straight line, below the first it goes on as it began, and beyond the last a
-    further one costs as much as those before did on average: no gain is promised that nobody has seen.
+    The curve is linear between two measured counts and continues that line below the first. Beyond the last count it is
+    proportional to the count, so that it never promises a gain that was not measured.
     """
 
     def __init__(self, points: Iterable[tuple[int, float]]) -> None:
-        """`points` are pairs of count (at least 1) and seconds, at least one of them."""
+        """`points` are one or more pairs of a count (at least 1) and seconds."""
         self._means = dict(points)
-        assert self._means, "a curve has a point"
+        assert self._means, "a curve needs at least one point"
         self._fit()
 
     @property
-    def points(self) -> tuple[tuple[int, float], ...]:
-        return tuple(sorted(self._means.items()))
-
-    @property
     def counts(self) -> list[int]:
-        """The counts that were measured, in order."""
+        """The measured counts in ascending order."""
         return self._counts
 
     def at(self, count: float) -> float:
-        """Seconds for `count`, which may be a fraction: of a size that was never measured, say."""
+        """Returns the seconds for `count`, which may be fractional when it stands for rows of another size."""
         counts, seconds = self._counts, self._seconds
         if count >= counts[-1]:
             return seconds[-1] * count / counts[-1]
         if len(counts) == 1:
             return seconds[0] * count / counts[0]
         right = max(1, bisect.bisect_right(counts, count))
-        share = (count - counts[right - 1]) / (counts[right] - counts[right - 1])
-        line = seconds[right - 1] + share * (seconds[right] - seconds[right - 1])
+        fraction = (count - counts[right - 1]) / (counts[right] - counts[right - 1])
+        line = seconds[right - 1] + fraction * (seconds[right] - seconds[right - 1])
         return max(line, seconds[0] * min(1.0, count / counts[0]))
 
-    def set(self, count: int, seconds: float) -> None:
-        """A measurement made with care."""
-        self._means[count] = seconds
-        self._fit()
-
     def scaled_to(self, count: int, seconds: float) -> LatencyCurve:
-        """The same form, through this measurement."""
+        """Returns this curve multiplied by the factor that makes it pass through the measurement."""
         factor = seconds / self.at(count)
         return LatencyCurve((known, mean * factor) for known, mean in self._means.items())
 
     def learn(self, count: int, seconds: float) -> None:
-        """A measurement made in passing: it moves the mean of its count a little, and at a new count half-way."""
+        """Takes in a measurement made while serving: a tenth of it at a known count, half of it at a new one."""
         known = self._means.get(count)
         self._means[count] = (
-            updated_mean(self.at(count), seconds, 0.5) if known is None else updated_mean(known, seconds)
+            updated_mean(self.at(count), seconds, _FIRST_WEIGHT) if known is None else updated_mean(known, seconds)
         )
         self._fit()
 
     def knee(self, margin: float) -> int:
-        """The largest measured count that lowers the seconds of one by a share of `margin` against a smaller knee."""
+        """Returns the largest measured count whose seconds per item are at least a fraction `margin` below those of the
+        previous knee."""
         best, best_s = 0, math.inf
         for count, seconds in zip(self._counts, self._seconds, strict=True):
             if seconds / count <= (1 - margin) * best_s:

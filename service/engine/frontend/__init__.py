@@ -1,1 +1,1 @@
-"""The engine's part in the server's process: it admits jobs and keeps a worker process alive."""
+"""The part of the engine that runs in the server's process: it admits jobs and keeps a worker process alive."""

@@ -1,8 +1,8 @@
-"""What was admitted and has not ended: which images the worker has, which it gets next, what its death means.
+"""The images that were admitted and have not ended: which ones the worker has, and which ones it gets next.
 
-A worker that dies takes no image with it: all are made again, from the first step. Those that were in work are
-suspects. Suspects are sent one at a time, with nothing beside, so that an image that kills its worker again is alone
-in doing so; an image that was in work in two deaths is poison.
+Runs in the server's process. A crashed worker loses no image: all are generated again from their first step. The images
+that had started at a crash are suspects. Suspects are sent to the next worker one at a time, with no other image beside
+them, to find the one that crashes the worker. An image that had started at two crashes is poisoned.
 """
 
 from __future__ import annotations
@@ -17,97 +17,96 @@ from service.engine.frontend.local_job import LocalJob
 from service.engine.messages import Submit
 from service.errors import DarkroomError
 
-_DEATHS_OF_POISON: Final = 2
+_POISONED_CRASHES: Final = 2
 
 
 @dataclass(slots=True, eq=False)
 class InFlightJob:
     """An admitted job, until its last image has ended."""
 
-    job: LocalJob
+    handle: LocalJob
     open_images: int
     error: DarkroomError | None = None
-    """Of the first image that failed."""
+    """The error of the first image that failed."""
 
 
 @dataclass(slots=True, eq=False)
 class InFlightImage:
     """An admitted image, until it has ended."""
 
-    work: InFlightJob
+    job: InFlightJob
     index: int
     submit: Submit
     price_s: float
-    """Device seconds that it was judged to cost when it was admitted."""
+    """Price at admission, in device seconds."""
     admitted_s: float
-    """By the facade's clock."""
+    """Time of admission by the frontend's clock."""
     sent: bool = False
-    """Whether the worker has it."""
+    """Whether the current worker has the image."""
     started: bool = False
-    """Whether the worker has begun it."""
-    announced: bool = False
-    """Whether the caller was told that it has begun, by this worker or an earlier one."""
-    previews: int = 0
-    """How many the caller got."""
-    deaths: int = 0
-    """Workers that died while they had it in work."""
-    closed: bool = False
+    """Whether the current worker has begun the image."""
+    start_published: bool = False
+    """Whether the caller was told that the image started, under this worker or an earlier one."""
+    previews_published: int = 0
+    crashes: int = 0
+    """Workers that crashed while this image was a suspect."""
+    ended: bool = False
 
-    def submitted(self, now_s: float) -> Submit:
-        """What the worker is told of it now."""
+    def submit_message(self, now_s: float) -> Submit:
+        """Returns the message that submits the image to the worker at this time."""
         return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s)
 
 
-class InFlightWork:
-    """All tickets, in order of admission."""
+class InFlightImages:
+    """All admitted images that have not ended, in order of admission."""
 
     def __init__(self) -> None:
-        self._tickets: dict[str, InFlightImage] = {}
+        self._images: dict[str, InFlightImage] = {}
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return len(self._images)
 
     def __iter__(self) -> Iterator[InFlightImage]:
-        """A copy: tickets may be closed on the way."""
-        return iter(list(self._tickets.values()))
+        """Iterates over a copy, so that images may be removed meanwhile."""
+        return iter(list(self._images.values()))
 
     def get(self, image_id: str) -> InFlightImage | None:
-        return self._tickets.get(image_id)
+        return self._images.get(image_id)
 
-    def of(self, job: LocalJob) -> list[InFlightImage]:
-        return [ticket for ticket in self if ticket.work.job is job]
+    def images_of(self, handle: LocalJob) -> list[InFlightImage]:
+        return [image for image in self if image.job.handle is handle]
 
-    def open(self, job: LocalJob, submits: Sequence[Submit], prices_s: Sequence[float], *, now_s: float) -> None:
-        work = InFlightJob(job, open_images=len(submits))
+    def add_job(self, handle: LocalJob, submits: Sequence[Submit], prices_s: Sequence[float], *, now_s: float) -> None:
+        job = InFlightJob(handle, open_images=len(submits))
         for index, (submit, price_s) in enumerate(zip(submits, prices_s, strict=True)):
-            self._tickets[submit.image_id] = InFlightImage(work, index, submit, price_s, now_s)
+            self._images[submit.image_id] = InFlightImage(job, index, submit, price_s, now_s)
 
-    def close(self, ticket: InFlightImage) -> bool:
-        """The image has ended, in whatever way; whether that was its job's last. Once closed it stays so."""
-        if ticket.closed:
+    def remove(self, image: InFlightImage) -> bool:
+        """Removes an image that has ended. Returns whether it was its job's last; an image is removed only once."""
+        if image.ended:
             return False
-        ticket.closed = True
-        del self._tickets[ticket.submit.image_id]
-        ticket.work.open_images -= 1
-        return ticket.work.open_images == 0
+        image.ended = True
+        del self._images[image.submit.image_id]
+        image.job.open_images -= 1
+        return image.job.open_images == 0
 
-    def take_unsent(self) -> list[InFlightImage]:
-        """What the worker gets now; it counts as sent."""
-        unsent = [ticket for ticket in self._tickets.values() if not ticket.sent]
-        if any(ticket.deaths for ticket in self._tickets.values()):
-            nothing_beside = len(unsent) == len(self._tickets)
-            unsent = [ticket for ticket in unsent if ticket.deaths][:1] if nothing_beside else []
-        for ticket in unsent:
-            ticket.sent = True
-        return unsent
+    def take_sendable(self) -> list[InFlightImage]:
+        """Returns the images that the worker gets now, and marks them as sent."""
+        sendable = [image for image in self._images.values() if not image.sent]
+        if any(image.crashes for image in self._images.values()):
+            worker_is_empty = len(sendable) == len(self._images)
+            sendable = [image for image in sendable if image.crashes][:1] if worker_is_empty else []
+        for image in sendable:
+            image.sent = True
+        return sendable
 
-    def worker_died(self) -> list[InFlightImage]:
-        """Nothing is sent any more. Gives the tickets of poison, still open."""
-        sent = [ticket for ticket in self._tickets.values() if ticket.sent]
-        # The worker says that an image starts before it works on it, but may die before the message is out.
-        suspects = [ticket for ticket in sent if ticket.started] or sent
-        for ticket in suspects:
-            ticket.deaths += 1
-        for ticket in sent:
-            ticket.sent = ticket.started = False
-        return [ticket for ticket in suspects if ticket.deaths >= _DEATHS_OF_POISON]
+    def record_crash(self) -> list[InFlightImage]:
+        """Marks all images as unsent after the worker crashed. Returns the poisoned ones, which are not removed."""
+        sent = [image for image in self._images.values() if image.sent]
+        # The worker reports a start before it works on the image, but may crash before the message is out.
+        suspects = [image for image in sent if image.started] or sent
+        for image in suspects:
+            image.crashes += 1
+        for image in sent:
+            image.sent = image.started = False
+        return [image for image in suspects if image.crashes >= _POISONED_CRASHES]

@@ -1,4 +1,7 @@
-"""The caller's side of a job: a bounded buffer of events between the engine that publishes and the one that reads."""
+"""The caller's side of a job: a bounded buffer of events between the engine, which publishes, and one reader.
+
+Runs in the server's process.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,21 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, JobEvent
+from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress
 from service.errors import DarkroomError
 
 
 class LocalJob:
-    """Implements `interface.Job`. The engine calls `publish` and `close`; all of it on one event loop."""
+    """Implements `interface.Job`. The engine calls `publish` and `close`. All methods belong to one event loop."""
 
     def __init__(self, job_id: str, *, max_buffered: int, on_cancel: Callable[[LocalJob], object]) -> None:
         """`max_buffered` bounds the progress and preview events that wait for the reader."""
         self._id = job_id
         self._max_buffered = max_buffered
         self._on_cancel = on_cancel
-        self._events: deque[JobEvent] = deque()
+        self._events: deque[ImageEvent] = deque()
         self._droppable = 0
+        """Number of droppable events in the buffer."""
         self._changed = asyncio.Event()
         self._closed = False
         self._error: DarkroomError | None = None
@@ -30,10 +34,10 @@ class LocalJob:
 
     @property
     def closed(self) -> bool:
-        """Whether its outcome stands."""
+        """Whether the job has its outcome."""
         return self._closed
 
-    async def events(self) -> AsyncIterator[JobEvent]:
+    async def events(self) -> AsyncIterator[ImageEvent]:
         while True:
             while self._events:
                 event = self._events.popleft()
@@ -54,8 +58,8 @@ class LocalJob:
         if not self._closed:
             self._on_cancel(self)
 
-    def publish(self, event: JobEvent) -> None:
-        """Tell the reader; the oldest progress or preview gives way where too many wait. Nothing once closed."""
+    def publish(self, event: ImageEvent) -> None:
+        """Buffers an event. A full buffer drops its oldest progress or preview event; a closed job drops the event."""
         if self._closed:
             return
         if _is_droppable(event):
@@ -67,12 +71,12 @@ class LocalJob:
         self._changed.set()
 
     def close(self, error: DarkroomError | None = None) -> None:
-        """Its outcome, which the reader meets after all events; the first one stands."""
+        """Sets the outcome, which the reader meets after all buffered events. Only the first call counts."""
         if not self._closed:
             self._closed = True
             self._error = error
             self._changed.set()
 
 
-def _is_droppable(event: JobEvent) -> bool:
+def _is_droppable(event: ImageEvent) -> bool:
     return isinstance(event, ImageProgress | ImagePreview)

@@ -1,4 +1,7 @@
-"""Keeps one worker alive: starts it, listens to it, ends it when it is stuck, starts the next. Knows no jobs."""
+"""Keeps one worker alive: starts it, reads its messages, ends it when it is stuck, and starts the next one.
+
+Runs in the server's process. Knows no jobs.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from service.engine.interface import ADMITTING, Phase
 from service.engine.messages import Drain, Finished, FromWorker, Ready, ToWorker, Unloadable
 
 _DRAIN_S: Final = 10.0
-"""For an idle worker to exit by itself when told to."""
+"""Time in which an idle worker must exit after it was told to drain."""
 
 _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs workers one after another until stopped, or until no worker can be had."""
+    """Runs one worker after another until it is stopped or no worker can be started."""
 
     def __init__(
         self,
@@ -28,16 +31,16 @@ class Supervisor:
         command: Sequence[str],
         *,
         on_message: Callable[[FromWorker], object],
-        on_death: Callable[[], object],
+        on_crash: Callable[[], object],
         on_failure: Callable[[], object],
         on_phase: Callable[[], object],
     ) -> None:
-        """`on_death` is called when a worker has ended and another will follow, `on_failure` when none will, `on_phase`
-        whenever the phase is another."""
+        """Calls `on_crash` when a worker has ended and another one follows, `on_failure` when none follows, and
+        `on_phase` whenever the phase changes."""
         self._config = config
         self._command = command
         self._on_message = on_message
-        self._on_death = on_death
+        self._on_crash = on_crash
         self._on_failure = on_failure
         self._on_phase = on_phase
         self._phase = Phase.LOADING
@@ -45,10 +48,10 @@ class Supervisor:
         self._process: WorkerProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        self._deaths = 0
-        """In a row, since an image was finished."""
+        self._crashes = 0
+        """Consecutive crashes since an image was finished."""
         self._failed_loads = 0
-        """In a row."""
+        """Consecutive workers that ended before they were ready."""
 
     @property
     def phase(self) -> Phase:
@@ -56,7 +59,7 @@ class Supervisor:
 
     @property
     def failure(self) -> str | None:
-        """Why no worker can be had."""
+        """Why no worker can be started."""
         return self._failure
 
     def start(self) -> None:
@@ -64,18 +67,18 @@ class Supervisor:
         self._task = asyncio.create_task(self._run(), name="engine-supervisor")
 
     def send(self, message: ToWorker) -> None:
-        """To the worker that runs now; lost where none does."""
+        """Sends to the current worker. The message is dropped where none is running."""
         if self._process is not None:
             self._process.send(message)
 
     async def stop(self, *, drain: bool) -> None:
-        """End the worker: with `drain` an idle one is let exit by itself, otherwise it is killed."""
+        """Ends the worker. With `drain` an idle worker may exit by itself; otherwise it is killed."""
         self._stopping = True
         if self._task is not None:
             if drain and self._phase in ADMITTING:
                 self.send(Drain())
                 await asyncio.wait({self._task}, timeout=_DRAIN_S)
-            if not self._task.cancelling():  # A second stop must not cut short how the first ends the worker.
+            if not self._task.cancelling():  # A second stop must not interrupt how the first one ends the worker.
                 self._task.cancel()
             await asyncio.wait({self._task})
         self._enter(Phase.STOPPED)
@@ -88,60 +91,60 @@ class Supervisor:
         try:
             while self._failure is None and not self._stopping:
                 await self._run_worker()
-        except Exception:  # noqa: BLE001 - a silent supervisor would leave every caller waiting
+        except Exception:  # noqa: BLE001 - a supervisor that ended silently would leave every caller waiting
             _log.exception("the engine's supervisor failed")
-            self._failure = "The engine failed; its log says where."
+            self._failure = "The engine failed unexpectedly. Its log has the error."
         if self._failure is not None:
             self._enter(Phase.FAILED)
             self._on_failure()
 
     async def _run_worker(self) -> None:
-        """One worker, from its start to its end and the pause before the next."""
+        """Runs one worker from its start to its end, and waits before the next."""
         try:
             process = await WorkerProcess.spawn(self._command, self._config.worker)
         except OSError as error:
             self._failure = f"The worker cannot be started: {error.strerror}."
             return
         self._process = process
-        gone = loaded = False
+        disconnected = loaded = False
         try:
             await self._listen(process)
-            gone = True
+            disconnected = True
         finally:
             self._process = None
             if self._phase in ADMITTING:
                 loaded = True
                 self._enter(Phase.RESTARTING)
-            status = await (process.end() if gone else process.kill())
+            status = await (process.end() if disconnected else process.kill())
         if self._failure is None and not self._stopping:
             _log.error("worker %d ended with status %d", process.pid, status)
             await self._recover(loaded, status)
 
     async def _listen(self, process: WorkerProcess) -> None:
-        """Until the worker is gone."""
+        """Reads the worker's messages until it is gone."""
         watchdog = Watchdog(self._config)
         watch = asyncio.create_task(self._watch(process, watchdog), name="engine-watchdog")
         try:
             while (message := await process.receive()) is not None:
                 watchdog.heard(message)
-                self._take(message)
+                self._receive(message)
         finally:
             watch.cancel()
 
-    def _take(self, message: FromWorker) -> None:
+    def _receive(self, message: FromWorker) -> None:
         match message:
             case Ready():
                 self._enter(Phase.SERVING)
             case Unloadable():
                 self._failure = message.message
             case Finished():
-                self._deaths = 0
+                self._crashes = 0
         if self._phase is Phase.STALLED:
             self._enter(Phase.SERVING)
         self._on_message(message)
 
     async def _watch(self, process: WorkerProcess, watchdog: Watchdog) -> None:
-        """Notice a worker that is silent for too long, and end it when it is stuck."""
+        """Marks a silent worker as stalled, and ends it when it is stuck."""
         clock = asyncio.get_running_loop().time
         while not watchdog.stuck:
             before_s = clock()
@@ -150,16 +153,18 @@ class Supervisor:
             if watchdog.late and self._phase is Phase.SERVING:
                 _log.warning("worker %d is silent", process.pid)
                 self._enter(Phase.STALLED)
-        _log.error("worker %d is stuck: ending it", process.pid)
+        _log.error("worker %d is stuck and is killed", process.pid)
         await process.abort()
 
     async def _recover(self, loaded: bool, status: int) -> None:
-        """Wait before the next worker, or find that there is no use in one."""
+        """Waits before the next worker, or gives up where too many have failed to load."""
         self._failed_loads = 0 if loaded else self._failed_loads + 1
         if self._failed_loads == self._config.max_failed_loads:
-            self._failure = f"The worker ended {self._failed_loads} times while it loaded, with status {status}."
+            self._failure = (
+                f"The worker ended {self._failed_loads} times before the model was loaded, with status {status}."
+            )
             return
-        self._on_death()
-        delay_s = self._config.restart_delay_s * 2**self._deaths
-        self._deaths += 1
+        self._on_crash()
+        delay_s = self._config.restart_delay_s * 2**self._crashes
+        self._crashes += 1
         await asyncio.sleep(min(delay_s, self._config.max_restart_delay_s))

@@ -1,7 +1,7 @@
-"""Judges a worker by how long it has been silent, against what it said it was about to do. Keeps no clock.
+"""Judges a worker by its silence: how long it has been silent, against how long the call that it announced may take.
 
-Silence is summed from ticks, each of a bounded length: time in which the judge itself was held up, or the machine
-slept, does not count against the worker.
+Runs in the server's process; reads no clock. Silence is the sum of ticks, each of which counts for a limited time only:
+time in which the server's own process was held up, or the machine slept, does not count against the worker.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from service.engine.config import EngineConfig
 from service.engine.messages import BEAT_S, Busy, FromWorker, Loading
 
 TICK_S: Final = BEAT_S / 4
+"""Interval at which `Watchdog.tick` is to be called."""
 _LATE_S: Final = 1.5 * BEAT_S
-"""Plain silence after which a worker is late: seen by the tick after, and so within two beats."""
+"""Silence after which a worker is late. The next tick notices it, which is within two beats."""
 _LATE_FACTOR: Final = 3.0
-"""Times its expected seconds that a call may take before the worker is late."""
+"""Multiple of a call's expected seconds that is added to the silence of a late worker."""
 _STUCK_FACTOR: Final = 10.0
-"""Times its expected seconds that a call may take before the worker is stuck."""
+"""Multiple of a call's expected seconds that is added to the silence of a stuck worker."""
 
 
 class Watchdog:
-    """For one worker, from its start."""
+    """Watches one worker from its start."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -31,24 +32,25 @@ class Watchdog:
 
     @property
     def late(self) -> bool:
-        """Whether it serves and should have been heard: it may be stopped, or stuck."""
+        """Whether a serving worker has been silent longer than expected: it may be stopped or stuck."""
         return self._silence_s > self._late_s
 
     @property
     def stuck(self) -> bool:
-        """Whether there is no hope left in waiting."""
+        """Whether the worker has been silent so long that it must be killed."""
         return self._silence_s > self._stuck_s
 
     def heard(self, message: FromWorker) -> None:
+        """Ends the silence."""
         self._silence_s = 0.0
         self._late_s, self._stuck_s = self._limits_after(message)
 
     def tick(self, seconds: float) -> None:
-        """So much time has passed since the last tick, by the judge's clock."""
+        """Adds the seconds since the last tick to the silence, at most two ticks' worth."""
         self._silence_s += min(seconds, 2 * TICK_S)
 
     def _limits_after(self, message: FromWorker) -> tuple[float, float]:
-        """Silence after the message that makes the worker late, and stuck."""
+        """Returns the silence after this message that makes the worker late, and the one that makes it stuck."""
         config = self._config
         match message:
             case Loading():

@@ -1,4 +1,7 @@
-"""The facade's end of the process border: a worker process, the messages to and from it, and its end."""
+"""The frontend's end of the process border: a worker process, the messages to and from it, and its end.
+
+Runs in the server's process.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from service.engine.config import WorkerConfig
 from service.engine.messages import LENGTH, MAX_MESSAGE_BYTES, STACKS_SIGNAL, FromWorker, ToWorker, pack
 
 _EXIT_S: Final = 10.0
-"""For the process to end by itself once its socket is closed."""
+"""Time in which the process must exit after its connection was closed."""
 _STACKS_S: Final = 0.5
-"""For it to write down where its threads stand."""
+"""Time in which a stuck process may write the stacks of its threads."""
 
 
 class WorkerProcess:
-    """A running worker. Whoever spawns one calls `end` or `kill` at last."""
+    """A running worker. The caller of `spawn` must call `end` or `kill` at last."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -33,11 +36,11 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(cls, command: Sequence[str], config: WorkerConfig) -> Self:
-        """Run the command with `--fd` and `--config` added. Raises OSError where it cannot be run."""
+        """Runs the command with `--fd` and `--config` added. Raises OSError where it cannot be run."""
         ours, theirs = socket.socketpair()
         arguments = [*command, "--fd", str(theirs.fileno()), "--config", msgspec.json.encode(config).decode()]
         try:
-            # A session of its own keeps the terminal's Ctrl-C from it: it is drained, or ends with its facade.
+            # In a session of its own the worker does not get the terminal's Ctrl-C; the frontend drains or ends it.
             process = subprocess.Popen(  # noqa: ASYNC220, S603 - a fork takes milliseconds; the command is our own
                 arguments, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True
             )
@@ -54,7 +57,7 @@ class WorkerProcess:
         return self._process.pid
 
     async def receive(self) -> FromWorker | None:
-        """The next message; None when the worker is gone or speaks nonsense."""
+        """Returns the next message, or None when the worker is gone or breaks the protocol."""
         try:
             (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
             if length > MAX_MESSAGE_BYTES:
@@ -65,11 +68,11 @@ class WorkerProcess:
         return message
 
     def send(self, message: ToWorker) -> None:
-        """Never blocks; a message to a worker that is gone is lost."""
+        """Sends without blocking. A message to a worker that is gone is dropped."""
         self._writer.write(pack(message))
 
     async def end(self) -> int:
-        """Close the connection, on which a worker exits; one that does not is killed. The exit status."""
+        """Closes the connection, on which a worker exits, and kills a worker that does not. Returns its exit status."""
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
@@ -80,12 +83,12 @@ class WorkerProcess:
             return await asyncio.to_thread(self._process.wait)
 
     async def abort(self) -> None:
-        """End a worker that is stuck; one that still takes signals tells first where, on its standard error."""
+        """Kills a stuck worker. One that still handles signals first writes its stacks to standard error."""
         self._process.send_signal(STACKS_SIGNAL)
         await asyncio.sleep(_STACKS_S)
         self._process.kill()
 
     async def kill(self) -> int:
-        """The exit status of a worker that may be stuck."""
+        """Kills the worker at once. Returns its exit status."""
         self._process.kill()
         return await self.end()

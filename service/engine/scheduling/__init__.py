@@ -1,1 +1,1 @@
-"""What runs next. Pure: no torch, no asyncio, no clock."""
+"""Decides what runs next. Pure: no torch, no asyncio, no clock."""

@@ -1,4 +1,7 @@
-"""Which images of one size share a UNet call: whose are taken, in which order, and how many. Policy only."""
+"""Chooses the images of one size that share the next UNet call: which tenants', in which order, and how many.
+
+Runs in the worker's process; pure.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +18,33 @@ from service.engine.types import Size
 
 
 def form_batch(
-    images: Iterable[ScheduledImage[StateT]], shares: FairShare[str], cost: CostModel, *, now_s: float
+    images: Iterable[ScheduledImage[StateT]], fair_share: FairShare, cost: CostModel, *, now_s: float
 ) -> list[ScheduledImage[StateT]]:
-    """The company of a call, from images of one size in order of deadline.
+    """Returns the batch of a call, formed from images of one size in order of virtual deadline.
 
-    ScheduledImage by image, the tenant that has had the least is next, with its earliest deadline; what does not fit is
-    skipped past.
+    The tenant with the smallest start tag adds its earliest image, and its tag advances by that image's rows; then the
+    next tenant does, until the batch is full. An image that does not fit is skipped.
     """
     queues: dict[str, deque[ScheduledImage[StateT]]] = {}
     for image in images:
         queues.setdefault(image.tenant, deque()).append(image)
-    had_s = {tenant: shares.of(tenant) for tenant in queues}
-    call: BatchBuilder[StateT] | None = None
+    tags_s = {tenant: fair_share.start_tag_s(tenant) for tenant in queues}
+    batch: BatchBuilder[StateT] | None = None
     while queues:
-        tenant = min(queues, key=lambda tenant: (had_s[tenant], queues[tenant][0].virtual_deadline_s))
+        tenant = min(queues, key=lambda tenant: (tags_s[tenant], queues[tenant][0].virtual_deadline_s))
         image = queues[tenant].popleft()
         if not queues[tenant]:
             del queues[tenant]
-        call = call or BatchBuilder(cost, image.size, now_s)
-        if call.admit(image):
-            had_s[tenant] += image.rows * call.row_s
-        if call.full:
+        batch = batch or BatchBuilder(cost, image.size, now_s)
+        if batch.try_add(image):
+            tags_s[tenant] += image.rows * batch.row_s
+        if batch.full:
             break
-    return call.images if call else []
+    return batch.images if batch else []
 
 
 class BatchBuilder(Generic[StateT]):
-    """A UNet call that is being filled."""
+    """The batch of one UNet call while it is being filled."""
 
     def __init__(self, cost: CostModel, size: Size, now_s: float) -> None:
         self.images: list[ScheduledImage[StateT]] = []
@@ -52,24 +55,24 @@ class BatchBuilder(Generic[StateT]):
         self._knee = cost.knee(size)
         self._now_s = now_s
         self._rows = 0
-        self._longest_s = math.inf
-        """What the call may take before one of its images misses its deadline."""
+        self._max_call_s = math.inf
+        """Longest call with which every image of the batch that can meet its virtual deadline still does."""
 
     @property
     def full(self) -> bool:
         return self._rows >= self._knee
 
-    def admit(self, image: ScheduledImage[StateT]) -> bool:
-        """Take the image unless the call would have too many rows, or be too long for those taken before."""
+    def try_add(self, image: ScheduledImage[StateT]) -> bool:
+        """Adds the image unless the call would have too many rows or be too long for the images before it."""
         rows = self._rows + image.rows
-        seconds = self._cost.call_s(self._size, rows)
-        if self.images and (rows > self._knee or seconds > self._longest_s):
+        call_s = self._cost.call_s(self._size, rows)
+        if self.images and (rows > self._knee or call_s > self._max_call_s):
             return False
         self.images.append(image)
         self._rows = rows
         left_s = image.virtual_deadline_s - self._now_s - self._decode_s
-        bearable_s = left_s / image.calls_left
-        # What is late in any company asks for no sacrifice.
-        if bearable_s >= seconds:
-            self._longest_s = min(self._longest_s, bearable_s)
+        max_call_s = left_s / image.calls_left
+        # An image that is late in any case does not limit the batch.
+        if max_call_s >= call_s:
+            self._max_call_s = min(self._max_call_s, max_call_s)
         return True

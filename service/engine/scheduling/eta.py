@@ -1,4 +1,7 @@
-"""When images should be finished, from what stands before them: estimates for people, bounds for the scheduler."""
+"""Estimates of when images are finished: for callers' progress events, and as bounds for the scheduler.
+
+Runs in the worker's process; pure.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.image import ScheduledImage
 
 
-def soonest_s(image: ScheduledImage[StateT], cost: CostModel) -> float:
-    """Seconds that the image needs at the least: with the device to itself from now on."""
+def min_remaining_s(image: ScheduledImage[StateT], cost: CostModel) -> float:
+    """Returns the seconds that the image needs if it has the device to itself from now on."""
     decode_s = cost.decode_s(image.size, 1)
     if image.finished:
         return decode_s
@@ -18,8 +21,8 @@ def soonest_s(image: ScheduledImage[StateT], cost: CostModel) -> float:
     return encode_s + image.calls_left * cost.call_s(image.size, image.rows) + decode_s
 
 
-def price_left_s(image: ScheduledImage[StateT], cost: CostModel) -> float:
-    """Device seconds that the image will add to those of its company."""
+def remaining_price_s(image: ScheduledImage[StateT], cost: CostModel) -> float:
+    """Returns the device seconds that the image still adds when its calls and its decode are full."""
     decode_s = cost.image_decode_s(image.size)
     if image.finished:
         return decode_s
@@ -34,16 +37,17 @@ def etas_s(
     *,
     round_s: float,
 ) -> dict[ScheduledImage[StateT], float]:
-    """Seconds until each of the chosen images should be finished.
+    """Returns the estimated seconds until each chosen image is finished.
 
-    Either what goes before it takes the longer, or its own calls do, one in each round of the sizes: `order` holds all
-    images as they are to be served, and `round_s` is how long one call of each size takes together.
+    The estimate is the longer of two times: the work that is served before the image, and the image's own calls at one
+    call per round. `order` holds all images in the order in which they are served; `round_s` is the time of a round, in
+    which each size has one call.
     """
     wanted = set(chosen)
     etas: dict[ScheduledImage[StateT], float] = {}
     backlog_s = 0.0
     for image in order:
-        backlog_s += price_left_s(image, cost)
+        backlog_s += remaining_price_s(image, cost)
         if image in wanted:
             calls_s = 0.0 if image.finished else image.calls_left * round_s
             etas[image] = max(backlog_s, calls_s + cost.decode_s(image.size, 1))

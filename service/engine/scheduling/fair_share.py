@@ -1,32 +1,29 @@
-"""Who has had how much of the device, so that turns are fair: start-time fair queueing. Knows names and seconds only.
+"""Start-time fair queueing: shares device time equally between tenants. Knows tenants and seconds only.
 
-Goyal, Vin and Cheng, "Start-time Fair Queueing", SIGCOMM 1996, section 2: with every name's tag the virtual time at
-which its next service starts, and the smallest tag served next, each name gets as much as any other that wants it.
+Runs in the worker's process; pure. Goyal, Vin and Cheng, "Start-time Fair Queueing", SIGCOMM 1996, section 2: each
+tenant has a start tag, the virtual time at which its next service starts, and the smallest tag is served next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Generic, TypeVar
-
-NameT = TypeVar("NameT", bound=Hashable)
+from collections.abc import Iterable, Mapping
 
 
-class FairShare(Generic[NameT]):
-    """A name that was away joins at the present: it gets no arrears."""
+class FairShare:
+    """The tenants' start tags. A tenant that was idle rejoins at the current virtual time: it saves up no credit."""
 
     def __init__(self) -> None:
-        self._tags_s: dict[NameT, float] = {}
-        """Of the names that are ahead of the present."""
-        self._now_s = 0.0
-        """The virtual time: the smallest tag of those that want the device."""
+        self._tags_s: dict[str, float] = {}
+        """Start tags that are ahead of the virtual time."""
+        self._virtual_time_s = 0.0
+        """The smallest start tag among the tenants that have work."""
 
-    def of(self, name: NameT) -> float:
-        """The name's tag in seconds; the smallest has the next turn."""
-        return max(self._tags_s.get(name, 0.0), self._now_s)
+    def start_tag_s(self, tenant: str) -> float:
+        """Returns the tenant's start tag in seconds; the tenant with the smallest tag is next."""
+        return max(self._tags_s.get(tenant, 0.0), self._virtual_time_s)
 
-    def charge(self, seconds: Mapping[NameT, float], wanting: Iterable[NameT]) -> None:
-        """Some names were served, each for so long, while those that are `wanting` had something to be served."""
-        self._now_s = max(self._now_s, min(map(self.of, wanting), default=0.0))
-        self._tags_s |= {name: self.of(name) + charged_s for name, charged_s in seconds.items()}
-        self._tags_s = {name: tag_s for name, tag_s in self._tags_s.items() if tag_s > self._now_s}
+    def charge(self, served_s: Mapping[str, float], backlogged: Iterable[str]) -> None:
+        """Charges each served tenant for its seconds, while the `backlogged` tenants had work."""
+        self._virtual_time_s = max(self._virtual_time_s, min(map(self.start_tag_s, backlogged), default=0.0))
+        self._tags_s |= {tenant: self.start_tag_s(tenant) + seconds for tenant, seconds in served_s.items()}
+        self._tags_s = {tenant: tag_s for tenant, tag_s in self._tags_s.items() if tag_s > self._virtual_time_s}

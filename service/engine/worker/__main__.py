@@ -1,4 +1,8 @@
-"""The worker process: puts a loaded model, the socket that it was given and the loop together. Composition only."""
+"""The worker process: connects a loaded model, the socket that it was given and the loop. Composition only.
+
+Started by the frontend as `python -m service.engine.worker`. The only module of the service that imports torch and
+concrete pipelines.
+"""
 
 from __future__ import annotations
 
@@ -25,34 +29,45 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.worker.channel import SocketChannel
 from service.engine.worker.device import Device
-from service.engine.worker.fault_isolation import Isolation
+from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
 from service.engine.worker.warmup import Warmup
+from service.observability import logs
 
 Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
-"""Its second argument is to be called now and then by a load that takes long."""
+"""Loads the model. A slow load calls its second argument now and then to show that it is alive."""
 
+_EXIT_FAILED: Final = 1
 _EXIT_UNLOADABLE: Final = 3
+
+_log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str], load: Load) -> int:
-    """Serve what `load` gives to the socket with the number `--fd`, until drained; the exit status.
+    """Serves the model that `load` returns on the socket with descriptor `--fd` until drained. Returns the exit status.
 
-    `load` raises `ModelLoadError` where no new attempt would help.
+    `load` raises `ModelLoadError` where another attempt would fail, too.
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
     parser.add_argument("--config", required=True, help="a WorkerConfig as JSON")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s worker %(levelname)s %(name)s: %(message)s")
-    faulthandler.register(messages.STACKS_SIGNAL)
     config = msgspec.json.decode(arguments.config, type=WorkerConfig)
-    channel = SocketChannel(socket.socket(fileno=arguments.fd))
+    logs.configure(config.log_level, config.log_format, process="worker")
+    faulthandler.register(messages.STACKS_SIGNAL)
+    try:
+        return _serve(SocketChannel(socket.socket(fileno=arguments.fd)), config, load)
+    except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
+        _log.exception("the worker failed")
+        return _EXIT_FAILED
+
+
+def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
     try:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
         cache = _cost_cache(config, pipeline.info, device)
-        costs = Warmup(pipeline, Isolation(device), known=cache.load(), clock=time.monotonic).run(
+        costs = Warmup(pipeline, FaultIsolation(device), known=cache.load(), clock=time.monotonic).run(
             max_rows=config.max_rows,
             max_decode=config.max_decode,
             budget_s=config.warm_up_s,
@@ -83,7 +98,7 @@ def _cost_cache(config: WorkerConfig, info: ModelInfo, device: Device) -> CostCa
 
 
 def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:
-    """The model that the configuration names, on its device."""
+    """Loads the configured model onto its device."""
     import torch
 
     from pipelines.checkpoints import loader
@@ -93,7 +108,7 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     if config.exact:
-        # Read by cuBLAS when the device is first used; without it, its sums may be taken in any order.
+        # cuBLAS reads this when the device is first used. Without it the order of its sums may vary.
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         batch_invariance.settle_kernels()
     if config.compile != "off" and config.cache_dir is not None:
@@ -110,7 +125,7 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
     )
 
     def is_out_of_memory(error: Exception) -> bool:
-        # On the CPU it is a bare RuntimeError.
+        # On the CPU, torch raises a bare RuntimeError.
         return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
     return pipeline, Device(
@@ -123,7 +138,7 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
 
 
 def _resident_bytes() -> int:
-    """The most memory that this process has had; macOS counts in bytes, Linux in KiB."""
+    """Returns the peak memory of this process. macOS reports bytes, Linux KiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

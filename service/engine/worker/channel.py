@@ -1,7 +1,8 @@
-"""The worker's end of the process border: a thread that reads and one that writes, so that neither waits on the other.
+"""The worker's end of the process border: one thread reads and one writes, so that neither waits for the other.
 
-What goes out is bounded by dropping what may be dropped; what may not, images, the worker holds back by itself while
-`unsent_images` is high. A worker whose facade is gone has nothing left to do: it exits at once, in whatever call.
+Runs in the worker's process. The outgoing queue is bounded by dropping messages that may be dropped. Finished
+images may not be: the loop begins no further images while `unsent_images` is high. A worker whose frontend is gone
+exits at once, even in the middle of a call.
 """
 
 from __future__ import annotations
@@ -33,23 +34,24 @@ from service.engine.messages import (
 )
 
 _MAX_PENDING: Final = 64
-"""Messages written but not sent, beyond which those that may be dropped are."""
+"""Length of the outgoing queue from which droppable messages are dropped."""
 _DROPPABLE: Final = Progress | Preview | CallDone | DecodeDone | EncodeDone | Beat
 _EXIT_ORPHANED: Final = 70
 
 
 class Channel(Protocol):
-    """What the worker's loop sees of the border. No method blocks but `receive`, for as long as it is told."""
+    """The border as the worker's loop sees it. Only `receive` blocks, and only up to its timeout."""
 
     @property
     def congested(self) -> bool:
-        """Whether previews and progress would be dropped."""
+        """Whether droppable messages are dropped at the moment."""
 
     @property
-    def unsent_images(self) -> int: ...
+    def unsent_images(self) -> int:
+        """Number of finished images that wait to be sent."""
 
     def receive(self, timeout_s: float) -> list[ToWorker]:
-        """All that has come; waits at most so long for the first."""
+        """Returns all messages that have arrived. Waits at most `timeout_s` for the first."""
 
     def send(self, message: FromWorker) -> None: ...
 
@@ -58,7 +60,7 @@ class SocketChannel:
     """A `Channel` over a connected stream socket, which it owns."""
 
     def __init__(self, connection: socket.socket, *, on_lost: Callable[[int], object] = os._exit) -> None:
-        """`on_lost` is called with an exit status, from a thread, when the other end is gone or speaks nonsense."""
+        """`on_lost` is called with an exit status, from a thread, when the other end is gone or breaks the protocol."""
         self._socket = connection
         self._on_lost = on_lost
         self._inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
@@ -96,18 +98,18 @@ class SocketChannel:
             self._changed.notify()
 
     def close(self) -> None:
-        """Send what is left, then end the connection."""
+        """Sends what is left, then closes the connection."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._writer.join()
         with contextlib.suppress(OSError):  # The other end may be closed already.
-            self._socket.shutdown(socket.SHUT_RDWR)  # This ends the reader, which close alone would not.
+            self._socket.shutdown(socket.SHUT_RDWR)  # Ends the reader thread, which close alone would not.
         self._socket.close()
 
     def _read(self) -> None:
         decoder = msgspec.msgpack.Decoder(ToWorker)
-        # A file of the socket reads exactly as many bytes as it is asked for, unless the end comes first.
+        # A buffered file returns exactly as many bytes as requested, or fewer only at the end of the stream.
         with cast(BinaryIO, self._socket.makefile("rb")) as stream:
             try:
                 while len(header := stream.read(LENGTH.size)) == LENGTH.size:
@@ -116,7 +118,7 @@ class SocketChannel:
                         break
                     self._inbox.put(decoder.decode(stream.read(length)))
             except (OSError, ValueError):
-                pass  # A broken connection and a broken message are both the end of it.
+                pass  # A broken connection and a broken message both end the connection.
         if not self._closing:
             self._on_lost(_EXIT_ORPHANED)
 
@@ -131,7 +133,7 @@ class SocketChannel:
                 self._unsent_images -= isinstance(message, Finished)
 
     def _next_message(self) -> FromWorker | None:
-        """Waits for it; None after the last."""
+        """Waits for the next message; returns None after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: self._outbox or self._closing)
             return self._outbox.popleft() if self._outbox else None

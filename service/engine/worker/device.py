@@ -1,4 +1,7 @@
-"""What the engine must know of the device, told by whoever loads the model: the engine itself imports no torch."""
+"""What the engine must know about the device. The code that loads the model supplies it: the engine imports no torch.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,18 @@ def _unknown_bytes() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What the engine must know of the device that it computes on, and cannot ask without its library."""
+    """Functions that need the device's library."""
 
     is_out_of_memory: Callable[[Exception], bool] = _is_memory_error
     is_broken: Callable[[Exception], bool] = _never
-    """Whether the device serves no further call after this error; the worker then ends."""
+    """Whether the device serves no further call after this error; the worker then exits."""
     free_memory: Callable[[], None] = _nothing
-    """Give back what is cached, after an out of memory."""
+    """Returns cached memory to the device; called after an out-of-memory error."""
     memory_bytes: Callable[[], int] = _unknown_bytes
-    """What this process holds of the device's memory."""
+    """Returns the device memory that this process holds."""
     name: str = ""
-    """The hardware and the library that drives it: what measured times hold for."""
+    """The hardware and the version of its library. Measured costs are valid for one name."""
 
 
 PLAIN_DEVICE: Final = Device()
+"""A device without a library of its own, for fake pipelines and benchmarks."""

@@ -1,4 +1,7 @@
-"""Runs a model's calls so that whatever goes wrong is laid to the one item at fault, in words fit for its caller."""
+"""Runs the model's calls so that an error fails only the item that caused it, with a message fit for its caller.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +17,34 @@ from service.errors import GenerationFailedError, InvalidRequestError, NonFinite
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-Batched: TypeAlias = Callable[[Sequence[ItemT]], Sequence[ResultT]]
+BatchCall: TypeAlias = Callable[[Sequence[ItemT]], Sequence[ResultT]]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an item failed, as it may be told."""
+    """Why an item failed, in terms that its caller may see."""
 
     code: str
     """A public code of `service.errors`."""
     message: str
     field: str | None = None
+    """The field of `GenerationParams` at fault, if there is one."""
 
 
-class Isolation:
-    """Calls a model, and tells the results from the faults. Raises only what the device does not survive."""
+class FaultIsolation:
+    """Turns the errors of calls into faults of items. Raises only the errors after which the device is broken."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
 
-    def run(self, call: Batched[ItemT, ResultT], items: Sequence[ItemT]) -> list[ResultT | Fault]:
-        """The result or the fault of each item. The call is pure: where it raises it is made again with fewer items,
-        down to one.
+    def run(self, call: BatchCall[ItemT, ResultT], items: Sequence[ItemT]) -> list[ResultT | Fault]:
+        """Returns the result or the fault of each item, in order.
+
+        `call` must be free of side effects: where it raises, it is repeated without the items that its error names, or
+        with each half of the items, down to one. A single item that runs out of memory is tried once more after
+        cached memory was freed.
         """
         if not items:
             return []
@@ -54,46 +61,46 @@ class Isolation:
         return [results.fault] if isinstance(results, _Failure) else results
 
     def run_once(self, call: Callable[[], ResultT]) -> ResultT | Fault:
-        """The result or the fault of a call that concerns one item, and may not be made again."""
+        """Returns the result or the fault of a call that must not be repeated."""
         results = self._attempt(lambda _: [call()], [None])
         return results.fault if isinstance(results, _Failure) else results[0]
 
     def _run_without(
-        self, failure: _Failure, call: Batched[ItemT, ResultT], items: Sequence[ItemT]
+        self, failure: _Failure, call: BatchCall[ItemT, ResultT], items: Sequence[ItemT]
     ) -> list[ResultT | Fault]:
-        """For a call that named the items at fault."""
+        """Runs the call again without the items that the failure names."""
         sound = [item for position, item in enumerate(items) if position not in failure.positions]
         results = iter(self.run(call, sound))
         return [failure.fault if position in failure.positions else next(results) for position in range(len(items))]
 
-    def _attempt(self, call: Batched[ItemT, ResultT], items: Sequence[ItemT]) -> list[ResultT | Fault] | _Failure:
+    def _attempt(self, call: BatchCall[ItemT, ResultT], items: Sequence[ItemT]) -> list[ResultT | Fault] | _Failure:
         try:
             results: list[ResultT | Fault] = [*call(items)]
-            assert len(results) == len(items), "a call answers for each of its items"
+            assert len(results) == len(items), "a call returns one result per item"
         except Exception as error:
             if self._device.is_broken(error):
                 raise
-            failure = self._judge(error)
+            failure = self._classify(error)
         else:
             return results
-        # Here the exception and the frames that it held are gone, and with them the call's tensors.
+        # Outside the except block the exception and its frames are gone, and with them the call's tensors.
         if failure.out_of_memory:
             self._device.free_memory()
         return failure
 
-    def _judge(self, error: Exception) -> _Failure:
+    def _classify(self, error: Exception) -> _Failure:
         if self._device.is_out_of_memory(error):
             return _Failure(_fault(OutOfMemoryError, "The image does not fit in the device's memory."), True)
         if isinstance(error, SpoiledError):
-            message = "The model's numbers overflowed while it made the image."
+            message = "The model's numbers overflowed while it generated the image."
             return _Failure(_fault(NonFiniteResultError, message), positions=frozenset(error.positions))
         if isinstance(error, InvalidParamsError):
             return _Failure(Fault(InvalidRequestError.code, str(error), error.field))
-        # The text of an unforeseen exception may hold a prompt or a path: neither the caller nor the log gets it.
+        # The text of an unforeseen exception may hold a prompt or a path, so neither the caller nor the log gets it.
         frames = traceback.extract_tb(error.__traceback__)
         place = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
-        _log.error("a call of the model raised %s at %s", type(error).__name__, place)
-        return _Failure(_fault(GenerationFailedError, "The image could not be made."))
+        _log.error("a call to the model raised %s at %s", type(error).__name__, place)
+        return _Failure(_fault(GenerationFailedError, "The image could not be generated."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class _Failure:
     fault: Fault
     out_of_memory: bool = False
     positions: frozenset[int] = frozenset()
-    """The items at fault, where the call named them."""
+    """Positions of the items at fault, where the error names them."""
 
 
 def _fault(error: type[GenerationFailedError], message: str) -> Fault:

@@ -1,7 +1,8 @@
-"""A pipeline's calls as the worker makes them: announced where they are long, and measured for the cost models.
+"""Makes a pipeline's calls for the worker: announces the long ones, and measures all of them for the cost model.
 
-Only a call that succeeds is measured; one that ran out of memory says how many rows are too many. What is made in
-higher precision costs more than anything else of its size, and is neither measured nor foretold.
+Runs in the worker's process. Only successful calls are measured; a call that runs out of memory lowers the row limit of
+its size. Calls in higher precision cost more than any other call of their size, so they are neither predicted nor
+learned from.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.channel import Channel
 from service.engine.worker.device import Device
 
-_SHORT_S: Final = messages.BEAT_S / 4
-"""Calls up to this leave the worker's beats in time by themselves."""
+_UNANNOUNCED_S: Final = messages.BEAT_S / 4
+"""Calls up to this length leave the beats on time and are not announced."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningDecode(Generic[StateT]):
-    """A decode that the device may go on with while it is given UNet calls."""
+    """A decode that the device may run beside UNet calls."""
 
     images: Sequence[ScheduledImage[StateT]]
     decoding: Decoding
     start_s: float
-    recorded: int
-    """UNet calls until its start: one that had others beside it says nothing of what a decode costs."""
+    calls_before: int
+    """UNet calls recorded before its start. A decode with calls beside it does not show what a decode costs."""
 
     @property
     def ready(self) -> bool:
@@ -38,7 +39,7 @@ class RunningDecode(Generic[StateT]):
 
 
 class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
-    """Raises what the pipeline raises."""
+    """Methods raise what the pipeline raises."""
 
     def __init__(
         self,
@@ -53,11 +54,10 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
         self._channel = channel
         self._device = device
         self._clock = clock
-        self._recorded = 0
-        """UNet calls."""
+        self._calls_recorded = 0
 
     def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
-        self._announce(self._cost.texts_s(len(texts)))
+        self._announce(self._cost.encode_texts_s(len(texts)))
         start_s = self._clock()
         conditionings = self._pipeline.encode(texts)
         encode_s = self._clock() - start_s
@@ -70,20 +70,20 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
         return self._pipeline.begin_upcast(params)
 
     def predict(self, images: Sequence[ScheduledImage[StateT]]) -> list[OutputT]:
-        """Measured by the worker, which then calls `record`."""
+        """Makes a UNet call. The caller measures it together with the updates and then calls `record`."""
         rows = sum(image.rows for image in images)
         self._announce(None if images[0].upcast else self._cost.call_s(images[0].size, rows))
         try:
-            return self._pipeline.predict([image.begun for image in images])
+            return self._pipeline.predict([image.begun_state for image in images])
         except Exception as error:
             if self._device.is_out_of_memory(error):
-                self._cost.forbid(images[0].size, rows)
+                self._cost.learn_out_of_memory(images[0].size, rows)
             raise
 
     def record(self, images: Sequence[ScheduledImage[StateT]], rows: int, predict_s: float, advance_s: float) -> None:
-        """A UNet call of these images was made, and their updates."""
+        """Records a UNet call of these images and the sampler updates after it."""
         (width, height), upcast = images[0].size, images[0].upcast
-        self._recorded += 1
+        self._calls_recorded += 1
         if not upcast:
             self._cost.learn_call((width, height), rows, predict_s + advance_s)
         self._channel.send(
@@ -92,7 +92,6 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
                 height=height,
                 rows=rows,
                 padded_rows=self._pipeline.info.padded_rows(rows),
-                images=len(images),
                 predict_s=predict_s,
                 advance_s=advance_s,
                 upcast=upcast,
@@ -102,8 +101,8 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
     def start_decode(self, images: Sequence[ScheduledImage[StateT]]) -> RunningDecode[StateT]:
         self._announce_decode(images)
         start_s = self._clock()
-        decoding = self._pipeline.start_decode([image.begun for image in images])
-        return RunningDecode(images, decoding, start_s, self._recorded)
+        decoding = self._pipeline.start_decode([image.begun_state for image in images])
+        return RunningDecode(images, decoding, start_s, self._calls_recorded)
 
     def finish_decode(self, running: RunningDecode[StateT]) -> list[RgbImage]:
         if not running.ready:
@@ -112,7 +111,7 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
         decode_s = self._clock() - running.start_s
         width, height = running.images[0].size
         upcast = _any_upcast(running.images)
-        if running.recorded == self._recorded and not upcast:
+        if running.calls_before == self._calls_recorded and not upcast:
             self._cost.learn_decode((width, height), len(running.images), decode_s)
         self._channel.send(messages.DecodeDone(width, height, len(running.images), decode_s, upcast))
         return rgb_images
@@ -125,10 +124,10 @@ class MeasuredCalls(Generic[ConditioningT, StateT, OutputT]):
         self._announce(None if _any_upcast(images) else expected_s)
 
     def _announce(self, expected_s: float | None) -> None:
-        """Tell the facade of a call that may outlast a beat; `None` for one whose length nobody knows."""
+        """Tells the frontend about a call that may delay a beat. `None` stands for a call of unknown length."""
         if expected_s is None or not self._cost.measured:
             self._channel.send(messages.Busy(None))
-        elif expected_s > _SHORT_S:
+        elif expected_s > _UNANNOUNCED_S:
             self._channel.send(messages.Busy(expected_s))
 
 

@@ -1,4 +1,7 @@
-"""Text to conditioning: one batched call for what is new, and a bounded memory of what was asked before."""
+"""Caches the conditioning of texts: new texts are encoded in one batch, and the most recently used ones are kept.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Generic
 
 from pipelines.interface import ConditioningT
-from service.engine.worker.fault_isolation import Fault, Isolation
+from service.engine.worker.fault_isolation import Fault, FaultIsolation
 
 EMPTY_PROMPT = ""
-"""The negative prompt of most images: it is never forgotten."""
+"""The negative prompt of most images; it is never evicted."""
 
 
 class PromptCache(Generic[ConditioningT]):
-    """The conditioning of the `capacity` texts used last, beside the empty one."""
+    """Keeps the conditioning of the `capacity` most recently used texts, and that of the empty prompt."""
 
     def __init__(
-        self, encode: Callable[[Sequence[str]], list[ConditioningT]], isolation: Isolation, capacity: int
+        self, encode: Callable[[Sequence[str]], list[ConditioningT]], isolation: FaultIsolation, capacity: int
     ) -> None:
         self._encode = encode
         self._isolation = isolation
         self._capacity = capacity
         self._known: OrderedDict[str, ConditioningT] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._known)
-
     def get_all(self, texts: Iterable[str]) -> dict[str, ConditioningT | Fault]:
-        """The conditioning of each text, or why it has none; texts not known are encoded together."""
+        """Returns the conditioning of each text, or the fault that its encoding met. Encodes all new texts together."""
         wanted = dict.fromkeys(texts)
         missing = [text for text in wanted if text not in self._known]
         found: dict[str, ConditioningT | Fault] = dict(

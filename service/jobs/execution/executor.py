@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from service.engine.interface import Engine, ImageFinished, ImagePreview, ImageProgress, ImageStarted, JobEvent
+from service.engine.interface import Engine, ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.errors import (
     DarkroomError,
     EngineUnavailableError,
@@ -123,7 +123,7 @@ class JobExecutor:
             return None
         return max(claim.created_at + claim.spec.deadline_s - self._clock(), _MIN_DEADLINE_S)
 
-    async def _handle(self, running: RunningJob, index: int, event: JobEvent) -> None:
+    async def _handle(self, running: RunningJob, index: int, event: ImageEvent) -> None:
         """Handles an engine event about the image with this index in the whole job."""
         match event:
             case ImageStarted():

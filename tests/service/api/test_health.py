@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -11,22 +10,7 @@ import pytest
 
 from pipelines.fake import INFO
 from service.engine.interface import Phase
-from service.engine.messages import (
-    Beat,
-    CallDone,
-    Canceled,
-    DecodeDone,
-    EncodeDone,
-    Failed,
-    Finished,
-    Loading,
-    Ready,
-    Retried,
-)
-from service.engine.types import Timings
-from service.observability.metrics import Metrics
 from tests.harness.http_server import Harness
-from tests.harness.paths import ROOT
 
 
 def get(server: Harness, path: str) -> httpx2.Response:
@@ -83,58 +67,6 @@ def test_metrics_count_jobs_and_requests_by_how_they_ended(server: Harness, clie
 
     assert (counted(server, succeeded), counted(server, unmatched)) == (before[0] + 1, before[1] + 1)
     assert "cAnArY7" not in server.client.get(f"{server.admin_url}/metrics").text
-
-
-def test_metrics_follow_what_the_worker_says() -> None:
-    metrics = Metrics()
-    for message in (
-        Loading("loading"),
-        Loading("warming"),
-        Loading("loading"),
-        Ready(INFO),
-        Beat(calls=3, rows=4, active=2, waiting=5, oldest_s=7.0, memory_bytes=4096),
-        CallDone(width=128, height=128, rows=6, padded_rows=2, images=3, predict_s=0.02, advance_s=0.001),
-        CallDone(width=136, height=128, rows=1, padded_rows=0, images=1, predict_s=0.01, advance_s=0.001),
-        EncodeDone(texts=2, encode_s=0.125),
-        DecodeDone(width=128, height=128, images=2, decode_s=0.25),
-        Retried("a"),
-        Finished("a", 1, 1, b"123", Timings(0.5, 0.0, 1.0, 0.25, 2.0, 0.75)),
-        Failed("b", "out_of_memory", "..."),
-        Canceled("c"),
-    ):
-        metrics.observe(message)
-    lines = metrics.exposition(ready=False, backlog_s=3.5).decode().splitlines()
-    for line in (
-        "darkroom_worker_restarts_total 1.0",
-        "darkroom_worker_memory_bytes 4096.0",
-        "darkroom_queue_images 5.0",
-        "darkroom_queue_oldest_seconds 7.0",
-        "darkroom_backlog_seconds 3.5",
-        "darkroom_active_images 2.0",
-        "darkroom_unet_call_rows_sum 7.0",
-        "darkroom_padded_rows_total 2.0",
-        'darkroom_unet_call_seconds_sum{rows="8",size="128x128"} 0.02',
-        'darkroom_unet_call_seconds_sum{rows="1",size="other"} 0.01',
-        "darkroom_sampler_update_seconds_sum 0.002",
-        "darkroom_encode_seconds_sum 0.125",
-        'darkroom_decode_seconds_sum{size="128x128"} 0.25',
-        "darkroom_queue_wait_seconds_sum 0.5",
-        "darkroom_first_step_seconds_sum 0.75",
-        'darkroom_images_total{outcome="succeeded"} 1.0',
-        'darkroom_images_total{outcome="failed"} 1.0',
-        'darkroom_images_total{outcome="canceled"} 1.0',
-        "darkroom_images_retried_total 1.0",
-        "darkroom_ready 0.0",
-    ):
-        assert line in lines
-
-
-def test_the_page_on_metrics_names_what_is_served_and_nothing_else() -> None:
-    page = (ROOT / "docs" / "metrics.md").read_text()
-    exposition = Metrics().exposition(ready=True, backlog_s=0.0).decode()
-    served = {name for name in re.findall(r"^# TYPE (\S+)", exposition, re.MULTILINE) if not name.endswith("_created")}
-
-    assert set(re.findall(r"`(darkroom_\w+)`", page)) - {"darkroom_"} == served
 
 
 def test_the_served_model_is_listed(client: openai.OpenAI) -> None:

@@ -16,7 +16,7 @@ from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import NO_USAGE, CompletedEvent, PartialImageEvent
 from service.api.http.dialect import ErrorAnswer
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
-from service.engine.interface import ImageFinished, ImagePreview, Job, JobEvent
+from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Job
 from service.errors import DarkroomError
 
 STREAM_SCHEMA: Final = event_schema(("image_generation.partial_image", "image_generation.completed"), required=["data"])
@@ -41,7 +41,7 @@ async def frames(generation: Generation, job: Job) -> AsyncGenerator[bytes, None
         yield _error_frame(DarkroomError())
 
 
-async def _message(generation: Generation, event: JobEvent) -> PartialImageEvent | CompletedEvent | None:
+async def _message(generation: Generation, event: ImageEvent) -> PartialImageEvent | CompletedEvent | None:
     match event:
         case ImagePreview():
             return PartialImageEvent(

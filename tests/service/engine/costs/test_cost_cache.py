@@ -1,4 +1,4 @@
-"""Costs on disk: kept, recognised, and done without."""
+"""The cache of measured costs: stored, found again, and ignored where it is unusable."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def written(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_what_was_stored_is_there_at_the_next_start(tmp_path: Path) -> None:
+def test_stored_costs_are_loaded_at_the_next_start(tmp_path: Path) -> None:
     CostCache(tmp_path / "new", IDENTITY).store(TABLE)
 
     assert CostCache(tmp_path / "new", dict(reversed(IDENTITY.items()))).load() == TABLE
     assert len(written(tmp_path)) == 1
 
 
-def test_another_device_is_measured_anew(tmp_path: Path) -> None:
+def test_costs_of_another_device_are_not_used(tmp_path: Path) -> None:
     CostCache(tmp_path, IDENTITY).store(TABLE)
 
     assert CostCache(tmp_path, {**IDENTITY, "device": "cuda"}).load() == CostTable()
@@ -43,7 +43,7 @@ def test_another_device_is_measured_anew(tmp_path: Path) -> None:
         msgspec.json.encode(CostTable((SizeCost(1, 1, ((1, -1.0),), ((1, 1.0),)),))),
     ],
 )
-def test_a_broken_or_foreign_file_counts_as_none(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_file_is_ignored(tmp_path: Path, content: bytes) -> None:
     cache = CostCache(tmp_path, IDENTITY)
     cache.store(TABLE)
     written(tmp_path)[0].write_bytes(content)
@@ -51,21 +51,21 @@ def test_a_broken_or_foreign_file_counts_as_none(tmp_path: Path, content: bytes)
     assert cache.load() == CostTable()
 
 
-def test_a_memory_that_ran_out_once_is_tried_again_at_the_next_start(tmp_path: Path) -> None:
+def test_a_row_limit_from_running_out_of_memory_is_not_stored(tmp_path: Path) -> None:
     cache = CostCache(tmp_path, IDENTITY)
     cache.store(msgspec.structs.replace(TABLE, sizes=(msgspec.structs.replace(TABLE.sizes[0], max_rows=2),)))
 
     assert cache.load() == TABLE
 
 
-def test_without_a_folder_nothing_is_kept() -> None:
+def test_without_a_folder_nothing_is_stored() -> None:
     cache = CostCache(None, IDENTITY)
     cache.store(TABLE)
 
     assert cache.load() == CostTable()
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = CostCache(tmp_path / "file", IDENTITY)
     cache.store(TABLE)
@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None
     assert cache.load() == CostTable()
 
 
-def test_a_model_is_known_by_its_configuration_and_the_sizes_of_its_files(tmp_path: Path) -> None:
+def test_a_fingerprint_depends_on_the_configuration_and_the_sizes_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "config.json").write_text('{"width": 1}')
     (tmp_path / "unet" / "weights.safetensors").write_bytes(b"abc")

@@ -1,4 +1,4 @@
-"""What images are judged to cost, before and after measurements."""
+"""Estimated costs of images, before and after measurements."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def make_model(table: CostTable = TABLE, *, max_rows: int = 16) -> CostModel:
     return CostModel(table, max_rows=max_rows, max_decode=4)
 
 
-def test_an_image_alone_takes_its_text_its_calls_and_its_decode() -> None:
+def test_the_solo_time_is_that_of_the_text_the_calls_and_the_decode() -> None:
     params = make_params(steps=3, sampler="heun")
 
     assert calls(params) == 5
     assert make_model().solo_s(params) == 0.125 + 5 * 0.25 + 0.5
 
 
-def test_a_negative_prompt_is_a_second_text_only_where_it_counts() -> None:
+def test_a_negative_prompt_costs_a_second_text_only_with_guidance() -> None:
     guided = dataclasses.replace(make_params(), negative_prompt="blurry")
     unguided = dataclasses.replace(guided, guidance_scale=1.0)
 
@@ -35,16 +35,16 @@ def test_a_negative_prompt_is_a_second_text_only_where_it_counts() -> None:
     assert make_model().encode_s(dataclasses.replace(unguided, prompt="")) == 0.0
 
 
-def test_in_company_an_image_adds_its_rows_of_a_full_call() -> None:
+def test_the_price_of_an_image_is_its_part_of_full_calls() -> None:
     assert make_model().price_s(make_params(steps=8)) == 0.125 + 8 * 2 * (0.25 / 4) + 1.0 / 4
 
 
 @pytest.mark.parametrize(("max_rows", "knee"), [(16, 4), (3, 3)])
-def test_the_knee_is_where_rows_stop_becoming_cheaper_and_no_more_than_the_cap(max_rows: int, knee: int) -> None:
+def test_the_knee_is_the_last_count_that_makes_rows_cheaper_up_to_the_cap(max_rows: int, knee: int) -> None:
     assert make_model(max_rows=max_rows).knee(SIZE) == knee
 
 
-def test_where_rows_became_cheaper_to_the_last_twice_as_many_are_tried() -> None:
+def test_the_knee_is_doubled_where_rows_became_cheaper_up_to_the_largest_count() -> None:
     model = make_model(CostTable((SizeCost(*SIZE, calls=((1, 1.0), (2, 1.0)), decodes=((1, 1.0),)),)))
     assert model.knee(SIZE) == 4
 
@@ -55,18 +55,18 @@ def test_where_rows_became_cheaper_to_the_last_twice_as_many_are_tried() -> None
 
 def test_rows_that_ran_out_of_memory_stay_above_the_knee() -> None:
     model = make_model()
-    model.forbid(SIZE, 4)
+    model.learn_out_of_memory(SIZE, 4)
     assert model.knee(SIZE) == 3
 
-    model.forbid(SIZE, 2)
-    assert model.knee(SIZE) == 2, "a guided image takes two in any case"
+    model.learn_out_of_memory(SIZE, 2)
+    assert model.knee(SIZE) == 2, "a guided image takes two rows"
 
 
-def test_a_table_may_say_what_memory_has_room_for() -> None:
+def test_a_measured_row_limit_caps_the_knee() -> None:
     assert make_model(CostTable((SizeCost(*SIZE, ((1, 1.0), (2, 1.0)), ((1, 1.0),), max_rows=2),))).knee(SIZE) == 2
 
 
-def test_a_size_never_met_is_judged_by_its_pixels() -> None:
+def test_a_size_that_was_never_measured_is_judged_by_its_pixels() -> None:
     model = make_model()
 
     assert model.call_s((128, 64), 2) == model.call_s(SIZE, 4)
@@ -74,14 +74,14 @@ def test_a_size_never_met_is_judged_by_its_pixels() -> None:
     assert model.knee((128, 64)) == 2
 
 
-def test_without_any_measurement_work_grows_with_rows_and_pixels() -> None:
+def test_without_any_measurement_costs_are_proportional_to_rows_and_pixels() -> None:
     model = make_model(CostTable())
 
     assert model.solo_s(make_params(width=128)) == pytest.approx(2 * model.solo_s(make_params(width=64)))
     assert model.call_s(SIZE, 4) == pytest.approx(4 * model.call_s(SIZE, 1))
 
 
-def test_sizes_met_once_do_not_pile_up() -> None:
+def test_the_number_of_remembered_sizes_is_bounded() -> None:
     model = make_model()
     for width in range(64, 64 + 8 * 500, 8):
         model.learn_call((width, 64), 2, 1.0)
@@ -89,7 +89,7 @@ def test_sizes_met_once_do_not_pile_up() -> None:
     assert len(model._sizes) <= 64
 
 
-def test_encoding_is_learnt_by_the_text() -> None:
+def test_the_cost_of_encoding_is_learned_per_text() -> None:
     model = make_model(CostTable())
     assert model.encode_s(make_params()) == 0.0
 
@@ -97,7 +97,7 @@ def test_encoding_is_learnt_by_the_text() -> None:
     assert model.encode_s(make_params()) == 0.5
 
 
-def test_a_state_is_judged_from_above() -> None:
+def test_the_estimated_bytes_of_a_state_are_an_upper_bound() -> None:
     stable_diffusion = 4 * 64 * 64 * 4 * 4 + 2 * 77 * 768 * 4
     large, small = make_params(width=512, height=512), make_params(width=64, height=64)
 
@@ -105,7 +105,7 @@ def test_a_state_is_judged_from_above() -> None:
     assert state_bytes(large, INFO) > state_bytes(small, INFO)
 
 
-def test_the_first_measurement_of_a_size_takes_the_place_of_the_guess() -> None:
+def test_the_first_measurement_of_a_size_replaces_the_guess() -> None:
     model = make_model(CostTable())
     model.learn_call(SIZE, 2, 30.0)
     model.learn_decode(SIZE, 1, 7.0)

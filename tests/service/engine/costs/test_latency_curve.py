@@ -1,4 +1,4 @@
-"""Seconds by count, from measurements that are few, noisy and sometimes wrong."""
+"""Seconds by count, from few, noisy and sometimes wrong measurements."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from service.engine.costs.latency_curve import LatencyCurve
 POINTS = st.dictionaries(st.integers(1, 64), st.floats(0.001, 10.0), min_size=1)
 
 
-def test_a_measured_count_costs_what_it_was_measured_to() -> None:
+def test_a_measured_count_has_its_measured_seconds() -> None:
     curve = LatencyCurve([(1, 1.0), (2, 1.5), (8, 6.0)])
 
     assert [curve.at(count) for count in (1, 2, 8)] == [1.0, 1.5, 6.0]
 
 
-def test_between_measured_counts_it_is_a_straight_line() -> None:
+def test_the_curve_is_linear_between_measured_counts() -> None:
     assert LatencyCurve([(2, 2.0), (6, 4.0)]).at(3) == 2.5
 
 
-def test_beyond_the_last_no_gain_is_promised() -> None:
+def test_the_curve_is_proportional_beyond_the_last_count() -> None:
     assert LatencyCurve([(1, 1.0), (4, 2.0)]).at(12) == 6.0
 
 
-def test_below_the_first_it_goes_on_as_it_began_and_never_under_its_part() -> None:
+def test_below_the_first_count_the_curve_continues_its_line_but_not_below_proportionality() -> None:
     assert LatencyCurve([(2, 2.0), (4, 3.0)]).at(1) == 1.5
     assert LatencyCurve([(2, 2.0), (4, 8.0)]).at(1) == 1.0
 
 
 @given(POINTS, st.lists(st.tuples(st.integers(1, 64), st.floats(0.0001, 100.0)), max_size=20))
-def test_it_never_falls_whatever_was_measured(points: dict[int, float], learnt: list[tuple[int, float]]) -> None:
+def test_the_curve_never_falls_whatever_was_measured(points: dict[int, float], later: list[tuple[int, float]]) -> None:
     curve = LatencyCurve(points.items())
-    for count, seconds in learnt:
+    for count, seconds in later:
         curve.learn(count, seconds)
     line = [curve.at(count / 4) for count in range(1, 300)]
 
     assert line[0] > 0
-    assert all(later >= earlier * (1 - 1e-9) for earlier, later in itertools.pairwise(line))
+    assert all(right >= left * (1 - 1e-9) for left, right in itertools.pairwise(line))
 
 
-def test_measurements_in_passing_bring_the_mean_to_a_new_speed() -> None:
+def test_repeated_measurements_move_the_mean_to_a_new_speed() -> None:
     curve = LatencyCurve([(4, 1.0)])
     for _ in range(60):
         curve.learn(4, 3.0)
@@ -58,7 +58,7 @@ def test_one_stall_moves_the_mean_by_a_tenth_at_most() -> None:
     assert curve.at(4) == pytest.approx(1.1)
 
 
-def test_a_count_first_met_in_passing_is_believed_half() -> None:
+def test_the_first_measurement_of_a_count_moves_the_estimate_half_way() -> None:
     curve = LatencyCurve([(2, 1.0)])
     curve.learn(4, 3.0)
 

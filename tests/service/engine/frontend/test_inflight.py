@@ -1,98 +1,98 @@
-"""What the facade makes of a worker's death, and what it gives the next one."""
+"""Which images the worker gets, and what a crash of the worker means for them."""
 
 from __future__ import annotations
 
 from service.engine import messages
-from service.engine.frontend.inflight import InFlightWork
+from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.local_job import LocalJob
 from tests.harness.worker_harness import make_params
 
 
-def make_job(job_id: str) -> LocalJob:
+def make_handle(job_id: str) -> LocalJob:
     return LocalJob(job_id, max_buffered=1, on_cancel=lambda _: None)
 
 
-def make_ledger(*image_ids: str) -> InFlightWork:
-    """One job for each image."""
-    ledger = InFlightWork()
+def make_in_flight(*image_ids: str) -> InFlightImages:
+    """Admits one job per image."""
+    in_flight = InFlightImages()
     for image_id in image_ids:
-        ledger.open(make_job(image_id), [messages.Submit(image_id, make_params())], [1.0], now_s=0.0)
-    return ledger
+        in_flight.add_job(make_handle(image_id), [messages.Submit(image_id, make_params())], [1.0], now_s=0.0)
+    return in_flight
 
 
-def take(ledger: InFlightWork) -> list[str]:
-    return [ticket.submit.image_id for ticket in ledger.take_unsent()]
+def take(in_flight: InFlightImages) -> list[str]:
+    return [image.submit.image_id for image in in_flight.take_sendable()]
 
 
-def start(ledger: InFlightWork, *image_ids: str) -> None:
-    for ticket in ledger:
-        ticket.started |= ticket.submit.image_id in image_ids
+def start(in_flight: InFlightImages, *image_ids: str) -> None:
+    for image in in_flight:
+        image.started |= image.submit.image_id in image_ids
 
 
-def end(ledger: InFlightWork, image_id: str) -> None:
-    ticket = ledger.get(image_id)
-    assert ticket is not None
-    ledger.close(ticket)
+def end(in_flight: InFlightImages, image_id: str) -> None:
+    image = in_flight.get(image_id)
+    assert image is not None
+    in_flight.remove(image)
 
 
-def test_the_worker_gets_everything_once() -> None:
-    ledger = make_ledger("a", "b")
+def test_the_worker_gets_each_image_once() -> None:
+    in_flight = make_in_flight("a", "b")
 
-    assert take(ledger) == ["a", "b"]
-    assert take(ledger) == []
-
-
-def test_a_death_makes_suspects_of_those_in_work_who_then_go_alone_and_first() -> None:
-    ledger = make_ledger("waiting", "b", "c")
-    take(ledger)
-    start(ledger, "b", "c")
-
-    assert ledger.worker_died() == []
-    assert take(ledger) == ["b"]
-    assert take(ledger) == []
-    end(ledger, "b")
-    assert take(ledger) == ["c"]
-    end(ledger, "c")
-    assert take(ledger) == ["waiting"]
+    assert take(in_flight) == ["a", "b"]
+    assert take(in_flight) == []
 
 
-def test_only_the_image_in_work_in_two_deaths_is_poison() -> None:
-    ledger = make_ledger("innocent", "bad", "mate")
-    take(ledger)
-    start(ledger, "innocent", "bad", "mate")
-    ledger.worker_died()
-    take(ledger)
-    start(ledger, "innocent")
-    end(ledger, "innocent")
-    assert take(ledger) == ["bad"]
-    start(ledger, "bad")
+def test_images_that_had_started_at_a_crash_are_sent_first_and_one_at_a_time() -> None:
+    in_flight = make_in_flight("waiting", "b", "c")
+    take(in_flight)
+    start(in_flight, "b", "c")
 
-    assert [ticket.submit.image_id for ticket in ledger.worker_died()] == ["bad"]
+    assert in_flight.record_crash() == []
+    assert take(in_flight) == ["b"]
+    assert take(in_flight) == []
+    end(in_flight, "b")
+    assert take(in_flight) == ["c"]
+    end(in_flight, "c")
+    assert take(in_flight) == ["waiting"]
 
 
-def test_where_nothing_had_started_all_that_the_worker_had_are_suspects() -> None:
-    ledger = make_ledger("a", "b")
-    take(ledger)
-    ledger.worker_died()
+def test_only_an_image_that_had_started_at_two_crashes_is_poisoned() -> None:
+    in_flight = make_in_flight("innocent", "bad", "other")
+    take(in_flight)
+    start(in_flight, "innocent", "bad", "other")
+    in_flight.record_crash()
+    take(in_flight)
+    start(in_flight, "innocent")
+    end(in_flight, "innocent")
+    assert take(in_flight) == ["bad"]
+    start(in_flight, "bad")
 
-    assert take(ledger) == ["a"]
+    assert [image.submit.image_id for image in in_flight.record_crash()] == ["bad"]
+
+
+def test_all_images_of_the_worker_are_suspects_where_none_had_started() -> None:
+    in_flight = make_in_flight("a", "b")
+    take(in_flight)
+    in_flight.record_crash()
+
+    assert take(in_flight) == ["a"]
 
 
 def test_a_worker_is_told_how_long_an_image_has_waited_since_its_admission() -> None:
-    ledger = InFlightWork()
-    ledger.open(make_job("job"), [messages.Submit("job.0", make_params(), deadline_s=9.0)], [1.0], now_s=100.0)
-    (ticket,) = ledger
+    in_flight = InFlightImages()
+    submit = messages.Submit("job.0", make_params(), deadline_s=9.0)
+    in_flight.add_job(make_handle("job"), [submit], [1.0], now_s=100.0)
+    (image,) = in_flight
 
-    assert ticket.submitted(102.5) == messages.Submit("job.0", make_params(), waited_s=2.5, deadline_s=9.0)
+    assert image.submit_message(102.5) == messages.Submit("job.0", make_params(), waited_s=2.5, deadline_s=9.0)
 
 
 def test_a_job_ends_with_its_last_image() -> None:
-    ledger = InFlightWork()
-    ledger.open(
-        make_job("job"), [messages.Submit(f"job.{index}", make_params()) for index in range(2)], [1.0, 1.0], now_s=0.0
-    )
-    first, last = ledger
+    in_flight = InFlightImages()
+    submits = [messages.Submit(f"job.{index}", make_params()) for index in range(2)]
+    in_flight.add_job(make_handle("job"), submits, [1.0, 1.0], now_s=0.0)
+    first, last = in_flight
 
-    assert not ledger.close(last)
-    assert ledger.close(first)
-    assert not ledger.close(first), "a ticket is closed once"
+    assert not in_flight.remove(last)
+    assert in_flight.remove(first)
+    assert not in_flight.remove(first), "an image is removed once"

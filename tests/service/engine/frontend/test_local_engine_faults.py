@@ -1,4 +1,4 @@
-"""LocalEngine when its worker dies, hangs, cannot load, or loses its engine."""
+"""LocalEngine when its worker crashes, hangs, cannot load, or loses its engine."""
 
 from __future__ import annotations
 
@@ -34,11 +34,14 @@ async def reach(engine: LocalEngine, phase: Phase) -> None:
 
 
 def progress_of(job_id: str, index: int) -> Callable[[list[FromWorker]], bool]:
+    """Returns a condition that holds once this image has made progress."""
     image_id = f"{job_id}.{index}"
-    return lambda said: any(isinstance(message, messages.Progress) and message.image_id == image_id for message in said)
+    return lambda received: any(
+        isinstance(message, messages.Progress) and message.image_id == image_id for message in received
+    )
 
 
-async def test_images_of_a_killed_worker_are_made_again_to_the_same_pixels() -> None:
+async def test_images_of_a_killed_worker_are_generated_again_with_the_same_pixels() -> None:
     images = [make_params(seed=seed, steps=8) for seed in range(3)]
     async with serving("--call-s", "0.02", max_rows=4) as (engine, observed):
         job = engine.submit(images)
@@ -54,21 +57,21 @@ async def test_images_of_a_killed_worker_are_made_again_to_the_same_pixels() -> 
     assert [finished.rgb_image.pixels for finished in result] == [make_alone(params) for params in images]
 
 
-async def test_an_image_that_kills_its_worker_twice_is_poison_and_its_mates_are_not() -> None:
-    mates = [make_params(seed=seed, steps=6) for seed in range(3)]
+async def test_an_image_that_crashes_its_worker_twice_is_poisoned_and_the_others_are_finished() -> None:
+    others = [make_params(seed=seed, steps=6) for seed in range(3)]
     async with serving("--call-s", "0.02", "--fault", "predict:exit:3") as (engine, observed):
-        jobs = [engine.submit([params]) for params in mates]
+        jobs = [engine.submit([params]) for params in others]
         bad = engine.submit([make_params("poison", steps=6)])
         async with asyncio.timeout(TIMEOUT_S):
             results = [await job.result() for job in jobs]
             with pytest.raises(PoisonedError):
                 await bad.result()
 
-    assert [finished.rgb_image.pixels for (finished,) in results] == [make_alone(params) for params in mates]
+    assert [finished.rgb_image.pixels for (finished,) in results] == [make_alone(params) for params in others]
     assert sum(isinstance(message, messages.Ready) for message in observed.messages) <= 3
 
 
-async def test_a_worker_that_hangs_is_killed_and_so_found_out() -> None:
+async def test_a_worker_that_hangs_is_killed_and_its_image_is_poisoned_the_second_time() -> None:
     async with serving("--fault", "predict:hang:2", stall_timeout_s=4.0) as (engine, observed):
         bad = engine.submit([make_params("poison")])
         async with asyncio.timeout(TIMEOUT_S):
@@ -89,7 +92,7 @@ async def test_a_stopped_worker_makes_the_engine_unready_and_a_continued_one_rea
             assert await job.result()
 
 
-async def test_a_worker_that_stays_stopped_is_replaced_and_its_images_made() -> None:
+async def test_a_worker_that_stays_stopped_is_replaced_and_its_images_are_finished() -> None:
     async with serving("--call-s", "0.02", stall_timeout_s=3.0) as (engine, observed):
         job = engine.submit([make_params(steps=50)])
         await observed.until(progress_of(job.id, 0))
@@ -100,7 +103,7 @@ async def test_a_worker_that_stays_stopped_is_replaced_and_its_images_made() -> 
     assert finished.rgb_image.pixels == make_alone(make_params(steps=50))
 
 
-async def test_a_stuck_worker_tells_where_it_stands(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_stuck_worker_writes_its_stacks(capfd: pytest.CaptureFixture[str]) -> None:
     async with serving("--fault", "predict:hang:0", stall_timeout_s=3.0) as (engine, observed):
         engine.submit([make_params("poison")])
         await observed.count(messages.Ready, 2)
@@ -108,17 +111,17 @@ async def test_a_stuck_worker_tells_where_it_stands(capfd: pytest.CaptureFixture
     assert "in predict" in capfd.readouterr().err
 
 
-async def test_an_engine_that_was_itself_held_up_does_not_blame_its_worker() -> None:
+async def test_a_worker_is_not_blamed_while_the_engine_itself_is_held_up() -> None:
     async with serving(stall_timeout_s=2.0) as (engine, _):
         pid = worker_pid(engine)
-        time.sleep(4.0)  # noqa: ASYNC251 - what a burst of requests does to the loop
+        time.sleep(4.0)  # noqa: ASYNC251 - blocks the event loop as a burst of requests does
         await asyncio.sleep(0)
 
         assert engine.phase is Phase.SERVING
         assert worker_pid(engine) == pid
 
 
-async def test_a_model_that_cannot_be_loaded_fails_the_engine_with_its_reason() -> None:
+async def test_a_model_that_cannot_be_loaded_fails_the_engine_with_the_reason() -> None:
     engine, observed = make_engine("--unloadable", "no such folder")
     await engine.start()
     await reach(engine, Phase.FAILED)
@@ -135,7 +138,7 @@ async def test_a_model_that_cannot_be_loaded_fails_the_engine_with_its_reason() 
     ("command", "reason"),
     [([sys.executable, "-S", "-c", "raise SystemExit(5)"], "status 5"), (["/nonexistent/python"], "cannot be started")],
 )
-async def test_an_engine_gives_up_on_workers_that_never_load(command: list[str], reason: str) -> None:
+async def test_the_engine_fails_after_several_workers_that_never_load(command: list[str], reason: str) -> None:
     engine = LocalEngine(EngineConfig(worker=WorkerConfig(model="fake"), restart_delay_s=0.01), command=command)
     await engine.start()
     await reach(engine, Phase.FAILED)
@@ -164,10 +167,10 @@ asyncio.run(main())
 """
 
 
-def test_a_worker_does_not_outlive_its_killed_engine_not_even_in_a_call() -> None:
+def test_a_worker_does_not_outlive_its_killed_engine_even_in_a_call() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"started\n"
         parent.kill()
-        # The worker holds the other copy of this pipe: it ends when both are gone.
+        # The worker holds the other copy of this pipe: the pipe ends when both processes are gone.
         assert parent.stdout.read() == b""

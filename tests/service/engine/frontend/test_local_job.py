@@ -1,4 +1,4 @@
-"""A job as its caller sees it."""
+"""A job as its caller sees it: the order of its events, its buffer and its outcome."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from pipelines.interface import RgbImage
 from service.engine.frontend.local_job import LocalJob
-from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, JobEvent
+from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.engine.types import Timings
 from service.errors import CanceledError, GenerationFailedError
 from service.ids import new_job_id
 from tests.harness.worker_harness import make_params
 
-RASTER = RgbImage(1, 1, b"\0\0\0")
+PIXEL = RgbImage(1, 1, b"\0\0\0")
 
 
 def make_job(max_buffered: int = 3) -> LocalJob:
@@ -22,16 +22,16 @@ def make_job(max_buffered: int = 3) -> LocalJob:
 
 
 def make_finished(index: int) -> ImageFinished:
-    return ImageFinished(index, make_params(), RASTER, Timings(0.0, 0.0, 0.0, 0.0, 1.0))
+    return ImageFinished(index, make_params(), PIXEL, Timings(0.0, 0.0, 0.0, 0.0, 1.0))
 
 
-async def read(job: LocalJob) -> list[JobEvent]:
+async def read(job: LocalJob) -> list[ImageEvent]:
     return [event async for event in job.events()]
 
 
 async def test_events_come_in_order_from_the_beginning() -> None:
     job = make_job()
-    events: list[JobEvent] = [ImageStarted(0), ImageProgress(0, 1, 1, 1.0), make_finished(0)]
+    events: list[ImageEvent] = [ImageStarted(0), ImageProgress(0, 1, 1.0), make_finished(0)]
     for event in events:
         job.publish(event)
     job.close()
@@ -54,9 +54,9 @@ async def test_a_slow_reader_loses_the_oldest_progress_and_no_image() -> None:
     job = make_job(max_buffered=3)
     job.publish(ImageStarted(0))
     for step in range(5):
-        job.publish(ImageProgress(0, step, 9, 1.0))
+        job.publish(ImageProgress(0, step, 1.0))
         job.publish(make_finished(step))
-    job.publish(ImagePreview(0, 0, 5, RASTER))
+    job.publish(ImagePreview(0, 0, 5, PIXEL))
     job.close()
 
     events = await read(job)
@@ -86,7 +86,7 @@ async def test_finished_images_come_before_the_error() -> None:
         await anext(reader)
 
 
-async def test_the_first_outcome_stands() -> None:
+async def test_only_the_first_outcome_counts() -> None:
     job = make_job()
     job.cancel()
     job.cancel()
@@ -97,7 +97,7 @@ async def test_the_first_outcome_stands() -> None:
         await job.result()
 
 
-async def test_a_job_that_is_over_cannot_be_canceled() -> None:
+async def test_a_job_that_has_ended_cannot_be_canceled() -> None:
     job = make_job()
     job.close()
     job.cancel()
@@ -105,7 +105,7 @@ async def test_a_job_that_is_over_cannot_be_canceled() -> None:
     assert await job.result() == []
 
 
-def test_job_ids_are_26_characters_of_base32_and_never_the_same() -> None:
+def test_job_ids_are_unique_and_have_26_characters_of_base32() -> None:
     ids = {new_job_id() for _ in range(100)}
 
     assert len(ids) == 100

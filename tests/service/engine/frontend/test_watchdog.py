@@ -1,4 +1,4 @@
-"""When a worker's silence means something."""
+"""How long a worker may be silent before it is late, and before it is stuck."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.engine.messages import BEAT_S, Beat, Busy, Loading, Ready
 CONFIG = EngineConfig(
     worker=WorkerConfig(model="fake"), load_timeout_s=900, stall_timeout_s=15, unmeasured_timeout_s=120
 )
-BEAT = Beat(calls=0, rows=0, active=0, waiting=0)
+BEAT = Beat(active=0, waiting=0)
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def watchdog() -> Watchdog:
 
 
 def be_silent(watchdog: Watchdog, seconds: float) -> Watchdog:
+    """Lets the worker be silent for `seconds`."""
     for _ in range(round(seconds / TICK_S)):
         watchdog.tick(TICK_S)
     return watchdog
@@ -41,12 +42,14 @@ def test_any_message_ends_the_silence(watchdog: Watchdog) -> None:
     assert not watchdog.late
 
 
-def test_a_silent_worker_is_stuck_at_last(watchdog: Watchdog) -> None:
+def test_a_worker_is_stuck_after_the_stall_timeout(watchdog: Watchdog) -> None:
     assert not be_silent(watchdog, 14).stuck
     assert be_silent(watchdog, 2).stuck
 
 
-def test_an_announced_call_may_take_three_times_as_long_as_expected(watchdog: Watchdog) -> None:
+def test_an_announced_call_is_late_after_three_and_stuck_after_ten_times_its_expected_time(
+    watchdog: Watchdog,
+) -> None:
     watchdog.heard(Busy(60.0))
 
     assert not be_silent(watchdog, 180).late
@@ -62,14 +65,14 @@ def test_an_announcement_holds_for_one_call_only(watchdog: Watchdog) -> None:
     assert be_silent(watchdog, 16).stuck
 
 
-def test_a_call_that_was_never_measured_has_a_time_of_its_own(watchdog: Watchdog) -> None:
+def test_a_call_that_was_never_measured_has_a_timeout_of_its_own(watchdog: Watchdog) -> None:
     watchdog.heard(Busy(None))
 
     assert not be_silent(watchdog, 119).late
     assert be_silent(watchdog, 2).stuck
 
 
-def test_loading_is_never_late_but_may_be_stuck() -> None:
+def test_a_loading_worker_is_never_late_but_may_be_stuck() -> None:
     watchdog = Watchdog(CONFIG)
     watchdog.heard(Loading("loading"))
 
@@ -77,7 +80,7 @@ def test_loading_is_never_late_but_may_be_stuck() -> None:
     assert be_silent(watchdog, 20).stuck
 
 
-def test_a_tick_of_an_hour_is_the_judges_own_absence(watchdog: Watchdog) -> None:
+def test_a_tick_of_an_hour_does_not_count_against_the_worker(watchdog: Watchdog) -> None:
     watchdog.tick(3600.0)
 
     assert not watchdog.late

@@ -1,4 +1,4 @@
-"""Turns by device time had."""
+"""Start-time fair queueing between tenants."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from collections import defaultdict
 from service.engine.scheduling.fair_share import FairShare
 
 
-def take_turns(shares: FairShare[str], costs_s: dict[str, float], turns: int) -> dict[str, float]:
-    """Device time of each name after so many turns, each of its own cost."""
-    had_s: defaultdict[str, float] = defaultdict(float)
+def take_turns(fair_share: FairShare, costs_s: dict[str, float], turns: int) -> dict[str, float]:
+    """Serves the tenants for some turns, each at its own cost per turn. Returns the seconds that each one got."""
+    served_s: defaultdict[str, float] = defaultdict(float)
     for _ in range(turns):
-        name = min(costs_s, key=lambda name: (shares.of(name), name))
-        shares.charge({name: costs_s[name]}, wanting=costs_s)
-        had_s[name] += costs_s[name]
-    return had_s
+        tenant = min(costs_s, key=lambda tenant: (fair_share.start_tag_s(tenant), tenant))
+        fair_share.charge({tenant: costs_s[tenant]}, backlogged=costs_s)
+        served_s[tenant] += costs_s[tenant]
+    return served_s
 
 
-def test_names_get_equal_time_and_not_equal_turns() -> None:
-    had_s = take_turns(FairShare(), {"dear": 4.0, "cheap": 1.0}, 50)
+def test_tenants_get_equal_time_instead_of_equal_turns() -> None:
+    served_s = take_turns(FairShare(), {"slow": 4.0, "fast": 1.0}, 50)
 
-    assert abs(had_s["dear"] - had_s["cheap"]) <= 4.0
-
-
-def test_a_name_that_was_away_gets_no_arrears() -> None:
-    shares: FairShare[str] = FairShare()
-    take_turns(shares, {"early": 1.0}, 100)
-
-    assert take_turns(shares, {"early": 1.0, "late": 1.0}, 10) == {"early": 5, "late": 5}
+    assert abs(served_s["slow"] - served_s["fast"]) <= 4.0
 
 
-def test_a_name_that_leaves_keeps_its_debt_for_a_while() -> None:
-    shares: FairShare[str] = FairShare()
-    shares.charge({"greedy": 10.0, "modest": 1.0}, wanting=["greedy", "modest"])
+def test_a_tenant_that_was_idle_saves_up_no_credit() -> None:
+    fair_share = FairShare()
+    take_turns(fair_share, {"early": 1.0}, 100)
 
-    assert take_turns(shares, {"greedy": 1.0, "modest": 1.0}, 9) == {"modest": 9}
-
-
-def test_names_served_together_are_each_charged_their_part() -> None:
-    shares: FairShare[str] = FairShare()
-    shares.charge({"a": 3.0, "b": 1.0}, wanting=["a", "b"])
-
-    assert shares.of("a") - shares.of("b") == 2.0
-    assert shares.of("new") == 0.0
+    assert take_turns(fair_share, {"early": 1.0, "late": 1.0}, 10) == {"early": 5, "late": 5}
 
 
-def test_who_is_served_out_of_turn_takes_nothing_from_those_who_wait() -> None:
-    shares: FairShare[str] = FairShare()
+def test_a_tenant_that_got_more_than_its_share_waits_until_the_others_catch_up() -> None:
+    fair_share = FairShare()
+    fair_share.charge({"greedy": 10.0, "modest": 1.0}, backlogged=["greedy", "modest"])
+
+    assert take_turns(fair_share, {"greedy": 1.0, "modest": 1.0}, 9) == {"modest": 9}
+
+
+def test_tenants_served_together_are_charged_separately() -> None:
+    fair_share = FairShare()
+    fair_share.charge({"a": 3.0, "b": 1.0}, backlogged=["a", "b"])
+
+    assert fair_share.start_tag_s("a") - fair_share.start_tag_s("b") == 2.0
+    assert fair_share.start_tag_s("new") == 0.0
+
+
+def test_a_tenant_served_out_of_turn_pays_for_it_later() -> None:
+    fair_share = FairShare()
     for _ in range(5):
-        shares.charge({"served": 1.0}, wanting=["served", "waiting"])
+        fair_share.charge({"served": 1.0}, backlogged=["served", "waiting"])
 
-    assert take_turns(shares, {"served": 1.0, "waiting": 1.0}, 5) == {"waiting": 5}
+    assert take_turns(fair_share, {"served": 1.0, "waiting": 1.0}, 5) == {"waiting": 5}
 
 
-def test_time_does_not_stand_still_where_nobody_wants_anything_more() -> None:
-    shares: FairShare[str] = FairShare()
-    shares.charge({"last": 1.0}, wanting=[])
+def test_a_service_after_which_no_tenant_has_work_is_charged() -> None:
+    fair_share = FairShare()
+    fair_share.charge({"last": 1.0}, backlogged=[])
 
-    assert shares.of("last") == 1.0
-    assert shares.of("next") == 0.0
+    assert fair_share.start_tag_s("last") == 1.0
+    assert fair_share.start_tag_s("next") == 0.0

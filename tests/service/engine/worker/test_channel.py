@@ -20,6 +20,8 @@ TIMINGS = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
 
 
 class Border:
+    """Both ends of a socket pair: the channel at the far one, a plain socket at the near one."""
+
     def __init__(self) -> None:
         self.near, far = socket.socketpair()
         self.near.settimeout(TIMEOUT_S)
@@ -49,7 +51,7 @@ def make_image(image_id: str) -> messages.Finished:
     return messages.Finished(image_id, 1000, 1000, bytes(3_000_000), TIMINGS)
 
 
-def test_messages_arrive_whole_and_in_order(border: Border) -> None:
+def test_messages_arrive_complete_and_in_order(border: Border) -> None:
     submits = [messages.Submit(f"job.{index}", make_params("é" * 5000, seed=2**63 - 1)) for index in range(20)]
     border.near.sendall(b"".join(map(pack, submits)))
 
@@ -59,11 +61,11 @@ def test_messages_arrive_whole_and_in_order(border: Border) -> None:
     assert received == submits
 
 
-def test_nothing_to_receive_is_no_wait(border: Border) -> None:
+def test_receiving_without_a_timeout_does_not_wait(border: Border) -> None:
     assert border.channel.receive(0.0) == []
 
 
-def test_a_reader_that_stands_still_costs_previews_and_no_images(border: Border) -> None:
+def test_a_stalled_reader_loses_progress_and_no_images(border: Border) -> None:
     images = [make_image(f"job.{index}") for index in range(3)]
     for image in images:
         border.channel.send(image)
@@ -88,24 +90,26 @@ def test_closing_sends_what_is_left(border: Border) -> None:
     assert border.near.recv(1) == b""
 
 
-def test_a_worker_without_a_facade_is_told(border: Border) -> None:
+def test_a_worker_is_told_when_its_frontend_is_gone(border: Border) -> None:
     border.hang_up()
 
     assert border.lost.get(timeout=TIMEOUT_S) != 0
 
 
 @pytest.mark.parametrize(
-    "nonsense",
+    "content",
     [
         b"\xff\xff\xff\xff",
         LENGTH.pack(3) + b"\xc1\xc1\xc1",
         LENGTH.pack(0),
-        # A pickle that would print, were it ever loaded.
+        # A pickle that would print if it were loaded.
         pack(messages.Drain())[:4] + b"cbuiltins\nprint\n(S'pickled'\ntR.",
     ],
 )
-def test_nonsense_ends_the_connection(border: Border, nonsense: bytes, capfd: pytest.CaptureFixture[str]) -> None:
-    border.near.sendall(nonsense)
+def test_bytes_that_are_no_message_end_the_connection(
+    border: Border, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    border.near.sendall(content)
 
     assert border.lost.get(timeout=TIMEOUT_S) != 0
     assert "pickled" not in capfd.readouterr().out

@@ -1,4 +1,4 @@
-"""DecodeStage on a device with streams: begun beside UNet calls, and waited for only when there are none to make."""
+"""Decodes on a device with streams: started beside UNet calls, and waited for only when there is no call to make."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make
 
 
 class StreamPipeline(FakePipeline):
-    """DecodeStage as a device with streams does: a decode is done some UNet calls after it has begun."""
+    """Decodes as a device with streams does: a decode is done some UNet calls after its start."""
 
     def __init__(self, sleep: Callable[[float], None], *, calls: int, spoiled: str = "") -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
         self.calls_made = 0
         self.waits = 0
-        """DecodeStage that were waited for."""
+        """Number of decodes that the worker waited for."""
         self._calls = calls
         self._spoiled = spoiled
 
@@ -52,7 +52,7 @@ class _LateDecoding:
         return self.pipeline.decode(self.states)
 
 
-def make_stream_rig(calls: int, spoiled: str = "") -> tuple[WorkerHarness, StreamPipeline]:
+def make_stream_harness(calls: int, spoiled: str = "") -> tuple[WorkerHarness, StreamPipeline]:
     made: list[StreamPipeline] = []
 
     def make(sleep: Callable[[float], None]) -> StreamPipeline:
@@ -62,42 +62,42 @@ def make_stream_rig(calls: int, spoiled: str = "") -> tuple[WorkerHarness, Strea
     return WorkerHarness(make), made[0]
 
 
-def test_calls_go_on_beside_a_decode_that_takes_long() -> None:
-    rig, pipeline = make_stream_rig(calls=5)
+def test_calls_continue_beside_a_long_decode() -> None:
+    harness, pipeline = make_stream_harness(calls=5)
     short, long = make_params(steps=2), make_params("a blue square", steps=9)
-    rig.submit("short", short)
-    rig.submit("long", long)
-    rig.run()
+    harness.submit("short", short)
+    harness.submit("long", long)
+    harness.run()
 
-    order = [message.image_id for message in rig.channel.sent if isinstance(message, messages.Finished)]
+    order = [message.image_id for message in harness.channel.sent if isinstance(message, messages.Finished)]
     assert order == ["short", "long"]
-    assert rig.pixels == {"short": make_alone(short), "long": make_alone(long)}
-    assert len(rig.calls) == 9
-    assert pipeline.waits == 1, "only the last one, beside which there was nothing to do"
-    # Two calls, the decode begun, five calls beside it.
-    finished = next(n for n, message in enumerate(rig.channel.sent) if isinstance(message, messages.Finished))
-    assert sum(isinstance(message, messages.CallDone) for message in rig.channel.sent[:finished]) == 7
+    assert harness.pixels == {"short": make_alone(short), "long": make_alone(long)}
+    assert len(harness.call_rows) == 9
+    assert pipeline.waits == 1, "only for the last decode, beside which there is no call to make"
+    # Two calls, then the decode starts, then five calls beside it.
+    finished = next(n for n, message in enumerate(harness.channel.sent) if isinstance(message, messages.Finished))
+    assert sum(isinstance(message, messages.CallDone) for message in harness.channel.sent[:finished]) == 7
 
 
-def test_an_image_canceled_while_it_is_decoded_ends_once() -> None:
-    rig, _ = make_stream_rig(calls=5)
-    rig.submit("long", make_params(steps=9))
-    rig.submit("short", make_params(steps=2))
-    rig.turn(4)
-    rig.cancel("short")
-    rig.run()
+def test_an_image_canceled_during_its_decode_ends_once() -> None:
+    harness, _ = make_stream_harness(calls=5)
+    harness.submit("long", make_params(steps=9))
+    harness.submit("short", make_params(steps=2))
+    harness.turn(4)
+    harness.cancel("short")
+    harness.run()
 
-    assert [canceled.image_id for canceled in rig.sent(messages.Canceled)] == ["short"]
-    assert rig.pixels.keys() == {"long"}
+    assert [canceled.image_id for canceled in harness.sent(messages.Canceled)] == ["short"]
+    assert harness.pixels.keys() == {"long"}
 
 
-def test_an_image_that_turns_out_spoiled_after_its_decode_is_made_again_and_its_mates_are_not() -> None:
-    rig, _ = make_stream_rig(calls=3, spoiled="spoiled")
+def test_only_the_image_that_is_spoiled_in_a_decode_is_generated_again() -> None:
+    harness, _ = make_stream_harness(calls=3, spoiled="spoiled")
     for name in ("sound", "spoiled"):
-        rig.submit(name, make_params(name, steps=2))
-    rig.submit("long", make_params(steps=12))
-    rig.run()
+        harness.submit(name, make_params(name, steps=2))
+    harness.submit("long", make_params(steps=12))
+    harness.run()
 
-    assert [again.image_id for again in rig.sent(messages.Retried)] == ["spoiled"]
-    assert [failed.image_id for failed in rig.sent(messages.Failed)] == ["spoiled"]
-    assert rig.pixels.keys() == {"sound", "long"}
+    assert [again.image_id for again in harness.sent(messages.Retried)] == ["spoiled"]
+    assert [failed.image_id for failed in harness.sent(messages.Failed)] == ["spoiled"]
+    assert harness.pixels.keys() == {"sound", "long"}

@@ -1,4 +1,4 @@
-"""What goes wrong with one image stays with that image."""
+"""An error in one image fails that image alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.harness.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, T
 from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
 STEPS = 4
-MATES = {str(seed): make_params(f"mate {seed}", steps=STEPS, seed=seed) for seed in range(5)}
+OTHERS = {str(seed): make_params(f"other {seed}", steps=STEPS, seed=seed) for seed in range(5)}
 CODES = {Kind.RAISE: "generation_failed", Kind.MEMORY: "out_of_memory", Kind.NAN: "non_finite_result"}
 
 TRIGGERS = [
@@ -27,7 +27,7 @@ TRIGGERS = [
 
 
 class SmallMemoryPipeline(FakePipeline):
-    """Runs out of memory beyond some rows."""
+    """Runs out of memory with more than `max_rows` rows."""
 
     def __init__(self, max_rows: int, sleep: Callable[[float], None]) -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
@@ -40,22 +40,22 @@ class SmallMemoryPipeline(FakePipeline):
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: f"{trigger.stage}-{trigger.kind}-{trigger.step}")
-def test_a_poisonous_image_fails_alone(trigger: Trigger) -> None:
-    rig = WorkerHarness(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
-    for position, (image_id, params) in enumerate(MATES.items()):
+def test_an_image_that_raises_fails_alone(trigger: Trigger) -> None:
+    harness = WorkerHarness(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
+    for position, (image_id, params) in enumerate(OTHERS.items()):
         if position == 2:
-            rig.submit("bad", make_params("poison", steps=STEPS))
-        rig.submit(image_id, params)
-    rig.run()
+            harness.submit("bad", make_params("poison", steps=STEPS))
+        harness.submit(image_id, params)
+    harness.run()
 
-    (failed,) = rig.sent(messages.Failed)
+    (failed,) = harness.sent(messages.Failed)
     assert (failed.image_id, failed.code) == ("bad", CODES[trigger.kind])
     assert SECRET not in failed.message
-    assert rig.pixels == {image_id: make_alone(params) for image_id, params in MATES.items()}
+    assert harness.pixels == {image_id: make_alone(params) for image_id, params in OTHERS.items()}
 
 
 class OverflowingPipeline(FakePipeline):
-    """Its numbers overflow in one call of a fragile image, unless it is made in higher precision."""
+    """Overflows in one call of an image whose prompt says "fragile", unless the image is in higher precision."""
 
     def __init__(self, stage: Stage, error: type[SpoiledError], sleep: Callable[[float], None]) -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
@@ -88,59 +88,59 @@ class OverflowingPipeline(FakePipeline):
 
 @pytest.mark.parametrize("error", [NonFiniteError, BlackImageError])
 @pytest.mark.parametrize("stage", [Stage.PREDICT, Stage.ADVANCE, Stage.DECODE])
-def test_an_image_whose_numbers_overflow_is_made_again_in_higher_precision(
+def test_an_image_whose_numbers_overflow_is_generated_again_in_higher_precision(
     stage: Stage, error: type[SpoiledError]
 ) -> None:
-    rig = WorkerHarness(lambda sleep: OverflowingPipeline(stage, error, sleep))
+    harness = WorkerHarness(lambda sleep: OverflowingPipeline(stage, error, sleep))
     fragile = make_params("fragile", steps=STEPS)
-    rig.submit("fragile", fragile, previews=1)
-    for image_id, params in MATES.items():
-        rig.submit(image_id, params)
-    rig.run()
+    harness.submit("fragile", fragile, previews=1)
+    for image_id, params in OTHERS.items():
+        harness.submit(image_id, params)
+    harness.run()
 
-    assert [again.image_id for again in rig.sent(messages.Retried)] == ["fragile"]
-    assert not rig.sent(messages.Failed)
-    assert rig.pixels == {"fragile": make_alone(fragile)} | {
-        image_id: make_alone(params) for image_id, params in MATES.items()
+    assert [retried.image_id for retried in harness.sent(messages.Retried)] == ["fragile"]
+    assert not harness.sent(messages.Failed)
+    assert harness.pixels == {"fragile": make_alone(fragile)} | {
+        image_id: make_alone(params) for image_id, params in OTHERS.items()
     }
-    steps = [progress.step for progress in rig.sent(messages.Progress) if progress.image_id == "fragile"]
-    assert steps == sorted(set(steps)), "no step is told twice"
-    assert len(rig.sent(messages.Preview)) == 1
+    steps = [progress.step for progress in harness.sent(messages.Progress) if progress.image_id == "fragile"]
+    assert steps == sorted(set(steps)), "no step is reported twice"
+    assert len(harness.sent(messages.Preview)) == 1
 
 
-def test_what_overflows_in_higher_precision_too_fails_after_one_more_try() -> None:
-    rig = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.DECODE, Kind.NAN), call_s=CALL_S, sleep=sleep))
-    rig.submit("bad", make_params("poison", steps=STEPS))
-    rig.run()
+def test_an_image_that_overflows_in_higher_precision_too_fails() -> None:
+    harness = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.DECODE, Kind.NAN), call_s=CALL_S, sleep=sleep))
+    harness.submit("bad", make_params("poison", steps=STEPS))
+    harness.run()
 
-    assert len(rig.calls) == 2 * STEPS
-    assert [failed.code for failed in rig.sent(messages.Failed)] == ["non_finite_result"]
-
-
-def test_calls_in_higher_precision_teach_nothing_of_what_others_cost() -> None:
-    rig = WorkerHarness(lambda sleep: OverflowingPipeline(Stage.PREDICT, NonFiniteError, sleep))
-    rig.submit("fragile", make_params("fragile", steps=STEPS))
-    rig.run()
-
-    assert [call.upcast for call in rig.sent(messages.CallDone)] == [False] * 3 + [True] * STEPS
+    assert len(harness.call_rows) == 2 * STEPS
+    assert [failed.code for failed in harness.sent(messages.Failed)] == ["non_finite_result"]
 
 
-def test_what_is_logged_of_a_failure_holds_no_text_of_the_exception(caplog: pytest.LogCaptureFixture) -> None:
-    rig = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.ADVANCE), sleep=sleep))
-    rig.submit("bad", make_params("poison"))
-    rig.run()
+def test_calls_in_higher_precision_are_not_learned_from() -> None:
+    harness = WorkerHarness(lambda sleep: OverflowingPipeline(Stage.PREDICT, NonFiniteError, sleep))
+    harness.submit("fragile", make_params("fragile", steps=STEPS))
+    harness.run()
+
+    assert [call.upcast for call in harness.sent(messages.CallDone)] == [False] * 3 + [True] * STEPS
+
+
+def test_the_log_of_a_failure_does_not_hold_the_exceptions_text(caplog: pytest.LogCaptureFixture) -> None:
+    harness = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.ADVANCE), sleep=sleep))
+    harness.submit("bad", make_params("poison"))
+    harness.run()
 
     assert "RuntimeError" in caplog.text
     assert SECRET not in caplog.text
 
 
-def test_params_that_the_model_refuses_name_their_field() -> None:
-    rig = WorkerHarness()
-    rig.submit("crooked", make_params(width=65))
-    rig.submit("unknown", make_params(sampler="nonesuch"))
-    rig.run()
+def test_an_image_with_invalid_parameters_fails_and_names_the_field() -> None:
+    harness = WorkerHarness()
+    harness.submit("crooked", make_params(width=65))
+    harness.submit("unknown", make_params(sampler="nonesuch"))
+    harness.run()
 
-    assert {(failed.image_id, failed.code, failed.field) for failed in rig.sent(messages.Failed)} == {
+    assert {(failed.image_id, failed.code, failed.field) for failed in harness.sent(messages.Failed)} == {
         ("crooked", "invalid_value", "width"),
         ("unknown", "invalid_value", "sampler"),
     }
@@ -148,14 +148,14 @@ def test_params_that_the_model_refuses_name_their_field() -> None:
 
 def test_a_batch_too_large_for_memory_is_halved_until_it_fits() -> None:
     freed: list[None] = []
-    rig = WorkerHarness(
+    harness = WorkerHarness(
         lambda sleep: SmallMemoryPipeline(4, sleep), device=Device(free_memory=lambda: freed.append(None))
     )
-    for image_id, params in MATES.items():
-        rig.submit(image_id, params)
-    rig.run()
+    for image_id, params in OTHERS.items():
+        harness.submit(image_id, params)
+    harness.run()
 
-    assert rig.pixels == {image_id: make_alone(params) for image_id, params in MATES.items()}
+    assert harness.pixels == {image_id: make_alone(params) for image_id, params in OTHERS.items()}
     assert freed
 
 
@@ -167,58 +167,58 @@ def test_rows_that_ran_out_of_memory_are_not_tried_again() -> None:
             asked.append(sum(state.next_call.rows for state in states if state.next_call))
             return super().predict(states)
 
-    rig = WorkerHarness(lambda sleep: Asked(4, sleep))
-    for image_id, params in MATES.items():
-        rig.submit(image_id, params)
-    rig.run()
+    harness = WorkerHarness(lambda sleep: Asked(4, sleep))
+    for image_id, params in OTHERS.items():
+        harness.submit(image_id, params)
+    harness.run()
 
     assert asked[:4] == [10, 4, 6, 2]
     assert max(asked[5:]) == 4
 
 
 def test_an_image_too_large_for_memory_fails_and_the_next_is_served() -> None:
-    rig = WorkerHarness(lambda sleep: SmallMemoryPipeline(1, sleep))
-    rig.submit("guided", make_params())
-    rig.turn(2)
-    rig.submit("unguided", make_params(guidance_scale=1.0))
-    rig.run()
+    harness = WorkerHarness(lambda sleep: SmallMemoryPipeline(1, sleep))
+    harness.submit("guided", make_params())
+    harness.turn(2)
+    harness.submit("unguided", make_params(guidance_scale=1.0))
+    harness.run()
 
-    assert [(failed.image_id, failed.code) for failed in rig.sent(messages.Failed)] == [("guided", "out_of_memory")]
-    assert rig.pixels == {"unguided": make_alone(make_params(guidance_scale=1.0))}
+    assert [(failed.image_id, failed.code) for failed in harness.sent(messages.Failed)] == [("guided", "out_of_memory")]
+    assert harness.pixels == {"unguided": make_alone(make_params(guidance_scale=1.0))}
 
 
-def test_memory_freed_after_a_failure_is_tried_again() -> None:
+def test_an_image_is_tried_again_with_freed_memory() -> None:
     memory = SmallMemoryPipeline(1, lambda _: None)
 
     def free() -> None:
         memory._max_rows = 2
 
-    rig = WorkerHarness(lambda _: memory, device=Device(free_memory=free))
-    rig.submit("guided", make_params())
-    rig.run()
+    harness = WorkerHarness(lambda _: memory, device=Device(free_memory=free))
+    harness.submit("guided", make_params())
+    harness.run()
 
-    assert rig.pixels.keys() == {"guided"}
+    assert harness.pixels.keys() == {"guided"}
 
 
-def test_an_error_that_the_device_does_not_survive_ends_the_worker() -> None:
-    rig = WorkerHarness(
+def test_an_error_that_breaks_the_device_ends_the_worker() -> None:
+    harness = WorkerHarness(
         lambda sleep: FaultyPipeline(Trigger(Stage.PREDICT), sleep=sleep), device=Device(is_broken=lambda _: True)
     )
-    rig.submit("bad", make_params("poison"))
+    harness.submit("bad", make_params("poison"))
 
     with pytest.raises(RuntimeError, match="poison"):
-        rig.run()
-    assert not rig.sent(messages.Failed)
+        harness.run()
+    assert not harness.sent(messages.Failed)
 
 
-def test_a_preview_that_fails_costs_the_image_only_its_previews() -> None:
+def test_an_image_whose_preview_fails_is_finished_without_previews() -> None:
     class Blind(FakePipeline):
         def preview(self, state: FakeState) -> RgbImage:
             raise RuntimeError(SECRET)
 
-    rig = WorkerHarness(lambda sleep: Blind(sleep=sleep))
-    rig.submit("shown", make_params(), previews=2)
-    rig.run()
+    harness = WorkerHarness(lambda sleep: Blind(sleep=sleep))
+    harness.submit("shown", make_params(), previews=2)
+    harness.run()
 
-    assert not rig.sent(messages.Preview)
-    assert rig.pixels == {"shown": make_alone(make_params())}
+    assert not harness.sent(messages.Preview)
+    assert harness.pixels == {"shown": make_alone(make_params())}

@@ -1,17 +1,103 @@
-"""The worker process as it is served: a real, if tiny, model folder behind the border."""
+"""The worker process behind a real border: it draws what its pipeline draws, and logs in the configured format."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from pipelines.checkpoints import loader
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.local_engine import LocalEngine
-from service.engine.messages import Ready
+from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
+from service.engine.messages import Drain, Ready, Submit, pack
 from tests.harness import tiny_model
 from tests.harness.local_engine import TIMEOUT_S, Observed
+from tests.harness.worker_harness import make_params
+
+FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
+FAILING_LOAD = """
+import sys
+from service.engine.worker.__main__ import main
+
+def load(config, report):
+    raise RuntimeError("the driver is missing")
+
+sys.exit(main(sys.argv[1:], load))
+"""
+
+
+def run_worker(command: Sequence[str], config: WorkerConfig, *submits: Submit) -> tuple[int, list[str]]:
+    """Runs a worker until it has drained. Returns its exit status and the lines of its standard error."""
+    ours, theirs = socket.socketpair()
+    arguments = [*command, "--fd", str(theirs.fileno()), "--config", msgspec.json.encode(config).decode()]
+    with ours, subprocess.Popen(arguments, pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE, text=True) as worker:
+        theirs.close()
+        ours.sendall(b"".join(map(pack, [*submits, Drain()])))
+        while ours.recv(1 << 16):
+            pass
+        assert worker.stderr is not None
+        return worker.wait(TIMEOUT_S), worker.stderr.read().splitlines()
+
+
+def parsed(lines: Sequence[str]) -> list[dict[str, Any]]:
+    """Decodes log lines; fails on a line that is not JSON."""
+    return [json.loads(line) for line in lines]
+
+
+def test_every_line_of_the_log_is_json_where_that_is_the_format() -> None:
+    config = WorkerConfig(model="fake", log_format="json")
+    status, lines = run_worker([*FAKE_WORKER, "--fault", "advance:raise:0"], config, Submit("a", make_params("poison")))
+
+    (line,) = parsed(lines)
+    assert status == 0
+    assert (line["level"], line["process"]) == ("error", "worker")
+    assert line["event"].startswith("a call to the model raised RuntimeError at ")
+
+
+def test_lines_below_the_configured_level_are_not_logged(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = WorkerConfig(model="fake", log_format="json", log_level="error", cache_dir=str(tmp_path / "file"))
+    louder = msgspec.structs.replace(config, log_level="warning")
+
+    assert [line["event"] for line in parsed(run_worker(FAKE_WORKER, louder)[1])] == [
+        "cannot write the cache of measured costs: Not a directory"
+    ]
+    assert run_worker(FAKE_WORKER, config) == (0, [])
+
+
+def test_the_console_format_is_text() -> None:
+    config = WorkerConfig(model="fake", log_format="console")
+    _, lines = run_worker([*FAKE_WORKER, "--fault", "advance:raise:0"], config, Submit("a", make_params("poison")))
+
+    assert len(lines) == 1
+    assert "a call to the model raised RuntimeError" in lines[0]
+    assert not lines[0].startswith("{")
+
+
+def test_an_error_that_ends_the_worker_is_a_line_of_its_log() -> None:
+    status, lines = run_worker([sys.executable, "-c", FAILING_LOAD], WorkerConfig(model="fake", log_format="json"))
+
+    (line,) = parsed(lines)
+    assert status == 1
+    assert line["event"] == "the worker failed"
+    assert "the driver is missing" in line["exception"]
+
+
+def test_a_worker_with_a_real_model_logs_json_alone(tmp_path: Path) -> None:
+    folder = tiny_model.write(tmp_path / "tiny")
+    config = WorkerConfig(model=str(folder), threads=1, warm_up_s=0.001, log_level="debug", log_format="json")
+    status, lines = run_worker(WORKER_COMMAND, config)
+
+    assert status == 0
+    assert all(line["process"] == "worker" for line in parsed(lines))
 
 
 async def test_a_model_folder_is_loaded_and_draws_what_its_pipeline_draws(tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
-"""What the measured calls teach the cost model, and what not."""
+"""What is announced and learned around a pipeline's calls."""
 
 from __future__ import annotations
 
 from pipelines.fake import FakePipeline, FakeState
 from service.engine import messages
-from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.measured_calls import MeasuredCalls
-from tests.harness.worker_harness import CALL_S, Clock, MemoryChannel, flat_costs, make_params
+from tests.harness.worker_harness import CALL_S, Clock, MemoryChannel, WorkerHarness, flat_costs, make_params
 
 DECODE_S = 0.5
 SIZE = (64, 64)
 
 
-class Bench:
+class CallsHarness:
+    """Measured calls of the fake pipeline, with two begun images."""
+
     def __init__(self) -> None:
         clock = Clock()
         pipeline = FakePipeline(call_s=CALL_S, decode_s=DECODE_S, sleep=clock.advance)
@@ -33,19 +35,59 @@ class Bench:
         ]
 
 
-def test_a_decode_alone_teaches_what_decodes_cost() -> None:
-    bench = Bench()
-    bench.calls.finish_decode(bench.calls.start_decode(bench.images[:1]))
+def test_the_cost_of_a_decode_is_learned_from_a_decode_alone() -> None:
+    harness = CallsHarness()
+    harness.calls.finish_decode(harness.calls.start_decode(harness.images[:1]))
 
-    assert bench.cost.decode_s(SIZE, 1) > 0
+    assert harness.cost.decode_s(SIZE, 1) > 0
 
 
-def test_a_decode_that_had_calls_beside_it_teaches_nothing_and_is_told() -> None:
-    bench = Bench()
-    running = bench.calls.start_decode(bench.images[:1])
-    bench.calls.record(bench.images[1:], 2, CALL_S, 0.0)
-    bench.calls.finish_decode(running)
+def test_a_decode_with_calls_beside_it_is_reported_and_not_learned_from() -> None:
+    harness = CallsHarness()
+    running = harness.calls.start_decode(harness.images[:1])
+    harness.calls.record(harness.images[1:], 2, CALL_S, 0.0)
+    harness.calls.finish_decode(running)
 
-    assert bench.cost.decode_s(SIZE, 1) == 0
-    (told,) = [message for message in bench.channel.sent if isinstance(message, messages.DecodeDone)]
-    assert (told.images, told.decode_s) == (1, DECODE_S)
+    assert harness.cost.decode_s(SIZE, 1) == 0
+    (report,) = [message for message in harness.channel.sent if isinstance(message, messages.DecodeDone)]
+    assert (report.images, report.decode_s) == (1, DECODE_S)
+
+
+def test_measured_encodes_and_decodes_are_reported_to_the_frontend() -> None:
+    harness = WorkerHarness(lambda sleep: FakePipeline(call_s=CALL_S, decode_s=0.5, sleep=sleep))
+    harness.submit("a", make_params("a circle", steps=1))
+    harness.submit("b", make_params("a square", steps=1))
+    harness.run()
+
+    assert harness.sent(messages.EncodeDone) == [messages.EncodeDone(texts=3, encode_s=0.0)]
+    assert harness.sent(messages.DecodeDone) == [messages.DecodeDone(width=64, height=64, images=2, decode_s=0.5)]
+
+
+def test_a_call_that_may_delay_a_beat_is_announced_with_its_expected_seconds() -> None:
+    harness = WorkerHarness(lambda sleep: FakePipeline(call_s=2.0, sleep=sleep), costs=flat_costs(16, call_s=2.0))
+    harness.submit("a", make_params(steps=2))
+    harness.run()
+
+    kinds = [
+        type(message) for message in harness.channel.sent if isinstance(message, messages.Busy | messages.CallDone)
+    ]
+    assert kinds == [messages.Busy, messages.CallDone] * 2
+    assert [busy.expected_s for busy in harness.sent(messages.Busy)] == [2.0, 2.0]
+
+
+def test_short_calls_are_not_announced() -> None:
+    harness = WorkerHarness()
+    harness.submit("a", make_params())
+    harness.run()
+
+    assert not harness.sent(messages.Busy)
+
+
+def test_calls_are_announced_without_an_estimate_until_the_first_measurement() -> None:
+    harness = WorkerHarness(lambda sleep: FakePipeline(call_s=2.0, sleep=sleep), costs=CostTable())
+    harness.submit("a", make_params(steps=2))
+    harness.run()
+
+    *before, last = [busy.expected_s for busy in harness.sent(messages.Busy)]
+    assert set(before) == {None}
+    assert last == 2.0, "one call was seen"

@@ -93,7 +93,7 @@ def test_a_job_that_runs_into_a_locked_database_is_made_when_the_lock_is_gone(
 def test_a_job_whose_images_cannot_be_stored_waits_until_they_can(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 1)
     job = jobs.create(n=2)
-    wait_until(lambda: server.engine.reading == 1)
+    wait_until(lambda: server.engine.running == 1)
     (server.data_dir / "images").mkdir(exist_ok=True)
     with file_for_a_folder(server.data_dir / "images"):
         server.engine.let_go()

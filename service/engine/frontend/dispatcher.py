@@ -1,0 +1,156 @@
+"""Sends admitted images to the worker, and applies what the worker reports about an image to its job.
+
+Runs in the server's process. It knows neither admission nor the life of the worker process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pipelines.interface import RgbImage
+from service.engine import messages
+from service.engine.frontend.admission import DrainSpeed
+from service.engine.frontend.inflight import InFlightImage, InFlightImages
+from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.supervisor import Supervisor
+from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted
+from service.engine.messages import ImageMessage
+from service.errors import (
+    CanceledError,
+    DarkroomError,
+    DeadlineExceededError,
+    GenerationFailedError,
+    InvalidRequestError,
+    NonFiniteResultError,
+    OutOfMemoryError,
+    PoisonedError,
+)
+
+_ERRORS: Final = {
+    error.code: error
+    for error in (
+        DeadlineExceededError,
+        GenerationFailedError,
+        InvalidRequestError,
+        NonFiniteResultError,
+        OutOfMemoryError,
+    )
+}
+"""The errors that a worker's `Failed` message may name, by code."""
+
+
+class Dispatcher:
+    """Moves images between the queue, the worker and their jobs. All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        in_flight: InFlightImages,
+        supervisor: Supervisor,
+        speed: DrainSpeed,
+        clock: Callable[[], float],
+    ) -> None:
+        self._in_flight = in_flight
+        self._supervisor = supervisor
+        self._speed = speed
+        self._clock = clock
+        self._emptied = asyncio.Event()
+
+    async def wait_until_empty(self) -> None:
+        """Waits until every admitted image has ended."""
+        while len(self._in_flight):
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def dispatch(self) -> None:
+        """Sends the worker the images that it may have now."""
+        if self._supervisor.phase in ADMITTING:
+            for image in self._in_flight.take_sendable():
+                self._supervisor.send(image.submit_message(self._clock()))
+
+    def apply(self, message: ImageMessage) -> None:
+        """Applies the message to its image. A message about an image that has ended is ignored."""
+        image = self._in_flight.get(message.image_id)
+        if image is None:
+            return
+        match message:
+            case messages.Started():
+                self._start(image)
+            case messages.Progress():
+                image.job.handle.publish(ImageProgress(image.index, message.step, message.eta_s))
+            case messages.Preview():
+                self._publish_preview(image, message)
+            case messages.Finished():
+                self._finish(image, message)
+            case messages.Failed():
+                error = _ERRORS.get(message.code, GenerationFailedError)
+                self._fail(image, error(message.message, field=message.field))
+            case messages.Canceled():
+                self._end(image)
+            case messages.Retried():
+                pass
+        if image.ended:
+            self.dispatch()
+
+    def cancel(self, handle: LocalJob) -> None:
+        """Ends the job as canceled and withdraws its images."""
+        handle.close(CanceledError("The job was canceled."))
+        self._withdraw(self._in_flight.images_of(handle))
+        self.dispatch()
+
+    def fail_all(self, error: DarkroomError) -> None:
+        """Ends every job with this error."""
+        for image in self._in_flight:
+            image.job.handle.close(error)
+            self._end(image)
+
+    def worker_crashed(self) -> None:
+        """Fails the poisoned images and drops the canceled ones; the others are sent to the next worker."""
+        for image in self._in_flight.record_crash():
+            self._fail(image, PoisonedError("Generating this image crashed the worker twice."))
+        for image in self._in_flight:
+            if image.job.handle.closed:
+                self._end(image)  # No worker is left to confirm that it was canceled.
+
+    def _start(self, image: InFlightImage) -> None:
+        image.started = True
+        if not image.start_published:
+            image.start_published = True
+            image.job.handle.publish(ImageStarted(image.index))
+
+    def _publish_preview(self, image: InFlightImage, preview: messages.Preview) -> None:
+        """Publishes a preview unless an earlier worker sent it: an image that is generated again repeats them."""
+        if preview.index == image.previews_published:
+            image.previews_published += 1
+            rgb_image = RgbImage(preview.width, preview.height, preview.pixels)
+            image.job.handle.publish(ImagePreview(image.index, preview.index, preview.step, rgb_image))
+
+    def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
+        rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
+        image.job.handle.publish(ImageFinished(image.index, image.submit.params, rgb_image, finished.timings))
+        self._speed.finished(image.price_s, self._clock())
+        self._end(image)
+
+    def _withdraw(self, images: Sequence[InFlightImage]) -> None:
+        """Cancels images. One that the worker has stays in flight, with its price, until the worker confirms."""
+        for image in images:
+            if image.sent:
+                self._supervisor.send(messages.Cancel(image.submit.image_id))
+            else:
+                self._end(image)
+
+    def _fail(self, image: InFlightImage, error: DarkroomError) -> None:
+        """Ends the image. The first failure of a job withdraws its images that have not started."""
+        job = image.job
+        if job.error is None:
+            job.error = error
+            others = self._in_flight.images_of(job.handle)
+            self._withdraw([other for other in others if not other.started and other is not image])
+        self._end(image)
+
+    def _end(self, image: InFlightImage) -> None:
+        if self._in_flight.remove(image):
+            image.job.handle.close(image.job.error)
+        if not len(self._in_flight):
+            self._emptied.set()

@@ -1,0 +1,72 @@
+"""Reports an image's progress, previews and result to the frontend.
+
+Runs in the worker's process. It decides nothing about an image except that previews stop after one fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic
+
+from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, StateT
+from service.engine import messages
+from service.engine.scheduling.image import ScheduledImage
+from service.engine.scheduling.scheduler import Scheduler
+from service.engine.types import Timings
+from service.engine.worker.channel import Channel
+from service.engine.worker.fault_isolation import Fault, FaultIsolation
+
+
+class ImageReports(Generic[ConditioningT, StateT, OutputT]):
+    """Builds the messages about images and sends them to the channel."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline[ConditioningT, StateT, OutputT],
+        scheduler: Scheduler[StateT],
+        channel: Channel,
+        isolation: FaultIsolation,
+        clock: Callable[[], float],
+    ) -> None:
+        self._pipeline = pipeline
+        self._scheduler = scheduler
+        self._channel = channel
+        self._isolation = isolation
+        self._clock = clock
+
+    def send_progress(self, images: Sequence[ScheduledImage[StateT]]) -> None:
+        """Reports images after a UNet call: each new step once, and the previews that are due."""
+        etas_s = self._scheduler.etas_s(images)
+        for image in images:
+            step = image.begun_state.step
+            if image.first_step_s is None and step:
+                image.first_step_s = self._clock() - image.arrived_s
+            if step > image.reported_step:
+                image.reported_step = step
+                self._channel.send(messages.Progress(image.id, step, image.params.steps, etas_s[image]))
+            if not image.finished and image.preview_due and not self._channel.congested:
+                self._send_preview(image)
+
+    def send_finished(self, image: ScheduledImage[StateT], rgb_image: RgbImage) -> None:
+        timings = Timings(
+            queue_s=image.queue_s,
+            encode_s=image.encode_s,
+            denoise_s=image.denoised_s - image.begun_s,
+            decode_s=self._clock() - image.denoised_s,
+            mean_batch_rows=image.batch_rows_sum / image.calls_made,
+            first_step_s=image.first_step_s or 0.0,
+        )
+        self._channel.send(messages.Finished(image.id, rgb_image.width, rgb_image.height, rgb_image.pixels, timings))
+
+    def _send_preview(self, image: ScheduledImage[StateT]) -> None:
+        state = image.begun_state
+        rgb_image = self._isolation.run_once(lambda: self._pipeline.preview(state))
+        if isinstance(rgb_image, Fault):
+            image.previews = 0  # Previews are optional: the image continues without them.
+            return
+        self._channel.send(
+            messages.Preview(
+                image.id, image.previews_sent, state.step, rgb_image.width, rgb_image.height, rgb_image.pixels
+            )
+        )
+        image.previews_sent += 1

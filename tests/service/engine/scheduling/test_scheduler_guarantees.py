@@ -1,0 +1,133 @@
+"""The scheduler's guarantees for any images, in any order, canceled at any moment."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.harness.scheduler_harness import MAX_BEGUN, SchedulerHarness
+from tests.harness.worker_harness import CALL_S
+
+
+class SchedulerMachine(RuleBasedStateMachine):
+    """Adds, serves and cancels images in random order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.harness = SchedulerHarness()
+
+    @rule(
+        steps=st.integers(1, 6),
+        width=st.sampled_from([64, 96, 128]),
+        guidance_scale=st.sampled_from([1.0, 4.0]),
+        virtual_deadline_s=st.floats(0, 10),
+        deadline_s=st.floats(0.125, 10) | st.just(math.inf),
+        tenant=st.sampled_from("ab"),
+    )
+    def add(self, **arguments: Any) -> None:
+        self.harness.add(**arguments)
+
+    @rule()
+    def turn(self) -> None:
+        self.harness.turn()
+
+    @precondition(lambda self: self.harness.open)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        self.harness.end(data.draw(st.sampled_from(self.harness.open)))
+
+    @invariant()
+    def integrity_holds(self) -> None:
+        self.harness.scheduler.check_integrity()
+
+    def teardown(self) -> None:
+        """Every image ends exactly once, and each turn does some of the remaining work."""
+        work = sum(image.params.steps + 1 for image in self.harness.open)
+        for _ in range(work):
+            self.harness.turn()
+        assert not self.harness.open
+        assert set(self.harness.ended.values()) <= {1}
+        assert len(self.harness.ended) == self.harness.added
+        assert self.harness.scheduler.waiting == self.harness.scheduler.begun == 0
+
+
+TestSchedulerMachine = SchedulerMachine.TestCase
+TestSchedulerMachine.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+NEWCOMER = st.fixed_dictionaries(
+    {"steps": st.integers(1, 4), "width": st.sampled_from([64, 96]), "virtual_deadline_s": st.floats(0, 1)}
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.lists(NEWCOMER, max_size=3), min_size=1, max_size=5))
+def test_no_stream_of_newcomers_starves_an_image(stream: list[list[dict[str, Any]]]) -> None:
+    harness = SchedulerHarness()
+    long = harness.add(steps=6, virtual_deadline_s=0.75)
+    others: list[tuple[float, int]] = []
+    for turns, newcomers in enumerate(itertools.cycle(stream)):
+        for arguments in newcomers:
+            others.append((harness.now_s + arguments["virtual_deadline_s"], arguments["steps"]))
+            harness.add(**arguments)
+        harness.turn()
+        # It waits for sooner deadlines than its final one, and for images that began before it.
+        sooner = sum(steps for virtual_deadline_s, steps in others if virtual_deadline_s <= long.virtual_deadline_s)
+        assert turns <= 6 + sooner + 4 * MAX_BEGUN
+        if harness.ended[long.id]:
+            break
+
+
+WORK = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([1.0, 4.0])), min_size=1, max_size=5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(WORK, WORK)
+def test_tenants_that_could_each_fill_the_device_get_equal_time(
+    ours: list[tuple[int, float]], theirs: list[tuple[int, float]]
+) -> None:
+    harness = SchedulerHarness(max_begun=1000)
+    sources = {"ours": itertools.cycle(ours), "theirs": itertools.cycle(theirs)}
+    for _ in range(30):
+        for tenant, source in sources.items():
+            while sum(image.tenant == tenant and not image.finished for image in harness.open) < 6:
+                steps, guidance_scale = next(source)
+                harness.add(steps=steps, guidance_scale=guidance_scale, tenant=tenant)
+        harness.turn()
+
+    assert abs(harness.served_s["ours"] - harness.served_s["theirs"]) <= 2 * CALL_S
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "steps": st.integers(1, 8),
+                "width": st.sampled_from([64, 96]),
+                "virtual_deadline_s": st.floats(0, 3),
+                "deadline_s": st.floats(0.01, 3),
+                "tenant": st.sampled_from("ab"),
+            }
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_only_images_that_would_miss_their_deadline_alone_are_given_up(images: list[dict[str, Any]]) -> None:
+    harness = SchedulerHarness()
+    for arguments in images:
+        harness.add(**arguments)
+    while harness.open:
+        before_s, known = harness.now_s, len(harness.late)
+        harness.turn()
+        for image in harness.late[known:]:
+            calls_left = image.params.steps - (image.state.calls_done if image.state else 0)
+            assert before_s + calls_left * CALL_S > image.deadline_s

@@ -1,0 +1,323 @@
+"""The contract of `service.engine.interface`, held by the real engine and by the fake one that other tests use."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias
+
+import pytest
+import pytest_asyncio
+
+from pipelines.fake import INFO
+from service.engine.interface import (
+    Engine,
+    ImageEvent,
+    ImageFinished,
+    ImagePreview,
+    ImageProgress,
+    ImageStarted,
+    Job,
+    Phase,
+)
+from service.errors import CanceledError, DeadlineExceededError, EngineUnavailableError, InvalidRequestError
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.local_engine import TIMEOUT_S, make_engine
+from tests.harness.worker_harness import make_params
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Kind: TypeAlias = Literal["fake", "local"]
+
+STEP_S = 0.02
+LONG = make_params("long", steps=200)
+"""An image of four seconds, whose end no test awaits."""
+INVALID = make_params(width=65)
+
+
+def make(kind: Kind, *, loads: bool = True) -> Engine:
+    """Makes an engine that has not started. Without `loads` its model cannot be loaded."""
+    if kind == "local":
+        return make_engine("--call-s", str(STEP_S), *([] if loads else ["--unloadable", "no such folder"]))[0]
+    engine = FakeEngine()
+    engine.step_s = STEP_S
+    engine.phase, engine.info = Phase.LOADING, None
+    engine.phase_after_start = Phase.SERVING if loads else Phase.FAILED
+    return engine
+
+
+@asynccontextmanager
+async def started(engine: Engine, phase: Phase = Phase.SERVING) -> AsyncIterator[Engine]:
+    """Starts the engine, waits for the phase, and stops the engine at the end."""
+    await engine.start()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await engine.wait_for_phase(phase)
+        yield engine
+    finally:
+        await engine.stop()
+
+
+@pytest.fixture(params=["fake", "local"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    kind: Kind = request.param
+    return kind
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "local"])
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """A serving engine that the tests share and leave idle."""
+    async with started(make(request.param)) as engine:
+        yield engine
+
+
+async def read(job: Job) -> list[ImageEvent]:
+    async with asyncio.timeout(TIMEOUT_S):
+        return [event async for event in job.events()]
+
+
+async def until_idle(engine: Engine) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while engine.backlog_s:  # noqa: ASYNC110 - the interface has no event for it
+            await asyncio.sleep(0.01)
+
+
+# Phases
+
+
+async def test_an_engine_loads_and_then_serves_its_model(kind: Kind) -> None:
+    engine = make(kind)
+    phases = [engine.phase]
+    with pytest.raises(EngineUnavailableError):
+        _ = engine.model
+    async with started(engine):
+        phases.append(engine.phase)
+        assert engine.model == INFO
+
+    assert phases == [Phase.LOADING, Phase.SERVING]
+
+
+async def test_every_waiter_is_woken_by_its_phase(kind: Kind) -> None:
+    engine = make(kind)
+    served = asyncio.create_task(engine.wait_for_phase(Phase.SERVING, Phase.FAILED))
+    stopped = asyncio.create_task(engine.wait_for_phase(Phase.STOPPED))
+    async with started(engine):
+        assert await served is Phase.SERVING
+    async with asyncio.timeout(TIMEOUT_S):
+        assert await stopped is Phase.STOPPED
+
+
+async def test_jobs_are_refused_before_the_start_and_after_the_end(kind: Kind) -> None:
+    engine = make(kind)
+    with pytest.raises(EngineUnavailableError) as early:
+        engine.submit([make_params()])
+    async with started(engine):
+        pass
+    with pytest.raises(EngineUnavailableError):
+        engine.submit([make_params()])
+
+    assert early.value.retry_after_s is not None
+
+
+async def test_a_failed_engine_refuses_jobs_and_suggests_no_retry(kind: Kind) -> None:
+    async with started(make(kind, loads=False), Phase.FAILED) as engine:
+        with pytest.raises(EngineUnavailableError) as refused:
+            engine.submit([make_params()])
+
+    assert refused.value.retry_after_s is None
+
+
+# The events of a job
+
+
+async def test_an_image_starts_then_makes_progress_then_is_finished(engine: Engine) -> None:
+    images = [make_params(steps=4), make_params(steps=2, seed=8), make_params(steps=3, seed=9)]
+    events = await read(engine.submit(images))
+
+    for index, params in enumerate(images):
+        first, *progress, last = [event for event in events if event.index == index]
+        assert first == ImageStarted(index)
+        steps = [event.step for event in progress if isinstance(event, ImageProgress)]
+        assert steps == list(range(1, params.steps + 1))
+        assert isinstance(last, ImageFinished)
+
+
+async def test_images_are_generated_and_their_events_are_kept_although_nobody_reads(engine: Engine) -> None:
+    job = engine.submit([make_params(steps=3)])
+    await until_idle(engine)
+    events = await read(job)
+
+    assert events[0] == ImageStarted(0)
+    assert isinstance(events[-1], ImageFinished)
+
+
+async def test_the_result_is_in_order_of_index(engine: Engine) -> None:
+    images = [make_params(steps=steps, seed=steps) for steps in (6, 1, 3)]
+    async with asyncio.timeout(TIMEOUT_S):
+        result = await engine.submit(images).result()
+
+    assert [finished.index for finished in result] == [0, 1, 2]
+    assert [finished.params for finished in result] == images
+    assert [len(finished.rgb_image.pixels) for finished in result] == [3 * 64 * 64] * 3
+
+
+async def test_the_eta_falls_with_every_step(engine: Engine) -> None:
+    events = await read(engine.submit([make_params(steps=5)]))
+
+    etas_s = [event.eta_s for event in events if isinstance(event, ImageProgress)]
+    assert etas_s == sorted(etas_s, reverse=True)
+    assert etas_s[0] > etas_s[-1] >= 0
+
+
+async def test_previews_are_spread_evenly_over_the_steps(engine: Engine) -> None:
+    events = await read(engine.submit([make_params(steps=12)], previews=3))
+
+    previews = [(event.preview, event.step) for event in events if isinstance(event, ImagePreview)]
+    assert previews == [(0, 3), (1, 6), (2, 9)]
+
+
+@pytest.mark.parametrize(("steps", "previews", "sent"), [(3, 0, 0), (1, 2, 0), (2, 5, 1)])
+async def test_an_image_with_too_few_steps_gets_fewer_previews(
+    engine: Engine, steps: int, previews: int, sent: int
+) -> None:
+    events = await read(engine.submit([make_params(steps=steps)], previews=previews))
+
+    assert sum(isinstance(event, ImagePreview) for event in events) == sent
+
+
+# Ends
+
+
+async def test_a_job_canceled_before_anybody_reads_raises_and_leaves_no_backlog(engine: Engine) -> None:
+    job = engine.submit([LONG, LONG])
+    job.cancel()
+    with pytest.raises(CanceledError):
+        await job.result()
+    await until_idle(engine)
+
+
+async def test_a_job_canceled_while_it_runs_raises_and_leaves_no_backlog(engine: Engine) -> None:
+    job = engine.submit([LONG])
+    events = job.events()
+    async with asyncio.timeout(TIMEOUT_S):
+        assert await anext(events) == ImageStarted(0)
+        job.cancel()
+        job.cancel()
+        with pytest.raises(CanceledError):
+            async for _ in events:
+                pass
+    await until_idle(engine)
+
+
+async def test_a_job_that_has_ended_keeps_its_images_when_it_is_canceled(engine: Engine) -> None:
+    job = engine.submit([make_params(steps=1)])
+    await until_idle(engine)
+    job.cancel()
+
+    assert len(await job.result()) == 1
+
+
+async def test_a_job_with_a_failed_image_delivers_the_finished_ones_and_then_raises(engine: Engine) -> None:
+    last: dict[int, ImageEvent] = {}
+    job, other = engine.submit([make_params(steps=2), INVALID]), engine.submit([make_params(steps=4)])
+
+    async def collect() -> None:
+        async for event in job.events():
+            last[event.index] = event
+
+    async with asyncio.timeout(TIMEOUT_S):
+        with pytest.raises(InvalidRequestError) as failed:
+            await collect()
+        assert len(await other.result()) == 1, "other jobs are not affected"
+
+    assert failed.value.field == "width"
+    assert isinstance(last[0], ImageFinished)
+    assert not isinstance(last.get(1), ImageFinished)
+    await until_idle(engine)
+
+
+async def test_an_image_that_cannot_meet_its_deadline_fails_and_others_are_finished(engine: Engine) -> None:
+    hopeless = engine.submit([LONG], deadline_s=50 * STEP_S)
+    relaxed, other = engine.submit([make_params()], deadline_s=TIMEOUT_S), engine.submit([make_params()])
+    async with asyncio.timeout(TIMEOUT_S):
+        with pytest.raises(DeadlineExceededError):
+            await hopeless.result()
+        assert len(await relaxed.result()) == len(await other.result()) == 1
+
+
+# Admission
+
+
+@pytest.mark.parametrize("deadline_s", [0.0, -1.0, float("nan")])
+async def test_a_deadline_must_lie_ahead(engine: Engine, deadline_s: float) -> None:
+    with pytest.raises(ValueError, match="deadline_s"):
+        engine.submit([make_params()], deadline_s=deadline_s)
+
+
+async def test_a_job_needs_an_image_and_no_negative_number_of_previews(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="image"):
+        engine.submit([])
+    with pytest.raises(ValueError, match="previews"):
+        engine.submit([make_params()], previews=-1)
+
+
+async def test_the_backlog_is_the_price_of_the_images_that_have_not_ended(engine: Engine) -> None:
+    images = [make_params(steps=2), make_params(steps=3)]
+    price_s = engine.price_s(images)
+    assert price_s == pytest.approx(sum(engine.price_s([params]) for params in images))
+    assert price_s > 0
+    job = engine.submit(images)
+    assert engine.backlog_s == pytest.approx(price_s)
+
+    async with asyncio.timeout(TIMEOUT_S):
+        await job.result()
+    assert engine.backlog_s == 0
+
+
+# Stopping
+
+
+async def test_a_draining_engine_finishes_its_jobs_and_admits_no_more(kind: Kind) -> None:
+    async with started(make(kind)) as engine:
+        job = engine.submit([make_params(steps=10)])
+        stopping = asyncio.create_task(engine.stop(drain_s=TIMEOUT_S))
+        await asyncio.sleep(0)
+        phases = [engine.phase]
+        with pytest.raises(EngineUnavailableError):
+            engine.submit([make_params()])
+        async with asyncio.timeout(TIMEOUT_S):
+            await stopping
+        phases.append(engine.phase)
+
+        assert phases == [Phase.DRAINING, Phase.STOPPED]
+        assert len(await job.result()) == 1
+
+
+@pytest.mark.parametrize("drain_s", [0.0, 5 * STEP_S])
+async def test_jobs_that_are_not_finished_in_time_fail_when_the_engine_stops(kind: Kind, drain_s: float) -> None:
+    async with started(make(kind)) as engine:
+        job = engine.submit([LONG])
+        await engine.stop(drain_s)
+        with pytest.raises(EngineUnavailableError) as failed:
+            await job.result()
+
+        assert engine.phase is Phase.STOPPED
+        assert engine.backlog_s == 0
+    assert failed.value.retry_after_s is not None
+
+
+async def test_a_second_stop_ends_a_drain(kind: Kind) -> None:
+    async with started(make(kind)) as engine:
+        job = engine.submit([LONG])
+        draining = asyncio.create_task(engine.stop(drain_s=TIMEOUT_S))
+        await asyncio.sleep(0)
+        draining.cancel()
+        await engine.stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await draining
+        with pytest.raises(EngineUnavailableError):
+            await job.result()
+
+    assert engine.phase is Phase.STOPPED

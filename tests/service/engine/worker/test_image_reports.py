@@ -1,0 +1,63 @@
+"""What the worker reports about an image: progress, previews and timings."""
+
+from __future__ import annotations
+
+from service.engine import messages
+from tests.harness.worker_harness import CALL_S, WorkerHarness, make_params
+
+
+def test_the_eta_of_an_image_alone_is_exact() -> None:
+    harness = WorkerHarness()
+    harness.submit("alone", make_params(steps=4))
+    harness.run()
+
+    assert [progress.eta_s for progress in harness.sent(messages.Progress)] == [3 * CALL_S, 2 * CALL_S, CALL_S, 0.0]
+
+
+def test_progress_counts_steps_instead_of_calls() -> None:
+    harness = WorkerHarness()
+    harness.submit("heun", make_params(steps=3, sampler="heun"))
+    harness.run()
+
+    assert [(progress.step, progress.steps) for progress in harness.sent(messages.Progress)] == [(1, 3), (2, 3), (3, 3)]
+    assert len(harness.call_rows) == 5
+
+
+def test_previews_are_spread_evenly_and_sent_only_on_request() -> None:
+    harness = WorkerHarness()
+    harness.submit("shown", make_params(steps=12), previews=3)
+    harness.submit("unseen", make_params(steps=12))
+    harness.run()
+
+    previews = harness.sent(messages.Preview)
+    assert [(preview.image_id, preview.index, preview.step) for preview in previews] == [
+        ("shown", 0, 3),
+        ("shown", 1, 6),
+        ("shown", 2, 9),
+    ]
+
+
+def test_no_preview_is_drawn_while_the_channel_is_congested() -> None:
+    harness = WorkerHarness()
+    harness.submit("shown", make_params(steps=8), previews=3)
+    harness.channel.congested = True
+    harness.turn(5)
+    harness.channel.congested = False
+    harness.run()
+
+    assert [preview.index for preview in harness.sent(messages.Preview)] == [0, 1]
+
+
+def test_timings_add_up_to_the_time_between_arrival_and_result() -> None:
+    harness = WorkerHarness(max_rows=2)
+    harness.submit("first", make_params(steps=4))
+    harness.submit("second", make_params(steps=8))
+    start_s = harness.clock.now_s
+    harness.run()
+
+    _, second = (finished.timings for finished in harness.sent(messages.Finished))
+    assert second.queue_s == 4 * CALL_S
+    assert second.denoise_s == 8 * CALL_S
+    assert second.mean_batch_rows == 2
+    total_s = second.queue_s + second.encode_s + second.denoise_s + second.decode_s
+    assert total_s == harness.clock.now_s - start_s

@@ -1,0 +1,61 @@
+"""Every line on standard error has the configured format, whoever writes it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+WRITERS = """
+import logging, sys, warnings
+import structlog
+from service.observability import logs
+
+logs.configure("info", sys.argv[1], process=sys.argv[2] or None)
+structlog.get_logger("ours").info("hello", answer=42)
+logging.getLogger("library").warning("from %s", "a library")
+logging.getLogger("library").debug("too quiet")
+warnings.warn("an old name", DeprecationWarning)
+try:
+    secret = "a prompt"
+    raise ValueError("it failed")
+except ValueError:
+    structlog.get_logger("ours").exception("failed")
+"""
+
+
+def log_lines(style: str, process: str = "") -> list[str]:
+    """Writes a few lines in a new process, and returns its standard error."""
+    command = [sys.executable, "-W", "always", "-c", WRITERS, style, process]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+
+
+def test_every_line_is_json_in_the_json_style() -> None:
+    lines: list[dict[str, Any]] = [json.loads(line) for line in log_lines("json")]
+
+    assert [(line["logger"], line["level"]) for line in lines] == [
+        ("ours", "info"),
+        ("library", "warning"),
+        ("py.warnings", "warning"),
+        ("ours", "error"),
+    ]
+    assert (lines[0]["event"], lines[0]["answer"], lines[1]["event"]) == ("hello", 42, "from a library")
+    assert "ValueError: it failed" in lines[3]["exception"]
+    assert "a prompt" not in lines[3]["exception"], "local variables are not logged"
+
+
+def test_standard_error_that_is_not_a_terminal_gets_json_in_the_auto_style() -> None:
+    assert all(json.loads(line)["timestamp"] for line in log_lines("auto"))
+
+
+def test_lines_name_the_process_where_one_is_given() -> None:
+    assert {json.loads(line)["process"] for line in log_lines("json", "worker")} == {"worker"}
+    assert all("process" not in json.loads(line) for line in log_lines("json"))
+
+
+def test_the_console_style_is_text() -> None:
+    lines = log_lines("console")
+
+    assert any("hello" in line and "answer" in line for line in lines)
+    assert not any(line.startswith("{") for line in lines)
