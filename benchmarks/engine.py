@@ -1,9 +1,9 @@
-"""The engine against diffusers' own pipeline: images per second at several concurrencies, and where its time goes.
+"""Compares the engine with diffusers' own pipeline: images per second by concurrency, and where the time goes.
 
-    python -m benchmarks.engine [--rounds 5] [--model FOLDER] [--output figures.json]
+    python -m benchmarks.engine [--rounds 5] [--model FOLDER] [--output measurements.json]
 
-Every round measures everything once, one after the other, so that a busy moment of the machine meets both sides;
-figures are medians of the rounds' ratios. Both use one model, one sampler, as many steps and all cores.
+Every round measures both sides at every concurrency, so that a busy moment of the machine affects both; results are
+medians over the rounds. Both sides use the same model, sampler, number of steps and all cores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import loop
+from benchmarks import worker_loop
 from pipelines.checkpoints.loader import bundled_model_path, load
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
@@ -37,8 +37,8 @@ PROMPTS: Final = (
     "two blue squares",
     "a yellow star to the left of a purple circle",
 )
-OVERHEAD_JOBS: Final = 8
-UPDATE_JOBS: Final = 16
+OVERHEAD_IMAGES: Final = 8
+UPDATE_IMAGES: Final = 16
 PREVIEWS: Final = 3
 BUNDLED: Final = bundled_model_path()
 
@@ -47,40 +47,45 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(
-    rounds: Annotated[int, typer.Option(help="Interleaved rounds; figures are their medians.")] = 5,
-    steps: Annotated[int, typer.Option(help="Denoising steps an image.")] = 20,
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds; results are their medians.")] = 5,
+    steps: Annotated[int, typer.Option(help="Denoising steps per image.")] = 20,
     model: Annotated[Path, typer.Option(help="A Stable Diffusion folder.")] = BUNDLED,
-    output: Annotated[Path | None, typer.Option(help="Also write every round's figures here, as JSON.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write the measurements of every round to this file, as JSON.")
+    ] = None,
 ) -> None:
-    """Measure, and print a table."""
-    figures = asyncio.run(_throughput(model, rounds, steps))
-    shares = _loop(model, rounds, steps)
-    _print(figures, shares)
+    """Measure both sides and print a table."""
+    measurements = asyncio.run(_throughput(model, rounds, steps))
+    shares = _loop_shares(model, rounds, steps)
+    _print(measurements, shares)
     if output is not None:
-        figures["loop"] = shares
-        figures["machine"] = {"cores": os.cpu_count(), "torch": torch.__version__, "device": str(_device())}
-        output.write_text(json.dumps(figures, indent=2) + "\n")
+        measurements["loop"] = shares
+        measurements["machine"] = {"cores": os.cpu_count(), "torch": torch.__version__, "device": str(_device())}
+        output.write_text(json.dumps(measurements, indent=2) + "\n")
 
 
 async def _throughput(model: Path, rounds: int, steps: int) -> dict[str, Any]:
-    """Seconds for n images, by side and n, a list of the rounds'."""
+    """Returns the seconds for n images: by side and n, a list with one value per round."""
     threads = torch.get_num_threads()
     engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(model), threads=threads)))
     await engine.start()
     try:
         if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
-            raise SystemExit(f"{model} cannot be loaded.")
-        peer = _peer(model)
-        figures: dict[str, Any] = {"engine": {n: [] for n in CONCURRENCY}, "diffusers": {n: [] for n in CONCURRENCY}}
+            raise SystemExit(f"The engine cannot load {model}: {engine.failure}")
+        pipeline = _load_diffusers(model)
+        measurements: dict[str, Any] = {
+            "engine": {n: [] for n in CONCURRENCY},
+            "diffusers": {n: [] for n in CONCURRENCY},
+        }
         for n in (1, *CONCURRENCY):
-            await _by_engine(engine, _params(engine.model, n, steps))
-        _by_peer(peer, _params(engine.model, 1, steps))
+            await _engine_seconds(engine, _params(engine.model, n, steps))
+        _diffusers_seconds(pipeline, _params(engine.model, 1, steps))
         for _ in range(rounds):
             for n in CONCURRENCY:
                 params = _params(engine.model, n, steps)
-                figures["engine"][n].append(await _by_engine(engine, params))
-                figures["diffusers"][n].append(_by_peer(peer, params))
-        return figures
+                measurements["engine"][n].append(await _engine_seconds(engine, params))
+                measurements["diffusers"][n].append(_diffusers_seconds(pipeline, params))
+        return measurements
     finally:
         await engine.stop()
 
@@ -101,8 +106,8 @@ def _params(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
     ]
 
 
-async def _by_engine(engine: LocalEngine, images: list[GenerationParams]) -> float:
-    """Seconds for as many jobs of one image each, all submitted at once."""
+async def _engine_seconds(engine: LocalEngine, images: list[GenerationParams]) -> float:
+    """Returns the seconds for one job per image, all submitted at once."""
     start_s = time.perf_counter()
     jobs = [engine.submit([params]) for params in images]
     await asyncio.gather(*(job.result() for job in jobs))
@@ -113,7 +118,7 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _peer(model: Path) -> Any:
+def _load_diffusers(model: Path) -> Any:
     pipeline = StableDiffusionPipeline.from_pretrained(
         model, dtype=torch.float16 if _device().type == "cuda" else torch.float32
     ).to(_device())
@@ -122,11 +127,11 @@ def _peer(model: Path) -> Any:
     return pipeline
 
 
-def _by_peer(peer: Any, images: list[GenerationParams]) -> float:
-    """Seconds for the same images through diffusers, one after another."""
+def _diffusers_seconds(pipeline: Any, images: list[GenerationParams]) -> float:
+    """Returns the seconds for the same images through diffusers, one after another."""
     start_s = time.perf_counter()
     for params in images:
-        peer(
+        pipeline(
             params.prompt,
             width=params.width,
             height=params.height,
@@ -138,33 +143,33 @@ def _by_peer(peer: Any, images: list[GenerationParams]) -> float:
     return time.perf_counter() - start_s
 
 
-def _loop(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
-    """FairShare of the worker's loop, a list of the rounds' each."""
+def _loop_shares(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
+    """Returns shares of the worker loop's time: overhead, update and previews, a list with one value per round."""
     pipeline = load(str(model))
-    few, many = (_params(pipeline.info, jobs, steps) for jobs in (OVERHEAD_JOBS, UPDATE_JOBS))
-    costs = loop.measured(pipeline, WorkerConfig(model=pipeline.info.name))
-    loop.run(pipeline, few, costs=costs)
+    few, many = (_params(pipeline.info, count, steps) for count in (OVERHEAD_IMAGES, UPDATE_IMAGES))
+    costs = worker_loop.measure_costs(pipeline, WorkerConfig(model=pipeline.info.name))
+    worker_loop.run(pipeline, few, costs=costs)
     shares: dict[str, list[float]] = {"overhead": [], "update": [], "previews": []}
     for _ in range(rounds):
-        shares["overhead"].append(loop.run(pipeline, few, costs=costs).overhead)
-        shares["previews"].append(loop.run(pipeline, few, costs=costs, previews=PREVIEWS).preview_share)
-        shares["update"].append(loop.run(pipeline, many, costs=costs).update_share)
+        shares["overhead"].append(worker_loop.run(pipeline, few, costs=costs).overhead)
+        shares["previews"].append(worker_loop.run(pipeline, few, costs=costs, previews=PREVIEWS).preview_share)
+        shares["update"].append(worker_loop.run(pipeline, many, costs=costs).update_share)
     return shares
 
 
-def _print(figures: dict[str, Any], shares: dict[str, list[float]]) -> None:
+def _print(measurements: dict[str, Any], shares: dict[str, list[float]]) -> None:
     table = Table("concurrent jobs", "engine, images/s", "diffusers, images/s", "ratio")
     for n in CONCURRENCY:
-        ours, theirs = figures["engine"][n], figures["diffusers"][n]
+        ours, theirs = measurements["engine"][n], measurements["diffusers"][n]
         ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
         rates = (n / statistics.median(ours), n / statistics.median(theirs))
         table.add_row(str(n), *(f"{rate:.2f}" for rate in rates), f"{ratio:.2f}x")
     console = Console()
     console.print(table)
     overhead, update, previews = (statistics.median(shares[name]) for name in ("overhead", "update", "previews"))
-    console.print(f"outside the networks, {OVERHEAD_JOBS} jobs: {overhead:.1%} of the loop's time")
-    console.print(f"guidance and sampler updates, {UPDATE_JOBS} jobs: {update:.1%} of a step")
-    console.print(f"{PREVIEWS} previews an image, {OVERHEAD_JOBS} jobs: {previews:.1%} of the loop's time")
+    console.print(f"outside the networks, {OVERHEAD_IMAGES} images: {overhead:.1%} of the loop's time")
+    console.print(f"guidance and sampler updates, {UPDATE_IMAGES} images: {update:.1%} of a step")
+    console.print(f"{PREVIEWS} previews per image, {OVERHEAD_IMAGES} images: {previews:.1%} of the loop's time")
 
 
 if __name__ == "__main__":

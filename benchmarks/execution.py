@@ -1,9 +1,9 @@
-"""What each way of running the UNet is worth: how long a call takes against the way it is served, in one run.
+"""Compares variants of running the UNet: the time of a call relative to the way it is served, in one run.
 
     python -m benchmarks.execution [--model FOLDER] [--side 512] [--rows 1 --rows 8 ...] [--rounds 9] [--compile]
 
-Every round times every way once, one after the other; a figure is the median of the rounds' ratios. A folder of a real
-model's size, without a download: `benchmarks.random_model`.
+Every round times every variant once; a result is the median of the ratios over the rounds. `benchmarks.random_model`
+writes a folder of a real model's size without a download.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from pipelines.runtime.compilation import CompiledUNet
 from pipelines.runtime.modes import Execution
 
 ROWS: Final = (2, 8, 16)
-SERVED: Final = "as served"
+BASELINE: Final = "as served"
 BUNDLED: Final = bundled_model_path()
 
 Inputs: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """Sample [rows, C, h, w], timesteps [rows], conditioning [rows, tokens, features]."""
-Call: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""To the UNet's output."""
+UNetCall: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Computes the UNet's output [rows, C, h, w] from `Inputs`."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,59 +45,65 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     model: Annotated[Path, typer.Option(help="A Stable Diffusion folder.")] = BUNDLED,
     rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 9,
-    rows: Annotated[list[int] | None, typer.Option(help=f"Rows of a call, repeatable; {ROWS} if absent.")] = None,
-    side: Annotated[int | None, typer.Option(help="Pixels; what the model was trained for if absent.")] = None,
-    compile_too: Annotated[bool, typer.Option("--compile", help="Compile too, which takes minutes.")] = False,
+    rows: Annotated[list[int] | None, typer.Option(help=f"Rows of a call, repeatable. Default: {ROWS}.")] = None,
+    side: Annotated[
+        int | None, typer.Option(help="Width and height in pixels. Default: the model's training size.")
+    ] = None,
+    compile_too: Annotated[
+        bool, typer.Option("--compile", help="Also measure compiled variants, which takes minutes.")
+    ] = False,
 ) -> None:
-    """Measure, and print a table."""
+    """Measure the variants and print a table."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     inputs = {count: _inputs(model, count, side, device) for count in rows or ROWS}
-    ways = _ways(model, device, inputs.values() if compile_too else [])
-    seconds = {count: _measure(ways, each, rounds) for count, each in inputs.items()}
-    served_s = {count: statistics.median(times[SERVED]) for count, times in seconds.items()}
-    row_flops = _flops(ways[SERVED], _inputs(model, 1, side, device))
+    variants = _variants(model, device, inputs.values() if compile_too else [])
+    seconds = {count: _measure(variants, each, rounds) for count, each in inputs.items()}
+    baseline_s = {count: statistics.median(times[BASELINE]) for count, times in seconds.items()}
+    row_flops = _flops(variants[BASELINE], _inputs(model, 1, side, device))
 
-    table = Table("way", *(f"{count} rows" for count in inputs))
-    for name in ways:
+    table = Table("variant", *(f"{count} rows" for count in inputs))
+    for name in variants:
         table.add_row(name, *(f"{_ratio(seconds[count], name):.2f}x" for count in inputs))
-    table.add_row("ms a call, as served", *(f"{served_s[count] * 1000:.1f}" for count in inputs))
-    table.add_row("TFLOP/s, as served", *(f"{count * row_flops / served_s[count] / 1e12:.2f}" for count in inputs))
+    table.add_row("ms per call, as served", *(f"{baseline_s[count] * 1000:.1f}" for count in inputs))
+    table.add_row("TFLOP/s, as served", *(f"{count * row_flops / baseline_s[count] / 1e12:.2f}" for count in inputs))
     console = Console()
     console.print(table)
     console.print(
-        f"{row_flops / 1e12:.4f} TFLOP a row; {device}, {torch.get_num_threads()} threads, {torch.__version__}"
+        f"{row_flops / 1e12:.4f} TFLOP per row; {device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     )
 
 
 def _ratio(seconds: Mapping[str, list[float]], name: str) -> float:
-    return statistics.median(a / b for a, b in zip(seconds[name], seconds[SERVED], strict=True))
+    return statistics.median(a / b for a, b in zip(seconds[name], seconds[BASELINE], strict=True))
 
 
-def _flops(call: Call, inputs: Inputs) -> int:
+def _flops(call: UNetCall, inputs: Inputs) -> int:
     counter = FlopCounterMode(display=False)
     with counter:
         call(*inputs)
     return counter.get_total_flops()
 
 
-def _ways(model: Path, device: torch.device, compile_for: Iterable[Inputs]) -> dict[str, Call]:
+def _variants(model: Path, device: torch.device, compile_for: Iterable[Inputs]) -> dict[str, UNetCall]:
     on_gpu = device.type == "cuda"
-    served = torch.float16 if on_gpu else torch.float32
-    ways = {
-        SERVED: _networks(model, device, served, Execution()),
-        "without channels_last": _bare(_unet(model, device, served, torch.contiguous_format)),
-        "attention written out, not SDPA": _bare(_written_out(_unet(model, device, served))),
-        "bfloat16": _networks(model, device, torch.bfloat16, Execution()),
-        "exact mode": _networks(model, device, served, Execution(exact=True)),
+    dtype = torch.float16 if on_gpu else torch.float32
+    variants = {
+        BASELINE: _served_call(model, device, dtype, Execution()),
+        "without channels_last": _diffusers_call(_unet(model, device, dtype, torch.contiguous_format)),
+        "plain attention, not SDPA": _diffusers_call(_plain_attention(_unet(model, device, dtype))),
+        "bfloat16": _served_call(model, device, torch.bfloat16, Execution()),
+        "exact mode": _served_call(model, device, dtype, Execution(exact=True)),
     }
     if on_gpu:
-        ways["float32"] = _networks(model, device, torch.float32, Execution())
+        variants["float32"] = _served_call(model, device, torch.float32, Execution())
     shapes = list(compile_for)
     if shapes:
-        ways["compile"] = _networks(model, device, served, Execution(compile="default"), shapes)
+        variants["compile"] = _served_call(model, device, dtype, Execution(compile="default"), shapes)
     if shapes and on_gpu:
-        ways["compile, CUDA graphs"] = _networks(model, device, served, Execution(compile="reduce-overhead"), shapes)
-    return ways
+        variants["compile, CUDA graphs"] = _served_call(
+            model, device, dtype, Execution(compile="reduce-overhead"), shapes
+        )
+    return variants
 
 
 def _unet(
@@ -110,13 +116,13 @@ def _unet(
     return unet.to(device, memory_format=memory_format).eval()
 
 
-def _written_out(unet: Any) -> Any:
+def _plain_attention(unet: Any) -> Any:
     unet.set_attn_processor(AttnProcessor())
     return unet
 
 
-def _bare(unet: Any) -> Call:
-    """The UNet as diffusers calls it."""
+def _diffusers_call(unet: Any) -> UNetCall:
+    """Returns a call of the UNet as diffusers calls it."""
     memory_format = torch.channels_last if _is_channels_last(unet) else torch.contiguous_format
 
     @torch.inference_mode()
@@ -133,13 +139,13 @@ def _is_channels_last(unet: Any) -> bool:
     return weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def _networks(
-    model: Path, device: torch.device, dtype: torch.dtype, run_as: Execution, compile_for: Iterable[Inputs] = ()
-) -> Call:
-    """As the server runs it that way."""
+def _served_call(
+    model: Path, device: torch.device, dtype: torch.dtype, execution: Execution, compile_for: Iterable[Inputs] = ()
+) -> UNetCall:
+    """Returns a call as the server runs it in this execution mode."""
     parts: tuple[tuple[Any, str], ...] = ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"))
     text_encoder, vae = (part.from_pretrained(model / folder, torch_dtype=dtype).to(device) for part, folder in parts)
-    networks = modes.assemble(run_as, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
+    networks = modes.assemble(execution, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
     if isinstance(networks.denoiser, CompiledUNet):
         for sample, timesteps, conditioning in compile_for:
             with networks.denoiser.compiling():
@@ -163,18 +169,18 @@ def _inputs(model: Path, rows: int, side: int | None, device: torch.device) -> I
     )
 
 
-def _measure(ways: Mapping[str, Call], inputs: Inputs, rounds: int) -> dict[str, list[float]]:
-    for call in ways.values():
+def _measure(variants: Mapping[str, UNetCall], inputs: Inputs, rounds: int) -> dict[str, list[float]]:
+    for call in variants.values():
         for _ in range(2):
             _seconds(call, inputs)
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, call in ways.items():
+        for name, call in variants.items():
             seconds[name].append(_seconds(call, inputs))
     return seconds
 
 
-def _seconds(call: Call, inputs: Inputs) -> float:
+def _seconds(call: UNetCall, inputs: Inputs) -> float:
     start_s = time.perf_counter()
     call(*inputs)
     if torch.cuda.is_available():

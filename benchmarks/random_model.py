@@ -1,4 +1,4 @@
-"""A Stable Diffusion folder with random weights: the arithmetic of a real model, without its download.
+"""Writes a Stable Diffusion folder with random weights: the arithmetic of a real model without a download.
 
 python -m benchmarks.random_model sd15 /tmp/sd15
 """
@@ -19,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What distinguishes one architecture of the Stable Diffusion 1.x layout from another."""
+    """The dimensions of an architecture in the Stable Diffusion 1.x layout."""
 
     tokens: int
     text_encoder: Mapping[str, Any]
@@ -27,7 +27,7 @@ class Shape:
     unet: Mapping[str, Any]
     """Arguments of UNet2DConditionModel."""
     vae: Mapping[str, Any]
-    """Arguments of AutoencoderKL, with four levels and so eight pixels to a latent."""
+    """Arguments of AutoencoderKL. It has four levels, so a latent covers eight pixels."""
 
 
 SD15: Final = Shape(
@@ -48,13 +48,13 @@ SD15: Final = Shape(
     },
     vae={"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "sample_size": 512},
 )
-"""Stable Diffusion 1.5: 860 million parameters in the UNet, 0.80 TFLOP a row at 512x512."""
+"""Stable Diffusion 1.5: 860 million parameters in the UNet, 0.80 TFLOP per row at 512x512."""
 
 SHAPES: Final = {"sd15": SD15}
 
 
 def write(folder: Path, shape: Shape, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
-    """A new folder; the same weights for the same seed."""
+    """Writes a new folder and returns it. The same seed gives the same weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tokenizer = _tokenizer(shape.tokens)
@@ -82,7 +82,7 @@ def write(folder: Path, shape: Shape, seed: int = 0, dtype: torch.dtype = torch.
 
 
 def _tokenizer(tokens: int) -> CLIPTokenizer:
-    """CLIP's byte-level alphabet without any merges: 256 bytes, each also as the end of a word."""
+    """Returns a CLIP tokenizer without merges: 256 bytes, each alone and at the end of a word."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(0x100) if byte not in printable]
     letters = [chr(byte) for byte in printable] + [chr(0x100 + n) for n in range(len(others))]
@@ -105,7 +105,7 @@ def _text_encoder(tokenizer: CLIPTokenizer, shape: Shape) -> Any:
 def _unet(shape: Shape) -> UNet2DConditionModel:
     unet = UNet2DConditionModel(**shape.unet)
     for name, weight in unet.named_parameters():
-        if "attn2" in name:  # so that the text makes a difference that a test can see
+        if "attn2" in name:  # so that the text has an effect that a test can detect
             weight.data *= 3
     return unet
 
@@ -123,11 +123,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def main(
     shape: Annotated[str, typer.Argument(help=f"One of {', '.join(SHAPES)}.")],
-    folder: Annotated[Path, typer.Argument(help="Where to write; several gigabytes.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write; several gigabytes.")],
 ) -> None:
-    """Write the folder, in half precision."""
+    """Write the folder in half precision."""
     if shape not in SHAPES:
-        raise typer.BadParameter(f"one of {', '.join(SHAPES)}", param_hint=["shape"])
+        raise typer.BadParameter(f"must be one of {', '.join(SHAPES)}", param_hint=["shape"])
     write(folder, SHAPES[shape], dtype=torch.float16)
 
 

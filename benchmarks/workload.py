@@ -1,6 +1,6 @@
-"""What is asked for and when: seeded mixes of jobs and seeded arrivals.
+"""Workloads: seeded mixes of requests and seeded arrival times.
 
-The same arguments give the same load for every target and in every run. Knows no server, no clock and no tensors.
+The same arguments give the same load for every target and in every run. This module knows no server and no clock.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ BACKGROUNDS: Final = ("white", "gray", "black", "blue")
 _MAX_SEED: Final = 2**31 - 1
 
 
-class JobClass(NamedTuple):
-    """What decides how much work a job is."""
+class RequestClass(NamedTuple):
+    """The properties that decide how much work a request is."""
 
     steps: int
     guided: bool
@@ -28,39 +28,39 @@ class JobClass(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Such as `20 steps, guided, 128x128`, for reports and as a key of figures."""
+        """For example `20 steps, guided, 128x128`; used in reports and as a key in the recorded measurements."""
         width, height = self.size
         return f"{self.steps} steps, {'guided' if self.guided else 'unguided'}, {width}x{height}"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One image that somebody asks for."""
+class Request:
+    """A request for one image."""
 
     prompt: str
     steps: int
     guidance_scale: float
-    """1 turns guidance off, which halves the rows."""
+    """1 turns guidance off, which halves the rows of a UNet call."""
     size: tuple[int, int]
     """Width and height in pixels."""
     seed: int
 
     @property
-    def kind(self) -> JobClass:
-        return JobClass(self.steps, self.guidance_scale > 1, self.size)
+    def request_class(self) -> RequestClass:
+        return RequestClass(self.steps, self.guidance_scale > 1, self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A job and the second, from the load's beginning, in which it is due."""
+    """A request and when it is due, in seconds from the start of the load."""
 
     at_s: float
-    job: Job
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """The values that jobs are made of; each combination of them is as frequent as any other."""
+    """The values of a workload's requests. All combinations are equally frequent."""
 
     steps: tuple[int, ...] = (4, 20, 50)
     guidance_scales: tuple[float, ...] = (1.0, 4.0)
@@ -68,63 +68,65 @@ class Mix:
 
     def __post_init__(self) -> None:
         if not (self.steps and self.guidance_scales and self.sizes):
-            raise ValueError("a mix needs at least one of each value")
+            raise ValueError("a mix needs at least one value of steps, guidance scales and sizes")
 
     @property
-    def kinds(self) -> list[JobClass]:
-        """Every class of job in the mix, once."""
+    def classes(self) -> list[RequestClass]:
+        """All classes of requests in the mix."""
         guided = sorted({scale > 1 for scale in self.guidance_scales})
-        return [JobClass(*values) for values in itertools.product(self.steps, guided, self.sizes)]
+        return [RequestClass(*values) for values in itertools.product(self.steps, guided, self.sizes)]
 
-    def jobs(self, seed: int) -> Iterator[Job]:
-        """Jobs without end.
+    def requests(self, seed: int) -> Iterator[Request]:
+        """Yields requests without end.
 
-        They come in shuffled decks of all combinations: two loads of a length hold nearly the same work, so that what
-        differs between two measurements is what was measured.
+        They come in shuffled decks of all combinations, so two loads of the same length contain nearly the same work.
         """
-        chance = random.Random(seed)
+        rng = random.Random(seed)
         deck = list(itertools.product(self.steps, self.guidance_scales, self.sizes))
         while True:
-            chance.shuffle(deck)
+            rng.shuffle(deck)
             for steps, guidance_scale, size in deck:
-                yield Job(_prompt(chance), steps, guidance_scale, size, chance.randint(0, _MAX_SEED))
+                yield Request(_prompt(rng), steps, guidance_scale, size, rng.randint(0, _MAX_SEED))
 
 
 DEFAULT_MIX: Final = Mix()
 
 
-def _prompt(chance: random.Random) -> str:
-    color, shape, background = (chance.choice(words) for words in (COLORS, SHAPES, BACKGROUNDS))
+def _prompt(rng: random.Random) -> str:
+    color, shape, background = (rng.choice(words) for words in (COLORS, SHAPES, BACKGROUNDS))
     return f"a {color} {shape} on a {background} background"
 
 
 def poisson(rate: float, seed: int) -> Iterator[float]:
-    """Arrival times in seconds, without end: `rate` a second, each independent of the others."""
+    """Yields Poisson arrival times in seconds, without end: on average `rate` per second."""
     return bursty(rate, seed, variation=1.0)
 
 
 def bursty(rate: float, seed: int, variation: float = 3.0) -> Iterator[float]:
-    """Arrival times with gamma-distributed gaps, whose standard deviation is `variation` times their mean.
+    """Yields arrival times with gamma-distributed gaps, whose coefficient of variation is `variation`.
 
-    1 is Poisson; above it jobs come in bursts. The generalisation is that of AlpaServe (Li et al., OSDI 2023).
+    1 is Poisson; a higher value gives bursts. AlpaServe (Li et al., OSDI 2023) uses the same generalization.
+    Raises `ValueError` where `rate` or `variation` is not positive.
     """
     if rate <= 0 or variation <= 0:
         raise ValueError("rate and variation must be positive")
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     shape = 1 / variation**2
     now_s = 0.0
     while True:
-        now_s += chance.gammavariate(shape, 1 / (rate * shape))
+        now_s += rng.gammavariate(shape, 1 / (rate * shape))
         yield now_s
 
 
-def schedule(times: Iterable[float], jobs: Iterable[Job], *, duration_s: float, max_jobs: int) -> list[Arrival]:
-    """The arrivals within `duration_s`, `max_jobs` at most."""
-    arrivals = (Arrival(at_s, job) for at_s, job in zip(times, jobs, strict=False))
+def schedule(
+    times: Iterable[float], requests: Iterable[Request], *, duration_s: float, max_requests: int
+) -> list[Arrival]:
+    """Returns the arrivals within `duration_s`, at most `max_requests`."""
+    arrivals = (Arrival(at_s, request) for at_s, request in zip(times, requests, strict=False))
     within = itertools.takewhile(lambda arrival: arrival.at_s < duration_s, arrivals)
-    return list(itertools.islice(within, max_jobs))
+    return list(itertools.islice(within, max_requests))
 
 
-def at_once(jobs: Iterable[Job], count: int) -> list[Arrival]:
-    """`count` jobs that are all due in the first moment."""
-    return [Arrival(0.0, job) for job in itertools.islice(jobs, count)]
+def at_once(requests: Iterable[Request], count: int) -> list[Arrival]:
+    """Returns `count` requests that are all due at time 0."""
+    return [Arrival(0.0, request) for request in itertools.islice(requests, count)]

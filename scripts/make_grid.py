@@ -1,4 +1,4 @@
-"""Draws docs/images/grid.png: the README's prompts through a running server, a caption under each image.
+"""Draws docs/images/grid.png: generates the README's prompts on a running server, with a caption under each image.
 
 darkroom serve &
 python scripts/make_grid.py

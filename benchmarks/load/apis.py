@@ -1,4 +1,4 @@
-"""How a job is said in each server's language, and how its image is read from the answer. Knows no sockets."""
+"""The HTTP APIs of the servers: builds request bodies and extracts images from responses. Opens no connections."""
 
 from __future__ import annotations
 
@@ -8,85 +8,87 @@ import json
 import struct
 from typing import Any, Final, Protocol
 
-from benchmarks.workload import Job
+from benchmarks.workload import Request
 
 SAMPLER: Final = "dpm++_2m"
-"""DPM-Solver++ (2M), which every target is to use: `DPMSolverMultistepScheduler` in diffusers."""
+"""The sampler of every target: DPM-Solver++ (2M), diffusers' `DPMSolverMultistepScheduler`."""
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HEADER: Final = struct.Struct(">8sI4sII")
-"""Signature, then the length, type, width and height of the first chunk (PNG specification, 5.2 and 11.2.1)."""
+"""Signature, then length, type, width and height of the first chunk (PNG specification, 5.2 and 11.2.1)."""
 
 
-class WrongAnswer(Exception):
-    """What came back is not the image that was asked for. The message names the reason, short enough to count."""
+class InvalidResponse(Exception):
+    """The response does not contain the requested image. Failures are counted by the message, so it is short."""
 
 
 class Api(Protocol):
+    """An HTTP API that generates one image per request."""
+
     @property
     def path(self) -> str:
-        """Where jobs are posted."""
+        """The path of the POST request."""
 
-    def body(self, job: Job) -> dict[str, Any]:
-        """The request, to be sent as JSON."""
+    def body(self, request: Request) -> dict[str, Any]:
+        """Returns the JSON body."""
 
-    def image(self, answer: bytes) -> bytes:
-        """The PNG file in the body of an answer with status 200; raises `WrongAnswer`."""
+    def extract_image(self, response: bytes) -> bytes:
+        """Returns the PNG file in the body of a response with status 200. Raises `InvalidResponse`."""
 
 
 class DarkroomApi:
-    """OpenAI's images dialect with our extensions."""
+    """OpenAI's image API with Darkroom's extensions."""
 
     path = "/v1/images/generations"
 
-    def body(self, job: Job) -> dict[str, Any]:
-        width, height = job.size
+    def body(self, request: Request) -> dict[str, Any]:
+        width, height = request.size
         return {
-            "prompt": job.prompt,
+            "prompt": request.prompt,
             "size": f"{width}x{height}",
-            "seed": job.seed,
-            "num_inference_steps": job.steps,
-            "guidance_scale": job.guidance_scale,
+            "seed": request.seed,
+            "num_inference_steps": request.steps,
+            "guidance_scale": request.guidance_scale,
             "sampler": SAMPLER,
             "output_format": "png",
         }
 
-    def image(self, answer: bytes) -> bytes:
+    def extract_image(self, response: bytes) -> bytes:
         try:
-            return base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
+            return base64.b64decode(json.loads(response)["data"][0]["b64_json"], validate=True)
         except (ValueError, LookupError, TypeError, binascii.Error):
-            raise WrongAnswer("no image in the answer") from None
+            raise InvalidResponse("no image in the response") from None
 
 
 class PlainApi:
-    """What the other servers are given to speak: one flat object in, the PNG file out."""
+    """The API of the peers: a flat JSON object in, a PNG file out."""
 
     path = "/generate"
 
-    def body(self, job: Job) -> dict[str, Any]:
-        width, height = job.size
+    def body(self, request: Request) -> dict[str, Any]:
+        width, height = request.size
         return {
-            "prompt": job.prompt,
-            "steps": job.steps,
-            "guidance_scale": job.guidance_scale,
+            "prompt": request.prompt,
+            "steps": request.steps,
+            "guidance_scale": request.guidance_scale,
             "width": width,
             "height": height,
-            "seed": job.seed,
+            "seed": request.seed,
         }
 
-    def image(self, answer: bytes) -> bytes:
-        return answer
+    def extract_image(self, response: bytes) -> bytes:
+        return response
 
 
 APIS: Final[dict[str, Api]] = {"darkroom": DarkroomApi(), "plain": PlainApi()}
 
 
 def check_png(file: bytes, size: tuple[int, int]) -> None:
-    """Raises `WrongAnswer` unless the file begins as a PNG of that width and height."""
+    """Raises `InvalidResponse` unless the file starts like a PNG file of this width and height."""
     if len(file) < _HEADER.size:
-        raise WrongAnswer("not a PNG file")
+        raise InvalidResponse("not a PNG file")
     signature, _, chunk, *found = _HEADER.unpack_from(file)
     if signature != _PNG_SIGNATURE or chunk != b"IHDR":
-        raise WrongAnswer("not a PNG file")
+        raise InvalidResponse("not a PNG file")
     if tuple(found) != size:
-        raise WrongAnswer(f"an image of {found[0]}x{found[1]}")
+        raise InvalidResponse(f"image size {found[0]}x{found[1]}")

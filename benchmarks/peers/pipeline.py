@@ -1,7 +1,7 @@
-"""diffusers' `StableDiffusionPipeline` as every other server runs it, and how jobs share its calls.
+"""diffusers' `StableDiffusionPipeline` as every peer runs it, and the grouping of requests into calls.
 
 One call of that pipeline takes many prompts and generators, but one number of steps, one guidance scale and one size.
-Runs in the peers' environments, which have torch, diffusers and Pillow, and nothing of Darkroom's.
+This module runs in the peers' environments, which contain torch, diffusers and Pillow, and nothing of Darkroom's.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any, Final
 
 MAX_BATCH: Final = 8
-"""Images in a call. Guided they make sixteen rows, which is Darkroom's cap too."""
+"""Images per pipeline call. With guidance they are sixteen rows, which is also Darkroom's limit."""
 BATCH_WAIT_S: Final = 0.05
-"""How long a batch waits to fill: well under the time of the shortest job, as the servers' documentation advises."""
+"""Longest wait for a batch to fill: far below the time of the shortest request, as the peers' documentation advises."""
 MODEL_VARIABLE: Final = "PEER_MODEL"
 THREADS_VARIABLE: Final = "PEER_THREADS"
 PORT_VARIABLE: Final = "PEER_PORT"
 
 _BUNDLED: Final = Path(__file__).parents[2] / "pipelines" / "bundled"
 _PNG_COMPRESSION: Final = 1
-"""As Darkroom encodes."""
+"""The level that Darkroom uses."""
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRequest:
-    """What the servers are posted, as JSON."""
+class PeerRequest:
+    """The JSON body of a request to a peer."""
 
     prompt: str
     steps: int
@@ -38,17 +38,17 @@ class ImageRequest:
     seed: int
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> ImageRequest:
+    def from_json(cls, body: Mapping[str, Any]) -> PeerRequest:
         return cls(**body)
 
     @property
-    def shared(self) -> tuple[int, float, int, int]:
-        """What must be equal in one call of the pipeline."""
+    def group_key(self) -> tuple[int, float, int, int]:
+        """The values that must be equal in one call of the pipeline."""
         return self.steps, self.guidance_scale, self.width, self.height
 
 
 class Renderer:
-    """The loaded pipeline. One caller at a time."""
+    """The loaded pipeline. It must not be called concurrently."""
 
     def __init__(self) -> None:
         import torch
@@ -60,24 +60,24 @@ class Renderer:
         dtype = torch.float16 if device.type == "cuda" else torch.float32
         pipeline = StableDiffusionPipeline.from_pretrained(model, dtype=dtype, local_files_only=True).to(device)
         pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
-        # The layout that diffusers' page "Accelerate inference" recommends, and that Darkroom uses.
+        # diffusers' page "Accelerate inference" recommends this layout, and Darkroom uses it.
         pipeline.unet.to(memory_format=torch.channels_last)
         pipeline.vae.to(memory_format=torch.channels_last)
         pipeline.set_progress_bar_config(disable=True)
         self._pipeline = pipeline
 
-    def render(self, requests: Sequence[ImageRequest]) -> list[bytes]:
-        """The requests' PNG files, in their order: one call of the pipeline for each group that can share it."""
+    def render(self, requests: Sequence[PeerRequest]) -> list[bytes]:
+        """Returns the PNG files in the order of the requests, with one pipeline call for each group."""
         files: list[bytes] = [b""] * len(requests)
-        for group in groups(requests):
+        for group in group_requests(requests):
             images = self._call([requests[index] for index in group])
             for index, image in zip(group, images, strict=True):
                 files[index] = _encode(image)
         return files
 
-    def _call(self, requests: Sequence[ImageRequest]) -> list[Any]:
-        """Pillow images of requests that share a call."""
-        steps, guidance_scale, width, height = requests[0].shared
+    def _call(self, requests: Sequence[PeerRequest]) -> list[Any]:
+        """Returns the Pillow images of requests of one group."""
+        steps, guidance_scale, width, height = requests[0].group_key
         result = self._pipeline(
             [request.prompt for request in requests],
             num_inference_steps=steps,
@@ -90,20 +90,18 @@ class Renderer:
         return images
 
 
-def groups(requests: Sequence[ImageRequest]) -> list[list[int]]:
-    """Indices of the requests that can share a call, the group of the first request first; at most `MAX_BATCH` each."""
-    by_shared: dict[tuple[int, float, int, int], list[int]] = {}
+def group_requests(requests: Sequence[PeerRequest]) -> list[list[int]]:
+    """Groups requests that can share a call. Returns lists of at most `MAX_BATCH` indices, in order of arrival."""
+    by_key: dict[tuple[int, float, int, int], list[int]] = {}
     for index, request in enumerate(requests):
-        by_shared.setdefault(request.shared, []).append(index)
+        by_key.setdefault(request.group_key, []).append(index)
     return [
-        members[start : start + MAX_BATCH]
-        for members in by_shared.values()
-        for start in range(0, len(members), MAX_BATCH)
+        members[start : start + MAX_BATCH] for members in by_key.values() for start in range(0, len(members), MAX_BATCH)
     ]
 
 
 def _generator(seed: int) -> Any:
-    """On the CPU, as Darkroom's: the same noise on any device."""
+    """Returns a CPU generator, as Darkroom uses: the noise is the same on any device."""
     import torch
 
     return torch.Generator("cpu").manual_seed(seed)

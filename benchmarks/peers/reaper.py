@@ -1,8 +1,8 @@
-"""Runs a command for as long as somebody holds this process's standard input, then ends it with all that it started.
+"""Runs a command until this process's standard input closes, then kills it with all its descendants.
 
     python -m benchmarks.peers.reaper COMMAND [ARGUMENT ...]
 
-Whoever started it, and dies without a word, thereby closes that input. Knows nothing of servers.
+The input also closes when the parent process dies, so no server outlives an interrupted benchmark.
 """
 
 from __future__ import annotations
@@ -17,48 +17,49 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 _GRACE_S: Final = 15.0
+"""Time between SIGTERM and SIGKILL."""
 
 
 def main(command: Sequence[str]) -> NoReturn:
-    """Never returns: the process ends with the command's exit status."""
+    """Runs the command. Never returns: the process exits with the command's status."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    ending = threading.Event()
-    threading.Thread(target=_follow, args=(child, ending), daemon=True).start()
+    terminating = threading.Event()
+    threading.Thread(target=_exit_with, args=(child, terminating), daemon=True).start()
     try:
         while sys.stdin.buffer.read(1024):
             pass
     finally:
-        ending.set()
-        _end(child)
-    _exit_as(child.wait())
+        terminating.set()
+        _terminate(child)
+    _exit(child.wait())
 
 
-def _follow(child: subprocess.Popen[bytes], ending: threading.Event) -> None:
-    """Exit when the command does by itself; stragglers of its session go too."""
+def _exit_with(child: subprocess.Popen[bytes], terminating: threading.Event) -> None:
+    """Waits for the command to exit by itself, kills the rest of its session and exits with its status."""
     status = child.wait()
-    if not ending.is_set():
+    if not terminating.is_set():
         _kill_session(child)
-        _exit_as(status)
+        _exit(status)
 
 
-def _exit_as(status: int) -> NoReturn:
+def _exit(status: int) -> NoReturn:
     os._exit(status if status >= 0 else 128 - status)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask the command alone, which knows the order in which to end its own; then end what is left of them."""
-    started = _descendants(child.pid)
+def _terminate(child: subprocess.Popen[bytes]) -> None:
+    """Terminates the command, which can stop its children in order, and then kills its remaining descendants."""
+    descendants = _descendants(child.pid)
     child.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_GRACE_S)
-    for pid in started:
+    for pid in descendants:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _kill_session(child)
 
 
 def _descendants(root: int) -> list[int]:
-    """Ids of the processes under `root`, those with sessions of their own included."""
+    """Returns the ids of all descendants of `root`, including those in other sessions."""
     listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     children: dict[int, list[int]] = {}
     for line in listing.splitlines():
@@ -71,7 +72,7 @@ def _descendants(root: int) -> list[int]:
 
 
 def _kill_session(child: subprocess.Popen[bytes]) -> None:
-    """The session's process group has the command's id."""
+    """Kills the command's session, whose process group has the command's id."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
 

@@ -1,6 +1,6 @@
-"""Everything that a run measured, raw, as it is written to the JSON file; and the figures that are drawn from it.
+"""The raw measurements of a run, as they are written to the JSON file, and the metrics derived from them.
 
-Measures nothing and formats nothing. A figure is the median of the rounds' unless it says otherwise.
+This module measures nothing and formats nothing. A metric is the median over the rounds unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -15,49 +15,54 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load.summary import Summary
-from benchmarks.measures import Probe, goodput
+from benchmarks.metrics import Probe, goodput
 from benchmarks.peers.servers import OURS
 
 SHORT_LOAD_SHARE = 0.7
-"""Of the best peer's saturated images a second: the load under which short jobs are looked at."""
+"""The rate of the short-request load, as a share of the best peer's saturated images per second."""
 
 
 @dataclass(slots=True)
 class TargetRecord:
+    """The measurements of one server. Lists have one entry per round, unless stated otherwise."""
+
     title: str
     start_s: list[float] = field(default_factory=list)
     differing_share: float | None = None
-    """Share of the fixed image's values that are more than one level away from diffusers' own."""
+    """Share of the reference image's values that differ by more than one level of 255 from diffusers alone."""
     warm_up: list[Summary] = field(default_factory=list)
     saturated: list[Summary] = field(default_factory=list)
     at_load: list[tuple[float, Summary]] = field(default_factory=list)
-    """Rate and what came of it, at `SHORT_LOAD_SHARE`."""
+    """Rate and summary of the short-request load, from the second round on."""
     probes: list[tuple[float, Summary]] = field(default_factory=list)
+    """Rate and summary of every probe of the goodput search."""
     failure: str = ""
-    """Why the target was not measured to the end; empty if it was."""
+    """Why the measurement ended early; empty where it did not."""
 
     @property
     def images_per_second(self) -> float:
+        """Throughput with all requests sent at once."""
         return _median(summary.images_per_second for summary in self.saturated)
 
     @property
     def goodput(self) -> float:
-        """Jobs a second at 99% attainment; 0 where even the lowest rate that was tried missed it."""
-        return goodput(self.points)
+        """Requests per second at 99% attainment; 0 where even the lowest offered rate missed it."""
+        return goodput(self.all_probes)
 
     @property
-    def points(self) -> list[Probe]:
-        """Rates that were offered, and the attainment of each, in the order of the rates."""
+    def all_probes(self) -> list[Probe]:
+        """All offered rates with their attainment, in the order of the rates."""
         offered = [*self.probes, *self.at_load]
         return sorted((Probe(rate, summary.attainment) for rate, summary in offered), key=lambda probe: probe.rate)
 
     @property
-    def failed_jobs(self) -> int:
+    def failed_requests(self) -> int:
+        """Failed requests of all loads but the warm-up."""
         loads = [*self.saturated, *(summary for _, summary in [*self.at_load, *self.probes])]
         return sum(summary.failed for summary in loads)
 
     def p95_s(self, steps: int) -> float:
-        """Of the jobs with that many steps, under the load at which short jobs are looked at."""
+        """Returns the p95 latency of the requests with that many steps under the short-request load."""
         return _median(
             summary.latency_by_steps_s[steps].p95 for _, summary in self.at_load if steps in summary.latency_by_steps_s
         )
@@ -65,11 +70,13 @@ class TargetRecord:
 
 @dataclass(slots=True)
 class Record:
+    """The measurements of a run: all servers on one machine."""
+
     machine: dict[str, Any]
     plan: dict[str, Any]
     solo_s: dict[str, float] = field(default_factory=dict)
-    """By the name of the class."""
-    http_added_s: list[float] = field(default_factory=list)
+    """Solo time by the name of the class."""
+    http_overhead_s: list[float] = field(default_factory=list)
     targets: dict[str, TargetRecord] = field(default_factory=dict)
 
     @property
@@ -82,7 +89,7 @@ class Record:
 
     @property
     def short_steps(self) -> int:
-        """The fewest steps of the mix."""
+        """The smallest number of steps in the mix."""
         return min(int(steps) for steps in self.plan["mix"]["steps"])
 
     @property
@@ -94,7 +101,7 @@ class Record:
 
 
 def best(values: Iterable[float], choose: Any) -> float:
-    """The chosen of the values that are numbers; NaN if none is."""
+    """Returns the minimum or maximum of the values that are not NaN; NaN where there is none."""
     numbers = [value for value in values if not math.isnan(value)]
     return float(choose(numbers)) if numbers else math.nan
 
@@ -105,7 +112,7 @@ def _median(values: Iterable[float]) -> float:
 
 
 def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: null stands for it."""
+    """Replaces NaN, which JSON does not have, by None."""
     match value:
         case float() if math.isnan(value):
             return None

@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is started, asked whether it is ready, and spoken to. Starts none itself."""
+"""The compared servers: the command, health path and API of each. This module starts none."""
 
 from __future__ import annotations
 
@@ -24,40 +24,42 @@ _QUIET: Final = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-"""No telemetry, no downloads; and time for Ray's proxy to start, as the others have."""
+"""Disables telemetry and downloads, and gives Ray's proxy as much time to start as the other servers have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What a server is told of where and how to run."""
+class LaunchOptions:
+    """The values that a server is started with."""
 
     port: int
     model: Path
     threads: int
-    """Of one tensor operation."""
+    """Threads of one tensor operation."""
     scratch: Path
-    """An empty folder, gone when the server has ended."""
+    """An empty folder that is deleted after the server has stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """A server to compare."""
+
     name: str
-    """Also the name of its environment."""
+    """Also the name of its virtual environment."""
     title: str
     command: tuple[str, ...]
-    """`{python}`, `{bin}` and the fields of `Place` are filled in."""
+    """The command line. `{python}`, `{bin}` and the fields of `LaunchOptions` are replaced."""
     api: str
     """A key of `benchmarks.load.apis.APIS`."""
     health: str
-    """A path that answers 200 once jobs are welcome, and not before."""
+    """A path that returns 200 as soon as the server accepts requests."""
 
     @property
     def python(self) -> Path:
         return Path(sys.executable) if self.name == OURS else ENVIRONMENTS / self.name / "bin" / "python"
 
-    def arguments(self, place: Place) -> list[str]:
-        """The command line."""
-        values = {"python": self.python, "bin": self.python.parent, **dataclasses.asdict(place)}
+    def arguments(self, options: LaunchOptions) -> list[str]:
+        """Returns the command line."""
+        values = {"python": self.python, "bin": self.python.parent, **dataclasses.asdict(options)}
         return [argument.format_map(values) for argument in self.command]
 
 
@@ -106,18 +108,18 @@ SERVERS: Final = (
 )
 
 
-def environment(place: Place) -> dict[str, str]:
-    """What every server finds in its environment: ours, without settings of Darkroom's and without telemetry."""
+def environment(options: LaunchOptions) -> dict[str, str]:
+    """Returns a server's environment variables: those of this process, without `DARKROOM_*` and without telemetry."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("DARKROOM_")}
     return {
         **kept,
         **_QUIET,
-        "BENTOML_HOME": str(place.scratch),
-        "OMP_NUM_THREADS": str(place.threads),
+        "BENTOML_HOME": str(options.scratch),
+        "OMP_NUM_THREADS": str(options.threads),
         "PYTHONPATH": str(ROOT),
-        # Ray insists on the machine's own address for its inner ports: they are open to this run alone.
+        # Ray binds its internal ports to the machine's own address. The token restricts them to this run.
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        MODEL_VARIABLE: str(place.model),
-        PORT_VARIABLE: str(place.port),
-        THREADS_VARIABLE: str(place.threads),
+        MODEL_VARIABLE: str(options.model),
+        PORT_VARIABLE: str(options.port),
+        THREADS_VARIABLE: str(options.threads),
     }

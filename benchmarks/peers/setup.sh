@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes the environments of the servers that Darkroom is compared with, each its own, under benchmarks/peers/.venvs.
+# Creates a virtual environment for each server that Darkroom is compared with, under benchmarks/peers/.venvs.
 #
-#   benchmarks/peers/setup.sh            all of them: about 1.5 GB each with torch's CPU build
-#   benchmarks/peers/setup.sh ray        that one
+#   benchmarks/peers/setup.sh            all servers: about 1.5 GB each with torch's CPU build
+#   benchmarks/peers/setup.sh ray        one server
 #
-# PYTHON       the interpreter to use (empty: python3); the pinned versions are for 3.11 and later
-# TORCH_INDEX  the package index that torch comes from (empty: pip's own)
+# PYTHON       the interpreter to use (default: python3); the pinned versions need 3.11 or later
+# TORCH_INDEX  the package index to install torch from (default: pip's own)
 set -eu
 
 say() { printf 'peers: %s\n' "$*" >&2; }
@@ -17,12 +17,12 @@ fail() {
 
 cd "$(dirname "$0")"
 constraints=../../constraints.txt
-torch=$(grep '^torch==' "$constraints") || fail "$constraints pins no torch"
+torch=$(grep '^torch==' "$constraints") || fail "$constraints does not pin torch"
 
-# What an up-to-date environment was made from.
+# Identifies the packages that an up-to-date environment was created with.
 fingerprint() { { printf '%s\n' "$torch" "${TORCH_INDEX:-}" && cat "requirements/$1.txt"; } | cksum; }
 
-# torch comes alone and first: whatever needs torch later finds it there, and pip never looks for another build.
+# torch is installed first and alone, so that later packages find it and pip does not look for another build.
 install_torch() {
     if [ -n "${TORCH_INDEX:-}" ]; then
         "$1" -m pip install --quiet --no-deps --index-url "$TORCH_INDEX" "$torch"
@@ -33,11 +33,11 @@ install_torch() {
 
 make_environment() {
     venv=.venvs/$1
-    [ -f "requirements/$1.txt" ] || fail "there is no requirements/$1.txt"
+    [ -f "requirements/$1.txt" ] || fail "unknown server $1: requirements/$1.txt does not exist"
     if [ "$(cat "$venv/.fingerprint" 2>/dev/null)" = "$(fingerprint "$1")" ]; then
         return
     fi
-    say "making $venv (a few minutes)"
+    say "creating $venv (a few minutes)"
     rm -rf "$venv"
     "${PYTHON:-python3}" -m venv "$venv"
     install_torch "$venv/bin/python"

@@ -1,4 +1,4 @@
-"""Two kinds of chart as SVG text: lines of points, and horizontal bars. What the numbers mean is not known here."""
+"""Two classes of chart as SVG text: lines of points, and horizontal bars. What the numbers mean is not known here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 
 _WIDTH: Final = 760
 _PLOT: Final = (80, 50, 480, 300)
-"""Left, top, width and height of the area that holds the lines."""
+"""Left, top, width and height of the plot area."""
 _COLORS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's, which people with colour blindness tell apart."""
+"""The palette of Okabe and Ito, which people with color blindness can distinguish."""
 _BAR_HEIGHT: Final = 30
 _LABEL_WIDTH: Final = 250
 _TICKS: Final = 5
@@ -20,7 +20,7 @@ _TICKS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """From a value between 0 and `top` to pixels."""
+    """Maps values from 0 to `top` to pixels."""
 
     top: float
     start: float
@@ -31,14 +31,14 @@ class _Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Multiples of the round number (1, 2 or 5 times a power of ten) that gives about `_TICKS` of them."""
+        """Multiples of a round number (1, 2 or 5 times a power of ten), about `_TICKS` of them."""
         power = 10.0 ** math.floor(math.log10(self.top / _TICKS))
         step = min((power * digit for digit in (1, 2, 5, 10)), key=lambda step: abs(self.top / step - _TICKS))
         return [step * number for number in range(math.floor(self.top / step + 1e-9) + 1)]
 
 
 def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x_label: str, y_label: str) -> str:
-    """A line with its points for each series; x from 0, y from 0 to 1."""
+    """Returns a chart with one line per series. The x axis starts at 0; the y axis is from 0 to 1."""
     left, top, width, height = _PLOT
     x_values = [x for points in series.values() for x, _ in points]
     x_scale = _Scale(1.05 * max(x_values, default=1.0), left, width)
@@ -46,17 +46,17 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x_
     parts = [_text(left, 25, title, size=15), *_axes(x_scale, y_scale, x_label, y_label)]
     for number, (name, points) in enumerate(series.items()):
         color = _COLORS[number % len(_COLORS)]
-        places = [(x_scale.at(x), y_scale.at(y)) for x, y in points]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        positions = [(x_scale.at(x), y_scale.at(y)) for x, y in points]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in positions)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>' for x, y in places]
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>' for x, y in positions]
         parts.append(f'<rect x="{left + width + 15}" y="{top + 22 * number}" width="12" height="12" fill="{color}"/>')
         parts.append(_text(left + width + 32, top + 22 * number + 11, name))
     return _document(parts, top + height + 55)
 
 
 def bars(title: str, values: Mapping[str, float]) -> str:
-    """A bar from 0, with its number, for each value."""
+    """Returns a chart with one labeled bar per value."""
     scale = _Scale(max(values.values(), default=1.0) or 1.0, _LABEL_WIDTH, _WIDTH - _LABEL_WIDTH - 60)
     parts = [_text(15, 25, title, size=15)]
     for number, (name, value) in enumerate(values.items()):

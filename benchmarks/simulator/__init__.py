@@ -1,1 +1,1 @@
-"""Scheduling policies against one another, in virtual time: the engine's own scheduler, and what others do."""
+"""Simulates scheduling policies in virtual time: the engine's own scheduler and common alternatives."""

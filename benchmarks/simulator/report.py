@@ -1,4 +1,4 @@
-"""One table from many runs: every policy on the same requests and the same device."""
+"""Compares the policies on the same requests and device, and formats a table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.simulator.servers import MAX_DECODE, FirstCome, OneAtATime, Ours, Server, WholeRequests
-from benchmarks.simulator.simulation import Outcome, Pattern, capacity, goodput, play, requests, summarise
+from benchmarks.simulator.servers import MAX_DECODE, DarkroomServer, FirstCome, OneAtATime, Server, WholeRequests
+from benchmarks.simulator.simulation import Outcome, Pattern, capacity, goodput, simulate, summarize, timed_requests
 from benchmarks.simulator.tables import load_table
 from benchmarks.workload import Mix
 from service.engine.costs.cost_model import CostModel
@@ -17,36 +17,39 @@ POLICIES: Final[dict[str, Callable[[CostModel], Server]]] = {
     "whole requests": lambda cost: WholeRequests(cost, by_steps=False),
     "whole requests, by steps": lambda cost: WholeRequests(cost, by_steps=True),
     "steps, first come": FirstCome,
-    "darkroom": Ours,
+    "darkroom": DarkroomServer,
 }
 _SATURATION: Final = 1000.0
+"""Rate at which all requests arrive almost at once, as a multiple of the rate of one at a time."""
 _HIGHEST: Final = 8.0
-"""Rate at which no policy keeps up, as a multiple of one at a time."""
+"""Rate that no policy can sustain, as a multiple of the rate of one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """The results of one policy."""
+
     policy: str
     goodput: float
-    """The highest rate at which 99% are in time, as a multiple of what one at a time makes."""
+    """The highest rate at which 99% of the images meet their SLO, as a multiple of the rate of one at a time."""
     saturated: float
-    """Images a second when all come at once, likewise."""
+    """Images per second when all requests arrive at once, as a multiple of the rate of one at a time."""
     outcome: Outcome
-    """At the load asked for."""
+    """The result at the requested load."""
 
 
 def compare(
     policies: Iterable[str], *, table: str, pattern: Pattern, count: int, load: float, max_rows: int, seed: int
 ) -> list[Row]:
-    """`load` is a multiple of what the device makes one at a time, as all rates here."""
+    """Simulates each policy. `load` is a multiple of the device's rate with one image at a time."""
     costs = load_table(table)
     mix = Mix(sizes=tuple((cost.width, cost.height) for cost in costs.sizes))
     alone = capacity(mix, CostModel(costs, max_rows=max_rows, max_decode=MAX_DECODE))
 
     def run(policy: str, rate: float) -> Outcome:
         cost = CostModel(costs, max_rows=max_rows, max_decode=MAX_DECODE)
-        coming = requests(pattern, rate=rate * alone, count=count, mix=mix, seed=seed)
-        return summarise(coming, play(POLICIES[policy](cost), coming), cost)
+        requests = timed_requests(pattern, rate=rate * alone, count=count, mix=mix, seed=seed)
+        return summarize(requests, simulate(POLICIES[policy](cost), requests), cost)
 
     def row(policy: str) -> Row:
         return Row(
@@ -60,6 +63,7 @@ def compare(
 
 
 def markdown(rows: Sequence[Row]) -> str:
+    """Returns the rows as a Markdown table."""
     head = [
         "| policy | goodput at 99% | saturated | in time | p50 s | p95 s | p99 s | p95 s, fewest steps |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

@@ -1,4 +1,4 @@
-"""Ways to share a device: one request at a time, whole requests in batches, steps first come first served, and ours."""
+"""Simulated servers: one at a time, static batching, first-come continuous batching, Darkroom's scheduler."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from service.engine.types import Size
 MAX_DECODE = 4
 
 
-class Act(NamedTuple):
-    """What the device does next, from now to its end."""
+class Action(NamedTuple):
+    """What the device does next."""
 
     seconds: float
     finished: list[int]
-    """Requests whose images are there at the end of it."""
+    """Numbers of the requests whose images are finished at the end of the action."""
 
 
 class Server(Protocol):
-    """Something that takes requests, numbered from 0, and keeps a device busy with them."""
+    """A server that accepts requests, numbered from 0, and decides what its device does."""
 
     def accept(self, number: int, params: GenerationParams, now_s: float) -> None: ...
 
-    def act(self, now_s: float) -> Act | None:
-        """None where there is nothing to do."""
+    def next_action(self, now_s: float) -> Action | None:
+        """Returns the device's next action; None where there is nothing to do."""
 
 
 class OneAtATime:
-    """A pipeline behind a lock."""
+    """A pipeline behind a lock: requests are processed one after another."""
 
     def __init__(self, cost: CostModel) -> None:
         self._cost = cost
@@ -44,17 +44,17 @@ class OneAtATime:
     def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
         self._queue.append((number, params))
 
-    def act(self, now_s: float) -> Act | None:
+    def next_action(self, now_s: float) -> Action | None:
         if not self._queue:
             return None
         number, params = self._queue.popleft()
-        return Act(self._cost.solo_s(params), [number])
+        return Action(self._cost.solo_s(params), [number])
 
 
 class WholeRequests:
-    """Requests of one size that are there together make one pipeline call, up to the knee; all end with its last step.
+    """Static batching: waiting requests of one size share a pipeline call, up to the knee, and all end together.
 
-    With `by_steps` only requests of as many steps do; otherwise the shorter ones are kept for the longest.
+    With `by_steps` they must also have the same number of steps; otherwise shorter ones wait for the longest.
     """
 
     def __init__(self, cost: CostModel, *, by_steps: bool) -> None:
@@ -65,22 +65,22 @@ class WholeRequests:
     def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
         self._queue.append((number, params))
 
-    def act(self, now_s: float) -> Act | None:
+    def next_action(self, now_s: float) -> Action | None:
         if not self._queue:
             return None
-        batch = self._take()
+        batch = self._form_batch()
         size = _size(batch[0][1])
         seconds = self._cost.encode_s(batch[0][1]) * len(batch)
         seconds += max(calls(params) for _, params in batch) * self._cost.call_s(size, _rows(batch))
-        return Act(seconds + self._cost.decode_s(size, len(batch)), [number for number, _ in batch])
+        return Action(seconds + self._cost.decode_s(size, len(batch)), [number for number, _ in batch])
 
-    def _take(self) -> list[tuple[int, GenerationParams]]:
+    def _form_batch(self) -> list[tuple[int, GenerationParams]]:
         head = self._queue[0][1]
         batch: list[tuple[int, GenerationParams]] = []
         for entry in self._queue:
             params = entry[1]
-            alike = _size(params) == _size(head) and (params.steps == head.steps or not self._by_steps)
-            if alike and _rows([*batch, entry]) <= self._cost.knee(_size(head)):
+            compatible = _size(params) == _size(head) and (params.steps == head.steps or not self._by_steps)
+            if compatible and _rows([*batch, entry]) <= self._cost.knee(_size(head)):
                 batch.append(entry)
         self._queue = [entry for entry in self._queue if entry not in batch]
         return batch
@@ -94,8 +94,11 @@ class _Running:
 
 
 class FirstCome:
-    """Continuous batching of steps in order of arrival: a newcomer of the running size joins while there are rows, one
-    of another size waits until the running ones have ended; what is finished is decoded at once."""
+    """Continuous batching of steps in order of arrival.
+
+    A request of the running size joins while there are free rows; one of another size waits until all running requests
+    have ended. Finished images are decoded at once.
+    """
 
     def __init__(self, cost: CostModel) -> None:
         self._cost = cost
@@ -105,7 +108,7 @@ class FirstCome:
     def accept(self, number: int, params: GenerationParams, now_s: float) -> None:
         self._queue.append(_Running(number, params, calls(params)))
 
-    def act(self, now_s: float) -> Act | None:
+    def next_action(self, now_s: float) -> Action | None:
         encode_s = self._join()
         if not self._running:
             return None
@@ -113,12 +116,12 @@ class FirstCome:
         seconds = encode_s + self._cost.call_s(size, sum(rows(running.params) for running in self._running))
         for running in self._running:
             running.calls_left -= 1
-        ended = [running.number for running in self._running if not running.calls_left]
+        finished = [running.number for running in self._running if not running.calls_left]
         self._running = [running for running in self._running if running.calls_left]
-        return Act(seconds + (self._cost.decode_s(size, len(ended)) if ended else 0.0), ended)
+        return Action(seconds + (self._cost.decode_s(size, len(finished)) if finished else 0.0), finished)
 
     def _join(self) -> float:
-        """Seconds that the newcomers' texts take."""
+        """Adds waiting requests to the batch. Returns the seconds for encoding their texts."""
         seconds = 0.0
         while self._queue and self._fits(self._queue[0].params):
             self._running.append(self._queue.popleft())
@@ -127,8 +130,8 @@ class FirstCome:
 
     def _fits(self, params: GenerationParams) -> bool:
         taken = sum(rows(running.params) for running in self._running)
-        alike = all(_size(running.params) == _size(params) for running in self._running)
-        return alike and (not taken or taken + rows(params) <= self._cost.knee(_size(params)))
+        compatible = all(_size(running.params) == _size(params) for running in self._running)
+        return compatible and (not taken or taken + rows(params) <= self._cost.knee(_size(params)))
 
 
 @dataclass(slots=True)
@@ -147,8 +150,8 @@ class SimulatedState:
 
 
 @dataclass(slots=True)
-class Ours:
-    """The engine's own scheduler, driven as the worker drives it."""
+class DarkroomServer:
+    """Darkroom's scheduler, driven as the worker drives it."""
 
     cost: CostModel
     deadline_factor: float = 3.0
@@ -167,7 +170,7 @@ class Ours:
             )
         )
 
-    def act(self, now_s: float) -> Act | None:
+    def next_action(self, now_s: float) -> Action | None:
         if not self.scheduler.waiting and not self.scheduler.begun:
             return None
         start_s = now_s
@@ -181,28 +184,28 @@ class Ours:
             now_s += seconds
         for image in decoded:
             self.scheduler.remove(image)
-        return Act(now_s - start_s, [int(image.id) for image in decoded])
+        return Action(now_s - start_s, [int(image.id) for image in decoded])
 
     def _begin(self, now_s: float) -> float:
-        newcomers = self.scheduler.choose_begin(now_s)
-        for image in newcomers:
+        beginning = self.scheduler.choose_begin(now_s)
+        for image in beginning:
             params = image.params
             key = BatchKey("simulated", params.height, params.width, tokens=77)
             image.state = SimulatedState(params, NextCall(key, rows(params), calls(params)))
             self.scheduler.begin(image)
-        return sum(self.cost.encode_s(image.params) for image in newcomers)
+        return sum(self.cost.encode_s(image.params) for image in beginning)
 
     def _call(self, now_s: float) -> float:
-        company = self.scheduler.choose_call(now_s)
-        if not company:
+        batch = self.scheduler.choose_call(now_s)
+        if not batch:
             return 0.0
-        shares = [(image.tenant, image.rows) for image in company]
-        seconds = self.cost.call_s(company[0].size, sum(count for _, count in shares))
-        for image in company:
+        tenant_rows = [(image.tenant, image.rows) for image in batch]
+        seconds = self.cost.call_s(batch[0].size, sum(count for _, count in tenant_rows))
+        for image in batch:
             image.begun_state.advance()
             if image.finished:
                 self.scheduler.finish(image)
-        self.scheduler.charge_call(shares, seconds)
+        self.scheduler.charge_call(tenant_rows, seconds)
         return seconds
 
 

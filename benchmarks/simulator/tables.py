@@ -1,4 +1,4 @@
-"""What the simulated device takes for its work: two built-in tables, or one that a server has measured and kept."""
+"""Cost tables of the simulated device: two built-in ones, or one that a server has measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGES: Final = (1, 2, 4)
 
 
 def load_table(name: str) -> CostTable:
-    """`cpu`, `gpu`, or a JSON file that `service.engine.costs.cost_cache` wrote."""
+    """Returns the table `cpu` or `gpu`, or loads a JSON file that `service.engine.costs.cost_cache` wrote."""
     return TABLES[name] if name in TABLES else msgspec.json.decode(Path(name).read_bytes(), type=CostTable)
 
 
@@ -29,7 +29,7 @@ def _cpu(size: Size, calls_s: tuple[float, ...], image_s: float) -> SizeCost:
 
 
 def _gpu(size: Size, flat_rows: float) -> SizeCost:
-    """25 ms up to so many rows, then as long as the rows are many."""
+    """Returns costs of 25 ms per call up to `flat_rows` rows, and proportional to the rows beyond."""
     call_s = 0.025
     return SizeCost(
         *size,
@@ -39,7 +39,7 @@ def _gpu(size: Size, flat_rows: float) -> SizeCost:
 
 
 TABLES: Final = {
-    # The bundled model on one core of a two-core machine, medians of five calls of CPU time.
+    # The bundled model on one core of a two-core machine; medians of the CPU time of five calls.
     "cpu": CostTable(
         (
             _cpu((128, 128), (0.021, 0.032, 0.042, 0.066, 0.116), 0.032),
@@ -48,6 +48,6 @@ TABLES: Final = {
         ),
         encode_s=0.005,
     ),
-    # The shape of a large accelerator: small calls cost what launching them costs, large ones what they compute.
+    # A large accelerator: launch overhead dominates small calls, arithmetic dominates large ones.
     "gpu": CostTable((_gpu((512, 512), 8.0), _gpu((768, 512), 5.0), _gpu((512, 768), 5.0)), encode_s=0.003),
 }

@@ -1,4 +1,4 @@
-"""Servers that are none: one that works jobs off one after another in virtual time, one that answers real HTTP."""
+"""Fake servers: two in virtual time, and one that responds over real HTTP."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 import uvicorn
 from PIL import Image
 
-from benchmarks.workload import Job, JobClass, Mix
+from benchmarks.workload import Mix, Request, RequestClass
 from tests.benchmarks import virtual_time
 
-SMALL = Mix(steps=(4, 20), guidance_scales=(1.0,), sizes=((128, 128),))
+SMALL_MIX = Mix(steps=(4, 20), guidance_scales=(1.0,), sizes=((128, 128),))
 STEP_S = 0.01
-SOLO_S = {kind: STEP_S * kind.steps for kind in SMALL.kinds}
+SOLO_S = {one: STEP_S * one.steps for one in SMALL_MIX.classes}
 
-Answer = tuple[int, bytes]
+Response = tuple[int, bytes]
 
 
 def png(size: tuple[int, int] = (128, 128)) -> bytes:
@@ -30,38 +30,38 @@ def png(size: tuple[int, int] = (128, 128)) -> bytes:
 
 
 class OneAtATime:
-    """Takes `STEP_S` a step, and lets the others wait. In virtual time."""
+    """Processes requests one after another in virtual time, with `STEP_S` per step."""
 
     start_s = 2.0
 
     def __init__(self, image: bytes = b"") -> None:
-        self.sent: list[tuple[float, Job]] = []
+        self.sent: list[tuple[float, Request]] = []
         self._image = image
         self._lock = asyncio.Lock()
 
-    async def send(self, job: Job) -> bytes:
-        self.sent.append((virtual_time.now(), job))
+    async def send(self, request: Request) -> bytes:
+        self.sent.append((virtual_time.now(), request))
         async with self._lock:
-            await asyncio.sleep(STEP_S * job.steps)
+            await asyncio.sleep(STEP_S * request.steps)
         return self._image
 
 
-class Instant:
-    """Takes a job's solo time, whatever else it does."""
+class UnlimitedServer:
+    """Takes a request's solo time, however many requests it processes at once."""
 
     start_s = 1.0
 
-    async def send(self, job: Job) -> bytes:
-        await asyncio.sleep(SOLO_S[JobClass(job.steps, False, job.size)])
+    async def send(self, request: Request) -> bytes:
+        await asyncio.sleep(SOLO_S[RequestClass(request.steps, False, request.size)])
         return b""
 
 
 class FakeServer:
-    """Answers POST requests as `answer` says of their JSON bodies."""
+    """Responds to POST requests with the status and body that `respond` returns for their JSON body."""
 
-    def __init__(self, answer: Callable[[dict[str, Any]], Awaitable[Answer]]) -> None:
+    def __init__(self, respond: Callable[[dict[str, Any]], Awaitable[Response]]) -> None:
         self.bodies: list[dict[str, Any]] = []
-        self._answer = answer
+        self._respond = respond
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         content, more = b"", True
@@ -71,14 +71,14 @@ class FakeServer:
             more = message.get("more_body", False)
         body = json.loads(content)
         self.bodies.append(body)
-        status, answer = await self._answer(body)
+        status, content = await self._respond(body)
         await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": content})
 
 
 @contextlib.asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
-    """The base URL of `app` on loopback."""
+    """Serves `app` on loopback and yields its base URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
         running = asyncio.create_task(server.serve(sockets=[listener]))

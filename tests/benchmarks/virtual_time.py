@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next moment in which something is due, so that a minute of load takes none."""
+"""An event loop with a virtual clock that jumps to the next timer, so that a minute of load takes no time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Waits for nothing, and adds up what it was told to wait."""
+    """Does not wait, and advances the clock by the requested timeout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,29 +24,29 @@ class _JumpingSelector(selectors.SelectSelector):
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
+        self._selector = _JumpingSelector()
+        super().__init__(self._selector)
 
     def time(self) -> float:
-        return self._jumping.now_s
+        return self._selector.now_s
 
     def jump(self, seconds: float) -> None:
-        self._jumping.now_s += seconds
+        self._selector.now_s += seconds
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of `work`, which waits for timers only, never for sockets or threads."""
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Runs a coroutine that waits only for timers, never for sockets or threads, and returns its result."""
     with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
-        return runner.run(work)
+        return runner.run(coroutine)
 
 
 def now() -> float:
-    """Seconds of the running loop."""
+    """Returns the running loop's time in seconds."""
     return asyncio.get_running_loop().time()
 
 
-def hold_up_loop(seconds: float) -> None:
-    """What a callback does that keeps the running loop busy."""
+def block_loop(seconds: float) -> None:
+    """Advances the running loop's clock, like a callback that blocks it."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, _VirtualLoop)
     loop.jump(seconds)

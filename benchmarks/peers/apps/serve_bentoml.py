@@ -1,9 +1,9 @@
-"""BentoML with adaptive batching: a service that batches, and one before it that takes single requests.
+"""Serves diffusers with BentoML's adaptive batching: a batching service behind one that takes single requests.
 
-Configured after docs.bentoml.com/en/latest/get-started/adaptive-batching.html, section "Handle multiple parameters":
-a composite input, the batching service, and a wrapper, which is asynchronous because a synchronous one would hand over
-one request at a time. `max_latency_ms` bounds the wait of every request, after which it is refused with 503, so it is
-as long as the longest queue; within it BentoML chooses its own windows from the traffic.
+It follows docs.bentoml.com/en/latest/get-started/adaptive-batching.html, section "Handle multiple parameters": a
+composite input, the batching service, and a wrapper. The wrapper is asynchronous because a synchronous one would pass
+on one request at a time. BentoML refuses a request with 503 after it has waited for `max_latency_ms`, so this is as
+long as the longest queue; within it BentoML adapts its batching windows to the traffic.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import bentoml
 from bentoml.validators import ContentType
 from pydantic import BaseModel
 
-from benchmarks.peers.pipeline import MAX_BATCH, THREADS_VARIABLE, ImageRequest, Renderer
+from benchmarks.peers.pipeline import MAX_BATCH, THREADS_VARIABLE, PeerRequest, Renderer
 
 TIMEOUT_S = 600
 
@@ -41,8 +41,8 @@ class Batching:
 
     @bentoml.api(batchable=True, batch_dim=(0, 0), max_batch_size=MAX_BATCH, max_latency_ms=1000 * TIMEOUT_S)
     def render(self, inputs: list[ImageInput]) -> list[str]:
-        """Base64 of the PNG files: a list crosses between services as JSON."""
-        files = self.renderer.render([ImageRequest.from_json(one.model_dump()) for one in inputs])
+        """Returns the PNG files in base64, because lists cross between services as JSON."""
+        files = self.renderer.render([PeerRequest.from_json(one.model_dump()) for one in inputs])
         return [base64.b64encode(file).decode("ascii") for file in files]
 
 

@@ -1,8 +1,8 @@
-"""diffusers behind FastAPI with a lock: one job after another, in order of arrival.
+"""Serves diffusers with FastAPI and a lock: one request after another, in order of arrival.
 
-The shape is that of diffusers' page "Create a server" (huggingface.co/docs/diffusers/using-diffusers/create_a_server):
-FastAPI, uvicorn, the pipeline in a thread beside the event loop. The lock is what keeps two requests from sharing one
-pipeline's scheduler, which holds the state of the image in work.
+It follows diffusers' page "Create a server" (huggingface.co/docs/diffusers/using-diffusers/create_a_server): FastAPI,
+uvicorn, and the pipeline in a thread beside the event loop. The lock keeps concurrent requests from sharing the
+pipeline's scheduler, which holds the state of the current image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Response
 
-from benchmarks.peers.pipeline import PORT_VARIABLE, ImageRequest, Renderer
+from benchmarks.peers.pipeline import PORT_VARIABLE, PeerRequest, Renderer
 
 renderer = Renderer()
 lock = asyncio.Lock()
@@ -29,7 +29,7 @@ async def health() -> str:
 @app.post("/generate")
 async def generate(body: dict[str, Any]) -> Response:
     async with lock:
-        files = await asyncio.to_thread(renderer.render, [ImageRequest.from_json(body)])
+        files = await asyncio.to_thread(renderer.render, [PeerRequest.from_json(body)])
     return Response(files[0], media_type="image/png")
 
 

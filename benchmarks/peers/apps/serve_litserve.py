@@ -1,8 +1,8 @@
-"""LitServe with its dynamic batching, one worker.
+"""Serves diffusers with LitServe's dynamic batching, in one worker.
 
-Configured after lightning.ai/docs/litserve/features/batching: `max_batch_size` and `batch_timeout`, with `batch` and
-`unbatch` written out because the inputs are no arrays. `predict` groups what arrived by what a call needs equal.
-LitServe reads the annotations of `decode_request` as types, so they are not postponed here.
+It follows lightning.ai/docs/litserve/features/batching: `max_batch_size` and `batch_timeout`, with its own `batch` and
+`unbatch` because the inputs are not arrays. `predict` groups requests that can share a pipeline call. LitServe
+evaluates the annotations of `decode_request`, so this module does not postpone them.
 """
 
 import os
@@ -11,20 +11,20 @@ from typing import Any
 import litserve
 from fastapi import Response
 
-from benchmarks.peers.pipeline import BATCH_WAIT_S, MAX_BATCH, PORT_VARIABLE, ImageRequest, Renderer
+from benchmarks.peers.pipeline import BATCH_WAIT_S, MAX_BATCH, PORT_VARIABLE, PeerRequest, Renderer
 
 
 class Images(litserve.LitAPI):
     def setup(self, device: str) -> None:
         self.renderer = Renderer()
 
-    def decode_request(self, request: dict[str, Any]) -> ImageRequest:
-        return ImageRequest.from_json(request)
+    def decode_request(self, request: dict[str, Any]) -> PeerRequest:
+        return PeerRequest.from_json(request)
 
-    def batch(self, inputs: list[ImageRequest]) -> list[ImageRequest]:
+    def batch(self, inputs: list[PeerRequest]) -> list[PeerRequest]:
         return inputs
 
-    def predict(self, batch: list[ImageRequest]) -> list[bytes]:
+    def predict(self, batch: list[PeerRequest]) -> list[bytes]:
         return self.renderer.render(batch)
 
     def unbatch(self, output: list[bytes]) -> list[bytes]:

@@ -1,10 +1,10 @@
-"""Ray Serve with `@serve.batch`, one replica.
+"""Serves diffusers with Ray Serve's `@serve.batch`, in one replica.
 
-Configured after docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html: a `max_batch_size` that is a power of
-two, a `batch_wait_timeout_s` far below the latency that is aimed at. The pipeline runs in a thread, as the page on
-asyncio best practices says of blocking code, so that requests are taken in and batched meanwhile; that takes a
-`max_ongoing_requests` above the batch size. The replica holds as many CPUs as the pipeline has threads, because Ray
-sets OMP_NUM_THREADS after them.
+It follows docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html: `max_batch_size` is a power of two, and
+`batch_wait_timeout_s` is far below the target latency. The pipeline runs in a thread, as the page on asyncio best
+practices recommends for blocking code, so that the replica accepts and batches requests meanwhile; this needs a
+`max_ongoing_requests` above the batch size. The replica reserves as many CPUs as the pipeline has threads, because Ray
+sets OMP_NUM_THREADS to that number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.peers.pipeline import (
     MAX_BATCH,
     PORT_VARIABLE,
     THREADS_VARIABLE,
-    ImageRequest,
+    PeerRequest,
     Renderer,
 )
 
@@ -40,11 +40,11 @@ class Images:
     async def __call__(self, request: Request) -> Response:
         if request.url.path == "/health":
             return Response()
-        file = await self.render(ImageRequest.from_json(await request.json()))
+        file = await self.render(PeerRequest.from_json(await request.json()))
         return Response(file, media_type="image/png")
 
     @serve.batch(max_batch_size=MAX_BATCH, batch_wait_timeout_s=BATCH_WAIT_S)
-    async def render(self, requests: list[ImageRequest]) -> list[bytes]:
+    async def render(self, requests: list[PeerRequest]) -> list[bytes]:
         return await asyncio.to_thread(self.renderer.render, requests)
 
 

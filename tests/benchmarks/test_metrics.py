@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from benchmarks.measures import Percentiles, Probe, allowed_misses, attainment, goodput, next_rate, percentile
-from benchmarks.measures import percentiles as all_percentiles
+from benchmarks.metrics import Percentiles, Probe, allowed_misses, attainment, goodput, next_rate, percentile
+from benchmarks.metrics import percentiles as all_percentiles
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.5, 3.0), (0.75, 4.0), (0.9, 4.6), (1.0, 5.0)])
@@ -23,41 +23,41 @@ def test_percentiles_of_a_hundred_and_one_values() -> None:
     assert all_percentiles(float(value) for value in range(101)) == Percentiles(50.0, 95.0, 99.0)
 
 
-def test_no_values_have_no_percentile() -> None:
+def test_without_values_there_is_no_percentile() -> None:
     assert math.isnan(percentile([], 0.5))
 
 
-def test_attainment_counts_the_late_and_the_failed_as_missed() -> None:
+def test_late_and_failed_requests_miss_their_objective() -> None:
     assert attainment([(1.0, 1.0), (1.1, 1.0), (None, 1.0), (0.2, 1.0)]) == 0.5
 
 
-def test_no_jobs_have_no_attainment() -> None:
+def test_without_requests_there_is_no_attainment() -> None:
     assert math.isnan(attainment([]))
 
 
-@pytest.mark.parametrize(("jobs", "allowed"), [(1, 0), (99, 0), (100, 1), (199, 1), (200, 2), (700, 7)])
-def test_one_in_a_hundred_may_be_late(jobs: int, allowed: int) -> None:
-    assert allowed_misses(jobs) == allowed
+@pytest.mark.parametrize(("requests", "allowed"), [(1, 0), (99, 0), (100, 1), (199, 1), (200, 2), (700, 7)])
+def test_one_percent_of_the_requests_may_be_late(requests: int, allowed: int) -> None:
+    assert allowed_misses(requests) == allowed
 
 
 def test_goodput_is_the_highest_rate_that_met_the_target() -> None:
     assert goodput([Probe(1.0, 1.0), Probe(4.0, 0.7), Probe(2.0, 0.99)]) == 2.0
 
 
-def test_goodput_does_not_believe_a_rate_above_one_that_failed() -> None:
+def test_a_rate_above_a_missed_rate_does_not_count() -> None:
     assert goodput([Probe(1.0, 1.0), Probe(2.0, 0.98), Probe(3.0, 1.0)]) == 1.0
 
 
-def test_a_rate_that_failed_once_has_failed() -> None:
+def test_one_missed_probe_of_a_rate_is_enough_to_miss_it() -> None:
     assert goodput([Probe(1.0, 1.0), Probe(2.0, 1.0), Probe(2.0, 0.9)]) == 1.0
 
 
-def test_goodput_is_nothing_where_the_lowest_rate_failed() -> None:
+def test_goodput_is_zero_where_the_lowest_rate_missed() -> None:
     assert goodput([Probe(1.0, 0.5), Probe(2.0, 1.0)]) == 0.0
     assert goodput([]) == 0.0
 
 
-def test_the_first_rate_is_in_the_logarithmic_middle() -> None:
+def test_the_first_rate_is_the_geometric_mean() -> None:
     assert next_rate([], 1.0, 16.0) == pytest.approx(4.0)
 
 
@@ -67,7 +67,7 @@ def test_the_next_rate_is_above_one_that_met_the_target_and_below_one_that_did_n
     assert next_rate([Probe(4.0, 1.0), Probe(9.0, 0.5)], 1.0, 16.0) == pytest.approx(6.0)
 
 
-def test_bisection_closes_in_on_the_goodput() -> None:
+def test_bisection_converges_to_the_goodput() -> None:
     probes: list[Probe] = []
     for _ in range(12):
         rate = next_rate(probes, 0.1, 10.0)
@@ -75,6 +75,6 @@ def test_bisection_closes_in_on_the_goodput() -> None:
     assert goodput(probes) == pytest.approx(3.0, rel=0.01)
 
 
-def test_a_range_that_holds_nothing_is_refused() -> None:
+def test_an_empty_interval_is_rejected() -> None:
     with pytest.raises(ValueError, match="below high"):
         next_rate([], 2.0, 2.0)

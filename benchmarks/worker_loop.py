@@ -1,4 +1,4 @@
-"""The worker's loop in this process, on jobs that are all there at once: where its time goes."""
+"""Runs the worker's loop in this process and measures where its time goes."""
 
 from __future__ import annotations
 
@@ -26,59 +26,63 @@ from service.engine.worker.warmup import Warmup
 
 @dataclass(frozen=True, slots=True)
 class LoopTimes:
+    """How long the loop took, and its parts."""
+
     whole_s: float
     networks_s: float
-    """Inside UNet, autoencoder and text encoder."""
+    """Time inside the UNet, the autoencoder and the text encoder."""
     predict_s: float
-    """UNet calls, the gathering of their rows included."""
+    """Time of the UNet calls, including the assembly of their rows."""
     advance_s: float
-    """Guidance and the samplers' updates."""
+    """Time of guidance and the samplers' updates."""
     previews_s: float
-    """Drawing previews, without sending them."""
+    """Time of drawing previews, without sending them."""
 
     @property
     def preview_share(self) -> float:
-        """Share of the loop's time that goes into previews. Timed where they are drawn: the whole, with them and
-        without, differs by less than it does from run to run."""
+        """Share of the loop's time that goes into previews.
+
+        It is timed where previews are drawn, because the whole loop varies more between runs than previews cost.
+        """
         return self.previews_s / self.whole_s
 
     @property
     def overhead(self) -> float:
-        """Share of the loop's time that is spent outside the networks."""
+        """Share of the loop's time outside the networks."""
         return 1 - self.networks_s / self.whole_s
 
     @property
     def update_share(self) -> float:
-        """Of a step, what guidance and the samplers' updates take."""
+        """Share of a step's time that guidance and the samplers' updates take."""
         return self.advance_s / (self.predict_s + self.advance_s)
 
 
-def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
-    """What the pipeline's calls cost, measured as a worker does before it is ready."""
-    warming = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
-    sizes = {"max_rows": config.max_rows, "max_decode": config.max_decode}
-    return warming.run(**sizes, budget_s=config.warm_up_s, report=lambda: None)
+def measure_costs(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
+    """Returns the costs of the pipeline's calls, measured as a worker does before it is ready."""
+    warmup = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
+    limits = {"max_rows": config.max_rows, "max_decode": config.max_decode}
+    return warmup.run(**limits, budget_s=config.warm_up_s, report=lambda: None)
 
 
 def run(
-    pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
+    pipeline: LatentDiffusion, images: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
 ) -> LoopTimes:
-    """Make these images, with so many previews each, in company as large as `costs` make worth while."""
-    channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
+    """Generates the images, all submitted at once, with `previews` previews each. `costs` decide the batch sizes."""
+    channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(images))])
     worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name), costs=costs)
-    networks, drawing = _Stopwatch(), _Stopwatch()
-    with ExitStack() as watches:
+    networks, previewing = _Stopwatch(), _Stopwatch()
+    with ExitStack() as timers:
         for owner, method in ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward")):
-            watches.enter_context(networks.watching(owner, method))
-        watches.enter_context(drawing.watching(LatentDiffusion, "preview"))
+            timers.enter_context(networks.timing(owner, method))
+        timers.enter_context(previewing.timing(LatentDiffusion, "preview"))
         start_s = time.perf_counter()
         worker.run()
         whole_s = time.perf_counter() - start_s
-    return LoopTimes(whole_s, networks.seconds, channel.predict_s, channel.advance_s, drawing.seconds)
+    return LoopTimes(whole_s, networks.seconds, channel.predict_s, channel.advance_s, previewing.seconds)
 
 
 class _Loopback:
-    """A worker's channel that hands over its messages at once, and keeps only how long calls took."""
+    """A worker's channel that delivers all messages at once, and adds up how long the calls took."""
 
     congested = False
     unsent_images = 0
@@ -99,13 +103,13 @@ class _Loopback:
 
 
 class _Stopwatch:
-    """Adds up the time spent inside methods."""
+    """Adds up the time spent inside methods, including the device's work."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     @contextmanager
-    def watching(self, owner: type, method: str) -> Iterator[None]:
+    def timing(self, owner: type, method: str) -> Iterator[None]:
         original: Callable[..., Any] = getattr(owner, method)
 
         @functools.wraps(original)

@@ -1,6 +1,6 @@
-"""From latencies to the figures that are reported: percentiles, attainment, goodput, and the rate to try next.
+"""Metrics of latencies: percentiles, SLO attainment, goodput; and the next rate of a goodput search.
 
-Arithmetic only; what was measured, and how, is not known here.
+This module is arithmetic only. It does not know how the latencies were measured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 TARGET_ATTAINMENT: Final = 0.99
 SLO_FACTOR: Final = 3.0
-"""A job is in time if it takes at most this many times what it takes alone."""
+"""A request's latency objective is this many times its solo time, its latency on an idle system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One rate that was offered, in jobs a second, and the share of its jobs that were in time."""
+    """An offered rate, in requests per second, and the share of its requests that met their objective."""
 
     rate: float
     attainment: float
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value below which `share` (0 to 1) of the values lie, interpolated between the two nearest; NaN for none."""
+    """Returns the value below which `share` (0 to 1) of the values lie, interpolated linearly; NaN without values."""
     ordered = sorted(values)
     if not ordered:
         return math.nan
@@ -46,21 +46,21 @@ def percentiles(values: Iterable[float]) -> Percentiles:
 
 
 def attainment(latencies: Iterable[tuple[float | None, float]]) -> float:
-    """The share of jobs in time, from pairs of latency and objective; None is a job without a right answer.
+    """Returns the share of requests that met their objective; NaN without requests.
 
-    NaN for no jobs.
+    `latencies` are pairs of latency and objective in seconds. A latency of None is a failed request, which misses.
     """
-    in_time = [latency is not None and latency <= objective for latency, objective in latencies]
-    return sum(in_time) / len(in_time) if in_time else math.nan
+    attained = [latency is not None and latency <= objective for latency, objective in latencies]
+    return sum(attained) / len(attained) if attained else math.nan
 
 
-def allowed_misses(jobs: int, target: float = TARGET_ATTAINMENT) -> int:
-    """How many of the jobs may be late without missing the target."""
-    return math.floor(jobs * (1 - target) + 1e-9)
+def allowed_misses(requests: int, target: float = TARGET_ATTAINMENT) -> int:
+    """Returns how many of the requests may miss their objective without missing the target attainment."""
+    return math.floor(requests * (1 - target) + 1e-9)
 
 
 def goodput(probes: Sequence[Probe], target: float = TARGET_ATTAINMENT) -> float:
-    """The highest rate that met the target, as did every lower rate that was tried; 0 where the lowest did not."""
+    """Returns the highest rate that met the target, with all lower rates; 0 where the lowest rate missed it."""
     best = 0.0
     for probe in sorted(probes, key=lambda probe: (probe.rate, probe.attainment)):
         if probe.attainment < target:
@@ -70,7 +70,10 @@ def goodput(probes: Sequence[Probe], target: float = TARGET_ATTAINMENT) -> float
 
 
 def next_rate(probes: Sequence[Probe], low: float, high: float, target: float = TARGET_ATTAINMENT) -> float:
-    """The rate whose probe halves, on a logarithmic scale, where between `low` and `high` the goodput may lie."""
+    """Returns the rate that bisects, on a logarithmic scale, the interval that contains the goodput.
+
+    Raises `ValueError` unless 0 < `low` < `high`.
+    """
     if not 0 < low < high:
         raise ValueError("low must be positive and below high")
     met = goodput(probes, target)

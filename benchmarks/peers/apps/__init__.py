@@ -1,0 +1,1 @@
+"""The peers as servers. Each module runs in the environment that setup.sh creates for it."""
