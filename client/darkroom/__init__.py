@@ -5,7 +5,7 @@
     with Darkroom(base_url="http://127.0.0.1:8000") as client:
         client.images.generate(prompt="a red circle on a white background").images[0].save("circle.png")
 
-Names are imported when they are first used, so that `darkroom --help` does not wait for the HTTP stack.
+Each name is imported on first use, so that `darkroom --help` does not load the HTTP stack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
         StreamError,
         UnprocessableEntityError,
     )
-    from darkroom.types import CompletedImage, GenerateParams, Image, ImageEvent, ImagesResult, Model, PartialImage
+    from darkroom.results import CompletedImage, Image, ImageEvent, ImagesResult, Model, PartialImage
+    from darkroom.types import GenerateParams
 
 __all__ = [
     "APIConnectionError",
@@ -65,13 +66,14 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES: Final = ("errors", "types", "_streaming", "_client")
+_MODULES: Final = ("errors", "types", "results", "_streaming", "_client")
+"""Where the public names are looked for, in this order."""
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for home in _HOMES:
-            module = importlib.import_module(f"darkroom.{home}")
+        for module_name in _MODULES:
+            module = importlib.import_module(f"darkroom.{module_name}")
             if hasattr(module, name):
                 return getattr(module, name)
     raise AttributeError(f"module 'darkroom' has no attribute '{name}'")

@@ -1,4 +1,7 @@
-"""The two clients: they send, wait and close. What is sent and what an answer means is decided in `_wire`."""
+"""The two clients, `Darkroom` and `AsyncDarkroom`: they send requests, retry and close connections.
+
+`_wire` decides what is sent and how an answer is read.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ import httpx2
 from darkroom._options import LIMITS, WITHOUT_PROXY, resolve_options
 from darkroom._resources import AsyncImages, AsyncModels, Images, Models
 from darkroom._retries import attempts
-from darkroom._wire import Call, connection_errors, status_error
+from darkroom._wire import ApiRequest, connection_errors, status_error
 
 HttpT = TypeVar("HttpT", httpx2.Client, httpx2.AsyncClient)
 
 
 class _Client(Generic[HttpT]):
-    """The address, key and patience that both clients have."""
+    """What both clients share: their options, and whose HTTP client they send with."""
 
     def __init__(
         self,
@@ -27,11 +30,13 @@ class _Client(Generic[HttpT]):
         max_retries: int | None = None,
         http_client: HttpT | None = None,
     ) -> None:
-        """`base_url` is the server's address without `/v1` (DARKROOM_BASE_URL, else http://127.0.0.1:8000).
+        """Create a client for one server.
 
-        `api_key` (DARKROOM_API_KEY) goes to that address only. `timeout`, in seconds, bounds the silence of each
-        attempt, 600 by default. `max_retries` further attempts follow connection errors, 408, 429 and 500 or above,
-        2 by default. An `http_client` of your own is never closed. Raises `ValueError`.
+        `base_url` is the server's address without `/v1`; the default is DARKROOM_BASE_URL, or http://127.0.0.1:8000.
+        `api_key` is sent to that address only; the default is DARKROOM_API_KEY. `timeout` is the number of seconds
+        that each attempt may pass without receiving anything; the default is 600. `max_retries` is the number of
+        further attempts after a connection error or a status of 408, 429 or at least 500; the default is 2. The
+        client never closes an `http_client` that you pass. Raises `ValueError` for an invalid value.
         """
         self._options = resolve_options(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=max_retries)
         self._owns_http = http_client is None
@@ -48,13 +53,13 @@ class _Client(Generic[HttpT]):
         timeout: float | httpx2.Timeout | None = None,
         max_retries: int | None = None,
     ) -> Self:
-        """A client that differs in what is given, over the same connections; closing it closes nothing."""
-        mine = self._options
+        """Return a client with these options changed that uses the same connections. Closing it does not close them."""
+        current = self._options
         return type(self)(
-            base_url=base_url or mine.base_url,
-            api_key=api_key or mine.api_key,
-            timeout=mine.timeout if timeout is None else timeout,
-            max_retries=mine.max_retries if max_retries is None else max_retries,
+            base_url=base_url or current.base_url,
+            api_key=api_key or current.api_key,
+            timeout=current.timeout if timeout is None else timeout,
+            max_retries=current.max_retries if max_retries is None else max_retries,
             http_client=self._http,
         )
 
@@ -68,7 +73,7 @@ class _Client(Generic[HttpT]):
 
 
 class Darkroom(_Client[httpx2.Client]):
-    """A Darkroom server, called synchronously; threads may share it. Calls raise what `darkroom.errors` draws."""
+    """A synchronous client. Threads may share it. Calls raise the errors of `darkroom.errors`."""
 
     @property
     def images(self) -> Images:
@@ -81,11 +86,11 @@ class Darkroom(_Client[httpx2.Client]):
     def _new_http(self) -> httpx2.Client:
         return httpx2.Client(limits=LIMITS, mounts=WITHOUT_PROXY)
 
-    def _send(self, call: Call, *, stream: bool = False) -> httpx2.Response:
+    def _send(self, request: ApiRequest, *, stream: bool = False) -> httpx2.Response:
         for attempt in attempts(self._options.max_retries):
             with attempt, connection_errors(self._options.base_url):
-                request = self._http.build_request(**call.arguments(self._options))
-                response = self._http.send(request, stream=stream, follow_redirects=False)
+                http_request = self._http.build_request(**request.arguments(self._options))
+                response = self._http.send(http_request, stream=stream, follow_redirects=False)
                 if response.is_success:
                     return response
                 with contextlib.closing(response):
@@ -105,7 +110,7 @@ class Darkroom(_Client[httpx2.Client]):
 
 
 class AsyncDarkroom(_Client[httpx2.AsyncClient]):
-    """A Darkroom server, called asynchronously. Calls raise what `darkroom.errors` draws."""
+    """An asynchronous client. Calls raise the errors of `darkroom.errors`."""
 
     @property
     def images(self) -> AsyncImages:
@@ -118,11 +123,11 @@ class AsyncDarkroom(_Client[httpx2.AsyncClient]):
     def _new_http(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(limits=LIMITS, mounts=WITHOUT_PROXY)
 
-    async def _send(self, call: Call, *, stream: bool = False) -> httpx2.Response:
+    async def _send(self, request: ApiRequest, *, stream: bool = False) -> httpx2.Response:
         async for attempt in attempts(self._options.max_retries):
             with attempt, connection_errors(self._options.base_url):
-                request = self._http.build_request(**call.arguments(self._options))
-                response = await self._http.send(request, stream=stream, follow_redirects=False)
+                http_request = self._http.build_request(**request.arguments(self._options))
+                response = await self._http.send(http_request, stream=stream, follow_redirects=False)
                 if response.is_success:
                     return response
                 async with contextlib.aclosing(response):

@@ -1,4 +1,4 @@
-"""Where the server is, how to speak to it and for how long. The SDK's only reader of the environment."""
+"""The options of a client: address, key, timeout and retries. The only module of the SDK that reads the environment."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from darkroom._version import __version__
 
 DEFAULT_BASE_URL: Final = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT: Final = httpx2.Timeout(600.0, connect=5.0)
-"""A full server makes its callers wait for minutes; one that is not there is found out soon."""
+"""Reads may take minutes, because a busy server queues requests. A server that does not exist is reported soon."""
 DEFAULT_MAX_RETRIES: Final = 2
 LIMITS: Final = httpx2.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=30.0)
-"""As many calls may be in flight as the server queues. Idle connections are dropped sooner than the server (75 s) and
-the usual balancer (60 s) drop them, so that no call is sent on one that is being closed."""
+"""The client allows as many requests in flight as the server queues images. It drops idle connections before the server
+(75 s) and common load balancers (60 s) do, so that it does not send a request on a connection that is being closed."""
 WITHOUT_PROXY: Final = {"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None}
-"""For the HTTP client's `mounts`. A proxy that the environment names cannot reach this machine, and must not see the
-key of a server on it."""
+"""`mounts` of the HTTP client. A proxy named by the environment cannot reach a server on this machine, and must not see
+its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Resolved and checked; its repr does not show the key."""
+    """Resolved and validated options. The repr does not show the key."""
 
     base_url: str
     api_key: str | None = field(repr=False)
@@ -49,7 +49,10 @@ def resolve_options(
     timeout: float | httpx2.Timeout | None,
     max_retries: int | None,
 ) -> Options:
-    """What was given, else the environment's, else the defaults. Raises `ValueError`, which never repeats the key."""
+    """Return the given values, or else the environment's, or else the defaults.
+
+    Raises `ValueError` for an invalid value. The message never repeats the value, which may hold a secret.
+    """
     return Options(
         base_url=_checked_url(base_url or os.environ.get("DARKROOM_BASE_URL") or DEFAULT_BASE_URL),
         api_key=_checked_key(api_key or os.environ.get("DARKROOM_API_KEY") or None),
@@ -62,17 +65,17 @@ def _checked_url(text: str) -> str:
     try:
         url = httpx2.URL(text)
     except httpx2.InvalidURL as error:
-        raise ValueError("the server's address is no URL; write http://HOST:PORT") from error
+        raise ValueError("the server's address is not a URL; write http://HOST:PORT") from error
     if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > 65535:
-        raise ValueError("the server's address must be http:// or https://, a host and perhaps a port")
+        raise ValueError("the server's address must be http:// or https:// with a host and optionally a port")
     if url.userinfo or url.query or url.fragment:
-        raise ValueError("the server's address must hold no user name, password, query or fragment")
+        raise ValueError("the server's address must not contain a user name, password, query or fragment")
     return str(url).rstrip("/")
 
 
 def _checked_key(key: str | None) -> str | None:
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError("the API key holds characters that no key has")
+        raise ValueError("the API key must consist of printable ASCII characters without spaces")
     return key
 
 

@@ -1,4 +1,4 @@
-"""Which failures are tried again, how often and after how long. Decides only; `stamina` waits."""
+"""The retry policy: which failures are retried, how often and after how long. `stamina` does the waiting."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import stamina
 from darkroom.errors import APIConnectionError, APIStatusError
 
 RETRIED_STATUSES: Final = frozenset({408, 429})
-"""Beside 500 and above."""
+"""Retried in addition to 500 and above."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 8.0
-"""Of our own choosing; each wait doubles the one before."""
+"""Limit on the waits that the client chooses itself; each is twice the one before."""
 JITTER_S: Final = 0.5
 LONGEST_RETRY_AFTER_S: Final = 120.0
-"""A server that asks for more is not waited for: the caller gets the error, and the choice."""
+"""Where the server asks for a longer wait, the caller gets the error and can decide."""
 NO_RETRY_AFTER_S: Final = 300.0
-"""Seconds from the first attempt after which none is begun, so that a generation that ran into its own timeout is not
-started all over."""
+"""Seconds since the first attempt after which no further attempt starts. A generation that ran into the read timeout is
+therefore not started again."""
 
 
 class Attempts(Iterable[AbstractContextManager[None]], AsyncIterable[AbstractContextManager[None]], Protocol):
-    """Context managers to run one attempt in, each; they swallow a failure that is tried again."""
+    """Yields a context manager for each attempt, which suppresses the exception of an attempt that will be retried."""
 
 
 def attempts(max_retries: int) -> Attempts:
-    """Attempts of one call: iterate with `for` or `async for`, which wait in between."""
+    """Return the attempts of one call. Iterate with `for` or `async for`; iteration waits between attempts."""
     return stamina.retry_context(
         on=backoff,
         attempts=max_retries + 1,
@@ -42,19 +42,22 @@ def attempts(max_retries: int) -> Attempts:
 
 
 def backoff(error: Exception) -> bool | float:
-    """False to give up, True to try again after a wait of our own, or the seconds for which the server asks."""
+    """Return False to give up, True to retry after the client's own wait, or the seconds that the server asks for."""
     if not isinstance(error, APIStatusError):
         return isinstance(error, APIConnectionError)
-    again = error.status_code in RETRIED_STATUSES or error.status_code >= 500
+    should_retry = error.status_code in RETRIED_STATUSES or error.status_code >= 500
     if error.should_retry is not None:
-        again = error.should_retry
-    if not again or error.retry_after is None:
-        return again
+        should_retry = error.should_retry
+    if not should_retry or error.retry_after is None:
+        return should_retry
     return error.retry_after if error.retry_after <= LONGEST_RETRY_AFTER_S else False
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds from `retry-after-ms` or `Retry-After` (RFC 9110, 10.2.3: seconds or a date); None where unreadable."""
+    """Return the seconds that `retry-after-ms` or `Retry-After` ask for, or None where neither can be read.
+
+    `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3).
+    """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000.0
@@ -82,5 +85,5 @@ def _seconds_until(date: str, now: datetime) -> float | None:
 
 
 def read_should_retry(headers: Mapping[str, str]) -> bool | None:
-    """`x-should-retry`, where it says true or false."""
+    """Return the value of `x-should-retry`, or None where it is neither true nor false."""
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())

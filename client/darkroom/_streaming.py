@@ -1,4 +1,4 @@
-"""Iterators over the events of a stream, one for each client; what an event means is decided once, for both."""
+"""Iterators over the events of a stream, one for each client. Both share the code that reads an event."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from darkroom._wire import connection_errors, read_fault, request_id
 from darkroom.errors import APIConnectionError, InvalidResponseError, StreamError
-from darkroom.types import CompletedImage, ImageEvent
+from darkroom.results import CompletedImage, ImageEvent
 
 MAX_EVENT_BYTES: Final = 256 << 20
-"""An event carries a whole image in base64."""
+"""Limit on one event, which carries a whole image in base64."""
 
 _EVENTS: Final[TypeAdapter[ImageEvent]] = TypeAdapter(ImageEvent)
-_KINDS: Final = frozenset({"image_generation.partial_image", "image_generation.completed"})
+_EVENT_TYPES: Final = frozenset({"image_generation.partial_image", "image_generation.completed"})
 
 
 class ImageStream:
-    """The events of one generation, as they happen. Iterate once; leaving a `with` block ends the generation.
+    """The events of one generation, as they happen. Can be iterated once. Leaving its `with` block cancels the
+    generation.
 
-    Raises `StreamError` where the generation fails, `APIConnectionError` where the stream ends too early.
+    Iteration raises `StreamError` where the generation fails, `APIConnectionError` where the stream ends before its
+    images are finished, and `InvalidResponseError` for an event that cannot be read.
     """
 
     def __init__(self, response: httpx2.Response, images: int) -> None:
@@ -38,7 +40,7 @@ class ImageStream:
             self._reader.check_end()
 
     def close(self) -> None:
-        """Hang up; the server stops drawing."""
+        """Close the connection, which cancels the generation."""
         self._response.close()
 
     def __enter__(self) -> Self:
@@ -65,7 +67,7 @@ class AsyncImageStream:
                 self._reader.check_end()
 
     async def close(self) -> None:
-        """Hang up; the server stops drawing."""
+        """Close the connection, which cancels the generation."""
         await self._response.aclose()
 
     async def __aenter__(self) -> Self:
@@ -76,15 +78,18 @@ class AsyncImageStream:
 
 
 class _Reader:
-    """Turns server-sent events into typed ones, and knows whether the stream came to its end."""
+    """Turns server-sent events into typed ones, and counts the images that have not come yet."""
 
     def __init__(self, response: httpx2.Response, images: int) -> None:
         self._request_id = request_id(response)
         self._unfinished = images
 
     def read(self, sent: httpx2.ServerSentEvent) -> ImageEvent | None:
-        """None for a kind of event that this version does not know."""
-        if sent.event not in _KINDS:
+        """Return the event, or None for one of a type that this version does not know.
+
+        Raises `StreamError` and `InvalidResponseError`.
+        """
+        if sent.event not in _EVENT_TYPES:
             fault = read_fault(sent.data)
             if fault is None:
                 return None
@@ -92,10 +97,11 @@ class _Reader:
         try:
             event = _EVENTS.validate_json(sent.data, context={"request_id": self._request_id})
         except ValidationError as error:
-            raise InvalidResponseError("the server sent an event that cannot be read") from error
+            raise InvalidResponseError("the server sent an event that this client cannot read") from error
         self._unfinished -= isinstance(event, CompletedImage)
         return event
 
     def check_end(self) -> None:
+        """To be called at the end of the stream. Raises `APIConnectionError` where images are missing."""
         if self._unfinished > 0:
             raise APIConnectionError("the stream ended before its images were finished")

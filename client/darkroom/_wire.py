@@ -1,4 +1,4 @@
-"""Calls to requests, answers to results or errors: pure functions that both clients share."""
+"""Builds requests and reads responses, as results or as errors. Pure functions that both clients share; no I/O."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from darkroom._options import Options
+from darkroom._parameters import PARAMETERS, DeclaredParameter
 from darkroom._retries import read_retry_after, read_should_retry
 from darkroom.errors import (
     APIConnectionError,
@@ -20,24 +21,21 @@ from darkroom.errors import (
     InvalidResponseError,
     class_for_status,
 )
-from darkroom.types import GenerateParams, ImagesResult, Model
+from darkroom.results import ImagesResult, Model
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
-_WIRE_NAMES: Final = {"steps": "num_inference_steps"}
-"""Arguments that the wire spells otherwise."""
-
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request of the API, before it knows a server."""
+class ApiRequest:
+    """A request to the API, independent of the server that it goes to."""
 
     method: str
     path: str
     body: Mapping[str, object] | None = None
 
     def arguments(self, options: Options) -> dict[str, Any]:
-        """For `build_request` of either HTTP client."""
+        """Return the keyword arguments for `build_request` of either HTTP client."""
         return {
             "method": self.method,
             "url": options.url(self.path),
@@ -47,30 +45,43 @@ class Call:
         }
 
 
-LIST_MODELS: Final = Call("GET", "/v1/models")
+LIST_MODELS: Final = ApiRequest("GET", "/v1/models")
 
 
-def generation(method: str, prompt: str, params: GenerateParams, **stream: object) -> Call:
-    """The call of `images.generate` and `images.stream`. Raises `TypeError` for an argument that `method` lacks."""
-    unknown = sorted(params.keys() - GenerateParams.__annotations__.keys())
+def generation_request(
+    method: str,
+    prompt: str,
+    params: Mapping[str, object],
+    *,
+    parameters: Mapping[str, DeclaredParameter] = PARAMETERS,
+    **stream: object,
+) -> ApiRequest:
+    """Return the request that `images.generate` or `images.stream` sends; `method` names which of them.
+
+    `parameters` are the arguments that exist. Raises `TypeError` where `params` has any other.
+    """
+    unknown = sorted(params.keys() - parameters.keys())
     if unknown:
         raise TypeError(f"{method}() got an unexpected keyword argument '{unknown[0]}'")
-    given = {_WIRE_NAMES.get(name, name): value for name, value in params.items() if value is not None}
-    return Call("POST", "/v1/images/generations", {"prompt": prompt, **given, **stream})
+    given = {parameters[name].wire_name: value for name, value in params.items() if value is not None}
+    return ApiRequest("POST", "/v1/images/generations", {"prompt": prompt, **given, **stream})
 
 
 @contextlib.contextmanager
 def connection_errors(address: str) -> Iterator[None]:
-    """Turn what the HTTP library raises for want of an answer into our own errors, which name `address`."""
+    """Turn the HTTP library's errors about connections and timeouts into ours. Their messages name `address`.
+
+    Raises `APITimeoutError` or `APIConnectionError`.
+    """
     try:
         yield
     except httpx2.TimeoutException as error:
-        raise APITimeoutError(f"{address} did not answer in time ({_kind(error)})") from error
+        raise APITimeoutError(f"{address} did not answer in time ({_reason(error)})") from error
     except httpx2.RequestError as error:
-        raise APIConnectionError(f"{address} does not answer ({_kind(error)})") from error
+        raise APIConnectionError(f"{address} does not answer ({_reason(error)})") from error
 
 
-def _kind(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
@@ -79,10 +90,12 @@ def request_id(response: httpx2.Response) -> str | None:
 
 
 def read_images(response: httpx2.Response) -> ImagesResult:
+    """Raises `InvalidResponseError`."""
     return _read(ImagesResult, response)
 
 
 def read_models(response: httpx2.Response) -> list[Model]:
+    """Raises `InvalidResponseError`."""
     return _read(_ModelList, response).data
 
 
@@ -94,15 +107,19 @@ def _read(kind: type[AnswerT], response: httpx2.Response) -> AnswerT:
     try:
         return kind.model_validate_json(response.content, context={"request_id": request_id(response)})
     except ValidationError as error:
-        raise InvalidResponseError(f"{response.url} did not answer as a Darkroom server does") from error
+        raise InvalidResponseError(
+            f"{response.url} did not answer as a Darkroom server does; check the server's address"
+        ) from error
 
 
 def status_error(response: httpx2.Response) -> APIStatusError:
-    """The error of a response, already read, whose status is not success."""
+    """Return the error for a response whose status is not a success. The body must have been read."""
     status = response.status_code
     fault = read_fault(response.content) or Fault(message=f"the server answered {status} {response.reason_phrase}")
     if response.is_redirect:
-        fault = Fault(message=f"{response.url} redirects, which is not followed; set base_url to the final address")
+        fault = Fault(
+            message=f"{response.url} redirects. The client does not follow redirects; set base_url to the final address"
+        )
     return class_for_status(status)(
         fault.message,
         status_code=status,
@@ -115,7 +132,7 @@ def status_error(response: httpx2.Response) -> APIStatusError:
 
 
 class Fault(BaseModel):
-    """The `error` object of an answer or of a stream."""
+    """The `error` object in the body of an answer or in a stream."""
 
     message: str
     code: str | None = None
@@ -127,7 +144,7 @@ class _FaultAnswer(BaseModel):
 
 
 def read_fault(body: bytes | str) -> Fault | None:
-    """None where the body, a proxy's page for example, holds no such object."""
+    """Return the `error` object of a body. None where the body has none, such as the error page of a proxy."""
     try:
         return _FaultAnswer.model_validate_json(body).error
     except ValidationError:

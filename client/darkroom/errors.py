@@ -1,9 +1,9 @@
-"""Every way in which a call can fail, as the SDK says it. Knows nothing of HTTP libraries.
+"""The exceptions that calls raise. Independent of the HTTP library.
 
     DarkroomError
-    |-- APIConnectionError          no answer: refused, cut, or a stream that ended early
+    |-- APIConnectionError          no answer: connection refused or lost, or a stream that ended early
     |   `-- APITimeoutError         no answer in time
-    |-- APIStatusError              the server said no: status_code, code, param, request_id, retry_after
+    |-- APIStatusError              the server answered with an error: status_code, code, param, request_id, retry_after
     |   |-- BadRequestError         400
     |   |-- AuthenticationError     401
     |   |-- PermissionDeniedError   403
@@ -12,11 +12,11 @@
     |   |-- UnprocessableEntityError 422
     |   |-- RateLimitError          429
     |   `-- InternalServerError     500 and above
-    |-- StreamError                 the server reported a failure after its stream had begun: code, param, request_id
-    `-- InvalidResponseError        an answer that is not what a Darkroom server sends
+    |-- StreamError                 the server reported an error in a stream that had begun: code, param, request_id
+    `-- InvalidResponseError        an answer that a Darkroom server would not send
 
-Calls with values that no server could take (an address that is no URL, an unknown keyword) raise Python's own
-`ValueError` and `TypeError`.
+Invalid arguments, such as an address that is not a URL or an unknown keyword, raise Python's own `ValueError` and
+`TypeError`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Final
 
 
 class DarkroomError(Exception):
-    """Root of the tree; `message` is one sentence or more for people."""
+    """Base class. `message` explains the error to the user."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -33,11 +33,11 @@ class DarkroomError(Exception):
 
 
 class APIConnectionError(DarkroomError):
-    """No answer, or half of one. The cause is the HTTP library's own exception."""
+    """No answer, or an incomplete one. `__cause__` is the HTTP library's exception, where there is one."""
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer in time."""
+    """No answer within the timeout."""
 
 
 class APIStatusError(DarkroomError):
@@ -57,51 +57,51 @@ class APIStatusError(DarkroomError):
         super().__init__(message)
         self.status_code = status_code
         self.code = code
-        """The server's own name for the fault, `queue_full` for example; None where the body was not the server's."""
+        """The server's error code, such as `queue_full`. None where something in front of the server answered."""
         self.param = param
-        """The request field at fault."""
+        """The request field that caused the error."""
         self.request_id = request_id
-        """What to tell whoever runs the server."""
+        """Give it to the operator of the server when you report a problem."""
         self.retry_after = retry_after
-        """Seconds after which the server asks to be tried again."""
+        """Seconds after which the server asks for another attempt."""
         self.should_retry = should_retry
-        """The server's word on trying again, where it gave one."""
+        """Whether the server asks for another attempt. None where it does not say."""
 
 
 class BadRequestError(APIStatusError):
-    """400: a value that the server or its model cannot take; `param` names the field."""
+    """400: the server or its model cannot use a value; `param` names the field."""
 
 
 class AuthenticationError(APIStatusError):
-    """401: no API key, or one that the server does not know."""
+    """401: the API key is missing or not valid."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key may not do this."""
+    """403: the API key does not permit this."""
 
 
 class NotFoundError(APIStatusError):
-    """404: no such thing at this address; often a `base_url` that is not a Darkroom server's."""
+    """404: nothing exists at this URL. Often `base_url` does not lead to a Darkroom server."""
 
 
 class ConflictError(APIStatusError):
-    """409: another request is in the way."""
+    """409: the request conflicts with another one."""
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: understood, and refused."""
+    """422: the request is well-formed, but the server does not accept it."""
 
 
 class RateLimitError(APIStatusError):
-    """429: the queue or the caller's share of it is full; `retry_after` says for how long."""
+    """429: the queue is full, or the caller's share of it; `retry_after` says when to try again."""
 
 
 class InternalServerError(APIStatusError):
-    """500 and above: the server or something before it failed."""
+    """500 and above: the server, or a proxy in front of it, failed."""
 
 
 class StreamError(DarkroomError):
-    """The server reported a failure after its stream had begun."""
+    """The server reported an error in a stream that had begun."""
 
     def __init__(
         self, message: str, *, code: str | None = None, param: str | None = None, request_id: str | None = None
@@ -113,7 +113,7 @@ class StreamError(DarkroomError):
 
 
 class InvalidResponseError(DarkroomError):
-    """A successful answer that cannot be read: the address may belong to another kind of server."""
+    """A successful answer that cannot be read. The address may belong to another kind of server."""
 
 
 _BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
@@ -128,7 +128,7 @@ _BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
 
 
 def class_for_status(status_code: int) -> type[APIStatusError]:
-    """The class that an answer of `status_code` raises."""
+    """Return the exception class for an answer with `status_code`."""
     if status_code >= 500:
         return InternalServerError
     return _BY_STATUS.get(status_code, APIStatusError)

@@ -1,4 +1,4 @@
-"""Answers that a server gives, for handlers."""
+"""Answers of a Darkroom server, for handlers that stand in for one."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def images(*seeds: int, **headers: str) -> httpx2.Response:
 
 
 def error(status: int, code: str = "a_code", param: str | None = None, **headers: str) -> httpx2.Response:
+    """An error answer. Underscores in the names of `headers` stand for hyphens."""
     body = {"error": {"message": "It went wrong.", "type": "a_type", "param": param, "code": code}}
-    spelled = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx2.Response(status, json=body, headers=spelled)
+    hyphenated = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx2.Response(status, json=body, headers=hyphenated)
 
 
 def event(kind: str, **fields: Any) -> str:
@@ -48,7 +49,7 @@ def completed(index: int = 0) -> str:
 
 
 class _Chunks(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    """A body that arrives in these pieces, for either client."""
+    """A body that arrives in the given pieces, for either client."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self._pieces = pieces
@@ -62,7 +63,7 @@ class _Chunks(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
 
 def stream(text: str, piece: int = 1 << 20) -> httpx2.Response:
-    """Server-sent events, `piece` bytes at a time."""
+    """An answer of server-sent events that arrives `piece` bytes at a time."""
     body = text.encode()
     pieces = [body[start : start + piece] for start in range(0, len(body), piece)]
     return httpx2.Response(

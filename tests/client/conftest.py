@@ -1,30 +1,89 @@
-"""Both clients over a handler or a real server; retries that do not wait."""
+"""Both clients over a handler or a real server, without waits between retries."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+import httpx2
 import pytest
 import stamina
 
-from service.server.app import create_app
-from service.server.listeners import Server, uvicorn_config
-from service.settings import Settings
-from tests.client.drivers import AsyncDriver, Driver, Handler, SyncDriver
-from tests.harness.fake_engine import FakeEngine
+from darkroom import AsyncDarkroom, Darkroom, ImageEvent, ImagesResult, Model
+
+Handler: TypeAlias = Callable[[httpx2.Request], httpx2.Response]
+
+
+class Driver(Protocol):
+    """Calls one of the clients and returns the result of each call, so that one test covers both clients."""
+
+    def generate(self, **params: Any) -> ImagesResult: ...
+
+    def stream(self, **params: Any) -> list[ImageEvent]: ...
+
+    def models(self) -> list[Model]: ...
+
+    def close(self) -> None: ...
+
 
 Drive: TypeAlias = Callable[..., Driver]
 
 
+class SyncDriver:
+    """Drives `Darkroom`."""
+
+    def __init__(self, handler: Handler | None, **options: Any) -> None:
+        self._http = None if handler is None else httpx2.Client(transport=httpx2.MockTransport(handler))
+        self._client = Darkroom(http_client=self._http, **options)
+
+    def generate(self, **params: Any) -> ImagesResult:
+        return self._client.images.generate(**params)
+
+    def stream(self, **params: Any) -> list[ImageEvent]:
+        with self._client.images.stream(**params) as stream:
+            return list(stream)
+
+    def models(self) -> list[Model]:
+        return self._client.models.list()
+
+    def close(self) -> None:
+        self._client.close()
+        if self._http is not None:
+            self._http.close()
+
+
+class AsyncDriver:
+    """Drives `AsyncDarkroom`."""
+
+    def __init__(self, handler: Handler | None, **options: Any) -> None:
+        self._runner = asyncio.Runner()
+        self._http = None if handler is None else httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+        self._client = AsyncDarkroom(http_client=self._http, **options)
+
+    def generate(self, **params: Any) -> ImagesResult:
+        return self._runner.run(self._client.images.generate(**params))
+
+    def stream(self, **params: Any) -> list[ImageEvent]:
+        async def collect() -> list[ImageEvent]:
+            async with await self._client.images.stream(**params) as stream:
+                return [event async for event in stream]
+
+        return self._runner.run(collect())
+
+    def models(self) -> list[Model]:
+        return self._runner.run(self._client.models.list())
+
+    def close(self) -> None:
+        self._runner.run(self._client.close())
+        if self._http is not None:
+            self._runner.run(self._http.aclose())
+        self._runner.close()
+
+
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The library's own mode for tests; as many attempts as the client allows. No environment but the test's."""
+def immediate_retries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Use stamina's test mode, which does not wait and allows every attempt. Remove the user's own settings."""
     monkeypatch.delenv("DARKROOM_BASE_URL", raising=False)
     monkeypatch.delenv("DARKROOM_API_KEY", raising=False)
     with stamina.set_testing(True, attempts=1000, cap=True):
@@ -33,39 +92,13 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])
 def drive(request: pytest.FixtureRequest) -> Iterator[Drive]:
-    """Makes a client, of either kind, whose requests go to a handler; None is the network."""
-    made: list[Driver] = []
+    """Creates a client of either kind whose requests go to a handler, or to the network where the handler is None."""
+    drivers: list[Driver] = []
 
     def make(handler: Handler | None, **options: Any) -> Driver:
-        made.append(request.param(handler, **options))
-        return made[-1]
+        drivers.append(request.param(handler, **options))
+        return drivers[-1]
 
     yield make
-    for driver in made:
+    for driver in drivers:
         driver.close()
-
-
-@dataclass(frozen=True)
-class Harness:
-    engine: FakeEngine
-    url: str
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Harness]:
-    engine, settings = FakeEngine(), Settings()
-    server = Server(uvicorn_config(create_app(settings, engine), settings))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listener]),))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Harness(engine, f"http://127.0.0.1:{listener.getsockname()[1]}")
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def server(running: Harness) -> Harness:
-    running.engine.reset()
-    return running

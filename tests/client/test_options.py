@@ -1,30 +1,21 @@
-"""How a client is made, copied, shown and closed."""
+"""Where a client's options come from, and which values are refused."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx2
 import pytest
 
-from darkroom import AsyncDarkroom, Darkroom
-from tests.client import answers
+from darkroom._options import Options, resolve_options
 
 
-def client(**options: Any) -> Darkroom:
-    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answers.images()))
-    return Darkroom(http_client=http, **options)
-
-
-def test_the_key_is_not_shown() -> None:
-    made = client(api_key="secret")
-    assert repr(made) == "Darkroom(base_url='http://127.0.0.1:8000', api_key='***')"
-    assert "secret" not in f"{made} {made._options!r} {made.images!r}"
+def resolve(**given: Any) -> Options:
+    return resolve_options(**{"base_url": None, "api_key": None, "timeout": None, "max_retries": None, **given})
 
 
 @pytest.mark.parametrize(
-    "options",
+    "given",
     [
         {"base_url": "here:8000"},
         {"base_url": "ftp://here"},
@@ -41,40 +32,40 @@ def test_the_key_is_not_shown() -> None:
     ],
     ids=str,
 )
-def test_values_that_can_be_none_are_refused_without_being_repeated(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"must|no URL|characters") as caught:
-        Darkroom(**options)
+def test_an_invalid_value_is_refused_and_not_repeated_in_the_message(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must|not a URL") as caught:
+        resolve(**given)
     assert "ret" not in str(caught.value).replace("retries", "")
 
 
-def test_a_copy_differs_in_what_is_given_and_shares_the_connections() -> None:
-    made = client(api_key="secret", base_url="http://here")
-    copy = made.with_options(timeout=3, max_retries=7, base_url="http://there")
-    assert (copy._options.timeout.read, copy._options.max_retries) == (3, 7)
-    assert (copy.base_url, copy._options.api_key) == ("http://there", "secret")
-    assert (made.base_url, made._options.max_retries) == ("http://here", 2)
-    copy.close()
-    assert len(made.images.generate(prompt="a red circle").images) == 1
+@pytest.mark.parametrize("base_url", ["https://host:9/prefix", "https://host:9/prefix/"])
+def test_the_address_may_have_a_path(base_url: str) -> None:
+    assert resolve(base_url=base_url).url("/v1/models") == "https://host:9/prefix/v1/models"
 
 
-def test_closing_leaves_a_given_connection_pool_open() -> None:
-    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answers.images()))
-    with Darkroom(http_client=http):
-        pass
-    assert not http.is_closed
-    http.close()
+def test_without_an_address_the_server_is_on_this_machine() -> None:
+    options = resolve()
+    assert (options.base_url, options.api_key, options.max_retries) == ("http://127.0.0.1:8000", None, 2)
 
 
-def test_closing_closes_a_pool_of_its_own() -> None:
-    with Darkroom() as made:
-        http = made._http
-    assert http.is_closed
+def test_the_environment_supplies_address_and_key_that_are_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_BASE_URL", "http://elsewhere:1")
+    monkeypatch.setenv("DARKROOM_API_KEY", "secret")
+    assert (resolve().base_url, resolve().api_key) == ("http://elsewhere:1", "secret")
+    assert resolve(base_url="http://here").base_url == "http://here"
 
 
-def test_closing_an_async_client_closes_a_pool_of_its_own() -> None:
-    async def use() -> bool:
-        async with AsyncDarkroom() as made:
-            http = made._http
-        return http.is_closed
-
-    assert asyncio.run(use())
+@pytest.mark.parametrize(
+    ("timeout", "connect_s", "read_s"),
+    [
+        (None, 5.0, 600.0),
+        (30, 5.0, 30),
+        (2, 2, 2),
+        (httpx2.Timeout(None), None, None),
+    ],
+)
+def test_a_timeout_bounds_reading_and_at_most_five_seconds_of_connecting(
+    timeout: float | httpx2.Timeout | None, connect_s: float | None, read_s: float | None
+) -> None:
+    resolved = resolve(timeout=timeout).timeout
+    assert (resolved.connect, resolved.read) == (connect_s, read_s)

@@ -1,4 +1,4 @@
-"""What generate gives back."""
+"""What `images.generate` returns."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tests.client import answers
 from tests.client.conftest import Drive
 
 
-def test_the_images_come_with_their_bytes_and_seeds(drive: Drive) -> None:
+def test_a_result_has_the_bytes_and_seeds_of_its_images(drive: Drive) -> None:
     result = drive(lambda _: answers.images(3, 4)).generate(prompt="a red circle", n=2)
     assert [image.seed for image in result.images] == [3, 4]
     assert result.images[0].bytes == answers.png()
     assert (result.size, result.output_format) == ("8x8", "png")
 
 
-def test_what_this_version_does_not_know_is_kept(drive: Drive) -> None:
+def test_unknown_fields_are_kept_as_extra_fields(drive: Drive) -> None:
     result = drive(lambda _: answers.images()).generate(prompt="a red circle")
     assert result.model_extra == {"sampler": "ddim"}
 
 
-def test_the_request_id_is_at_hand(drive: Drive) -> None:
+def test_a_result_and_its_images_have_the_request_id(drive: Drive) -> None:
     result = drive(lambda _: answers.images(**{"x-request-id": "req_9"})).generate(prompt="a red circle")
     assert result._request_id == "req_9"
     assert result.images[0]._request_id == "req_9"
 
 
-def test_an_image_is_saved_as_it_came(drive: Drive, tmp_path: Path) -> None:
+def test_an_image_is_saved_unchanged(drive: Drive, tmp_path: Path) -> None:
     image = drive(lambda _: answers.images()).generate(prompt="a red circle").images[0]
     path = image.save(tmp_path / "circle.png")
     assert path == tmp_path / "circle.png"
@@ -49,7 +49,7 @@ def test_without_pillow_the_error_says_what_to_install(drive: Drive, monkeypatch
         image.to_pil()
 
 
-def test_a_result_can_be_printed(drive: Drive) -> None:
+def test_the_repr_of_a_result_leaves_out_the_bytes(drive: Drive) -> None:
     result = drive(lambda _: answers.images(3)).generate(prompt="a red circle")
     assert "seed=3" in repr(result)
     assert len(repr(result)) < 300

@@ -1,4 +1,4 @@
-"""Which failures are tried again, how often, and after how long."""
+"""Which failures are retried, how often, and after how long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
 Outcome: TypeAlias = Callable[[], httpx2.Response]
-"""Makes an answer, or raises for want of one."""
+"""Returns an answer or raises the error of a connection."""
 
 
 def fails(status: int, **headers: str) -> Outcome:
@@ -35,7 +35,7 @@ def breaks(error: httpx2.RequestError) -> Outcome:
 
 
 class Server:
-    """Has these outcomes one after another, the last one for ever."""
+    """Gives these outcomes one after another, and then the last one again and again."""
 
     def __init__(self, *outcomes: Outcome) -> None:
         self._outcomes = outcomes
@@ -60,7 +60,7 @@ class Server:
         pytest.param(breaks(httpx2.ReadTimeout("silence")), id="silence"),
     ],
 )
-def test_what_may_pass_is_tried_again(drive: Drive, failure: Outcome) -> None:
+def test_a_temporary_failure_is_retried(drive: Drive, failure: Outcome) -> None:
     server = Server(failure, lambda: answers.images(5))
     assert drive(server).generate(prompt="a red circle").images[0].seed == 5
     assert server.calls == 2
@@ -78,7 +78,7 @@ def test_what_may_pass_is_tried_again(drive: Drive, failure: Outcome) -> None:
         pytest.param(lambda: httpx2.Response(200, content=b"nonsense"), id="nonsense"),
     ],
 )
-def test_what_would_fail_again_is_not(drive: Drive, failure: Outcome) -> None:
+def test_a_permanent_failure_is_not_retried(drive: Drive, failure: Outcome) -> None:
     server = Server(failure, answers.images)
     with pytest.raises(darkroom.DarkroomError):
         drive(server).generate(prompt="a red circle")
@@ -86,27 +86,25 @@ def test_what_would_fail_again_is_not(drive: Drive, failure: Outcome) -> None:
 
 
 @pytest.mark.parametrize(("options", "calls"), [({}, 3), ({"max_retries": 0}, 1), ({"max_retries": 4}, 5)])
-def test_the_last_failure_is_raised_when_the_retries_are_spent(
-    drive: Drive, options: dict[str, int], calls: int
-) -> None:
+def test_the_last_failure_is_raised_when_no_retries_are_left(drive: Drive, options: dict[str, int], calls: int) -> None:
     server = Server(fails(503))
     with pytest.raises(darkroom.InternalServerError):
         drive(server, **options).generate(prompt="a red circle")
     assert server.calls == calls
 
 
-def test_a_stream_that_was_not_opened_is_tried_again(drive: Drive) -> None:
+def test_a_stream_that_could_not_be_opened_is_retried(drive: Drive) -> None:
     server = Server(fails(429), lambda: answers.stream(answers.completed()))
     assert len(drive(server).stream(prompt="a red circle")) == 1
 
 
-def test_the_wait_is_the_one_that_the_server_asks_for(drive: Drive) -> None:
+def test_the_client_waits_as_long_as_the_server_asks_for(drive: Drive) -> None:
     waits: list[float] = []
 
-    def note(details: RetryDetails) -> None:
+    def record(details: RetryDetails) -> None:
         waits.append(details.wait_for)
 
-    set_on_retry_hooks([note])
+    set_on_retry_hooks([record])
     try:
         with stamina.set_testing(False):
             drive(Server(fails(429, retry_after_ms="7"), answers.images)).generate(prompt="a red circle")
@@ -130,12 +128,12 @@ def test_the_wait_is_the_one_that_the_server_asks_for(drive: Drive) -> None:
         ({"retry-after": "inf"}, None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_read_as_seconds_or_as_a_date(headers: dict[str, str], seconds: float | None) -> None:
     assert _retries.read_retry_after(headers, NOW) == seconds
 
 
 @pytest.mark.parametrize(("retry_after", "decision"), [(None, True), (0.0, 0.0), (120.0, 120.0), (120.1, False)])
-def test_the_server_is_waited_for_up_to_two_minutes(retry_after: float | None, decision: bool | float) -> None:
+def test_the_client_waits_up_to_two_minutes_for_the_server(retry_after: float | None, decision: bool | float) -> None:
     error = darkroom.RateLimitError("full", status_code=429, retry_after=retry_after)
-    answer = _retries.backoff(error)
-    assert (answer, type(answer)) == (decision, type(decision))
+    decided = _retries.backoff(error)
+    assert (decided, type(decided)) == (decision, type(decision))

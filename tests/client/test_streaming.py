@@ -1,4 +1,4 @@
-"""Events of a stream, however they are cut up on the way."""
+"""How the events of a stream are read, in whatever pieces they arrive."""
 
 from __future__ import annotations
 
@@ -21,24 +21,13 @@ def test_events_are_typed_and_in_order(drive: Drive, piece: int, newline: str) -
     assert (events[-1].bytes, events[-1].seed, events[-1]._request_id) == (answers.png(), 7, "req_1")
 
 
-def test_a_stream_is_asked_for_with_its_previews(drive: Drive) -> None:
-    bodies: list[bytes] = []
-
-    def handler(request: httpx2.Request) -> httpx2.Response:
-        bodies.append(request.content)
-        return answers.stream(answers.completed())
-
-    drive(handler).stream(prompt="a red circle", partial_images=3)
-    assert bodies == [b'{"prompt":"a red circle","stream":true,"partial_images":3}']
-
-
-def test_comments_and_unknown_events_are_passed_over(drive: Drive) -> None:
+def test_comments_and_unknown_events_are_ignored(drive: Drive) -> None:
     text = ": ping\n\nevent: news\ndata: {}\n\nid: 4\nretry: 10\n\n" + answers.completed()
     (event,) = drive(lambda _: answers.stream(text)).stream(prompt="a red circle")
     assert isinstance(event, CompletedImage)
 
 
-def test_a_failure_in_the_stream_raises_with_what_the_server_said(drive: Drive) -> None:
+def test_an_error_in_the_stream_raises_with_the_servers_message(drive: Drive) -> None:
     text = (
         answers.partial(0)
         + 'data: {"error": {"message": "Lost.", "type": "t", "param": null, "code": "worker_lost"}}\n\n'
@@ -63,18 +52,18 @@ def test_a_stream_that_ends_early_is_a_connection_error(drive: Drive, text: str,
         drive(lambda _: answers.stream(text)).stream(prompt="a red circle", n=n)
 
 
-def test_an_answer_that_is_no_stream_is_told_apart(drive: Drive) -> None:
+def test_an_answer_that_is_not_a_stream_is_a_connection_error(drive: Drive) -> None:
     with pytest.raises(darkroom.APIConnectionError, match="text/event-stream"):
         drive(lambda _: answers.images()).stream(prompt="a red circle")
 
 
-def test_an_event_that_cannot_be_read_is_an_error_of_its_own(drive: Drive) -> None:
+def test_an_event_that_cannot_be_read_is_an_invalid_response(drive: Drive) -> None:
     text = "event: image_generation.completed\ndata: {}\n\n"
     with pytest.raises(darkroom.InvalidResponseError):
         drive(lambda _: answers.stream(text)).stream(prompt="a red circle")
 
 
-def test_leaving_the_block_hangs_up() -> None:
+def test_leaving_the_with_block_closes_the_connection() -> None:
     answer = answers.stream(answers.partial(0) + answers.completed(), piece=16)
     http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answer))
     with http, darkroom.Darkroom(http_client=http) as client:
@@ -83,7 +72,7 @@ def test_leaving_the_block_hangs_up() -> None:
         assert answer.is_closed
 
 
-async def test_leaving_the_async_block_hangs_up() -> None:
+async def test_leaving_the_async_with_block_closes_the_connection() -> None:
     answer = answers.stream(answers.partial(0) + answers.completed(), piece=16)
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: answer))
     async with http, darkroom.AsyncDarkroom(http_client=http) as client:

@@ -39,11 +39,16 @@ class Observed:
         await self.until(lambda messages: sum(isinstance(message, kind) for message in messages) >= times)
 
 
-def make_engine(*arguments: str, max_rows: int = 16, **config: Any) -> tuple[LocalEngine, Observed]:
+def make_engine(
+    *arguments: str, max_rows: int = 16, warm_up_s: float = 20.0, **config: Any
+) -> tuple[LocalEngine, Observed]:
     """`arguments` are options of `tests.harness.fake_worker`, `config` holds fields of `EngineConfig`."""
     observed = Observed()
     engine = LocalEngine(
-        EngineConfig(worker=WorkerConfig(model="fake", max_rows=max_rows), **{"restart_delay_s": 0.01, **config}),
+        EngineConfig(
+            worker=WorkerConfig(model="fake", max_rows=max_rows, warm_up_s=warm_up_s),
+            **{"restart_delay_s": 0.01, **config},
+        ),
         command=[sys.executable, "-m", "tests.harness.fake_worker", *arguments],
         observe=observed,
     )
@@ -51,9 +56,9 @@ def make_engine(*arguments: str, max_rows: int = 16, **config: Any) -> tuple[Loc
 
 
 @asynccontextmanager
-async def serving(*arguments: str, max_rows: int = 16, **config: Any) -> AsyncIterator[tuple[LocalEngine, Observed]]:
-    """Starts an engine, waits until it serves, and stops it at the end."""
-    engine, observed = make_engine(*arguments, max_rows=max_rows, **config)
+async def serving(*arguments: str, **options: Any) -> AsyncIterator[tuple[LocalEngine, Observed]]:
+    """Starts an engine, waits until it serves, and stops it at the end. Takes the arguments of `make_engine`."""
+    engine, observed = make_engine(*arguments, **options)
     await engine.start()
     try:
         await observed.count(Ready)

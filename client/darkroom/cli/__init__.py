@@ -1,4 +1,6 @@
-"""The `darkroom` command. Imports torch never, and the HTTP stack only inside the commands that need it."""
+"""The `darkroom` command. It never imports torch, and imports the HTTP stack only in the commands that need it."""
+
+from __future__ import annotations
 
 from darkroom.cli.app import main
 

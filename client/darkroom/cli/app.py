@@ -1,4 +1,4 @@
-"""The command put together: the client's own subcommands and those of what else is installed."""
+"""Composes the command from the client's own subcommands and those of other installed distributions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.Typer:
-    """`commands` join the top level; `find_local` is asked for a backend by the commands that need one."""
+    """Return the command. `commands` join the top level; subcommands call `find_local` when they need a backend."""
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -37,11 +37,11 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
         context: typer.Context,
         version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     ) -> None:
-        """Text to images with diffusion models: on this machine, or through a Darkroom server.
+        """Make images from text with diffusion models, on this machine or through a Darkroom server.
 
-        `darkroom generate "a red circle on a white background" -o circle.png` draws an image,
+        `darkroom generate "a red circle on a white background" -o circle.png` makes an image,
         `darkroom serve` starts a server where darkroom-server is installed,
-        `darkroom COMMAND --help` tells more.
+        `darkroom COMMAND --help` explains a command.
         """
         context.obj = find_local
         if version:
@@ -49,15 +49,18 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
         elif context.invoked_subcommand is None:
             typer.echo(context.get_help())
 
-    for more in commands:
-        app.add_typer(more)
+    for subcommands in commands:
+        app.add_typer(subcommands)
     app.command()(generate)
     app.command()(models)
     return app
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """The exit status: 0, 1 for a failure, 2 for wrong input, 130 after Ctrl-C. Failures are one line each."""
+    """Run the command and return its exit status: 0, 1 for a failure, 2 for invalid input, 130 after Ctrl-C.
+
+    Each failure prints one line.
+    """
     try:
         status = app(list(arguments), prog_name="darkroom", standalone_mode=False)
     except typer.TyperException as error:

@@ -1,6 +1,6 @@
-"""What another distribution may add to the command: subcommands, and a way to draw without a server. The contract.
+"""The interface for distributions that extend the command: with subcommands, or with a backend that needs no server.
 
-Both are found by entry point, so that whoever only calls a server somewhere else installs neither torch nor the server.
+Both are found through entry points. Users who only call a remote server therefore install neither torch nor the server.
 """
 
 from __future__ import annotations
@@ -19,40 +19,47 @@ if TYPE_CHECKING:
 COMMANDS_GROUP: Final = "darkroom.commands"
 """Entry points that are `typer.Typer` objects; their commands join the top level."""
 BACKENDS_GROUP: Final = "darkroom.backends"
-"""Entry points that are classes, made without arguments, of the `Backend` protocol; the first is used."""
+"""Entry points that are classes of the `Backend` protocol whose constructors take no arguments. The first is used."""
 
 
 class Watch(Protocol):
-    """Is told how far the images are."""
+    """Receives the progress of a backend."""
 
     def stage(self, text: str) -> None:
-        """What goes on before the first step, in a few words."""
+        """Say in a few words what the backend does before the first step."""
 
     def advance(self, image: str, fraction: float) -> None:
-        """`image`, by any name that is its own, is done to `fraction`, 0 to 1."""
+        """Report that `image` is done to `fraction`, 0 to 1. Any string that is unique to the image will do."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundModel:
-    """A model on this machine."""
+    """A model that a backend can generate with."""
 
     name: str
-    """What `--model` takes."""
+    """The value for `--model`."""
     location: str
+    """Folder of the model, or address of the server that has it."""
 
 
 class Backend(Protocol):
-    """Draws on this machine. Both methods raise `darkroom.errors.DarkroomError` with a sentence for the user."""
+    """Generates images. Both methods raise `darkroom.errors.DarkroomError` with a message for the user."""
 
     def connect(self, *, model: str | None, watch: Watch) -> AbstractAsyncContextManager[AsyncDarkroom]:
-        """Load `model`, or the default one, and be its server for as long as the context lasts."""
+        """Return a context that yields a client of `model`, or of the default model where it is None.
+
+        A local backend loads the model when the context is entered.
+        """
 
     def models(self) -> Sequence[FoundModel]:
-        """What can be loaded without a download."""
+        """Return the models that can be used without a download."""
 
 
 def installed_commands() -> list[typer.Typer]:
-    """One that cannot be imported is told of and left out: the rest still works."""
+    """Return the subcommands of other installed distributions.
+
+    Prints a warning for those that cannot be imported, and leaves them out.
+    """
     found = []
     for point in entry_points(group=COMMANDS_GROUP):
         try:
@@ -60,13 +67,13 @@ def installed_commands() -> list[typer.Typer]:
         except ImportError as error:
             typer.echo(f"Warning: the commands of {point.value} are not available: {error}", err=True)
             continue
-        assert isinstance(app, typer.Typer), f"{point.value} is no typer.Typer"
+        assert isinstance(app, typer.Typer), f"{point.value} is not a typer.Typer"
         found.append(app)
     return found
 
 
 def installed_backend() -> Backend | None:
-    """The backend that this installation has; None in a client by itself."""
+    """Return the installed local backend. None where only the client is installed."""
     for point in entry_points(group=BACKENDS_GROUP):
         backend: Backend = point.load()()
         return backend

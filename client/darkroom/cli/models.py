@@ -1,4 +1,4 @@
-"""`darkroom models`: what can be drawn with."""
+"""`darkroom models`: lists the models of this machine or of a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from darkroom.cli.selection import ServerOption, select_backend
 def models(context: typer.Context, server: ServerOption = None) -> None:
     """List the models on this machine, or those of a server.
 
-    On this machine: the bundled one, and the folders under DARKROOM_DATA_DIR/models.
+    The models on this machine are the bundled one and the folders under DARKROOM_DATA_DIR/models.
     """
     from darkroom.cli.failures import explained
 

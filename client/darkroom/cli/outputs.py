@@ -1,4 +1,4 @@
-"""Where images go: the names of the files, and writing them so that no half-written one is ever seen."""
+"""The output files: chooses their names, and writes them so that no reader sees a half-written file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from darkroom.types import OutputFormat
 
 FORMATS: Final[dict[str, OutputFormat]] = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
-"""File format by suffix."""
-_LONGEST_NAME: Final = 60
+"""File format of each suffix."""
+_MAX_NAME_LENGTH: Final = 60
+"""Characters of a prompt that go into a file name."""
 
 
 def plan_outputs(output: str, prompts: Sequence[str]) -> list[Path]:
-    """One path for each of `prompts`.
+    """Return one path for each of `prompts`.
 
-    `output` with an image's suffix is the first file, and the others are numbered after it: out.png, out-2.png.
-    Otherwise it is a folder, and files are named after their prompts, past those that it holds already. Raises
-    `ValueError` for a suffix that no image has.
+    If `output` has the suffix of an image, it is the first file, and the others get numbers: out.png, out-2.png. If
+    not, it is a folder, where files are named after their prompts and no existing file is overwritten. Raises
+    `ValueError` for any other suffix.
     """
     path = Path(output)
     if output.endswith(("/", os.sep)) or path.is_dir():
@@ -37,7 +38,7 @@ def plan_outputs(output: str, prompts: Sequence[str]) -> list[Path]:
 def _in_folder(folder: Path, prompts: Sequence[str]) -> list[Path]:
     planned: list[Path] = []
     for prompt in prompts:
-        name = re.sub(r"[\W_]+", "-", prompt.lower()).strip("-")[:_LONGEST_NAME].rstrip("-") or "image"
+        name = re.sub(r"[\W_]+", "-", prompt.lower()).strip("-")[:_MAX_NAME_LENGTH].rstrip("-") or "image"
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         paths = (folder / f"{name}.png" for name in names)
         planned.append(next(path for path in paths if path not in planned and not path.exists()))
@@ -45,10 +46,10 @@ def _in_folder(folder: Path, prompts: Sequence[str]) -> list[Path]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replaces what is there in one step. Raises `OSError`."""
-    part = path.with_name(f".{path.name}.part")
+    """Write a file atomically: an existing one is replaced in one step. Raises `OSError`."""
+    partial = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        partial.write_bytes(content)
+        partial.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The progress bar: how many of the images are done, on standard error, and only where that is a terminal."""
+"""The progress bar: how many images are done. It is shown on standard error, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 
 class ProgressBar:
-    """Implements `backends.Watch`; a context manager that shows the bar and leaves nothing of it behind."""
+    """Implements `backends.Watch`. Its context shows the bar and erases it at the end."""
 
-    def __init__(self, images: int) -> None:
-        console = Console(stderr=True)
+    def __init__(self, images: int, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -24,12 +24,12 @@ class ProgressBar:
             console=console,
             disable=not console.is_terminal,
             transient=True,
-            # Standard output stays where its reader is, which may be a pipe.
+            # Standard output may be a pipe; rich must not redirect it to the terminal.
             redirect_stdout=False,
         )
         self._fractions: dict[str, float] = {}
         self._done = 0
-        self._task = self._progress.add_task("Drawing", total=images, done=0)
+        self._task = self._progress.add_task("Generating", total=images, done=0)
 
     def stage(self, text: str) -> None:
         self._progress.update(self._task, description=text)
@@ -39,14 +39,14 @@ class ProgressBar:
         self._show()
 
     def finish_one(self) -> None:
-        """An image has arrived."""
+        """Count an image that has arrived."""
         self._done += 1
         self._show()
 
     def _show(self) -> None:
-        # A backend may tell of fractions or not; an image that has arrived is done in either case.
+        # Not every backend reports fractions. An image that has arrived is done in any case.
         completed = max(self._done, sum(self._fractions.values()))
-        self._progress.update(self._task, description="Drawing", completed=completed, done=self._done)
+        self._progress.update(self._task, description="Generating", completed=completed, done=self._done)
 
     def __enter__(self) -> Self:
         self._progress.start()

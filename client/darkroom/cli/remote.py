@@ -1,4 +1,4 @@
-"""The backend that is a server somewhere: what it draws is drawn there."""
+"""The backend that sends requests to a Darkroom server."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from darkroom.cli.backends import FoundModel, Watch
 from darkroom.errors import APIStatusError
 
 _MAX_RETRIES: Final = 10
-"""A batch keeps a server's queue full and waits its turn; a server that is starting is waited for."""
+"""More than the SDK's default: a large batch keeps the server's queue full, and a starting server needs a while."""
 
 
 class RemoteBackend:
-    """Implements `backends.Backend`; both methods raise `ValueError` where the address or the key can be none."""
+    """Implements `backends.Backend`. Both methods also raise `ValueError` where the address or the key is invalid."""
 
     def __init__(self, address: str | None) -> None:
-        """None is the SDK's default, this machine's port 8000."""
+        """None stands for the SDK's default, port 8000 of this machine."""
         self._address = address
 
     @contextlib.asynccontextmanager
@@ -28,7 +28,7 @@ class RemoteBackend:
         watch.stage("Waiting for the server")
         stamina.instrumentation.set_on_retry_hooks([lambda _: watch.stage("The server is busy, waiting")])
         async with AsyncDarkroom(base_url=self._address, max_retries=_MAX_RETRIES) as client:
-            # Whoever mistyped the address hears of it now, not after all retries. Any answer will do.
+            # A wrong address is reported at once, not after all retries. Any answer shows that a server is there.
             with contextlib.suppress(APIStatusError):
                 await client.with_options(max_retries=0).models.list()
             yield client

@@ -1,4 +1,4 @@
-"""The --server option that commands share, and which backend it selects."""
+"""The --server option that commands share, and the backend that it selects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from darkroom.cli.backends import Backend
 
 FindLocal: TypeAlias = Callable[[], Backend | None]
-"""The backend of this machine, where there is one. Kept in the context's `obj`, called only when it is needed."""
+"""Returns the local backend, or None where none is installed. Kept in the context's `obj`, called only when needed."""
 
 ServerOption: TypeAlias = Annotated[
     str | None,
@@ -18,13 +18,16 @@ ServerOption: TypeAlias = Annotated[
         "--server",
         metavar="URL",
         envvar="DARKROOM_BASE_URL",
-        help="A Darkroom server, http://HOST:PORT. Its API key, if it wants one, is read from DARKROOM_API_KEY.",
+        help="A Darkroom server, http://HOST:PORT. Its API key, if it needs one, is read from DARKROOM_API_KEY.",
     ),
 ]
 
 
 def select_backend(find_local: FindLocal, server: str | None) -> tuple[Backend, bool]:
-    """The backend, and whether it is remote: it is where a server is named or nothing here can draw."""
+    """Return the backend and whether it is remote.
+
+    It is remote where `server` is given or no local backend is installed.
+    """
     local = find_local() if server is None else None
     if local is not None:
         return local, False

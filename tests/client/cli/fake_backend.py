@@ -1,6 +1,6 @@
-"""A backend without torch or a server: the client over answers of ours.
+"""A backend without torch or a server: the client with answers that the tests choose.
 
-As a command it waits for ever once it is asked to draw, for tests of Ctrl-C.
+Run as a command, it waits forever once it is asked to generate, for tests of Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from darkroom.cli.backends import FoundModel, Watch
 from tests.client import answers
 
 Answer: TypeAlias = Callable[[dict[str, Any]], httpx2.Response]
-"""From a request's body."""
+"""Answers the body of a request."""
 
 
 class FakeBackend:
     """Implements `darkroom.cli.backends.Backend`."""
 
     def __init__(self, answer: Answer | None = None, failure: DarkroomError | None = None) -> None:
-        """Without an answer of its own every request gets one image; `failure` is raised instead of connecting."""
+        """Without `answer` every request gets one image. `connect` raises `failure`, if there is one."""
         self.bodies: list[dict[str, Any]] = []
         self.loaded: list[str | None] = []
         self._answer = answer or (lambda body: answers.images(body.get("seed", 99)))
@@ -50,6 +50,8 @@ class FakeBackend:
 
 
 class HangingBackend(FakeBackend):
+    """Never connects."""
+
     @contextlib.asynccontextmanager
     async def connect(self, *, model: str | None, watch: Watch) -> AsyncIterator[AsyncDarkroom]:
         sys.stdout.write("ready\n")

@@ -1,4 +1,4 @@
-"""`darkroom generate`: what is asked for, what is written, and how it ends when it goes wrong."""
+"""`darkroom generate`: the requests that it sends, the files that it writes, and how it reports failures."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
 
 
-def test_an_image_is_written_and_its_seed_told(command: Command) -> None:
+def test_an_image_is_written_and_its_seed_printed(command: Command) -> None:
     outcome = command("generate", "a red circle", "-o", "out.png", backend=FakeBackend())
     assert (outcome.status, outcome.out, outcome.err) == (0, "out.png  (seed 99)\n", "")
     assert Path("out.png").read_bytes() == answers.png()
 
 
-def test_prompts_times_count_make_a_batch_in_order(command: Command) -> None:
+def test_each_prompt_makes_count_images_in_order(command: Command) -> None:
     backend = FakeBackend()
     outcome = command("generate", "a", "b", "--count", "2", "--seed", "7", "-o", "new/out.webp", backend=backend)
     names = ["new/out.webp", "new/out-2.webp", "new/out-3.webp", "new/out-4.webp"]
     assert [line.split()[0] for line in outcome.out.splitlines()] == names
     assert all(Path(name).is_file() for name in names)
-    asked = Counter((body["prompt"], body["seed"], body["output_format"]) for body in backend.bodies)
-    assert asked == Counter([("a", 7, "webp"), ("a", 8, "webp"), ("b", 7, "webp"), ("b", 8, "webp")])
+    requested = Counter((body["prompt"], body["seed"], body["output_format"]) for body in backend.bodies)
+    assert requested == Counter([("a", 7, "webp"), ("a", 8, "webp"), ("b", 7, "webp"), ("b", 8, "webp")])
 
 
 def test_every_option_reaches_the_backend(command: Command) -> None:
@@ -54,16 +54,16 @@ def test_every_option_reaches_the_backend(command: Command) -> None:
     ]
 
 
-def test_what_is_not_given_is_not_asked_for(command: Command) -> None:
+def test_options_that_are_not_given_are_not_sent(command: Command) -> None:
     backend = FakeBackend()
     command("generate", "a red circle", backend=backend)
     assert backend.bodies == [{"prompt": "a red circle", "output_format": "png"}]
     assert Path("a-red-circle.png").is_file()
 
 
-def test_a_size_that_became_another_is_told(command: Command) -> None:
+def test_a_size_that_the_model_changed_is_reported(command: Command) -> None:
     outcome = command("generate", "a red circle", "--size", "512x512", "-o", "out.png", backend=FakeBackend())
-    assert "8x8: the model draws no 512x512" in outcome.out
+    assert "8x8: the model cannot make 512x512" in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,9 @@ def test_a_size_that_became_another_is_told(command: Command) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_input_is_one_sentence_that_names_it(command: Command, arguments: list[str], names: str) -> None:
+def test_invalid_input_is_reported_in_one_line_that_names_it(
+    command: Command, arguments: list[str], names: str
+) -> None:
     backend = FakeBackend()
     outcome = command(*arguments, backend=backend)
     assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
@@ -93,7 +95,7 @@ def test_wrong_input_is_one_sentence_that_names_it(command: Command, arguments: 
     assert not backend.bodies
 
 
-def test_what_the_server_refuses_names_the_option(command: Command) -> None:
+def test_a_value_that_the_server_refuses_is_reported_with_its_option(command: Command) -> None:
     def refuse(body: object) -> httpx2.Response:
         message = "num_inference_steps: At most 150."
         return httpx2.Response(400, json={"error": {"message": message, "param": "num_inference_steps", "code": "c"}})
@@ -102,7 +104,7 @@ def test_what_the_server_refuses_names_the_option(command: Command) -> None:
     assert (outcome.status, outcome.err) == (2, "Error: Invalid value for '--steps': At most 150.\n")
 
 
-def test_what_was_drawn_before_a_failure_is_kept_and_told(command: Command) -> None:
+def test_images_finished_before_a_failure_are_kept_and_reported(command: Command) -> None:
     def answer(body: dict[str, object]) -> httpx2.Response:
         return answers.images(5) if body["seed"] == 5 else answers.error(500, x_should_retry="false")
 
@@ -112,13 +114,13 @@ def test_what_was_drawn_before_a_failure_is_kept_and_told(command: Command) -> N
     assert Path("out.png").exists() == ("out.png" in outcome.out)
 
 
-def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(command: Command) -> None:
     backend = FakeBackend(failure=DarkroomError("There is no model folder nowhere."))
     outcome = command("generate", "x", "--model", "nowhere", backend=backend)
     assert (outcome.status, outcome.err) == (1, "Error: There is no model folder nowhere.\n")
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_anything_is_drawn(command: Command) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_before_any_request(command: Command) -> None:
     Path("taken").touch()
     backend = FakeBackend()
     outcome = command("generate", "x", "-o", "taken/out.png", backend=backend)
@@ -127,15 +129,13 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_drawn(command: 
     assert not backend.bodies
 
 
-def test_a_server_that_is_not_there_is_told_at_once(command: Command) -> None:
+def test_a_server_that_does_not_answer_is_reported_at_once(command: Command) -> None:
     outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())
     assert outcome.status == 1
     assert outcome.err.startswith("Error: http://127.0.0.1:1 does not answer")
 
 
-def test_without_a_backend_the_servers_default_address_is_called(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_local_backend_the_default_server_is_used(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_BASE_URL", "http://127.0.0.1:1")
     outcome = command("generate", "x", backend=None)
     assert "http://127.0.0.1:1 does not answer" in outcome.err

@@ -1,4 +1,4 @@
-"""Names of files, and writing them."""
+"""How output files are named and written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from darkroom.cli.outputs import plan_outputs, write
 
 
-def test_a_file_name_is_numbered_from_the_second_image_on() -> None:
+def test_files_are_numbered_from_the_second_image_on() -> None:
     assert plan_outputs("a/out.webp", ["x", "y", "z"]) == [
         Path("a/out.webp"),
         Path("a/out-2.webp"),
@@ -17,7 +17,7 @@ def test_a_file_name_is_numbered_from_the_second_image_on() -> None:
     ]
 
 
-def test_a_file_that_is_there_is_overwritten(tmp_path: Path) -> None:
+def test_an_existing_file_is_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     out.write_bytes(b"old")
     assert plan_outputs(str(out), ["x"]) == [out]
@@ -41,18 +41,18 @@ def test_a_long_prompt_makes_a_short_name() -> None:
     assert len(path.name) < 70
 
 
-def test_a_folder_may_look_like_a_file(tmp_path: Path) -> None:
+def test_a_folder_may_have_the_name_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "v1.png").mkdir()
     assert plan_outputs(str(tmp_path / "v1.png"), ["x"]) == [tmp_path / "v1.png" / "x.png"]
 
 
 @pytest.mark.parametrize("output", ["out.gif", "out.tar.gz", "out.png.txt"])
-def test_a_suffix_that_no_image_has_is_refused(output: str) -> None:
+def test_an_unknown_suffix_is_refused(output: str) -> None:
     with pytest.raises(ValueError, match=r"must end in .png"):
         plan_outputs(output, ["x"])
 
 
-def test_a_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_a_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Path) -> None:
     path = tmp_path / "out.png"
     path.write_bytes(b"old")
     write(path, b"new")

@@ -1,7 +1,7 @@
-"""Where a request ends: what was sent as a body is never obeyed as a request, however it was framed and cut up.
+"""Message framing: the server never executes a request that a client sent inside the body of another request.
 
-Bodies here hold a request that would delete a job. It must never be obeyed, and the request that truly follows must be
-answered wherever the connection is kept.
+The bodies here contain a request that would delete a job. The server must not execute it. Where it keeps the
+connection, it must answer the request that follows the body.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ BAD_CHUNKS = {
 }
 BAD_HEADS = {
     "both": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    "both, turned round": b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    "both, in reverse order": b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
     "two lengths": b"Content-Length: 5\r\nContent-Length: 5\r\n",
-    "two lengths that differ": b"Content-Length: 0\r\nContent-Length: 5\r\n",
-    "a list of lengths": b"Content-Length: 5, 5\r\n",
+    "two different lengths": b"Content-Length: 0\r\nContent-Length: 5\r\n",
+    "list of lengths": b"Content-Length: 5, 5\r\n",
     "negative": b"Content-Length: -5\r\n",
     "signed": b"Content-Length: +5\r\n",
     "hexadecimal": b"Content-Length: 0x5\r\n",
@@ -69,7 +69,7 @@ BAD_HEADS = {
 
 @pytest.fixture(scope="module")
 def victim(shared_server: Harness) -> Iterator[str]:
-    """The path of a job that nobody deletes."""
+    """The path of a job that must survive."""
     jobs = JobsClient(shared_server.client)
     path: str = jobs.ended(jobs.create())["urls"]["self"]
     yield path.removeprefix(shared_server.url)
@@ -78,9 +78,9 @@ def victim(shared_server: Harness) -> Iterator[str]:
 
 @pytest.fixture
 def smuggled(server: Harness, victim: str) -> Iterator[bytes]:
-    """A request that must not be obeyed; looks afterwards whether it was."""
+    """A request that must not be executed. The fixture checks afterwards that it was not."""
     yield f"DELETE {victim} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    assert server.client.get(victim).status_code == 200, "the smuggled request was obeyed"
+    assert server.client.get(victim).status_code == 200, "the server executed the smuggled request"
 
 
 def head(method: str, fields: bytes, path: str = "/v1/images/generations") -> bytes:
@@ -91,18 +91,18 @@ def chunked(body: bytes) -> bytes:
     return b"%x;extension\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
-def assert_answered_alone(answers: list[Answer], statuses: set[int]) -> None:
-    """The first request has an answer, and the one behind it another where the connection was kept."""
+def assert_bodies_were_skipped(answers: list[Answer], statuses: set[int]) -> None:
+    """Check that the first request has one answer, and that the last has one too if the connection was kept."""
     assert answers[0].status in statuses
     assert [answer.status for answer in answers[1:]] == ([] if answers[0].closes else [200])
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["one segment", "apart"])
+@pytest.mark.parametrize("separate", [False, True], ids=["one segment", "separate segments"])
 @pytest.mark.parametrize("framing", ["none", "length", "chunked"])
 @pytest.mark.parametrize("offer", OFFERS)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_body_is_not_obeyed(
-    server: Harness, smuggled: bytes, method: str, offer: str, framing: str, apart: bool
+def test_a_request_inside_a_body_is_not_executed(
+    server: Harness, smuggled: bytes, method: str, offer: str, framing: str, separate: bool
 ) -> None:
     fields, body = {
         "none": (b"", b""),
@@ -110,14 +110,14 @@ def test_a_body_is_not_obeyed(
         "chunked": (b"Transfer-Encoding: chunked\r\n", chunked(smuggled)),
     }[framing]
     start = head(method, OFFERS[offer] + fields)
-    answers = exchange(server.port, [start, body, LAST_GET] if apart else [start + body + LAST_GET], method=method)
-    assert_answered_alone(answers, {400} if method == "POST" else {405})
+    answers = exchange(server.port, [start, body, LAST_GET] if separate else [start + body + LAST_GET], method=method)
+    assert_bodies_were_skipped(answers, {400} if method == "POST" else {405})
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 @pytest.mark.parametrize("offer", OFFERS)
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_a_body_that_comes_byte_by_byte_is_not_obeyed(
+def test_a_request_inside_a_body_that_arrives_byte_by_byte_is_not_executed(
     server: Harness, smuggled: bytes, method: str, offer: str, framing: str
 ) -> None:
     fields, body = {
@@ -131,36 +131,36 @@ def test_a_body_that_comes_byte_by_byte_is_not_obeyed(
                 connection.sendall(bytes([byte]))
             except ConnectionError:
                 break
-        assert_answered_alone(answers_in(read_to_end(connection)), {400} if method == "POST" else {405})
+        assert_bodies_were_skipped(answers_in(read_to_end(connection)), {400} if method == "POST" else {405})
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["one segment", "apart"])
+@pytest.mark.parametrize("separate", [False, True], ids=["one segment", "separate segments"])
 @pytest.mark.parametrize("offer", ["no offer", "h2c"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("fields", BAD_HEADS)
 def test_a_head_that_does_not_say_where_its_body_ends_is_refused(
-    server: Harness, smuggled: bytes, fields: str, method: str, offer: str, apart: bool
+    server: Harness, smuggled: bytes, fields: str, method: str, offer: str, separate: bool
 ) -> None:
     start = head(method, BAD_HEADS[fields] + OFFERS[offer])
-    assert_refused(exchange(server.port, [start, smuggled] if apart else [start + smuggled]), 400)
+    assert_refused(exchange(server.port, [start, smuggled] if separate else [start + smuggled]), 400)
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["one segment", "apart"])
+@pytest.mark.parametrize("separate", [False, True], ids=["one segment", "separate segments"])
 @pytest.mark.parametrize("offer", ["no offer", "h2c"])
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("chunks", BAD_CHUNKS)
-def test_chunks_that_are_malformed_end_the_connection(
-    server: Harness, smuggled: bytes, chunks: str, method: str, offer: str, apart: bool
+def test_malformed_chunks_end_the_connection(
+    server: Harness, smuggled: bytes, chunks: str, method: str, offer: str, separate: bool
 ) -> None:
     start = head(method, OFFERS[offer] + b"Transfer-Encoding: chunked\r\n")
     body = BAD_CHUNKS[chunks] + smuggled
-    answers = exchange(server.port, [start, body] if apart else [start + body])
+    answers = exchange(server.port, [start, body] if separate else [start + body])
     (answer,) = answers
     assert answer.closes
-    assert answer.status in ({400} if method == "POST" or not apart else {405})
+    assert answer.status in ({400} if method == "POST" or not separate else {405})
 
 
-def test_a_request_whose_body_is_malformed_is_not_obeyed(server: Harness, victim: str, smuggled: bytes) -> None:
+def test_a_request_with_a_malformed_body_is_not_executed(server: Harness, victim: str, smuggled: bytes) -> None:
     start = head("DELETE", b"Transfer-Encoding: chunked\r\n", victim)
     assert_refused(exchange(server.port, [start + b"zz\r\n"]), 400)
 
@@ -176,29 +176,29 @@ def test_a_request_whose_body_is_malformed_is_not_obeyed(server: Harness, victim
         b"PRI * HTTP/2.0\r\n",
     ],
 )
-def test_what_has_no_boundary_that_all_agree_on_is_refused(server: Harness, smuggled: bytes, start: bytes) -> None:
+def test_a_request_that_servers_may_read_differently_is_refused(server: Harness, smuggled: bytes, start: bytes) -> None:
     assert_refused(exchange(server.port, [start + b"\r\n", smuggled]), 400)
     length = b"" if b"chunked" in start else b"Content-Length: %d\r\n" % len(smuggled)
     assert_refused(exchange(server.port, [start + length + b"\r\n" + smuggled]), 400)
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["one segment", "apart"])
-def test_an_image_is_made_for_a_client_that_offers_http_2(server: Harness, apart: bool) -> None:
+@pytest.mark.parametrize("separate", [False, True], ids=["one segment", "separate segments"])
+def test_a_client_that_offers_http_2_gets_its_image(server: Harness, separate: bool) -> None:
     body = b'{"prompt": "x", "steps": 1}'
     start = head("POST", OFFERS["h2c"] + b"Content-Length: %d\r\n" % len(body))
-    answers = exchange(server.port, [start, body, LAST_GET] if apart else [start + body + LAST_GET])
+    answers = exchange(server.port, [start, body, LAST_GET] if separate else [start + body + LAST_GET])
     assert [answer.status for answer in answers] == [200, 200]
     assert [job.images[0].prompt for job in server.engine.jobs] == ["x"]
 
 
-def test_an_offer_beside_a_close_is_declined_and_its_body_read(server: Harness) -> None:
+def test_an_upgrade_offer_with_connection_close_is_declined_and_its_body_is_read(server: Harness) -> None:
     body = b'{"prompt": "x", "steps": 1}'
     fields = b"Connection: close, Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n" % len(body)
     (answer,) = exchange(server.port, [head("POST", fields), body])
     assert (answer.status, answer.closes) == (200, True)
 
 
-def test_as_many_offers_as_a_segment_holds_are_declined(server: Harness) -> None:
+def test_every_upgrade_offer_in_one_segment_is_declined(server: Harness) -> None:
     offering = GET[:-2] + OFFERS["h2c"] + b"\r\n"
     answers = exchange(server.port, [offering * 1200 + LAST_GET])
     assert [answer.status for answer in answers] == [200] * 1201
@@ -214,7 +214,7 @@ UNREAD = {
 
 @pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
 @pytest.mark.parametrize("status", UNREAD)
-def test_the_answer_reaches_a_client_that_sends_all_before_it_reads(
+def test_a_client_that_sends_everything_before_it_reads_gets_the_answer(
     server: Harness, smuggled: bytes, status: int, connection: bytes
 ) -> None:
     body = smuggled * (3_000_000 // len(smuggled))
@@ -222,14 +222,14 @@ def test_the_answer_reaches_a_client_that_sends_all_before_it_reads(
     for _ in range(10):
         with connected(server.port) as sending:
             sending.sendall(start)
-            time.sleep(BETWEEN_SEGMENTS_S)  # By now the server has answered.
+            time.sleep(BETWEEN_SEGMENTS_S)  # The server has answered by the end of this wait.
             sending.sendall(body)
             (answer,) = answers_in(read_to_end(sending))
         assert (answer.status, answer.closes) == (status, True)
 
 
 @pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
-def test_the_answer_to_chunks_over_the_cap_reaches_a_client_that_sends_all_before_it_reads(
+def test_a_client_that_sends_more_chunks_than_allowed_before_it_reads_gets_the_answer(
     server: Harness, smuggled: bytes, connection: bytes
 ) -> None:
     body = chunked(smuggled * (3_000_000 // len(smuggled)))
@@ -241,7 +241,7 @@ def test_the_answer_to_chunks_over_the_cap_reaches_a_client_that_sends_all_befor
 
 
 @pytest.mark.parametrize("status", UNREAD)
-def test_a_client_that_was_not_told_to_continue_is_told_that_the_connection_ends(
+def test_a_refused_client_that_waits_for_100_continue_is_told_that_the_connection_closes(
     server: Harness, smuggled: bytes, status: int
 ) -> None:
     length = 3_000_000 if status == 413 else len(smuggled)
@@ -251,7 +251,9 @@ def test_a_client_that_was_not_told_to_continue_is_told_that_the_connection_ends
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-def test_a_client_that_was_told_to_continue_is_answered_and_kept(server: Harness, smuggled: bytes, offer: str) -> None:
+def test_a_client_that_was_told_to_continue_is_answered_and_keeps_its_connection(
+    server: Harness, smuggled: bytes, offer: str
+) -> None:
     with connected(server.port) as connection:
         connection.sendall(
             head("POST", OFFERS[offer] + b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(smuggled))
@@ -261,7 +263,7 @@ def test_a_client_that_was_told_to_continue_is_answered_and_kept(server: Harness
         assert [answer.status for answer in answers_in(read_to_end(connection))] == [400, 200]
 
 
-def test_a_client_of_http_1_0_is_not_told_to_continue(server: Harness) -> None:
+def test_an_http_1_0_client_is_not_told_to_continue(server: Harness) -> None:
     start = head("POST", b"Expect: 100-continue\r\nContent-Length: 2\r\n").replace(b"HTTP/1.1", b"HTTP/1.0")
     with connected(server.port) as connection:
         connection.sendall(start + b"{}")

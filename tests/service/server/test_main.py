@@ -1,4 +1,4 @@
-"""How the server starts and how it ends: signals, a model that cannot be loaded, an address that is taken."""
+"""How the server process starts and ends: signals, a model that cannot be loaded, an address in use, newer data."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from service.settings import Settings
 from tests.harness.fake_engine import FakeEngine
 from tests.harness.http_server import Harness, wait_until
 
-NOBODY = {"port": 0, "admin_port": None}
-LONG = {"prompt": "x", "steps": 200, "guidance_scale": 1}
+EPHEMERAL = {"port": 0, "admin_port": None}
+LONG = {"prompt": "x", "steps": 80, "guidance_scale": 1, "stream": True}
+"""A request that still runs when the test has sent its signals."""
 
 
 @contextlib.contextmanager
 def process(*worker_options: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
-    """A ready server in a process of its own, and a client of it."""
+    """Run a server in a process of its own. Yields it, ready, with a client."""
     environment = {**os.environ, "DARKROOM_PORT": "0", "DARKROOM_ADMIN_PORT": "none", "DARKROOM_DRAIN_TIMEOUT_S": "600"}
     command = [sys.executable, "-m", "tests.service.api.serve_fake", *worker_options]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
@@ -52,7 +53,7 @@ def is_ready(client: httpx2.Client) -> bool:
 def test_sigterm_lets_accepted_work_finish_and_exits_0() -> None:
     with (
         process("--call-s", "0.05") as (server, client),
-        client.stream("POST", "/v1/images/generations", json={**LONG, "stream": True}) as answer,
+        client.stream("POST", "/v1/images/generations", json=LONG) as answer,
     ):
         server.send_signal(signal.SIGTERM)
         wait_until(lambda: not is_ready(client))
@@ -64,8 +65,8 @@ def test_sigterm_lets_accepted_work_finish_and_exits_0() -> None:
 
 def test_a_second_sigterm_ends_accepted_work_with_an_error_and_exits_0() -> None:
     with (
-        process("--call-s", "0.5") as (server, client),
-        client.stream("POST", "/v1/images/generations", json={**LONG, "stream": True}) as answer,
+        process("--call-s", "0.3") as (server, client),
+        client.stream("POST", "/v1/images/generations", json=LONG) as answer,
     ):
         server.send_signal(signal.SIGTERM)
         wait_until(lambda: not is_ready(client))
@@ -77,24 +78,24 @@ def test_a_second_sigterm_ends_accepted_work_with_an_error_and_exits_0() -> None
 async def test_a_model_that_cannot_be_loaded_ends_the_server_with_1() -> None:
     engine = FakeEngine()
     engine.phase_after_start = Phase.FAILED
-    assert await serve(Settings.model_validate(NOBODY), engine, Metrics(), on_ready=lambda model, url: None) == 1
+    assert await serve(Settings.model_validate(EPHEMERAL), engine, Metrics(), on_ready=lambda model, url: None) == 1
     assert engine.phase is Phase.STOPPED
 
 
-async def test_an_address_that_is_taken_ends_the_server_with_1_before_the_engine_starts(
+async def test_an_address_in_use_ends_the_server_with_1_before_the_engine_starts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     engine = FakeEngine()
     engine.phase = Phase.LOADING
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as occupant:
+        port = occupant.getsockname()[1]
         settings = Settings(port=port, admin_port=None)
         assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1
     assert engine.phase is Phase.LOADING
     assert f"127.0.0.1:{port}: Address already in use" in caplog.text
 
 
-async def test_data_of_a_newer_version_ends_the_server_with_1_and_the_engine_in_order(tmp_path: Path) -> None:
+async def test_data_of_a_newer_version_ends_the_server_with_1_and_stops_the_engine(tmp_path: Path) -> None:
     settings = Settings(port=0, admin_port=None, data_dir=tmp_path)
     database = Database(database_url(None, tmp_path))
     await migrate(database)
@@ -107,7 +108,7 @@ async def test_data_of_a_newer_version_ends_the_server_with_1_and_the_engine_in_
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_line_that_newcomers_are_shown_makes_an_image(server: Harness, tmp_path: Path) -> None:
+def test_the_command_in_the_greeting_makes_an_image(server: Harness, tmp_path: Path) -> None:
     line = greeting("a model", server.url).partition("\n\n")[2]
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
     with Image.open(tmp_path / "circle.png") as image:

@@ -1,4 +1,4 @@
-"""The command as a whole: what it says of itself, and what it does not load to say it."""
+"""The command as a whole: its help and version, and which libraries it does not load to show them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import tomllib
 import pytest
 
 import darkroom
-from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
 from tests.harness.paths import ROOT
 
 
 def modules_after(code: str) -> set[str]:
-    """What a fresh interpreter has loaded once it has run `code`."""
+    """Return the modules that a fresh interpreter has loaded after it ran `code`."""
     report = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
     done = subprocess.run([sys.executable, "-c", report + code], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stderr.split())
@@ -29,15 +28,25 @@ run(build_app([app], lambda: None), ["generate", "--help"])
 
 
 @pytest.mark.parametrize("code", ["from darkroom import *", RUN_HELP], ids=["the whole SDK", "the command's help"])
-def test_no_torch_and_nothing_of_the_pipelines_is_imported_for(code: str) -> None:
+def test_neither_the_sdk_nor_the_help_imports_torch_or_the_pipelines(code: str) -> None:
     loaded = modules_after(code)
     assert "darkroom" in loaded
     assert not loaded & {"torch", "diffusers", "transformers", "numpy", "fastapi", "pipelines"}
 
 
-def test_the_help_does_not_wait_for_the_http_stack() -> None:
-    loaded = modules_after("from darkroom.cli.app import build_app, run; run(build_app([], lambda: None), ['--help'])")
-    assert not loaded & {"httpx2", "pydantic", "stamina"}
+@pytest.mark.parametrize(
+    ("arguments", "avoided"),
+    [
+        (["--help"], {"httpx2", "pydantic", "stamina"}),
+        (["generate", "--help"], {"httpx2", "stamina"}),  # Here typer itself imports pydantic.
+    ],
+)
+def test_the_help_does_not_import_the_http_stack(arguments: list[str], avoided: set[str]) -> None:
+    loaded = modules_after(
+        f"from darkroom.cli.app import build_app, run; run(build_app([], lambda: None), {arguments})"
+    )
+    assert "darkroom" in loaded
+    assert not loaded & avoided
 
 
 def test_every_public_name_can_be_imported() -> None:
@@ -46,7 +55,7 @@ def test_every_public_name_can_be_imported() -> None:
         darkroom.Lightroom  # noqa: B018
 
 
-def test_the_version_is_the_distributions(command: Command) -> None:
+def test_the_version_is_that_of_the_distribution(command: Command) -> None:
     stated = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]["version"]
     assert command("--version").out == f"darkroom {stated}\n"
 
@@ -57,13 +66,3 @@ def test_the_help_shows_every_command_and_an_example(command: Command, arguments
     assert outcome.status == 0
     for text in ("generate", "models", "serve", '"a red circle on a white background"'):
         assert text in outcome.out
-
-
-def test_the_models_of_this_machine_are_listed(command: Command) -> None:
-    outcome = command("models", backend=FakeBackend())
-    assert outcome.out == "bundled  /models/bundled\nsd       /models/sd\n"
-
-
-def test_the_models_of_a_server_that_is_not_there_are_one_sentence(command: Command) -> None:
-    outcome = command("models", "--server", "http://127.0.0.1:1")
-    assert (outcome.status, outcome.out, outcome.err.count("\n")) == (1, "", 1)

@@ -1,4 +1,4 @@
-"""From the socket to the worker process and back: what only shows when all the parts are the real ones."""
+"""The whole server, from the socket to the worker process and back, with a fake pipeline in the worker."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from service.settings import Settings
 from tests.harness.local_engine import Observed, serving
 
 CALL_S = 0.3
-"""Long beside what a hang-up takes to be heard of, even on a busy machine."""
+"""Seconds of a UNet call: much longer than the server takes to notice that a client hung up, even on a busy machine."""
 
 
 @asynccontextmanager
-async def whole_server() -> AsyncIterator[tuple[int, Observed]]:
-    """The port of a server whose UNet calls take `CALL_S`, and what its worker says."""
+async def running_server() -> AsyncIterator[tuple[int, Observed]]:
+    """Run a server whose UNet calls take `CALL_S`. Yields its port and the messages of its worker."""
     settings = Settings(port=0, admin_port=None)
-    async with serving("--call-s", str(CALL_S)) as (engine, observed):
+    async with serving("--call-s", str(CALL_S), warm_up_s=0.001) as (engine, observed):
         server = Server(uvicorn_config(create_app(settings, engine), settings))
         listener = socket.create_server(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -43,16 +43,16 @@ def request(stream: bool) -> bytes:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_hangs_up_frees_its_rows_within_two_steps(stream: bool) -> None:
-    async with whole_server() as (port, observed):
+    async with running_server() as (port, observed):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request(stream))
         await observed.count(CallDone, 2)
-        made = sum(isinstance(message, CallDone) for message in observed.messages)
+        calls = sum(isinstance(message, CallDone) for message in observed.messages)
         writer.close()
         await observed.count(Canceled)
         await observed.until(_idle_since_the_cancel)
-    # The one that was under way, and at most two more.
-    assert sum(isinstance(message, CallDone) for message in observed.messages) <= made + 3
+    # The call that was running, and at most two more.
+    assert sum(isinstance(message, CallDone) for message in observed.messages) <= calls + 3
 
 
 def _idle_since_the_cancel(messages: list[FromWorker]) -> bool:

@@ -1,0 +1,50 @@
+"""The backend that sends requests to a server, against a real server around the fake engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from darkroom.cli.remote import RemoteBackend
+from darkroom.errors import APIConnectionError
+from pipelines.fake import INFO
+from service.settings import Settings
+from tests.harness.http_server import Harness, serve_in_thread
+
+
+class RecordingWatch:
+    """Implements `darkroom.cli.backends.Watch`."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def stage(self, text: str) -> None:
+        self.stages.append(text)
+
+    def advance(self, image: str, fraction: float) -> None:
+        raise AssertionError("a server does not report the progress of an image")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Harness]:
+    yield from serve_in_thread(Settings(port=0, admin_port=None))
+
+
+def test_the_models_of_a_server_are_listed_with_its_address(server: Harness) -> None:
+    (model,) = RemoteBackend(server.url).models()
+    assert (model.name, model.location) == (INFO.name, server.url)
+
+
+async def test_the_client_of_a_server_generates_images(server: Harness) -> None:
+    watch = RecordingWatch()
+    async with RemoteBackend(server.url).connect(model=None, watch=watch) as client:
+        result = await client.images.generate(prompt="a red circle", steps=1)
+    assert len(result.images) == 1
+    assert watch.stages == ["Waiting for the server"]
+
+
+async def test_a_server_that_does_not_answer_is_reported_without_retries() -> None:
+    with pytest.raises(APIConnectionError):
+        async with RemoteBackend("http://127.0.0.1:1").connect(model=None, watch=RecordingWatch()):
+            pass

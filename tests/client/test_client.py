@@ -1,0 +1,69 @@
+"""How the clients are created, copied, shown and closed, and how they send requests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+
+from darkroom import AsyncDarkroom, Darkroom, __version__
+from tests.client import answers
+from tests.client.conftest import Drive
+
+
+def client(**options: Any) -> Darkroom:
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answers.images()))
+    return Darkroom(http_client=http, **options)
+
+
+def test_the_key_is_not_shown() -> None:
+    made = client(api_key="secret")
+    assert repr(made) == "Darkroom(base_url='http://127.0.0.1:8000', api_key='***')"
+    assert "secret" not in f"{made} {made._options!r} {made.images!r}"
+
+
+def test_a_copy_has_the_given_options_and_shares_the_connections() -> None:
+    made = client(api_key="secret", base_url="http://here")
+    copy = made.with_options(timeout=3, max_retries=7, base_url="http://there")
+    assert (copy._options.timeout.read, copy._options.max_retries) == (3, 7)
+    assert (copy.base_url, copy._options.api_key) == ("http://there", "secret")
+    assert (made.base_url, made._options.max_retries) == ("http://here", 2)
+    copy.close()
+    assert len(made.images.generate(prompt="a red circle").images) == 1
+
+
+def test_closing_leaves_a_given_http_client_open() -> None:
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answers.images()))
+    with Darkroom(http_client=http):
+        pass
+    assert not http.is_closed
+    http.close()
+
+
+def test_closing_closes_the_clients_own_http_client() -> None:
+    with Darkroom() as made:
+        http = made._http
+    assert http.is_closed
+
+
+def test_closing_an_async_client_closes_its_own_http_client() -> None:
+    async def use() -> bool:
+        async with AsyncDarkroom() as made:
+            http = made._http
+        return http.is_closed
+
+    assert asyncio.run(use())
+
+
+def test_a_request_carries_the_version_and_the_key(drive: Drive) -> None:
+    requests: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        requests.append(request)
+        return answers.images()
+
+    drive(handler, api_key="secret").generate(prompt="a red circle")
+    drive(handler).generate(prompt="a red circle")
+    assert [request.headers.get("authorization") for request in requests] == ["Bearer secret", None]
+    assert {request.headers["user-agent"] for request in requests} == {f"darkroom-client/{__version__}"}
