@@ -18,6 +18,7 @@ from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.client.drivers import AsyncDriver, Driver, Handler, SyncDriver
 from tests.harness.fake_engine import FakeEngine
+from tests.harness.levels import integration_fixture
 
 Drive: TypeAlias = Callable[..., Driver]
 
@@ -52,6 +53,7 @@ class Harness:
 
 
 @pytest.fixture(scope="module")
+@integration_fixture
 def running() -> Iterator[Harness]:
     engine, settings = FakeEngine(), Settings()
     server = Server(uvicorn_config(create_app(settings, engine), settings))

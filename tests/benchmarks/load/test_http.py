@@ -25,6 +25,7 @@ async def an_image(body: dict[str, Any]) -> Answer:
     return 200, png((body["width"], body["height"]))
 
 
+@pytest.mark.integration
 async def test_every_job_is_sent_though_the_server_answers_nothing_before_the_last_has_come() -> None:
     count, all_here = 20, asyncio.Event()
 
@@ -41,6 +42,7 @@ async def test_every_job_is_sent_though_the_server_answers_nothing_before_the_la
     assert [outcome.error for outcome in outcomes] == [""] * count
 
 
+@pytest.mark.integration
 async def test_failed_and_wrong_answers_are_counted_by_reason() -> None:
     answers = itertools.cycle([(200, png((160, 96))), (503, b""), (200, b"no image"), (200, png((8, 8)))])
 
@@ -54,6 +56,7 @@ async def test_failed_and_wrong_answers_are_counted_by_reason() -> None:
     assert summary.errors == {"status 503": 2, "not a PNG file": 2, "an image of 8x8": 2}
 
 
+@pytest.mark.integration
 async def test_a_server_that_is_not_there_fails_the_job() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -62,6 +65,7 @@ async def test_a_server_that_is_not_there_fails_the_job() -> None:
             await target.send(JOB)
 
 
+@pytest.mark.integration
 async def test_an_answer_that_does_not_come_in_time_fails_the_job() -> None:
     left = asyncio.Event()
 
@@ -75,6 +79,7 @@ async def test_an_answer_that_does_not_come_in_time_fails_the_job() -> None:
         left.set()
 
 
+@pytest.mark.integration
 async def test_the_plain_api_is_a_flat_object_and_a_file() -> None:
     server = FakeServer(an_image)
     async with serving(server) as url, connect(url, PlainApi(), timeout_s=60.0) as target:
@@ -85,6 +90,7 @@ async def test_the_plain_api_is_a_flat_object_and_a_file() -> None:
     ]
 
 
+@pytest.mark.integration
 async def test_darkroom_is_asked_in_its_own_dialect() -> None:
     async def in_base64(body: dict[str, Any]) -> Answer:
         return 200, json.dumps({"data": [{"b64_json": base64.b64encode(png((160, 96))).decode()}]}).encode()

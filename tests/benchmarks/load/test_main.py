@@ -35,16 +35,19 @@ async def printed(wanted: Wanted, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.integration
 async def test_one_rate_is_summarised(capsys: pytest.CaptureFixture[str]) -> None:
     text = await printed(WANTED, capsys)
     assert "10 jobs, 0 failed" in text
     assert "in time: 100.0%" in text
 
 
+@pytest.mark.integration
 async def test_saturation_is_summarised(capsys: pytest.CaptureFixture[str]) -> None:
     assert "6 jobs, 0 failed" in await printed(dataclasses.replace(WANTED, saturate=6), capsys)
 
 
+@pytest.mark.integration
 async def test_a_sweep_ends_with_the_goodput(capsys: pytest.CaptureFixture[str]) -> None:
     lines = (await printed(dataclasses.replace(WANTED, sweep=2), capsys)).splitlines()
     assert lines[-1].startswith("goodput: 84.09 jobs/s")

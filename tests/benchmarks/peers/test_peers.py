@@ -119,6 +119,7 @@ def script(*command: str, health: str = "/") -> Server:
     return Server(OURS, "A server", command, api="plain", health=health)
 
 
+@pytest.mark.integration
 async def test_a_server_is_ready_inside_and_gone_afterwards(tmp_path: Path) -> None:
     server = script("{python}", "-m", "http.server", "{port}", "--bind", "127.0.0.1", "--directory", "{scratch}")
     async with httpx2.AsyncClient(trust_env=False) as client:
@@ -128,6 +129,7 @@ async def test_a_server_is_ready_inside_and_gone_afterwards(tmp_path: Path) -> N
             await client.get(running.url)
 
 
+@pytest.mark.integration
 async def test_a_server_that_ends_at_once_says_why(tmp_path: Path) -> None:
     server = script("{python}", "-c", "raise SystemExit('no model here')")
     with pytest.raises(StartFailed, match="no model here"):
@@ -151,6 +153,7 @@ def lifeline(*command: str) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.integration
 def test_a_command_and_what_it_started_end_with_whoever_started_them() -> None:
     with lifeline("sh", "-c", "sleep 1000 & echo started; wait") as holder:
         assert holder.stdout is not None
@@ -162,6 +165,7 @@ def test_a_command_and_what_it_started_end_with_whoever_started_them() -> None:
         assert holder.wait() == 128 + signal.SIGTERM
 
 
+@pytest.mark.integration
 def test_what_left_the_commands_session_ends_too() -> None:
     leaver = "import os, time; os.setsid(); print('started', flush=True); time.sleep(1000)"
     with lifeline("sh", "-c", f'"{sys.executable}" -c "{leaver}" & wait') as holder:
@@ -172,6 +176,7 @@ def test_what_left_the_commands_session_ends_too() -> None:
         assert holder.stdout.read() == b""
 
 
+@pytest.mark.integration
 def test_a_command_that_ends_by_itself_passes_its_status_on() -> None:
     with lifeline("sh", "-c", "exit 7") as holder:
         assert holder.wait() == 7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
+from importlib.metadata import version
 
 import pytest
 
@@ -28,6 +28,7 @@ run(build_app([app], lambda: None), ["generate", "--help"])
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("code", ["from darkroom import *", RUN_HELP], ids=["the whole SDK", "the command's help"])
 def test_no_torch_and_nothing_of_the_pipelines_is_imported_for(code: str) -> None:
     loaded = modules_after(code)
@@ -35,6 +36,7 @@ def test_no_torch_and_nothing_of_the_pipelines_is_imported_for(code: str) -> Non
     assert not loaded & {"torch", "diffusers", "transformers", "numpy", "fastapi", "pipelines"}
 
 
+@pytest.mark.integration
 def test_the_help_does_not_wait_for_the_http_stack() -> None:
     loaded = modules_after("from darkroom.cli.app import build_app, run; run(build_app([], lambda: None), ['--help'])")
     assert not loaded & {"httpx2", "pydantic", "stamina"}
@@ -47,8 +49,7 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def test_the_version_is_the_distributions(command: Command) -> None:
-    stated = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]["version"]
-    assert command("--version").out == f"darkroom {stated}\n"
+    assert command("--version").out == f"darkroom {version('darkroom-client')}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]], ids=str)
@@ -64,6 +65,7 @@ def test_the_models_of_this_machine_are_listed(command: Command) -> None:
     assert outcome.out == "bundled  /models/bundled\nsd       /models/sd\n"
 
 
+@pytest.mark.integration
 def test_the_models_of_a_server_that_is_not_there_are_one_sentence(command: Command) -> None:
     outcome = command("models", "--server", "http://127.0.0.1:1")
     assert (outcome.status, outcome.out, outcome.err.count("\n")) == (1, "", 1)

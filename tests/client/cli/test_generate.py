@@ -127,12 +127,14 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_drawn(command: 
     assert not backend.bodies
 
 
+@pytest.mark.integration
 def test_a_server_that_is_not_there_is_told_at_once(command: Command) -> None:
     outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())
     assert outcome.status == 1
     assert outcome.err.startswith("Error: http://127.0.0.1:1 does not answer")
 
 
+@pytest.mark.integration
 def test_without_a_backend_the_servers_default_address_is_called(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,7 @@ def test_without_a_backend_the_servers_default_address_is_called(
     assert "http://127.0.0.1:1 does not answer" in outcome.err
 
 
+@pytest.mark.integration
 def test_control_c_cancels_cleanly() -> None:
     arguments = [sys.executable, "-m", "tests.client.cli.fake_backend", "generate", "a red circle"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

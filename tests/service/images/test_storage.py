@@ -156,6 +156,7 @@ def test_a_probe_says_where_nothing_can_be_written(tmp_path: Path) -> None:
         ImageFolder(tmp_path / "images").probe()
 
 
+@pytest.mark.integration
 def test_an_image_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_told(root: Path) -> None:
     status, log = put_under_strace(root, "-e", "trace=write,fsync,/^rename,/^mkdir")
 
@@ -182,6 +183,7 @@ def test_an_image_is_on_the_disk_before_its_name_and_its_name_before_anybody_is_
     assert re.fullmatch(rf"images/a2/{JOB}/0\.\w+\.partial", partial)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
 def test_a_disk_that_fails_to_sync_leaves_a_whole_image_or_none(root: Path, call: int) -> None:
     status, _ = put_under_strace(root, "-e", f"inject=fsync:error=EIO:when={call}")
@@ -191,6 +193,7 @@ def test_a_disk_that_fails_to_sync_leaves_a_whole_image_or_none(root: Path, call
     assert all((root / name).read_bytes() == b"new" * 100_000 for name in files(root))
 
 
+@pytest.mark.integration
 def test_an_image_that_does_not_fit_leaves_the_one_before_it(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"old")
 

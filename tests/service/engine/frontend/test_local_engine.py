@@ -21,7 +21,7 @@ from service.errors import (
 from tests.harness.local_engine import TIMEOUT_S, Observed, make_engine, serving
 from tests.harness.worker_harness import make_alone, make_params
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 FOREVER = make_params("forever", steps=200)
 """Of 20 s, with the calls of `shared`: no test waits for its end."""

@@ -107,6 +107,7 @@ async def ended(repository: JobRepository, job_id: str) -> JobRecord:
                 return record
 
 
+@pytest.mark.integration
 async def test_images_and_the_end_are_shown_after_they_are_recorded_and_not_before(
     repository: JobRepository, watched: WatchedClaims, runner: Runner
 ) -> None:

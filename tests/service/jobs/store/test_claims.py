@@ -74,6 +74,7 @@ async def test_twenty_claims_at_once_give_each_job_once(repository: JobRepositor
     assert sorted(claimed) == sorted(waiting)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_a_claim_takes_no_more_than_asked_for_though_postgresql_thinks_that_hardly_any_jobs_wait(
     database: Database, repository: JobRepository, claims: JobClaims

@@ -146,6 +146,7 @@ async def test_a_damaged_database_is_unavailable(database: Database, url: URL) -
     assert not database.available
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_a_server_that_died_is_unavailable_until_it_is_back(database: Database, postgres: PostgresServer) -> None:
     await write(database)
@@ -161,6 +162,7 @@ async def test_a_server_that_died_is_unavailable_until_it_is_back(database: Data
     assert sorted(await read(database)) == [0.0, 1.0]
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_a_server_that_dies_during_a_transaction_has_kept_nothing_of_it(
     database: Database, postgres: PostgresServer
@@ -177,6 +179,7 @@ async def test_a_server_that_dies_during_a_transaction_has_kept_nothing_of_it(
     assert await read(database) == []
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_a_server_that_says_nothing_is_unavailable_until_it_speaks(
     database: Database, postgres: PostgresServer
@@ -190,6 +193,7 @@ async def test_a_server_that_says_nothing_is_unavailable_until_it_speaks(
     assert (while_silent, database.available) == (False, True)
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_options_in_the_url_hold_beside_our_own(connect: Connect) -> None:
     database = connect(options="-c work_mem=123kB")
