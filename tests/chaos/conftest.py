@@ -14,8 +14,8 @@ from sqlalchemy import URL
 
 from tests.chaos.servers.cluster import Cluster, opened
 from tests.chaos.servers.processes import Prefork
-from tests.harness.levels import integration_fixture
 from tests.harness.postgres import PostgresServer
+from tests.levels import integration_fixture
 
 MakeSite: TypeAlias = Callable[..., Cluster]
 """Takes the options of `Cluster`."""

@@ -18,7 +18,7 @@ from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.client.drivers import AsyncDriver, Driver, Handler, SyncDriver
 from tests.harness.fake_engine import FakeEngine
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 
 Drive: TypeAlias = Callable[..., Driver]
 

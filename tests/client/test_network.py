@@ -44,6 +44,7 @@ async def test_as_many_calls_are_in_flight_as_the_server_queues(server: Harness)
         await asyncio.gather(*calls)
 
 
+@pytest.mark.integration
 def test_a_call_on_a_kept_connection_that_the_server_was_closing_is_sent_again(drive: Drive) -> None:
     calls: list[str] = []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 
 if TYPE_CHECKING:
     from pipelines.families.stable_diffusion.pipeline import LatentDiffusion

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from darkroom import __version__
-from tests.harness.levels import integration_fixture
 from tests.harness.paths import ROOT
+from tests.levels import integration_fixture
 
 _SOURCE = ("LICENSE", "MANIFEST.in", "README.md", "client", "pipelines", "pyproject.toml", "service")
 _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist")

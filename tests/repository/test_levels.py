@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.levels import MODEL_TESTS
 from tests.harness.paths import ROOT
+from tests.levels import INTEGRATION_TESTS
 
 _CONFTEST = "from tests.conftest import *  # noqa: F403\n"
 _TESTS = """
 import os, socket, subprocess, sys, threading
 import pytest
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 
 def run():
     subprocess.run([sys.executable, "-c", ""])
@@ -116,6 +116,6 @@ def test_what_is_marked_or_has_a_marked_fixture_may_do_it_beside_guarded_unit_te
     }
 
 
-@pytest.mark.parametrize("listed", MODEL_TESTS)
-def test_whatever_is_listed_as_running_models_exists(listed: str) -> None:
+@pytest.mark.parametrize("listed", INTEGRATION_TESTS)
+def test_whatever_is_listed_exists(listed: str) -> None:
     assert (ROOT / "tests" / listed).exists()

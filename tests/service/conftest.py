@@ -11,7 +11,7 @@ from service.observability import logs
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, wait_until
 from tests.harness.jobs_client import JobsClient
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 
 
 @pytest.fixture(scope="session", autouse=True)

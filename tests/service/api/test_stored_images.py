@@ -21,7 +21,7 @@ from service.images.encoding import ImageFormat
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.jobs_client import ROOT, JobsClient
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 HOUR_S = 3600

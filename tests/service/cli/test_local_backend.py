@@ -78,6 +78,7 @@ SERVICE = {
 """Some of what Kubernetes writes into each pod for services called darkroom and darkroom-admin."""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("arguments", [["generate", "x", "-o", "x.png"], ["models"]], ids=" ".join)
 def test_commands_work_beside_services_of_our_name(
     command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch

@@ -17,9 +17,9 @@ from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
-from tests.harness.levels import integration_fixture
 from tests.harness.postgres import PostgresServer
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY
+from tests.levels import integration_fixture
 
 DATABASES: Final = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)]
 

@@ -16,7 +16,7 @@ from service.errors import OutOfMemoryError
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, serving, wait_until
 from tests.harness.jobs_client import ROOT, Event, JobsClient
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 from tests.service.images.reading import MADE_BY_A_MODEL, holds, source_type_in
 
 

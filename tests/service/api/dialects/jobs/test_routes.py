@@ -15,7 +15,7 @@ from service.engine.interface import Phase
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from service.images.metadata import parameters_text
 from service.settings import Settings
 from tests.harness.fake_engine import UNENCODABLE, draw
 from tests.harness.http_server import Harness, serve_in_thread
-from tests.harness.levels import integration_fixture
+from tests.levels import integration_fixture
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 

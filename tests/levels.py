@@ -1,9 +1,9 @@
 """Two levels of tests: a unit test needs nothing but its own process, an integration test needs more.
 
 A unit test starts no process, opens no socket and loads no model. `make unit` runs these alone. A test is of the
-integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by `integration_fixture`, or
-where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the guard makes sure of it:
-it fails a unit test that does what a unit test must not.
+integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by
+`integration_fixture`, or where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the
+guard makes sure of it: it fails a unit test that does what a unit test must not.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ T = TypeVar("T")
 INTEGRATION_TESTS: Final = (
     "benchmarks/test_execution.py",
     "client/test_server.py",
+    "how_to",
     "pipelines/checkpoints",
     "pipelines/families",
     "pipelines/runtime",
     "pipelines/test_bundled.py",
+    "pipelines/test_device_lint.py",
     "pipelines/training",
     "repository/test_release.py",
     "repository/test_setup.py",
@@ -68,8 +70,8 @@ def is_unit(item: pytest.Function) -> bool:
 
 
 def is_listed(path: Path) -> bool:
-    tests = Path(__file__).parents[1]
-    return any(path.is_relative_to(tests / listed) for listed in MODEL_TESTS)
+    tests = Path(__file__).parent
+    return any(path.is_relative_to(tests / listed) for listed in INTEGRATION_TESTS)
 
 
 class Guard:
@@ -98,10 +100,11 @@ class Guard:
     def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._watching and event in _FORBIDDEN and os.getpid() == self._process:
             self._reasons.append(_complaint(f"{_FORBIDDEN[event]} ({event}: {arguments!r})"))
-            pytest.fail(self._reasons[-1])
+            # As the system would refuse it, so that the code under test takes it as it takes any other refusal.
+            raise PermissionError(self._reasons[-1])
         if self._bars_models and event == "import" and arguments[0] == _MODEL_LIBRARY:
             pytest.fail(_complaint(f"imports {_MODEL_LIBRARY}, with which models are loaded"))
 
 
 def _complaint(deed: str) -> str:
-    return f"A unit test {deed}. If it must, make it an integration test: tests/harness/levels.py says how."
+    return f"A unit test {deed}. If it must, make it an integration test: tests/levels.py says how."
