@@ -2,7 +2,7 @@
 #
 #   make run TORCH_INDEX=...   takes torch from that package index, such as PyTorch's CPU wheels
 #   make test PYTHON=...       uses that Python; otherwise the newest of 3.11 to 3.14 on PATH
-#   make test ARGS="-k engine" passes arguments on to pytest
+#   make test ARGS="-k engine" passes arguments on to pytest; `make unit` and `make coverage` take them too
 #   make run ARGS="--port 80"  passes arguments on to darkroom serve
 
 TORCH_INDEX ?=
@@ -11,14 +11,20 @@ ARGS ?=
 export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
+# A worker process for each core; one that is done takes tests over from the others. ARGS="-n 0" runs in one process.
+PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
+CHECKS := lint types contracts deployment
 
-.PHONY: help docs run test chaos check services bench-peers setup setup-dev lint types contracts deployment format clean
+.PHONY: help run unit test coverage chaos check services bench-peers setup setup-dev $(CHECKS) hooks docs format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
-	@echo "make test    set up, then run the tests"
+	@echo "make unit    set up, then run the tests that need neither a process, a network nor a model: a minute"
+	@echo "make test    set up, then run all tests"
+	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
 	@echo "make check   set up, then lint, types, import contracts, deployment files"
+	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
 	@echo "make setup   set up only"
@@ -28,14 +34,24 @@ help:
 run: setup
 	@$(BIN)/darkroom serve $(ARGS)
 
+unit: setup-dev
+	@$(PYTEST) -m unit $(ARGS)
+
 test: setup-dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+# Fails under the floor that pyproject.toml sets.
+coverage: setup-dev
+	@$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
 # ARGS="--help" tells how to make it longer: ARGS="--growth-jobs 100000" puts so many jobs through one server.
 chaos: setup-dev
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-check: lint types contracts deployment
+# Set-up runs once; then the tools run beside each other, and one that fails stops none of them.
+check: setup-dev
+	@$(MAKE) --no-print-directory --keep-going --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
+		SET_UP=yes $(CHECKS)
 
 services:
 	@sh scripts/services.sh
@@ -51,20 +67,28 @@ setup:
 setup-dev:
 	@sh scripts/setup.sh dev
 
-lint: setup-dev
+ifndef SET_UP
+$(CHECKS): setup-dev
+endif
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/shellcheck scripts/*.sh benchmarks/peers/setup.sh .ci/run
+	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
 
-types: setup-dev
+types:
 	$(BIN)/mypy
 
-contracts: setup-dev
+contracts:
 	$(BIN)/lint-imports
 
-deployment: setup-dev
+deployment:
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/hadolint deploy/Dockerfile
+
+hooks: setup-dev
+	$(BIN)/pre-commit install
 
 format: setup-dev
 	$(BIN)/ruff check --fix .
@@ -76,4 +100,5 @@ docs: setup-dev
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info client/*.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* build dist *.egg-info \
+		client/build client/dist client/*.egg-info

@@ -108,7 +108,7 @@ make_venv_with_virtualenv() {
 fingerprint() {
     {
         version_of "$venv/bin/python"
-        cat pyproject.toml client/pyproject.toml constraints.txt scripts/setup.sh
+        cat pyproject.toml client/pyproject.toml client/darkroom/_version.py constraints.txt scripts/setup.sh
     } | cksum
 }
 

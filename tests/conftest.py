@@ -1,12 +1,55 @@
-"""What all tests share: nothing that is tested writes where its user's own data are."""
+"""What all tests share: each has a level, and none writes where its user's own data are."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import levels
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker for each core: were each to use all of them, they would be in each other's way.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_GUARD = pytest.StashKey[levels.Guard]()
+
+
+def only_units(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == "unit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_GUARD] = levels.Guard(bars_models=only_units(config))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if only_units(config) and levels.is_listed(collection_path) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if isinstance(item, pytest.Function):
+        item.add_marker("unit" if levels.is_unit(item) else "integration")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    yield from _guarded(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    yield from _guarded(item)
+
+
+def _guarded(item: pytest.Item) -> Generator[None, None, None]:
+    if item.get_closest_marker("unit") is None:
+        yield
+        return
+    with item.config.stash[_GUARD].watching():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

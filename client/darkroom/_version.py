@@ -1,4 +1,4 @@
-"""The version of this distribution, for the command and the User-Agent header."""
+"""The version of both distributions, which are built from this line. The release script rewrites it."""
 
 from typing import Final
 

@@ -15,12 +15,14 @@ from sqlalchemy import URL
 from tests.chaos.servers.cluster import Cluster, opened
 from tests.chaos.servers.processes import Prefork
 from tests.harness.postgres import PostgresServer
+from tests.levels import integration_fixture
 
 MakeSite: TypeAlias = Callable[..., Cluster]
 """Takes the options of `Cluster`."""
 
 
 @pytest.fixture(scope="session")
+@integration_fixture
 def nursery() -> Iterator[Prefork]:
     if sys.platform != "linux":
         pytest.skip("processes are watched in /proc and through their descriptors, which Linux has")
@@ -44,6 +46,7 @@ def site(make_site: MakeSite) -> Cluster:
 
 
 @pytest.fixture(scope="session")
+@integration_fixture
 def postgres() -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="darkroom-", ignore_cleanup_errors=True) as folder:
         server = PostgresServer(Path(folder))

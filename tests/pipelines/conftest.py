@@ -1,23 +1,32 @@
+"""Models of the tests' own. The unit tests of this folder do without, so only the fixtures import what loads them."""
+
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.checkpoints import loader
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from tests.harness import tiny_model
+from tests.levels import integration_fixture
+
+if TYPE_CHECKING:
+    from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 
 
 @pytest.fixture(scope="session")
+@integration_fixture
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that predicts noise. Not to be written to."""
+    from tests.harness import tiny_model
+
     return tiny_model.write(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def v_model_folder(model_folder: Path) -> Path:
     """The same networks, said to predict v."""
+    from tests.harness import tiny_model
+
     folder = tiny_model.copy(model_folder, model_folder.with_name("tiny-v"))
     tiny_model.edit_json(folder / "scheduler" / "scheduler_config.json", prediction_type="v_prediction")
     return folder
@@ -25,9 +34,13 @@ def v_model_folder(model_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(model_folder: Path) -> LatentDiffusion:
+    from pipelines.checkpoints import loader
+
     return loader.load(str(model_folder), device="cpu")
 
 
 @pytest.fixture(scope="session")
 def v_pipeline(v_model_folder: Path) -> LatentDiffusion:
+    from pipelines.checkpoints import loader
+
     return loader.load(str(v_model_folder), device="cpu")

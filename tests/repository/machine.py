@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.harness.paths import ROOT
 
+INGREDIENTS = ("pyproject.toml", "client/pyproject.toml", "client/darkroom/_version.py", "constraints.txt")
+"""What an environment is made from."""
 _TOOLS = ("cat", "cksum", "cp", "dirname", "mkdir", "mktemp", "rm", "sh")
 
 # Answers like an interpreter of the given version. BROKEN lists what this one lacks: venv, pip, network.
@@ -54,7 +56,7 @@ class Machine:
     home: Path
 
     def __post_init__(self) -> None:
-        for name in ("scripts/setup.sh", "pyproject.toml", "client/pyproject.toml", "constraints.txt"):
+        for name in ("scripts/setup.sh", *INGREDIENTS):
             target = self.clone / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, entry_points, requires
 from typing import Any
@@ -10,11 +11,16 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from darkroom import __version__
 from tests.harness.paths import ROOT
 
 
+def tables(path: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / path).read_text())
+
+
 def project(path: str) -> dict[str, Any]:
-    table: dict[str, Any] = tomllib.loads((ROOT / path).read_text())["project"]
+    table: dict[str, Any] = tables(path)["project"]
     return table
 
 
@@ -58,12 +64,19 @@ def test_the_server_adds_its_commands_by_entry_point() -> None:
     assert (commands.name, commands.value) == ("server", "service.cli.app:app")
 
 
-def test_both_distributions_carry_one_version_and_one_range_of_pythons() -> None:
+def test_the_version_stands_in_one_place_and_whatever_repeats_it_agrees() -> None:
+    server, client = tables("pyproject.toml"), tables("client/pyproject.toml")
+    assert server["project"]["dynamic"] == client["project"]["dynamic"] == ["version"]
+    assert server["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "client.darkroom._version.__version__"}
+    assert client["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "darkroom._version.__version__"}
+    assert re.findall(r"^ARG VERSION=(.+)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE) == [__version__]
+    (needed,) = [Requirement(text) for text in server["project"]["dependencies"] if "darkroom-client" in text]
+    assert needed.specifier.contains(__version__)
+
+
+def test_both_distributions_are_for_one_range_of_pythons() -> None:
     server, client = project("pyproject.toml"), project("client/pyproject.toml")
-    assert server["version"] == client["version"]
     assert server["requires-python"] == client["requires-python"] == ">=3.11,<3.15"
-    (needed,) = [Requirement(text) for text in server["dependencies"] if text.startswith("darkroom-client")]
-    assert needed.specifier.contains(client["version"])
 
 
 @pytest.mark.parametrize("path", ["pyproject.toml", "client/pyproject.toml"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.machine import Machine
+from tests.repository.machine import INGREDIENTS, Machine
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_the_development_environment_serves_too_but_not_the_other_way_round(mach
     assert machine.set_up("run").calls == []
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "client/pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("name", INGREDIENTS)
 def test_a_changed_requirement_installs_again_into_the_same_environment(machine: Machine, name: str) -> None:
     machine.python("python3", "3.12")
     machine.set_up()

@@ -11,6 +11,7 @@ from service.observability import logs
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, wait_until
 from tests.harness.jobs_client import JobsClient
+from tests.levels import integration_fixture
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,6 +20,7 @@ def logging() -> None:
 
 
 @pytest.fixture(scope="module")
+@integration_fixture
 def shared_server() -> Iterator[Harness]:
     yield from serve_in_thread(Settings(port=0, admin_port=None))
 

@@ -25,6 +25,7 @@ async def respond_with_image(body: dict[str, Any]) -> Response:
     return 200, png((body["width"], body["height"]))
 
 
+@pytest.mark.integration
 async def test_all_requests_are_sent_even_if_the_server_responds_only_respond_after_the_last() -> None:
     count, all_received = 20, asyncio.Event()
 
@@ -41,6 +42,7 @@ async def test_all_requests_are_sent_even_if_the_server_responds_only_respond_af
     assert [outcome.error for outcome in outcomes] == [""] * count
 
 
+@pytest.mark.integration
 async def test_failed_and_invalid_responses_are_counted_by_reason() -> None:
     responses = itertools.cycle([(200, png((160, 96))), (503, b""), (200, b"no image"), (200, png((8, 8)))])
 
@@ -54,6 +56,7 @@ async def test_failed_and_invalid_responses_are_counted_by_reason() -> None:
     assert summary.errors == {"status 503": 2, "not a PNG file": 2, "image size 8x8": 2}
 
 
+@pytest.mark.integration
 async def test_a_refused_connection_fails_the_request() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -62,6 +65,7 @@ async def test_a_refused_connection_fails_the_request() -> None:
             await target.send(REQUEST)
 
 
+@pytest.mark.integration
 async def test_a_timeout_fails_the_request() -> None:
     closed = asyncio.Event()
 
@@ -75,6 +79,7 @@ async def test_a_timeout_fails_the_request() -> None:
         closed.set()
 
 
+@pytest.mark.integration
 async def test_the_plain_api_sends_a_flat_object_and_receives_a_file() -> None:
     server = FakeServer(respond_with_image)
     async with serving(server) as url, connect(url, PlainApi(), timeout_s=60.0) as target:
@@ -85,6 +90,7 @@ async def test_the_plain_api_sends_a_flat_object_and_receives_a_file() -> None:
     ]
 
 
+@pytest.mark.integration
 async def test_darkroom_is_asked_in_the_openai_dialect() -> None:
     async def respond_in_base64(body: dict[str, Any]) -> Response:
         return 200, json.dumps({"data": [{"b64_json": base64.b64encode(png((160, 96))).decode()}]}).encode()

@@ -35,6 +35,7 @@ async def printed(options: Options, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.integration
 async def test_one_rate_is_summarized(capsys: pytest.CaptureFixture[str]) -> None:
     text = await printed(OPTIONS, capsys)
     assert "10 requests, 0 failed" in text
@@ -45,6 +46,7 @@ async def test_saturation_is_summarized(capsys: pytest.CaptureFixture[str]) -> N
     assert "6 requests, 0 failed" in await printed(dataclasses.replace(OPTIONS, saturate=6), capsys)
 
 
+@pytest.mark.integration
 async def test_a_sweep_ends_with_the_goodput(capsys: pytest.CaptureFixture[str]) -> None:
     lines = (await printed(dataclasses.replace(OPTIONS, sweep=2), capsys)).splitlines()
     assert lines[-1].startswith("goodput: 84.09 requests/s")

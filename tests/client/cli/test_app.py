@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
+from importlib.metadata import version
 
 import pytest
 
@@ -27,6 +27,7 @@ run(build_app([app], lambda: None), ["generate", "--help"])
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("code", ["from darkroom import *", RUN_HELP], ids=["the whole SDK", "the command's help"])
 def test_neither_the_sdk_nor_the_help_imports_torch_or_the_pipelines(code: str) -> None:
     loaded = modules_after(code)
@@ -34,6 +35,7 @@ def test_neither_the_sdk_nor_the_help_imports_torch_or_the_pipelines(code: str) 
     assert not loaded & {"torch", "diffusers", "transformers", "numpy", "fastapi", "pipelines"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("arguments", "avoided"),
     [
@@ -56,8 +58,7 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def test_the_version_is_that_of_the_distribution(command: Command) -> None:
-    stated = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]["version"]
-    assert command("--version").out == f"darkroom {stated}\n"
+    assert command("--version").out == f"darkroom {version('darkroom-client')}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]], ids=str)

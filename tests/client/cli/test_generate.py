@@ -129,18 +129,21 @@ def test_a_folder_that_cannot_be_created_is_reported_before_any_request(command:
     assert not backend.bodies
 
 
+@pytest.mark.integration
 def test_a_server_that_does_not_answer_is_reported_at_once(command: Command) -> None:
     outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())
     assert outcome.status == 1
     assert outcome.err.startswith("Error: http://127.0.0.1:1 does not answer")
 
 
+@pytest.mark.integration
 def test_without_a_local_backend_the_default_server_is_used(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_BASE_URL", "http://127.0.0.1:1")
     outcome = command("generate", "x", backend=None)
     assert "http://127.0.0.1:1 does not answer" in outcome.err
 
 
+@pytest.mark.integration
 def test_control_c_cancels_cleanly() -> None:
     arguments = [sys.executable, "-m", "tests.client.cli.fake_backend", "generate", "a red circle"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -45,6 +45,7 @@ async def test_as_many_requests_are_in_flight_as_the_server_queues_images(server
         await asyncio.gather(*requests)
 
 
+@pytest.mark.integration
 def test_a_request_on_a_connection_that_the_server_was_closing_is_sent_again(drive: Drive) -> None:
     log: list[str] = []
 

@@ -72,6 +72,7 @@ def test_schedules_are_public_names() -> None:
     assert {schedule for sampler in SAMPLERS.values() for schedule in sampler.schedules} == set(SCHEDULES)
 
 
+@pytest.mark.integration
 def test_the_table_needs_no_torch() -> None:
     program = "import sys, pipelines.sampling.samplers; sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
 

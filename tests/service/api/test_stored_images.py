@@ -21,12 +21,14 @@ from service.images.encoding import ImageFormat
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.jobs_client import ROOT, JobsClient
+from tests.levels import integration_fixture
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 HOUR_S = 3600
 
 
 @pytest.fixture(scope="module")
+@integration_fixture
 def public_server() -> Iterator[Harness]:
     """It is reached under a name of its own."""
     yield from serve_in_thread(Settings(port=0, admin_port=None, public_url="https://images.example/darkroom/"))

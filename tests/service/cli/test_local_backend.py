@@ -43,6 +43,7 @@ def test_the_data_folder_is_read_from_the_environment(
     assert str(folder) in command("models", backend=LocalBackend()).out
 
 
+@pytest.mark.integration
 def test_images_are_drawn_on_this_machine(command: Command) -> None:
     arguments = ["generate", "a red circle", "--count", "3", "--seed", "7", "--steps", "4"]
     outcome = command(*arguments, "-o", "out.png", backend=LocalBackend(FAKE_WORKER))
@@ -54,12 +55,14 @@ def test_images_are_drawn_on_this_machine(command: Command) -> None:
     assert Path("again-2.png").read_bytes() == files[1]
 
 
+@pytest.mark.integration
 def test_what_the_model_cannot_do_names_the_option(command: Command) -> None:
     outcome = command("generate", "x", "--steps", str(INFO.limits.max_steps + 1), backend=LocalBackend(FAKE_WORKER))
     assert (outcome.status, outcome.err.count("\n")) == (2, 1)
     assert "--steps" in outcome.err
 
 
+@pytest.mark.integration
 def test_a_worker_that_cannot_be_started_is_one_sentence(command: Command) -> None:
     outcome = command("generate", "x", backend=LocalBackend(("/no/such/worker",)))
     assert (outcome.status, outcome.err.count("\n")) == (1, 1)
@@ -75,6 +78,7 @@ SERVICE = {
 """Some of what Kubernetes writes into each pod for services called darkroom and darkroom-admin."""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("arguments", [["generate", "x", "-o", "x.png"], ["models"]], ids=" ".join)
 def test_commands_work_beside_services_of_our_name(
     command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch

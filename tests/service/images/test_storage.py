@@ -156,6 +156,7 @@ def test_a_probe_fails_where_nothing_can_be_written(tmp_path: Path) -> None:
         ImageFolder(tmp_path / "images").probe()
 
 
+@pytest.mark.integration
 def test_an_image_is_synced_before_its_name_and_its_name_before_put_returns(root: Path) -> None:
     status, log = put_under_strace(root, "-e", "trace=write,fsync,/^rename,/^mkdir")
 
@@ -182,6 +183,7 @@ def test_an_image_is_synced_before_its_name_and_its_name_before_put_returns(root
     assert re.fullmatch(rf"images/a2/{JOB}/0\.\w+\.partial", partial)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
 def test_a_failed_sync_leaves_a_whole_image_or_none(root: Path, call: int) -> None:
     status, _ = put_under_strace(root, "-e", f"inject=fsync:error=EIO:when={call}")
@@ -191,6 +193,7 @@ def test_a_failed_sync_leaves_a_whole_image_or_none(root: Path, call: int) -> No
     assert all((root / name).read_bytes() == b"new" * 100_000 for name in files(root))
 
 
+@pytest.mark.integration
 def test_an_image_that_does_not_fit_leaves_the_earlier_one(folder: ImageFolder, root: Path) -> None:
     folder.put(JOB, 0, "image/png", b"old")
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pytest
 from sqlalchemy import URL, create_engine
@@ -19,6 +19,9 @@ from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
 from tests.harness.postgres import PostgresServer
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY
+from tests.levels import integration_fixture
+
+DATABASES: Final = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)]
 
 
 class Connect(Protocol):
@@ -33,6 +36,7 @@ async def _migrate(url: URL) -> None:
 
 
 @pytest.fixture(scope="session")
+@integration_fixture
 def postgres() -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="darkroom-", ignore_cleanup_errors=True) as folder:
         server = PostgresServer(Path(folder))
@@ -63,7 +67,7 @@ def sqlite_url(sqlite_file: Path, tmp_path: Path) -> URL:
     return database_url(None, tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest) -> URL:
     """The URL of a migrated database without rows."""
     if request.param == "sqlite":
@@ -78,7 +82,7 @@ def url(request: pytest.FixtureRequest) -> URL:
     return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     """The URL of a database without tables."""
     if request.param == "sqlite":

@@ -15,7 +15,7 @@ from service.errors import CanceledError, QueueFullError
 from tests.harness.local_engine import TIMEOUT_S, Observed, serving
 from tests.harness.worker_harness import make_alone, make_params
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 LONG = make_params("long", steps=200)
 """An image of 20 s, with the calls of `shared`, whose end no test awaits."""

@@ -21,6 +21,8 @@ from service.errors import EngineUnavailableError, PoisonedError
 from tests.harness.local_engine import TIMEOUT_S, make_engine, serving
 from tests.harness.worker_harness import make_alone, make_params
 
+pytestmark = pytest.mark.integration
+
 
 def worker_pid(engine: LocalEngine) -> int:
     process = engine._supervisor._process

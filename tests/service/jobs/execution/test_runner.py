@@ -110,6 +110,7 @@ async def ended(repository: JobRepository, job_id: str) -> JobRecord:
                 return record
 
 
+@pytest.mark.integration
 async def test_images_and_the_end_are_shown_only_after_they_are_recorded(
     repository: JobRepository, watched: WatchedClaims, runner: Runner
 ) -> None:

@@ -75,6 +75,7 @@ async def test_concurrent_claims_give_each_job_once(repository: JobRepository, c
     assert sorted(claimed) == sorted(waiting)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_a_claim_takes_no_more_than_its_limit_with_outdated_table_statistics(
     database: Database, repository: JobRepository, claims: JobClaims

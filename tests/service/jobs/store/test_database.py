@@ -144,6 +144,7 @@ async def test_a_damaged_database_is_unavailable(database: Database, url: URL) -
     assert not database.available
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_a_stopped_server_is_unavailable_until_it_runs(database: Database, postgres: PostgresServer) -> None:
     await write(database)
@@ -159,6 +160,7 @@ async def test_a_stopped_server_is_unavailable_until_it_runs(database: Database,
     assert sorted(await read(database)) == [0.0, 1.0]
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_a_transaction_during_which_the_server_dies_is_lost_whole(
     database: Database, postgres: PostgresServer
@@ -175,6 +177,7 @@ async def test_a_transaction_during_which_the_server_dies_is_lost_whole(
     assert await read(database) == []
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_a_server_that_does_not_answer_is_unavailable_until_it_does(
     database: Database, postgres: PostgresServer
@@ -188,6 +191,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_until_it_does(
     assert (while_frozen, database.available) == (False, True)
 
 
+@pytest.mark.integration
 @only_postgres
 async def test_options_in_the_url_are_added_to_ours(connect: Connect) -> None:
     database = connect(options="-c work_mem=123kB")

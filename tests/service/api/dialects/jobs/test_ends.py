@@ -179,6 +179,7 @@ def test_while_the_model_is_loaded_callers_are_told_to_come_back(server: Harness
     assert answer.headers["retry-after"] == "5"
 
 
+@pytest.mark.integration
 def test_accepted_jobs_and_their_keys_outlive_the_server(tmp_path: Path) -> None:
     settings, key = Settings(port=0, admin_port=None), {"Idempotency-Key": "once"}
     with serving(settings, data_dir=tmp_path, phase=Phase.LOADING) as before:

@@ -16,10 +16,12 @@ from service.errors import OutOfMemoryError
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, serving, wait_until
 from tests.harness.jobs_client import ROOT, Event, JobsClient
+from tests.levels import integration_fixture
 from tests.service.images.reading import MADE_BY_A_MODEL, holds, source_type_in
 
 
 @pytest.fixture(scope="module")
+@integration_fixture
 def narrow_server() -> Iterator[Harness]:
     """It has one reader of events."""
     yield from serve_in_thread(Settings(port=0, admin_port=None, max_event_streams=1))
@@ -34,6 +36,7 @@ def narrow(narrow_server: Harness) -> Iterator[Harness]:
 
 
 @pytest.fixture
+@integration_fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Harness, Harness]]:
     """Two servers on one store; the second one's engine is being loaded, so that the first runs all jobs."""
     settings = Settings(port=0, admin_port=None)

@@ -15,9 +15,11 @@ from service.engine.interface import Phase
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
+from tests.levels import integration_fixture
 
 
 @pytest.fixture(scope="module")
+@integration_fixture
 def narrow_server() -> Iterator[Harness]:
     """It lets one job wait and has one reader of events."""
     yield from serve_in_thread(Settings(port=0, admin_port=None, max_queued_jobs=1, max_event_streams=1))

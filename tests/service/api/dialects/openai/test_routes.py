@@ -19,10 +19,12 @@ from service.images.metadata import parameters_text
 from service.settings import Settings
 from tests.harness.fake_engine import UNENCODABLE, draw
 from tests.harness.http_server import Harness, serve_in_thread
+from tests.levels import integration_fixture
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 
 @pytest.fixture(scope="module")
+@integration_fixture
 def discreet_server() -> Iterator[Harness]:
     """Its images carry no parameters."""
     yield from serve_in_thread(Settings(port=0, admin_port=None, embed_parameters=False))

@@ -1,0 +1,110 @@
+"""Two levels of tests: a unit test needs nothing but its own process, an integration test needs more.
+
+A unit test starts no process, opens no socket and loads no model. `make unit` runs these alone. A test is of the
+integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by
+`integration_fixture`, or where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the
+guard makes sure of it: it fails a unit test that does what a unit test must not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+import pytest
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+INTEGRATION_TESTS: Final = (
+    "benchmarks/test_execution.py",
+    "client/live",
+    "how_to",
+    "pipelines/checkpoints",
+    "pipelines/families",
+    "pipelines/runtime",
+    "pipelines/test_bundled.py",
+    "pipelines/test_device_lint.py",
+    "pipelines/training",
+    "repository/test_release.py",
+    "repository/test_setup.py",
+    "service/engine/worker/test_main.py",
+    "service/server",
+)
+"""Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
+
+_FORBIDDEN: Final = {
+    "os.exec": "starts a program",
+    "os.fork": "forks",
+    "os.forkpty": "forks",
+    "os.posix_spawn": "starts a process",
+    "os.spawn": "starts a process",
+    "os.system": "starts a process",
+    "socket.bind": "opens a socket for others",
+    "socket.connect": "connects a socket",
+    "subprocess.Popen": "starts a process",
+}
+"""Audit events, and what a test that raises one does."""
+
+_MODEL_LIBRARY: Final = "transformers"
+"""No model is loaded without it, and nothing else needs it."""
+
+
+def integration_fixture(function: Callable[P, T]) -> Callable[P, T]:
+    """Marks a fixture, below `@pytest.fixture`: whatever uses it is no unit test."""
+    function.__dict__[integration_fixture.__name__] = True
+    return function
+
+
+def is_unit(item: pytest.Function) -> bool:
+    if item.get_closest_marker("integration") or is_listed(item.path):
+        return False
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return not any(
+        hasattr(definition.func, integration_fixture.__name__) for found in definitions for definition in found
+    )
+
+
+def is_listed(path: Path) -> bool:
+    tests = Path(__file__).parent
+    return any(path.is_relative_to(tests / listed) for listed in INTEGRATION_TESTS)
+
+
+class Guard:
+    """Fails a unit test at the line that does what it must not, and afterwards where that line's failure was lost."""
+
+    def __init__(self, *, bars_models: bool) -> None:
+        """`bars_models` holds for the whole process, and only where none of the tests may need them."""
+        self._bars_models = bars_models
+        self._process = os.getpid()
+        self._watching = False
+        self._reasons: list[str] = []
+        sys.addaudithook(self._heed)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """For the length of a unit test's set-up or call."""
+        self._watching = True
+        try:
+            yield
+        finally:
+            self._watching = False
+            reasons, self._reasons = self._reasons, []
+        if reasons:
+            pytest.fail(reasons[0], pytrace=False)
+
+    def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._watching and event in _FORBIDDEN and os.getpid() == self._process:
+            self._reasons.append(_complaint(f"{_FORBIDDEN[event]} ({event}: {arguments!r})"))
+            # As the system would refuse it, so that the code under test takes it as it takes any other refusal.
+            raise PermissionError(self._reasons[-1])
+        if self._bars_models and event == "import" and arguments[0] == _MODEL_LIBRARY:
+            pytest.fail(_complaint(f"imports {_MODEL_LIBRARY}, with which models are loaded"))
+
+
+def _complaint(deed: str) -> str:
+    return f"A unit test {deed}. If it must, make it an integration test: tests/levels.py says how."
