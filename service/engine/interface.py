@@ -1,6 +1,7 @@
 """The Engine protocol: what the API and the job runner ask of an engine. It fixes no transport and no policy.
 
-Runs in the server's process. `tests/service/engine/test_engine_contract.py` holds every implementation to it.
+Runs in the server's process. `tests/service/engine/test_engine_contract.py` and `test_engine_lifecycle_contract.py`
+hold every implementation to it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """An engine inside the test's process: it counts its steps, fails, refuses and pauses on demand, and draws flat colors.
 
-`tests/service/engine/test_engine_contract.py` holds it to the contract that the real engine keeps.
+`tests/service/engine/test_engine_contract.py` and `test_engine_lifecycle_contract.py` hold it to the contract that the
+real engine keeps.
 """
 
 from __future__ import annotations

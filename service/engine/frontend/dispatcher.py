@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from pipelines.interface import RgbImage
 from service.engine import messages
 from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.supervisor import Supervisor
-from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted
-from service.engine.messages import ImageMessage
+from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
+from service.engine.messages import ImageMessage, ToWorker
 from service.errors import (
     CanceledError,
     DarkroomError,
@@ -41,18 +40,28 @@ _ERRORS: Final = {
 """The errors that a worker's `Failed` message may name, by code."""
 
 
+class WorkerLink(Protocol):
+    """The current worker as the dispatcher sees it. `Supervisor` implements it."""
+
+    @property
+    def phase(self) -> Phase: ...
+
+    def send(self, message: ToWorker) -> None:
+        """Sends without blocking. The message is dropped where no worker is running."""
+
+
 class Dispatcher:
     """Moves images between the queue, the worker and their jobs. All methods belong to one event loop."""
 
     def __init__(
         self,
         in_flight: InFlightImages,
-        supervisor: Supervisor,
+        worker: WorkerLink,
         speed: DrainSpeed,
         clock: Callable[[], float],
     ) -> None:
         self._in_flight = in_flight
-        self._supervisor = supervisor
+        self._worker = worker
         self._speed = speed
         self._clock = clock
         self._emptied = asyncio.Event()
@@ -65,9 +74,9 @@ class Dispatcher:
 
     def dispatch(self) -> None:
         """Sends the worker the images that it may have now."""
-        if self._supervisor.phase in ADMITTING:
+        if self._worker.phase in ADMITTING:
             for image in self._in_flight.take_sendable():
-                self._supervisor.send(image.submit_message(self._clock()))
+                self._worker.send(image.submit_message(self._clock()))
 
     def apply(self, message: ImageMessage) -> None:
         """Applies the message to its image. A message about an image that has ended is ignored."""
@@ -136,7 +145,7 @@ class Dispatcher:
         """Cancels images. One that the worker has stays in flight, with its price, until the worker confirms."""
         for image in images:
             if image.sent:
-                self._supervisor.send(messages.Cancel(image.submit.image_id))
+                self._worker.send(messages.Cancel(image.submit.image_id))
             else:
                 self._end(image)
 

@@ -1,17 +1,13 @@
-"""The contract of `service.engine.interface`, held by the real engine and by the fake one that other tests use."""
+"""The contract of `service.engine.interface` about jobs: their events, their ends and their admission."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Literal, TypeAlias
 
 import pytest
 import pytest_asyncio
 
-from pipelines.fake import INFO
 from service.engine.interface import (
     Engine,
     ImageEvent,
@@ -20,50 +16,15 @@ from service.engine.interface import (
     ImageProgress,
     ImageStarted,
     Job,
-    Phase,
 )
-from service.errors import CanceledError, DeadlineExceededError, EngineUnavailableError, InvalidRequestError
-from tests.harness.fake_engine import FakeEngine
-from tests.harness.local_engine import TIMEOUT_S, make_engine
+from service.errors import CanceledError, DeadlineExceededError, InvalidRequestError
+from tests.harness.local_engine import TIMEOUT_S
 from tests.harness.worker_harness import make_params
+from tests.service.engine.engines import LONG, STEP_S, make, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Kind: TypeAlias = Literal["fake", "local"]
-
-STEP_S = 0.02
-LONG = make_params("long", steps=200)
-"""An image of four seconds, whose end no test awaits."""
 INVALID = make_params(width=65)
-
-
-def make(kind: Kind, *, loads: bool = True) -> Engine:
-    """Makes an engine that has not started. Without `loads` its model cannot be loaded."""
-    if kind == "local":
-        return make_engine("--call-s", str(STEP_S), *([] if loads else ["--unloadable", "no such folder"]))[0]
-    engine = FakeEngine()
-    engine.step_s = STEP_S
-    engine.phase, engine.info = Phase.LOADING, None
-    engine.phase_after_start = Phase.SERVING if loads else Phase.FAILED
-    return engine
-
-
-@asynccontextmanager
-async def started(engine: Engine, phase: Phase = Phase.SERVING) -> AsyncIterator[Engine]:
-    """Starts the engine, waits for the phase, and stops the engine at the end."""
-    await engine.start()
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            await engine.wait_for_phase(phase)
-        yield engine
-    finally:
-        await engine.stop()
-
-
-@pytest.fixture(params=["fake", "local"])
-def kind(request: pytest.FixtureRequest) -> Kind:
-    kind: Kind = request.param
-    return kind
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "local"])
@@ -82,51 +43,6 @@ async def until_idle(engine: Engine) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         while engine.backlog_s:  # noqa: ASYNC110 - the interface has no event for it
             await asyncio.sleep(0.01)
-
-
-# Phases
-
-
-async def test_an_engine_loads_and_then_serves_its_model(kind: Kind) -> None:
-    engine = make(kind)
-    phases = [engine.phase]
-    with pytest.raises(EngineUnavailableError):
-        _ = engine.model
-    async with started(engine):
-        phases.append(engine.phase)
-        assert engine.model == INFO
-
-    assert phases == [Phase.LOADING, Phase.SERVING]
-
-
-async def test_every_waiter_is_woken_by_its_phase(kind: Kind) -> None:
-    engine = make(kind)
-    served = asyncio.create_task(engine.wait_for_phase(Phase.SERVING, Phase.FAILED))
-    stopped = asyncio.create_task(engine.wait_for_phase(Phase.STOPPED))
-    async with started(engine):
-        assert await served is Phase.SERVING
-    async with asyncio.timeout(TIMEOUT_S):
-        assert await stopped is Phase.STOPPED
-
-
-async def test_jobs_are_refused_before_the_start_and_after_the_end(kind: Kind) -> None:
-    engine = make(kind)
-    with pytest.raises(EngineUnavailableError) as early:
-        engine.submit([make_params()])
-    async with started(engine):
-        pass
-    with pytest.raises(EngineUnavailableError):
-        engine.submit([make_params()])
-
-    assert early.value.retry_after_s is not None
-
-
-async def test_a_failed_engine_refuses_jobs_and_suggests_no_retry(kind: Kind) -> None:
-    async with started(make(kind, loads=False), Phase.FAILED) as engine:
-        with pytest.raises(EngineUnavailableError) as refused:
-            engine.submit([make_params()])
-
-    assert refused.value.retry_after_s is None
 
 
 # The events of a job
@@ -274,50 +190,3 @@ async def test_the_backlog_is_the_price_of_the_images_that_have_not_ended(engine
     async with asyncio.timeout(TIMEOUT_S):
         await job.result()
     assert engine.backlog_s == 0
-
-
-# Stopping
-
-
-async def test_a_draining_engine_finishes_its_jobs_and_admits_no_more(kind: Kind) -> None:
-    async with started(make(kind)) as engine:
-        job = engine.submit([make_params(steps=10)])
-        stopping = asyncio.create_task(engine.stop(drain_s=TIMEOUT_S))
-        await asyncio.sleep(0)
-        phases = [engine.phase]
-        with pytest.raises(EngineUnavailableError):
-            engine.submit([make_params()])
-        async with asyncio.timeout(TIMEOUT_S):
-            await stopping
-        phases.append(engine.phase)
-
-        assert phases == [Phase.DRAINING, Phase.STOPPED]
-        assert len(await job.result()) == 1
-
-
-@pytest.mark.parametrize("drain_s", [0.0, 5 * STEP_S])
-async def test_jobs_that_are_not_finished_in_time_fail_when_the_engine_stops(kind: Kind, drain_s: float) -> None:
-    async with started(make(kind)) as engine:
-        job = engine.submit([LONG])
-        await engine.stop(drain_s)
-        with pytest.raises(EngineUnavailableError) as failed:
-            await job.result()
-
-        assert engine.phase is Phase.STOPPED
-        assert engine.backlog_s == 0
-    assert failed.value.retry_after_s is not None
-
-
-async def test_a_second_stop_ends_a_drain(kind: Kind) -> None:
-    async with started(make(kind)) as engine:
-        job = engine.submit([LONG])
-        draining = asyncio.create_task(engine.stop(drain_s=TIMEOUT_S))
-        await asyncio.sleep(0)
-        draining.cancel()
-        await engine.stop()
-        with contextlib.suppress(asyncio.CancelledError):
-            await draining
-        with pytest.raises(EngineUnavailableError):
-            await job.result()
-
-    assert engine.phase is Phase.STOPPED

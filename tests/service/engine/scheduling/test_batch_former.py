@@ -25,17 +25,17 @@ STEEP = CostTable((SizeCost(64, 64, calls=((1, 0.1), (2, 0.1), (4, 0.15)), decod
 
 def test_an_image_that_would_make_a_more_urgent_one_late_is_left_out_of_the_batch() -> None:
     harness = SchedulerHarness(STEEP)
-    urgent, patient = harness.add(steps=4, virtual_deadline_s=0.45), harness.add(steps=4, virtual_deadline_s=9.0)
+    urgent, relaxed = harness.add(steps=4, virtual_deadline_s=0.45), harness.add(steps=4, virtual_deadline_s=9.0)
 
     assert harness.turn() == [urgent]
-    assert patient.state is None
+    assert relaxed.state is None
 
 
 def test_an_image_that_is_late_in_any_case_does_not_limit_the_batch() -> None:
     harness = SchedulerHarness(STEEP)
-    late, patient = harness.add(steps=4, virtual_deadline_s=0.05), harness.add(steps=4, virtual_deadline_s=9.0)
+    late, relaxed = harness.add(steps=4, virtual_deadline_s=0.05), harness.add(steps=4, virtual_deadline_s=9.0)
 
-    assert harness.turn() == [late, patient]
+    assert harness.turn() == [late, relaxed]
 
 
 def test_no_call_has_more_rows_than_the_knee() -> None:

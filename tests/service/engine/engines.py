@@ -1,0 +1,42 @@
+"""The engines that are held to the contract of `service.engine.interface`: the real one and the fake one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias
+
+from service.engine.interface import Engine, Phase
+from tests.harness.fake_engine import FakeEngine
+from tests.harness.local_engine import TIMEOUT_S, make_engine
+from tests.harness.worker_harness import make_params
+
+Kind: TypeAlias = Literal["fake", "local"]
+
+STEP_S = 0.02
+LONG = make_params("long", steps=200)
+"""An image of four seconds, whose end no test awaits."""
+
+
+def make(kind: Kind, *, loads: bool = True) -> Engine:
+    """Makes an engine that has not started. Without `loads` its model cannot be loaded."""
+    if kind == "local":
+        return make_engine("--call-s", str(STEP_S), *([] if loads else ["--unloadable", "no such folder"]))[0]
+    engine = FakeEngine()
+    engine.step_s = STEP_S
+    engine.phase, engine.info = Phase.LOADING, None
+    engine.phase_after_start = Phase.SERVING if loads else Phase.FAILED
+    return engine
+
+
+@asynccontextmanager
+async def started(engine: Engine, phase: Phase = Phase.SERVING) -> AsyncIterator[Engine]:
+    """Starts the engine, waits for the phase, and stops the engine at the end."""
+    await engine.start()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await engine.wait_for_phase(phase)
+        yield engine
+    finally:
+        await engine.stop()

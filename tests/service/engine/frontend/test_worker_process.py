@@ -1,0 +1,67 @@
+"""A worker process from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from service.engine.config import WorkerConfig
+from service.engine.frontend.worker_process import WorkerProcess
+from service.engine.messages import Drain, FromWorker, Loading, Ready
+from tests.harness.local_engine import TIMEOUT_S
+
+CONFIG = WorkerConfig(model="fake")
+FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
+GARBAGE = """
+import socket, sys
+connection = socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1]))
+connection.sendall({content!r})
+connection.recv(1)
+"""
+
+
+async def messages_of(process: WorkerProcess) -> list[FromWorker]:
+    """Reads until the process is gone or breaks the protocol."""
+    received = []
+    async with asyncio.timeout(TIMEOUT_S):
+        while (message := await process.receive()) is not None:
+            received.append(message)
+    return received
+
+
+async def test_a_worker_reports_its_start_and_exits_with_0_when_it_is_told_to_drain() -> None:
+    process = await WorkerProcess.spawn(FAKE_WORKER, CONFIG)
+    process.send(Drain())
+    received = await messages_of(process)
+
+    assert received[0] == Loading("loading")
+    assert any(isinstance(message, Ready) for message in received)
+    assert await process.end() == 0
+
+
+async def test_a_worker_exits_when_its_connection_is_closed() -> None:
+    process = await WorkerProcess.spawn(FAKE_WORKER, CONFIG)
+    await process.receive()
+
+    assert await process.end() > 0
+
+
+async def test_a_killed_worker_has_the_status_of_its_signal() -> None:
+    process = await WorkerProcess.spawn(FAKE_WORKER, CONFIG)
+
+    assert await process.kill() == -9
+
+
+async def test_a_command_that_cannot_be_run_raises_an_os_error() -> None:
+    with pytest.raises(OSError, match="No such file"):
+        await WorkerProcess.spawn(["/nonexistent/python"], CONFIG)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff\xff\xff", b"\x03\0\0\0\xc1\xc1\xc1"], ids=["too-long", "no-message"])
+async def test_a_worker_that_breaks_the_protocol_counts_as_gone(content: bytes) -> None:
+    process = await WorkerProcess.spawn([sys.executable, "-c", GARBAGE.format(content=content)], CONFIG)
+
+    assert await messages_of(process) == []
+    assert await process.end() == 0

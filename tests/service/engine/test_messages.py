@@ -1,0 +1,59 @@
+"""Every message survives the process border."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pipelines.fake import INFO
+from service.engine import messages
+from service.engine.costs.cost_model import CostTable, SizeCost
+from service.engine.messages import LENGTH, FromWorker, Message, ToWorker, pack
+from service.engine.types import Priority, Timings
+from tests.harness.worker_harness import make_params
+
+TO_WORKER = [
+    messages.Submit("a", make_params("é"), Priority.BATCH, "alice", 2, 1.5, 9.0),
+    messages.Cancel("a"),
+    messages.Drain(),
+]
+FROM_WORKER = [
+    messages.Loading("warming"),
+    messages.Ready(INFO, CostTable((SizeCost(64, 64, ((1, 0.5),), ((1, 0.25),), 8),), 0.125)),
+    messages.Unloadable("no such folder"),
+    messages.Beat(active=1, waiting=2, oldest_s=3.0, memory_bytes=4),
+    messages.Busy(None),
+    messages.Busy(2.5),
+    messages.CallDone(width=64, height=64, rows=2, padded_rows=0, predict_s=0.5, advance_s=0.25, upcast=True),
+    messages.DecodeDone(64, 64, 1, 0.5),
+    messages.EncodeDone(2, 0.5),
+    messages.Started("a"),
+    messages.Retried("a"),
+    messages.Progress("a", 1, 4, 3.0),
+    messages.Preview("a", 0, 1, 1, 1, b"\xff\0\0"),
+    messages.Finished("a", 1, 1, b"\xff\0\0", Timings(0.0, 0.1, 0.2, 0.3, 2.0, 0.5)),
+    messages.Failed("a", "invalid_value", "It failed.", "width"),
+    messages.Canceled("a"),
+]
+
+
+def body(message: Message) -> bytes:
+    packed = pack(message)
+    (length,) = LENGTH.unpack_from(packed)
+    assert length == len(packed) - LENGTH.size
+    return packed[LENGTH.size :]
+
+
+@pytest.mark.parametrize("message", TO_WORKER, ids=lambda message: type(message).__name__)
+def test_a_message_to_the_worker_is_decoded_as_it_was_sent(message: ToWorker) -> None:
+    assert msgspec.msgpack.decode(body(message), type=ToWorker) == message
+
+
+@pytest.mark.parametrize("message", FROM_WORKER, ids=lambda message: type(message).__name__)
+def test_a_message_from_the_worker_is_decoded_as_it_was_sent(message: FromWorker) -> None:
+    assert msgspec.msgpack.decode(body(message), type=FromWorker) == message
+
+
+def test_a_worker_does_not_accept_its_own_messages() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(body(messages.Canceled("a")), type=ToWorker)
