@@ -27,7 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from pipelines.checkpoints.loader import bundled_model_path
 from pipelines.runtime import modes
 from pipelines.runtime.compilation import CompiledUNet
-from pipelines.runtime.modes import Execution
+from pipelines.runtime.modes import RunMode
 
 ROWS: Final = (2, 8, 16)
 SERVED: Final = "as served"
@@ -84,19 +84,19 @@ def _ways(model: Path, device: torch.device, compile_for: Iterable[Inputs]) -> d
     on_gpu = device.type == "cuda"
     served = torch.float16 if on_gpu else torch.float32
     ways = {
-        SERVED: _networks(model, device, served, Execution()),
+        SERVED: _networks(model, device, served, RunMode()),
         "without channels_last": _bare(_unet(model, device, served, torch.contiguous_format)),
         "attention written out, not SDPA": _bare(_written_out(_unet(model, device, served))),
-        "bfloat16": _networks(model, device, torch.bfloat16, Execution()),
-        "exact mode": _networks(model, device, served, Execution(exact=True)),
+        "bfloat16": _networks(model, device, torch.bfloat16, RunMode()),
+        "exact mode": _networks(model, device, served, RunMode(exact=True)),
     }
     if on_gpu:
-        ways["float32"] = _networks(model, device, torch.float32, Execution())
+        ways["float32"] = _networks(model, device, torch.float32, RunMode())
     shapes = list(compile_for)
     if shapes:
-        ways["compile"] = _networks(model, device, served, Execution(compile="default"), shapes)
+        ways["compile"] = _networks(model, device, served, RunMode(compile="default"), shapes)
     if shapes and on_gpu:
-        ways["compile, CUDA graphs"] = _networks(model, device, served, Execution(compile="reduce-overhead"), shapes)
+        ways["compile, CUDA graphs"] = _networks(model, device, served, RunMode(compile="reduce-overhead"), shapes)
     return ways
 
 
@@ -134,12 +134,12 @@ def _is_channels_last(unet: Any) -> bool:
 
 
 def _networks(
-    model: Path, device: torch.device, dtype: torch.dtype, run_as: Execution, compile_for: Iterable[Inputs] = ()
+    model: Path, device: torch.device, dtype: torch.dtype, mode: RunMode, compile_for: Iterable[Inputs] = ()
 ) -> Call:
     """As the server runs it that way."""
     parts: tuple[tuple[Any, str], ...] = ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"))
     text_encoder, vae = (part.from_pretrained(model / folder, torch_dtype=dtype).to(device) for part, folder in parts)
-    networks = modes.assemble(run_as, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
+    networks = modes.build_networks(mode, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
     if isinstance(networks.denoiser, CompiledUNet):
         for sample, timesteps, conditioning in compile_for:
             with networks.denoiser.compiling():

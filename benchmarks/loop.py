@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.interface import Pipeline
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
@@ -53,7 +53,7 @@ class LoopTimes:
         return self.advance_s / (self.predict_s + self.advance_s)
 
 
-def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
+def measured(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> CostTable:
     """What the pipeline's calls cost, measured as a worker does before it is ready."""
     warming = Warmup(pipeline, Isolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
     sizes = {"max_rows": config.max_rows, "max_decode": config.max_decode}
@@ -61,7 +61,7 @@ def measured(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
 
 
 def run(
-    pipeline: LatentDiffusion, jobs: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
+    pipeline: Pipeline[Any, Any, Any], jobs: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
 ) -> LoopTimes:
     """Make these images, with so many previews each, in company as large as `costs` make worth while."""
     channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(jobs))])
@@ -70,7 +70,7 @@ def run(
     with ExitStack() as watches:
         for owner, method in ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward")):
             watches.enter_context(networks.watching(owner, method))
-        watches.enter_context(drawing.watching(LatentDiffusion, "preview"))
+        watches.enter_context(drawing.watching(type(pipeline), "preview"))
         start_s = time.perf_counter()
         worker.run()
         whole_s = time.perf_counter() - start_s

@@ -1,4 +1,4 @@
-"""The model that ships: an ordinary Stable Diffusion folder, small, served at the sizes of its world."""
+"""The bundled model is a small, ordinary Stable Diffusion folder that draws what its prompts ask for."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
-from pipelines.checkpoints.loader import bundled_model_path, load
+from pipelines.checkpoints.loader import bundled_model_path
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import RgbImage
 from pipelines.training.evaluation.image_grader import read, shows
 from pipelines.training.evaluation.scores import CATEGORIES, asks, pixels_of, render, served
 from pipelines.training.scenes import world
 from pipelines.training.scenes.captions import Ask, Mention, plain_words
+from tests.harness import tiny_model
 
 
 @pytest.fixture(scope="module")
 def bundled() -> LatentDiffusion:
-    return load(str(bundled_model_path()), device="cpu")
+    return tiny_model.load(bundled_model_path())
 
 
 def test_it_is_under_40_mb() -> None:
     assert sum(file.stat().st_size for file in bundled_model_path().rglob("*") if file.is_file()) < 40e6
 
 
-def test_it_does_not_tell_where_it_was_made() -> None:
+def test_its_configuration_does_not_name_the_folder_that_it_was_trained_in() -> None:
     configs = [file.read_text() for file in bundled_model_path().rglob("*.json")]
 
     assert not any("_name_or_path" in config for config in configs)
 
 
-def test_it_is_served_at_the_sizes_of_its_world(bundled: LatentDiffusion) -> None:
+def test_it_is_served_at_the_sizes_that_it_was_trained_for(bundled: LatentDiffusion) -> None:
     assert bundled.info.sizes == world.SIZES
 
 
@@ -42,7 +43,7 @@ def test_diffusers_loads_it_and_draws_the_same_image(bundled: LatentDiffusion) -
     theirs.scheduler = DPMSolverMultistepScheduler.from_config(theirs.scheduler.config)
     width, height = world.SIZES[0]
     asked = served(bundled, "a red circle on a white background", seed=7, width=width, height=height)
-    # Without noise between the steps, which diffusers draws from the generator of the first latents.
+    # A sampler that draws no noise between steps: diffusers would draw it from the generator of the initial noise.
     wanted = replace(asked, sampler="dpm++_2m")
     image = theirs(
         wanted.prompt,
@@ -53,8 +54,8 @@ def test_diffusers_loads_it_and_draws_the_same_image(bundled: LatentDiffusion) -
         generator=torch.Generator("cpu").manual_seed(wanted.seed),
     ).images[0]
     (ours,) = render(bundled, [wanted])
-    theirs_raster = RgbImage(image.width, image.height, image.tobytes())
-    difference = abs(pixels_of(ours).astype(int) - pixels_of(theirs_raster).astype(int))
+    expected = RgbImage(image.width, image.height, image.tobytes())
+    difference = abs(pixels_of(ours).astype(int) - pixels_of(expected).astype(int))
     assert difference.max() <= 1
 
 
@@ -83,12 +84,12 @@ def missed(bundled: LatentDiffusion, wanted: list[Ask], size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("size", world.SIZES, ids=str)
-def test_it_draws_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    fell = missed(bundled, PLAIN_ASKS, size)
-    assert len(fell) <= 1, fell
+def test_it_draws_plain_prompts(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    failed = missed(bundled, PLAIN_ASKS, size)
+    assert len(failed) <= 1, failed
 
 
 @pytest.mark.parametrize("size", world.SIZES, ids=str)
-def test_it_draws_most_of_every_kind_of_ask(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    fell = missed(bundled, ASKS_OF_EVERY_KIND, size)
-    assert len(fell) <= len(ASKS_OF_EVERY_KIND) / 4, fell
+def test_it_draws_most_prompts_of_every_kind(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    failed = missed(bundled, ASKS_OF_EVERY_KIND, size)
+    assert len(failed) <= len(ASKS_OF_EVERY_KIND) / 4, failed

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from pipelines.errors import InvalidParamsError, SpoiledError
+from pipelines.errors import InvalidParamsError, NumericalError
 from service.engine.worker.device import Device
 from service.errors import GenerationFailedError, InvalidRequestError, NonFiniteResultError, OutOfMemoryError
 
@@ -84,7 +84,7 @@ class Isolation:
     def _judge(self, error: Exception) -> _Failure:
         if self._device.is_out_of_memory(error):
             return _Failure(_fault(OutOfMemoryError, "The image does not fit in the device's memory."), True)
-        if isinstance(error, SpoiledError):
+        if isinstance(error, NumericalError):
             message = "The model's numbers overflowed while it made the image."
             return _Failure(_fault(NonFiniteResultError, message), positions=frozenset(error.positions))
         if isinstance(error, InvalidParamsError):

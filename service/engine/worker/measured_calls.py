@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, Decoding, OutputT, Pipeline, RgbImage, StateT
+from pipelines.interface import ConditioningT, OutputT, PendingDecode, Pipeline, RgbImage, StateT
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.costs.cost_model import CostModel
@@ -27,7 +27,7 @@ class RunningDecode(Generic[StateT]):
     """A decode that the device may go on with while it is given UNet calls."""
 
     images: Sequence[ScheduledImage[StateT]]
-    decoding: Decoding
+    decoding: PendingDecode
     start_s: float
     recorded: int
     """UNet calls until its start: one that had others beside it says nothing of what a decode costs."""
