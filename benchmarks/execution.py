@@ -27,7 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from pipelines.checkpoints.loader import bundled_model_path
 from pipelines.runtime import modes
 from pipelines.runtime.compilation import CompiledUNet
-from pipelines.runtime.modes import Execution
+from pipelines.runtime.modes import RunMode
 
 ROWS: Final = (2, 8, 16)
 BASELINE: Final = "as served"
@@ -88,20 +88,20 @@ def _variants(model: Path, device: torch.device, compile_for: Iterable[Inputs]) 
     on_gpu = device.type == "cuda"
     dtype = torch.float16 if on_gpu else torch.float32
     variants = {
-        BASELINE: _served_call(model, device, dtype, Execution()),
+        BASELINE: _served_call(model, device, dtype, RunMode()),
         "without channels_last": _diffusers_call(_unet(model, device, dtype, torch.contiguous_format)),
         "plain attention, not SDPA": _diffusers_call(_plain_attention(_unet(model, device, dtype))),
-        "bfloat16": _served_call(model, device, torch.bfloat16, Execution()),
-        "exact mode": _served_call(model, device, dtype, Execution(exact=True)),
+        "bfloat16": _served_call(model, device, torch.bfloat16, RunMode()),
+        "exact mode": _served_call(model, device, dtype, RunMode(exact=True)),
     }
     if on_gpu:
-        variants["float32"] = _served_call(model, device, torch.float32, Execution())
+        variants["float32"] = _served_call(model, device, torch.float32, RunMode())
     shapes = list(compile_for)
     if shapes:
-        variants["compile"] = _served_call(model, device, dtype, Execution(compile="default"), shapes)
+        variants["compile"] = _served_call(model, device, dtype, RunMode(compile="default"), shapes)
     if shapes and on_gpu:
         variants["compile, CUDA graphs"] = _served_call(
-            model, device, dtype, Execution(compile="reduce-overhead"), shapes
+            model, device, dtype, RunMode(compile="reduce-overhead"), shapes
         )
     return variants
 
@@ -140,12 +140,12 @@ def _is_channels_last(unet: Any) -> bool:
 
 
 def _served_call(
-    model: Path, device: torch.device, dtype: torch.dtype, execution: Execution, compile_for: Iterable[Inputs] = ()
+    model: Path, device: torch.device, dtype: torch.dtype, mode: RunMode, compile_for: Iterable[Inputs] = ()
 ) -> UNetCall:
     """Returns a call as the server runs it in this execution mode."""
     parts: tuple[tuple[Any, str], ...] = ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"))
     text_encoder, vae = (part.from_pretrained(model / folder, torch_dtype=dtype).to(device) for part, folder in parts)
-    networks = modes.assemble(execution, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
+    networks = modes.build_networks(mode, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
     if isinstance(networks.denoiser, CompiledUNet):
         for sample, timesteps, conditioning in compile_for:
             with networks.denoiser.compiling():

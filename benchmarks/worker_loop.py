@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.interface import Pipeline
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
@@ -57,7 +57,7 @@ class LoopTimes:
         return self.advance_s / (self.predict_s + self.advance_s)
 
 
-def measure_costs(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
+def measure_costs(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> CostTable:
     """Returns the costs of the pipeline's calls, measured as a worker does before it is ready."""
     warmup = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
     limits = {"max_rows": config.max_rows, "max_decode": config.max_decode}
@@ -65,7 +65,7 @@ def measure_costs(pipeline: LatentDiffusion, config: WorkerConfig) -> CostTable:
 
 
 def run(
-    pipeline: LatentDiffusion, images: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
+    pipeline: Pipeline[Any, Any, Any], images: Sequence[GenerationParams], *, costs: CostTable, previews: int = 0
 ) -> LoopTimes:
     """Generates the images, all submitted at once, with `previews` previews each. `costs` decide the batch sizes."""
     channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(images))])
@@ -74,7 +74,7 @@ def run(
     with ExitStack() as timers:
         for owner, method in ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward")):
             timers.enter_context(networks.timing(owner, method))
-        timers.enter_context(previewing.timing(LatentDiffusion, "preview"))
+        timers.enter_context(previewing.timing(type(pipeline), "preview"))
         start_s = time.perf_counter()
         worker.run()
         whole_s = time.perf_counter() - start_s

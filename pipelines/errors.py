@@ -1,12 +1,12 @@
-"""What can go wrong with a model or an image, as the pipelines say it. Imports nothing of ours.
+"""Errors of the pipelines. Imports nothing of ours.
 
 PipelineError
-|-- ModelLoadError        a model folder that is missing, broken or refused; nothing was served
-|-- InvalidParamsError    params that this model or sampler cannot honour; the message may be shown to the caller
+|-- ModelLoadError        the model is missing, broken or not supported
+|-- InvalidParamsError    the model or the sampler cannot make an image with these parameters
 |   `-- UnknownSamplerError
-`-- SpoiledError          images that nobody may be shown
+`-- NumericalError        the model's numbers went wrong for some images of a call
     |-- NonFiniteError    NaN or infinity in an image's latents or pixels
-    `-- BlackImageError every pixel black, which is what NaN turns into on some devices
+    `-- BlackImageError   every pixel is black, which is what NaN becomes on some devices
 """
 
 from __future__ import annotations
@@ -17,35 +17,37 @@ class PipelineError(Exception):
 
 
 class ModelLoadError(PipelineError):
-    """The model cannot be loaded; the message says which file and why, for the person who started the server."""
+    """The model cannot be loaded. The message tells whoever starts the server which file is at fault, and why."""
 
 
 class InvalidParamsError(PipelineError):
-    """A value that the model cannot honour. `field` names it as `GenerationParams` does."""
+    """The model cannot use a value of the parameters. The message may be shown to the caller."""
 
     def __init__(self, field: str, message: str) -> None:
+        """`field` is the name of the value in `GenerationParams`."""
         super().__init__(message)
         self.field = field
 
 
 class UnknownSamplerError(InvalidParamsError):
-    """No sampler, or no schedule of the sampler, goes by that name; the message lists those that do."""
+    """There is no sampler, or no schedule of the sampler, with that name. The message lists the known names."""
 
 
-class SpoiledError(PipelineError):
-    """The model's numbers went wrong for the images at `positions` of the sequence handed in.
+class NumericalError(PipelineError):
+    """The model's numbers went wrong for some images. Those images must not be shown.
 
-    They may come out well from `Pipeline.begin_upcast`.
+    They may succeed when made again with `Pipeline.begin_upcast`.
     """
 
     def __init__(self, positions: tuple[int, ...]) -> None:
+        """`positions` are the indexes of those images in the sequence that the call was given."""
         super().__init__(f"{type(self).__name__} at {positions}")
         self.positions = positions
 
 
-class NonFiniteError(SpoiledError):
+class NonFiniteError(NumericalError):
     """There is NaN or infinity among the numbers."""
 
 
-class BlackImageError(SpoiledError):
-    """Every value is 0. One that is dark, but for a single value, is an image."""
+class BlackImageError(NumericalError):
+    """Every value of the image is 0. An image with a single other value is not an error."""

@@ -1,7 +1,8 @@
-"""A deterministic pipeline without weights, for whatever is built above pipelines. Torch-free.
+"""A deterministic pipeline without weights, for tests and benchmarks of the layers above. Torch-free.
 
-An image's pixels are a pure function of its params: every call stirs a SHA-256 digest, and the last one is painted as
-vertical bands. It takes rows and makes calls as the real pipeline does, for as long as its caller wants them to take.
+An image's pixels are a pure function of its parameters: every call updates a SHA-256 digest, and the last digest is
+painted as vertical bands. Images take as many rows and calls as in a real pipeline. The caller sets how long a
+call lasts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import UPCAST, BatchKey, Decoded, Decoding, Limits, ModelInfo, NextCall, RgbImage
+from pipelines.interface import UPCAST, BatchKey, CompletedDecode, Limits, ModelInfo, NextCall, PendingDecode, RgbImage
 from pipelines.params import GenerationParams
 from pipelines.sampling import samplers
 
@@ -40,7 +41,7 @@ INFO: Final = ModelInfo(
 
 _BANDS: Final = 10
 _SCALE: Final = 8
-"""Pixels to a latent, each way."""
+"""Pixels per latent, in width and in height."""
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class FakeState:
     params: GenerationParams
     next_call: NextCall | None
     calls: int
-    """UNet calls that the image takes in all."""
+    """Total number of UNet calls for the image."""
     latent: bytes
     """32 bytes that stand for the latents."""
     upcast: bool = False
@@ -73,7 +74,7 @@ class FakePipeline:
         decode_s: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """A `predict` lasts call_s + row_s x rows seconds, a `decode` decode_s, both spent in `sleep`."""
+        """`predict` sleeps call_s + row_s x rows seconds, and `decode` sleeps decode_s, by calling `sleep`."""
         self.info = INFO
         self._call_s = call_s
         self._row_s = row_s
@@ -92,11 +93,11 @@ class FakePipeline:
         key = BatchKey(self.info.name, params.height // _SCALE, params.width // _SCALE, self.info.prompt_tokens)
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
-        latent = _stir(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
+        latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
         return FakeState(params, NextCall(key, 2 if params.guided else 1, calls), calls, latent)
 
     def begin_upcast(self, params: GenerationParams) -> FakeState:
-        """The image is the same: the fake's numbers are exact in any case."""
+        """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
         state = self.begin(params, self.encode(params.texts))
         assert state.next_call is not None, "a new image has calls to come"
         state.upcast = True
@@ -104,15 +105,15 @@ class FakePipeline:
         return state
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-        demands = [state.next_call for state in states if state.next_call is not None]
-        assert len(demands) == len(states), "a finished image cannot take part in a call"
-        assert len({next_call.key for next_call in demands}) == 1, "images of one call share a key"
-        self._spend(self._call_s + self._row_s * sum(next_call.rows for next_call in demands))
-        return [_stir(b"predict", state.latent) for state in states]
+        calls = [state.next_call for state in states if state.next_call is not None]
+        assert len(calls) == len(states), "a finished image cannot take part in a call"
+        assert len({call.key for call in calls}) == 1, "images of one call share a key"
+        self._spend(self._call_s + self._row_s * sum(call.rows for call in calls))
+        return [_digest(b"predict", state.latent) for state in states]
 
     def advance(self, state: FakeState, output: bytes) -> None:
         assert state.next_call is not None, "a finished image cannot advance"
-        state.latent = _stir(b"advance", state.latent, output)
+        state.latent = _digest(b"advance", state.latent, output)
         left = state.next_call.calls_left - 1
         state.next_call = replace(state.next_call, calls_left=left) if left else None
 
@@ -122,8 +123,8 @@ class FakePipeline:
         self._spend(self._decode_s)
         return [_paint(state.latent, state.params.width, state.params.height) for state in states]
 
-    def start_decode(self, states: Sequence[FakeState]) -> Decoding:
-        return Decoded(self.decode(states))
+    def start_decode(self, states: Sequence[FakeState]) -> PendingDecode:
+        return CompletedDecode(self.decode(states))
 
     def preview(self, state: FakeState) -> RgbImage:
         return _paint(state.latent, state.params.width // _SCALE, state.params.height // _SCALE)
@@ -133,7 +134,7 @@ class FakePipeline:
             self._sleep(seconds)
 
 
-def _stir(*parts: bytes) -> bytes:
+def _digest(*parts: bytes) -> bytes:
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 

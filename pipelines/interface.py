@@ -1,6 +1,7 @@
-"""What the engine asks of a model: the Pipeline protocol, and what passes through it. Torch-free.
+"""The Pipeline protocol, through which the engine runs a model, and the values that pass through it. Torch-free.
 
-The engine holds states and outputs without looking inside them; all that it reads is a state's `next_call` and `step`.
+The engine holds states and outputs without looking inside them. It reads only a state's `params`, `next_call` and
+`step`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from pipelines.params import GenerationParams
 
 UPCAST: Final = "upcast"
-"""Phase of the images of `Pipeline.begin_upcast`."""
+"""The phase of images that `Pipeline.begin_upcast` began."""
 
 
 class BatchKey(NamedTuple):
-    """What must be equal for images to share a UNet call."""
+    """Images may share a UNet call if their keys are equal."""
 
     model: str
     latent_height: int
@@ -24,18 +25,18 @@ class BatchKey(NamedTuple):
     tokens: int
     """Length of the text conditioning."""
     phase: str = ""
-    """`UPCAST`, or the cache phase where one is used."""
+    """`UPCAST`, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextCall:
-    """What an image needs next."""
+    """The next UNet call of an image."""
 
     key: BatchKey
     rows: int
-    """Samples that it takes in the next UNet call: two while guided, else one."""
+    """Rows that the image takes in the call: two if it is guided, otherwise one."""
     calls_left: int
-    """UNet calls until it is ready to decode, the next one included."""
+    """UNet calls until the image is ready to decode, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class RgbImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a model accepts; requests beyond are refused (or, on lenient dialects, brought to the nearest)."""
+    """What a model accepts. Dialects refuse requests beyond it, or bring them to the nearest accepted value."""
 
     side_multiple: int
     min_side: int
@@ -62,58 +63,58 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What a loaded model says of itself."""
+    """Describes a loaded model."""
 
     name: str
     sizes: tuple[tuple[int, int], ...]
-    """Sizes that it was trained for, width by height; the first is its default."""
+    """Sizes that the model was trained for, width by height. The first is its default."""
     default_steps: int
     default_guidance_scale: float
     default_sampler: str
     prompt_tokens: int
-    """Longest prompt that it reads whole, start and end tokens counted in."""
+    """Longest prompt that the model reads whole, start and end tokens included."""
     device: str
     dtype: str
     limits: Limits
     row_sizes: tuple[int, ...] = ()
-    """Numbers of rows to which UNet calls are padded, in order; none where they run as they come."""
+    """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
 
     def padded_rows(self, rows: int) -> int:
-        """Rows that are added to a call of so many."""
+        """Return how many rows of padding a call with `rows` rows gets."""
         return next((size - rows for size in self.row_sizes if size >= rows), 0)
 
 
-class Decoding(Protocol):
-    """Images that are being decoded, while the device may be given other work."""
+class PendingDecode(Protocol):
+    """A decode that was started. The device may do other work meanwhile."""
 
     @property
     def ready(self) -> bool:
-        """Whether `finish` would not wait."""
+        """True if `finish` would not wait."""
 
     def finish(self) -> list[RgbImage]:
-        """Wait for the images. Raises a `SpoiledError` naming the bad ones."""
+        """Wait for the images. Raises a `NumericalError` that names the bad ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """A `Decoding` that was done when it had begun."""
+class CompletedDecode:
+    """A `PendingDecode` for pipelines that decode at once."""
 
-    rgb_images: list[RgbImage]
+    images: list[RgbImage]
     ready: bool = True
 
     def finish(self) -> list[RgbImage]:
-        return self.rgb_images
+        return self.images
 
 
 class ImageState(Protocol):
-    """One image in the making: latents, sampler, generator and position, none of them shared."""
+    """An image that was begun. Its latents, sampler, generator and position are its own."""
 
     @property
     def params(self) -> GenerationParams: ...
 
     @property
     def next_call(self) -> NextCall | None:
-        """None once the latents are finished and wait for `decode`."""
+        """None once the latents are finished and can be decoded."""
 
     @property
     def step(self) -> int:
@@ -126,13 +127,13 @@ OutputT = TypeVar("OutputT")
 
 
 class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
-    """A model taken apart into the calls that an engine interleaves between images."""
+    """A model, split into calls that an engine can interleave between images."""
 
     @property
     def info(self) -> ModelInfo: ...
 
     def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
-        """Text to conditioning, one batched call; each result serves any image with that text, and may be kept."""
+        """Encode texts in one batched call. A result may be kept and used for any image that has the text."""
 
     def begin(self, params: GenerationParams, conditionings: Sequence[ConditioningT]) -> StateT:
         """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`.
@@ -141,23 +142,26 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """
 
     def begin_upcast(self, params: GenerationParams) -> StateT:
-        """The same image from its first noise on, in the next wider dtype: for one whose numbers went wrong.
+        """Begin the image again from its initial noise, in the next wider dtype, after a `NumericalError`.
 
-        It encodes its own texts, and shares calls with its like alone (`BatchKey.phase`). The wider weights take memory
-        while such a state is held. Raises what `begin` does.
+        It encodes the image's texts itself, in the wider dtype. Upcast images share calls only with each other
+        (`BatchKey.phase`). The wider weights take memory as long as such a state exists. Raises what `begin` raises.
         """
 
     def predict(self, states: Sequence[StateT]) -> list[OutputT]:
-        """One UNet evaluation of all states, whose demands share one key. Changes no state: it may be retried."""
+        """Make one UNet call for states whose keys are equal. Changes no state, so the call may be repeated."""
 
     def advance(self, state: StateT, output: OutputT) -> None:
-        """Guidance and one sampler update. What it raises concerns this image alone."""
+        """Apply guidance and one sampler update. An error concerns this image alone."""
 
-    def start_decode(self, states: Sequence[StateT]) -> Decoding:
-        """Finished latents of one size to pixels, one batched call, beside later calls where the device can do both."""
+    def start_decode(self, states: Sequence[StateT]) -> PendingDecode:
+        """Start to decode finished latents of one size, in one batched call.
+
+        Where the device allows it, the decode runs beside later UNet calls.
+        """
 
     def decode(self, states: Sequence[StateT]) -> list[RgbImage]:
-        """`start_decode`, and wait. Raises a `SpoiledError` naming the bad ones."""
+        """Call `start_decode` and wait for the images. Raises a `NumericalError` that names the bad ones."""
 
     def preview(self, state: StateT) -> RgbImage:
-        """A cheap look at the image so far, at any size the pipeline likes; changes nothing."""
+        """Draw a cheap preview of the image so far, in a size that the pipeline chooses. Changes no state."""

@@ -1,4 +1,4 @@
-"""One frozen description of an image to make. Torch-free; it crosses the process border as it is."""
+"""The parameters that decide one image. Torch-free; they are sent to the worker's process unchanged."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationParams:
-    """Everything that decides an image. Two equal params on one build and device give one image.
+    """Everything that decides an image. Equal parameters make the same image on one build and device.
 
-    Bounds belong to a model (`interface.Limits`) and are checked where a request enters; these fields are plain.
+    The fields are not checked here. `interface.Limits` holds the bounds of a model, and requests are checked against
+    them where they enter.
     """
 
     prompt: str
@@ -18,15 +19,16 @@ class GenerationParams:
     height: int
     """Pixels."""
     steps: int
-    """Denoising steps as users count them; a sampler may make more UNet calls than steps."""
+    """Denoising steps as users count them. A sampler may make more UNet calls than steps."""
     guidance_scale: float
-    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598); 1 or less turns it off and takes one row."""
+    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598). 1 or less turns it off, and the image takes one row
+    instead of two."""
     seed: int
-    """0 to 2**63 - 1, resolved: an image's own, already counted up for the later images of a job."""
+    """0 to 2**63 - 1. Later images of a job have seeds of their own, counted up from the job's."""
     sampler: str
     """A public name of `pipelines.sampling.samplers`."""
     schedule: str | None = None
-    """Spacing of the noise levels: karras, exponential or beta; None is the sampler's own."""
+    """Spacing of the noise levels: karras, exponential or beta. None is the sampler's own."""
     negative_prompt: str = ""
 
     @property

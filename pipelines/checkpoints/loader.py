@@ -1,6 +1,7 @@
-"""A model folder, or the hub id of one, to a `LatentDiffusion` on its device.
+"""Loads a model folder, or the hub id of one, into a pipeline on its device.
 
-What is refused before anything is loaded is in `folder_checks`; how the model is served is in `profile`.
+`folder_checks` decides what may be loaded, `profile` how the model is served, and the model's family
+(`pipelines.families`) what its components are and which pipeline runs them.
 """
 
 from __future__ import annotations
@@ -14,19 +15,16 @@ from typing import Any, Final
 import diffusers
 import torch
 import transformers
-from diffusers import AutoencoderKL, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
-from transformers import CLIPTextModel, CLIPTokenizer
 
 import pipelines
-from pipelines import previews
 from pipelines.checkpoints import folder_checks
 from pipelines.checkpoints import profile as model_profile
 from pipelines.errors import ModelLoadError
-from pipelines.families.stable_diffusion.pipeline import Components, LatentDiffusion
+from pipelines.interface import Pipeline
 from pipelines.runtime import modes
-from pipelines.runtime.modes import Execution
+from pipelines.runtime.modes import RunMode
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -46,38 +44,38 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     allow_download: bool = False,
-    run_as: Execution = Execution(),  # noqa: B008 -- frozen
+    mode: RunMode = RunMode(),  # noqa: B008 -- frozen
     report: Callable[[], object] = lambda: None,
-) -> LatentDiffusion:
-    """The model of a folder or, where downloads are allowed, of a hub id such as `owner/name`.
+) -> Pipeline[Any, Any, Any]:
+    """Load the model of a folder or, where downloads are allowed, of a hub id such as `owner/name`.
 
-    `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU where there
-    is one, and there float16, otherwise float32. `report` is called now and then while the model is compiled or its
-    exactness is tried. Raises `ModelLoadError`.
+    `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
+    one, in float16, and otherwise the CPU, in float32. `report` is called before each call that compiles the model or
+    verifies its exactness. Raises `ModelLoadError`.
     """
     on_device = _device(device)
     in_dtype = _dtype(dtype, on_device)
     _silence_libraries()
     folder, boundary, name = _locate(model, allow_download)
-    folder_checks.check(folder, boundary)
+    checked = folder_checks.check(folder, boundary)
+    family = checked.family
     profile = model_profile.read(folder)
-    components = _components(folder, on_device, in_dtype, run_as)
-    networks = components.networks
+    loaded = {part: _load_component(folder / part, loader, in_dtype) for part, loader in checked.classes.items()}
+    assembled = family.assemble(folder, loaded, on_device, mode)
+    traits = family.describe(assembled)
     info = model_profile.describe(
         profile,
         name=name,
-        trained_side=networks.scale * networks.unet.config.sample_size,
-        side_multiple=networks.scale,
-        prompt_tokens=min(components.tokenizer.model_max_length, networks.text_encoder.config.max_position_embeddings),
+        trained_side=traits.trained_side,
+        side_multiple=traits.side_multiple,
+        prompt_tokens=traits.prompt_tokens,
         device=on_device.type,
         dtype=str(in_dtype).removeprefix("torch."),
     )
-    if profile.preview is not None and len(profile.preview) != networks.unet.config.in_channels + 1:
+    if profile.preview is not None and len(profile.preview) != traits.latent_channels + 1:
         raise ModelLoadError(f"{folder / model_profile.FILE_NAME}: preview needs a row for each channel and a bias.")
-    info = dataclasses.replace(info, row_sizes=modes.row_sizes(run_as))
-    modes.prepare(run_as, networks, info, report)
-    preview = previews.known(networks.vae.config) if profile.preview is None else previews.given(profile.preview)
-    return LatentDiffusion(info, components, preview, decode_aside=not run_as.exact)
+    info = dataclasses.replace(info, row_sizes=modes.row_sizes(mode))
+    return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
 
 
 def _device(name: str) -> torch.device:
@@ -90,7 +88,7 @@ def _device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise ModelLoadError("The device must be auto, cpu or cuda.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ModelLoadError("There is no such GPU, or this build of torch cannot use it.")
+        raise ModelLoadError("There is no such GPU, or the installed torch cannot use it.")
     return device
 
 
@@ -109,64 +107,36 @@ def _silence_libraries() -> None:
 
 
 def _locate(model: str, allow_download: bool) -> tuple[Path, Path, str]:
-    """The folder, the folder that its links may not leave, and the name under which it is served."""
+    """Return the model's folder, the folder that its links may not leave, and the name that the model is served by."""
     folder = Path(model)
     if folder.exists() or not _HUB_ID.fullmatch(model):
         return folder, folder, folder.resolve().name
     if not allow_download:
-        raise ModelLoadError(f"There is no folder {model}, and downloading it from the hub was not allowed.")
+        raise ModelLoadError(f"There is no folder {model}, and downloads from the hub are not allowed.")
     try:
         snapshot = snapshot_download(model, allow_patterns=_WANTED_FILES, ignore_patterns=_UNWANTED_FILES)
     except (OSError, ValueError, HfHubHTTPError) as error:
-        raise ModelLoadError(f"{model} cannot be fetched from the hub: {_first_line(error)}") from error
+        raise ModelLoadError(f"{model} cannot be downloaded from the hub: {_first_line(error)}") from error
     # The hub's cache links snapshots/<revision>/<file> to blobs/<hash>, two folders up.
     return Path(snapshot), Path(snapshot).parents[1], model
 
 
-def _components(folder: Path, device: torch.device, dtype: torch.dtype, run_as: Execution) -> Components:
-    scheduler_class = folder_checks.read_config(folder / "model_index.json")["scheduler"][1]
-    scheduler = _attempt(folder / "scheduler", getattr(diffusers, scheduler_class).from_pretrained)
-    tokenizer = _attempt(folder / "tokenizer", CLIPTokenizer.from_pretrained)
-    text_encoder = _weights(folder / "text_encoder", CLIPTextModel, dtype)
-    unet = _weights(folder / "unet", UNet2DConditionModel, dtype)
-    vae = _weights(folder / "vae", AutoencoderKL, dtype)
-    _check_fit(folder, unet.config, vae.config)
-    return Components(
-        tokenizer=tokenizer,
-        networks=modes.assemble(
-            run_as,
-            text_encoder=text_encoder.to(device).eval(),
-            unet=unet.to(device, memory_format=torch.channels_last).eval(),
-            vae=vae.to(device, memory_format=torch.channels_last).eval(),
-        ),
-        scheduler_config=dict(scheduler.config),
-    )
-
-
-def _weights(folder: Path, network: Any, dtype: torch.dtype) -> Any:
-    loaded, report = _attempt(
-        folder, network.from_pretrained, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
+def _load_component(folder: Path, component_class: Any, dtype: torch.dtype) -> Any:
+    if not issubclass(component_class, torch.nn.Module):
+        return _from_pretrained(folder, component_class)
+    network, report = _from_pretrained(
+        folder, component_class, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
     )
     if report["missing_keys"] or report["mismatched_keys"]:
         raise ModelLoadError(f"{folder} lacks weights that its config.json asks for.")
-    return loaded.requires_grad_(False)
+    return network.requires_grad_(False)
 
 
-def _attempt(folder: Path, from_pretrained: Callable[..., Any], **options: Any) -> Any:
+def _from_pretrained(folder: Path, component_class: Any, **options: Any) -> Any:
     try:
-        return from_pretrained(folder, local_files_only=True, **options)
-    except Exception as error:  # a broken file makes the libraries raise whatever they stumble over
+        return component_class.from_pretrained(folder, local_files_only=True, **options)
+    except Exception as error:  # The libraries raise many kinds of errors for a broken file.
         raise ModelLoadError(f"{folder} cannot be loaded: {_first_line(error)}") from error
-
-
-def _check_fit(folder: Path, unet: Any, vae: Any) -> None:
-    """Refuse UNets that want more than latents, a timestep and text."""
-    if not unet.in_channels == unet.out_channels == vae.latent_channels:
-        raise ModelLoadError(f"{folder} is no text-to-image model: its UNet takes more than the latents.")
-    if unet.time_cond_proj_dim or unet.addition_embed_type or unet.class_embed_type or unet.encoder_hid_dim_type:
-        raise ModelLoadError(f"{folder} has a UNet that takes conditions beside text, which is not supported.")
-    if not isinstance(unet.sample_size, int):
-        raise ModelLoadError(f"{folder}/unet/config.json must give sample_size as one number.")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""How a model is served: sizes, defaults and limits, from its `darkroom.json` or from what its parts say. Torch-free.
+"""How a model is served: sizes, defaults and limits, from its `darkroom.json` or from its configuration. Torch-free.
 
-`darkroom.json` is optional, and so is each of its fields; `Profile` is its schema.
+`darkroom.json` is optional, and so is each of its fields. `Profile` is its schema.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The schema of `darkroom.json`."""
 
     sizes: Annotated[list[tuple[_Side, _Side]], Meta(min_length=1)] | None = None
-    """Width and height in pixels; the first is the default. None is the square that the UNet was configured for."""
+    """Width and height in pixels. The first is the default. None is the square that the model was configured for."""
     default_steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 25
     default_guidance_scale: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE_SCALE)] = 7.5
     default_sampler: str = "dpm++_2m"
     preview: list[tuple[float, float, float]] | None = None
-    """From latent channels to a colour in 0 to 1: red, green, blue for each channel, and last the bias."""
+    """Map from latent channels to a color in 0 to 1: red, green and blue for each channel, and last the bias."""
 
 
 def read(folder: Path) -> Profile:
-    """The profile in the folder, or all defaults. Raises `ModelLoadError`."""
+    """Read the profile in the folder, or return all defaults if it has none. Raises `ModelLoadError`."""
     path = folder / FILE_NAME
     if not path.exists():
         return Profile()
@@ -48,20 +48,20 @@ def read(folder: Path) -> Profile:
     except (OSError, msgspec.DecodeError, InvalidParamsError) as error:
         raise ModelLoadError(f"{path} cannot be used: {error}") from error
     if choice.schedule is not None:
-        raise ModelLoadError(f"{path} cannot be used: default_sampler names a schedule too.")
+        raise ModelLoadError(f"{path} cannot be used: default_sampler must not name a schedule.")
     return msgspec.structs.replace(profile, default_sampler=choice.sampler.name)
 
 
 def describe(
     profile: Profile, *, name: str, trained_side: int, side_multiple: int, prompt_tokens: int, device: str, dtype: str
 ) -> ModelInfo:
-    """What the loaded model says of itself. Sides and pixels are limited to half and double what it was trained for.
+    """Describe the loaded model. Sides are limited to half the shortest and double the longest side of its sizes.
 
-    Raises `ModelLoadError` for a size that the model cannot have.
+    Raises `ModelLoadError` for a size that the model cannot make.
     """
     sizes = tuple(profile.sizes or [(trained_side, trained_side)])
     if any(side % side_multiple for size in sizes for side in size):
-        raise ModelLoadError(f"{FILE_NAME} cannot be used: this model's sides are multiples of {side_multiple}.")
+        raise ModelLoadError(f"{FILE_NAME} cannot be used: this model's sides must be multiples of {side_multiple}.")
     shortest = min(min(size) for size in sizes)
     longest = max(max(size) for size in sizes)
     return ModelInfo(

@@ -1,1 +1,5 @@
-"""Model architectures, one package each: how a family encodes prompts, denoises and decodes."""
+"""Model families, one package each. Importing this package registers them: each family has one import line here."""
+
+from __future__ import annotations
+
+from pipelines.families.stable_diffusion import family as _stable_diffusion  # noqa: F401 -- registers itself

@@ -1,1 +1,1 @@
-"""How networks run on a batch: as it comes, padded, batch-invariant or compiled."""
+"""How networks run on a batch: unpadded, padded, batch-invariant or compiled."""

@@ -1,7 +1,8 @@
-"""What makes a row's numbers independent of the company and of the place in the batch, to the bit; `docs/exactness.md`.
+"""Batch invariance: a row's result does not depend, to the bit, on the other rows or on its index in the batch.
 
-The company is the smaller part: one padded shape settles it. The place is the larger: a CPU's kernels divide a whole
-batch between threads and vector lanes, and an element at the edge of such a share is worked out by other instructions.
+`docs/exactness.md` has the contract. One padded shape makes a result independent of how many rows there are. The index
+matters because a CPU kernel divides a whole batch between threads and vector lanes, and computes the elements at the
+edge of each part with other instructions.
 """
 
 from __future__ import annotations
@@ -18,21 +19,24 @@ from pipelines.errors import ModelLoadError
 from pipelines.runtime.batching import BatchingByNetwork, Network, Padded
 
 TEXTS: Final = 4
-"""Texts of one call of the text encoder: an image brings two at most, and rarely two new ones."""
+"""Texts in one call of the text encoder. An image has two at most, and rarely two that are not cached."""
 
-_BY_ROW: Final = frozenset(
+_POSITION_DEPENDENT: Final = frozenset(
     {
-        # The last few elements of a thread's share go through the C library's exp, the others through SLEEF's.
+        # The last few elements of a thread's part go through the C library's exp, the others through SLEEF's.
         F.silu,
         torch.sigmoid,
-        # For channels_last, sums are kept by thread, whose shares end in the midst of an image.
+        # For channels_last, each thread keeps its own sums, and a thread's part may end within an image.
         F.group_norm,
     }
 )
 
 
-class RowByRow(TorchFunctionMode):
-    """Calls the functions that mind the place once for each row; those of the time embedding, [rows, features], too."""
+class PerRowFunctions(TorchFunctionMode):
+    """Within it, functions whose result depends on a row's index are called once for each row.
+
+    These are the functions of `_POSITION_DEPENDENT`, and the linear layers of the time embedding ([rows, features]).
+    """
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -56,34 +60,34 @@ class RowByRow(TorchFunctionMode):
         batch = args[0] if args else None
         if not isinstance(batch, Tensor) or not batch.dim() or len(batch) != self._rows:
             return False
-        # A product with as few rows as this is divided between threads by rows, into kernels of different heights.
-        return func in _BY_ROW or (func is F.linear and batch.dim() == 2)
+        # A matrix product with this few rows is divided between threads by rows, into kernels of different heights.
+        return func in _POSITION_DEPENDENT or (func is F.linear and batch.dim() == 2)
 
 
-class PlaceInvariant:
-    """Implements `padding.Batching`: one number of rows, and on the CPU `RowByRow`."""
+class BatchInvariant:
+    """Implements `batching.Batching`: pads to one number of rows and, on the CPU, applies `PerRowFunctions`."""
 
     def __init__(self, rows: int) -> None:
         self._padded = Padded([rows])
         self._rows = rows
 
     def run(self, network: Network, *inputs: Tensor) -> Tensor:
-        def in_any_place(*padded: Tensor) -> Tensor:
-            with RowByRow(self._rows):
+        def call_per_row(*padded: Tensor) -> Tensor:
+            with PerRowFunctions(self._rows):
                 return network(*padded)
 
-        return self._padded.run(in_any_place if inputs[0].device.type == "cpu" else network, *inputs)
+        return self._padded.run(call_per_row if inputs[0].device.type == "cpu" else network, *inputs)
 
 
-def batchings(*, max_rows: int, max_decode: int) -> BatchingByNetwork:
-    """One shape for each network and size of image."""
+def exact_batching(*, max_rows: int, max_decode: int) -> BatchingByNetwork:
+    """Return a batching that gives each network one shape for each image size."""
     return BatchingByNetwork(
-        texts=PlaceInvariant(TEXTS), rows=PlaceInvariant(max_rows), images=PlaceInvariant(max_decode)
+        texts=BatchInvariant(TEXTS), rows=BatchInvariant(max_rows), images=BatchInvariant(max_decode)
     )
 
 
-def settle_kernels() -> None:
-    """Let this process choose its kernels by shape alone: no autotuning, no atomic sums, no TF32."""
+def use_deterministic_kernels() -> None:
+    """Make this process choose kernels by shape alone: no autotuning, no atomic sums, no TF32."""
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
@@ -91,12 +95,15 @@ def settle_kernels() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def check_places(network: Network, places: int, *row: Tensor) -> None:
-    """Raise `ModelLoadError` unless this machine gives a row, [1, ...] each, the same numbers in all places."""
-    results = network(*(each.repeat(places, *(1 for _ in each.shape[1:])) for each in row))
+def check_position_invariance(network: Network, positions: int, *row: Tensor) -> None:
+    """Raise `ModelLoadError` unless a row gets the same result at every index of a batch on this machine.
+
+    `row` holds one tensor [1, ...] for each input of the network; `positions` is the size of the batch.
+    """
+    results = network(*(each.repeat(positions, *(1 for _ in each.shape[1:])) for each in row))
     first = results[0]
     if not all(torch.allclose(result, first, rtol=0, atol=0, equal_nan=True) for result in results):
         raise ModelLoadError(
-            f"Exact mode is not to be had here: among {places} rows an image's numbers depend on its place. "
-            "A power of two for max_rows, or fewer threads, may help."
+            f"Exact mode is not possible on this machine: in a batch of {positions} rows, a row's result depends on "
+            "its index. Try a power of two for max_rows, or fewer threads."
         )

@@ -1,4 +1,4 @@
-"""Batches brought to shapes that are known beforehand, with rows that nobody asked for. Knows nothing of models."""
+"""Ways to call a network on a batch: unpadded, or padded with zero rows to known shapes. Knows nothing of models."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ class Batching(Protocol):
     """How a network is called on a batch."""
 
     def run(self, network: Network, *inputs: Tensor) -> Tensor:
-        """`network(*inputs)`, where row n of the result belongs to row n of each input."""
+        """Compute `network(*inputs)`. Row n of the result belongs to row n of each input."""
 
 
 class Unpadded:
-    """The batch as it comes, in one call."""
+    """Passes the batch on unchanged, in one call."""
 
     def run(self, network: Network, *inputs: Tensor) -> Tensor:
         return network(*inputs)
 
 
 class Padded:
-    """Zeros added up to the next of a few sizes, in buffers with the same strides each time; what is beyond the
-    largest size goes into further calls.
+    """Pads the batch with zeros to the next of a few sizes, and splits a batch beyond the largest size into calls.
+
+    The padded inputs are new buffers with the same strides each time.
     """
 
     def __init__(self, sizes: Iterable[int]) -> None:
@@ -44,15 +45,18 @@ class Padded:
 
 
 class BatchingByNetwork(NamedTuple):
-    """One for each network of a model."""
+    """The batching of each network of a model."""
 
     texts: Batching = Unpadded()
+    """For the text encoder."""
     rows: Batching = Unpadded()
+    """For the UNet."""
     images: Batching = Unpadded()
+    """For the autoencoder's decoder."""
 
 
 def row_buckets(max_rows: int) -> list[int]:
-    """1, 2, 4, 8, 12, 16 ... and `max_rows`: three rows of padding at most."""
+    """Return 1, 2, 4, 8, 12, 16 ... and `max_rows`, so that a call has at most three rows of padding."""
     return sorted({rows for rows in (1, 2, *range(4, max_rows, 4)) if rows < max_rows} | {max_rows})
 
 

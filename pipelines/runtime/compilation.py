@@ -1,4 +1,4 @@
-"""torch.compile for a UNet, shape by shape and ahead of time; knows nothing of which shapes will be asked for."""
+"""Compiles a UNet with torch.compile, ahead of time and shape by shape. Does not know which shapes will be used."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from torch import Tensor
 from pipelines.errors import ModelLoadError
 
 _MAX_SHAPES: Final = 1024
-"""Beyond its default of eight, torch.compile refuses a further shape of one network."""
+"""Shapes of one network that torch.compile may compile. Its default is eight."""
 
 
 class CompiledUNet:
-    """Implements `networks.Denoiser`. Shapes that were not compiled ahead run as they are written, since to compile
-    takes minutes: no caller shall wait for that.
+    """Implements `networks.Denoiser`. A shape that was not compiled ahead runs uncompiled.
+
+    Compiling takes minutes, and no request should wait for it.
     """
 
     def __init__(self, unet: Any, mode: Literal["default", "reduce-overhead"]) -> None:
@@ -31,7 +32,7 @@ class CompiledUNet:
 
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
-        """Within, a call of a new shape compiles it."""
+        """Within this context, a call with a new shape compiles that shape."""
         from torch._dynamo import config
 
         self._is_compiling = True
@@ -53,15 +54,15 @@ class CompiledUNet:
             return output
         torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         outputs = self._compiled(sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict)
-        # A recorded graph writes to the same memory each time.
+        # A recorded CUDA graph writes to the same memory each time.
         return tuple(each.clone() for each in outputs)
 
 
 def keep_code_in(folder: Path) -> None:
-    """Keep what is compiled there for the next start, where that can be: compiling takes minutes.
+    """Make torch keep compiled code in that folder for the next start, if the folder can be used.
 
-    Left to itself torch puts it under /tmp, which a container may lose or forbid to run code from, and which others
-    may write to. `TORCHINDUCTOR_CACHE_DIR` in the environment goes before.
+    By default torch keeps it under /tmp, which a container may lose or mount without permission to run code, and which
+    others may write to. `TORCHINDUCTOR_CACHE_DIR` in the environment takes precedence.
     """
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,25 +71,25 @@ def keep_code_in(folder: Path) -> None:
 
 
 def check(device: torch.device, mode: str) -> None:
-    """Raise `ModelLoadError` where that mode cannot be had on the device, for want of a compiler or of a GPU."""
+    """Raise `ModelLoadError` where the device cannot run that mode because a compiler or a GPU is missing."""
     from torch._inductor.cpp_builder import get_cpp_compiler
     from torch._inductor.exc import InvalidCxxCompiler
     from torch.utils._triton import has_triton
 
     if device.type == "cuda":
         if not has_triton():
-            raise ModelLoadError("To compile for a GPU takes Triton, and this installation has none: set compile=off.")
-        # It builds a launcher for its kernels at the first call, and looks for a compiler in this way.
+            raise ModelLoadError("Compiling for a GPU needs Triton, which is not installed: set compile=off.")
+        # Triton builds a launcher for its kernels at the first call, and looks for a compiler in this way.
         if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
             raise ModelLoadError(
-                "To compile for a GPU takes a C compiler too, and none was found: install gcc, or set compile=off."
+                "Compiling for a GPU needs a C compiler, and none was found: install gcc, or set compile=off."
             )
         return
     if mode == "reduce-overhead":
-        raise ModelLoadError("compile=reduce-overhead records CUDA graphs, which takes a GPU: set compile=default.")
+        raise ModelLoadError("compile=reduce-overhead records CUDA graphs, which needs a GPU: set compile=default.")
     try:
         get_cpp_compiler()
     except InvalidCxxCompiler:
         raise ModelLoadError(
-            "To compile for the CPU takes a C++ compiler, and none was found: install g++, or set compile=off."
+            "Compiling for the CPU needs a C++ compiler, and none was found: install g++, or set compile=off."
         ) from None

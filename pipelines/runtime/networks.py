@@ -1,6 +1,6 @@
 """The networks of a Stable Diffusion model, each called on a batch of any size.
 
-It knows their shapes, dtypes and memory formats; what their numbers mean to an image is `latent_diffusion`'s to know.
+This module knows shapes, dtypes and memory formats. The pipeline of the family knows what an image does with them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WIDER: Final = {torch.float16: torch.float32, torch.bfloat16: torch.float32, to
 
 
 class Denoiser(Protocol):
-    """A UNet, or what stands for it."""
+    """A UNet, or a compiled one in its place."""
 
     def __call__(
         self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool
@@ -33,59 +33,62 @@ class Networks:
         text_encoder: Any,
         unet: Any,
         vae: Any,
-        batchings: BatchingByNetwork | None = None,
+        batching: BatchingByNetwork | None = None,
         denoiser: Denoiser | None = None,
     ) -> None:
-        """A transformers.CLIPTextModel, diffusers.UNet2DConditionModel and diffusers.AutoencoderKL.
+        """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
         `denoiser` is called in place of the UNet.
         """
         self.text_encoder = text_encoder
         self.unet = unet
         self.vae = vae
-        self._batchings = batchings or BatchingByNetwork()
+        self._batching = batching or BatchingByNetwork()
         self.denoiser: Denoiser = denoiser or unet
-        # Diffusers looks through all of a network's parameters at every asking: 3 ms, in each call.
+        # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
 
     @property
     def scale(self) -> int:
-        """Pixels to a latent, each way."""
+        """Pixels per latent, in width and in height."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @torch.inference_mode()
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Token ids and attention mask, [B, tokens], to conditioning, [B, tokens, features]."""
-        return self._batchings.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
+        """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features]."""
+        return self._batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
     def denoise(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
-        """`sample` [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features] to what the UNet says,
-        [rows, C, h, w] in float32.
+        """Evaluate the UNet once. Returns [rows, C, h, w] in float32.
 
-        Timesteps stay float32 whatever the model's dtype: bfloat16 would turn 999 into 1000.
+        `sample` is [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features]. Timesteps stay float32
+        whatever the model's dtype: bfloat16 would turn 999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
-        output = self._batchings.rows.run(self._call_unet, sample, timesteps, conditioning)
+        output = self._batching.rows.run(self._call_unet, sample, timesteps, conditioning)
         return output.float().contiguous()
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
-        """[B, C, h, w] at the UNet's scale to [B, 3, H, W] in -1 to 1 (and a little beyond), in the VAE's dtype."""
-        unscaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0)
-        return self._batchings.images.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
+        """Decode latents [B, C, h, w] at the UNet's scale to images [B, 3, H, W] in the VAE's dtype.
 
-    def widened(self) -> Networks:
-        """A copy in the next wider dtype, run as it is written; float64 is the widest."""
+        Values range from -1 to 1 and slightly beyond.
+        """
+        unscaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0)
+        return self._batching.images.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
+
+    def upcast(self) -> Networks:
+        """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32."""
         text_encoder, unet, vae = (
             copy.deepcopy(network).to(_WIDER[self.dtype]) for network in (self.text_encoder, self.unet, self.vae)
         )
-        return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batchings=self._batchings)
+        return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batching=self._batching)
 
     def _call_text_encoder(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        masked = getattr(self.text_encoder.config, "use_attention_mask", False)
-        hidden: Tensor = self.text_encoder(tokens, attention_mask=mask if masked else None)[0]
+        use_mask = getattr(self.text_encoder.config, "use_attention_mask", False)
+        hidden: Tensor = self.text_encoder(tokens, attention_mask=mask if use_mask else None)[0]
         return hidden.to(self.dtype)
 
     def _call_unet(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:

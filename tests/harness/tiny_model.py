@@ -1,4 +1,4 @@
-"""A Stable Diffusion folder with random weights, small enough that a test may run it hundreds of times."""
+"""Writes and loads a Stable Diffusion folder with random weights, so small that a test may run it hundreds of times."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from typing import Any, Final
 
 from benchmarks import random_model
 from benchmarks.random_model import Shape
+from pipelines.checkpoints import loader
+from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.params import GenerationParams
+from pipelines.runtime.modes import RunMode
 
 TOKENS = 24
 SIDE = 64
-"""Pixels: eight latents."""
+"""Side of the trained size in pixels: eight latents."""
 
 SHAPE: Final = Shape(
     tokens=TOKENS,
@@ -37,8 +42,20 @@ SHAPE: Final = Shape(
 
 
 def write(folder: Path, seed: int = 0) -> Path:
-    """A new folder, in the layout of Stable Diffusion 1.x; the same weights for the same seed."""
+    """Write a new folder in the layout of Stable Diffusion 1.x. Equal seeds give equal weights."""
     return random_model.write(folder, SHAPE, seed)
+
+
+def load(folder: Path, *, dtype: str = "auto", mode: RunMode = RunMode()) -> LatentDiffusion:  # noqa: B008 -- frozen
+    """Load a folder on the CPU."""
+    pipeline = loader.load(str(folder), device="cpu", dtype=dtype, mode=mode)
+    assert isinstance(pipeline, LatentDiffusion)
+    return pipeline
+
+
+def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
+    """Begin an image with its own texts encoded."""
+    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def copy(folder: Path, to: Path) -> Path:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 @integration_fixture
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that predicts noise. Not to be written to."""
+    """A model that predicts noise. Tests must not write to the folder."""
     from tests.harness import tiny_model
 
     return tiny_model.write(tmp_path_factory.mktemp("models") / "tiny")
@@ -24,7 +24,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def v_model_folder(model_folder: Path) -> Path:
-    """The same networks, said to predict v."""
+    """The same networks, declared to predict v."""
     from tests.harness import tiny_model
 
     folder = tiny_model.copy(model_folder, model_folder.with_name("tiny-v"))
@@ -34,13 +34,13 @@ def v_model_folder(model_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(model_folder: Path) -> LatentDiffusion:
-    from pipelines.checkpoints import loader
+    from tests.harness import tiny_model
 
-    return loader.load(str(model_folder), device="cpu")
+    return tiny_model.load(model_folder)
 
 
 @pytest.fixture(scope="session")
 def v_pipeline(v_model_folder: Path) -> LatentDiffusion:
-    from pipelines.checkpoints import loader
+    from tests.harness import tiny_model
 
-    return loader.load(str(v_model_folder), device="cpu")
+    return tiny_model.load(v_model_folder)

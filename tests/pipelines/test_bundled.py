@@ -1,4 +1,4 @@
-"""The model that ships: an ordinary Stable Diffusion folder, small, served at the sizes of its world."""
+"""The bundled model is a small, ordinary Stable Diffusion folder that draws what its prompts ask for."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
-from pipelines.checkpoints.loader import bundled_model_path, load
+from pipelines.checkpoints.loader import bundled_model_path
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import RgbImage
 from pipelines.training.evaluation.image_grader import matches, read_scene
 from pipelines.training.evaluation.scores import CATEGORIES, default_params, evaluation_specs, render, to_pixels
 from pipelines.training.scenes import domain
 from pipelines.training.scenes.captions import Mention, PromptSpec, plain_prompt
+from tests.harness import tiny_model
 
 
 @pytest.fixture(scope="module")
 def bundled() -> LatentDiffusion:
-    return load(str(bundled_model_path()), device="cpu")
+    return tiny_model.load(bundled_model_path())
 
 
 def test_it_is_under_40_mb() -> None:
     assert sum(file.stat().st_size for file in bundled_model_path().rglob("*") if file.is_file()) < 40e6
 
 
-def test_it_does_not_tell_where_it_was_made() -> None:
+def test_its_configuration_does_not_name_the_folder_that_it_was_trained_in() -> None:
     configs = [file.read_text() for file in bundled_model_path().rglob("*.json")]
 
     assert not any("_name_or_path" in config for config in configs)
 
 
-def test_it_is_served_at_the_sizes_of_its_world(bundled: LatentDiffusion) -> None:
+def test_it_is_served_at_the_sizes_that_it_was_trained_for(bundled: LatentDiffusion) -> None:
     assert bundled.info.sizes == domain.SIZES
 
 
@@ -53,8 +54,8 @@ def test_diffusers_loads_it_and_draws_the_same_image(bundled: LatentDiffusion) -
         generator=torch.Generator("cpu").manual_seed(wanted.seed),
     ).images[0]
     (ours,) = render(bundled, [wanted])
-    theirs_raster = RgbImage(image.width, image.height, image.tobytes())
-    difference = abs(to_pixels(ours).astype(int) - to_pixels(theirs_raster).astype(int))
+    expected = RgbImage(image.width, image.height, image.tobytes())
+    difference = abs(to_pixels(ours).astype(int) - to_pixels(expected).astype(int))
     assert difference.max() <= 1
 
 
@@ -84,12 +85,12 @@ def missed(bundled: LatentDiffusion, wanted: list[PromptSpec], size: tuple[int, 
 
 
 @pytest.mark.parametrize("size", domain.SIZES, ids=str)
-def test_it_draws_what_it_is_plainly_asked(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    fell = missed(bundled, PLAIN_SPECS, size)
-    assert len(fell) <= 1, fell
+def test_it_draws_plain_prompts(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    failed = missed(bundled, PLAIN_SPECS, size)
+    assert len(failed) <= 1, failed
 
 
 @pytest.mark.parametrize("size", domain.SIZES, ids=str)
-def test_it_draws_most_of_every_kind_of_ask(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
-    fell = missed(bundled, SPECS_OF_EVERY_CATEGORY, size)
-    assert len(fell) <= len(SPECS_OF_EVERY_CATEGORY) / 4, fell
+def test_it_draws_most_prompts_of_every_category(bundled: LatentDiffusion, size: tuple[int, int]) -> None:
+    failed = missed(bundled, SPECS_OF_EVERY_CATEGORY, size)
+    assert len(failed) <= len(SPECS_OF_EVERY_CATEGORY) / 4, failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,12 +17,10 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pipelines.checkpoints import loader
 from pipelines.families.stable_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 from pipelines.runtime.batching import BatchingByNetwork, Padded
-from pipelines.runtime.modes import Execution
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.diffusers_schedulers import SamplerRun, Schedulers
 from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice
@@ -221,13 +220,13 @@ def test_a_sampler_makes_the_host_wait_for_exactly_these_transfers(sampler: Samp
     assert lint.transfers == TRANSFERS.get(sampler.name, Transfers(to_device=1))
 
 
-def on_device(pipeline: LatentDiffusion, components: Components, batchings: BatchingByNetwork) -> LatentDiffusion:
+def on_device(pipeline: LatentDiffusion, components: Components, batching: BatchingByNetwork) -> LatentDiffusion:
     """`pipeline`, whose parts are `components`, with its networks on the pretended GPU."""
     networks = components.networks
     text_encoder, unet, vae = (
         copy.deepcopy(network).to(DEVICE) for network in (networks.text_encoder, networks.unet, networks.vae)
     )
-    moved = Networks(text_encoder=text_encoder, unet=unet, vae=vae, batchings=batchings)
+    moved = Networks(text_encoder=text_encoder, unet=unet, vae=vae, batching=batching)
     return LatentDiffusion(pipeline.info, replace(components, networks=moved))
 
 
@@ -247,25 +246,26 @@ def make_images(pipeline: LatentDiffusion) -> list[RgbImage]:
 
 
 @pytest.fixture(scope="module")
-def components(model_folder: Path) -> Components:
-    return loader._components(model_folder, CPU, torch.float32, Execution())
+def components(model_folder: Path, pipeline: LatentDiffusion) -> Components:
+    scheduler_config = json.loads((model_folder / "scheduler" / "scheduler_config.json").read_text())
+    return Components(tokenizer=pipeline._tokenizer, networks=pipeline._networks, scheduler_config=scheduler_config)
 
 
 @pytest.mark.parametrize(
-    "batchings",
+    "batching",
     [BatchingByNetwork(), BatchingByNetwork(texts=Padded([4]), rows=Padded([8]), images=Padded([4]))],
     ids=["as they come", "padded"],
 )
 def test_whole_images_come_from_the_device_with_the_bits_of_the_cpu(
-    pipeline: LatentDiffusion, components: Components, batchings: BatchingByNetwork
+    pipeline: LatentDiffusion, components: Components, batching: BatchingByNetwork
 ) -> None:
     networks = components.networks
-    on_cpu = Networks(text_encoder=networks.text_encoder, unet=networks.unet, vae=networks.vae, batchings=batchings)
+    on_cpu = Networks(text_encoder=networks.text_encoder, unet=networks.unet, vae=networks.vae, batching=batching)
     # PyTorch chooses the attention kernel by device; this makes both devices use the same one.
     with sdpa_kernel(SDPBackend.MATH):
         plain = make_images(LatentDiffusion(pipeline.info, replace(components, networks=on_cpu)))
         with DeviceLint():
-            pretended = make_images(on_device(pipeline, components, batchings))
+            pretended = make_images(on_device(pipeline, components, batching))
 
     assert pretended == plain
 

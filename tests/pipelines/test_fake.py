@@ -1,4 +1,4 @@
-"""The fake pipeline keeps the contract that the tests above it lean on."""
+"""The fake pipeline keeps the contract that tests of the layers above rely on."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_equal_params_make_equal_pixels() -> None:
         dataclasses.replace(BASE, width=96, height=64),
     ],
 )
-def test_whatever_changes_a_real_image_changes_a_fake_one(other: GenerationParams) -> None:
+def test_parameters_that_change_a_real_image_change_a_fake_one(other: GenerationParams) -> None:
     assert make_alone(other) != make_alone(BASE)
 
 
-def test_it_takes_the_rows_and_calls_of_the_real_pipeline() -> None:
+def test_an_image_takes_as_many_rows_and_calls_as_in_the_real_pipeline() -> None:
     pipeline = FakePipeline()
     state = pipeline.begin(make_params(steps=5, sampler="heun", guidance_scale=1.0), [b""])
 
@@ -44,7 +44,7 @@ def test_it_takes_the_rows_and_calls_of_the_real_pipeline() -> None:
     assert (state.next_call.rows, state.next_call.calls_left) == (1, 9)
 
 
-def test_a_precise_image_is_the_same_in_calls_of_its_own() -> None:
+def test_an_upcast_image_has_the_same_pixels_and_its_own_phase() -> None:
     pipeline = FakePipeline()
     state = pipeline.begin_upcast(BASE)
     first = state.next_call
@@ -58,7 +58,7 @@ def test_a_precise_image_is_the_same_in_calls_of_its_own() -> None:
     assert pipeline.decode([state])[0].pixels == make_alone(BASE)
 
 
-def test_it_spends_the_time_that_it_is_told_to() -> None:
+def test_calls_and_decodes_last_as_long_as_the_caller_sets() -> None:
     spent: list[float] = []
     pipeline = FakePipeline(call_s=1.0, row_s=0.25, decode_s=0.5, sleep=spent.append)
     states = [pipeline.begin(make_params(steps=1), [b"", b""]) for _ in range(3)]

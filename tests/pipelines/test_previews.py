@@ -1,4 +1,4 @@
-"""The linear look at latents."""
+"""Previews map latents to colors linearly, with a fitted, a given or a published map."""
 
 from __future__ import annotations
 
@@ -15,37 +15,35 @@ MATRIX = [[0.1, 0.0, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1], [0.05, -0.05, 0.0],
 
 
 def decode(latents: Tensor) -> Tensor:
-    """An autoencoder that happens to be linear, eight pixels to a latent."""
-    colours = (
-        torch.einsum("bchw,cd->bdhw", latents, torch.tensor(MATRIX[:-1])) + torch.tensor(MATRIX[-1])[:, None, None]
-    )
-    return (colours * 2 - 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    """An autoencoder that is linear, with eight pixels per latent."""
+    colors = torch.einsum("bchw,cd->bdhw", latents, torch.tensor(MATRIX[:-1])) + torch.tensor(MATRIX[-1])[:, None, None]
+    return (colors * 2 - 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
 
 
-def test_a_fitted_map_is_the_autoencoders_where_that_is_linear() -> None:
+def test_fitting_recovers_the_map_of_a_linear_autoencoder() -> None:
     latents = torch.randn(1, 4, 6, 5, generator=torch.Generator("cpu").manual_seed(1))
 
-    fitted, given = previews.fit(decode, channels=4).draw(latents), previews.given(MATRIX).draw(latents)
+    fitted, original = previews.fit(decode, channels=4).draw(latents), previews.from_rows(MATRIX).draw(latents)
 
-    differences = [abs(a - b) for a, b in zip(fitted.pixels, given.pixels, strict=True)]
+    differences = [abs(a - b) for a, b in zip(fitted.pixels, original.pixels, strict=True)]
     assert max(differences) <= 1
     assert (fitted.width, fitted.height) == (5 * UPSCALE, 6 * UPSCALE)
 
 
-def test_a_latent_becomes_a_square_of_its_colour() -> None:
+def test_a_latent_becomes_a_square_of_its_color() -> None:
     latents = torch.zeros(1, 4, 1, 2)
     latents[0, 0, 0, 1] = 1.0
 
-    rgb_image = previews.given(MATRIX).draw(latents)
+    image = previews.from_rows(MATRIX).draw(latents)
 
     row = bytes([128, 128, 128]) * UPSCALE + bytes([153, 128, 128]) * UPSCALE
-    assert rgb_image.pixels == row * UPSCALE
+    assert image.pixels == row * UPSCALE
 
 
-def test_colours_beyond_the_range_are_cut() -> None:
-    rgb_image = previews.given(MATRIX).draw(torch.full((1, 4, 1, 1), 100.0))
+def test_colors_beyond_the_range_are_clamped() -> None:
+    image = previews.from_rows(MATRIX).draw(torch.full((1, 4, 1, 1), 100.0))
 
-    assert rgb_image.pixels[:3] == bytes([255, 255, 255])
+    assert image.pixels[:3] == bytes([255, 255, 255])
 
 
 def vae_config(scaling_factor: float, widths: tuple[int, ...] = (128, 256, 512, 512)) -> SimpleNamespace:
@@ -53,22 +51,22 @@ def vae_config(scaling_factor: float, widths: tuple[int, ...] = (128, 256, 512, 
 
 
 @pytest.mark.parametrize(
-    ("scaling_factor", "colour_of_nothing", "colour_of_the_first_channel"),
+    ("scaling_factor", "color_of_zeros", "color_of_the_first_channel"),
     [(0.18215, (128, 128, 128), (165, 154, 154)), (0.13025, (150, 140, 130), (210, 200, 190))],
 )
-def test_stable_diffusions_maps_are_known(
-    scaling_factor: float, colour_of_nothing: tuple[int, ...], colour_of_the_first_channel: tuple[int, ...]
+def test_stable_diffusions_autoencoders_get_the_published_maps(
+    scaling_factor: float, color_of_zeros: tuple[int, ...], color_of_the_first_channel: tuple[int, ...]
 ) -> None:
-    known = previews.known(vae_config(scaling_factor))
+    preview = previews.published(vae_config(scaling_factor))
     latents = torch.zeros(1, 4, 1, 2)
     latents[0, 0, 0, 1] = 1.0
 
-    assert known is not None
-    pixels = known.draw(latents).pixels
-    assert tuple(pixels[:3]) == colour_of_nothing
-    assert tuple(pixels[3 * UPSCALE : 3 * UPSCALE + 3]) == colour_of_the_first_channel
+    assert preview is not None
+    pixels = preview.draw(latents).pixels
+    assert tuple(pixels[:3]) == color_of_zeros
+    assert tuple(pixels[3 * UPSCALE : 3 * UPSCALE + 3]) == color_of_the_first_channel
 
 
-def test_other_autoencoders_are_not_taken_for_stable_diffusions() -> None:
-    assert previews.known(vae_config(0.18215, widths=(8, 8, 8, 8))) is None
-    assert previews.known(vae_config(0.5)) is None
+def test_other_autoencoders_have_no_published_map() -> None:
+    assert previews.published(vae_config(0.18215, widths=(8, 8, 8, 8))) is None
+    assert previews.published(vae_config(0.5)) is None

@@ -1,7 +1,7 @@
-"""Stable Diffusion taken apart into the calls of `interface.Pipeline`: text, noise, sampler, guidance, pixels.
+"""Stable Diffusion, split into the calls of `interface.Pipeline`: text, noise, sampler, guidance, pixels.
 
-It knows nothing of files (`pipelines.checkpoints.loader`), of how a network is run on a batch
-(`pipelines.runtime.networks`), of queues or of which images should share a call.
+This module knows nothing of files (`pipelines.checkpoints.loader`), of how a network runs on a batch
+(`pipelines.runtime`), of queues, or of which images should share a call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipelines import previews
 from pipelines.errors import InvalidParamsError, NonFiniteError
-from pipelines.families.stable_diffusion.decode import Decoder, LatentDecoding
+from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
 from pipelines.families.stable_diffusion.state import LastPrediction, LatentState, Prediction
 from pipelines.interface import UPCAST, BatchKey, ModelInfo, RgbImage
 from pipelines.params import GenerationParams
@@ -31,20 +31,21 @@ from pipelines.sampling.samplers import SamplerChoice
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The parts of a Stable Diffusion folder, ready to run."""
+    """The components of a Stable Diffusion folder, ready to run."""
 
     tokenizer: Any
-    """transformers.CLIPTokenizer"""
+    """A transformers.CLIPTokenizer."""
     networks: Networks
     scheduler_config: Mapping[str, Any]
+    """The configuration of the folder's own scheduler, with all defaults filled in."""
 
 
 class LatentDiffusion:
-    """A Stable Diffusion model as an `interface.Pipeline[Tensor, LatentState, Prediction]`.
+    """Implements `interface.Pipeline[Tensor, LatentState, Prediction]` for a Stable Diffusion model.
 
-    A conditioning is [1, tokens, features] in the UNet's dtype. Latents and the samplers' mathematics are float32.
-    What a row comes out as depends on the shape of its batch and its place in it, never on the other rows; in exact
-    mode (`pipelines.runtime.batch_invariance`) on neither.
+    A conditioning is [1, tokens, features] in the UNet's dtype. Latents and the samplers' mathematics are float32. The
+    result of a row may depend on the shape of its batch and on its index in it, but never on the other rows. In exact
+    mode (`pipelines.runtime.batch_invariance`) it depends on neither.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class LatentDiffusion:
         components: Components,
         preview: LinearPreview | None = None,
         *,
-        decode_aside: bool = True,
+        decode_on_own_stream: bool = True,
     ) -> None:
-        """Without a `preview` of the model's own, one is fitted to its autoencoder. `decode_aside`: see `Decoder`."""
+        """If `preview` is None, a preview is fitted to the autoencoder. `decode_on_own_stream` is for CUDA."""
         self._info = info
         self._tokenizer = components.tokenizer
         self._networks = components.networks
-        self._decoder = Decoder(self._networks.device, aside=decode_aside)
-        self._widened: Callable[[], Networks | None] = lambda: None
+        self._decoder = Decoder(self._networks.device, own_stream=decode_on_own_stream)
+        self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._schedulers = Schedulers(components.scheduler_config)
         self._channels = self._networks.unet.config.in_channels
         self._preview = preview or previews.fit(self._networks.decode, self._channels)
@@ -69,20 +70,16 @@ class LatentDiffusion:
     def info(self) -> ModelInfo:
         return self._info
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text, start and end counted in; what goes beyond `info.prompt_tokens` is not read."""
-        return len(self._tokenizer(text, verbose=False).input_ids)
-
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
         return self._encode(self._networks, texts)
 
     def begin(self, params: GenerationParams, conditionings: Sequence[Tensor]) -> LatentState:
         assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
-        return self._begin(params, self._checked(params), self._networks, conditionings)
+        return self._begin(params, self._check(params), self._networks, conditionings)
 
     def begin_upcast(self, params: GenerationParams) -> LatentState:
-        choice = self._checked(params)
-        networks = self._wider_networks()
+        choice = self._check(params)
+        networks = self._upcast_networks()
         return self._begin(params, choice, networks, self._encode(networks, params.texts), phase=UPCAST)
 
     @torch.inference_mode()
@@ -93,7 +90,7 @@ class LatentDiffusion:
         sample = torch.cat([model_input.expand(n, -1, -1, -1) for model_input, n in zip(inputs, rows, strict=True)])
         conditioning = torch.cat([state.conditioning for state in states])
         output = states[0].networks.denoise(sample, torch.tensor(timesteps), conditioning)
-        # A row's sum is finite only if all of its numbers are; one look at the device for the whole batch.
+        # A row's sum is finite only if all its numbers are. One transfer from the device serves the whole batch.
         sums = iter(output.flatten(1).sum(1).tolist())
         return [
             Prediction(model_input, part, math.isfinite(sum(islice(sums, n))))
@@ -108,13 +105,13 @@ class LatentDiffusion:
             negative, prompt = output.output.chunk(2)
             guided = negative + state.params.guidance_scale * (prompt - negative)
         else:
-            # A clone, since a multistep history that kept a view would keep the whole batch.
+            # The clone keeps a multistep sampler's history from holding the whole batch in memory.
             guided = output.output.clone()
         timestep = state.run.timestep
         state.latents = state.run.step(guided, state.latents, state.generator)
         state.last_prediction = LastPrediction(output.model_input, guided, timestep)
 
-    def start_decode(self, states: Sequence[LatentState]) -> LatentDecoding:
+    def start_decode(self, states: Sequence[LatentState]) -> PendingLatentDecode:
         return self._decoder.start(states)
 
     def decode(self, states: Sequence[LatentState]) -> list[RgbImage]:
@@ -122,10 +119,10 @@ class LatentDiffusion:
 
     @torch.inference_mode()
     def preview(self, state: LatentState) -> RgbImage:
-        if state.last_prediction is None:
+        last = state.last_prediction
+        if last is None:
             return self._preview.draw(state.run.model_input(state.latents))
-        seen = state.last_prediction
-        return self._preview.draw(state.run.predict_clean(seen.model_input, seen.output, seen.timestep))
+        return self._preview.draw(state.run.predict_clean(last.model_input, last.output, last.timestep))
 
     @torch.inference_mode()
     def _encode(self, networks: Networks, texts: Sequence[str]) -> list[Tensor]:
@@ -137,7 +134,7 @@ class LatentDiffusion:
             return_tensors="pt",
         )
         conditioning = networks.encode(tokens.input_ids, tokens.attention_mask)
-        # Clones, since a view that somebody keeps would keep the whole batch.
+        # The clones keep a cached conditioning from holding the whole batch in memory.
         return [row.clone() for row in torch.split(conditioning, 1)]
 
     @torch.inference_mode()
@@ -164,16 +161,16 @@ class LatentDiffusion:
             latents=(noise * run.init_noise_sigma).to(networks.device),
         )
 
-    def _wider_networks(self) -> Networks:
-        """Made for the first image that needs them, and gone with the last one."""
-        networks = self._widened()
+    def _upcast_networks(self) -> Networks:
+        """Return the networks in the next wider dtype. They are freed when the last upcast image is."""
+        networks = self._weak_upcast()
         if networks is None:
-            networks = self._networks.widened()
-            self._widened = weakref.ref(networks)
+            networks = self._networks.upcast()
+            self._weak_upcast = weakref.ref(networks)
         return networks
 
-    def _checked(self, params: GenerationParams) -> SamplerChoice:
-        """The sampler asked for. Raises `InvalidParamsError` where this model cannot honour the params."""
+    def _check(self, params: GenerationParams) -> SamplerChoice:
+        """Find the sampler. Raises `InvalidParamsError` where this model cannot use the parameters."""
         choice = samplers.find(params.sampler, params.schedule)
         limits = self._info.limits
         max_steps = min(limits.max_steps, choice.sampler.max_steps or limits.max_steps)

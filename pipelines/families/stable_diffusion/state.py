@@ -1,4 +1,4 @@
-"""One image of a latent diffusion model in the making, and what a UNet call says of it. Values only."""
+"""The state of one image while a latent diffusion model makes it, and the result of a UNet call for it. Values only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from pipelines.sampling.diffusers_schedulers import SamplerRun
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one UNet call said of one image."""
+    """The result of one UNet call for one image."""
 
     model_input: Tensor
-    """[1, C, h, w], float32: what the UNet was shown."""
+    """[1, C, h, w], float32: the latents that the UNet was given, at its own scale."""
     output: Tensor
-    """[rows, C, h, w], float32: for the negative prompt, if guided, and for the prompt."""
+    """[rows, C, h, w], float32: one row for each of the image's texts, in their order."""
     finite: bool
+    """False if the output holds NaN or infinity."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastPrediction:
-    """What the last call saw, kept for a preview."""
+    """The last call's input and its output after guidance, kept for previews."""
 
     model_input: Tensor
     output: Tensor
@@ -34,7 +35,7 @@ class LastPrediction:
 
 
 class LatentState:
-    """One image in the making. Nothing that a step writes to is shared with another."""
+    """An image that was begun. It shares nothing that a step writes to with other images."""
 
     def __init__(
         self,
@@ -50,12 +51,12 @@ class LatentState:
         self.params = params
         self.key = key
         self.networks = networks
-        """What makes it: the model's own, or for an upcast image their wider copy."""
+        """The model's own networks, or their copy in a wider dtype for an upcast image."""
         self.conditioning = conditioning
-        """[rows, tokens, features]: the negative prompt's, if guided, and the prompt's."""
+        """[rows, tokens, features]: one row for each of the image's texts, in their order."""
         self.run = run
         self.generator = generator
-        """On the CPU: the same noise on any device."""
+        """On the CPU, so that the noise is the same on any device."""
         self.latents = latents
         """[1, C, h, w], float32, at the sampler's scale."""
         self.last_prediction: LastPrediction | None = None

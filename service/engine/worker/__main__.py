@@ -103,14 +103,14 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
 
     from pipelines.checkpoints import loader
     from pipelines.runtime import batch_invariance, compilation
-    from pipelines.runtime.modes import Execution
+    from pipelines.runtime.modes import RunMode
 
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     if config.exact:
         # cuBLAS reads this when the device is first used. Without it the order of its sums may vary.
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-        batch_invariance.settle_kernels()
+        batch_invariance.use_deterministic_kernels()
     if config.compile != "off" and config.cache_dir is not None:
         compilation.keep_code_in(Path(config.cache_dir) / "compiled")
     pipeline = loader.load(
@@ -118,7 +118,7 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
         device=config.device,
         dtype=config.dtype,
         allow_download=config.allow_download,
-        run_as=Execution(
+        mode=RunMode(
             exact=config.exact, compile=config.compile, max_rows=config.max_rows, max_decode=config.max_decode
         ),
         report=report,

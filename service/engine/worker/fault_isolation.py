@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from pipelines.errors import InvalidParamsError, SpoiledError
+from pipelines.errors import InvalidParamsError, NumericalError
 from service.engine.worker.device import Device
 from service.errors import GenerationFailedError, InvalidRequestError, NonFiniteResultError, OutOfMemoryError
 
@@ -91,8 +91,8 @@ class FaultIsolation:
     def _classify(self, error: Exception) -> _Failure:
         if self._device.is_out_of_memory(error):
             return _Failure(_fault(OutOfMemoryError, "The image does not fit in the device's memory."), True)
-        if isinstance(error, SpoiledError):
-            message = "The model's numbers overflowed while it generated the image."
+        if isinstance(error, NumericalError):
+            message = "The model's numbers overflowed while it made the image."
             return _Failure(_fault(NonFiniteResultError, message), positions=frozenset(error.positions))
         if isinstance(error, InvalidParamsError):
             return _Failure(Fault(InvalidRequestError.code, str(error), error.field))

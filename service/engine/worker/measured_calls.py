@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, Decoding, OutputT, Pipeline, RgbImage, StateT
+from pipelines.interface import ConditioningT, OutputT, PendingDecode, Pipeline, RgbImage, StateT
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.costs.cost_model import CostModel
@@ -28,7 +28,7 @@ class RunningDecode(Generic[StateT]):
     """A decode that the device may run beside UNet calls."""
 
     images: Sequence[ScheduledImage[StateT]]
-    decoding: Decoding
+    decoding: PendingDecode
     start_s: float
     calls_before: int
     """UNet calls recorded before its start. A decode with calls beside it does not show what a decode costs."""

@@ -1,4 +1,4 @@
-"""What an image owes to its company: in exact mode not a bit, otherwise a level of 255 here and there."""
+"""An image depends on its batch in no bit in exact mode, and otherwise by at most one level of 255 in few values."""
 
 from __future__ import annotations
 
@@ -13,71 +13,72 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- its usual name
 from torch import Tensor
 
-from pipelines.checkpoints import loader
 from pipelines.errors import ModelLoadError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.runtime import batch_invariance
-from pipelines.runtime.batch_invariance import PlaceInvariant
-from pipelines.runtime.modes import Execution
+from pipelines.runtime.batch_invariance import BatchInvariant
+from pipelines.runtime.modes import RunMode
+from tests.harness import tiny_model
+from tests.harness.tiny_model import begin
 
 IMAGE = GenerationParams(prompt="a fox", width=64, height=64, steps=4, guidance_scale=5.0, seed=1, sampler="euler_a")
-FRIENDS = [replace(IMAGE, prompt="a car", seed=2), replace(IMAGE, guidance_scale=1.0, seed=3)]
-STRANGERS = [
+SIMILAR = [replace(IMAGE, prompt="a car", seed=2), replace(IMAGE, guidance_scale=1.0, seed=3)]
+DIFFERENT = [
     replace(IMAGE, prompt="trees", seed=4, sampler="heun", steps=9, guidance_scale=29.0),
     replace(IMAGE, prompt="", guidance_scale=0.0, seed=5, sampler="unipc"),
 ]
 
 MAX_ROWS = 5
-"""Odd, and with the second size's 35 latents: so a kernel's last vector ends within an image."""
+"""An odd number, so that with the second size's 35 latents a kernel's last vector ends within an image."""
 MAX_DECODE = 3
 SIZES = ((64, 64), (40, 56))
 SAMPLERS = ("euler_a", "dpm++_2m", "heun", "lcm", "pndm", "unipc")
 
 
-def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    return pipeline.begin(params, pipeline.encode(params.texts))
-
-
-def finish_in_company(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> tuple[LatentState, bytes]:
-    """The image between two others, in every call and in its decode; only the image itself advances."""
+def finish_beside(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> tuple[LatentState, bytes]:
+    """Make the image between two others in every call, and behind one in its decode. The others do not advance."""
     state = begin(pipeline, IMAGE)
-    company = [others[0], state, others[1]]
+    batch = [others[0], state, others[1]]
     while state.next_call:
-        pipeline.advance(state, pipeline.predict(company)[1])
-    return state, pipeline.decode([begin(pipeline, FRIENDS[0]), state])[1].pixels
+        pipeline.advance(state, pipeline.predict(batch)[1])
+    return state, pipeline.decode([begin(pipeline, SIMILAR[0]), state])[1].pixels
 
 
 @pytest.fixture(scope="module")
 def expected(pipeline: LatentDiffusion) -> tuple[LatentState, bytes]:
-    return finish_in_company(pipeline, [begin(pipeline, params) for params in FRIENDS])
+    return finish_beside(pipeline, [begin(pipeline, params) for params in SIMILAR])
 
 
-def test_other_companions_change_no_bit(pipeline: LatentDiffusion, expected: tuple[LatentState, bytes]) -> None:
-    state, pixels = finish_in_company(pipeline, [begin(pipeline, params) for params in STRANGERS])
-
-    assert torch.equal(state.latents, expected[0].latents)
-    assert pixels == expected[1]
-
-
-def test_a_companion_of_nan_changes_no_bit(pipeline: LatentDiffusion, expected: tuple[LatentState, bytes]) -> None:
-    companions = [begin(pipeline, params) for params in FRIENDS]
-    for companion in companions:
-        companion.latents = torch.full_like(companion.latents, float("nan"))
-
-    state, pixels = finish_in_company(pipeline, companions)
+def test_other_images_in_the_batch_change_no_bit(
+    pipeline: LatentDiffusion, expected: tuple[LatentState, bytes]
+) -> None:
+    state, pixels = finish_beside(pipeline, [begin(pipeline, params) for params in DIFFERENT])
 
     assert torch.equal(state.latents, expected[0].latents)
     assert pixels == expected[1]
 
 
-def test_other_texts_beside_a_text_change_no_bit(pipeline: LatentDiffusion) -> None:
+def test_an_image_of_nan_in_the_batch_changes_no_bit(
+    pipeline: LatentDiffusion, expected: tuple[LatentState, bytes]
+) -> None:
+    others = [begin(pipeline, params) for params in SIMILAR]
+    for other in others:
+        other.latents = torch.full_like(other.latents, float("nan"))
+
+    state, pixels = finish_beside(pipeline, others)
+
+    assert torch.equal(state.latents, expected[0].latents)
+    assert pixels == expected[1]
+
+
+def test_other_texts_in_the_batch_change_no_bit(pipeline: LatentDiffusion) -> None:
     assert torch.equal(pipeline.encode(["a fox", "a car"])[0], pipeline.encode(["a fox", "x" * 100])[0])
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "euler", "heun", "unipc", "pndm", "dpm++_2m_sde"])
-def test_a_prediction_made_and_thrown_away_changes_nothing(pipeline: LatentDiffusion, sampler: str) -> None:
+def test_a_discarded_prediction_changes_nothing(pipeline: LatentDiffusion, sampler: str) -> None:
     params = replace(IMAGE, sampler=sampler)
     once, twice = begin(pipeline, params), begin(pipeline, params)
     while once.next_call:
@@ -120,48 +121,47 @@ def make_alone(pipeline: LatentDiffusion, params: GenerationParams) -> Made:
 
 
 def make_together(pipeline: LatentDiffusion, images: Sequence[GenerationParams], dice: random.Random) -> list[Made]:
-    """All of them, in calls of random company, order and number of rows, as arrivals and splits for want of memory
-    make them.
+    """Make all images in calls with random members, order and number of rows.
+
+    Arrivals, and calls split for lack of memory, cause such batches.
     """
     texts = list({text for params in images for text in params.texts})
     known = dict(zip(texts, pipeline.encode(texts), strict=True))
     states = [pipeline.begin(params, [known[text] for text in params.texts]) for params in images]
     while any(state.next_call for state in states):
-        company = random_company(states, dice)
-        for state, output in zip(company, pipeline.predict(company), strict=True):
+        batch = random_batch(states, dice)
+        for state, output in zip(batch, pipeline.predict(batch), strict=True):
             pipeline.advance(state, output)
-    rgb_images: dict[int, bytes] = {}
+    pixels: dict[int, bytes] = {}
     for size in SIZES:
         waiting = [n for n, params in enumerate(images) if (params.width, params.height) == size]
         dice.shuffle(waiting)
         while waiting:
             chosen = [waiting.pop() for _ in range(dice.randint(1, min(MAX_DECODE, len(waiting))))]
             decoded = pipeline.decode([states[n] for n in chosen])
-            rgb_images |= {n: rgb_image.pixels for n, rgb_image in zip(chosen, decoded, strict=True)}
-    return [Made(state.latents.numpy().tobytes(), rgb_images[n]) for n, state in enumerate(states)]
+            pixels |= {n: image.pixels for n, image in zip(chosen, decoded, strict=True)}
+    return [Made(state.latents.numpy().tobytes(), pixels[n]) for n, state in enumerate(states)]
 
 
-def random_company(states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
+def random_batch(states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
     key = dice.choice([state.key for state in states if state.next_call])
     candidates = [state for state in states if state.next_call and state.key == key]
     dice.shuffle(candidates)
-    rows_left, company = dice.randint(2, MAX_ROWS), []
+    rows_left, batch = dice.randint(2, MAX_ROWS), []
     for state in candidates:
         if len(state.conditioning) <= rows_left:
             rows_left -= len(state.conditioning)
-            company.append(state)
-    return company
+            batch.append(state)
+    return batch
 
 
 @pytest.fixture(scope="module")
 def exact_pipeline(model_folder: Path) -> LatentDiffusion:
-    return loader.load(
-        str(model_folder), device="cpu", run_as=Execution(exact=True, max_rows=MAX_ROWS, max_decode=MAX_DECODE)
-    )
+    return tiny_model.load(model_folder, mode=RunMode(exact=True, max_rows=MAX_ROWS, max_decode=MAX_DECODE))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_in_exact_mode_random_company_changes_no_bit(exact_pipeline: LatentDiffusion, seed: int) -> None:
+def test_in_exact_mode_random_batches_change_no_bit(exact_pipeline: LatentDiffusion, seed: int) -> None:
     dice = random.Random(seed)
     images = random_images(dice, 6)
 
@@ -170,20 +170,20 @@ def test_in_exact_mode_random_company_changes_no_bit(exact_pipeline: LatentDiffu
     assert together == [make_alone(exact_pipeline, params) for params in images]
 
 
-def test_in_exact_mode_neither_a_companion_of_nan_nor_the_place_beside_it_changes_a_bit(
+def test_in_exact_mode_neither_an_image_of_nan_nor_the_index_after_it_changes_a_bit(
     exact_pipeline: LatentDiffusion,
 ) -> None:
     params = replace(IMAGE, width=40, height=56)
-    state, spoiled = begin(exact_pipeline, params), begin(exact_pipeline, replace(params, seed=2))
-    spoiled.latents = torch.full_like(spoiled.latents, float("nan"))
+    state, broken = begin(exact_pipeline, params), begin(exact_pipeline, replace(params, seed=2))
+    broken.latents = torch.full_like(broken.latents, float("nan"))
 
     (alone,) = exact_pipeline.predict([state])
-    _, beside = exact_pipeline.predict([spoiled, state])
+    _, beside = exact_pipeline.predict([broken, state])
 
     assert torch.equal(alone.output, beside.output)
 
 
-def test_in_exact_mode_more_texts_than_a_call_takes_change_no_bit(exact_pipeline: LatentDiffusion) -> None:
+def test_in_exact_mode_more_texts_than_one_call_takes_change_no_bit(exact_pipeline: LatentDiffusion) -> None:
     texts = [f"a fox, {n}" for n in range(2 * batch_invariance.TEXTS + 1)]
 
     together = exact_pipeline.encode(texts)
@@ -192,7 +192,9 @@ def test_in_exact_mode_more_texts_than_a_call_takes_change_no_bit(exact_pipeline
         assert torch.equal(conditioning, exact_pipeline.encode([text])[0])
 
 
-def test_otherwise_company_changes_a_level_in_a_thousandth_of_the_values_at_most(pipeline: LatentDiffusion) -> None:
+def test_in_default_mode_the_batch_changes_at_most_one_level_in_a_thousandth_of_the_values(
+    pipeline: LatentDiffusion,
+) -> None:
     dice = random.Random(0)
     images = random_images(dice, 8)
 
@@ -222,17 +224,17 @@ def time_embedding(batch: Tensor) -> Tensor:
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("rows", [3, 5, 7])
 @pytest.mark.parametrize("network", [F.silu, torch.sigmoid, group_norm, time_embedding])
-def test_what_a_kernel_divides_between_threads_and_lanes_is_the_same_in_every_place(
+def test_functions_that_kernels_divide_between_threads_and_lanes_give_the_same_result_at_every_index(
     network: Callable[..., Any], rows: int
 ) -> None:
     row = torch.randn(1, 48, 35, 35, generator=torch.Generator().manual_seed(rows))
 
-    batch_invariance.check_places(lambda *batch: PlaceInvariant(rows).run(network, *batch), rows, row)
+    batch_invariance.check_position_invariance(lambda *batch: BatchInvariant(rows).run(network, *batch), rows, row)
 
 
-def test_a_machine_that_minds_the_place_is_refused() -> None:
+def test_a_machine_on_which_results_depend_on_the_index_is_refused() -> None:
     def network(batch: Tensor) -> Tensor:
         return batch + 1e-7 * torch.arange(len(batch))[:, None]
 
-    with pytest.raises(ModelLoadError, match="depend on its place"):
-        batch_invariance.check_places(network, 4, torch.ones(1, 3))
+    with pytest.raises(ModelLoadError, match="depends on its index"):
+        batch_invariance.check_position_invariance(network, 4, torch.ones(1, 3))

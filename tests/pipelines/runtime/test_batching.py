@@ -1,4 +1,4 @@
-"""Batches brought to known shapes, and their rows told apart from the padding."""
+"""Padding brings batches to known shapes, and its rows do not come back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.runtime.batching import Padded, Unpadded, row_buckets
 
 
 class Recorder:
-    """A network that notes what it is shown, and answers a + b."""
+    """A network that records its inputs and returns a + b."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Tensor, Tensor]] = []
@@ -23,7 +23,7 @@ def inputs(rows: int) -> tuple[Tensor, Tensor]:
     return torch.arange(1.0, rows + 1)[:, None].expand(-1, 3), torch.ones(rows)
 
 
-def test_rows_are_padded_with_zeros_up_to_the_next_size_and_only_they_come_back() -> None:
+def test_a_batch_is_padded_with_zeros_to_the_next_size_and_its_own_rows_come_back() -> None:
     network = Recorder()
 
     result = Padded([8, 2, 4]).run(network, *inputs(3))
@@ -34,7 +34,7 @@ def test_rows_are_padded_with_zeros_up_to_the_next_size_and_only_they_come_back(
     assert result.tolist() == [[2.0] * 3, [3.0] * 3, [4.0] * 3]
 
 
-def test_what_is_beyond_the_largest_size_goes_into_further_calls() -> None:
+def test_rows_beyond_the_largest_size_go_into_further_calls() -> None:
     network = Recorder()
 
     result = Padded([1, 4]).run(network, *inputs(9))
@@ -43,7 +43,7 @@ def test_what_is_beyond_the_largest_size_goes_into_further_calls() -> None:
     assert result[:, 0].tolist() == [float(n) for n in range(2, 11)]
 
 
-def test_a_network_meets_the_same_strides_whatever_came() -> None:
+def test_padded_inputs_have_the_same_strides_whatever_the_inputs_had() -> None:
     network = Recorder()
     odd, plain = inputs(4)[0], inputs(4)[0].contiguous()
     assert odd.stride() != plain.stride()
@@ -54,7 +54,7 @@ def test_a_network_meets_the_same_strides_whatever_came() -> None:
     assert {a.stride() for a, _ in network.calls} == {plain.stride()}
 
 
-def test_a_batch_as_it_is_comes_through_untouched() -> None:
+def test_an_unpadded_batch_is_passed_on_unchanged() -> None:
     network = Recorder()
     a, b = inputs(3)
 
@@ -64,7 +64,7 @@ def test_a_batch_as_it_is_comes_through_untouched() -> None:
     assert network.calls[0][1] is b
 
 
-def test_buckets_are_close_and_end_at_the_cap() -> None:
+def test_buckets_are_at_most_four_rows_apart_and_end_at_the_maximum() -> None:
     assert row_buckets(16) == [1, 2, 4, 8, 12, 16]
     assert row_buckets(10) == [1, 2, 4, 8, 10]
     assert row_buckets(2) == [1, 2]

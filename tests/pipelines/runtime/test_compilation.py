@@ -1,4 +1,4 @@
-"""A compiled UNet: what it makes, how often it is compiled, and what is said where it cannot be."""
+"""A UNet compiles once for each shape, ahead of time, and a machine that cannot compile is refused at once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from pipelines.checkpoints import loader
 from pipelines.errors import ModelLoadError
 from pipelines.runtime import compilation
 from pipelines.runtime.batching import BatchingByNetwork, Padded
 from pipelines.runtime.compilation import CompiledUNet
-from pipelines.runtime.modes import Execution
+from pipelines.runtime.modes import RunMode
 from pipelines.runtime.networks import Networks
+from tests.harness import tiny_model
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 
 
 @pytest.fixture
 def unet() -> Iterator[UNet2DConditionModel]:
-    """One block: what a compiler takes seconds for."""
+    """A UNet of one block, which compiles in seconds."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield UNet2DConditionModel(
@@ -52,8 +52,8 @@ def rows(count: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @needs_compiler
-@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # what the compiler imports on its way
-def test_row_counts_of_one_bucket_share_one_compilation_and_make_what_the_plain_unet_makes(
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # raised by an import of the compiler
+def test_row_counts_of_one_bucket_share_one_compilation_and_match_the_plain_unet(
     unet: UNet2DConditionModel,
 ) -> None:
     from torch._dynamo.utils import counters
@@ -61,7 +61,7 @@ def test_row_counts_of_one_bucket_share_one_compilation_and_make_what_the_plain_
     compiled = CompiledUNet(unet, "default")
     plain = Networks(text_encoder=None, unet=unet, vae=None)
     networks = Networks(
-        text_encoder=None, unet=unet, vae=None, batchings=BatchingByNetwork(rows=Padded([4])), denoiser=compiled
+        text_encoder=None, unet=unet, vae=None, batching=BatchingByNetwork(rows=Padded([4])), denoiser=compiled
     )
     counters.clear()
 
@@ -75,10 +75,10 @@ def test_row_counts_of_one_bucket_share_one_compilation_and_make_what_the_plain_
 
 @needs_compiler
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
-def test_compiled_code_is_kept_where_it_is_told(
+def test_compiled_code_is_kept_in_the_given_folder(
     unet: UNet2DConditionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "to be put back")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "restored after the test")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
     compilation.keep_code_in(tmp_path / "cache" / "compiled")
     compiled = CompiledUNet(unet, "default")
@@ -89,11 +89,11 @@ def test_compiled_code_is_kept_where_it_is_told(
     assert list((tmp_path / "cache" / "compiled").rglob("*.so"))
 
 
-def test_a_folder_that_cannot_be_had_leaves_compiled_code_to_torch(
+def test_a_folder_that_cannot_be_made_leaves_torchs_own_folder_in_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "to be put back")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "restored after the test")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
 
     compilation.keep_code_in(tmp_path / "file" / "compiled")
@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_had_leaves_compiled_code_to_torch(
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
-def test_a_shape_that_was_not_compiled_ahead_runs_as_it_is(unet: UNet2DConditionModel) -> None:
+def test_a_shape_that_was_not_compiled_ahead_runs_uncompiled(unet: UNet2DConditionModel) -> None:
     from torch._dynamo.utils import counters
 
     counters.clear()
@@ -114,18 +114,18 @@ def test_a_shape_that_was_not_compiled_ahead_runs_as_it_is(unet: UNet2DCondition
 
 
 def test_cuda_graphs_are_refused_on_the_cpu(model_folder: Path) -> None:
-    with pytest.raises(ModelLoadError, match="takes a GPU"):
-        loader.load(str(model_folder), device="cpu", run_as=Execution(compile="reduce-overhead"))
+    with pytest.raises(ModelLoadError, match="needs a GPU"):
+        tiny_model.load(model_folder, mode=RunMode(compile="reduce-overhead"))
 
 
-def test_a_missing_compiler_is_said_at_once(model_folder: Path) -> None:
+def test_a_missing_compiler_is_reported_before_the_model_is_served() -> None:
     from torch._inductor import config
 
     with config.patch({"cpp.cxx": ("no-such-compiler",)}), pytest.raises(ModelLoadError, match=r"install g\+\+"):
         compilation.check(torch.device("cpu"), "default")
 
 
-def test_a_gpu_takes_a_c_compiler_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiling_for_a_gpu_needs_a_c_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.utils._triton.has_triton", lambda: True)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.delenv("CC", raising=False)
@@ -134,8 +134,3 @@ def test_a_gpu_takes_a_c_compiler_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("CC", "/opt/bin/cc")
     compilation.check(torch.device("cuda"), "default")
-
-
-def test_exact_mode_does_not_compile(model_folder: Path) -> None:
-    with pytest.raises(ModelLoadError, match="cannot be had together"):
-        loader.load(str(model_folder), device="cpu", run_as=Execution(exact=True, compile="default"))

@@ -1,4 +1,4 @@
-"""The diffusers schedulers behind the table: their calls, their noise, and that copies are apart. No networks."""
+"""Every sampler makes the calls that the table says, draws from its own generator and shares no state. No networks."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def schedulers() -> Schedulers:
 
 
 def denoise(run: SamplerRun, seed: int = 0, calls: int | None = None) -> Tensor:
-    """Latents after so many calls of a UNet that sees a little structure in everything."""
+    """Return the latents after that many calls, or all, of a stand-in for a UNet that adds a little structure."""
     generator = torch.Generator("cpu").manual_seed(seed)
     latents = torch.randn(1, 4, 8, 8, generator=generator) * run.init_noise_sigma
     for _ in range(run.calls if calls is None else calls):
-        seen = run.model_input(latents)
-        latents = run.step(0.9 * seen + 0.1 * torch.sin(seen), latents, generator)
+        scaled = run.model_input(latents)
+        latents = run.step(0.9 * scaled + 0.1 * torch.sin(scaled), latents, generator)
     return latents
 
 
 @every_sampler
-def test_the_table_says_how_many_calls_a_sampler_makes(schedulers: Schedulers, sampler: Sampler) -> None:
+def test_a_sampler_makes_as_many_calls_as_the_table_says(schedulers: Schedulers, sampler: Sampler) -> None:
     for steps in (1, 2, 3, 6, 25, 50):
         assert schedulers.start(SamplerChoice(sampler, None), steps).calls == sampler.calls(steps)
 
@@ -53,7 +53,7 @@ def test_every_number_of_steps_ends_in_finite_latents(schedulers: Schedulers, ch
 
 
 @every_choice
-def test_images_do_not_meet_in_their_schedulers(schedulers: Schedulers, choice: SamplerChoice) -> None:
+def test_runs_of_one_sampler_do_not_affect_each_other(schedulers: Schedulers, choice: SamplerChoice) -> None:
     alone = denoise(schedulers.start(choice, 6))
 
     early, late = schedulers.start(choice, 6), schedulers.start(choice, 6)
@@ -73,8 +73,8 @@ def test_a_run_writes_to_nothing_that_its_copies_share(schedulers: Schedulers, c
 
     torch.testing.assert_close(shared, before, rtol=0, atol=0, equal_nan=True)
     mutable = [name for name, value in vars(first._scheduler).items() if isinstance(value, list | dict)]
-    apart = [name for name in mutable if name != "_internal_dict"]
-    assert not any(vars(first._scheduler)[name] is vars(second._scheduler)[name] for name in apart)
+    own = [name for name in mutable if name != "_internal_dict"]
+    assert not any(vars(first._scheduler)[name] is vars(second._scheduler)[name] for name in own)
 
 
 @every_sampler
@@ -82,13 +82,13 @@ def test_noise_comes_from_the_generator_alone(schedulers: Schedulers, sampler: S
     run = schedulers.start(SamplerChoice(sampler, None), 6)
     generator = torch.Generator("cpu").manual_seed(5)
     latents = torch.randn(1, 4, 8, 8, generator=generator) * run.init_noise_sigma
-    own, everyones = generator.get_state(), torch.get_rng_state()
+    own_state, global_state = generator.get_state(), torch.get_rng_state()
 
     for _ in range(run.calls):
         latents = run.step(0.5 * run.model_input(latents), latents, generator)
 
-    assert torch.equal(torch.get_rng_state(), everyones)
-    assert torch.equal(generator.get_state(), own) != sampler.stochastic
+    assert torch.equal(torch.get_rng_state(), global_state)
+    assert torch.equal(generator.get_state(), own_state) != sampler.stochastic
 
 
 @every_choice
@@ -103,7 +103,9 @@ def test_scaling_the_input_changes_nothing(schedulers: Schedulers, choice: Sampl
 
 @every_sampler
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
-def test_a_perfect_output_gives_the_clean_latents_at_any_samplers_scale(sampler: Sampler, prediction_type: str) -> None:
+def test_a_perfect_output_predicts_the_clean_latents_at_any_samplers_scale(
+    sampler: Sampler, prediction_type: str
+) -> None:
     run = Schedulers({**CONFIG, "prediction_type": prediction_type}).start(SamplerChoice(sampler, None), 10)
     clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator("cpu").manual_seed(0))
     noisy = run._scheduler.add_noise(clean, noise, run._scheduler.timesteps[:1])
@@ -116,8 +118,8 @@ def test_a_perfect_output_gives_the_clean_latents_at_any_samplers_scale(sampler:
 
 
 def test_old_configurations_are_corrected_for_every_class() -> None:
-    """Stable Diffusion folders of 2022 left `steps_offset` at 0 and `clip_sample` at True; diffusers' pipeline mends
-    that when it is built, but a scheduler made from the mended configuration is unmended again."""
+    """Stable Diffusion folders of 2022 left `steps_offset` at 0 and `clip_sample` at True. Diffusers corrects its
+    pipeline's own scheduler, but a scheduler made from the corrected configuration has the old values again."""
     old = dict(DDIMScheduler(**CONFIG).config)
     assert {"steps_offset", "clip_sample"} <= set(old["_use_default_values"])
 
@@ -131,7 +133,7 @@ def test_old_configurations_are_corrected_for_every_class() -> None:
         assert scheduler.config.steps_offset == 1
 
 
-def test_the_training_noise_is_the_models_whatever_the_class_defaults_to() -> None:
+def test_the_noise_of_training_is_the_models_whatever_the_class_defaults_to() -> None:
     left_at_default = dict(PNDMScheduler().config)
 
     for name in ("heun", "lcm", "euler"):
@@ -139,7 +141,7 @@ def test_the_training_noise_is_the_models_whatever_the_class_defaults_to() -> No
         assert (config.beta_start, config.beta_end, config.beta_schedule) == (0.0001, 0.02, "linear")
 
 
-def test_spacing_is_the_models_where_written_and_the_classs_own_where_not() -> None:
+def test_spacing_is_the_models_if_configured_and_otherwise_the_classs_own() -> None:
     unwritten = dict(PNDMScheduler(**CONFIG).config)
     written = dict(PNDMScheduler(**CONFIG, timestep_spacing="trailing").config)
 
@@ -149,7 +151,7 @@ def test_spacing_is_the_models_where_written_and_the_classs_own_where_not() -> N
     assert construct(written, find("euler")).config.timestep_spacing == "trailing"
 
 
-def test_lms_coefficients_are_those_that_diffusers_integrates_numerically() -> None:
+def test_lms_coefficients_equal_those_that_diffusers_integrates_numerically() -> None:
     exact = construct(CONFIG, find("lms", "karras"))
     numerical = LMSDiscreteScheduler(**CONFIG, use_karras_sigmas=True)
     for scheduler in (exact, numerical):
@@ -161,7 +163,7 @@ def test_lms_coefficients_are_those_that_diffusers_integrates_numerically() -> N
             assert exact.get_lms_coefficient(order, step, current) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
-def test_a_number_of_steps_that_the_spacing_overshoots_is_refused() -> None:
+def test_a_number_of_steps_for_which_the_spacing_overshoots_is_refused() -> None:
     schedulers = Schedulers({**CONFIG, "timestep_spacing": "trailing"})
 
     assert schedulers.start(find("euler"), 60).calls == 60

@@ -1,4 +1,4 @@
-"""The table of samplers, and how names find their way into it."""
+"""Samplers are found by their names and by the names that other programs use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_name_of_a_sampler_finds_that_sampler(sampler: Sampler) -> None:
     assert {find(name.upper()).sampler for name in names} == {sampler}
 
 
-def test_a_schedule_may_be_named_apart() -> None:
+def test_a_schedule_may_be_named_separately() -> None:
     assert find("euler", "Karras") == find("Euler Karras") == (SAMPLERS["euler"], "karras")
 
 
@@ -59,7 +59,7 @@ def test_two_different_schedules_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "karras", "euler beta karras", "euler_b", "<script>"])
-def test_an_unknown_name_is_answered_with_the_known_ones_and_not_repeated(name: str) -> None:
+def test_the_error_for_an_unknown_name_lists_the_known_ones_and_does_not_repeat_it(name: str) -> None:
     with pytest.raises(UnknownSamplerError) as refusal:
         find(name)
 
@@ -68,7 +68,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones_and_not_repeated(name: 
     assert "script" not in str(refusal.value)
 
 
-def test_schedules_are_public_names() -> None:
+def test_every_public_schedule_is_used_by_a_sampler() -> None:
     assert {schedule for sampler in SAMPLERS.values() for schedule in sampler.schedules} == set(SCHEDULES)
 
 

@@ -1,7 +1,7 @@
-"""Images of a mixed batch are those that diffusers' own StableDiffusionPipeline makes of them alone.
+"""Images of a mixed batch equal those that diffusers' own StableDiffusionPipeline makes alone.
 
 Latents agree to `TOLERANCE` of their norm, in float32 on the CPU. All samplers draw the same noise as diffusers does:
-one tensor of the latents' shape for the start, then one in each step that wants it, from one generator.
+one tensor of the latents' shape at the start, and one in each step of a stochastic sampler, from one generator.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
+from tests.harness.tiny_model import begin
 
 TOLERANCE = 1e-5
 
@@ -79,14 +80,14 @@ def v_reference(v_model_folder: Path) -> StableDiffusionPipeline:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_makes_diffusers_images(
+def test_every_sampler_matches_diffusers(
     pipeline: LatentDiffusion, reference: StableDiffusionPipeline, sampler: str
 ) -> None:
     _compare(pipeline, reference, sampler, None)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_makes_them_from_v_predictions_too(
+def test_every_sampler_matches_diffusers_for_v_predictions(
     v_pipeline: LatentDiffusion, v_reference: StableDiffusionPipeline, sampler: str
 ) -> None:
     _compare(v_pipeline, v_reference, sampler, None)
@@ -94,26 +95,26 @@ def test_every_sampler_makes_them_from_v_predictions_too(
 
 @pytest.mark.parametrize("schedule", ["karras", "exponential", "beta"])
 @pytest.mark.parametrize("sampler", ["euler", "dpm++_2m", "dpm2_a"])
-def test_every_schedule_makes_diffusers_images(
+def test_every_schedule_matches_diffusers(
     pipeline: LatentDiffusion, reference: StableDiffusionPipeline, sampler: str, schedule: str
 ) -> None:
     _compare(pipeline, reference, sampler, schedule)
 
 
-def test_pixels_are_those_of_diffusers_to_the_bit(
+def test_pixels_equal_those_of_diffusers_to_the_bit(
     pipeline: LatentDiffusion, reference: StableDiffusionPipeline
 ) -> None:
     params = replace(IMAGES[0], sampler="pndm")
     image = reference(**_call(params), output_type="pil").images[0]
 
     (state,) = _finish(pipeline, [params])
-    (rgb_image,) = pipeline.decode([state])
+    (ours,) = pipeline.decode([state])
 
-    ours = np.frombuffer(rgb_image.pixels, np.uint8).reshape(rgb_image.height, rgb_image.width, 3)
-    assert np.array_equal(ours, np.asarray(image))
+    pixels = np.frombuffer(ours.pixels, np.uint8).reshape(ours.height, ours.width, 3)
+    assert np.array_equal(pixels, np.asarray(image))
 
 
-def test_other_sizes_agree(pipeline: LatentDiffusion, reference: StableDiffusionPipeline) -> None:
+def test_other_sizes_match_diffusers(pipeline: LatentDiffusion, reference: StableDiffusionPipeline) -> None:
     params = replace(IMAGES[0], sampler="pndm", width=96, height=40)
 
     (state,) = _finish(pipeline, [params])
@@ -143,9 +144,9 @@ def _compare(ours: LatentDiffusion, theirs: StableDiffusionPipeline, sampler: st
 
 
 def _finish(pipeline: LatentDiffusion, images: list[GenerationParams]) -> list[LatentState]:
-    """All images in shared calls; the first half starts at once, the others join two calls later."""
+    """Make all images in shared calls. The first half starts at once, and the others join two calls later."""
     states: list[LatentState] = []
-    waiting = [_begin(pipeline, params) for params in images]
+    waiting = [begin(pipeline, params) for params in images]
     early, late = waiting[: (len(waiting) + 1) // 2], waiting[(len(waiting) + 1) // 2 :]
     states, call = early, 0
     while any(state.next_call for state in states):
@@ -156,10 +157,6 @@ def _finish(pipeline: LatentDiffusion, images: list[GenerationParams]) -> list[L
         if call == 2:
             states = [*states, *late]
     return waiting
-
-
-def _begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def _call(params: GenerationParams) -> dict[str, Any]:

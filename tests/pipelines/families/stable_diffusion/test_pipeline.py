@@ -1,4 +1,4 @@
-"""LatentDiffusion as the engine meets it: demands, steps, faults, previews and texts."""
+"""LatentDiffusion keeps the pipeline contract that the engine relies on: calls, steps, errors, previews and texts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,11 @@ from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import BatchKey, NextCall
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness.tiny_model import TOKENS
+from tests.harness.tiny_model import TOKENS, begin
 
 PARAMS = GenerationParams(
     prompt="a red fox", width=64, height=48, steps=4, guidance_scale=5.0, seed=3, sampler="dpm++_2m"
 )
-
-
-def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    return pipeline.begin(params, pipeline.encode(params.texts))
 
 
 def call(pipeline: LatentDiffusion, *states: LatentState) -> None:
@@ -30,12 +26,12 @@ def call(pipeline: LatentDiffusion, *states: LatentState) -> None:
         pipeline.advance(state, output)
 
 
-def spoil(state: LatentState) -> LatentState:
+def fill_with_nan(state: LatentState) -> LatentState:
     state.latents = torch.full_like(state.latents, float("nan"))
     return state
 
 
-def test_a_new_image_says_what_it_needs(pipeline: LatentDiffusion) -> None:
+def test_a_new_image_names_its_next_call(pipeline: LatentDiffusion) -> None:
     key = BatchKey("tiny", latent_height=6, latent_width=8, tokens=TOKENS)
 
     assert begin(pipeline, PARAMS).next_call == NextCall(key, rows=2, calls_left=4)
@@ -46,7 +42,7 @@ def test_a_new_image_says_what_it_needs(pipeline: LatentDiffusion) -> None:
     ("sampler", "steps_after_each_call"),
     [("ddim", [1, 2, 3, 4]), ("heun", [0, 1, 1, 2, 2, 3, 4]), ("pndm", [0, 1, 2, 3, 4])],
 )
-def test_steps_are_counted_as_users_do_and_calls_as_they_cost(
+def test_steps_count_as_users_count_them_and_calls_as_unet_calls(
     pipeline: LatentDiffusion, sampler: str, steps_after_each_call: list[int]
 ) -> None:
     state = begin(pipeline, replace(PARAMS, sampler=sampler))
@@ -60,7 +56,7 @@ def test_steps_are_counted_as_users_do_and_calls_as_they_cost(
     assert calls_left == list(range(SAMPLERS[sampler].calls(4), 0, -1))
 
 
-def test_equal_params_make_equal_images_and_another_seed_another(pipeline: LatentDiffusion) -> None:
+def test_equal_params_make_equal_images_and_another_seed_makes_another(pipeline: LatentDiffusion) -> None:
     states = [begin(pipeline, params) for params in (PARAMS, PARAMS, replace(PARAMS, seed=4))]
     while states[0].next_call:
         for state in states:
@@ -75,14 +71,14 @@ def test_equal_params_make_equal_images_and_another_seed_another(pipeline: Laten
     assert first.pixels != other.pixels
 
 
-def test_prompt_negative_prompt_and_guidance_all_matter(pipeline: LatentDiffusion) -> None:
+def test_prompt_negative_prompt_and_guidance_each_change_the_image(pipeline: LatentDiffusion) -> None:
     variants: list[dict[str, Any]] = [{}, {"prompt": "a blue car"}, {"negative_prompt": "fog"}, {"guidance_scale": 9.0}]
     states = [begin(pipeline, replace(PARAMS, **variant)) for variant in variants]
 
     call(pipeline, *states)
 
-    outcomes = {state.latents.numpy().tobytes() for state in states}
-    assert len(outcomes) == len(variants)
+    results = {state.latents.numpy().tobytes() for state in states}
+    assert len(results) == len(variants)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,9 @@ def test_prompt_negative_prompt_and_guidance_all_matter(pipeline: LatentDiffusio
         ("schedule", "unheard of"),
     ],
 )
-def test_params_beyond_the_model_are_refused_by_field(pipeline: LatentDiffusion, field: str, value: Any) -> None:
+def test_params_beyond_the_models_limits_are_refused_by_field(
+    pipeline: LatentDiffusion, field: str, value: Any
+) -> None:
     params = replace(PARAMS, **{field: value})
 
     with pytest.raises(InvalidParamsError) as refusal:
@@ -113,31 +111,20 @@ def test_a_sampler_may_take_fewer_steps_than_the_model(pipeline: LatentDiffusion
         begin(pipeline, replace(PARAMS, sampler="lcm", steps=51))
 
 
-def test_numbers_gone_wrong_stop_their_own_image_alone(pipeline: LatentDiffusion) -> None:
-    sound, broken = begin(pipeline, PARAMS), spoil(begin(pipeline, PARAMS))
+def test_an_image_of_nan_fails_alone(pipeline: LatentDiffusion) -> None:
+    sound, broken = begin(pipeline, PARAMS), fill_with_nan(begin(pipeline, PARAMS))
 
     good, bad = pipeline.predict([sound, broken])
 
     pipeline.advance(sound, good)
     assert sound.latents.isfinite().all()
-    with pytest.raises(NonFiniteError) as fault:
+    with pytest.raises(NonFiniteError) as failure:
         pipeline.advance(broken, bad)
-    assert fault.value.positions == (0,)
+    assert failure.value.positions == (0,)
     assert broken.step == 0
 
 
-def test_a_decode_names_the_images_that_it_cannot_make(pipeline: LatentDiffusion) -> None:
-    first, second, third = (begin(pipeline, PARAMS) for _ in range(3))
-
-    with pytest.raises(NonFiniteError) as fault:
-        pipeline.decode([spoil(first), second, spoil(third)])
-
-    assert fault.value.positions == (0, 2)
-    (rgb_image,) = pipeline.decode([second])
-    assert (rgb_image.width, rgb_image.height, len(rgb_image.pixels)) == (64, 48, 64 * 48 * 3)
-
-
-def test_a_preview_can_be_had_at_any_time_and_changes_nothing(pipeline: LatentDiffusion) -> None:
+def test_a_preview_can_be_drawn_at_any_time_and_changes_nothing(pipeline: LatentDiffusion) -> None:
     state, twin = begin(pipeline, PARAMS), begin(pipeline, PARAMS)
     while state.next_call:
         preview = pipeline.preview(state)
@@ -149,7 +136,7 @@ def test_a_preview_can_be_had_at_any_time_and_changes_nothing(pipeline: LatentDi
     assert torch.equal(state.latents, twin.latents)
 
 
-def test_texts_are_encoded_one_by_one_or_together(pipeline: LatentDiffusion) -> None:
+def test_texts_encoded_together_equal_texts_encoded_alone(pipeline: LatentDiffusion) -> None:
     together = pipeline.encode(["a cat", "", "ein Hündchen ☂"])
 
     for text, conditioning in zip(["a cat", "", "ein Hündchen ☂"], together, strict=True):
@@ -159,35 +146,11 @@ def test_texts_are_encoded_one_by_one_or_together(pipeline: LatentDiffusion) -> 
         torch.testing.assert_close(conditioning, alone)
 
 
-def test_a_text_beyond_the_models_length_is_cut(pipeline: LatentDiffusion) -> None:
-    exact = "a" * (TOKENS - 2)
+def test_a_text_is_cut_at_the_models_length(pipeline: LatentDiffusion) -> None:
+    fitting = "a" * (TOKENS - 2)
 
-    assert pipeline.count_tokens(exact) == TOKENS == pipeline.info.prompt_tokens
-    assert pipeline.count_tokens(exact + "b") == TOKENS + 1
-    longer, longest = pipeline.encode([exact + "bc", exact + "bcd"])
-    assert torch.equal(longer, longest)
+    whole, cut, other = pipeline.encode([fitting, fitting + "bc", fitting[:-1] + "b"])
 
-
-class Event:
-    """A CUDA event that is waited for."""
-
-    def __init__(self) -> None:
-        self.waited = False
-
-    def query(self) -> bool:
-        return self.waited
-
-    def synchronize(self) -> None:
-        self.waited = True
-
-
-def test_a_decode_on_a_stream_is_ready_when_its_event_is_and_is_waited_for(pipeline: LatentDiffusion) -> None:
-    state = begin(pipeline, PARAMS)
-    event = Event()
-    at_once = pipeline.start_decode([state])
-    on_stream = replace(at_once, done=event)
-
-    assert at_once.ready
-    assert not on_stream.ready
-    assert on_stream.finish() == pipeline.decode([state])
-    assert event.waited
+    assert pipeline.info.prompt_tokens == TOKENS
+    assert torch.equal(whole, cut)
+    assert not torch.equal(whole, other)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import Decoding, RgbImage
+from pipelines.interface import PendingDecode, RgbImage
 from service.engine import messages
 from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
@@ -27,7 +27,7 @@ class StreamPipeline(FakePipeline):
         self.calls_made += 1
         return super().predict(states)
 
-    def start_decode(self, states: Sequence[FakeState]) -> Decoding:
+    def start_decode(self, states: Sequence[FakeState]) -> PendingDecode:
         return _LateDecoding(self, list(states), self.calls_made + self._calls)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:

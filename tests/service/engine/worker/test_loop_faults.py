@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pipelines.errors import BlackImageError, NonFiniteError, SpoiledError
+from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import RgbImage
 from service.engine import messages
@@ -57,7 +57,7 @@ def test_an_image_that_raises_fails_alone(trigger: Trigger) -> None:
 class OverflowingPipeline(FakePipeline):
     """Overflows in one call of an image whose prompt says "fragile", unless the image is in higher precision."""
 
-    def __init__(self, stage: Stage, error: type[SpoiledError], sleep: Callable[[float], None]) -> None:
+    def __init__(self, stage: Stage, error: type[NumericalError], sleep: Callable[[float], None]) -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
         self._stage = stage
         self._error = error
@@ -89,7 +89,7 @@ class OverflowingPipeline(FakePipeline):
 @pytest.mark.parametrize("error", [NonFiniteError, BlackImageError])
 @pytest.mark.parametrize("stage", [Stage.PREDICT, Stage.ADVANCE, Stage.DECODE])
 def test_an_image_whose_numbers_overflow_is_generated_again_in_higher_precision(
-    stage: Stage, error: type[SpoiledError]
+    stage: Stage, error: type[NumericalError]
 ) -> None:
     harness = WorkerHarness(lambda sleep: OverflowingPipeline(stage, error, sleep))
     fragile = make_params("fragile", steps=STEPS)

@@ -1,0 +1,66 @@
+"""What a model family offers to the loader of model folders. Knows no family and opens no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from pipelines.interface import ModelInfo, Pipeline
+from pipelines.runtime.modes import RunMode
+
+AssembledT = TypeVar("AssembledT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTraits:
+    """What a model's own configuration says about the images that it makes."""
+
+    trained_side: int
+    """Side in pixels of the square image that the model was configured for."""
+    side_multiple: int
+    """Widths and heights must be multiples of this."""
+    prompt_tokens: int
+    """Longest prompt that the model reads whole, start and end tokens included."""
+    latent_channels: int
+
+
+class Family(Protocol[AssembledT]):
+    """A model architecture: how its folder is checked and loaded, and which pipeline runs it.
+
+    A family holds no state. `AssembledT` is the family's own type for the components of one loaded model.
+    """
+
+    @property
+    def components(self) -> Mapping[str, Mapping[str, Any]]:
+        """For each component of the folder: the class names that are accepted, and the class that loads each.
+
+        A folder must have all components. A class is anything with diffusers' or transformers' `from_pretrained`.
+        """
+
+    def assemble(self, folder: Path, loaded: Mapping[str, Any], device: torch.device, mode: RunMode) -> AssembledT:
+        """Check that the loaded components fit together, and move them to the device.
+
+        `loaded` has one object for each of `components`; `folder` is for error messages. Raises `ModelLoadError` for a
+        model or a mode that is not supported.
+        """
+
+    def describe(self, assembled: AssembledT) -> ModelTraits: ...
+
+    def make_pipeline(
+        self,
+        info: ModelInfo,
+        assembled: AssembledT,
+        *,
+        preview: Sequence[Sequence[float]] | None,
+        mode: RunMode,
+        report: Callable[[], object],
+    ) -> Pipeline[Any, Any, Any]:
+        """Prepare the networks to run in that mode, and make the pipeline.
+
+        `preview` is the model's own map from latent channels to RGB (`pipelines.previews`), if it has one. `report` is
+        called before each long call. Raises `ModelLoadError` where this machine cannot run the mode.
+        """
