@@ -32,6 +32,7 @@ INTEGRATION_TESTS: Final = (
     "pipelines/training",
     "repository/test_release.py",
     "repository/test_setup.py",
+    "repository/test_troubleshooting.py",
     "service/engine/worker/test_main.py",
     "service/server",
 )
