@@ -27,17 +27,17 @@ _MAX_DELAY_S: Final = 0.3
 
 
 class Target(enum.StrEnum):
-    """What is killed."""
+    """The processes that are killed together."""
 
     BOTH = "server and worker"
-    """As when a container or a machine ends."""
+    """The end of a container or a machine looks like this."""
     SERVER = "server"
     WORKER = "worker"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was done, in numbers, and the discrepancies that were found."""
+    """Counts of what was done, and the discrepancies that were found."""
 
     counts: Counter[str] = field(default_factory=Counter)
     discrepancies: list[Discrepancy] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Killer:
             wait_until(lambda: bool(self._cluster.running(server)), "a job that runs")
             server.send(signal.SIGTERM)
         with worker:
-            wait_until(lambda: server.gone, f"a server that reaches {point}")
+            wait_until(lambda: server.has_ended, f"a server that reaches {point}")
             self._replace(server, worker)
         if server.failpoints.is_armed(point):
             assert is_at_shutdown, "a server that was not told to stop ended without reaching its failpoint"

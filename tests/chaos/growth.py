@@ -43,7 +43,7 @@ _WAIT_S: Final = 60
 _SAMPLES: Final = 200
 """Number of samples, evenly spread over the jobs."""
 _TIMEOUT_S: Final = 1800.0
-"""For the jobs between two samples."""
+"""Limit on the seconds between two samples."""
 
 
 @dataclass(frozen=True, slots=True)

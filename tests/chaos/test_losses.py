@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 _SLOW_WORKER = ("--call-s", "0.05")
 _STEPS = 20
-"""With the slow worker, a job takes four heartbeats. One of them records that the job has begun."""
+"""With the slow worker, a job lasts for four heartbeats, one of which records that it has begun."""
 
 
 def job_after_kills(cluster: Cluster, make_request: RequestFactory, point: str, kills: int) -> JobRecord:

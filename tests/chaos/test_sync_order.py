@@ -24,7 +24,7 @@ _OPTIONS = ("-y", "-s", "5000", "-e", "trace=fsync,fdatasync,pwrite64,write,/^re
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a server did while it made some jobs."""
+    """The system calls of a server that made some jobs, and the records of those jobs."""
 
     calls: list[SystemCall]
     """Successful calls, in order."""

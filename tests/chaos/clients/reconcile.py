@@ -25,7 +25,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the API answers."""
+    """The answers of the API."""
 
     jobs: Mapping[str, dict[str, Any]]
     """Bodies by job id."""

@@ -19,7 +19,7 @@ from service.jobs.records import JobSpec
 
 
 class FollowUp(enum.Enum):
-    """What the client does with a job after it was accepted."""
+    """The client's next action after its job was accepted."""
 
     KEEP = "keep"
     CANCEL = "cancel"
@@ -84,7 +84,7 @@ def uniform(prefix: str, *, wait_s: int | None = None, **fields: Any) -> Request
 
 @dataclass(slots=True)
 class Observation:
-    """What a client observed of one request."""
+    """The answers that a client got to one request and about its job."""
 
     request: JobRequest
     job_ids: set[str] = field(default_factory=set)

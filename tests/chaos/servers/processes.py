@@ -30,7 +30,7 @@ def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = TIMEO
     deadline = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout_s:.0f} s in vain for {what}")
+            raise TimeoutError(f"waited {timeout_s:.0f} s for {what}")
         time.sleep(_POLL_S)
 
 
@@ -49,18 +49,18 @@ class Process:
         self.close()
 
     @property
-    def gone(self) -> bool:
+    def has_ended(self) -> bool:
         ready, _, _ = select.select([self._descriptor], [], [], 0)
         return bool(ready)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal. Does nothing where the process has ended."""
-        if not self.gone:
+        if not self.has_ended:
             signal.pidfd_send_signal(self._descriptor, number)
 
     def wait(self, what: str) -> None:
         """Wait until the process has ended. `what` names it in the error."""
-        wait_until(lambda: self.gone, f"the end of {what}")
+        wait_until(lambda: self.has_ended, f"the end of {what}")
 
     @property
     def children(self) -> list[int]:
@@ -103,7 +103,7 @@ class Server(Process):
     @property
     def ready(self) -> bool:
         """Whether /readyz answers 200. Raises RuntimeError where the server has ended."""
-        if self.gone:
+        if self.has_ended:
             raise RuntimeError(f"the server ended unexpectedly: {self._log.read_text()[-2000:]}")
         if self.url is None:
             return False
@@ -129,7 +129,7 @@ class Server(Process):
         """Return the id of the child that runs. A child that has ended remains listed until the server waits for it."""
         for pid in self.children:
             with contextlib.suppress(ProcessLookupError), Process(pid) as child:
-                if not child.gone:
+                if not child.has_ended:
                     return pid
         return None
 

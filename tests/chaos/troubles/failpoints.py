@@ -48,7 +48,7 @@ SHUTDOWN_FAILPOINTS: Final = (uncommitted("release"), committed("release"))
 
 
 class Action(enum.StrEnum):
-    """What happens at an armed failpoint."""
+    """The effect of an armed failpoint."""
 
     KILL = "kill"
     STOP = "stop"
