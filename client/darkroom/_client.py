@@ -19,7 +19,7 @@ HttpT = TypeVar("HttpT", httpx2.Client, httpx2.AsyncClient)
 
 
 class _Client(Generic[HttpT]):
-    """What both clients share: their options, and whose HTTP client they send with."""
+    """The base of both clients: holds their options, and the HTTP client that they send with."""
 
     def __init__(
         self,

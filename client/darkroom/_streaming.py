@@ -102,6 +102,6 @@ class _Reader:
         return event
 
     def check_end(self) -> None:
-        """To be called at the end of the stream. Raises `APIConnectionError` where images are missing."""
+        """Check at the end of the stream that all images came. Raises `APIConnectionError`."""
         if self._unfinished > 0:
             raise APIConnectionError("the stream ended before its images were finished")

@@ -65,7 +65,7 @@ class APIStatusError(DarkroomError):
         self.retry_after = retry_after
         """Seconds after which the server asks for another attempt."""
         self.should_retry = should_retry
-        """Whether the server asks for another attempt. None where it does not say."""
+        """True or False where the server asks for another attempt or for none; None where it does not say."""
 
 
 class BadRequestError(APIStatusError):

@@ -1,4 +1,4 @@
-"""What calls return: results, models and the events of a stream. Does no I/O, except to save an image."""
+"""The values that calls return: results, models and stream events. Does no I/O, except to save an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls take: the keyword arguments of `images.generate` and `images.stream`.
+"""The keyword arguments of `images.generate` and `images.stream`.
 
 Each argument is declared once, in `GenerateParams`. The field of the request body, the option of `darkroom generate`
 and the name in its error messages are derived from that declaration by `darkroom._parameters`. Imports neither
@@ -19,7 +19,7 @@ class Parameter:
     """Describes one argument of `GenerateParams`."""
 
     help: str
-    """What the argument does. Also the help of the option."""
+    """Says what the argument does. It is also the help of the option."""
     wire_name: str | None = None
     """Field of the request body. None: the argument's name."""
     option: str | None = None

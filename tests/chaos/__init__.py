@@ -1,5 +1,5 @@
-"""The real server killed, stopped, out of disk and cut off from its database, again and again, while clients use it.
+"""Chaos tests: the real server is killed, stopped, out of disk or without its database while clients use it.
 
-Afterwards what the clients were told is compared with what the API, the database and the files say. `python -m
+Afterwards the tests compare what the clients observed with the API, the database and the image files. `python -m
 tests.chaos` is the long version, which `make chaos` runs.
 """

@@ -1,4 +1,4 @@
-"""Kills under load, at random times and at each named point, and the reckoning afterwards."""
+"""Kills under load, at random times and at each failpoint, and the verification afterwards."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ from tests.chaos.clients.reconcile import Discrepancy, reconcile
 from tests.chaos.clients.requests import mixed
 from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Process, Server, wait_until
-from tests.chaos.troubles.points import OF_THE_END, POINTS, STORED, Strike, Trap
+from tests.chaos.troubles.failpoints import FAILPOINTS, IMAGE_STORED, SHUTDOWN_FAILPOINTS, Action, Failpoints
 
-_STRAYS_OF_A_STRIKE: Final = 32
-"""Images that a server has in hand, each of which it may have stored without a record yet."""
-_LONGEST_WAIT_S: Final = 0.3
-"""Before a kill at a random time."""
+_MAX_ORPHANS_PER_FAULT: Final = 32
+"""Images that a server works on at a time. For each, its file may be stored before its record."""
+_MAX_DELAY_S: Final = 0.3
+"""Longest wait before a kill at a random time."""
 
 
-class Victim(enum.StrEnum):
+class Target(enum.StrEnum):
+    """The processes that are killed together."""
+
     BOTH = "server and worker"
-    """As when a container or a machine ends."""
+    """The end of a container or a machine looks like this."""
     SERVER = "server"
     WORKER = "worker"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was done and what came of it."""
+    """Counts of what was done, and the discrepancies that were found."""
 
     counts: Counter[str] = field(default_factory=Counter)
     discrepancies: list[Discrepancy] = field(default_factory=list)
@@ -47,135 +49,139 @@ class Tally:
 
 
 class Killer:
-    """Kills the site's last server or its worker, and starts the next.
+    """Kills the cluster's newest server or its worker, and starts the next server.
 
-    A job that is lost too often after it had begun, and an image that is in two workers when they die, count as what
-    killed them and rightly fail. So nothing is killed while that could come of it: then every job must succeed.
+    A job fails, and rightly, when it is lost too often after it began, or when one of its images is in two workers that
+    die. The killer therefore waits while a kill could cause that, and every job must succeed.
     """
 
-    def __init__(self, site: Cluster, seed: int) -> None:
+    def __init__(self, cluster: Cluster, seed: int) -> None:
         self.kills: Counter[str] = Counter()
-        self._site = site
+        self._cluster = cluster
         self._chance = random.Random(seed)
-        self._shaken: set[str] = set()
+        self._jobs_of_killed_worker: set[str] = set()
         """Jobs that were running when the server's worker was killed."""
 
-    def at_random(self) -> None:
-        victim = self._chance.choice(list(Victim))
-        server, worker = self._pause()
-        wait_until(lambda: bool(self._site.running(server)), "a job that runs")
-        time.sleep(self._chance.uniform(0.0, _LONGEST_WAIT_S))
-        self.kills[f"kills of {victim}"] += 1
+    def kill_at_random(self) -> None:
+        target = self._chance.choice(list(Target))
+        server, worker = self._wait_until_safe()
+        wait_until(lambda: bool(self._cluster.running(server)), "a job that runs")
+        time.sleep(self._chance.uniform(0.0, _MAX_DELAY_S))
+        self.kills[f"kills of {target}"] += 1
         with worker:
-            if victim is not Victim.SERVER:
+            if target is not Target.SERVER:
                 worker.send(signal.SIGKILL)
-            if victim is not Victim.WORKER:
-                self._end(server, worker)
+            if target is not Target.WORKER:
+                self._replace(server, worker)
                 return
             worker.wait("a killed worker")
-            self._shaken = {job.id for job in self._site.running(server)}
+            self._jobs_of_killed_worker = {job.id for job in self._cluster.running(server)}
             server.wait_until_ready()
 
-    def at(self, point: str) -> None:
-        """The server, as soon as it comes by. A server releases jobs when it is told to stop."""
-        self.kills["kills at points"] += 1
-        server, worker = self._pause()
-        server.trap.arm(point)
-        is_of_the_end = point in OF_THE_END
-        if is_of_the_end:
-            wait_until(lambda: bool(self._site.running(server)), "a job that runs")
+    def kill_at(self, point: str) -> None:
+        """Kill the server when it reaches a failpoint. Failpoints of `release` are reached by telling it to stop."""
+        self.kills["kills at failpoints"] += 1
+        server, worker = self._wait_until_safe()
+        server.failpoints.arm(point)
+        is_at_shutdown = point in SHUTDOWN_FAILPOINTS
+        if is_at_shutdown:
+            wait_until(lambda: bool(self._cluster.running(server)), "a job that runs")
             server.send(signal.SIGTERM)
         with worker:
-            wait_until(lambda: server.gone, f"a server that comes by {point}")
-            self._end(server, worker)
-        if server.trap.is_armed(point):
-            assert is_of_the_end, "nothing else ends a server"
-            self.at(point)  # It had no jobs any more when it was told to stop.
+            wait_until(lambda: server.has_ended, f"a server that reaches {point}")
+            self._replace(server, worker)
+        if server.failpoints.is_armed(point):
+            assert is_at_shutdown, "a server that was not told to stop ended without reaching its failpoint"
+            self.kill_at(point)  # Its last job ended before the server was told to stop.
 
-    def _pause(self) -> tuple[Server, Process]:
-        """A server that is ready, when no job would fail by being lost once more."""
-        server = self._site.server
+    def _wait_until_safe(self) -> tuple[Server, Process]:
+        """Wait until no job would fail if it were lost once more. Return the server, ready, and its worker."""
+        server = self._cluster.server
         server.wait_until_ready()
-        wait_until(lambda: self._all_can_bear_it(server), "jobs that can bear to be lost")
+        wait_until(lambda: self._no_job_is_near_its_limit(server), "jobs that may be lost once more")
         return server, server.worker()
 
-    def _all_can_bear_it(self, server: Server) -> bool:
-        unfinished = self._site.unfinished()
+    def _no_job_is_near_its_limit(self, server: Server) -> bool:
+        unfinished = self._cluster.unfinished()
         losses = {
             job.id: job.losses + (job.status == Status.RUNNING and job.owner_pid != server.pid) for job in unfinished
         }
-        return max(losses.values(), default=0) < MAX_LOSSES - 1 and not self._shaken & losses.keys()
+        return max(losses.values(), default=0) < MAX_LOSSES - 1 and not self._jobs_of_killed_worker & losses.keys()
 
-    def _end(self, server: Server, worker: Process) -> None:
-        """Kill the server, whose worker must end by itself, and start another."""
+    def _replace(self, server: Server, worker: Process) -> None:
+        """Kill the server, whose worker must then end by itself, and start another server."""
         server.send(signal.SIGKILL)
         server.wait("a killed server")
-        worker.wait("the worker of a server that is gone")
-        self._shaken = set()
-        self._site.start()
+        worker.wait("the worker of a killed server")
+        self._jobs_of_killed_worker = set()
+        self._cluster.start()
 
 
-def kill(site: Cluster, seed: int, *, at_random: int = 0, points: Iterable[str] = POINTS) -> Tally:
-    """Kills at random times and at each of `points`, in an order by lot, under load; then the reckoning."""
-    killer = Killer(site, seed)
-    strikes: list[str | None] = [None] * at_random + list(points)
-    random.Random(seed).shuffle(strikes)
-    site.start()
-    with Load(site.url, mixed(seed)) as load:
-        for point in strikes:
+def kill(cluster: Cluster, seed: int, *, at_random: int = 0, points: Iterable[str] = FAILPOINTS) -> Tally:
+    """Kill servers under load, `at_random` times and at each of `points`, in random order. Then verify the cluster."""
+    killer = Killer(cluster, seed)
+    kills: list[str | None] = [None] * at_random + list(points)
+    random.Random(seed).shuffle(kills)
+    cluster.start()
+    with Load(cluster.url, mixed(seed)) as load:
+        for point in kills:
             if point is None:
-                killer.at_random()
+                killer.kill_at_random()
             else:
-                killer.at(point)
-    tally = reckon(site, load, strikes=killer.kills.total())
+                killer.kill_at(point)
+    tally = verify(cluster, load, faults=killer.kills.total())
     tally.counts += killer.kills
     return tally
 
 
-def lose_answers(site: Cluster, seed: int, *, points: Sequence[str] = POINTS) -> Tally:
-    """Let each of `points` fail once under load: what was done at it was done, but is told as an error."""
-    server = site.start()
+def lose_answers(cluster: Cluster, seed: int, *, points: Sequence[str] = FAILPOINTS) -> Tally:
+    """Make each of `points` fail once under load: the operation is done, but the server gets an error for it."""
+    server = cluster.start()
     server.wait_until_ready()
-    with Load(site.url, mixed(seed)) as load:
+    with Load(cluster.url, mixed(seed)) as load:
         for point in points:
-            server.trap.arm(point, Strike.FAIL)
-            _wait_until_sprung(server.trap, point)
-    tally = reckon(site, load, strikes=len(points))
+            server.failpoints.arm(point, Action.FAIL)
+            _wait_until_reached(server.failpoints, point)
+    tally = verify(cluster, load, faults=len(points))
     tally.counts["answers lost"] += len(points)
     return tally
 
 
-def _wait_until_sprung(trap: Trap, point: str) -> None:
-    def is_sprung() -> bool:
-        if point in OF_THE_END and trap.is_armed(point) and not trap.is_armed(STORED):
-            trap.arm(STORED, Strike.FAIL)  # On which a job is released; not one that its client has just canceled.
-        return not trap.is_armed(point)
+def _wait_until_reached(failpoints: Failpoints, point: str) -> None:
+    def is_reached() -> bool:
+        if point in SHUTDOWN_FAILPOINTS and failpoints.is_armed(point) and not failpoints.is_armed(IMAGE_STORED):
+            # A failing image makes the server release its job, unless the client has just canceled it.
+            failpoints.arm(IMAGE_STORED, Action.FAIL)
+        return not failpoints.is_armed(point)
 
-    wait_until(is_sprung, f"a server that comes by {point}")
+    wait_until(is_reached, f"a server that reaches {point}")
 
 
-def reckon(site: Cluster, load: Load, *, strikes: int = 0, as_drawn: bool = True) -> Tally:
-    """Let the site come to rest and compare what it holds with what clients were told."""
-    site.server.wait_until_ready()
+def verify(cluster: Cluster, load: Load, *, faults: int = 0, checks_pixels: bool = True) -> Tally:
+    """Wait until all jobs have ended, and compare what the cluster holds with what the clients observed.
+
+    `faults` is the number of faults so far, each of which may leave files without a record.
+    """
+    cluster.server.wait_until_ready()
     try:
-        site.settle()
+        cluster.wait_until_jobs_end()
     except TimeoutError as error:
-        return Tally(discrepancies=[Discrepancy("jobs that nobody ends", str(error))])
-    stored, served = site.stored(), site.served(load.receipts)
-    strays = strikes * _STRAYS_OF_A_STRIKE
-    found = reconcile(load.receipts, stored, served, strays=strays, as_drawn=as_drawn)
+        return Tally(discrepancies=[Discrepancy("jobs that do not end", str(error))])
+    stored, served = cluster.stored(), cluster.served(load.observations)
+    max_orphans = faults * _MAX_ORPHANS_PER_FAULT
+    found = reconcile(load.observations, stored, served, max_orphans=max_orphans, checks_pixels=checks_pixels)
     return Tally(_counts(load, Counter(record.status for record in stored.records.values())), found)
 
 
-def clear_away(site: Cluster) -> list[Discrepancy]:
-    """Files of jobs without a record must be gone when they are old and a server has looked."""
-    site.age_files()
-    server = site.start()
+def verify_orphans_are_deleted(cluster: Cluster) -> list[Discrepancy]:
+    """Check that a server deletes the old files of jobs that have no record."""
+    cluster.age_files()
+    server = cluster.start()
     server.wait_until_ready()
     try:
-        wait_until(lambda: not site.orphans(), "the end of files without a record")
+        wait_until(lambda: not cluster.orphans(), "the deletion of files without a record")
     except TimeoutError:
-        return [Discrepancy("files that nobody clears away", str(sorted(site.orphans())))]
+        return [Discrepancy("files without a record that are not deleted", str(sorted(cluster.orphans())))]
     return []
 
 
@@ -183,8 +189,8 @@ def _counts(load: Load, outcomes: Counter[Status]) -> Counter[str]:
     return Counter(
         {
             "jobs accepted": load.accepted,
-            "jobs deleted": sum(receipt.deleted for receipt in load.receipts),
-            "replays": sum(receipt.replays for receipt in load.receipts),
+            "jobs deleted": sum(observation.deleted for observation in load.observations),
+            "replays": sum(observation.replays for observation in load.observations),
             "requests unanswered": load.unanswered,
             "answers 429 and 503": load.refusals,
             **{f"jobs {status}": count for status, count in outcomes.items()},

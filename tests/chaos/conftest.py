@@ -1,4 +1,4 @@
-"""A nursery for all tests of this folder, and a site of each test's own."""
+"""A prefork process for all tests of this folder, and a cluster for each test."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from tests.chaos.servers.processes import Prefork
 from tests.harness.postgres import PostgresServer
 from tests.levels import integration_fixture
 
-MakeSite: TypeAlias = Callable[..., Cluster]
+MakeCluster: TypeAlias = Callable[..., Cluster]
 """Takes the options of `Cluster`."""
 
 
 @pytest.fixture(scope="session")
 @integration_fixture
-def nursery() -> Iterator[Prefork]:
+def prefork() -> Iterator[Prefork]:
     if sys.platform != "linux":
-        pytest.skip("processes are watched in /proc and through their descriptors, which Linux has")
-    with Prefork() as nursery:
-        yield nursery
+        pytest.skip("these tests watch processes through /proc and pidfds, which only Linux has")
+    with Prefork() as prefork:
+        yield prefork
 
 
 @pytest.fixture
-def make_site(nursery: Prefork, tmp_path: Path) -> Iterator[MakeSite]:
+def make_cluster(prefork: Prefork, tmp_path: Path) -> Iterator[MakeCluster]:
     with contextlib.ExitStack() as stack:
 
         def make(**options: object) -> Cluster:
-            return stack.enter_context(opened(Cluster(nursery, tmp_path, **options)))  # type: ignore[arg-type]
+            return stack.enter_context(opened(Cluster(prefork, tmp_path, **options)))  # type: ignore[arg-type]
 
         yield make
 
 
 @pytest.fixture
-def site(make_site: MakeSite) -> Cluster:
-    return make_site()
+def cluster(make_cluster: MakeCluster) -> Cluster:
+    return make_cluster()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Whether a server that goes on for long grows: its database, log, images, memory and open files must level off."""
+"""Checks that a long-running server does not grow: database, log, images, memory and open files must level off."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.jobs.records import Status
 from tests.chaos.campaign import Tally
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy
-from tests.chaos.clients.requests import alike
+from tests.chaos.clients.requests import uniform
 from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Process, Server, wait_until
 
@@ -25,8 +25,8 @@ SETTINGS: Final = {
     "DARKROOM_KEEP_JOBS_S": "20",
     "DARKROOM_LOG_LEVEL": "warning",
 }
-_GROWTH: Final = 1.1
-"""What is most in the second half may be so much of what was most in the first."""
+_MAX_GROWTH: Final = 1.1
+"""Largest permitted ratio of the second half's maximum to the first half's."""
 _SLACK: Final = {
     "database_bytes": 1 << 20,
     "log_bytes": 1 << 20,
@@ -36,20 +36,22 @@ _SLACK: Final = {
     "worker_bytes": 8 << 20,
     "open_files": 16,
 }
-"""And so much more, as both halves are looked at by chance. Units as the names say."""
+"""Added to the permitted growth, because the samples are taken at random moments. Units as in the names."""
 _CLIENTS: Final = 16
 _WAIT_S: Final = 60
-"""For a job's end."""
+"""Seconds that a client waits for the end of its job."""
 _SAMPLES: Final = 200
-"""In all, spread evenly over the jobs."""
-_PATIENCE_S: Final = 1800.0
-"""For the jobs between two samples."""
+"""Number of samples, evenly spread over the jobs."""
+_TIMEOUT_S: Final = 1800.0
+"""Limit on the seconds between two samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
+    """The sizes of one server at one moment."""
+
     jobs: int
-    """Accepted by then."""
+    """Jobs that were accepted so far."""
     database_bytes: int
     log_bytes: int
     """SQLite's write-ahead log."""
@@ -61,43 +63,46 @@ class Sample:
     open_files: int
 
 
-def grow(site: Cluster, jobs: int) -> tuple[Tally, list[Sample]]:
-    """Put so many small jobs through a site that was made with `SETTINGS`."""
-    server = site.start(sweep_s=_SWEEP_S, key_lifetime_s=_KEY_LIFETIME_S)
+def grow(cluster: Cluster, jobs: int) -> tuple[Tally, list[Sample]]:
+    """Run this many small jobs through a cluster that was created with `SETTINGS`."""
+    server = cluster.start(sweep_s=_SWEEP_S, key_lifetime_s=_KEY_LIFETIME_S)
     server.wait_until_ready()
     samples: list[Sample] = []
-    orders = alike("growth", wait_s=_WAIT_S, num_inference_steps=1)
-    with server.worker() as worker, Load(site.url, orders, clients=_CLIENTS, limit=jobs, answer_s=2 * _WAIT_S) as load:
-        for wanted in range(0, jobs, max(jobs // _SAMPLES, 1)):
-            _wait_for(load, wanted)
-            samples.append(_sample(site, server, worker, wanted))
+    make_request = uniform("growth", wait_s=_WAIT_S, num_inference_steps=1)
+    load = Load(cluster.url, make_request, clients=_CLIENTS, limit=jobs, answer_s=2 * _WAIT_S)
+    with server.worker() as worker, load:
+        for accepted in range(0, jobs, max(jobs // _SAMPLES, 1)):
+            _wait_for(load, accepted)
+            samples.append(_sample(cluster, server, worker, accepted))
         load.join()
-    tally = Tally(discrepancies=[*_unseen(load), *level(samples)])
+    tally = Tally(discrepancies=[*_unsuccessful(load), *find_growth(samples)])
     tally.counts["jobs accepted"] = load.accepted
-    tally.counts["jobs succeeded"] = sum(receipt.ends == {Status.SUCCEEDED} for receipt in load.receipts)
+    tally.counts["jobs succeeded"] = sum(
+        observation.final_statuses == {Status.SUCCEEDED} for observation in load.observations
+    )
     return tally, samples
 
 
-def level(samples: Sequence[Sample]) -> list[Discrepancy]:
-    """What is larger in the second half than the first half allows."""
+def find_growth(samples: Sequence[Sample]) -> list[Discrepancy]:
+    """Return the sizes whose maximum in the second half exceeds the first half's by more than is permitted."""
     half = samples[-1].jobs / 2
     first, second = ([s for s in samples if (s.jobs <= half) is early] for early in (True, False))
     grown = []
     for name, slack in _SLACK.items():
         before, after = (max(getattr(sample, name) for sample in part) for part in (first, second))
-        if after > before * _GROWTH + slack:
-            grown.append(Discrepancy("growth without end", f"{name}: at most {before}, and then {after}"))
+        if after > before * _MAX_GROWTH + slack:
+            grown.append(Discrepancy("unbounded growth", f"{name}: at most {before}, and then {after}"))
     return grown
 
 
-def _sample(site: Cluster, server: Server, worker: Process, accepted: int) -> Sample:
-    # Not `rglob`, which fails on a folder that goes away as it comes to it.
-    found = [Path(folder) / name for folder, _, names in os.walk(site.data_dir / "images") for name in names]
+def _sample(cluster: Cluster, server: Server, worker: Process, accepted: int) -> Sample:
+    # `rglob` fails where a folder is deleted while it is read; `os.walk` does not.
+    found = [Path(folder) / name for folder, _, names in os.walk(cluster.data_dir / "images") for name in names]
     files = [size for file in found if (size := _size(file)) is not None]
     return Sample(
         jobs=accepted,
-        database_bytes=_size(site.data_dir / "jobs.sqlite3") or 0,
-        log_bytes=_size(site.data_dir / "jobs.sqlite3-wal") or 0,
+        database_bytes=_size(cluster.data_dir / "jobs.sqlite3") or 0,
+        log_bytes=_size(cluster.data_dir / "jobs.sqlite3-wal") or 0,
         image_bytes=sum(files),
         image_files=len(files),
         server_bytes=server.resident_bytes,
@@ -107,7 +112,7 @@ def _sample(site: Cluster, server: Server, worker: Process, accepted: int) -> Sa
 
 
 def _size(file: Path) -> int | None:
-    """None where it has just been deleted."""
+    """Return the size in bytes, or None where the file has just been deleted."""
     try:
         return file.stat().st_size
     except FileNotFoundError:
@@ -115,13 +120,16 @@ def _size(file: Path) -> int | None:
 
 
 def _wait_for(load: Load, jobs: int) -> None:
-    wait_until(lambda: load.accepted >= jobs, f"{jobs} accepted jobs", timeout_s=_PATIENCE_S)
+    wait_until(lambda: load.accepted >= jobs, f"{jobs} accepted jobs", timeout_s=_TIMEOUT_S)
 
 
-def _unseen(load: Load) -> list[Discrepancy]:
-    """Whoever waits for a job is told of its end long before retention comes to it."""
+def _unsuccessful(load: Load) -> list[Discrepancy]:
+    """Every client sees its job succeed, because it waits for the end, long before retention deletes the job."""
     return [
-        Discrepancy("job that was not seen to succeed", f"{each.order.key}: {sorted(each.ends)} {each.complaints}")
-        for each in load.receipts
-        if each.ends != {Status.SUCCEEDED} or each.complaints
+        Discrepancy(
+            "job whose success the client did not see",
+            f"{each.request.key}: {sorted(each.final_statuses)} {each.errors}",
+        )
+        for each in load.observations
+        if each.final_statuses != {Status.SUCCEEDED} or each.errors
     ]

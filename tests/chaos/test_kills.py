@@ -1,40 +1,40 @@
-"""Whatever is killed, and whenever: each accepted job succeeds, exactly once, with the images that were ordered."""
+"""Whatever is killed, and whenever: every accepted job succeeds exactly once, with the images that were requested."""
 
 from __future__ import annotations
 
 import pytest
 from sqlalchemy import URL
 
-from tests.chaos.campaign import clear_away, kill, lose_answers
-from tests.chaos.conftest import MakeSite
+from tests.chaos.campaign import kill, lose_answers, verify_orphans_are_deleted
+from tests.chaos.conftest import MakeCluster
 from tests.chaos.servers.cluster import Cluster
-from tests.chaos.troubles.points import OPERATIONS, POINTS, RENAMED, committed, uncommitted
+from tests.chaos.troubles.failpoints import FAILPOINTS, IMAGE_RENAMED, OPERATIONS, committed, uncommitted
 
 pytestmark = pytest.mark.timeout(1800)
 
 
-def test_accepted_jobs_outlast_kills_at_every_point_and_at_random_times(site: Cluster) -> None:
-    tally = kill(site, seed=1, at_random=10, points=POINTS)
+def test_accepted_jobs_survive_kills_at_every_failpoint_and_at_random_times(cluster: Cluster) -> None:
+    tally = kill(cluster, seed=1, at_random=10, points=FAILPOINTS)
 
     assert tally.discrepancies == []
-    assert tally.counts["kills at points"] >= len(POINTS)
+    assert tally.counts["kills at failpoints"] >= len(FAILPOINTS)
     assert tally.counts["jobs succeeded"] > 0
-    assert clear_away(site) == []
+    assert verify_orphans_are_deleted(cluster) == []
 
 
-def test_accepted_jobs_outlast_kills_beside_postgresql(make_site: MakeSite, postgres_url: URL) -> None:
-    points = [committed("create"), committed("claim"), RENAMED, uncommitted("finish")]
+def test_accepted_jobs_survive_kills_with_postgresql(make_cluster: MakeCluster, postgres_url: URL) -> None:
+    points = [committed("create"), committed("claim"), IMAGE_RENAMED, uncommitted("finish")]
 
-    tally = kill(make_site(database=postgres_url), seed=3, points=points)
+    tally = kill(make_cluster(database=postgres_url), seed=3, points=points)
 
     assert tally.discrepancies == []
     assert tally.counts["jobs succeeded"] > 0
 
 
-def test_what_was_done_but_told_as_an_error_is_neither_lost_nor_done_twice(site: Cluster) -> None:
+def test_an_operation_that_was_done_but_reported_as_failed_is_neither_lost_nor_done_twice(cluster: Cluster) -> None:
     points = [committed(operation) for operation in OPERATIONS]
 
-    tally = lose_answers(site, seed=4, points=points)
+    tally = lose_answers(cluster, seed=4, points=points)
 
     assert tally.discrepancies == []
     assert tally.counts["answers lost"] == len(points)

@@ -1,4 +1,4 @@
-"""Which kills of a server count against the jobs that it had: those in whose course a job had begun, and no others."""
+"""Which kills of a server count against its jobs: those during which a job had begun, and no others."""
 
 from __future__ import annotations
 
@@ -7,45 +7,46 @@ import pytest
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.claims import MAX_LOSSES
 from tests.chaos.clients.load import Load
-from tests.chaos.clients.requests import Orders, alike
-from tests.chaos.conftest import MakeSite
+from tests.chaos.clients.requests import RequestFactory, uniform
+from tests.chaos.conftest import MakeCluster
 from tests.chaos.servers.cluster import Cluster
-from tests.chaos.troubles.points import STORED, committed
+from tests.chaos.troubles.failpoints import IMAGE_STORED, committed
 
 pytestmark = pytest.mark.timeout(1800)
 
 _SLOW_WORKER = ("--call-s", "0.05")
 _STEPS = 20
-"""With such a worker they take four times as long as a heartbeat's pause: one records that the job has begun."""
+"""With the slow worker, a job lasts for four heartbeats, one of which records that it has begun."""
 
 
-def end_after_kills(site: Cluster, orders: Orders, point: str, kills: int) -> JobRecord:
-    """The first of `orders` when it has ended, after `kills` servers that had claimed it were killed at `point`."""
-    server = site.start()
+def job_after_kills(cluster: Cluster, make_request: RequestFactory, point: str, kills: int) -> JobRecord:
+    """Kill `kills` servers at `point` after they have claimed the first job. Return the job when it has ended."""
+    server = cluster.start()
     server.wait_until_ready()
-    server.trap.arm(committed("create"))
-    with Load(site.url, orders, clients=1, limit=1) as load:
+    server.failpoints.arm(committed("create"))
+    with Load(cluster.url, make_request, clients=1, limit=1) as load:
         server.wait("a server that has accepted a job")
         load.abandon()
-    while (unfinished := site.unfinished()) and unfinished[0].attempt < kills:
-        server = site.start()
-        server.trap.arm(point)
-        server.wait(f"a server that comes by {point}")  # Which it may do with no job, as a lease is not over.
-    site.start()
-    site.settle()
-    (record,) = site.records().values()
+    while (unfinished := cluster.unfinished()) and unfinished[0].attempt < kills:
+        server = cluster.start()
+        server.failpoints.arm(point)
+        # The server may reach the failpoint without a job, while the lease of its predecessor is still valid.
+        server.wait(f"a server that reaches {point}")
+    cluster.start()
+    cluster.wait_until_jobs_end()
+    (record,) = cluster.records().values()
     return record
 
 
-def test_a_job_that_is_lost_before_it_begins_is_made_in_the_end(site: Cluster) -> None:
-    record = end_after_kills(site, alike("unbegun"), committed("claim"), MAX_LOSSES + 1)
+def test_a_job_that_is_lost_before_it_begins_succeeds_in_the_end(cluster: Cluster) -> None:
+    record = job_after_kills(cluster, uniform("unbegun"), committed("claim"), MAX_LOSSES + 1)
 
     assert (record.status, record.failure) == (Status.SUCCEEDED, None)
 
 
-def test_a_job_that_kills_every_server_fails(make_site: MakeSite) -> None:
-    site = make_site(worker=_SLOW_WORKER)
-    record = end_after_kills(site, alike("killer", num_inference_steps=_STEPS), STORED, MAX_LOSSES)
+def test_a_job_that_kills_every_server_fails(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(worker=_SLOW_WORKER)
+    record = job_after_kills(cluster, uniform("killer", num_inference_steps=_STEPS), IMAGE_STORED, MAX_LOSSES)
 
     assert record.status is Status.FAILED
     assert record.failure is not None

@@ -1,4 +1,4 @@
-"""Where a client's options come from, and which values are refused."""
+"""A client's options: their sources, their defaults and the values that are refused."""
 
 from __future__ import annotations
 

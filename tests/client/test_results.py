@@ -1,4 +1,4 @@
-"""What `images.generate` returns."""
+"""The values that `images.generate` returns."""
 
 from __future__ import annotations
 

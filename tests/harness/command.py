@@ -1,4 +1,4 @@
-"""The `darkroom` command, run in the test's process."""
+"""Runs the `darkroom` command in the test's process."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from service.cli.app import app as server_commands
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """Exit status and output of the command."""
+
     status: int
     out: str
     err: str
@@ -26,7 +28,10 @@ Command: TypeAlias = Callable[..., Outcome]
 
 
 def run_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """`command("generate", ..., backend=...)` in an empty folder, with no Darkroom variable set."""
+    """Return a function that runs the command: `command("generate", ..., backend=...)`.
+
+    It runs in an empty folder, without any `DARKROOM_*` variable, and with `backend` as the local backend.
+    """
     for name in [name for name in os.environ if name.startswith("DARKROOM_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)

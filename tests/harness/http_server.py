@@ -1,4 +1,4 @@
-"""A real HTTP server in a thread of the test's process, around the fake engine."""
+"""Runs a real HTTP server around the fake engine, in a thread of the test's process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.harness.fake_engine import FakeEngine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harness:
-    """`engine` belongs to the server's thread, but flags may be set and counts read from the test's."""
+    """A running server. `engine` belongs to the server's thread; tests may set its flags and read its counts."""
 
     engine: FakeEngine
     metrics: Metrics
@@ -34,14 +34,14 @@ class Harness:
     port: int
     data_dir: Path
     connections: Callable[[], int]
-    """How many are open."""
+    """Returns the number of open connections."""
     client: httpx2.Client
     post: Callable[..., httpx2.Response]
-    """POST /v1/images/generations with these fields."""
+    """Sends its keyword arguments as the fields of POST /v1/images/generations."""
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """For what another thread is about to do; the deadline only keeps a broken test from hanging."""
+    """Poll until another thread has made `holds` true. The deadline only ends a broken test that would hang."""
     deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
@@ -51,7 +51,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def serve_in_thread(
     settings: Settings, *, data_dir: Path | None = None, phase: Phase = Phase.SERVING
 ) -> Iterator[Harness]:
-    """Servers that share a `data_dir` run each other's jobs; without one it is the server's own."""
+    """Run a server and yield its harness. Servers with the same `data_dir` share their jobs; the default is new."""
     engine, metrics = FakeEngine(), Metrics()
     engine.phase = phase
     data_dir = data_dir or Path(tempfile.mkdtemp(dir=settings.data_dir))
@@ -70,11 +70,11 @@ def serve_in_thread(
     thread.start()
     wait_until(lambda: all(server.started for server in servers))
     url = f"http://127.0.0.1:{ports[0]}"
-    with contextlib.ExitStack() as ending:
-        ending.callback(thread.join)
+    with contextlib.ExitStack() as stack:
+        stack.callback(thread.join)
         for server in servers:
-            ending.callback(setattr, server, "should_exit", True)
-        client = ending.enter_context(httpx2.Client(base_url=url, timeout=60))
+            stack.callback(setattr, server, "should_exit", True)
+        client = stack.enter_context(httpx2.Client(base_url=url, timeout=60))
 
         def post(**fields: object) -> httpx2.Response:
             return client.post("/v1/images/generations", json=fields)
@@ -93,3 +93,4 @@ def serve_in_thread(
 
 
 serving = contextlib.contextmanager(serve_in_thread)
+"""`serve_in_thread` as a context manager."""

@@ -1,4 +1,4 @@
-"""The job API over HTTP as tests speak it. Whoever waits for something to happen to a job reads its events."""
+"""A client of the job API for tests. Tests that wait for a job read its events; they do not poll."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ ROOT = "/api/v1/jobs"
 
 
 class Event(NamedTuple):
+    """One server-sent event of a job."""
+
     name: str
     id: str
     data: dict[str, Any]
@@ -27,7 +29,7 @@ class JobsClient:
         return self.client.post(ROOT, json=fields, headers=headers)
 
     def create(self, *, headers: dict[str, str] | None = None, **fields: object) -> dict[str, Any]:
-        """The job, which was accepted; of one step unless told otherwise."""
+        """Create a job, of one step unless `fields` say otherwise, and return it. It must be accepted."""
         answer = self.post(headers=headers, **{"prompt": "x", "num_inference_steps": 1, **fields})
         assert answer.status_code == 202, answer.text
         job: dict[str, Any] = answer.json()
@@ -53,19 +55,19 @@ class JobsClient:
 
     @contextlib.contextmanager
     def following(self, job: dict[str, Any], *, after: str | None = None) -> Iterator[Iterator[Event]]:
-        """The job's events as they come."""
+        """Yield the job's events as they arrive. `after` is the id of the last event that was already seen."""
         headers = {} if after is None else {"Last-Event-ID": after}
         with self.client.stream("GET", job["urls"]["events"], headers=headers) as answer:
             assert answer.status_code == 200, answer.read()
             yield events_in(answer.iter_lines())
 
     def events(self, job: dict[str, Any], *, after: str | None = None) -> list[Event]:
-        """All of them, to the end."""
+        """Return all events, when the job has ended."""
         with self.following(job, after=after) as events:
             return list(events)
 
     def ended(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The job, when it has."""
+        """Wait until the job has ended, and return it."""
         last = self.events(job)[-1]
         assert last.name == "done"
         return last.data
@@ -77,6 +79,7 @@ class JobsClient:
 
 
 def events_in(lines: Iterable[str]) -> Iterator[Event]:
+    """Parse the lines of an event stream. Ignores comments."""
     fields: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(": ")
@@ -90,6 +93,7 @@ def events_in(lines: Iterable[str]) -> Iterator[Event]:
 
 
 def assert_problem(answer: httpx2.Response, status: int, code: str) -> None:
+    """Check for an error in the shape of RFC 9457."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.json()["status"], answer.json()["code"]) == (status, code)

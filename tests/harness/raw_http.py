@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand, for what no HTTP library would send: bytes out, answers in."""
+"""HTTP/1.1 over plain sockets, for tests that send what no HTTP library would send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST_GET = GET[:-2] + b"Connection: close\r\n\r\n"
 POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 BETWEEN_SEGMENTS_S = 0.01
-"""Long enough for the server to read one segment before the next is sent."""
+"""Seconds between two segments, so that the server reads one before the next arrives."""
 
 
 class Answer(NamedTuple):
@@ -25,6 +25,7 @@ class Answer(NamedTuple):
 
     @property
     def closes(self) -> bool:
+        """Whether the answer announces that the server closes the connection."""
         return self.headers.get("connection") == "close"
 
 
@@ -36,7 +37,7 @@ def connected(port: int) -> Iterator[socket.socket]:
 
 
 def read_to_end(connection: socket.socket) -> bytes:
-    """What comes until the server closes."""
+    """Return everything that the server sends until it closes the connection."""
     parts = []
     with contextlib.suppress(ConnectionResetError):
         while part := connection.recv(65536):
@@ -45,9 +46,9 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 
 def exchange(port: int, segments: Iterable[bytes], *, method: str = "GET") -> list[Answer]:
-    """Send the segments apart from each other, whatever comes back, then read until the server closes.
+    """Send the segments with pauses in between, and return the answers that came until the server closed.
 
-    `method` is the first request's.
+    `method` is the method of the first request.
     """
     with connected(port) as connection:
         with contextlib.suppress(ConnectionError):
@@ -59,7 +60,7 @@ def exchange(port: int, segments: Iterable[bytes], *, method: str = "GET") -> li
 
 
 class _Stream(io.BytesIO):
-    """Stays open when the answer that was read from it is closed; poses as the socket too."""
+    """Stands in for a socket and its file. Stays open when `http.client` closes an answer, so that the next follows."""
 
     def makefile(self, mode: str) -> io.BytesIO:
         return self
@@ -69,7 +70,7 @@ class _Stream(io.BytesIO):
 
 
 def answers_in(raw: bytes, method: str = "GET") -> list[Answer]:
-    """Every final answer in what a server sent; `method` is that of the first one's request."""
+    """Return all final answers in the bytes of a server. `method` is the method of the first request."""
     stream = _Stream(raw)
     answers = []
     while stream.tell() < len(raw):
@@ -81,7 +82,7 @@ def answers_in(raw: bytes, method: str = "GET") -> list[Answer]:
 
 
 def assert_refused(answers: list[Answer], status: int) -> None:
-    """One answer, with this status, in the shape that the official clients read; then the end."""
+    """Check for a single answer that has this status and OpenAI's error shape and announces the close."""
     (answer,) = answers
     assert answer.status == status
     assert answer.closes

@@ -1,4 +1,4 @@
-"""Clients of a server that may die at any moment: they order, try again until they are answered, and keep receipts."""
+"""Clients of a server that may die at any moment. They send requests, retry until each is answered, and record it."""
 
 from __future__ import annotations
 
@@ -14,49 +14,50 @@ from typing import Any, Final, Self
 import httpx2
 
 from service.jobs.records import TERMINAL
-from tests.chaos.clients.requests import Fate, Order, Orders, Receipt
+from tests.chaos.clients.requests import FollowUp, JobRequest, Observation, RequestFactory
 
 ROOT: Final = "/api/v1/jobs"
 _ACCEPTED: Final = (200, 202)
-"""The first for a job that has ended by the time that its key comes again."""
+"""The server answers 200 where the job has ended by the time that its key is sent again."""
 _BUSY: Final = (429, 503)
-_PAUSE_S: Final = 0.05
-"""Between two looks at a job, and before what was not answered is asked again."""
+_POLL_S: Final = 0.05
+"""Seconds between two polls of a job, and before an unanswered request is retried."""
 
 
 class _StoppedError(Exception):
-    """The load ends before this client was answered."""
+    """The load was abandoned before this client got its answer."""
 
 
 class Load:
-    """Started and stopped by `with`; at its end every order that was posted has been answered, or `abandon` was called.
+    """Clients in threads, which run within the `with` block.
 
-    Errors that no client should see are complaints on the receipts.
+    When the block ends, every request that was sent has been answered, unless `abandon` was called. Answers that no
+    client should see are recorded as errors of the observations.
     """
 
     def __init__(
         self,
         url: Callable[[], str],
-        orders: Orders,
+        make_request: RequestFactory,
         *,
         clients: int = 4,
         unfinished: int = 3,
         limit: int | None = None,
         answer_s: float = 20.0,
     ) -> None:
-        """`unfinished` jobs of each client at most; `limit` bounds the orders of all.
+        """`unfinished` is the number of unfinished jobs that each client may have; `limit` is the number of requests.
 
-        After `answer_s` a client gives up on an answer, and asks again.
+        A client waits `answer_s` seconds for an answer, and then sends its request again.
         """
-        self.receipts: list[Receipt] = []
+        self.observations: list[Observation] = []
         self.accepted = 0
-        """Orders."""
+        """Requests that were accepted."""
         self.refusals = 0
-        """Answers 429 and 503."""
+        """Answers with status 429 or 503."""
         self.unanswered = 0
         """Requests without an answer."""
         self._url = url
-        self._orders = orders
+        self._make_request = make_request
         self._unfinished = unfinished
         self._numbers: Iterator[int] = iter(itertools.count() if limit is None else range(limit))
         self._clients = clients
@@ -77,99 +78,100 @@ class Load:
         self.join()
         self._http.close()
 
-    def order_no_more(self) -> None:
-        """What has been ordered is still followed to its end."""
+    def stop_submitting(self) -> None:
+        """Send no more requests. Jobs that were accepted are still polled until they end."""
         with self._lock:
             self._numbers = iter(())
 
     def join(self) -> None:
-        """Until all orders are placed and followed: those before the limit, or before no more are to come."""
+        """Wait until all clients have ended: after `limit` requests, or after `stop_submitting`."""
         for client in self._running:
             client.result()
         self._pool.shutdown()
 
     def abandon(self) -> None:
-        """Ask no more, whatever the answers would have been."""
+        """End all clients, even those that wait for an answer."""
         self._abandoned.set()
 
     def _run(self) -> None:
-        followed: deque[Receipt] = deque()
+        polled: deque[Observation] = deque()
         try:
-            while (order := self._next_order()) is not None:
-                receipt = Receipt(order)
-                self.receipts.append(receipt)
-                self._place(receipt)
-                if not receipt.deleted and order.wait_s is None:
-                    followed.append(receipt)
-                if len(followed) > self._unfinished:
-                    self._follow(followed.popleft())
-            for receipt in followed:
-                self._follow(receipt)
+            while (request := self._next_request()) is not None:
+                observation = Observation(request)
+                self.observations.append(observation)
+                self._submit(observation)
+                if not observation.deleted and request.wait_s is None:
+                    polled.append(observation)
+                if len(polled) > self._unfinished:
+                    self._poll(polled.popleft())
+            for observation in polled:
+                self._poll(observation)
         except _StoppedError:
             pass
 
-    def _next_order(self) -> Order | None:
+    def _next_request(self) -> JobRequest | None:
         with self._lock:
             number = None if self._stopping.is_set() else next(self._numbers, None)
-        return None if number is None else self._orders(number)
+        return None if number is None else self._make_request(number)
 
-    def _place(self, receipt: Receipt) -> None:
-        order = receipt.order
-        headers = {"Idempotency-Key": order.key}
-        if order.wait_s is not None:
-            headers["Prefer"] = f"wait={order.wait_s}"
-        for _ in range(2 if order.is_repeated else 1):
-            answer = self._ask("POST", ROOT, json=order.body, headers=headers)
-            if self._is_fine(receipt, answer, *_ACCEPTED):
-                self._count_acceptance(receipt)
-                receipt.replays += answer.headers.get("Idempotency-Replayed") == "true"
+    def _submit(self, observation: Observation) -> None:
+        request = observation.request
+        headers = {"Idempotency-Key": request.key}
+        if request.wait_s is not None:
+            headers["Prefer"] = f"wait={request.wait_s}"
+        for _ in range(2 if request.is_repeated else 1):
+            answer = self._send("POST", ROOT, json=request.body, headers=headers)
+            if self._is_expected(observation, answer, *_ACCEPTED):
+                self._count_acceptance(observation)
+                observation.replays += answer.headers.get("Idempotency-Replayed") == "true"
                 job = answer.json()
-                receipt.job_ids.add(job["id"])
-                receipt.ends |= {job["status"]} & TERMINAL
-        if not receipt.job_ids or order.fate is Fate.KEEP:
+                observation.job_ids.add(job["id"])
+                observation.final_statuses |= {job["status"]} & TERMINAL
+        if not observation.job_ids or request.follow_up is FollowUp.KEEP:
             return
-        time.sleep(order.after_s)
-        if order.fate is Fate.CANCEL:
-            answer = self._ask("POST", f"{_path(receipt)}/cancel")
-            if self._is_fine(receipt, answer, 200):
-                receipt.ends.add(answer.json()["status"])
+        time.sleep(request.follow_up_delay_s)
+        if request.follow_up is FollowUp.CANCEL:
+            answer = self._send("POST", f"{_path(observation)}/cancel")
+            if self._is_expected(observation, answer, 200):
+                observation.final_statuses.add(answer.json()["status"])
         else:
-            # The answer may have been lost: asked again, there is no such job.
-            receipt.deleted = self._is_fine(receipt, self._ask("DELETE", _path(receipt)), 204, 404)
+            # A lost answer is followed by a second DELETE, which finds no job.
+            answer = self._send("DELETE", _path(observation))
+            observation.deleted = self._is_expected(observation, answer, 204, 404)
 
-    def _count_acceptance(self, receipt: Receipt) -> None:
+    def _count_acceptance(self, observation: Observation) -> None:
         with self._lock:
-            self.accepted += receipt.acceptances == 0
-        receipt.acceptances += 1
+            self.accepted += observation.acceptances == 0
+        observation.acceptances += 1
 
-    def _follow(self, receipt: Receipt) -> None:
-        """Until the job has ended, and then its images are looked at; or until the load is stopped."""
-        while receipt.job_ids and not self._stopping.is_set():
-            answer = self._ask("GET", _path(receipt))
-            if not self._is_fine(receipt, answer, 200):
+    def _poll(self, observation: Observation) -> None:
+        """Poll the job until it ends, and then check its images. Returns early where the load stops."""
+        while observation.job_ids and not self._stopping.is_set():
+            answer = self._send("GET", _path(observation))
+            if not self._is_expected(observation, answer, 200):
                 return
             job = answer.json()
             if job["status"] in TERMINAL:
-                receipt.ends.add(job["status"])
+                observation.final_statuses.add(job["status"])
                 for image in job["images"]:
-                    self._look_at(receipt, image)
+                    self._check_image(observation, image)
                 return
-            time.sleep(_PAUSE_S)
+            time.sleep(_POLL_S)
 
-    def _look_at(self, receipt: Receipt, image: dict[str, Any]) -> None:
-        answer = self._ask("GET", image["url"])
-        is_fine = self._is_fine(receipt, answer, 200)
-        if is_fine and hashlib.sha256(answer.content).hexdigest() != image["sha256"]:
-            receipt.complaints.append(f"{image['url']} was served with other bytes than its job tells of")
+    def _check_image(self, observation: Observation, image: dict[str, Any]) -> None:
+        answer = self._send("GET", image["url"])
+        is_expected = self._is_expected(observation, answer, 200)
+        if is_expected and hashlib.sha256(answer.content).hexdigest() != image["sha256"]:
+            observation.errors.append(f"{image['url']}: its bytes do not match the job's sha256")
 
-    def _is_fine(self, receipt: Receipt, answer: httpx2.Response, *statuses: int) -> bool:
+    def _is_expected(self, observation: Observation, answer: httpx2.Response, *statuses: int) -> bool:
         if answer.status_code in statuses:
             return True
-        receipt.complaints.append(f"{answer.request.method} {answer.request.url.path}: {answer.status_code}")
+        observation.errors.append(f"{answer.request.method} {answer.request.url.path}: {answer.status_code}")
         return False
 
-    def _ask(self, method: str, path: str, **content: Any) -> httpx2.Response:
-        """Until there is an answer that is not to be asked for again."""
+    def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
+        """Send a request until it gets an answer other than 429 and 503."""
         while not self._abandoned.is_set():
             try:
                 answer = self._http.request(method, self._url() + path, **content)
@@ -179,9 +181,9 @@ class Load:
                 if answer.status_code not in _BUSY:
                     return answer
                 self.refusals += 1
-            time.sleep(_PAUSE_S)
+            time.sleep(_POLL_S)
         raise _StoppedError
 
 
-def _path(receipt: Receipt) -> str:
-    return f"{ROOT}/{min(receipt.job_ids)}"
+def _path(observation: Observation) -> str:
+    return f"{ROOT}/{min(observation.job_ids)}"

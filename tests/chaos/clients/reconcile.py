@@ -1,4 +1,4 @@
-"""Compares what clients were told with what is there. Values in, discrepancies out; knows no server and no time."""
+"""Compares what clients observed with what the server stored and serves. Pure: no server, no clock."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status, StoredImage
-from tests.chaos.clients.requests import Fate, Order, Receipt, expected_sha256
+from tests.chaos.clients.requests import FollowUp, JobRequest, Observation, expected_sha256
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database and the folder hold."""
+    """The contents of the database and of the image folder."""
 
     records: Mapping[str, JobRecord]
     keys: Mapping[str, str]
-    """Job of each idempotency key."""
+    """Job id of each idempotency key."""
     files: Mapping[str, Mapping[str, str]]
-    """SHA-256 of each file by its name, by the job whose folder it is in."""
+    """SHA-256 by file name, for each job that has a folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the API says."""
+    """The answers of the API."""
 
     jobs: Mapping[str, dict[str, Any]]
-    """Bodies by id."""
+    """Bodies by job id."""
     images: Mapping[str, str]
-    """SHA-256 of what each image's URL gave."""
+    """SHA-256 of the bytes at each image's URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,112 +40,124 @@ class Discrepancy:
 
 
 def reconcile(
-    receipts: Sequence[Receipt], stored: Stored, served: Served, *, strays: int, as_drawn: bool = True
+    observations: Sequence[Observation],
+    stored: Stored,
+    served: Served,
+    *,
+    max_orphans: int,
+    checks_pixels: bool = True,
 ) -> list[Discrepancy]:
-    """`strays` files without a record may be left, as a process dies between the two. `as_drawn` is whether images
-    are compared with what their orders draw undisturbed."""
+    """Return all discrepancies.
+
+    `max_orphans` files may lack a record, because a process may die between writing the file and the record.
+    `checks_pixels` says whether to compare the images with those of an undisturbed server.
+    """
     return [
-        *(each for receipt in receipts for each in _of_receipt(receipt, stored, served, as_drawn)),
-        *_duplicates(receipts, stored),
-        *(Discrepancy("job without an end", job.id) for job in stored.records.values() if not job.ended),
-        *_strays(stored, strays),
+        *(each for seen in observations for each in _check_observation(seen, stored, served, checks_pixels)),
+        *_check_for_duplicates(observations, stored),
+        *(Discrepancy("job that did not end", job.id) for job in stored.records.values() if not job.ended),
+        *_check_for_orphans(stored, max_orphans),
     ]
 
 
-def _of_receipt(receipt: Receipt, stored: Stored, served: Served, as_drawn: bool) -> Iterator[Discrepancy]:
-    key = receipt.order.key
-    for complaint in receipt.complaints:
-        yield Discrepancy("answer that no client should get", f"{key}: {complaint}")
-    if not receipt.acceptances:
+def _check_observation(
+    observation: Observation, stored: Stored, served: Served, checks_pixels: bool
+) -> Iterator[Discrepancy]:
+    key = observation.request.key
+    for error in observation.errors:
+        yield Discrepancy("answer that no client should get", f"{key}: {error}")
+    if not observation.acceptances:
         return
-    if len(receipt.job_ids) != 1:
-        yield Discrepancy("key with several jobs", f"{key}: {sorted(receipt.job_ids)}")
+    if len(observation.job_ids) != 1:
+        yield Discrepancy("key with several jobs", f"{key}: {sorted(observation.job_ids)}")
         return
-    (job_id,) = receipt.job_ids
+    (job_id,) = observation.job_ids
     if stored.keys.get(key) != job_id:
-        yield Discrepancy("key that is not its job's", f"{key}: {job_id}, not {stored.keys.get(key)}")
+        yield Discrepancy("key with a different job in the database", f"{key}: {job_id}, not {stored.keys.get(key)}")
     record = stored.records.get(job_id)
-    if receipt.deleted:
+    if observation.deleted:
         if record is not None or job_id in served.jobs:
-            yield Discrepancy("deleted job that is there", job_id)
+            yield Discrepancy("deleted job that still exists", job_id)
     elif record is None:
         yield Discrepancy("lost job", job_id)
     else:
-        yield from _of_record(receipt, record, as_drawn)
-        yield from _of_files(record, stored.files.get(job_id, {}))
-        yield from _of_answers(record, served)
+        yield from _check_record(observation, record, checks_pixels)
+        yield from _check_files(record, stored.files.get(job_id, {}))
+        yield from _check_answers(record, served)
 
 
-def _of_record(receipt: Receipt, record: JobRecord, as_drawn: bool) -> Iterator[Discrepancy]:
-    if receipt.ends - {record.status}:
-        yield Discrepancy("job that ended twice", f"{record.id}: {record.status}, but told as {sorted(receipt.ends)}")
-    allowed = {Status.SUCCEEDED, Status.CANCELED} if receipt.order.fate is Fate.CANCEL else {Status.SUCCEEDED}
+def _check_record(observation: Observation, record: JobRecord, checks_pixels: bool) -> Iterator[Discrepancy]:
+    if observation.final_statuses - {record.status}:
+        seen = sorted(observation.final_statuses)
+        yield Discrepancy("job with two final statuses", f"{record.id}: {record.status}, but the client saw {seen}")
+    is_canceled = observation.request.follow_up is FollowUp.CANCEL
+    allowed = {Status.SUCCEEDED, Status.CANCELED} if is_canceled else {Status.SUCCEEDED}
     if record.ended and record.status not in allowed:
         yield Discrepancy("job that did not succeed", f"{record.id}: {record.status} {record.failure}")
-    if record.spec != receipt.order.spec:
-        yield Discrepancy("job of another order", record.id)
+    if record.spec != observation.request.spec:
+        yield Discrepancy("job that differs from its request", record.id)
     indices = [image.index for image in record.images]
-    wanted = list(range(len(record.spec.images)))
-    is_whole = indices == wanted if record.status is Status.SUCCEEDED else set(indices) <= set(wanted)
-    if not is_whole or len(set(indices)) < len(indices):
-        yield Discrepancy("images missing or too many", f"{record.id}: {indices}")
-    for image in record.images if as_drawn else ():
-        if image.sha256 != _expected(receipt.order, image.index):
-            yield Discrepancy("image that is not what was ordered", f"{record.id}/{image.index}")
+    requested = list(range(len(record.spec.images)))
+    is_complete = indices == requested if record.status is Status.SUCCEEDED else set(indices) <= set(requested)
+    if not is_complete or len(set(indices)) < len(indices):
+        yield Discrepancy("missing or extra images", f"{record.id}: {indices}")
+    for image in record.images if checks_pixels else ():
+        if image.sha256 != _expected(observation.request, image.index):
+            yield Discrepancy("image that differs from its request", f"{record.id}/{image.index}")
 
 
-def _expected(order: Order, index: int) -> str:
-    spec = order.spec
+def _expected(request: JobRequest, index: int) -> str:
+    spec = request.spec
     return expected_sha256(spec.images[index].params, spec.model, spec.output_format, spec.output_compression)
 
 
-def _of_files(record: JobRecord, files: Mapping[str, str]) -> Iterator[Discrepancy]:
+def _check_files(record: JobRecord, files: Mapping[str, str]) -> Iterator[Discrepancy]:
     for image in record.images:
-        if _name(image) not in files:
+        if _file_name(image) not in files:
             yield Discrepancy("image without a file", f"{record.id}/{image.index}")
-        elif files[_name(image)] != image.sha256:
-            yield Discrepancy("file that is not its record's", f"{record.id}/{image.index}")
+        elif files[_file_name(image)] != image.sha256:
+            yield Discrepancy("file that differs from its record", f"{record.id}/{image.index}")
 
 
-def _of_answers(record: JobRecord, served: Served) -> Iterator[Discrepancy]:
+def _check_answers(record: JobRecord, served: Served) -> Iterator[Discrepancy]:
     job = served.jobs.get(record.id)
     if job is None or job["status"] != record.status:
-        yield Discrepancy("answer that is not the record's", record.id)
+        yield Discrepancy("answer that differs from the record", record.id)
         return
-    told = {image["index"]: (image["sha256"], image["size_bytes"]) for image in job["images"]}
-    if told != {image.index: (image.sha256, image.size_bytes) for image in record.images}:
-        yield Discrepancy("answer that is not the record's", f"{record.id}: its images")
+    answered = {image["index"]: (image["sha256"], image["size_bytes"]) for image in job["images"]}
+    if answered != {image.index: (image.sha256, image.size_bytes) for image in record.images}:
+        yield Discrepancy("answer that differs from the record", f"{record.id}: its images")
     for image in job["images"]:
         if served.images.get(image["url"]) != image["sha256"]:
-            yield Discrepancy("image served otherwise than told", image["url"])
+            yield Discrepancy("image URL with different bytes", image["url"])
 
 
-def _duplicates(receipts: Sequence[Receipt], stored: Stored) -> Iterator[Discrepancy]:
-    ordered = {job_id for receipt in receipts for job_id in receipt.job_ids}
-    unknown = stored.records.keys() - ordered
-    unanswered = {stored.keys[receipt.order.key] for receipt in receipts if receipt.order.key in stored.keys}
-    for job_id in sorted(unknown - unanswered):
-        yield Discrepancy("job that nobody ordered", job_id)
+def _check_for_duplicates(observations: Sequence[Observation], stored: Stored) -> Iterator[Discrepancy]:
+    observed = {job_id for observation in observations for job_id in observation.job_ids}
+    keys = {observation.request.key for observation in observations}
+    unanswered = {job_id for key, job_id in stored.keys.items() if key in keys}
+    for job_id in sorted(stored.records.keys() - observed - unanswered):
+        yield Discrepancy("job without a request", job_id)
     for job_id, count in Counter(stored.keys.values()).items():
         if count > 1:
-            yield Discrepancy("job of several keys", job_id)
+            yield Discrepancy("job with several keys", job_id)
 
 
-def _strays(stored: Stored, allowed: int) -> Iterator[Discrepancy]:
-    strays = [
+def _check_for_orphans(stored: Stored, allowed: int) -> Iterator[Discrepancy]:
+    orphans = [
         f"{job_id}/{name}"
         for job_id, names in stored.files.items()
         for name in names
-        if name not in _recorded(stored.records.get(job_id))
+        if name not in _recorded_names(stored.records.get(job_id))
     ]
-    if len(strays) > allowed:
-        yield Discrepancy("files without a record", f"{len(strays)}, more than {allowed}: {strays[:5]} ...")
+    if len(orphans) > allowed:
+        yield Discrepancy("files without a record", f"{len(orphans)}, more than {allowed}: {orphans[:5]} ...")
 
 
-def _recorded(record: JobRecord | None) -> set[str]:
-    return set() if record is None else {_name(image) for image in record.images}
+def _recorded_names(record: JobRecord | None) -> set[str]:
+    return set() if record is None else {_file_name(image) for image in record.images}
 
 
-def _name(image: StoredImage) -> str:
-    number = "" if image.attempt == 1 else f".{image.attempt}"
-    return f"{image.index}{number}.{EXTENSIONS[image.media_type]}"
+def _file_name(image: StoredImage) -> str:
+    attempt = "" if image.attempt == 1 else f".{image.attempt}"
+    return f"{image.index}{attempt}.{EXTENSIONS[image.media_type]}"

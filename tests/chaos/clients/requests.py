@@ -1,4 +1,4 @@
-"""What clients order, what becomes of an order undisturbed, and what they were told about it. Knows no HTTP."""
+"""The requests that clients send, the images that they should get, and what a client observes. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from service.images.metadata import parameters_text
 from service.jobs.records import JobSpec
 
 
-class Fate(enum.Enum):
-    """What the client does with the job once it is accepted."""
+class FollowUp(enum.Enum):
+    """The client's next action after its job was accepted."""
 
     KEEP = "keep"
     CANCEL = "cancel"
@@ -27,31 +27,33 @@ class Fate(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class JobRequest:
+    """One request for a job."""
+
     key: str
-    """Its Idempotency-Key."""
+    """Idempotency-Key."""
     body: dict[str, Any]
-    fate: Fate = Fate.KEEP
-    after_s: float = 0.0
-    """How long after its acceptance its fate comes."""
+    follow_up: FollowUp = FollowUp.KEEP
+    follow_up_delay_s: float = 0.0
+    """Seconds between the acceptance and the follow-up."""
     wait_s: int | None = None
-    """How long its client waits for the job's end in one request, where it does not look again and again."""
+    """Seconds that the client waits for the job's end within the request. None: it polls the job."""
     is_repeated: bool = False
-    """Whether it is posted again though it was accepted."""
+    """True where the client sends the request again after it was accepted."""
 
     @property
     def spec(self) -> JobSpec:
         return job_spec(self.body, INFO, None)
 
 
-Orders: TypeAlias = Callable[[int], Order]
-"""The order of each number."""
+RequestFactory: TypeAlias = Callable[[int], JobRequest]
+"""Returns the request with a given number."""
 
 
-def mixed(seed: int) -> Orders:
-    """Of one to three small images; some are posted twice, canceled or deleted."""
+def mixed(seed: int) -> RequestFactory:
+    """Return a factory of varied requests for one to three small images. Some are repeated, canceled or deleted."""
 
-    def order(number: int) -> Order:
+    def make(number: int) -> JobRequest:
         chance = random.Random(f"{seed}/{number}")
         body = {
             "prompt": f"image {number}",
@@ -63,43 +65,42 @@ def mixed(seed: int) -> Orders:
             "output_format": chance.choice(("png", "png", "webp", "jpeg")),
             "priority": chance.choice(("interactive", "batch")),
         }
-        fate = chance.choices((Fate.KEEP, Fate.CANCEL, Fate.DELETE), (70, 15, 15))[0]
-        after_s, is_repeated = chance.uniform(0.0, 0.2), chance.random() < 0.1
-        return Order(f"{seed}-{number}", body, fate, after_s, is_repeated=is_repeated)
+        follow_up = chance.choices((FollowUp.KEEP, FollowUp.CANCEL, FollowUp.DELETE), (70, 15, 15))[0]
+        delay_s, is_repeated = chance.uniform(0.0, 0.2), chance.random() < 0.1
+        return JobRequest(f"{seed}-{number}", body, follow_up, delay_s, is_repeated=is_repeated)
 
-    return order
+    return make
 
 
-def alike(prefix: str, *, wait_s: int | None = None, **fields: Any) -> Orders:
-    """Of a small image each, to be kept; `fields` are the body's."""
+def uniform(prefix: str, *, wait_s: int | None = None, **fields: Any) -> RequestFactory:
+    """Return a factory of requests for one small image each, which are kept. `fields` are added to the bodies."""
 
-    def order(number: int) -> Order:
+    def make(number: int) -> JobRequest:
         body = {"prompt": f"image {number}", "seed": number, "width": 64, "height": 64, "num_inference_steps": 2}
-        return Order(f"{prefix}-{number}", body | fields, wait_s=wait_s)
+        return JobRequest(f"{prefix}-{number}", body | fields, wait_s=wait_s)
 
-    return order
+    return make
 
 
 @dataclass(slots=True)
-class Receipt:
-    """What one client was told about its order."""
+class Observation:
+    """The answers that a client got to one request and about its job."""
 
-    order: Order
+    request: JobRequest
     job_ids: set[str] = field(default_factory=set)
-    """That its key was answered with; empty before it is accepted."""
+    """Jobs that the server answered the key with. Empty until the request is accepted."""
     acceptances: int = 0
     replays: int = 0
-    """Acceptances that said that they were not the first."""
-    ends: set[str] = field(default_factory=set)
-    """Terminal statuses that were seen."""
+    """Acceptances that the server marked as replayed."""
+    final_statuses: set[str] = field(default_factory=set)
     deleted: bool = False
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     """Answers that no client should get."""
 
 
 @functools.cache
 def expected_sha256(params: GenerationParams, model: str, image_format: ImageFormat, quality: int | None) -> str:
-    """Of the image's file, drawn where nothing disturbs it."""
+    """Return the SHA-256 of the image file that an undisturbed server makes."""
     pipeline = FakePipeline()
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:

@@ -1,4 +1,4 @@
-"""One data folder, one database, and the servers over them, as whoever operates them sees them from outside."""
+"""A cluster: one data folder, one database, and the servers that share them, observed from outside the servers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from service.jobs.store.row_mapping import job_record, stored_image
 from service.jobs.store.tables import idempotency_keys, images, jobs
 from tests.chaos.clients.load import ROOT
 from tests.chaos.clients.reconcile import Served, Stored
-from tests.chaos.clients.requests import Receipt
-from tests.chaos.servers.processes import PATIENCE_S, Prefork, Server
+from tests.chaos.clients.requests import Observation
+from tests.chaos.servers.processes import TIMEOUT_S, Prefork, Server
 from tests.chaos.servers.serve import ServerOptions
 
 _STANDSTILL_S: Final = 90.0
-"""Without any change, after which what has not ended never will."""
-_AN_ORPHAN_S: Final = 7200.0
-"""An age at which a file without a record is deleted."""
-_LOOK_S: Final = 0.05
+"""Seconds without any change after which unfinished jobs count as stuck."""
+_ORPHAN_AGE_S: Final = 7200.0
+"""An age at which servers delete a file without a record."""
+_POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class UnfinishedJob:
     """A job that has not ended."""
 
     id: str
@@ -49,11 +49,11 @@ class Unfinished:
 
 
 class Cluster:
-    """The tests read the database beside the servers, and never write to it."""
+    """Starts servers. Reads the database while the servers use it, and never writes to it."""
 
     def __init__(
         self,
-        nursery: Prefork,
+        prefork: Prefork,
         folder: Path,
         *,
         database: URL | None = None,
@@ -61,11 +61,14 @@ class Cluster:
         worker: Sequence[str] = ("--call-s", "0.001"),
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """None is SQLite in the data folder. `worker` are the fake worker's options, `settings` more `DARKROOM_*`."""
+        """`database` None means SQLite in the data folder. `worker` are options of the fake worker.
+
+        `settings` are further `DARKROOM_*` variables of the servers.
+        """
         self.data_dir: Final = folder / "data"
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._nursery = nursery
+        self._prefork = prefork
         self._worker = tuple(worker)
         self._numbers = itertools.count(1)
         self._servers: list[Server] = []
@@ -81,26 +84,26 @@ class Cluster:
             **(settings or {}),
         }
         if database is None:
-            # Read-only: a connection that may write would check the log point when it is the last to be closed.
+            # Read-only, because a writable connection would make a checkpoint where it is the last to be closed.
             url = f"sqlite:///file:{self.data_dir / 'jobs.sqlite3'}?mode=ro&uri=true"
-            self._database = create_engine(url, poolclass=NullPool, connect_args={"timeout": PATIENCE_S})
+            self._database = create_engine(url, poolclass=NullPool, connect_args={"timeout": TIMEOUT_S})
         else:
             self._environment["DARKROOM_DATABASE_URL"] = database.render_as_string(hide_password=False)
             self._database = create_engine(database, poolclass=NullPool)
 
-    def start(self, *, stain: str = "", sweep_s: float = 60.0, key_lifetime_s: float = 86400.0) -> Server:
-        """Another server, which may not be ready yet."""
+    def start(self, *, watermark: str = "", sweep_s: float = 60.0, key_lifetime_s: float = 86400.0) -> Server:
+        """Start another server. It may not be ready yet."""
         name = f"server-{next(self._numbers)}"
-        trap = self._folder / f"{name}.trap"
-        trap.mkdir()
+        failpoints = self._folder / f"{name}.failpoints"
+        failpoints.mkdir()
         options = ServerOptions(
-            trap=str(trap),
+            failpoints=str(failpoints),
             worker=self._worker,
-            stain=stain,
+            watermark=watermark,
             sweep_s=sweep_s,
             key_lifetime_s=key_lifetime_s,
         )
-        server = self._nursery.start(options, self._environment, self._folder / f"{name}.log")
+        server = self._prefork.start(options, self._environment, self._folder / f"{name}.log")
         self._servers.append(server)
         return server
 
@@ -112,49 +115,49 @@ class Cluster:
 
     @property
     def server(self) -> Server:
-        """The last that was started."""
+        """The server that was started last."""
         return self._servers[-1]
 
     def url(self) -> str:
-        """Of the last server that has told where it is."""
+        """Return the URL of the newest server that has printed its URL."""
         self._last_url = self.server.url or self._last_url
         return self._last_url
 
-    def unfinished(self) -> list[Unfinished]:
+    def unfinished(self) -> list[UnfinishedJob]:
         columns = (jobs.c.id, jobs.c.status, jobs.c.attempt, jobs.c.version, jobs.c.losses, jobs.c.lease_owner)
         query = select(*columns).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.id)
         with self._database.connect() as connection:
-            return [Unfinished(*row) for row in connection.execute(query)]
+            return [UnfinishedJob(*row) for row in connection.execute(query)]
 
-    def running(self, server: Server) -> list[Unfinished]:
-        """Jobs that a server holds."""
+    def running(self, server: Server) -> list[UnfinishedJob]:
+        """Return the jobs that a server has claimed."""
         return [job for job in self.unfinished() if job.status == Status.RUNNING and job.owner_pid == server.pid]
 
-    def settle(self) -> None:
-        """Until every job has ended. Raises TimeoutError where nothing changes any more and some have not."""
+    def wait_until_jobs_end(self) -> None:
+        """Raises TimeoutError where some jobs have not ended and nothing changes any more."""
         before, changed_at = None, time.monotonic()
         while now := self.unfinished():
             if now != before:
                 before, changed_at = now, time.monotonic()
             elif time.monotonic() - changed_at > _STANDSTILL_S:
-                raise TimeoutError(f"jobs that nobody ends: {now}")
-            time.sleep(_LOOK_S)
+                raise TimeoutError(f"stuck jobs: {now}")
+            time.sleep(_POLL_S)
 
     def stored(self) -> Stored:
         with self._database.connect() as connection:
-            made: dict[str, list[Any]] = {}
+            images_by_job: dict[str, list[Any]] = {}
             for row in connection.execute(select(images).order_by(images.c.image_index)):
-                made.setdefault(row.job_id, []).append(stored_image(row))
-            records = [job_record(row, made.get(row.id, [])) for row in connection.execute(select(jobs))]
+                images_by_job.setdefault(row.job_id, []).append(stored_image(row))
+            records = [job_record(row, images_by_job.get(row.id, [])) for row in connection.execute(select(jobs))]
             keys = connection.execute(select(idempotency_keys.c.key, idempotency_keys.c.job_id)).all()
         return Stored({record.id: record for record in records}, {row.key: row.job_id for row in keys}, self._files())
 
-    def served(self, receipts: Sequence[Receipt], server: Server | None = None) -> Served:
-        """What a server, the last if none is named, says of all jobs that were accepted."""
+    def served(self, observations: Sequence[Observation], server: Server | None = None) -> Served:
+        """Return what `server`, or else the newest server, answers about all jobs that were accepted."""
         found: dict[str, dict[str, Any]] = {}
         files: dict[str, str] = {}
-        with httpx2.Client(base_url=self.url() if server is None else str(server.url), timeout=PATIENCE_S) as client:
-            for job_id in {job_id for receipt in receipts for job_id in receipt.job_ids}:
+        with httpx2.Client(base_url=self.url() if server is None else str(server.url), timeout=TIMEOUT_S) as client:
+            for job_id in {job_id for observation in observations for job_id in observation.job_ids}:
                 answer = client.get(f"{ROOT}/{job_id}")
                 if answer.status_code == 200:
                     found[job_id] = answer.json()
@@ -163,13 +166,13 @@ class Cluster:
         return Served(found, files)
 
     def age_files(self) -> None:
-        """Let all images be old enough for those without a record to be deleted."""
-        long_ago = time.time() - _AN_ORPHAN_S
+        """Make all image folders look so old that servers delete those without a record."""
+        long_ago = time.time() - _ORPHAN_AGE_S
         for folder in (self.data_dir / "images").glob("??/job_*"):
             os.utime(folder, (long_ago, long_ago))
 
     def orphans(self) -> set[str]:
-        """Jobs without a record that have a folder."""
+        """Return the ids of the image folders whose jobs have no record."""
         with self._database.connect() as connection:
             known = set(connection.execute(select(jobs.c.id)).scalars())
         return {folder.name for folder in (self.data_dir / "images").glob("??/job_*")} - known
@@ -185,12 +188,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def opened(site: Cluster) -> Iterator[Cluster]:
-    """A site whose servers end with the context."""
+def opened(cluster: Cluster) -> Iterator[Cluster]:
+    """End the cluster's servers when the context ends."""
     try:
-        yield site
+        yield cluster
     finally:
-        site.close()
+        cluster.close()
 
 
 def _sha256(data: bytes) -> str:

@@ -1,9 +1,9 @@
-"""Forks servers off a process that has imported all they need, as a start would otherwise be imports for the most part.
+"""Forks servers from a process that has imported everything they need, because imports are most of a server's start.
 
     python -m tests.chaos.servers.prefork
 
-Reads a `Birth` a line from its standard input and answers each with the process's id. Its servers end with it, and it
-ends with its input.
+Reads one `StartCommand` per line from its standard input, and answers each with the id of the new process. It ends when
+its input ends. The servers end when it does.
 """
 
 from __future__ import annotations
@@ -21,41 +21,42 @@ import msgspec
 from tests.chaos.servers.serve import ServerOptions, run
 
 _PR_SET_PDEATHSIG: Final = 1
-"""Of prctl(2): the signal that the kernel sends when the parent has ended."""
+"""Option of prctl(2): sets the signal that the kernel sends to this process when its parent ends."""
 
 
-class Birth(msgspec.Struct, frozen=True):
+class StartCommand(msgspec.Struct, frozen=True):
     options: ServerOptions
     environment: dict[str, str]
     log: str
-    """File for what the server prints."""
+    """File that receives the server's output."""
 
 
 def main() -> int:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for the servers: whoever watches them has their ids.
+    # Ended servers need no wait(2): the tests watch them by process id.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin.buffer:
-        birth = msgspec.json.decode(line, type=Birth)
+        command = msgspec.json.decode(line, type=StartCommand)
         pid = os.fork()
         if pid == 0:
-            _be_server(birth)
+            _run_server(command)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
     return 0
 
 
-def _be_server(birth: Birth) -> NoReturn:
-    """In a session of its own, with nothing of the nursery's but its modules."""
+def _run_server(command: StartCommand) -> NoReturn:
+    """Run a server in the forked process. It has a session of its own and keeps only the imported modules."""
     status = 1
     with contextlib.suppress(SystemExit):
         try:
             os.setsid()
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _redirect(birth.log)
+            _redirect(command.log)
             os.environ.clear()
-            os.environ.update(birth.environment)
-            status = run(birth.options)
-        except Exception:  # noqa: BLE001 -- it must not go on as a second nursery
+            os.environ.update(command.environment)
+            status = run(command.options)
+        except Exception:  # noqa: BLE001 -- the fork must not return to the loop of `main`
             traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -63,6 +64,7 @@ def _be_server(birth: Birth) -> NoReturn:
 
 
 def _redirect(log: str) -> None:
+    """Read standard input from nothing, and write standard output and error to `log`."""
     nothing, file = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for opened, standard in ((nothing, 0), (file, 1), (file, 2)):
         os.dup2(opened, standard)

@@ -1,4 +1,4 @@
-"""Processes that the tests watch and signal, be they children of theirs or not, and the servers among them."""
+"""Processes that the tests watch and signal, whether or not they are child processes; servers are among them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from typing import Final, Self
 
 import msgspec
 
-from tests.chaos.servers.prefork import Birth
+from tests.chaos.servers.prefork import StartCommand
 from tests.chaos.servers.serve import ServerOptions
-from tests.chaos.troubles.points import Trap
+from tests.chaos.troubles.failpoints import Failpoints
 
-PATIENCE_S: Final = 120.0
-"""Keeps a broken run from hanging; nothing is measured by it."""
-_LOOK_S: Final = 0.02
+TIMEOUT_S: Final = 120.0
+"""Ends a run that hangs. No test measures time with it."""
+_POLL_S: Final = 0.02
 
 
-def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = PATIENCE_S) -> None:
-    """For what another process is about to do. Raises TimeoutError."""
+def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    """Poll until `holds` returns True. Raises TimeoutError, which names `what` was waited for."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"in vain: {what}")
-        time.sleep(_LOOK_S)
+            raise TimeoutError(f"waited {timeout_s:.0f} s for {what}")
+        time.sleep(_POLL_S)
 
 
 class Process:
-    """By a descriptor of its own, as ids are used again."""
+    """A process, referred to by a pidfd, because process ids are reused."""
 
     def __init__(self, pid: int) -> None:
         """Raises ProcessLookupError."""
@@ -49,18 +49,18 @@ class Process:
         self.close()
 
     @property
-    def gone(self) -> bool:
+    def has_ended(self) -> bool:
         ready, _, _ = select.select([self._descriptor], [], [], 0)
         return bool(ready)
 
     def send(self, number: signal.Signals) -> None:
-        """Nothing happens to one that is gone."""
-        if not self.gone:
+        """Send a signal. Does nothing where the process has ended."""
+        if not self.has_ended:
             signal.pidfd_send_signal(self._descriptor, number)
 
     def wait(self, what: str) -> None:
-        """Until it has ended."""
-        wait_until(lambda: self.gone, f"the end of {what}")
+        """Wait until the process has ended. `what` names it in the error."""
+        wait_until(lambda: self.has_ended, f"the end of {what}")
 
     @property
     def children(self) -> list[int]:
@@ -71,7 +71,7 @@ class Process:
 
     @property
     def resident_bytes(self) -> int:
-        """Of its memory."""
+        """Resident memory."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -84,15 +84,17 @@ class Process:
 
 
 class Server(Process):
-    def __init__(self, pid: int, trap: Trap, log: Path) -> None:
+    """A server, its failpoints and its log."""
+
+    def __init__(self, pid: int, failpoints: Failpoints, log: Path) -> None:
         super().__init__(pid)
-        self.trap: Final = trap
+        self.failpoints: Final = failpoints
         self._log = log
         self._url: str | None = None
 
     @property
     def url(self) -> str | None:
-        """None until it has said it, which it does when it is ready."""
+        """None until the server has printed it, which it does when it is ready."""
         if self._url is None and self._log.exists():
             lines = self._log.read_text().splitlines(keepends=True)
             self._url = next((line.strip() for line in lines if line.startswith("http") and line.endswith("\n")), None)
@@ -100,12 +102,12 @@ class Server(Process):
 
     @property
     def ready(self) -> bool:
-        """Whether it says so. Raises RuntimeError where it is gone."""
-        if self.gone:
-            raise RuntimeError(f"the server has ended by itself: {self._log.read_text()[-2000:]}")
+        """Whether /readyz answers 200. Raises RuntimeError where the server has ended."""
+        if self.has_ended:
+            raise RuntimeError(f"the server ended unexpectedly: {self._log.read_text()[-2000:]}")
         if self.url is None:
             return False
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=TIMEOUT_S)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
@@ -118,22 +120,22 @@ class Server(Process):
         wait_until(lambda: self.ready, f"a server that is ready; its log is {self._log}")
 
     def worker(self) -> Process:
-        """The process that draws. To be closed by the caller."""
+        """Return the worker process. The caller must close it."""
         wait_until(lambda: self._living_child() is not None, "a worker")
         pid = self._living_child()
         return self.worker() if pid is None else Process(pid)
 
     def _living_child(self) -> int | None:
-        """Those that have ended are children until the server takes note."""
+        """Return the id of the child that runs. A child that has ended remains listed until the server waits for it."""
         for pid in self.children:
             with contextlib.suppress(ProcessLookupError), Process(pid) as child:
-                if not child.gone:
+                if not child.has_ended:
                     return pid
         return None
 
 
 class Prefork:
-    """Starts servers, which end with it at the latest."""
+    """The prefork process, which starts servers. They end when it does, at the latest."""
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.chaos.servers.prefork"]
@@ -144,9 +146,9 @@ class Prefork:
         self._process.communicate()
 
     def start(self, options: ServerOptions, environment: dict[str, str], log: Path) -> Server:
-        """Returns as soon as the process is there."""
-        assert self._process.stdin is not None, "it was opened with a pipe"
-        assert self._process.stdout is not None, "it was opened with a pipe"
-        self._process.stdin.write(msgspec.json.encode(Birth(options, environment, str(log))) + b"\n")
+        """Return the server as soon as its process exists."""
+        assert self._process.stdin is not None, "Popen was called with a pipe"
+        assert self._process.stdout is not None, "Popen was called with a pipe"
+        self._process.stdin.write(msgspec.json.encode(StartCommand(options, environment, str(log))) + b"\n")
         self._process.stdin.flush()
-        return Server(int(self._process.stdout.readline()), Trap(Path(options.trap)), log)
+        return Server(int(self._process.stdout.readline()), Failpoints(Path(options.failpoints)), log)

@@ -1,7 +1,7 @@
-"""The server as the chaos tests start it: as it runs, but for the points at which a trap may strike it.
+"""The server as the chaos tests start it: the real one, with failpoints.
 
-The points are put around methods of the store, the queue and the image folder before anything is composed; the
-server's own code knows nothing of them.
+The failpoints wrap methods of the store, the claims and the image folder before the server is composed. The server's
+own code does not know them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.retention import RetentionConfig
-from tests.chaos.troubles.points import (
-    DELETING,
-    HALF_WRITTEN,
+from tests.chaos.troubles.failpoints import (
+    FILES_DELETING,
+    IMAGE_HALF_WRITTEN,
+    IMAGE_RENAMED,
+    IMAGE_STORED,
+    IMAGE_WRITTEN,
     OPERATIONS,
-    RENAMED,
-    STORED,
-    WRITTEN,
-    Trap,
+    Failpoints,
     committed,
     stop_here,
     uncommitted,
@@ -46,31 +46,30 @@ from tests.chaos.troubles.points import (
 from tests.service.api import serve_fake
 
 _operation: Final[contextvars.ContextVar[str | None]] = contextvars.ContextVar("operation", default=None)
-"""Whose transaction it is."""
-
-
+"""The method of the store whose transaction is running."""
 _writers: Final[dict[Database, asyncio.AbstractEventLoop]] = {}
-"""The server's database, and the loop that it belongs to."""
+"""The server's database, and the event loop that it belongs to."""
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is no setting for."""
+    """Options that are not settings of the server."""
 
-    trap: str
-    """The trap's folder."""
+    failpoints: str
+    """Folder of the armed failpoints."""
     worker: tuple[str, ...] = ()
     """Options of the fake worker."""
-    stain: str = ""
-    """Appended to every image's file: no two devices draw quite the same."""
+    watermark: str = ""
+    """Text appended to every image file. Two servers with different watermarks stand for two devices whose pixels
+    differ."""
     sweep_s: float = 60.0
-    """Between two sweeps of retention."""
+    """Seconds between two sweeps of retention."""
     key_lifetime_s: float = 86400.0
 
 
 def run(options: ServerOptions) -> int:
-    """The process's exit status."""
-    _set_trap(Trap(Path(options.trap)))
-    _stain(options.stain.encode())
+    """Run the server and return its exit status."""
+    _install_failpoints(Failpoints(Path(options.failpoints)))
+    _install_watermark(options.watermark.encode())
     _replace(factory, RetentionConfig=functools.partial(RetentionConfig, every_s=options.sweep_s))
     _replace(job_routes, _KEY_LIFETIME_S=options.key_lifetime_s)
     sys.argv[1:] = options.worker
@@ -79,19 +78,19 @@ def run(options: ServerOptions) -> int:
 
 def _replace(owner: object, **replacements: object) -> None:
     for name, replacement in replacements.items():
-        assert hasattr(owner, name), "what is not there cannot be replaced"
+        assert hasattr(owner, name), f"{owner} has no {name} to replace"
         setattr(owner, name, replacement)
 
 
-def _set_trap(trap: Trap) -> None:
+def _install_failpoints(failpoints: Failpoints) -> None:
     for name in OPERATIONS:
         owner = JobRepository if hasattr(JobRepository, name) else JobClaims
-        _replace(owner, **{name: _named(name, getattr(owner, name))})
-    _replace(Database, writing=_with_points_around_commit(Database.writing, trap))
-    _set_trap_in_storage(trap)
+        _replace(owner, **{name: _with_operation_name(name, getattr(owner, name))})
+    _replace(Database, writing=_with_failpoints_around_commit(Database.writing, failpoints))
+    _install_storage_failpoints(failpoints)
 
 
-def _named(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def _with_operation_name(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @functools.wraps(method)
     async def call(*args: Any, **kwargs: Any) -> Any:
         token = _operation.set(name)
@@ -103,8 +102,8 @@ def _named(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Aw
     return call
 
 
-def _with_points_around_commit(
-    writing: Callable[[Database], contextlib.AbstractAsyncContextManager[AsyncConnection]], trap: Trap
+def _with_failpoints_around_commit(
+    writing: Callable[[Database], contextlib.AbstractAsyncContextManager[AsyncConnection]], failpoints: Failpoints
 ) -> Callable[[Database], contextlib.AbstractAsyncContextManager[AsyncConnection]]:
     def unavailable() -> Exception:
         return StoreUnavailableError("The job store cannot be reached.", retry_after_s=1.0)
@@ -116,15 +115,18 @@ def _with_points_around_commit(
         async with writing(database) as connection:
             yield connection
             if name is not None:
-                trap.visit(uncommitted(name), unavailable)
+                failpoints.reach(uncommitted(name), unavailable)
         if name is not None:
-            trap.visit(committed(name), unavailable)
+            failpoints.reach(committed(name), unavailable)
 
     return call
 
 
 def _stop_between_transactions() -> None:
-    """For other threads than the loop's: a server that stops in a transaction locks everybody out of SQLite."""
+    """Stop the server while no transaction is open, because an open one would lock the other servers out of SQLite.
+
+    To be called from threads other than the event loop's.
+    """
 
     async def stop(database: Database) -> None:
         async with database._writer:
@@ -134,49 +136,49 @@ def _stop_between_transactions() -> None:
         asyncio.run_coroutine_threadsafe(stop(database), loop).result()
 
 
-def _set_trap_in_storage(trap: Trap) -> None:
-    def visit(point: str) -> None:
-        trap.visit(point, lambda: OSError(errno.EIO, os.strerror(errno.EIO)), _stop_between_transactions)
+def _install_storage_failpoints(failpoints: Failpoints) -> None:
+    def reach(point: str) -> None:
+        failpoints.reach(point, lambda: OSError(errno.EIO, os.strerror(errno.EIO)), _stop_between_transactions)
 
     write, sync, put, delete = storage._write, storage._sync, ImageFolder.put, ImageFolder.delete
 
-    def write_with_points(path: Path, data: bytes) -> None:
-        if not _is_of_a_job(path.parent):
+    def write_with_failpoints(path: Path, data: bytes) -> None:
+        if not _is_job_folder(path.parent):
             return write(path, data)
-        if trap.is_armed(HALF_WRITTEN):
+        if failpoints.is_armed(IMAGE_HALF_WRITTEN):
             path.write_bytes(data[: len(data) // 2])
-            visit(HALF_WRITTEN)
+            reach(IMAGE_HALF_WRITTEN)
             path.unlink()
         write(path, data)
-        return visit(WRITTEN)
+        return reach(IMAGE_WRITTEN)
 
-    def sync_with_point(folder: Path) -> None:
-        if _is_of_a_job(folder):
-            visit(RENAMED)
+    def sync_with_failpoint(folder: Path) -> None:
+        if _is_job_folder(folder):
+            reach(IMAGE_RENAMED)
         sync(folder)
 
-    def put_with_point(*args: Any, **kwargs: Any) -> Any:
+    def put_with_failpoint(*args: Any, **kwargs: Any) -> Any:
         result = put(*args, **kwargs)
-        visit(STORED)
+        reach(IMAGE_STORED)
         return result
 
-    def delete_with_point(folder: ImageFolder, job_id: str) -> None:
-        visit(DELETING)
+    def delete_with_failpoint(folder: ImageFolder, job_id: str) -> None:
+        reach(FILES_DELETING)
         delete(folder, job_id)
 
-    _replace(storage, _write=write_with_points, _sync=sync_with_point)
-    _replace(ImageFolder, put=put_with_point, delete=delete_with_point)
+    _replace(storage, _write=write_with_failpoints, _sync=sync_with_failpoint)
+    _replace(ImageFolder, put=put_with_failpoint, delete=delete_with_failpoint)
 
 
-def _is_of_a_job(folder: Path) -> bool:
+def _is_job_folder(folder: Path) -> bool:
     return folder.name.startswith("job_")
 
 
-def _stain(stain: bytes) -> None:
+def _install_watermark(watermark: bytes) -> None:
     encode = Encoder.encode
 
     async def encode_with_stain(encoder: Encoder, rgb_image: RgbImage, *args: Any, **kwargs: Any) -> bytes:
-        return await encode(encoder, rgb_image, *args, **kwargs) + stain
+        return await encode(encoder, rgb_image, *args, **kwargs) + watermark
 
-    if stain:
+    if watermark:
         _replace(Encoder, encode=encode_with_stain)

@@ -1,4 +1,4 @@
-"""Disks that are full or fail, and databases that are locked: made outside the server, without its help."""
+"""Full disks, failing system calls and locked databases. They are set up outside the server, without its help."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BLOCK: Final = bytes(64 << 10)
 
 
 class NotPermittedError(Exception):
-    """This account may not do that on this machine."""
+    """The operating system does not permit this user to set up the fault."""
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
-    """A disk of its own at `folder`. Raises `NotPermittedError`."""
+    """Mount a file system of this size at `folder`. Raises `NotPermittedError`."""
     mounting = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     try:
         done = subprocess.run(mounting, check=False, capture_output=True, text=True)
@@ -39,7 +39,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full(disk: Path) -> Iterator[None]:
-    """A disk on which there is not a byte left."""
+    """Fill the file system of `disk` to the last byte."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -56,7 +56,7 @@ def full(disk: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """A SQLite database in which nobody else can write."""
+    """Hold an exclusive lock on a SQLite database, so that nobody else can write to it."""
     with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         yield
@@ -65,7 +65,7 @@ def locked(database: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def traced(process: Process, strace: str, log: Path, options: Sequence[str]) -> Iterator[None]:
-    """With strace(1), the program `strace`, on all threads; `log` gets a line for each call.
+    """Attach strace(1) to all threads of a process. `strace` is the program's path; `log` gets a line for each call.
 
     Raises `NotPermittedError`.
     """
@@ -78,16 +78,16 @@ def traced(process: Process, strace: str, log: Path, options: Sequence[str]) -> 
         try:
             wait_until(lambda: tracer.poll() is not None or _is_traced(process), "strace")
             if tracer.poll() is not None:
-                _, said = tracer.communicate()
-                raise NotPermittedError(said.strip())
+                _, message = tracer.communicate()
+                raise NotPermittedError(message.strip())
             yield
         finally:
-            tracer.send_signal(signal.SIGINT)  # On which it lets go of the process.
+            tracer.send_signal(signal.SIGINT)  # It detaches from the process and ends.
             tracer.communicate()
 
 
 def _is_traced(process: Process) -> bool:
-    """All of its threads."""
+    """Return whether all threads of the process are traced."""
     tracers = [
         line.split()[1]
         for status in Path(f"/proc/{process.pid}/task").glob("*/status")
@@ -99,23 +99,23 @@ def _is_traced(process: Process) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """System calls that fail instead of being made."""
+    """System calls that fail instead of being executed."""
 
     call: str
-    """Its name, or as strace(1) has sets of them."""
+    """Name of the call, or a set of calls in the notation of strace(1)."""
     error: str
     """EIO, ENOSPC ..."""
     when: str
-    """Which of a thread's calls fail, as in strace(1): 3, 3+, 3+2 ..."""
+    """Which of a thread's calls fail, in the notation of strace(1): 3, 3+, 3+2 ..."""
     paths: tuple[Path, ...] = ()
-    """Only where they concern these files; none stands for all."""
+    """The calls fail only on these files; empty stands for all files."""
 
-    def into(self, process: Process, strace: str, log: Path) -> contextlib.AbstractContextManager[None]:
-        """As `traced`."""
+    def inject(self, process: Process, strace: str, log: Path) -> contextlib.AbstractContextManager[None]:
+        """Make the calls of a process fail while the context lasts. Raises `NotPermittedError` on entry."""
         options = ["-e", f"trace={self.call}", "-e", f"inject={self.call}:error={self.error}:when={self.when}"]
         return traced(process, strace, log, [*options, *(part for path in self.paths for part in ("-P", str(path)))])
 
 
-def injected(log: Path) -> int:
-    """Calls that failed for it."""
+def count_injected(log: Path) -> int:
+    """Return how many calls were made to fail, from the log of strace."""
     return log.read_text().count("(INJECTED)")

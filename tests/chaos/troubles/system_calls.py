@@ -1,4 +1,4 @@
-"""What strace(1) has written down of a process, call by call in the order in which they were done."""
+"""Parses the output of strace(1) into system calls, in the order in which they returned."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _TEXT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SystemCall:
     thread: int
     name: str
     path: str
-    """Of the file that it was made on, where it was one."""
+    """File of the first argument. Empty where that is not a file descriptor."""
     texts: tuple[str, ...]
-    """Its arguments that are strings, as strace spells them."""
+    """String arguments, in strace's notation."""
     result: int
 
 
-def calls(log: str) -> Iterator[Call]:
-    """From what `strace -f -y` wrote; a call that was interrupted by another thread's counts where it ended."""
+def parse_system_calls(log: str) -> Iterator[SystemCall]:
+    """Read the output of `strace -f -y`. strace splits a call that another thread interrupts into two lines."""
     unfinished: dict[str, str] = {}
     for line in log.splitlines():
         match = _LINE.fullmatch(line)
@@ -42,4 +42,5 @@ def calls(log: str) -> Iterator[Call]:
         if done := _CALL.match(text):
             name, arguments, result = done.groups()
             path = _PATH.match(arguments)
-            yield Call(int(thread), name, path[1] if path else "", tuple(_TEXT.findall(arguments)), int(result))
+            texts = tuple(_TEXT.findall(arguments))
+            yield SystemCall(int(thread), name, path[1] if path else "", texts, int(result))

@@ -1,4 +1,7 @@
-"""A server that is stopped past its lease and goes on when another has taken its jobs over: it must write nothing."""
+"""Zombies: servers that are stopped until their leases expire, and continue after another server has taken their jobs.
+
+A zombie must write nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,82 +9,86 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.campaign import Tally, reckon
+from tests.chaos.campaign import Tally, verify
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy, Served, Stored
-from tests.chaos.clients.requests import alike
+from tests.chaos.clients.requests import uniform
 from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Server, wait_until
-from tests.chaos.troubles.points import STORED, WRITTEN, Strike, committed
+from tests.chaos.troubles.failpoints import IMAGE_STORED, IMAGE_WRITTEN, Action, committed
 
-POINTS: Final = (WRITTEN, STORED, *(committed(name) for name in ("claim", "heartbeat", "add_image", "finish")))
-"""Where a server may stop for long: not in a transaction, which would be in the other's way for as long."""
+STOP_POINTS: Final = (
+    *(IMAGE_WRITTEN, IMAGE_STORED),
+    *(committed(name) for name in ("claim", "heartbeat", "add_image", "finish")),
+)
+"""Failpoints at which a server may stop. None is inside a transaction, which would block the other server."""
 LEASE_S: Final = 4.0
-"""For the site's servers, of which a slow one should not be taken for a dead one."""
+"""Lease of the cluster's servers: long enough that a slow server is not taken for a dead one."""
 SLOW_WORKER: Final = ("--call-s", "0.02")
-"""For `wake_early`."""
+"""Options of the worker for `wake_early`."""
 _STEPS: Final = 40
-"""There, so that a job takes long enough for both to be at it."""
+"""Steps of the jobs of `wake_early`, so that both servers work on a job at the same time."""
 _ANSWER_S: Final = 2.0
-"""A server that is stopped takes requests, and does not answer."""
+"""A stopped server accepts connections and does not answer."""
 
 
-def wake_late(site: Cluster, point: str) -> Tally:
-    """Stop a server at `point`, let another finish its jobs, wake the first."""
-    zombie = _start(site)
-    with Load(site.url, alike(point, n=3), answer_s=_ANSWER_S) as load:
-        other = _stop_and_replace(site, zombie, point)
-        load.order_no_more()
+def wake_late(cluster: Cluster, point: str) -> Tally:
+    """Stop a server at `point`, let another one finish its jobs, then continue the first one."""
+    zombie = _start(cluster)
+    with Load(cluster.url, uniform(point, n=3), answer_s=_ANSWER_S) as load:
+        other = _stop_and_replace(cluster, zombie, point)
+        load.stop_submitting()
         load.join()
-    tally = reckon(site, load, strikes=1, as_drawn=False)
-    before = site.stored()
+    tally = verify(cluster, load, faults=1, checks_pixels=False)
+    before = cluster.stored()
     zombie.send(signal.SIGCONT)
     zombie.wait_until_ready()
-    tally.discrepancies += _disagreements(site.served(load.receipts, zombie), site.served(load.receipts, other))
+    answers = cluster.served(load.observations, zombie), cluster.served(load.observations, other)
+    tally.discrepancies += _different_answers(*answers)
     _end(zombie)
-    tally.discrepancies += _changes(before, site.stored())
-    tally.discrepancies += reckon(site, load, strikes=1, as_drawn=False).discrepancies
+    tally.discrepancies += _changes(before, cluster.stored())
+    tally.discrepancies += verify(cluster, load, faults=1, checks_pixels=False).discrepancies
     tally.counts["zombies"] += 1
     return tally
 
 
-def wake_early(site: Cluster, point: str) -> Tally:
-    """Stop a server at `point` and wake it while another is making its jobs, so that both are at work on them.
+def wake_early(cluster: Cluster, point: str) -> Tally:
+    """Stop a server at `point`, and continue it while another one makes its jobs, so that both work on them.
 
-    To be done on a site with `SLOW_WORKER`.
+    The cluster must have been created with `SLOW_WORKER`.
     """
-    zombie, orders = _start(site), alike(point, n=3, num_inference_steps=_STEPS)
-    with Load(site.url, orders, answer_s=_ANSWER_S) as load:
-        other = _stop_and_replace(site, zombie, point)
-        wait_until(lambda: bool(site.running(other)), "a job that is taken over")
-        taken_over = {job.id: job.attempt for job in site.running(other)}
-        before = _recorded_before(site, taken_over)
+    zombie, make_request = _start(cluster), uniform(point, n=3, num_inference_steps=_STEPS)
+    with Load(cluster.url, make_request, answer_s=_ANSWER_S) as load:
+        other = _stop_and_replace(cluster, zombie, point)
+        wait_until(lambda: bool(cluster.running(other)), "a job that is taken over")
+        taken_over = {job.id: job.attempt for job in cluster.running(other)}
+        before = _recorded_before(cluster, taken_over)
         zombie.send(signal.SIGCONT)
-        load.order_no_more()
+        load.stop_submitting()
         load.join()
     zombie.wait_until_ready()
     _end(zombie)
-    tally = reckon(site, load, strikes=1, as_drawn=False)
-    late = _recorded_before(site, taken_over) - before
+    tally = verify(cluster, load, faults=1, checks_pixels=False)
+    late = _recorded_before(cluster, taken_over) - before
     tally.discrepancies += [Discrepancy("image recorded by a zombie", image) for image in sorted(late)]
     tally.counts["zombies"] += 1
     return tally
 
 
-def _start(site: Cluster) -> Server:
-    server = site.start(stain="drawn by the first")
+def _start(cluster: Cluster) -> Server:
+    server = cluster.start(watermark="made by the first server")
     server.wait_until_ready()
     return server
 
 
-def _stop_and_replace(site: Cluster, zombie: Server, point: str) -> Server:
-    """The successor of a server that stops at `point`.
+def _stop_and_replace(cluster: Cluster, zombie: Server, point: str) -> Server:
+    """Stop a server at `point` and return its successor.
 
-    Each draws a little differently, as two devices do, so that it shows whose files are there.
+    The watermarks of the two differ, as the pixels of two devices may, so that each file shows which server made it.
     """
-    zombie.trap.arm(point, Strike.STOP)
+    zombie.failpoints.arm(point, Action.STOP)
     wait_until(lambda: _is_stopped(zombie), f"a server that stops at {point}")
-    other = site.start(stain="drawn by the second")
+    other = cluster.start(watermark="made by the second server")
     other.wait_until_ready()
     return other
 
@@ -92,23 +99,23 @@ def _is_stopped(server: Server) -> bool:
 
 
 def _end(zombie: Server) -> None:
-    """It ends when whatever it had in hand has been tried."""
+    """Stop the server, which first tries to finish the work that it holds."""
     zombie.send(signal.SIGTERM)
     zombie.wait("a server that was told to stop")
 
 
-def _recorded_before(site: Cluster, attempts: dict[str, int]) -> set[str]:
-    """Images of these jobs that attempts before these have recorded."""
+def _recorded_before(cluster: Cluster, attempts: dict[str, int]) -> set[str]:
+    """Return the recorded images of earlier attempts than the given ones, which are by job id."""
     return {
         f"{record.id}/{image.index}"
-        for record in site.records().values()
+        for record in cluster.records().values()
         for image in record.images
         if image.attempt < attempts.get(record.id, 0)
     }
 
 
 def _changes(before: Stored, after: Stored) -> list[Discrepancy]:
-    """What has been written between two looks at a site where nothing was left to do."""
+    """Return what was written between two states of a cluster that had no work left."""
     return [
         *(
             Discrepancy("record written by a zombie", job_id)
@@ -124,7 +131,7 @@ def _changes(before: Stored, after: Stored) -> list[Discrepancy]:
     ]
 
 
-def _disagreements(one: Served, other: Served) -> list[Discrepancy]:
+def _different_answers(one: Served, other: Served) -> list[Discrepancy]:
     jobs = one.jobs.keys() | other.jobs.keys()
     images = one.images.keys() | other.images.keys()
     return [

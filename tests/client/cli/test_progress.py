@@ -1,4 +1,4 @@
-"""What the progress bar shows, and where."""
+"""The progress bar: its text, and the outputs that get none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the composed application serves, with and without a job store."""
+"""The routes of the composed application, with and without a job store."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_a_request_with_an_upgrade_offer_is_answered_over_http_1_1(strict: Harne
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_the_rest_of_a_refused_body_is_read_until_the_client_goes_quiet(strict: Harness) -> None:
+def test_a_client_whose_body_is_refused_early_gets_the_answer(strict: Harness) -> None:
     with connected(strict.port) as connection:
         connection.sendall(POST + b"Content-Length: 1000000000\r\n\r\n" + b"x" * 1000)
         assert read_to_end(connection).startswith(b"HTTP/1.1 413 ")
