@@ -81,6 +81,8 @@ class Dialect:
     """The JSON body of an error."""
 
     def covers(self, path: str) -> bool:
+        if not self.prefix:
+            return True  # Not every target of a request is a path: OPTIONS may ask about "*".
         segments = self.prefix.split("/")
         return path.split("/")[: len(segments)] == segments
 
