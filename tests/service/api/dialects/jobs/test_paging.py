@@ -12,7 +12,7 @@ from service.api.dialects.jobs.paging import decode_cursor, encode_cursor
 from service.errors import InvalidRequestError
 from service.ids import is_job_id, new_job_id
 from service.jobs.store.repository import Cursor
-from tests.service.api.dialects.jobs.records import make_record
+from tests.service.api.records import make_record
 
 
 def encoded(text: str) -> str:

@@ -151,7 +151,12 @@ def test_braces_are_text_unless_a_matrix_is_asked_for() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text("aZ0x{|}\\ \0\ud800", max_size=8) | st.just(CANARY),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text("aZ0x{|}\\ \0\ud800", max_size=8)
+    | st.just(CANARY),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just(CANARY), inner),
     max_leaves=4,
 )
