@@ -7,7 +7,7 @@ there. Nothing outside that folder asks which dialect it is dealing with.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,13 +99,16 @@ class Dialects:
             raise ValueError("one dialect must answer the paths that no other does: its prefix is empty")
         self._longest_first = sorted(dialects, key=lambda dialect: len(dialect.prefix), reverse=True)
 
+    def __iter__(self) -> Iterator[Dialect]:
+        return iter(self._longest_first)
+
     def at(self, path: str) -> Dialect:
         """The dialect that answers requests for `path`."""
-        return next(dialect for dialect in self._longest_first if dialect.covers(path))
+        return next(dialect for dialect in self if dialect.covers(path))
 
     def routers(self, *, with_job_store: bool) -> list[APIRouter]:
         return [
             router
-            for dialect in self._longest_first
+            for dialect in self
             for router in (*dialect.routers, *(dialect.job_store_routers if with_job_store else ()))
         ]

@@ -24,9 +24,7 @@ STREAM_SCHEMA: Final = event_schema(("image_generation.partial_image", "image_ge
 _log = structlog.get_logger("darkroom.api")
 
 
-async def frames(
-    generation: Generation, job: Job, *, heartbeat_s: float = HEARTBEAT_S
-) -> AsyncGenerator[bytes, None]:
+async def frames(generation: Generation, job: Job, *, heartbeat_s: float = HEARTBEAT_S) -> AsyncGenerator[bytes, None]:
     """Yields the job's events, and a comment after every `heartbeat_s` of silence. An error is the last event."""
     try:
         with generation.services.running(job):

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from service.api.dialects.jobs import events
 from service.engine.interface import Phase
 from service.errors import OutOfMemoryError
 from service.settings import Settings
