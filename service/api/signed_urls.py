@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
+import re
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
 _KEY_BYTES: Final = 32
+_KEY_TEXT: Final = re.compile(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}", re.ASCII)
 
 
 class LinkSigner:
@@ -34,16 +38,32 @@ class LinkSigner:
 
 
 def load_link_key(data_dir: Path) -> bytes:
-    """Returns the key in `data_dir`. The first start makes it, readable by its owner alone. Raises OSError."""
+    """Returns the key in `data_dir`. The first start makes it, readable by its owner alone.
+
+    Raises OSError, and ValueError where the file holds something else.
+    """
     file = data_dir / "link_key"
     data_dir.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        _make_key(file)
+    text = file.read_text("ascii", "replace")
+    if not _KEY_TEXT.fullmatch(text):
+        raise ValueError(
+            f"{file} does not hold a key of {_KEY_BYTES} bytes. Delete it: the next start makes a new one."
+        )
+    return bytes.fromhex(text)
+
+
+def _make_key(file: Path) -> None:
+    """Writes a new key, whole or not at all. A key that another server has written meanwhile stays."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    partial = Path(name)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(file.read_text())
-    with os.fdopen(descriptor, "w") as new:
-        key = secrets.token_bytes(_KEY_BYTES)
-        new.write(key.hex())
-        new.flush()
-        os.fsync(new.fileno())
-    return key
+        with os.fdopen(descriptor, "w") as new:
+            new.write(secrets.token_bytes(_KEY_BYTES).hex())
+            new.flush()
+            os.fsync(new.fileno())
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(partial)
+    finally:
+        partial.unlink()

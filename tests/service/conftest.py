@@ -1,4 +1,4 @@
-"""Fixtures around a real HTTP server with the fake engine."""
+"""Fixtures around a real HTTP server with the fake engine. Whatever listens on a socket here comes from `serve`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import openai
 import pytest
 
 from service.observability import logs
-from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread, wait_until
+from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import JobsClient
 from tests.levels import integration_fixture
+from tests.service.serving import Serve, serve
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,22 +19,28 @@ def logging() -> None:
     logs.configure("warning", "json")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", name="serve")
 @integration_fixture
-def shared_server() -> Iterator[Harness]:
-    yield from serve_in_thread(Settings(port=0, admin_port=None))
+def serve_fixture() -> Serve:
+    return serve
+
+
+@pytest.fixture(scope="module")
+def shared_server(serve: Serve) -> Iterator[Harness]:
+    with serve() as server:
+        yield server
 
 
 @pytest.fixture
 def server(shared_server: Harness) -> Harness:
-    """The module's server, its engine as new."""
+    """The module's server; its engine is reset before each test."""
     shared_server.engine.reset()
     return shared_server
 
 
 @pytest.fixture
 def jobs(server: Harness) -> Iterator[JobsClient]:
-    """The jobs of the module's server, which has none before and after."""
+    """The job API of the module's server. Every test begins and ends without jobs."""
     jobs = JobsClient(server.client)
     yield jobs
     server.engine.let_go()

@@ -107,8 +107,9 @@ def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: Mod
 
 
 def _sampler(request: GenerationRequest, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:
+    name = model.default_sampler if request.sampler is None else request.sampler
     try:
-        sampler, schedule = samplers.find(request.sampler or model.default_sampler, request.schedule)
+        sampler, schedule = samplers.find(name, request.schedule)
     except InvalidParamsError as error:
         raise refuse(error.field, str(error)) from None
     if sampler.max_steps is not None and steps > sampler.max_steps:

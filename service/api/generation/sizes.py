@@ -20,10 +20,12 @@ def parse_size(text: str) -> Size | None:
 
 def can_draw(size: Size, limits: Limits) -> bool:
     """Whether the model accepts `size` as it is."""
-    return (
-        all(limits.min_side <= side <= limits.max_side and side % limits.side_multiple == 0 for side in size)
-        and size[0] * size[1] <= limits.max_pixels
-    )
+    return all(can_draw_side(side, limits) for side in size) and size[0] * size[1] <= limits.max_pixels
+
+
+def can_draw_side(side: int, limits: Limits) -> bool:
+    """Whether the model accepts an image with a side of that many pixels, if the other side suits it."""
+    return limits.min_side <= side <= limits.max_side and side % limits.side_multiple == 0
 
 
 def nearest_size(wanted: Size, model: ModelInfo) -> Size:

@@ -7,7 +7,7 @@ there. Nothing outside that folder asks which dialect it is dealing with.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,8 @@ class Dialect:
     """The JSON body of an error."""
 
     def covers(self, path: str) -> bool:
+        if not self.prefix:
+            return True  # Not every target of a request is a path: OPTIONS may ask about "*".
         segments = self.prefix.split("/")
         return path.split("/")[: len(segments)] == segments
 
@@ -97,13 +99,16 @@ class Dialects:
             raise ValueError("one dialect must answer the paths that no other does: its prefix is empty")
         self._longest_first = sorted(dialects, key=lambda dialect: len(dialect.prefix), reverse=True)
 
+    def __iter__(self) -> Iterator[Dialect]:
+        return iter(self._longest_first)
+
     def at(self, path: str) -> Dialect:
         """The dialect that answers requests for `path`."""
-        return next(dialect for dialect in self._longest_first if dialect.covers(path))
+        return next(dialect for dialect in self if dialect.covers(path))
 
     def routers(self, *, with_job_store: bool) -> list[APIRouter]:
         return [
             router
-            for dialect in self._longest_first
+            for dialect in self
             for router in (*dialect.routers, *(dialect.job_store_routers if with_job_store else ()))
         ]

@@ -86,7 +86,8 @@ def _resolve_aliases(given: dict[str, Any], rules: BodyRules) -> dict[str, str]:
         if name not in given:
             given[name], spelled[name] = value, alias
         elif given[name] != value:
-            raise rules.refuse([FieldProblem((alias,), f"{alias} and {name} are the same setting, given two values")])
+            told = f"{alias} and {spelled.get(name, name)} are the same setting, given two values"
+            raise rules.refuse([FieldProblem((alias,), told)])
     return spelled
 
 

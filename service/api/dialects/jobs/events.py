@@ -38,13 +38,15 @@ Told: TypeAlias = tuple[EventId, JobEvent, JobView]
 """As `JobService.follow` gives it."""
 
 
-async def frames(first: Told, news: AsyncGenerator[Told, None]) -> AsyncGenerator[bytes, None]:
-    """`first`, then `news`, and a comment in every silence; an error is the last event."""
+async def frames(
+    first: Told, news: AsyncGenerator[Told, None], *, heartbeat_s: float = HEARTBEAT_S
+) -> AsyncGenerator[bytes, None]:
+    """Yields `first`, then `news`, and a comment after every `heartbeat_s` of silence. An error is the last event."""
     yield format_sse_event(retry=_RECONNECT_MS)
     yield _frame(*first)
     seen = first[0]
     try:
-        async with contextlib.aclosing(with_silences(news, HEARTBEAT_S)) as events:
+        async with contextlib.aclosing(with_silences(news, heartbeat_s)) as events:
             async for event in events:
                 if event is None:
                     yield KEEPALIVE_COMMENT

@@ -10,7 +10,7 @@ from pipelines.interface import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
 from service.api.generation.resolve import resolve
-from service.api.generation.sizes import can_draw, spell
+from service.api.generation.sizes import can_draw, can_draw_side, spell
 from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.api.http.request_body import Parsed, parse
 from service.engine.types import Priority, Size
@@ -84,8 +84,10 @@ def _size(parsed: Parsed[JobRequest], model: ModelInfo) -> Size:
     width, height = model.sizes[0]
     size = request.width or width, request.height or height
     if not can_draw(size, limits):
+        given = [name for name in ("width", "height") if getattr(request, name) is not None]
+        wrong = [name for name in given if not can_draw_side(getattr(request, name), limits)]
         raise parsed.refusal(
-            "height" if request.width is None else "width",
+            (wrong or given)[0],
             f"Sides must be multiples of {limits.side_multiple} from {limits.min_side} to {limits.max_side} pixels, "
             f"and an image may have at most {limits.max_pixels} pixels. The model was trained for "
             f"{', '.join(spell(known) for known in model.sizes)}.",

@@ -24,11 +24,11 @@ STREAM_SCHEMA: Final = event_schema(("image_generation.partial_image", "image_ge
 _log = structlog.get_logger("darkroom.api")
 
 
-async def frames(generation: Generation, job: Job) -> AsyncGenerator[bytes, None]:
-    """The job's events, and a comment in every silence; an error is the last event."""
+async def frames(generation: Generation, job: Job, *, heartbeat_s: float = HEARTBEAT_S) -> AsyncGenerator[bytes, None]:
+    """Yields the job's events, and a comment after every `heartbeat_s` of silence. An error is the last event."""
     try:
         with generation.services.running(job):
-            async with contextlib.aclosing(with_silences(job.events(), HEARTBEAT_S)) as events:
+            async with contextlib.aclosing(with_silences(job.events(), heartbeat_s)) as events:
                 async for event in events:
                     if event is None:
                         yield KEEPALIVE_COMMENT

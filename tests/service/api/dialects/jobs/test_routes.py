@@ -1,10 +1,9 @@
-"""/api/v1/jobs: how jobs are asked for, waited for, looked up and listed."""
+"""/api/v1/jobs over HTTP: jobs are accepted, waited for, looked up and listed."""
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,28 +11,11 @@ import pytest
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.engine.interface import Phase
-from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread, wait_until
+from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
-from tests.levels import integration_fixture
 
 
-@pytest.fixture(scope="module")
-@integration_fixture
-def narrow_server() -> Iterator[Harness]:
-    """It lets one job wait and has one reader of events."""
-    yield from serve_in_thread(Settings(port=0, admin_port=None, max_queued_jobs=1, max_event_streams=1))
-
-
-@pytest.fixture
-def narrow(narrow_server: Harness) -> Iterator[Harness]:
-    narrow_server.engine.reset()
-    yield narrow_server
-    narrow_server.engine.let_go()
-    JobsClient(narrow_server.client).delete_all()
-
-
-def test_a_job_is_accepted_and_says_where_it_is(server: Harness, jobs: JobsClient) -> None:
+def test_an_accepted_job_says_where_it_is(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 2)
     answer = jobs.post(prompt="a red circle", seed=7, num_inference_steps=4)
     job = answer.json()
@@ -50,7 +32,7 @@ def test_a_job_is_accepted_and_says_where_it_is(server: Harness, jobs: JobsClien
     assert "preference-applied" not in answer.headers
 
 
-def test_what_is_left_out_is_the_models_default_and_comes_back(server: Harness, jobs: JobsClient) -> None:
+def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs: JobsClient) -> None:
     job = jobs.post(prompt="a red circle").json()
     assert job["request"] == {
         "model": INFO.name,
@@ -70,7 +52,7 @@ def test_what_is_left_out_is_the_models_default_and_comes_back(server: Harness, 
     }
 
 
-def test_every_parameter_reaches_the_engine(server: Harness, jobs: JobsClient) -> None:
+def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: JobsClient) -> None:
     job = jobs.create(
         prompt="a red circle",
         model="dall-e-3",
@@ -109,7 +91,7 @@ def test_every_parameter_reaches_the_engine(server: Harness, jobs: JobsClient) -
     assert (ended["images"][0]["mime"], ended["request"]["output_compression"]) == ("image/webp", 50)
 
 
-def test_an_ended_job_lists_its_images_with_all_that_is_known_of_them(jobs: JobsClient) -> None:
+def test_an_ended_job_describes_its_images(jobs: JobsClient) -> None:
     ended = jobs.ended(jobs.create(n=2, seed=7, num_inference_steps=3))
     assert ended["status"] == "succeeded"
     assert ended["progress"] == {"step": 6, "steps": 6, "fraction": 1.0}
@@ -122,16 +104,6 @@ def test_an_ended_job_lists_its_images_with_all_that_is_known_of_them(jobs: Jobs
         assert image["url"] == f"{ended['urls']['self']}/images/{index}"
         assert image["thumbnail_url"] == f"{image['url']}/thumbnail"
     assert jobs.get(ended) == ended
-
-
-def test_each_prompt_of_a_list_has_n_images_and_every_image_its_own_seed(server: Harness, jobs: JobsClient) -> None:
-    ended = jobs.ended(jobs.create(prompt=["a", "b"], n=2, seed=7))
-    assert ended["request"]["prompts"] == ["a", "a", "b", "b"]
-    assert ended["seeds"] == [7, 8, 9, 10]
-    assert [(image["prompt"], image["seed"]) for image in ended["images"]] == [("a", 7), ("a", 8), ("b", 9), ("b", 10)]
-    assert [(each.prompt, each.seed) for each in server.engine.jobs[0].images] == [
-        ("a", 7), ("a", 8), ("b", 9), ("b", 10),
-    ]  # fmt: skip
 
 
 def test_a_prompt_matrix_makes_every_combination_with_the_same_seeds(jobs: JobsClient) -> None:
@@ -148,17 +120,8 @@ def test_a_prompt_matrix_makes_every_combination_with_the_same_seeds(jobs: JobsC
     ]
 
 
-def test_braces_are_text_unless_a_matrix_is_asked_for(jobs: JobsClient) -> None:
-    assert jobs.create(prompt="a {red|blue} circle")["request"]["prompts"] == ["a {red|blue} circle"]
-
-
-def test_a_whole_number_may_be_written_with_a_point(jobs: JobsClient) -> None:
-    job = jobs.create(seed=7.0, n=2.0, guidance_scale=3)
-    assert (job["seeds"], job["request"]["guidance_scale"]) == ([7, 8], 3.0)
-
-
 @pytest.mark.parametrize("seed", [None, -1])
-def test_a_seed_that_is_left_to_us_is_drawn_once_and_returned(
+def test_a_seed_that_is_not_given_is_drawn_once_and_comes_back(
     server: Harness, jobs: JobsClient, seed: int | None
 ) -> None:
     first, second = (jobs.create(seed=seed, n=2) for _ in range(2))
@@ -167,26 +130,26 @@ def test_a_seed_that_is_left_to_us_is_drawn_once_and_returned(
     assert jobs.ended(first)["seeds"] == first["seeds"] == [each.seed for each in server.engine.jobs[0].images]
 
 
-def test_the_same_request_with_the_seed_that_came_back_gives_the_same_files(jobs: JobsClient) -> None:
+def test_the_seed_that_came_back_makes_the_same_file(jobs: JobsClient) -> None:
     first = jobs.ended(jobs.create(prompt="noise"))
     second = jobs.ended(jobs.create(prompt="noise", seed=first["seeds"][0]))
     assert first["images"][0]["sha256"] == second["images"][0]["sha256"]
 
 
-def test_who_prefers_to_wait_gets_the_ended_job(jobs: JobsClient) -> None:
+def test_prefer_wait_is_answered_with_the_ended_job(jobs: JobsClient) -> None:
     answer = jobs.post(prompt="x", headers={"Prefer": "wait=60"})
     assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait=60")
     assert answer.json()["status"] == "succeeded"
     assert answer.headers["location"] == answer.json()["urls"]["self"]
 
 
-def test_who_prefers_not_to_wait_is_told_so(server: Harness, jobs: JobsClient) -> None:
+def test_prefer_respond_async_is_answered_at_once(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 1)
     answer = jobs.post(prompt="x", headers={"Prefer": "respond-async"})
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
 
 
-def test_a_wait_that_is_over_before_the_job_gives_the_running_job(server: Harness, jobs: JobsClient) -> None:
+def test_a_wait_that_ends_before_the_job_is_answered_with_the_running_job(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 2)
     answer = jobs.post(prompt="x", num_inference_steps=4, headers={"Prefer": "respond-async, wait=1"})
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=1")
@@ -197,20 +160,20 @@ def test_a_wait_that_is_over_before_the_job_gives_the_running_job(server: Harnes
 @pytest.mark.parametrize(
     ("accept", "mime"), [("image/*", "image/png"), ("image/webp", "image/webp"), ("image/jpeg", "image/jpeg")]
 )
-def test_who_accepts_images_and_waits_gets_the_image_itself(jobs: JobsClient, accept: str, mime: str) -> None:
+def test_accept_and_prefer_wait_are_answered_with_the_image_itself(jobs: JobsClient, accept: str, mime: str) -> None:
     answer = jobs.post(prompt="x", seed=7, headers={"Accept": accept, "Prefer": "wait=60"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, mime)
     assert (answer.headers["x-seed"], answer.headers["preference-applied"]) == ("7", "wait=60")
     assert jobs.client.get(f"{answer.headers['location']}/images/0").content == answer.content
 
 
-def test_several_images_are_answered_as_a_job_whatever_is_accepted(jobs: JobsClient) -> None:
+def test_several_images_are_answered_as_a_job_whatever_accept_says(jobs: JobsClient) -> None:
     answer = jobs.post(prompt="x", n=2, headers={"Accept": "image/webp", "Prefer": "wait=60"})
     assert answer.headers["content-type"] == "application/json"
     assert [image["mime"] for image in answer.json()["images"]] == ["image/webp", "image/webp"]
 
 
-def test_a_caller_that_hangs_up_stops_waiting_and_not_the_job(narrow: Harness) -> None:
+def test_a_caller_that_hangs_up_stops_the_wait_and_not_the_job(narrow: Harness) -> None:
     jobs = JobsClient(narrow.client)
     narrow.engine.held_before = (0, 1)
     body = b'{"prompt": "x"}'
@@ -222,7 +185,7 @@ def test_a_caller_that_hangs_up_stops_waiting_and_not_the_job(narrow: Harness) -
         wait_until(lambda: len(jobs.page()["data"]) == 1)
         (job,) = jobs.page()["data"]
         wait_until(lambda: not can_read_events(narrow, job))
-    # The one place for a reader of events, which the wait had, is free again.
+    # The server has room for one reader of events. The wait, which had it, has left it.
     wait_until(lambda: can_read_events(narrow, job))
     narrow.engine.let_go()
     assert jobs.ended(job)["status"] == "succeeded"
@@ -233,7 +196,7 @@ def can_read_events(server: Harness, job: dict[str, Any]) -> bool:
         return answer.status_code == 200
 
 
-def test_a_job_that_nobody_can_wait_for_is_accepted_all_the_same(narrow: Harness) -> None:
+def test_a_job_is_accepted_where_there_is_no_room_to_wait_for_it(narrow: Harness) -> None:
     jobs = JobsClient(narrow.client)
     narrow.engine.held_before = (0, 1)
     job = jobs.create()
@@ -243,7 +206,7 @@ def test_a_job_that_nobody_can_wait_for_is_accepted_all_the_same(narrow: Harness
     assert (answer.status_code, answer.headers.get("preference-applied")) == (202, None)
 
 
-def test_a_full_queue_refuses_jobs_and_says_when_to_come_back(narrow: Harness) -> None:
+def test_a_full_queue_refuses_a_job_and_says_when_to_come_back(narrow: Harness) -> None:
     narrow.engine.phase = Phase.LOADING
     jobs = JobsClient(narrow.client)
     jobs.create()
@@ -257,14 +220,14 @@ def test_jobs_are_listed_newest_first_page_by_page(jobs: JobsClient) -> None:
     made = [jobs.create(seed=seed)["id"] for seed in range(5)]
     first = jobs.page(limit=2)
     second = jobs.page(limit=2, cursor=first["next_cursor"])
-    jobs.create()  # A newer job moves no page that comes after.
+    jobs.create()  # A newer job does not shift the pages that follow.
     third = jobs.page(limit=2, cursor=second["next_cursor"])
     listed = [[job["id"] for job in page["data"]] for page in (first, second, third)]
     assert listed == [made[4:2:-1], made[2:0:-1], made[:1]]
     assert third["next_cursor"] is None
 
 
-def test_a_last_page_that_is_full_leads_nowhere(jobs: JobsClient) -> None:
+def test_a_full_last_page_has_no_next_page(jobs: JobsClient) -> None:
     for _ in range(2):
         jobs.create()
     assert jobs.page(limit=2)["next_cursor"] is None
@@ -289,9 +252,9 @@ def test_a_query_that_is_not_valid_is_refused(jobs: JobsClient, query: str) -> N
     assert_problem(jobs.client.get(f"{ROOT}?{query}"), 400, "invalid_value")
 
 
-def test_waiting_jobs_know_how_many_go_before_them(server: Harness, jobs: JobsClient) -> None:
+def test_waiting_jobs_know_how_many_jobs_go_first(server: Harness, jobs: JobsClient) -> None:
     server.engine.phase = Phase.LOADING
-    patient = jobs.create(priority="batch")
-    urgent = jobs.create()
-    assert [jobs.get(job)["queue_position"] for job in (urgent, patient)] == [0, 1]
-    assert [jobs.get(job)["status"] for job in (urgent, patient)] == ["queued", "queued"]
+    batch = jobs.create(priority="batch")
+    interactive = jobs.create()
+    assert [jobs.get(job)["queue_position"] for job in (interactive, batch)] == [0, 1]
+    assert [jobs.get(job)["status"] for job in (interactive, batch)] == ["queued", "queued"]

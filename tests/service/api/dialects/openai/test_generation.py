@@ -1,0 +1,111 @@
+"""What all answers to one request have in common, and how its images are encoded."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from PIL import Image
+
+from pipelines.fake import INFO
+from service.api.dependencies import Services
+from service.api.dialects.openai.generation import Generation, to_base64
+from service.api.dialects.openai.resolve import parse_request, plan
+from service.api.signed_urls import LinkSigner
+from service.engine.interface import ImageFinished
+from service.engine.types import Timings
+from service.images.encoding import Encoder, ImageFormat
+from service.observability.metrics import Metrics
+from tests.harness.fake_engine import FakeEngine, draw
+from tests.service.images.reading import parameters_in
+
+TIMINGS: Final = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.fixture
+def encoder() -> Iterator[Encoder]:
+    encoder = Encoder(1)
+    yield encoder
+    encoder.close()
+
+
+def generation(
+    encoder: Encoder, *, sole_format: ImageFormat | None = None, embed_parameters: bool = True, **fields: Any
+) -> Generation:
+    services = Services(
+        engine=FakeEngine(),
+        encoder=encoder,
+        metrics=Metrics(),
+        max_body_bytes=1024,
+        embed_parameters=embed_parameters,
+        jobs=None,
+        links=LinkSigner(b"key"),
+        public_url=None,
+        started_at=0,
+    )
+    parsed = parse_request({"prompt": "a red circle", "seed": 7, **fields})
+    return Generation(services, parsed, plan(parsed, INFO), INFO.name, sole_format)
+
+
+def test_answers_say_how_the_images_are(encoder: Encoder) -> None:
+    assert generation(encoder, size="160x96", output_format="webp").response_fields == {
+        "size": "160x96",
+        "quality": "medium",
+        "background": "opaque",
+        "output_format": "webp",
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("auto", "medium"), ("standard", "medium"), ("hd", "high"), ("low", "low"), ("max", "max")]
+)
+def test_older_names_of_qualities_are_told_as_newer_ones(encoder: Encoder, asked: str, told: str) -> None:
+    assert generation(encoder, quality=asked).response_fields["quality"] == told
+
+
+def test_the_format_that_accept_asks_for_goes_before_the_bodys(encoder: Encoder) -> None:
+    assert generation(encoder).output_format == "png"
+    assert generation(encoder, output_format="webp").output_format == "webp"
+    assert generation(encoder, output_format="webp", sole_format="jpeg").output_format == "jpeg"
+
+
+def test_headers_name_the_seed_and_what_was_ignored_or_adjusted(encoder: Encoder) -> None:
+    assert generation(encoder).headers == {"X-Seed": "7"}
+    assert generation(encoder, size="1025x1000", lora="a", clip_skip=2).headers == {
+        "X-Seed": "7",
+        "X-Ignored-Params": "lora, clip_skip",
+        "X-Adjusted-Params": "size=160x96",
+    }
+
+
+def test_ignored_names_that_do_not_belong_into_a_header_are_left_out(encoder: Encoder) -> None:
+    headers = generation(encoder, **{"r\r\nsplit": 1, "ü": 2, "x" * 65: 3, "": 4, "clip_skip": 5}).headers
+    assert headers["X-Ignored-Params"] == "clip_skip"
+    assert "X-Ignored-Params" not in generation(encoder, **{"a b": 2}).headers
+
+
+def test_a_header_names_twenty_ignored_fields_at_most(encoder: Encoder) -> None:
+    unknown = {f"unknown_{i}": i for i in range(100)}
+    assert generation(encoder, **unknown).headers["X-Ignored-Params"].split(", ") == list(unknown)[:20]
+
+
+@pytest.mark.parametrize("embed_parameters", [True, False])
+async def test_a_finished_image_carries_its_parameters_where_the_settings_say_so(
+    encoder: Encoder, embed_parameters: bool
+) -> None:
+    made = generation(encoder, embed_parameters=embed_parameters)
+    params = made.plan.images[0]
+    file = await made.encode_finished(ImageFinished(0, params, draw(params), TIMINGS))
+    image = Image.open(io.BytesIO(file))
+    assert (image.format, image.size) == ("PNG", INFO.sizes[0])
+    assert (parameters_in(file) is not None) is embed_parameters
+
+
+async def test_an_image_of_another_size_is_stretched_to_the_size_that_was_asked_for(encoder: Encoder) -> None:
+    small = draw(generation(encoder, size="64x64").plan.images[0])
+    file = await generation(encoder, size="160x96").encode(small)
+    assert Image.open(io.BytesIO(file)).size == (160, 96)
+    assert base64.b64decode(to_base64(file)) == file

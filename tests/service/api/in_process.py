@@ -1,0 +1,75 @@
+"""The application in the test's own event loop, on the fake engine: requests reach it without a socket."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+from fastapi import FastAPI, Request
+
+from service.api.dependencies import Services
+from service.observability.metrics import Metrics
+from service.server.app import create_app
+from service.settings import Settings
+from tests.harness.fake_engine import FakeEngine
+
+JOBS: Final = "/api/v1/jobs"
+GENERATIONS: Final = "/v1/images/generations"
+TENANT: Final = "X-Test-Tenant"
+
+
+class TenantServices(Services):
+    """Services that read the tenant from a header, as they will once there are keys."""
+
+    __slots__ = ()
+
+    def tenant(self, request: Request) -> str:
+        return request.headers.get(TENANT, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    app: FastAPI
+    engine: FakeEngine
+    metrics: Metrics
+    client: httpx2.AsyncClient
+
+    async def generate(self, **body: object) -> httpx2.Response:
+        """POST /v1/images/generations, with one step unless told otherwise."""
+        return await self.client.post(GENERATIONS, json={"prompt": "x", "num_inference_steps": 1, **body})
+
+    async def create_job(self, *, headers: dict[str, str] | None = None, **body: object) -> httpx2.Response:
+        """POST /api/v1/jobs, with one step unless told otherwise. It answers when the job has ended."""
+        return await self.client.post(
+            JOBS,
+            json={"prompt": "x", "num_inference_steps": 1, **body},
+            headers={"Prefer": "wait=60", **(headers or {})},
+        )
+
+    @property
+    def operations(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The OpenAPI operations by method and path."""
+        return {
+            (method.upper(), path): operation
+            for path, operations in self.app.openapi()["paths"].items()
+            for method, operation in operations.items()
+        }
+
+
+@contextlib.asynccontextmanager
+async def run_in_process(data_dir: Path, *, keeps_jobs: bool = True, **settings: Any) -> AsyncIterator[Api]:
+    """Runs the application. Keywords are settings; the tenant of a request is its header `TENANT`."""
+    engine, metrics = FakeEngine(), Metrics()
+    app = create_app(Settings(data_dir=data_dir, **settings), engine, metrics, keeps_jobs=keeps_jobs)
+    services = app.state.services
+    app.state.services = TenantServices(**{field.name: getattr(services, field.name) for field in fields(services)})
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://server.test") as client,
+    ):
+        yield Api(app=app, engine=engine, metrics=metrics, client=client)

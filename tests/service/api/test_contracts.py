@@ -1,0 +1,201 @@
+"""What holds for every dialect that generates images, found by its schema and not by name."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import httpx2
+import pytest
+
+from service.api.dialects.registry import DIALECTS
+from service.api.generation.request import GenerationRequest
+from service.api.http.dialect import Dialect
+from tests.service.api.in_process import JOBS, TENANT, Api
+
+ALL: Final = [pytest.param(dialect, id=dialect.name) for dialect in DIALECTS]
+CANARY: Final = "cAnArY7"
+NULL: Final = {"type": "null"}
+ALICE: Final = {TENANT: "alice"}
+BOB: Final = {TENANT: "bob"}
+
+
+class Operation(NamedTuple):
+    """A route that takes a prompt."""
+
+    client: httpx2.AsyncClient
+    method: str
+    path: str
+    body: dict[str, Any]
+    """The JSON Schema of its body."""
+
+    async def send(self, *, headers: dict[str, str] | None = None, **fields: object) -> httpx2.Response:
+        """Asks for an image of one step unless `fields` say otherwise. Where it is a job, waits for its end."""
+        return await self.client.request(
+            self.method,
+            self.path,
+            json={"prompt": "x", "num_inference_steps": 1, **fields},
+            headers={"Prefer": "wait=60", **(headers or {})},
+        )
+
+
+@pytest.fixture(params=ALL)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    dialect: Dialect = request.param
+    return dialect
+
+
+@pytest.fixture
+async def operations(api: Api, dialect: Dialect) -> list[Operation]:
+    """The routes of the dialect that take a prompt."""
+    bodies = {
+        (method, path): operation["requestBody"]["content"]["application/json"]["schema"]
+        for (method, path), operation in api.operations.items()
+        if "requestBody" in operation and DIALECTS.at(path) is dialect
+    }
+    found = [
+        Operation(api.client, method, path, body)
+        for (method, path), body in bodies.items()
+        if "prompt" in body["properties"]
+    ]
+    assert found, "a dialect generates images"
+    return found
+
+
+def bounds(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a schema says of a value that is not null. FastAPI writes bounds as floats."""
+    alternatives = [each for each in schema.get("anyOf", [schema]) if each != NULL]
+    assert len(alternatives) == 1
+    return {
+        name: float(value) if isinstance(value, int) else value
+        for name, value in alternatives[0].items()
+        if name not in ("title", "description", "default")
+    }
+
+
+def is_nullable(schema: dict[str, Any]) -> bool:
+    return NULL in schema.get("anyOf", ())
+
+
+async def test_every_generation_parameter_is_accepted_with_the_same_bounds(operations: list[Operation]) -> None:
+    shared = GenerationRequest.model_json_schema()["properties"]
+    for operation in operations:
+        properties = operation.body["properties"]
+        assert set(shared) <= set(properties)
+        assert {name: bounds(properties[name]) for name in shared} == {name: bounds(shared[name]) for name in shared}
+
+
+async def test_the_same_request_generates_the_same_image(api: Api, operations: list[Operation]) -> None:
+    asked = {
+        "negative_prompt": "blurry",
+        "num_inference_steps": 3,
+        "guidance_scale": 2.5,
+        "sampler": "Euler",
+        "schedule": "karras",
+        "seed": 7,
+        "n": 2,
+    }
+    for operation in operations:
+        answer = await operation.send(**asked)
+        assert answer.is_success, answer.text
+    made = {tuple(job.images) for job in api.engine.jobs}
+    (images,) = made
+    assert [(each.negative_prompt, each.sampler, each.seed) for each in images] == [
+        ("blurry", "euler", 7),
+        ("blurry", "euler", 8),
+    ]
+
+
+async def test_an_unknown_field_is_refused_where_the_schema_is_closed_and_else_ignored_and_named(
+    operations: list[Operation],
+) -> None:
+    for operation in operations:
+        answer = await operation.send(promt=CANARY)
+        assert CANARY not in answer.text + str(answer.headers)
+        if operation.body.get("additionalProperties", True):
+            assert answer.is_success
+            assert answer.headers["x-ignored-params"] == "promt"
+        else:
+            assert answer.is_client_error
+            assert "promt" in answer.text
+
+
+async def test_null_is_accepted_exactly_where_the_schema_permits_it(operations: list[Operation]) -> None:
+    for operation in operations:
+        for name, schema in operation.body["properties"].items():
+            answer = await operation.send(**{name: None})
+            assert answer.is_success is is_nullable(schema), (name, answer.text)
+            assert answer.is_success or name in answer.text
+
+
+async def test_a_refused_request_costs_no_image_and_is_not_repeated(api: Api, operations: list[Operation]) -> None:
+    for operation in operations:
+        for name in operation.body["properties"]:
+            answer = await operation.send(**{name: {CANARY: CANARY}})
+            assert answer.status_code in (400, 422), (name, answer.text)
+            assert name in answer.text
+            assert CANARY not in answer.text + str(answer.headers)
+    assert api.engine.jobs == []
+
+
+async def test_images_are_generated_for_the_tenant_of_the_request(api: Api, operations: list[Operation]) -> None:
+    for operation in operations:
+        api.engine.jobs.clear()
+        for tenant in ("alice", "bob"):
+            assert (await operation.send(headers={TENANT: tenant})).is_success
+        assert [job.tenant for job in api.engine.jobs] == ["alice", "bob"]
+
+
+async def test_streams_are_generated_for_the_tenant_of_the_request(api: Api, operations: list[Operation]) -> None:
+    for operation in operations:
+        if "stream" in operation.body["properties"]:
+            assert (await operation.send(headers=ALICE, stream=True)).is_success
+            assert [job.tenant for job in api.engine.jobs] == ["alice"]
+
+
+async def test_stored_images_belong_to_the_tenant_of_the_request(api: Api, operations: list[Operation]) -> None:
+    stores = [{"response_format": "url"} if "response_format" in each.body["properties"] else {} for each in operations]
+    for operation, fields in zip(operations, stores, strict=True):
+        assert (await operation.send(headers=ALICE, **fields)).is_success
+    listed = (await api.client.get(JOBS, headers=ALICE)).json()["data"]
+    assert len(listed) == len(operations)
+    assert (await api.client.get(JOBS, headers=BOB)).json()["data"] == []
+
+
+async def test_no_route_shows_a_tenant_the_job_of_another(api: Api) -> None:
+    """Every operation with a job's id in its path, but for signed links, which anybody may follow."""
+    job = (await api.create_job(headers=ALICE)).json()
+    tried = []
+    for method, path in api.operations:
+        if "{job_id}" in path and not path.startswith("/shared/"):
+            url = path.replace("{job_id}", job["id"]).replace("{index}", "0")
+            body = {"json": {}} if "requestBody" in api.operations[method, path] else {}
+            answer = await api.client.request(method, url, headers=BOB, **body)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path)
+            tried.append(path)
+    assert len(tried) >= 7
+    unchanged = await api.client.get(job["urls"]["self"], headers=ALICE)
+    assert unchanged.json() == job
+
+
+def has_type(value: object, schema: dict[str, Any]) -> bool:
+    """Whether a JSON value has one of the types that a schema permits."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "string": str, "integer": int, "number": (int, float), "array": list, "null": type(None),
+    }  # fmt: skip
+    return any(isinstance(value, kinds[each["type"]]) for each in schema.get("anyOf", [schema]))
+
+
+async def test_the_request_of_a_jobs_answer_matches_the_schema(api: Api) -> None:
+    schema = api.app.openapi()["components"]["schemas"]["ResolvedRequest"]
+    request = (await api.create_job(schedule="karras", sampler="euler")).json()["request"]
+    assert set(request) == set(schema["properties"]) == set(schema["required"])
+    assert schema["additionalProperties"] is False
+    assert {name: value for name, value in request.items() if not has_type(value, schema["properties"][name])} == {}
+
+
+async def test_a_job_that_is_asked_for_again_by_its_request_makes_the_same_images(api: Api) -> None:
+    first = (await api.create_job(prompt=["a", "b"], n=2, negative_prompt="blurry", width=160)).json()
+    again = {name: value for name, value in first["request"].items() if value is not None}
+    prompts = again.pop("prompts")
+    second = (await api.create_job(**again, prompt=prompts, seed=first["seeds"][0])).json()
+    assert [image["sha256"] for image in second["images"]] == [image["sha256"] for image in first["images"]]

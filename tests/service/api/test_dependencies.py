@@ -1,0 +1,172 @@
+"""What routes are given: the engine behind a count of outcomes, links, and a watch over callers that hang up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.types import Message
+
+from pipelines.fake import INFO
+from pipelines.params import GenerationParams
+from service.api.dependencies import Services, jobs_of, services_of, unless_gone
+from service.api.signed_urls import LinkSigner
+from service.engine.types import Priority
+from service.errors import CanceledError, OutOfMemoryError, QueueFullError
+from service.images.encoding import Encoder
+from service.observability.metrics import Metrics
+from tests.harness.fake_engine import FakeEngine
+
+PARAMS: Final = GenerationParams(
+    prompt="a red circle", width=128, height=128, steps=1, guidance_scale=1.0, seed=7, sampler="ddim"
+)
+
+
+@pytest.fixture
+def encoder() -> Iterator[Encoder]:
+    encoder = Encoder(1)
+    yield encoder
+    encoder.close()
+
+
+def make_services(encoder: Encoder, *, public_url: str | None = None, embed_parameters: bool = True) -> Services:
+    return Services(
+        engine=FakeEngine(),
+        encoder=encoder,
+        metrics=Metrics(),
+        max_body_bytes=1024,
+        embed_parameters=embed_parameters,
+        jobs=None,
+        links=LinkSigner(b"key"),
+        public_url=public_url,
+        started_at=0,
+    )
+
+
+@pytest.fixture
+def services(encoder: Encoder) -> Services:
+    return make_services(encoder)
+
+
+def request(*, gone: bool = False, services: Services | None = None) -> Request:
+    async def receive() -> Message:
+        if not gone:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    app = FastAPI()
+    app.state.services = services
+    headers = [(b"host", b"server.test:8000")]
+    scope = {"type": "http", "scheme": "http", "path": "/x", "query_string": b"", "headers": headers, "app": app}
+    return Request(scope, receive)
+
+
+def outcomes(services: Services) -> list[str]:
+    lines = services.metrics.exposition(ready=True, backlog_s=0.0).decode().splitlines()
+    return [line for line in lines if line.startswith("darkroom_jobs_total{")]
+
+
+async def test_a_job_is_submitted_for_the_tenant_of_the_request(services: Services) -> None:
+    job = services.submit(request(), [PARAMS], previews=1, priority=Priority.BATCH, deadline_s=2.5)
+    assert isinstance(services.engine, FakeEngine)
+    (submitted,) = services.engine.jobs
+    assert submitted is job
+    assert (submitted.images, submitted.previews, submitted.tenant) == ([PARAMS], 1, "")
+    assert (submitted.priority, submitted.deadline_s) == (Priority.BATCH, 2.5)
+
+
+async def test_a_refusal_is_counted_and_raised(services: Services) -> None:
+    assert isinstance(services.engine, FakeEngine)
+    services.engine.refusals = [QueueFullError("Full.", retry_after_s=1)]
+    with pytest.raises(QueueFullError):
+        services.submit(request(), [PARAMS])
+    assert outcomes(services) == ['darkroom_jobs_total{outcome="refused",reason="queue_full"} 1.0']
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (None, "succeeded", ""),
+        (OutOfMemoryError("Too large."), "failed", "out_of_memory"),
+        (RuntimeError(), "failed", "internal_error"),
+        (CanceledError("Gone."), "canceled", "canceled"),
+        (asyncio.CancelledError(), "canceled", "canceled"),
+        (GeneratorExit(), "canceled", "canceled"),
+    ],
+    ids=repr,
+)
+async def test_a_job_that_is_read_is_counted_by_its_end_and_canceled_if_it_still_runs(
+    services: Services, error: BaseException | None, outcome: str, reason: str
+) -> None:
+    job = services.submit(request(), [PARAMS])
+
+    def read() -> None:
+        with services.running(job):
+            if error is not None:
+                raise error
+
+    if error is None:
+        read()
+    else:
+        with pytest.raises(type(error)):
+            read()
+    assert outcomes(services) == [f'darkroom_jobs_total{{outcome="{outcome}",reason="{reason}"}} 1.0']
+    with pytest.raises(CanceledError):
+        await job.result()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "absolute"),
+    [
+        (None, "http://server.test:8000/shared/x"),
+        ("https://images.example", "https://images.example/shared/x"),
+        ("https://images.example/darkroom/", "https://images.example/darkroom/shared/x"),
+    ],
+)
+def test_links_begin_with_the_public_url_or_with_what_the_request_says(
+    encoder: Encoder, public_url: str | None, absolute: str
+) -> None:
+    assert make_services(encoder, public_url=public_url).absolute(request(), "/shared/x") == absolute
+
+
+def test_parameters_are_embedded_only_where_the_settings_say_so(encoder: Encoder) -> None:
+    assert "a red circle" in (make_services(encoder).embedded(PARAMS, INFO.name) or "")
+    assert make_services(encoder, embed_parameters=False).embedded(PARAMS, INFO.name) is None
+
+
+def test_routes_find_the_services_of_their_application(services: Services) -> None:
+    assert services_of(request(services=services)) is services
+    with pytest.raises(AssertionError, match="job"):
+        jobs_of(request(services=services))
+
+
+async def test_work_is_done_while_its_caller_stays() -> None:
+    async def work() -> str:
+        return "done"
+
+    assert await unless_gone(request(), work()) == "done"
+
+
+async def test_an_error_of_the_work_comes_through() -> None:
+    async def work() -> None:
+        raise OutOfMemoryError("Too large.")
+
+    with pytest.raises(OutOfMemoryError):
+        await unless_gone(request(), work())
+
+
+async def test_work_whose_caller_hangs_up_is_canceled() -> None:
+    canceled = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            canceled.set()
+
+    with pytest.raises(CanceledError):
+        await unless_gone(request(gone=True), work())
+    await canceled.wait()
