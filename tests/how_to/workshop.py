@@ -1,6 +1,6 @@
 """Does what a how-to page says, in a copy of the source, so that a page cannot say what does not work.
 
-A page gives its changes in three forms, each a sentence followed by fenced blocks of Python:
+A page gives its changes in three forms, each a sentence followed by fenced blocks of Python or Markdown:
 
     Make `path` with ...                      one block: the file's content
     In `path`, after ... add ...              two blocks: lines of the file, and the lines to add below them
@@ -23,7 +23,7 @@ from tests.harness.paths import ROOT
 _COPIED: Final = ("client", "docs", "pipelines", "scripts", "service", "tests", "pyproject.toml")
 _REST: Final = r"(?:[^\n]|\n(?!\n))*?:\n\n"
 """The rest of the sentence and of its paragraph."""
-_BLOCK: Final = r"```python\n(.*?)```"
+_BLOCK: Final = r"```(?:python|markdown)\n(.*?)```"
 _MAKE: Final = rf"Make `([^`]+)`{_REST}{_BLOCK}"
 _CHANGE: Final = rf"In `([^`]+)`, (after|replace)\b{_REST}{_BLOCK}\n\n(?:add|with)\b{_REST}{_BLOCK}"
 _STEPS: Final = re.compile(rf"{_MAKE}|{_CHANGE}", re.DOTALL)
