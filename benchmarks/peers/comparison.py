@@ -107,14 +107,14 @@ class Comparison:
         self._log = log
         self._sweeps: dict[str, Sweep] = {}
 
-    async def run(self) -> AsyncIterator[tuple[int, str]]:
-        """Measures the targets one by one. Yields round and target after each, when the record contains its results."""
+    async def run(self) -> AsyncIterator[None]:
+        """Measures the targets one by one. Yields after each, when the record contains its results."""
         for round_ in range(self._plan.rounds):
             for name, launch in self._launchers.items():
                 target = self._record.targets[name]
                 if not target.failure:
                     await self._measure_target(name, target, launch, round_)
-                    yield round_, name
+                    yield
 
     async def _measure_target(self, name: str, record: TargetRecord, launch: Launcher, round_: int) -> None:
         try:

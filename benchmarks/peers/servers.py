@@ -110,9 +110,9 @@ SERVERS: Final = (
 
 def environment(options: LaunchOptions) -> dict[str, str]:
     """Returns a server's environment variables: those of this process, without `DARKROOM_*` and without telemetry."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("DARKROOM_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("DARKROOM_")}
     return {
-        **kept,
+        **inherited,
         **_QUIET,
         "BENTOML_HOME": str(options.scratch),
         "OMP_NUM_THREADS": str(options.threads),

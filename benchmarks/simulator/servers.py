@@ -18,7 +18,7 @@ MAX_DECODE = 4
 
 
 class Action(NamedTuple):
-    """What the device does next."""
+    """The next action of the device."""
 
     seconds: float
     finished: list[int]

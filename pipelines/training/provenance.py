@@ -25,7 +25,7 @@ class TrainingRun:
     seed: int
     seconds: int
     continues: bool
-    """Whether it started from a base model's weights of the stage."""
+    """True where the run started from a base model's weights of the stage."""
 
 
 def write_run(folder: Path, run: TrainingRun) -> None:
