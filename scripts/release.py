@@ -78,7 +78,7 @@ def _replace(pattern: str, replacement: str) -> Callable[[str], str]:
 
 
 def new_texts(root: Path, version: Version, today: date) -> dict[str, str]:
-    """What each file of the release holds afterwards, by its path."""
+    """Returns the new content of each file that a release changes, by its path."""
     edits: dict[str, Callable[[str], str]] = {
         VERSION_FILE: _replace(r'^__version__: Final = ".+"$', f'__version__: Final = "{version}"'),
         "deploy/Dockerfile": _replace(r"^ARG VERSION=.+$", f"ARG VERSION={version}"),

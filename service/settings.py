@@ -1,4 +1,4 @@
-"""What the person who runs the server can choose. One declaration a setting: name, type and bounds, default, help.
+"""The server's settings. One declaration a setting: name, type and bounds, default, help.
 
 The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, its validation, its help and its row in `docs/settings.md`
 (`make docs`) all come from that declaration. This module reads nothing: `service.environment` does.

@@ -1,4 +1,4 @@
-"""What a model family offers to the loader of model folders. Knows no family and opens no file."""
+"""The interface that a model family offers to the loader of model folders. Knows no family and opens no file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AssembledT = TypeVar("AssembledT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTraits:
-    """What a model's own configuration says about the images that it makes."""
+    """Facts about the images that a model makes, from its own configuration."""
 
     trained_side: int
     """Side in pixels of the square image that the model was configured for."""

@@ -17,7 +17,7 @@ from service.engine.types import Priority, Timings
 
 
 class Phase(enum.StrEnum):
-    """What the engine is doing. Only `serving` and `stalled` admit jobs."""
+    """The engine's state. Only `serving` and `stalled` admit jobs."""
 
     LOADING = "loading"
     SERVING = "serving"

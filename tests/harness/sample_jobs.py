@@ -27,7 +27,7 @@ REPOSITORY_POLICY = RepositoryPolicy(max_queued=100, max_queued_s=1000.0, retent
 CLAIM_POLICY = ClaimPolicy(lease_s=LEASE_S, retention=RETENTION)
 LIVE = LiveState(version=3, progress=JobProgress(2, 4, 1.5), preview=JobPreview(0, 2, "image/webp", b"preview"))
 UNBEGUN = LiveState(version=1)
-"""What a process knows of a job that it has claimed, before the engine begins an image of it."""
+"""State of a claimed job before the engine begins one of its images."""
 
 _virtual_deadlines: Iterator[int] = itertools.count(1)
 

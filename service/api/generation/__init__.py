@@ -1,1 +1,1 @@
-"""What any dialect asks for, and how it becomes generation parameters."""
+"""The request that all dialects share, and how it becomes generation parameters."""

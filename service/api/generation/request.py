@@ -1,4 +1,4 @@
-"""What a caller may ask of its images, whatever the dialect. A dialect's own schema inherits it."""
+"""The generation parameters of a request. The schema of each dialect inherits them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sets one HTTP dialect apart: its routes, the shape of its errors, and how it reads a body.
+"""The parts of an HTTP dialect: its routes, the shape of its errors, and how it reads a body.
 
 A dialect is a value of this module, made in its own folder under `service.api.dialects` and registered by one line
 there. Nothing outside that folder asks which dialect it is dealing with.
@@ -17,7 +17,7 @@ from service.errors import DarkroomError, InvalidRequestError, Problem
 
 
 class UnknownFields(enum.Enum):
-    """What happens to a field of a body that no schema knows."""
+    """A dialect's policy for a field of a body that its schema does not know."""
 
     IGNORE = enum.auto()
     """The request is served, and the answer names the ignored fields."""
@@ -27,7 +27,7 @@ class UnknownFields(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field of a body."""
+    """A problem with one field of a body."""
 
     location: tuple[str | int, ...]
     """The field's name as the caller spelled it, then the indexes into its lists."""

@@ -1,4 +1,4 @@
-"""What an image costs: UNet calls and rows from its params, seconds from measured calls, bytes from its size.
+"""Estimates what an image costs: UNet calls and rows from its params, seconds from measured calls, bytes from its size.
 
 Runs in both processes; pure. It reads no clock and no files: its callers pass measurements in.
 """

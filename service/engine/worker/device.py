@@ -1,4 +1,4 @@
-"""What the engine must know about the device. The code that loads the model supplies it: the engine imports no torch.
+"""Facts about the device that the engine needs. The loader of the model supplies them, since the engine imports no torch.
 
 Runs in the worker's process.
 """
