@@ -25,7 +25,8 @@ def test_every_test_that_the_page_on_reliability_names_exists() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "client").glob("*.md")]
+    folders = (ROOT, ROOT / "client", ROOT / "tests")
+    documents = [*(page for folder in folders for page in folder.glob("*.md")), *(ROOT / "docs").rglob("*.md")]
     broken = {
         f"{document.relative_to(ROOT)}: {target}"
         for document in documents
