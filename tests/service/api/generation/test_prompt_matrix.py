@@ -1,4 +1,4 @@
-"""`{a|b}` in prompts: which combinations it stands for, and what is only text."""
+"""`{a|b}` in a prompt stands for its alternatives, and all other text for itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def prompts(prompt: str, at_most: int = 100) -> list[str]:
     return [each.prompt for each in combinations(prompt, at_most=at_most)]
 
 
-def test_the_last_groups_alternatives_change_fastest() -> None:
+def test_the_alternatives_of_the_last_group_change_fastest() -> None:
     assert combinations("a {red|blue} {circle|star|ring}", at_most=6) == [
         Combination("a red circle", (0, 0)),
         Combination("a red star", (0, 1)),
@@ -26,7 +26,7 @@ def test_the_last_groups_alternatives_change_fastest() -> None:
     ]
 
 
-def test_a_prompt_without_groups_is_itself() -> None:
+def test_a_prompt_without_groups_is_left_as_it_is() -> None:
     assert combinations("a red circle", at_most=1) == [Combination("a red circle", ())]
 
 
@@ -42,16 +42,16 @@ def test_a_prompt_without_groups_is_itself() -> None:
         ("{ a | b }", [" a ", " b "]),
     ],
 )
-def test_alternatives_are_what_stands_between_the_bars(prompt: str, made: list[str]) -> None:
+def test_alternatives_are_the_texts_between_the_bars(prompt: str, made: list[str]) -> None:
     assert prompts(prompt) == made
 
 
 @pytest.mark.parametrize("prompt", ["{a}", "{}", "{", "}", "a|b", "{a|b", "a|b}", "}a|b{"])
-def test_what_is_no_group_is_left_as_it_stands(prompt: str) -> None:
+def test_braces_and_bars_that_are_no_group_are_left_as_they_are(prompt: str) -> None:
     assert prompts(prompt) == [prompt]
 
 
-def test_groups_do_not_nest_the_innermost_counts() -> None:
+def test_only_the_innermost_of_nested_groups_counts() -> None:
     assert prompts("{a{b|c}d}") == ["{abd}", "{acd}"]
 
 
@@ -67,18 +67,18 @@ def test_groups_do_not_nest_the_innermost_counts() -> None:
         ("a\\", ["a\\"]),
     ],
 )
-def test_a_backslash_makes_text_of_what_follows(prompt: str, made: list[str]) -> None:
+def test_a_backslash_makes_the_next_character_text(prompt: str, made: list[str]) -> None:
     assert prompts(prompt) == made
 
 
-def test_more_combinations_than_may_be_made_are_refused_before_any_is() -> None:
+def test_too_many_combinations_are_refused_before_any_is_made() -> None:
     assert len(prompts("{a|b}{a|b}", at_most=4)) == 4
     with pytest.raises(TooManyCombinationsError):
         combinations("{a|b}" * 1000, at_most=100)
 
 
 @given(st.lists(st.lists(st.text("abc ", max_size=3), min_size=2, max_size=3), max_size=3))
-def test_every_choice_is_made_once_and_names_what_it_chose(groups: list[list[str]]) -> None:
+def test_every_combination_is_made_once_and_names_its_alternatives(groups: list[list[str]]) -> None:
     made = combinations(" and ".join("{" + "|".join(group) + "}" for group in groups), at_most=27)
     assert len({each.position for each in made}) == len(made) == math.prod(map(len, groups))
     for each in made:
@@ -86,7 +86,7 @@ def test_every_choice_is_made_once_and_names_what_it_chose(groups: list[list[str
 
 
 @given(st.text("ab{|}\\", max_size=30))
-def test_no_text_is_too_odd_and_its_positions_are_in_order(text: str) -> None:
+def test_any_text_has_combinations_with_positions_in_order(text: str) -> None:
     try:
         positions = [each.position for each in combinations(text, at_most=50)]
     except TooManyCombinationsError:

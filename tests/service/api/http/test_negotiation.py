@@ -1,4 +1,4 @@
-"""Prefer and Accept, as RFC 7240 and RFC 9110 have them."""
+"""Prefer (RFC 7240) and Accept (RFC 9110) are read as the RFCs say."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from service.api.http.negotiation import MAX_WAIT_S, image_format, preference
         ("handling=lenient", 0, ""),
     ],
 )
-def test_how_long_a_caller_would_wait(header: str | None, wait_s: float, applied: str) -> None:
+def test_prefer_says_how_long_a_caller_waits(header: str | None, wait_s: float, applied: str) -> None:
     preferred = preference(header)
     assert (preferred.wait_s, preferred.applied) == (wait_s, applied)
 
@@ -66,12 +66,12 @@ def test_how_long_a_caller_would_wait(header: str | None, wait_s: float, applied
         (",,;q=1", None),
     ],
 )
-def test_which_image_a_caller_would_rather_have_than_json(accept: str | None, wanted: str | None) -> None:
+def test_accept_says_which_image_a_caller_wants_instead_of_json(accept: str | None, wanted: str | None) -> None:
     assert image_format(accept) == wanted
 
 
 @given(st.text(), st.text("wait=;,q0.1/*image png", max_size=40))
-def test_no_header_is_too_odd(anything: str, nearly: str) -> None:
+def test_any_header_is_read(anything: str, nearly: str) -> None:
     for header in (anything, nearly):
         assert 0 <= preference(header).wait_s <= MAX_WAIT_S
         assert image_format(header) in (None, "png", "webp", "jpeg")

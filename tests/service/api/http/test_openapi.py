@@ -1,16 +1,57 @@
-"""The schema at /openapi.json against the server, by schemathesis: what it says is taken and answered, is."""
+"""The schema at /openapi.json says what the server accepts and answers."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated, Any, Final
 
+import pytest
+from fastapi import Query
+
+from service.api.http.openapi import DescribedApp
+from service.api.http.problems import ProblemOut
 from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
 
-CONFIG = Path(__file__).with_name("schemathesis.toml")
-PROGRAM = Path(sys.executable).with_name("schemathesis")
+CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
+PROGRAM: Final = Path(sys.executable).with_name("schemathesis")
+PROBLEM: Final = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
+
+
+@pytest.fixture
+def schema() -> dict[str, Any]:
+    """The schema of two routes with parameters."""
+    app = DescribedApp()
+
+    @app.get("/checked", responses={404: {"model": ProblemOut}, 422: {"model": ProblemOut}})
+    @app.get("/unchecked")
+    async def read(limit: Annotated[int, Query(ge=1)] = 1) -> int:
+        return limit
+
+    return app.openapi()
+
+
+def test_an_answer_that_is_never_sent_is_not_listed(schema: dict[str, Any]) -> None:
+    """FastAPI would list its own answer to parameters that are not valid. Ours is 400, and in a dialect's shape."""
+    assert set(schema["paths"]["/unchecked"]["get"]["responses"]) == {"200"}
+    assert set(schema["components"]["schemas"]) == {"ProblemOut", "ProblemDetail"}
+
+
+def test_problems_are_listed_with_their_media_type(schema: dict[str, Any]) -> None:
+    responses = schema["paths"]["/checked"]["get"]["responses"]
+    assert [responses[status]["content"] for status in ("404", "422")] == [{"application/problem+json": PROBLEM}] * 2
+
+
+def test_the_schema_is_made_once() -> None:
+    app = DescribedApp()
+
+    @app.get("/x", responses={404: {"model": ProblemOut}})
+    async def read() -> int:
+        return 1
+
+    assert app.openapi() is app.openapi()
 
 
 def test_the_server_keeps_to_its_schema_alone_and_from_one_call_to_the_next(

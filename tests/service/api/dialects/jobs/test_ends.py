@@ -1,4 +1,4 @@
-"""How jobs end: canceled, deleted, failed, refused by the engine, or done by the next server."""
+"""Jobs end: they are canceled, deleted, failed, refused by the engine, or finished by the next server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from service.engine.interface import Phase
 from service.errors import NonFiniteResultError, QueueFullError
-from service.settings import Settings
 from tests.harness.fake_engine import UNENCODABLE
-from tests.harness.http_server import Harness, serving, wait_until
+from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem, events_in
+from tests.service.serving import Serve
 
 CANARY = "cAnArY7"
 FILES_OF_A_JOB = ("events", "images/0", "images/0/thumbnail")
@@ -23,7 +23,7 @@ def stored_files(server: Harness) -> list[Path]:
     return [path for path in (server.data_dir / "images").rglob("*") if path.is_file()]
 
 
-def test_a_canceled_job_frees_its_rows_and_keeps_what_is_finished(server: Harness, jobs: JobsClient) -> None:
+def test_a_canceled_job_frees_its_rows_and_keeps_its_finished_images(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (1, 1)
     job = jobs.create(n=3)
     with jobs.following(job) as events:
@@ -38,7 +38,7 @@ def test_a_canceled_job_frees_its_rows_and_keeps_what_is_finished(server: Harnes
     assert server.engine.steps <= 2
 
 
-def test_canceling_twice_is_canceling_once(server: Harness, jobs: JobsClient) -> None:
+def test_canceling_a_job_twice_is_like_canceling_it_once(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (0, 1)
     job = jobs.create()
     first, second = jobs.cancel(job), jobs.cancel(job)
@@ -47,7 +47,7 @@ def test_canceling_twice_is_canceling_once(server: Harness, jobs: JobsClient) ->
     assert first.json()["completed_at"] is not None
 
 
-def test_a_job_that_has_ended_cannot_be_canceled_and_stays_as_it_is(jobs: JobsClient) -> None:
+def test_canceling_an_ended_job_changes_nothing(jobs: JobsClient) -> None:
     ended = jobs.ended(jobs.create())
     assert jobs.cancel(ended).json() == ended == jobs.get(ended)
 
@@ -67,7 +67,7 @@ def queued(server: Harness, jobs: JobsClient) -> dict[str, Any]:
 
 
 def running(server: Harness, jobs: JobsClient) -> dict[str, Any]:
-    """With one image finished and one to come."""
+    """Returns a job with one finished image of two."""
     server.engine.held_before = (1, 1)
     job = jobs.create(n=2)
     with jobs.following(job) as events:
@@ -96,7 +96,7 @@ def test_a_deleted_job_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("path", ["", "/cancel", "/events", "/images/0", "/images/0/thumbnail"])
-def test_a_job_that_never_was_is_answered_as_one_that_is_gone(jobs: JobsClient, path: str) -> None:
+def test_a_job_that_never_existed_is_answered_like_a_deleted_one(jobs: JobsClient, path: str) -> None:
     method = "POST" if path == "/cancel" else "GET"
     never = jobs.client.request(method, f"{ROOT}/job_{'a' * 26}{path}")
     job = ended_and_deleted(jobs)
@@ -111,7 +111,7 @@ def ended_and_deleted(jobs: JobsClient) -> dict[str, Any]:
     return job
 
 
-def test_one_failing_image_fails_the_job_and_the_finished_ones_stay(server: Harness, jobs: JobsClient) -> None:
+def test_one_failing_image_fails_the_job_and_the_finished_images_stay(server: Harness, jobs: JobsClient) -> None:
     server.engine.held_before = (1, 1)
     job = jobs.create(n=3)
     with jobs.following(job) as events:
@@ -131,7 +131,7 @@ def test_one_failing_image_fails_the_job_and_the_finished_ones_stay(server: Harn
     assert jobs.client.get(ended["images"][0]["url"]).status_code == 200
 
 
-def test_an_error_that_nobody_foresaw_says_nothing_of_itself(server: Harness, jobs: JobsClient) -> None:
+def test_an_unforeseen_error_says_nothing_about_itself_anywhere(server: Harness, jobs: JobsClient) -> None:
     server.engine.failure = RuntimeError(f"{CANARY} in /home/someone")
     job = jobs.create()
     with server.client.stream("GET", job["urls"]["events"]) as answer:
@@ -150,13 +150,13 @@ def test_an_image_that_cannot_be_encoded_fails_its_job(jobs: JobsClient) -> None
     assert [image["index"] for image in ended["images"]] == [0]
 
 
-def test_a_job_that_the_engine_has_no_room_for_goes_back_and_is_made_later(server: Harness, jobs: JobsClient) -> None:
+def test_a_job_that_the_engine_refuses_is_run_later(server: Harness, jobs: JobsClient) -> None:
     server.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1)]
     ended = jobs.ended(jobs.create())
     assert (ended["status"], server.engine.refusals, len(server.engine.jobs)) == ("succeeded", [], 1)
 
 
-def test_a_job_whose_deadline_passes_while_it_waits_is_not_begun(server: Harness, jobs: JobsClient) -> None:
+def test_a_job_whose_deadline_passes_in_the_queue_is_not_begun(server: Harness, jobs: JobsClient) -> None:
     server.engine.phase = Phase.LOADING
     job = jobs.create(deadline_s=0.001)
     server.engine.phase = Phase.SERVING
@@ -165,26 +165,25 @@ def test_a_job_whose_deadline_passes_while_it_waits_is_not_begun(server: Harness
     assert server.engine.jobs == []
 
 
-def test_a_server_that_is_stopping_takes_no_jobs(server: Harness, jobs: JobsClient) -> None:
+def test_a_server_that_is_stopping_refuses_jobs(server: Harness, jobs: JobsClient) -> None:
     server.engine.phase = Phase.DRAINING
     answer = jobs.post(prompt="x")
     assert_problem(answer, 503, "engine_unavailable")
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_while_the_model_is_loaded_callers_are_told_to_come_back(server: Harness, jobs: JobsClient) -> None:
+def test_while_the_model_is_unknown_callers_are_told_when_to_come_back(server: Harness, jobs: JobsClient) -> None:
     server.engine.info = None
     answer = jobs.post(prompt="x")
     assert_problem(answer, 503, "engine_unavailable")
     assert answer.headers["retry-after"] == "5"
 
 
-@pytest.mark.integration
-def test_accepted_jobs_and_their_keys_outlive_the_server(tmp_path: Path) -> None:
-    settings, key = Settings(port=0, admin_port=None), {"Idempotency-Key": "once"}
-    with serving(settings, data_dir=tmp_path, phase=Phase.LOADING) as before:
+def test_accepted_jobs_and_their_keys_outlive_the_server(serve: Serve, tmp_path: Path) -> None:
+    key = {"Idempotency-Key": "once"}
+    with serve(data_dir=tmp_path, phase=Phase.LOADING) as before:
         job = JobsClient(before.client).create(headers=key)
-    with serving(settings, data_dir=tmp_path) as after:
+    with serve(data_dir=tmp_path) as after:
         jobs = JobsClient(after.client)
         assert jobs.ended(job)["status"] == "succeeded"
         assert jobs.post(headers=key, prompt="x", num_inference_steps=1).json()["id"] == job["id"]

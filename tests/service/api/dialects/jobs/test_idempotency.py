@@ -1,4 +1,4 @@
-"""Idempotency-Key: however often a job is sent, it is one job."""
+"""Idempotency-Key: a job that is sent many times is one job."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.harness.jobs_client import ROOT, JobsClient
 
 @pytest.fixture
 def key(request: pytest.FixtureRequest) -> dict[str, str]:
-    """A key that no other test uses: keys outlive their jobs."""
+    """A key that no other test uses, since keys outlive their jobs."""
     return {"Idempotency-Key": request.node.name}
 
 
-def test_the_same_post_again_is_the_same_job_and_says_so(
+def test_a_repeated_post_is_answered_with_the_same_job_and_says_so(
     server: Harness, jobs: JobsClient, key: dict[str, str]
 ) -> None:
     first, second = (jobs.post(prompt="x", num_inference_steps=1, headers=key) for _ in range(2))
@@ -31,7 +31,7 @@ def test_the_same_post_again_is_the_same_job_and_says_so(
 
 def test_fifty_posts_at_once_are_one_job(server: Harness, jobs: JobsClient, key: dict[str, str]) -> None:
     def post(_: int) -> httpx2.Response:
-        """As a client does that may try again, since it sends a key."""
+        """Tries again while the store is busy, as a client with a key may."""
         while (answer := jobs.post(prompt="x", num_inference_steps=1, headers=key)).status_code == 503:
             pass
         return answer
@@ -46,7 +46,7 @@ def test_fifty_posts_at_once_are_one_job(server: Harness, jobs: JobsClient, key:
     assert len(server.engine.jobs) == 1
 
 
-def test_a_replay_gives_the_job_as_it_stands_now(jobs: JobsClient, key: dict[str, str]) -> None:
+def test_a_replay_is_answered_with_the_present_state_of_the_job(jobs: JobsClient, key: dict[str, str]) -> None:
     job = jobs.create(headers=key)
     jobs.ended(job)
     again = jobs.post(prompt="x", num_inference_steps=1, headers=key)
@@ -54,7 +54,7 @@ def test_a_replay_gives_the_job_as_it_stands_now(jobs: JobsClient, key: dict[str
     assert again.json()["status"] == "succeeded"
 
 
-def test_a_replay_may_wait_for_the_end(jobs: JobsClient, key: dict[str, str]) -> None:
+def test_a_replay_can_wait_for_the_end(jobs: JobsClient, key: dict[str, str]) -> None:
     job = jobs.create(headers=key)
     again = jobs.post(prompt="x", num_inference_steps=1, headers={**key, "Prefer": "wait=60"})
     assert (again.status_code, again.json()["id"], again.json()["status"]) == (200, job["id"], "succeeded")
@@ -62,7 +62,7 @@ def test_a_replay_may_wait_for_the_end(jobs: JobsClient, key: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("seed", [None, -1])
-def test_the_body_is_compared_as_it_was_sent_before_a_seed_is_drawn(
+def test_bodies_are_compared_as_they_were_sent_before_a_seed_is_drawn(
     jobs: JobsClient, key: dict[str, str], seed: int | None
 ) -> None:
     first, second = (jobs.post(prompt="x", seed=seed, headers=key) for _ in range(2))
@@ -70,9 +70,7 @@ def test_the_body_is_compared_as_it_was_sent_before_a_seed_is_drawn(
     assert first.json()["seeds"] == second.json()["seeds"]
 
 
-def test_the_order_of_fields_and_the_space_between_them_make_no_other_body(
-    jobs: JobsClient, key: dict[str, str]
-) -> None:
+def test_the_order_of_fields_and_white_space_do_not_matter(jobs: JobsClient, key: dict[str, str]) -> None:
     first, second = (
         jobs.client.post(ROOT, content=body, headers={**key, "Content-Type": "application/json"})
         for body in (b'{"prompt": "x", "seed": 7}', b'{"seed":7,\n"prompt":"x"}')
@@ -81,7 +79,7 @@ def test_the_order_of_fields_and_the_space_between_them_make_no_other_body(
 
 
 @pytest.mark.parametrize("change", [{"prompt": "y"}, {"seed": 8}, {"n": 2}, {"previews": 0}])
-def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
+def test_a_key_with_a_different_body_is_refused_and_changes_nothing(
     jobs: JobsClient, key: dict[str, str], change: dict[str, object]
 ) -> None:
     job = jobs.create(seed=7, headers=key)
@@ -90,19 +88,21 @@ def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
     assert [each["id"] for each in jobs.page()["data"]] == [job["id"]]
 
 
-def test_a_body_that_is_refused_does_not_use_up_its_key(jobs: JobsClient, key: dict[str, str]) -> None:
+def test_a_refused_body_does_not_use_up_its_key(jobs: JobsClient, key: dict[str, str]) -> None:
     assert jobs.post(prompt="x", n=0, headers=key).status_code == 422
     assert jobs.post(prompt="x", headers=key).status_code == 202
 
 
-def test_the_key_of_a_deleted_job_makes_no_other(jobs: JobsClient, key: dict[str, str]) -> None:
+def test_the_key_of_a_deleted_job_makes_no_new_job(jobs: JobsClient, key: dict[str, str]) -> None:
     jobs.delete(jobs.create(headers=key))
     answer = jobs.post(prompt="x", num_inference_steps=1, headers=key)
     assert (answer.status_code, answer.json()["code"]) == (410, "gone")
     assert jobs.page()["data"] == []
 
 
-def test_a_canceled_job_is_given_again_as_it_is(server: Harness, jobs: JobsClient, key: dict[str, str]) -> None:
+def test_the_key_of_a_canceled_job_is_answered_with_that_job(
+    server: Harness, jobs: JobsClient, key: dict[str, str]
+) -> None:
     server.engine.phase = Phase.LOADING
     jobs.cancel(jobs.create(headers=key))
     assert jobs.post(prompt="x", num_inference_steps=1, headers=key).json()["status"] == "canceled"
@@ -111,11 +111,11 @@ def test_a_canceled_job_is_given_again_as_it_is(server: Harness, jobs: JobsClien
 @pytest.mark.parametrize(
     "bad", [b"", b"k" * 256, b"a\tb", b"\x85", b"\xe9", b"\xc3\xa9"], ids=lambda key: repr(key)[:12]
 )
-def test_a_key_that_is_none_is_refused(server: Harness, jobs: JobsClient, bad: bytes) -> None:
+def test_an_invalid_key_is_refused(server: Harness, jobs: JobsClient, bad: bytes) -> None:
     answer = jobs.client.post(ROOT, json={"prompt": "x"}, headers=httpx2.Headers([(b"Idempotency-Key", bad)]))
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_value")
     assert jobs.page()["data"] == []
 
 
-def test_a_key_may_be_as_long_as_any_client_makes_them(jobs: JobsClient) -> None:
+def test_a_key_may_have_255_characters(jobs: JobsClient) -> None:
     assert jobs.post(prompt="x", headers={"Idempotency-Key": "k" * 255}).status_code == 202

@@ -1,4 +1,4 @@
-"""A database that others have locked, a folder that cannot be written to: told, survived, over when it is over."""
+"""While the database is locked or a folder cannot be written to, requests are answered 503 and no job is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.jobs_client import JobsClient
 
 @contextlib.contextmanager
 def locked_database(server: Harness) -> Iterator[None]:
-    """As by a program that holds the database for itself."""
+    """Another program holds the database for itself."""
     with contextlib.closing(sqlite3.connect(server.data_dir / "jobs.sqlite3", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         yield
@@ -24,8 +24,8 @@ def locked_database(server: Harness) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def file_for_a_folder(folder: Path) -> Iterator[None]:
-    """A file stands where the folder was, as nothing can be written into it."""
+def file_instead_of(folder: Path) -> Iterator[None]:
+    """A file stands where the folder was, so that nothing can be written into it."""
     aside = folder.with_name("aside")
     folder.rename(aside)
     folder.touch()
@@ -51,9 +51,7 @@ def ready_before_and_after(server: Harness, jobs: JobsClient) -> Iterator[None]:
     wait_until(lambda: readiness(server) == (200, "available"))
 
 
-def test_a_locked_database_takes_no_jobs_and_takes_them_when_the_lock_is_gone(
-    server: Harness, jobs: JobsClient
-) -> None:
+def test_a_locked_database_refuses_jobs_until_the_lock_is_gone(server: Harness, jobs: JobsClient) -> None:
     earlier = jobs.create()
     jobs.ended(earlier)
     with locked_database(server):
@@ -66,13 +64,13 @@ def test_a_locked_database_takes_no_jobs_and_takes_them_when_the_lock_is_gone(
     assert readiness(server) == (200, "available")
 
 
-def test_a_store_that_cannot_be_written_to_is_found_out_before_a_caller_does(server: Harness) -> None:
+def test_readiness_notices_a_locked_database_before_any_caller_does(server: Harness) -> None:
     with locked_database(server):
         wait_until(lambda: readiness(server) == (503, "unavailable"))
     wait_until(lambda: readiness(server) == (200, "available"))
 
 
-def test_a_job_that_runs_into_a_locked_database_is_made_when_the_lock_is_gone(
+def test_a_job_that_meets_a_locked_database_is_finished_when_the_lock_is_gone(
     server: Harness, jobs: JobsClient
 ) -> None:
     server.engine.held_before = (1, 1)
@@ -87,7 +85,7 @@ def test_a_job_that_runs_into_a_locked_database_is_made_when_the_lock_is_gone(
     assert (last.name, last.data["status"]) == ("done", "succeeded")
     assert [image["index"] for image in last.data["images"]] == [0, 1]
     retried = [image.seed for made in server.engine.jobs[1:] for image in made.images]
-    assert set(retried) == {job["seeds"][1]}, "what is stored is not made twice"
+    assert set(retried) == {job["seeds"][1]}, "a stored image is not made again"
 
 
 def test_a_job_whose_images_cannot_be_stored_waits_until_they_can(server: Harness, jobs: JobsClient) -> None:
@@ -95,7 +93,7 @@ def test_a_job_whose_images_cannot_be_stored_waits_until_they_can(server: Harnes
     job = jobs.create(n=2)
     wait_until(lambda: server.engine.running == 1)
     (server.data_dir / "images").mkdir(exist_ok=True)
-    with file_for_a_folder(server.data_dir / "images"):
+    with file_instead_of(server.data_dir / "images"):
         server.engine.let_go()
         wait_until(lambda: readiness(server) == (503, "unavailable"))
         wait_until(lambda: jobs.get(job)["status"] == "queued")
@@ -105,17 +103,17 @@ def test_a_job_whose_images_cannot_be_stored_waits_until_they_can(server: Harnes
     assert [jobs.client.get(image["url"]).status_code for image in ended["images"]] == [200, 200]
 
 
-def test_images_that_cannot_be_reached_are_not_taken_for_gone(server: Harness, jobs: JobsClient) -> None:
+def test_images_that_cannot_be_read_now_are_unavailable_and_not_gone(server: Harness, jobs: JobsClient) -> None:
     image = jobs.ended(jobs.create())["images"][0]
-    with file_for_a_folder(server.data_dir / "images"):
+    with file_instead_of(server.data_dir / "images"):
         for path in (image["url"], image["thumbnail_url"]):
             assert_unavailable(jobs.client.get(path))
     assert jobs.client.get(image["url"]).status_code == 200
 
 
-def test_a_url_on_v1_that_cannot_be_kept_is_not_given(server: Harness, jobs: JobsClient) -> None:
+def test_v1_gives_no_url_of_an_image_that_it_cannot_store(server: Harness, jobs: JobsClient) -> None:
     (server.data_dir / "images").mkdir(exist_ok=True)
-    with file_for_a_folder(server.data_dir / "images"):
+    with file_instead_of(server.data_dir / "images"):
         answer = server.post(prompt="x", steps=1, response_format="url")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
     assert server.post(prompt="x", steps=1, response_format="url").status_code == 200
