@@ -19,7 +19,10 @@ from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Job
 from service.errors import DarkroomError
 
-STREAM_SCHEMA: Final = event_schema(("image_generation.partial_image", "image_generation.completed"), required=["data"])
+STREAM_SCHEMA: Final = event_schema(
+    ("image_generation.partial_image", "image_generation.completed", "message"), required=["data"]
+)
+"""The type of an event without a name, as an error is, is `message` (HTML standard, server-sent events)."""
 
 _log = structlog.get_logger("darkroom.api")
 
