@@ -1,4 +1,4 @@
-"""Facts about the device that the engine needs. The loader of the model supplies them, since the engine imports no torch.
+"""Facts about the device that the engine needs. The model's loader supplies them, since the engine imports no torch.
 
 Runs in the worker's process.
 """
