@@ -147,10 +147,10 @@ def test_texts_encoded_together_equal_texts_encoded_alone(pipeline: LatentDiffus
 
 
 def test_a_text_is_cut_at_the_models_length(pipeline: LatentDiffusion) -> None:
-    fitting = "a" * (TOKENS - 2)
+    read = "a" * (TOKENS - 2)
 
-    whole, cut, other = pipeline.encode([fitting, fitting + "bc", fitting[:-1] + "b"])
+    longer, longest, other = pipeline.encode([read + "bc", read + "bcd", read[:-1] + "bcd"])
 
     assert pipeline.info.prompt_tokens == TOKENS
-    assert torch.equal(whole, cut)
-    assert not torch.equal(whole, other)
+    assert torch.equal(longer, longest)
+    assert not torch.equal(longer, other)
