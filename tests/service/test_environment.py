@@ -71,7 +71,7 @@ def test_variables_of_kubernetes_services_and_docker_links_are_ignored(monkeypat
     assert load_settings({"port": 9001}).port == 9001
 
 
-@pytest.mark.parametrize("name", LINKS.keys() - {"DARKROOM_PORT", "DARKROOM_ADMIN_PORT"})
+@pytest.mark.parametrize("name", sorted(LINKS.keys() - {"DARKROOM_PORT", "DARKROOM_ADMIN_PORT"}))
 def test_their_names_with_other_values_are_unknown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "something else")
     with pytest.raises(SettingsError, match=f"{name} is not a setting"):

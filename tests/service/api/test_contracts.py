@@ -1,4 +1,4 @@
-"""What holds for every dialect that generates images, found by its schema and not by name."""
+"""Every dialect that generates images keeps these contracts. Its routes are found by their schema, not by name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def operations(api: Api, dialect: Dialect) -> list[Operation]:
 
 
 def bounds(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a schema says of a value that is not null. FastAPI writes bounds as floats."""
+    """Returns the part of a schema that concerns values other than null. FastAPI writes bounds as floats."""
     alternatives = [each for each in schema.get("anyOf", [schema]) if each != NULL]
     assert len(alternatives) == 1
     return {

@@ -1,4 +1,4 @@
-"""What all answers to one request have in common, and how its images are encoded."""
+"""All answers to one request share their fields and headers, and its images are encoded alike."""
 
 from __future__ import annotations
 
