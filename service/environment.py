@@ -44,13 +44,14 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {variable(name) for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        is_ours = name.upper().startswith(PREFIX) and not is_link_variable(name, os.environ)
-        if is_ours and name.upper() not in known | _CLIENT_VARIABLES:
-            near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{name} is not a setting of Darkroom{hint}")
+    known = {name.upper() for name in Settings.model_fields}
+    for written in sorted(os.environ):
+        name = written.upper().removeprefix(PREFIX)
+        is_ours = written.upper().startswith(PREFIX) and not is_link_variable(written, os.environ)
+        if is_ours and name not in known and written.upper() not in _CLIENT_VARIABLES:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"; did you mean {variable(near[0])}?" if near else ""
+            raise SettingsError(f"{written} is not a setting of Darkroom{hint}")
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the container files promise to whoever runs them. Their form is checked by hadolint and the compose schema."""
+"""The container files keep their promises. hadolint and the compose schema check their form."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def service(profile: str) -> dict[str, Any]:
 
 
 def instructions(name: str) -> list[str]:
-    """The arguments of every such instruction in the Dockerfile, continuation lines joined."""
+    """Returns the arguments of every instruction of that name in the Dockerfile, with continuation lines joined."""
     lines = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     return [line.split(maxsplit=1)[1] for line in map(str.strip, lines) if line.startswith(f"{name} ")]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_the_server_is_reachable_from_this_machine_alone(profile: str) -> None:
+def test_only_this_machine_reaches_the_server(profile: str) -> None:
     assert service(profile)["ports"] == ["127.0.0.1:8000:8000"]
     assert "network_mode" not in service(profile)
 
@@ -43,7 +43,7 @@ def test_the_container_has_no_privileges_and_writes_only_its_data(profile: str) 
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_starts_its_own_service_alone(profile: str) -> None:
+def test_a_profile_starts_only_its_own_service(profile: str) -> None:
     assert service(profile)["profiles"] == [profile]
 
 
@@ -62,7 +62,7 @@ def test_the_image_runs_the_server_as_a_user_who_is_not_root() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_compose_and_image_ask_the_same_question_about_health(profile: str) -> None:
+def test_compose_and_the_image_have_the_same_health_check(profile: str) -> None:
     (healthcheck,) = instructions("HEALTHCHECK")
     asked = json.loads(healthcheck.split("CMD", 1)[1])
     assert service(profile)["healthcheck"]["test"][1:] == asked

@@ -1,4 +1,4 @@
-"""What the documents say of the tree is true of it."""
+"""The documents name tests, files, routes, errors and fields that exist, and miss none that they must have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness.fake_engine import FakeEngine
 from tests.harness.paths import ROOT
 
 
-def test_every_test_that_the_page_on_reliability_names_exists() -> None:
+def test_every_test_named_on_the_page_on_reliability_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text()))
     written = {
         name
@@ -37,8 +37,8 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert broken == set()
 
 
-def served(data_dir: Path) -> set[str]:
-    """Method and path of every route that callers are told of."""
+def routes(data_dir: Path) -> set[str]:
+    """Returns method and path of every route in the schema."""
     paths = create_app(Settings(data_dir=data_dir), FakeEngine()).openapi()["paths"]
     return {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
 
@@ -48,7 +48,7 @@ def test_the_page_on_the_api_has_every_route_and_no_other(tmp_path: Path) -> Non
     named = set(re.findall(r"^\| `([A-Z]+ /[^`?]*)`", page, re.MULTILINE))
     named |= set(re.findall(r"`((?:GET|POST|DELETE) /(?:livez|readyz))`", page))
 
-    assert named - {"GET /health"} == served(tmp_path)
+    assert named - {"GET /health"} == routes(tmp_path)
 
 
 def test_the_page_on_the_api_has_every_error_with_its_status_and_no_other() -> None:

@@ -1,131 +1,88 @@
-"""What the environment and the flags may say."""
+"""Settings: each is declared once, with a type, bounds, a default, and what a person must know to choose a value."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from service.environment import SettingsError, is_loopback, load_settings
+from service.settings import PREFIX, Section, Settings, details, flag, variable
 
-
-def test_variables_are_read_by_name_and_flags_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DARKROOM_PORT", "9000")
-    monkeypatch.setenv("DARKROOM_HOST", "0.0.0.0")
-    monkeypatch.setenv("DARKROOM_DATA_DIR", "~/images")
-    settings = load_settings({"port": 9001, "host": None})
-    assert (settings.host, settings.port) == ("0.0.0.0", 9001)
-    assert settings.data_dir == Path.home() / "images"
+ALL = pytest.mark.parametrize("name", Settings.model_fields)
 
 
-@pytest.mark.parametrize("value", ["0", "none"])
-def test_the_admin_listener_can_be_disabled(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("DARKROOM_ADMIN_PORT", value)
-    assert load_settings().admin_port is None
+@ALL
+def test_every_setting_has_a_sentence_a_section_and_a_word_for_its_value(name: str) -> None:
+    field, about = Settings.model_fields[name], details(name)
+    assert field.description is not None
+    assert field.description.endswith(".")
+    assert about["section"] in Section
+    assert bool(about["metavar"]) is (field.annotation is not bool), "a switch has no value"
 
 
-def test_an_unknown_variable_is_an_error_that_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DARKROOM_PROT", "9000")
-    with pytest.raises(SettingsError, match=r"DARKROOM_PROT .* did you mean DARKROOM_PORT\?"):
-        load_settings()
+@ALL
+def test_every_setting_has_a_variable_and_a_flag(name: str) -> None:
+    assert variable(name) == f"{PREFIX}{name.upper()}"
+    assert flag(name) == f"--{name.replace('_', '-')}"
 
 
-def test_the_sdks_variables_may_stand_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DARKROOM_BASE_URL", "http://127.0.0.1:8000")
-    monkeypatch.setenv("DARKROOM_API_KEY", "a secret")
-    assert load_settings().port == 8000
+@ALL
+def test_the_default_that_is_shown_is_the_default(name: str) -> None:
+    default, shown = Settings.model_fields[name].default, details(name)["shown"]
+    if isinstance(default, bool):
+        assert shown == str(default).lower()
+    elif isinstance(default, int | float):
+        assert float(shown) == default
+    elif isinstance(default, str):
+        assert shown == default
 
 
-LINKS = {
-    "DARKROOM_SERVICE_HOST": "10.0.0.1",
-    "DARKROOM_SERVICE_PORT": "8000",
-    "DARKROOM_SERVICE_PORT_HTTP": "8000",
-    "DARKROOM_SERVICE_PORT_HTTP_ADMIN": "8001",
-    "DARKROOM_PORT": "tcp://10.0.0.1:8000",
-    "DARKROOM_PORT_8000_TCP": "tcp://10.0.0.1:8000",
-    "DARKROOM_PORT_8000_TCP_PROTO": "tcp",
-    "DARKROOM_PORT_8000_TCP_PORT": "8000",
-    "DARKROOM_PORT_8000_TCP_ADDR": "10.0.0.1",
-    "DARKROOM_ADMIN_SERVICE_HOST": "fd00::1",
-    "DARKROOM_ADMIN_PORT": "tcp://[fd00::1]:8001",
-    "DARKROOM_ADMIN_PORT_8001_TCP_ADDR": "fd00::1",
-    "DARKROOM_FOO_SERVICE_HOST": "10.0.0.2",
-    "DARKROOM_FOO_PORT": "udp://10.0.0.2:53",
-    "DARKROOM_FOO_PORT_53_UDP_PROTO": "udp",
-    "DARKROOM_FOO_PORT_132_SCTP": "sctp://10.0.0.2:132",
-    "DARKROOM_DATA_DIR_PORT": "tcp://10.0.0.3:80",
-    "DARKROOM_BASE_URL_SERVICE_PORT": "80",
-    "DARKROOM_NAME": "/web/darkroom",
-    "DARKROOM_PORT_8000_TCP_START": "tcp://172.17.0.2:8000",
-    "DARKROOM_PORT_8000_TCP_PORT_END": "8004",
-    "DARKROOM_ENV_PYTHON_VERSION": "3.12.1",
-    "DARKROOM_ENV_DARKROOM_PORT": "9000",
-}
-"""What Kubernetes and Docker write for services called darkroom, darkroom-admin, darkroom-foo and so on."""
-
-
-def test_variables_of_kubernetes_services_and_docker_links_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = load_settings()
-    for name, value in LINKS.items():
-        monkeypatch.setenv(name, value)
-    assert load_settings() == before
-    assert load_settings({"port": 9001}).port == 9001
-
-
-@pytest.mark.parametrize("name", sorted(LINKS.keys() - {"DARKROOM_PORT", "DARKROOM_ADMIN_PORT"}))
-def test_their_names_with_other_values_are_unknown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "what nobody writes")
-    with pytest.raises(SettingsError, match=f"{name} is not a setting"):
-        load_settings()
+def test_settings_are_checked_and_cannot_be_changed() -> None:
+    settings = Settings(port=9000)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 9001  # type: ignore[misc] # which is what is tested
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Settings.model_validate({"prot": 9000})
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "refused"),
     [
-        ("DARKROOM_PROT", "tcp://10.0.0.1:8000"),
-        ("DARKROOM_FOO_PORT", "9000"),
-        ("DARKROOM_FOO_PORT", "http://10.0.0.1:8000"),
-        ("DARKROOM_FOO_PORT", "tcp://10.0.0.1:99999"),
-        ("darkroom_foo_port", "tcp://10.0.0.1:8000"),
-        ("DARKROOM_ENV_FILE", "/etc/darkroom"),
-        ("DARKROOM_PORT_HTTP_TCP", "tcp://10.0.0.1:8000"),
+        ("port", [-1, 65536, "x"]),
+        ("threads", [0]),
+        ("max_rows", [1]),
+        ("max_queued_images", [0]),
+        ("max_queued_s", [0, "inf", "nan"]),
+        ("job_lease_s", [0.5]),
+        ("encode_threads", [0, 65]),
+        ("max_body_bytes", [1023]),
+        ("drain_timeout_s", [-1, "inf"]),
+        ("max_image_bytes", [-1]),
+        ("dtype", ["float64"]),
+        ("compile", ["yes"]),
+        ("log_level", ["trace"]),
     ],
 )
-def test_what_only_resembles_them_is_unknown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=f"{name} is not a setting"):
-        load_settings()
+def test_values_out_of_bounds_are_refused(name: str, refused: list[object]) -> None:
+    for value in refused:
+        with pytest.raises(ValidationError):
+            Settings.model_validate({name: value})
 
 
-@pytest.mark.parametrize("value", ["tcp://darkroom:8000", "http://10.0.0.1:8000", "tcp://10.0.0.1", "eight"])
-def test_a_port_that_nobody_but_us_can_have_written_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("DARKROOM_PORT", value)
-    with pytest.raises(SettingsError, match="DARKROOM_PORT: "):
-        load_settings()
+@pytest.mark.parametrize("value", ["0", "none", 0])
+def test_zero_or_none_disables_the_admin_listener_and_the_cache(value: object) -> None:
+    settings = Settings.model_validate({"admin_port": value, "cache_dir": value})
+    assert (settings.admin_port, settings.cache_dir) == (None, None)
 
 
-def test_a_value_out_of_range_is_blamed_on_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match="--port"):
-        load_settings({"port": 70000})
-    monkeypatch.setenv("DARKROOM_MAX_ROWS", "1")
-    with pytest.raises(SettingsError, match="DARKROOM_MAX_ROWS"):
-        load_settings()
+def test_folders_of_the_user_are_expanded() -> None:
+    settings = Settings(data_dir=Path("~/data"), cache_dir=Path("~/cache"))
+    assert (settings.data_dir, settings.cache_dir) == (Path.home() / "data", Path.home() / "cache")
 
 
-def test_the_cache_is_where_the_platform_keeps_caches_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert load_settings().cache_dir == Path("/caches/darkroom")
+    assert Settings().cache_dir == Path("/caches/darkroom")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert load_settings().cache_dir == Path.home() / ".cache" / "darkroom"
-    monkeypatch.setenv("DARKROOM_CACHE_DIR", "~/elsewhere")
-    assert load_settings().cache_dir == Path.home() / "elsewhere"
-    monkeypatch.setenv("DARKROOM_CACHE_DIR", "none")
-    assert load_settings().cache_dir is None
-
-
-@pytest.mark.parametrize(
-    ("host", "local"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("example", False)],
-)
-def test_loopback_is_what_only_this_machine_reaches(host: str, local: bool) -> None:
-    assert is_loopback(host) is local
+    assert Settings().cache_dir == Path.home() / ".cache" / "darkroom"

@@ -1,4 +1,4 @@
-"""Which names stand for the served model, in every dialect."""
+"""The names that stand for the served model in every dialect."""
 
 from __future__ import annotations
 

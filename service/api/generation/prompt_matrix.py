@@ -21,7 +21,7 @@ _ESCAPED: Final = re.compile(r"\\([{|}])")
 class Combination:
     prompt: str
     position: tuple[int, ...]
-    """Which alternative of each group, in the groups' order."""
+    """The index of the chosen alternative of each group, in the order of the groups."""
 
 
 class TooManyCombinationsError(ValueError):

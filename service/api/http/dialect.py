@@ -37,7 +37,7 @@ class FieldProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyRules:
-    """How a dialect reads the fields of a body."""
+    """The rules by which a dialect reads the fields of a body."""
 
     unknown_fields: UnknownFields
     refuse: Callable[[Sequence[FieldProblem]], InvalidRequestError]
@@ -50,7 +50,7 @@ class BodyRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorAnswer:
-    """An error as any dialect may tell it."""
+    """The parts of an error from which a dialect makes its answer."""
 
     status: int
     code: str
@@ -69,7 +69,7 @@ class ErrorAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     name: str
-    """How documentation and logs call it."""
+    """The name in documentation and logs."""
     prefix: str
     """First segments of the paths that it answers, also where no route matches. The dialect with an empty prefix
     answers whatever no other does."""

@@ -27,7 +27,7 @@ _ANSWERS: Final[Mapping[str, ImageFormat | None]] = {
 @dataclass(frozen=True, slots=True)
 class Preference:
     wait_s: float
-    """How long the answer may wait for the job's end; 0 asks for an answer at once."""
+    """Seconds that the answer may wait for the job's end; 0 asks for an answer at once."""
     applied: str
     """Value of the header Preference-Applied; empty where the caller preferred nothing."""
 

@@ -18,6 +18,6 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def api_without_store(tmp_path: Path) -> AsyncIterator[Api]:
-    """As in `darkroom generate`, which keeps no jobs."""
+    """An application that keeps no jobs, as in `darkroom generate`."""
     async with run_in_process(tmp_path, keeps_jobs=False) as api:
         yield api

@@ -41,7 +41,7 @@ def make_record(*, count: int = 2, images: Sequence[StoredImage] = (), **fields:
         output_format="png",
         priority=Priority.INTERACTIVE,
     )
-    queued = {
+    queued: dict[str, Any] = {
         "id": new_job_id(),
         "tenant": "",
         "status": Status.QUEUED,

@@ -1,4 +1,4 @@
-"""The server as it runs, its worker drawing with the fake pipeline: what the tests of its life start as a process.
+"""Runs the server as a process whose worker has the fake pipeline, for tests that start, stop and kill it.
 
 Prints its URL when it is ready. Takes the fake worker's options.
 """

@@ -1,7 +1,8 @@
-"""What holds for every dialect that generates images, found by its schema and not by name."""
+"""Every dialect that generates images keeps these contracts. Its routes are found by their schema, not by name."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple
 
 import httpx2
@@ -28,7 +29,7 @@ class Operation(NamedTuple):
     body: dict[str, Any]
     """The JSON Schema of its body."""
 
-    async def send(self, *, headers: dict[str, str] | None = None, **fields: object) -> httpx2.Response:
+    async def send(self, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
         """Asks for an image of one step unless `fields` say otherwise. Where it is a job, waits for its end."""
         return await self.client.request(
             self.method,
@@ -62,7 +63,7 @@ async def operations(api: Api, dialect: Dialect) -> list[Operation]:
 
 
 def bounds(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a schema says of a value that is not null. FastAPI writes bounds as floats."""
+    """Returns the part of a schema that concerns values other than null. FastAPI writes bounds as floats."""
     alternatives = [each for each in schema.get("anyOf", [schema]) if each != NULL]
     assert len(alternatives) == 1
     return {
@@ -85,7 +86,7 @@ async def test_every_generation_parameter_is_accepted_with_the_same_bounds(opera
 
 
 async def test_the_same_request_generates_the_same_image(api: Api, operations: list[Operation]) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "negative_prompt": "blurry",
         "num_inference_steps": 3,
         "guidance_scale": 2.5,
@@ -117,6 +118,24 @@ async def test_an_unknown_field_is_refused_where_the_schema_is_closed_and_else_i
         else:
             assert answer.is_client_error
             assert "promt" in answer.text
+
+
+async def test_an_alias_that_the_schema_names_stands_for_its_field_and_no_other_spelling_does(
+    operations: list[Operation],
+) -> None:
+    for operation in operations:
+        named = {
+            alias: name
+            for name, schema in operation.body["properties"].items()
+            for alias in re.findall(r"\bAlias: (\w+)", schema.get("description", ""))
+        }
+        for alias in {"cfg_scale", *named}:
+            answer = await operation.send(**{alias: -1})
+            if alias in named:
+                assert answer.is_client_error
+                assert alias in answer.text
+            else:
+                assert "no such field" in answer.text or alias in answer.headers["x-ignored-params"]
 
 
 async def test_null_is_accepted_exactly_where_the_schema_permits_it(operations: list[Operation]) -> None:
@@ -168,8 +187,8 @@ async def test_no_route_shows_a_tenant_the_job_of_another(api: Api) -> None:
     for method, path in api.operations:
         if "{job_id}" in path and not path.startswith("/shared/"):
             url = path.replace("{job_id}", job["id"]).replace("{index}", "0")
-            body = {"json": {}} if "requestBody" in api.operations[method, path] else {}
-            answer = await api.client.request(method, url, headers=BOB, **body)
+            body: dict[str, Any] | None = {} if "requestBody" in api.operations[method, path] else None
+            answer = await api.client.request(method, url, headers=BOB, json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path)
             tried.append(path)
     assert len(tried) >= 7

@@ -1,4 +1,4 @@
-"""What routes are given: the engine behind a count of outcomes, links, and a watch over callers that hang up."""
+"""Services count how jobs end, make links, and notice callers that hang up."""
 
 from __future__ import annotations
 

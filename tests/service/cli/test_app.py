@@ -1,4 +1,4 @@
-"""`darkroom serve` and `darkroom backup`: every setting is an option, made from its declaration."""
+"""`darkroom serve` and `darkroom backup`: every setting is an option, and a bad one ends the command."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pytest
 
 from service.settings import Settings, details, flag, variable
 from tests.harness.command import Command
+from tests.service.links import LINKS
 
 
-def words(shown: str) -> str:
-    """The help without the boxes and line breaks that the terminal's width brings."""
-    plain = "".join(" " if unicodedata.category(each) == "So" else each for each in shown)
-    return " ".join(plain.split())
+def plain(shown: str) -> str:
+    """Returns help without the boxes and line breaks that depend on the width of the terminal."""
+    text = "".join(" " if unicodedata.category(each) == "So" else each for each in shown)
+    return " ".join(text.split())
 
 
 @pytest.fixture
 def help_text(command: Command, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "400")
-    return words(command("serve", "--help").out)
+    return plain(command("serve", "--help").out)
 
 
 def test_every_setting_is_an_option_with_its_variable(help_text: str) -> None:
@@ -29,13 +30,12 @@ def test_every_setting_is_an_option_with_its_variable(help_text: str) -> None:
     assert set(re.findall(r"--(?!no-|help)[a-z-]+", help_text)) == {flag(name) for name in Settings.model_fields}
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_an_option_shows_what_the_setting_declares(help_text: str, name: str) -> None:
-    field = Settings.model_fields[name]
-    assert field.description is not None
-    assert words(field.description).replace("`", "") in help_text.replace("`", "")
-    if field.default is not None and not isinstance(field.default, bool):
-        assert f"[env var: {variable(name)}] [default: {details(name)['shown']}]" in help_text
+def test_every_option_shows_the_sentence_and_the_default_of_its_setting(help_text: str) -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description is not None
+        assert plain(field.description).replace("`", "") in help_text.replace("`", "")
+        if field.default is not None and not isinstance(field.default, bool):
+            assert f"[env var: {variable(name)}] [default: {details(name)['shown']}]" in help_text
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,22 @@ def test_a_bad_value_ends_the_command_and_names_the_option(command: Command, arg
     assert told in outcome.err
 
 
-def test_a_backup_without_a_database_says_so(command: Command) -> None:
+def test_serve_ignores_services_of_its_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DARKROOM_MAX_ROWS", "1")  # This keeps the command from serving until Ctrl-C.
+    outcome = command("serve")
+    assert (outcome.status, outcome.err.count("\n")) == (2, 1)
+    assert "DARKROOM_MAX_ROWS" in outcome.err
+    assert "PORT" not in outcome.err
+
+
+def test_a_backup_without_a_database_fails_and_says_so(command: Command) -> None:
     outcome = command("backup", "copy", "--data-dir", "nothing")
     assert (outcome.status, outcome.out) == (1, "")
     assert "no database" in outcome.err
+
+
+def test_a_backup_of_an_unknown_kind_of_database_is_refused(command: Command) -> None:
+    outcome = command("backup", "copy", "--database-url", "mysql://localhost/x")
+    assert (outcome.status, outcome.out) == (2, "")

@@ -35,7 +35,7 @@ EVENT_SCHEMA: Final = event_schema(
 _log = structlog.get_logger("darkroom.api")
 
 Told: TypeAlias = tuple[EventId, JobEvent, JobView]
-"""As `JobService.follow` gives it."""
+"""An event, its id and the job at that time, as `JobService.follow` yields them."""
 
 
 async def frames(

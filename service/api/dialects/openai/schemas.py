@@ -89,7 +89,7 @@ class PartialImageEvent(BaseModel):
     background: Literal["opaque"]
     output_format: ImageFormat
     index: int
-    """Which of the n images."""
+    """The 0-based number of the image among the n."""
     seed: int
 
 

@@ -1,4 +1,4 @@
-"""What is true of every registered dialect: which paths it answers, and the shape of its errors."""
+"""Every registered dialect answers its own paths and tells errors in its own shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every dialect's request inherits, and that a new parameter stays a small change."""
+"""Every dialect's request inherits the same fields, and a new one stays a small change."""
 
 from __future__ import annotations
 

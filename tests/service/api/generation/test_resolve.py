@@ -36,13 +36,13 @@ def refuse(field: str, message: str) -> InvalidRequestError:
 
 
 def images(
-    *prompts: str, model_name: str | None = None, shared_seeds: bool = False, **fields: object
+    *prompts: str, model_name: str | None = None, shared_seeds: bool = False, **fields: Any
 ) -> list[GenerationParams]:
     request = GenerationRequest.model_validate({"model": model_name, **fields})
     return resolve(request, prompts or ["x"], INFO.sizes[0], INFO, refuse, shared_seeds=shared_seeds)
 
 
-def refused(*prompts: str, **fields: object) -> str | None:
+def refused(*prompts: str, **fields: Any) -> str | None:
     with pytest.raises(InvalidRequestError) as error:
         images(*prompts, **fields)
     assert CANARY not in error.value.message

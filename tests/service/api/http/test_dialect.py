@@ -1,4 +1,4 @@
-"""Which dialect answers a path, and which sets of dialects make a server."""
+"""The dialect with the longest fitting prefix answers a path, and a set of dialects must cover every path."""
 
 from __future__ import annotations
 

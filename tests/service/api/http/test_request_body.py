@@ -1,4 +1,4 @@
-"""How fields become a request: aliases, nulls, unknown fields, refusals, and the schema that says so."""
+"""Fields become a request by the rules of a dialect for aliases, nulls and unknown fields, and the schema says so."""
 
 from __future__ import annotations
 

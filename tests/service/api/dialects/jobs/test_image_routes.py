@@ -22,7 +22,7 @@ from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parame
 CANARY: Final = "cAnArY7"
 
 
-async def make_image(api: Api, **body: object) -> dict[str, Any]:
+async def make_image(api: Api, **body: Any) -> dict[str, Any]:
     """The only image of an ended job, as the job lists it."""
     job = (await api.create_job(**body)).json()
     assert job["status"] == "succeeded"

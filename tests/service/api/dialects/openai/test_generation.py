@@ -1,4 +1,4 @@
-"""What all answers to one request have in common, and how its images are encoded."""
+"""All answers to one request share their fields and headers, and its images are encoded alike."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def test_headers_name_the_seed_and_what_was_ignored_or_adjusted(encoder: Encoder
 
 
 def test_ignored_names_that_do_not_belong_into_a_header_are_left_out(encoder: Encoder) -> None:
-    headers = generation(encoder, **{"r\r\nsplit": 1, "ü": 2, "x" * 65: 3, "": 4, "clip_skip": 5}).headers
-    assert headers["X-Ignored-Params"] == "clip_skip"
-    assert "X-Ignored-Params" not in generation(encoder, **{"a b": 2}).headers
+    unknown: dict[str, Any] = {"r\r\nsplit": 1, "ü": 2, "x" * 65: 3, "": 4}
+    assert generation(encoder, **unknown, clip_skip=5).headers["X-Ignored-Params"] == "clip_skip"
+    assert "X-Ignored-Params" not in generation(encoder, **unknown).headers
 
 
 def test_a_header_names_twenty_ignored_fields_at_most(encoder: Encoder) -> None:
-    unknown = {f"unknown_{i}": i for i in range(100)}
+    unknown: dict[str, Any] = {f"unknown_{i}": i for i in range(100)}
     assert generation(encoder, **unknown).headers["X-Ignored-Params"].split(", ") == list(unknown)[:20]
 
 

@@ -1,0 +1,102 @@
+"""The environment and the command line are read into settings, and what cannot be meant is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.environment import SettingsError, is_loopback, load_settings
+from tests.service.links import LINKS
+
+
+def test_variables_are_read_and_the_command_line_goes_before_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_PORT", "9000")
+    monkeypatch.setenv("DARKROOM_HOST", "0.0.0.0")
+    monkeypatch.setenv("DARKROOM_DATA_DIR", "~/images")
+    settings = load_settings({"port": "9001", "host": None})
+    assert (settings.host, settings.port) == ("0.0.0.0", 9001)
+    assert settings.data_dir == Path.home() / "images"
+
+
+def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_PORT", "")
+    assert load_settings().port == 8000
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_PROT", "9000")
+    with pytest.raises(SettingsError, match=r"DARKROOM_PROT .* did you mean DARKROOM_PORT\?"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["DARKROOM_ZZZZZZ", "darkroom_zzzzzz"])
+def test_an_unknown_variable_that_is_near_nothing_is_refused_without_a_guess(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=rf"^{name} is not a setting of Darkroom$"):
+        load_settings()
+
+
+def test_variables_of_the_sdk_may_stand_beside_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_BASE_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("DARKROOM_API_KEY", "a secret")
+    assert load_settings().port == 8000
+
+
+def test_a_value_out_of_range_is_blamed_on_the_flag_or_the_variable_that_gave_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(SettingsError, match=r"^--port: "):
+        load_settings({"port": "70000"})
+    monkeypatch.setenv("DARKROOM_MAX_ROWS", "1")
+    with pytest.raises(SettingsError, match=r"^DARKROOM_MAX_ROWS: "):
+        load_settings()
+    assert load_settings({"max_rows": "2"}).max_rows == 2
+
+
+def test_a_refused_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_MAX_ROWS", "cAnArY7")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert "cAnArY7" not in str(error.value)
+
+
+def test_variables_of_kubernetes_services_and_docker_links_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load_settings()
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == before
+    assert load_settings({"port": 9001}).port == 9001
+
+
+@pytest.mark.parametrize("name", sorted(LINKS.keys() - {"DARKROOM_PORT", "DARKROOM_ADMIN_PORT"}))
+def test_their_names_with_other_values_are_unknown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "something else")
+    with pytest.raises(SettingsError, match=f"{name} is not a setting"):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["tcp://darkroom:8000", "http://10.0.0.1:8000", "tcp://10.0.0.1", "eight"])
+def test_a_port_that_is_neither_a_number_nor_a_service_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DARKROOM_PORT", value)
+    with pytest.raises(SettingsError, match="DARKROOM_PORT: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("example", False),
+    ],
+)
+def test_an_address_is_loopback_if_only_this_machine_reaches_it(host: str, local: bool) -> None:
+    assert is_loopback(host) is local
