@@ -50,7 +50,7 @@ class RgbImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of a model's parameters. Dialects refuse requests beyond it, or bring them to the nearest accepted value."""
+    """Limits of a model's parameters. Dialects refuse requests beyond them, or bring them to the nearest one."""
 
     side_multiple: int
     min_side: int

@@ -20,7 +20,7 @@ from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

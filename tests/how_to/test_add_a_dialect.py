@@ -14,7 +14,7 @@ import httpx2
 
 from service.server.app import create_app
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 
 async def main() -> None:

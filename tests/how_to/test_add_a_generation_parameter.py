@@ -16,7 +16,7 @@ from PIL import Image
 
 from service.server.app import create_app
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 
 async def main() -> None:
@@ -44,7 +44,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.harness import tiny_model
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 pipeline = tiny_model.load(tiny_model.write(Path("tiny")))
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines.fake import FakePipeline
 from pipelines.interface import UPCAST
 from pipelines.params import GenerationParams
-from tests.harness.worker_harness import make_alone, make_params
+from tests.harness.engine.worker_harness import make_alone, make_params
 
 BASE = make_params(width=64, height=96)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from service import errors
 from service.server.app import create_app
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.paths import ROOT
 
 

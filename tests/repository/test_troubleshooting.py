@@ -29,10 +29,10 @@ from service.server.app import create_app
 from service.server.listeners import listen
 from service.settings import Settings
 from tests.harness import tiny_model
-from tests.harness.fake_engine import FakeEngine
-from tests.harness.local_engine import serving
+from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.engine.local_engine import serving
+from tests.harness.engine.worker_harness import make_params
 from tests.harness.paths import ROOT
-from tests.harness.worker_harness import make_params
 from tests.repository.machine import Machine
 
 QUOTED = re.findall(r"```text\n(.+)\n```", (ROOT / "docs" / "troubleshooting.md").read_text())

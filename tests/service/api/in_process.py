@@ -15,7 +15,7 @@ from service.api.dependencies import Services
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 JOBS: Final = "/api/v1/jobs"
 GENERATIONS: Final = "/v1/images/generations"

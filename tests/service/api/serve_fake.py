@@ -23,7 +23,7 @@ async def main() -> int:
     engine = LocalEngine(
         # The first pass uses up the warm-up's budget: the fake pipeline has nothing to warm.
         EngineConfig(worker=WorkerConfig(model="fake", warm_up_s=0.001)),
-        command=[sys.executable, "-m", "tests.harness.fake_worker", *sys.argv[1:]],
+        command=[sys.executable, "-m", "tests.harness.engine.fake_worker", *sys.argv[1:]],
         observe=metrics.observe,
     )
 

@@ -8,7 +8,7 @@ import pytest
 from service.api.admin import create_admin_app
 from service.engine.interface import Phase
 from service.observability.metrics import Metrics
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 
 async def get(engine: FakeEngine, path: str) -> httpx2.Response:

@@ -18,7 +18,7 @@ from service.engine.types import Priority
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import Encoder
 from service.observability.metrics import Metrics
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 PARAMS: Final = GenerationParams(
     prompt="a red circle", width=128, height=128, steps=1, guidance_scale=1.0, seed=7, sampler="ddim"

@@ -18,7 +18,7 @@ from tests.service.links import LINKS
 @integration_fixture
 def backend() -> LocalBackend:
     """A backend whose worker is a process with the fake pipeline."""
-    return LocalBackend((sys.executable, "-m", "tests.harness.fake_worker"))
+    return LocalBackend((sys.executable, "-m", "tests.harness.engine.fake_worker"))
 
 
 def test_the_data_folder_is_read_from_the_environment(

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
 
 from service.engine.interface import Engine, Phase
-from tests.harness.fake_engine import FakeEngine
-from tests.harness.local_engine import TIMEOUT_S, make_engine
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.engine.local_engine import TIMEOUT_S, make_engine
+from tests.harness.engine.worker_harness import make_params
 
 Kind: TypeAlias = Literal["fake", "local"]
 

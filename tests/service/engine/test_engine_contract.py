@@ -18,8 +18,8 @@ from service.engine.interface import (
     Job,
 )
 from service.errors import CanceledError, DeadlineExceededError, InvalidRequestError
-from tests.harness.local_engine import TIMEOUT_S
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.local_engine import TIMEOUT_S
+from tests.harness.engine.worker_harness import make_params
 from tests.service.engine.engines import LONG, STEP_S, make, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,8 +10,8 @@ import pytest
 from pipelines.fake import INFO
 from service.engine.interface import Phase
 from service.errors import EngineUnavailableError
-from tests.harness.local_engine import TIMEOUT_S
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.local_engine import TIMEOUT_S
+from tests.harness.engine.worker_harness import make_params
 from tests.service.engine.engines import LONG, STEP_S, Kind, make, started
 
 

@@ -10,7 +10,7 @@ from service.engine import messages
 from service.engine.costs.cost_model import CostTable, SizeCost
 from service.engine.messages import LENGTH, FromWorker, Message, ToWorker, pack
 from service.engine.types import Priority, Timings
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 TO_WORKER = [
     messages.Submit("a", make_params("é"), Priority.BATCH, "alice", 2, 1.5, 9.0),

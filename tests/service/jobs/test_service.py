@@ -29,7 +29,7 @@ from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_spec
 
 LONG_S = 60.0

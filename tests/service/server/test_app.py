@@ -9,7 +9,7 @@ import pytest
 
 from service.server.app import create_app
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 
 
 @pytest.mark.parametrize("keeps_jobs", [True, False])

@@ -14,7 +14,7 @@ from service.engine.messages import Beat, CallDone, Canceled, FromWorker
 from service.server.app import create_app
 from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
-from tests.harness.local_engine import Observed, serving
+from tests.harness.engine.local_engine import Observed, serving
 
 CALL_S = 0.3
 """Seconds of a UNet call: much longer than the server takes to notice that a client hung up, even on a busy machine."""

@@ -23,7 +23,7 @@ from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
 from service.server.main import greeting, serve
 from service.settings import Settings
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.http_server import Harness, wait_until
 
 EPHEMERAL = {"port": 0, "admin_port": None}

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.fake import INFO
 from service.engine.costs.cost_model import CostModel, CostTable, SizeCost, calls, state_bytes
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 SIZE = (64, 64)
 TABLE = CostTable(

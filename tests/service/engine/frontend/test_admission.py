@@ -13,7 +13,7 @@ from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.local_job import LocalJob
 from service.engine.messages import Submit
 from service.errors import QueueFullError, QuotaExceededError
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 
 def make_admission(queued: Sequence[tuple[str, float]], **config: Any) -> Admission:

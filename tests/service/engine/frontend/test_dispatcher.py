@@ -14,7 +14,7 @@ from service.engine.interface import ImageFinished, ImagePreview, ImageProgress,
 from service.engine.messages import ToWorker
 from service.engine.types import Timings
 from service.errors import CanceledError, EngineUnavailableError, GenerationFailedError, PoisonedError
-from tests.harness.worker_harness import Clock, make_params
+from tests.harness.engine.worker_harness import Clock, make_params
 
 TIMINGS = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
 PIXELS = b"\0\0\0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.engine import messages
 from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.local_job import LocalJob
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 
 def make_handle(job_id: str) -> LocalJob:

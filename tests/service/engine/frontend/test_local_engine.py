@@ -12,8 +12,8 @@ from service.engine import messages
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import ImageStarted
 from service.errors import CanceledError, QueueFullError
-from tests.harness.local_engine import TIMEOUT_S, Observed, serving
-from tests.harness.worker_harness import make_alone, make_params
+from tests.harness.engine.local_engine import TIMEOUT_S, Observed, serving
+from tests.harness.engine.worker_harness import make_alone, make_params
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 

@@ -18,8 +18,8 @@ from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Phase
 from service.engine.messages import FromWorker
 from service.errors import EngineUnavailableError, PoisonedError
-from tests.harness.local_engine import TIMEOUT_S, make_engine, serving
-from tests.harness.worker_harness import make_alone, make_params
+from tests.harness.engine.local_engine import TIMEOUT_S, make_engine, serving
+from tests.harness.engine.worker_harness import make_alone, make_params
 
 pytestmark = pytest.mark.integration
 
@@ -152,8 +152,8 @@ async def test_the_engine_fails_after_several_workers_that_never_load(command: l
 
 PARENT = """
 import asyncio
-from tests.harness.local_engine import make_engine
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.local_engine import make_engine
+from tests.harness.engine.worker_harness import make_params
 from service.engine.messages import Ready, Started
 
 async def main():

@@ -12,7 +12,7 @@ from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Im
 from service.engine.types import Timings
 from service.errors import CanceledError, GenerationFailedError
 from service.ids import new_job_id
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 PIXEL = RgbImage(1, 1, b"\0\0\0")
 

@@ -11,9 +11,9 @@ from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.supervisor import Supervisor
 from service.engine.interface import Phase
 from service.engine.messages import Cancel, FromWorker, Ready
-from tests.harness.local_engine import TIMEOUT_S
+from tests.harness.engine.local_engine import TIMEOUT_S
 
-FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
+FAKE_WORKER = (sys.executable, "-m", "tests.harness.engine.fake_worker")
 CRASHING_WORKER = (sys.executable, "-S", "-c", "raise SystemExit(5)")
 
 

@@ -10,10 +10,10 @@ import pytest
 from service.engine.config import WorkerConfig
 from service.engine.frontend.worker_process import WorkerProcess
 from service.engine.messages import Drain, FromWorker, Loading, Ready
-from tests.harness.local_engine import TIMEOUT_S
+from tests.harness.engine.local_engine import TIMEOUT_S
 
 CONFIG = WorkerConfig(model="fake")
-FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
+FAKE_WORKER = (sys.executable, "-m", "tests.harness.engine.fake_worker")
 GARBAGE = """
 import socket, sys
 connection = socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.engine.costs.cost_model import CostTable, SizeCost
-from tests.harness.scheduler_harness import SchedulerHarness
+from tests.harness.engine.scheduler_harness import SchedulerHarness
 
 
 def test_an_image_that_does_not_fit_is_skipped() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.harness.scheduler_harness import SchedulerHarness
-from tests.harness.worker_harness import CALL_S
+from tests.harness.engine.scheduler_harness import SchedulerHarness
+from tests.harness.engine.worker_harness import CALL_S
 
 
 def test_the_eta_counts_the_work_that_goes_before() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.fake import FakePipeline, FakeState
 from service.engine.scheduling.image import ScheduledImage
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 PIPELINE = FakePipeline()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.engine.costs.cost_model import CostTable, SizeCost
-from tests.harness.scheduler_harness import MAX_BEGUN, SchedulerHarness
+from tests.harness.engine.scheduler_harness import MAX_BEGUN, SchedulerHarness
 
 
 def test_a_flood_from_one_tenant_does_not_delay_another() -> None:

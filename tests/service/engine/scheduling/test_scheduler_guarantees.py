@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.harness.scheduler_harness import MAX_BEGUN, SchedulerHarness
-from tests.harness.worker_harness import CALL_S
+from tests.harness.engine.scheduler_harness import MAX_BEGUN, SchedulerHarness
+from tests.harness.engine.worker_harness import CALL_S
 
 
 class SchedulerMachine(RuleBasedStateMachine):

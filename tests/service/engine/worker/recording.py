@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import RgbImage
-from tests.harness.worker_harness import CALL_S, WorkerHarness
+from tests.harness.engine.worker_harness import CALL_S, WorkerHarness
 
 
 class RecordingPipeline(FakePipeline):

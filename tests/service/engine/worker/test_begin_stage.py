@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from service.engine import messages
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 from tests.service.engine.worker.recording import make_recording_harness
 
 

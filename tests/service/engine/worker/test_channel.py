@@ -13,7 +13,7 @@ from service.engine import messages
 from service.engine.messages import LENGTH, FromWorker, pack
 from service.engine.types import Timings
 from service.engine.worker.channel import SocketChannel
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.worker_harness import make_params
 
 TIMEOUT_S = 60.0
 TIMINGS = Timings(0.0, 0.0, 0.0, 0.0, 1.0)

@@ -9,7 +9,7 @@ from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import PendingDecode, RgbImage
 from service.engine import messages
-from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
+from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
 
 class StreamPipeline(FakePipeline):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.engine import messages
-from tests.harness.worker_harness import CALL_S, WorkerHarness, make_params
+from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_params
 
 
 def test_the_eta_of_an_image_alone_is_exact() -> None:

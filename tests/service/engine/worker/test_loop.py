@@ -7,7 +7,7 @@ import pytest
 from pipelines.fake import FakePipeline
 from service.engine import messages
 from service.engine.types import Priority
-from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
+from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 from tests.service.engine.worker.recording import make_recording_harness
 
 

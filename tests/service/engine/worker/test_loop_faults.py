@@ -11,8 +11,8 @@ from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import RgbImage
 from service.engine import messages
 from service.engine.worker.device import Device
-from tests.harness.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
-from tests.harness.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
+from tests.harness.engine.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
+from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
 STEPS = 4
 OTHERS = {str(seed): make_params(f"other {seed}", steps=STEPS, seed=seed) for seed in range(5)}

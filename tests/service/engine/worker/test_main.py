@@ -19,10 +19,10 @@ from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
 from service.engine.messages import Drain, Ready, Submit, pack
 from tests.harness import tiny_model
-from tests.harness.local_engine import TIMEOUT_S, Observed
-from tests.harness.worker_harness import make_params
+from tests.harness.engine.local_engine import TIMEOUT_S, Observed
+from tests.harness.engine.worker_harness import make_params
 
-FAKE_WORKER = (sys.executable, "-m", "tests.harness.fake_worker")
+FAKE_WORKER = (sys.executable, "-m", "tests.harness.engine.fake_worker")
 FAILING_LOAD = """
 import sys
 from service.engine.worker.__main__ import main

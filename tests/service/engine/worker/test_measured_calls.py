@@ -8,7 +8,7 @@ from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.measured_calls import MeasuredCalls
-from tests.harness.worker_harness import CALL_S, Clock, MemoryChannel, WorkerHarness, flat_costs, make_params
+from tests.harness.engine.worker_harness import CALL_S, Clock, MemoryChannel, WorkerHarness, flat_costs, make_params
 
 DECODE_S = 0.5
 SIZE = (64, 64)

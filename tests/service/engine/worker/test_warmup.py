@@ -13,7 +13,7 @@ from service.engine.costs.cost_model import CostTable
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.warmup import Warmup
-from tests.harness.worker_harness import Clock
+from tests.harness.engine.worker_harness import Clock
 
 
 class CountingPipeline(FakePipeline):

@@ -28,7 +28,7 @@ from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.repository import JobRepository
 from service.jobs.watching.subscriptions import JobNotifier
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import claim_one, make_image, make_job
 from tests.service.images.reading import parameters_in
 

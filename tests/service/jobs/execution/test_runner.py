@@ -22,7 +22,7 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.repository import JobRepository
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
-from tests.harness.fake_engine import FakeEngine
+from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import CLAIM_POLICY, STEPS, make_job
 
 NEVER_S = 3600.0

@@ -22,8 +22,8 @@ from service.jobs.store.repository import IdempotencyKey, JobRepository
 from service.jobs.store.row_mapping import new_job_row
 from service.jobs.store.tables import idempotency_keys, jobs
 from service.jobs.upkeep.retention import Retention, RetentionConfig
+from tests.harness.engine.worker_harness import Clock
 from tests.harness.sample_jobs import KEEP_S, make_image, make_job
-from tests.harness.worker_harness import Clock
 
 DAY_S = 86400.0
 

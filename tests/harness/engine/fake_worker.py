@@ -1,6 +1,7 @@
 """A worker process that serves `pipelines.fake`, for tests of the code that talks to a worker.
 
-Its command is `[sys.executable, "-m", "tests.harness.fake_worker", "--call-s", "0.01"]`; the engine adds the rest.
+Its command is `[sys.executable, "-m", "tests.harness.engine.fake_worker", "--call-s", "0.01"]`; the engine
+adds the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pipelines.fake import FakePipeline
 from service.engine.config import WorkerConfig
 from service.engine.worker import __main__ as worker_main
 from service.engine.worker.device import PLAIN_DEVICE, Device
-from tests.harness.faulty_pipeline import FaultyPipeline, Trigger
+from tests.harness.engine.faulty_pipeline import FaultyPipeline, Trigger
 
 
 def main() -> int:

@@ -42,14 +42,14 @@ class Observed:
 def make_engine(
     *arguments: str, max_rows: int = 16, warm_up_s: float = 20.0, **config: Any
 ) -> tuple[LocalEngine, Observed]:
-    """`arguments` are options of `tests.harness.fake_worker`, `config` holds fields of `EngineConfig`."""
+    """`arguments` are options of `tests.harness.engine.fake_worker`, `config` holds fields of `EngineConfig`."""
     observed = Observed()
     engine = LocalEngine(
         EngineConfig(
             worker=WorkerConfig(model="fake", max_rows=max_rows, warm_up_s=warm_up_s),
             **{"restart_delay_s": 0.01, **config},
         ),
-        command=[sys.executable, "-m", "tests.harness.fake_worker", *arguments],
+        command=[sys.executable, "-m", "tests.harness.engine.fake_worker", *arguments],
         observe=observed,
     )
     return engine, observed

@@ -9,7 +9,7 @@ from pipelines.fake import FakePipeline, FakeState
 from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
-from tests.harness.worker_harness import CALL_S, flat_costs, make_params
+from tests.harness.engine.worker_harness import CALL_S, flat_costs, make_params
 
 MAX_ROWS = 5
 MAX_BEGUN = 7
