@@ -130,7 +130,8 @@ async def test_an_alias_that_the_schema_names_stands_for_its_field_and_no_other_
             for alias in re.findall(r"\bAlias: (\w+)", schema.get("description", ""))
         }
         for alias in {"cfg_scale", *named}:
-            answer = await operation.send(**{alias: -1})
+            negative: dict[str, Any] = {alias: -1}
+            answer = await operation.send(**negative)
             if alias in named:
                 assert answer.is_client_error
                 assert alias in answer.text

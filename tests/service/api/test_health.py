@@ -13,17 +13,18 @@ from tests.service.api.in_process import Api
 
 @pytest.mark.parametrize("path", ["/readyz", "/health"])
 @pytest.mark.parametrize("phase", Phase)
-async def test_readiness_is_the_phase_of_the_engine(api: Api, path: str, phase: Phase) -> None:
-    api.engine.phase = phase
-    answer = await api.client.get(path)
+async def test_readiness_is_the_phase_of_the_engine(api_without_store: Api, path: str, phase: Phase) -> None:
+    api_without_store.engine.phase = phase
+    answer = await api_without_store.client.get(path)
     ready = phase is Phase.SERVING
     assert answer.status_code == (200 if ready else 503)
     assert answer.json() == {"status": "ready" if ready else "not ready", "phase": phase, "store": "available"}
-    assert (await api.client.head(path)).status_code == answer.status_code
+    assert (await api_without_store.client.head(path)).status_code == answer.status_code
 
 
-async def test_a_process_without_a_job_store_is_ready_without_one(api_without_store: Api) -> None:
-    assert (await api_without_store.client.get("/readyz")).json()["store"] == "available"
+async def test_a_process_with_a_job_store_is_ready_when_the_store_is(api: Api) -> None:
+    ready = {"status": "ready", "phase": "serving", "store": "available"}
+    assert (await api.client.get("/readyz")).json() == ready
 
 
 async def test_liveness_does_not_depend_on_the_engine(api_without_store: Api) -> None:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-import pytest
-
 from service.api.dependencies import Services
 from service.api.signed_urls import LinkSigner
 from tests.harness.http_server import Harness
@@ -72,10 +70,10 @@ async def test_a_link_with_any_byte_changed_shows_nothing(api: Api) -> None:
         assert (await api.client.get(changed)).status_code in (400, 404), changed
 
 
-@pytest.mark.parametrize("query", ["", "?expires=1", "?signature=x", "?expires=x&signature=x", "?expires=99999999999"])
-async def test_a_link_without_a_part_of_its_query_shows_nothing(api: Api, query: str) -> None:
+async def test_a_link_without_a_part_of_its_query_shows_nothing(api: Api) -> None:
     path = urlsplit((await share(api)).link).path
-    assert (await api.client.get(f"{path}{query}")).status_code in (400, 404)
+    for query in ("", "?expires=1", "?signature=x", "?expires=x&signature=x", "?expires=99999999999"):
+        assert (await api.client.get(f"{path}{query}")).status_code in (400, 404), query
 
 
 async def test_a_link_signed_with_another_key_shows_nothing(api: Api) -> None:
