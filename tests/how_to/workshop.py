@@ -5,6 +5,8 @@ A page gives its changes in three forms, each a sentence followed by fenced bloc
     Make `path` with ...                      one block: the file's content
     In `path`, after ... add ...              two blocks: lines of the file, and the lines to add below them
     In `path`, replace ... with ...           two blocks: lines of the file, and the lines in their place
+
+ruff formats every block that it can parse: one that is part of a call or a list ends with the closing bracket.
 """
 
 from __future__ import annotations
