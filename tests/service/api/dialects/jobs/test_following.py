@@ -47,17 +47,17 @@ def test_a_stream_has_status_progress_images_and_the_end(server: Harness, jobs: 
     server.engine.held_before = (0, 2)
     job = jobs.create(n=2, num_inference_steps=2, seed=7)
     with jobs.following(job) as events:
-        told = until(events, "progress")
+        received = until(events, "progress")
         server.engine.let_go()
-        told += events
-    statuses = [event.data["status"] for event in told if event.name == "status"]
+        received += events
+    statuses = [event.data["status"] for event in received if event.name == "status"]
     assert statuses in (["queued", "running", "succeeded"], ["running", "succeeded"])
-    assert told[0].name == "status"
-    assert told[-1].name == "done"
-    assert indices(told) == [0, 1]
-    assert [event.data["seed"] for event in told if event.name == "image"] == [7, 8]
-    assert told[-1].data == jobs.get(job)
-    assert [event.data for event in told if event.name == "image"] == told[-1].data["images"]
+    assert received[0].name == "status"
+    assert received[-1].name == "done"
+    assert indices(received) == [0, 1]
+    assert [event.data["seed"] for event in received if event.name == "image"] == [7, 8]
+    assert received[-1].data == jobs.get(job)
+    assert [event.data for event in received if event.name == "image"] == received[-1].data["images"]
 
 
 def test_progress_counts_the_steps_of_all_images_together(server: Harness, jobs: JobsClient) -> None:
@@ -89,10 +89,10 @@ def test_a_reader_that_comes_late_gets_the_present_state(server: Harness, jobs: 
     with jobs.following(job) as events:
         next(event for event in events if event.name == "preview" and event.data["index"] == 1)
     with jobs.following(job) as events:
-        told = until(events, "preview")
-    assert [event.name for event in told] == ["status", "image", "progress", "preview"]
-    assert told[0].data == {"status": "running"}
-    assert (told[2].data["step"], told[3].data["index"]) == (3, 1)
+        received = until(events, "preview")
+    assert [event.name for event in received] == ["status", "image", "progress", "preview"]
+    assert received[0].data == {"status": "running"}
+    assert (received[2].data["step"], received[3].data["index"]) == (3, 1)
 
 
 def test_the_stream_of_an_ended_job_has_its_images_and_the_end(jobs: JobsClient) -> None:
@@ -103,18 +103,18 @@ def test_the_stream_of_an_ended_job_has_its_images_and_the_end(jobs: JobsClient)
 
 def test_a_reader_that_comes_back_after_any_event_gets_exactly_the_images_it_misses(jobs: JobsClient) -> None:
     job = jobs.create(n=4, num_inference_steps=2)
-    told = jobs.events(job)
-    for seen in range(len(told)):
+    received = jobs.events(job)
+    for seen in range(len(received)):
         before, after = (
-            told[: seen + 1],
-            jobs.client.get(job["urls"]["events"], headers={"Last-Event-ID": told[seen].id}),
+            received[: seen + 1],
+            jobs.client.get(job["urls"]["events"], headers={"Last-Event-ID": received[seen].id}),
         )
-        if told[seen].name == "done":
+        if received[seen].name == "done":
             assert after.status_code == 204
             continue
-        again = jobs.events(job, after=told[seen].id)
+        again = jobs.events(job, after=received[seen].id)
         assert indices(before) + indices(again) == [0, 1, 2, 3]
-        assert again[-1] == told[-1]
+        assert again[-1] == received[-1]
 
 
 def test_a_reader_that_comes_back_while_the_job_runs_gets_each_image_once(server: Harness, jobs: JobsClient) -> None:
@@ -123,9 +123,9 @@ def test_a_reader_that_comes_back_while_the_job_runs_gets_each_image_once(server
         server.engine.held_before = (index, 1)
         job = job or jobs.create(n=4)
         with jobs.following(job, after=last) as events:
-            told = until(events, "image")
-        seen += indices(told)
-        last = told[-1].id
+            received = until(events, "image")
+        seen += indices(received)
+        last = received[-1].id
     server.engine.let_go()
     assert job is not None
     assert seen + indices(jobs.events(job, after=last)) == [0, 1, 2, 3]
@@ -241,16 +241,18 @@ def test_a_job_that_another_process_runs_can_be_followed(two_servers: tuple[Harn
     jobs = JobsClient(observer.client)
     job = jobs.create(n=2, num_inference_steps=2, previews=1)
     with jobs.following(job) as events:
-        told = until(events, "preview")
-        while told[-1].data["index"] == 0:
-            told += until(events, "preview")
-        assert ("running", 3) in {(jobs.get(job)["status"], each.data["step"]) for each in told if "steps" in each.data}
+        received = until(events, "preview")
+        while received[-1].data["index"] == 0:
+            received += until(events, "preview")
+        assert ("running", 3) in {
+            (jobs.get(job)["status"], each.data["step"]) for each in received if "steps" in each.data
+        }
         runner.engine.let_go()
-        told += events
-    assert indices(told) == [0, 1]
-    assert told[-1].data["status"] == "succeeded"
+        received += events
+    assert indices(received) == [0, 1]
+    assert received[-1].data["status"] == "succeeded"
     assert observer.engine.jobs == []
-    assert [jobs.client.get(image["url"]).status_code for image in told[-1].data["images"]] == [200, 200]
+    assert [jobs.client.get(image["url"]).status_code for image in received[-1].data["images"]] == [200, 200]
 
 
 def test_a_job_can_be_canceled_from_another_process(two_servers: tuple[Harness, Harness]) -> None:
