@@ -21,7 +21,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INTEGRATION_TESTS: Final = (
+    "benchmarks/peers/test_launch.py",
+    "benchmarks/peers/test_main.py",
+    "benchmarks/peers/test_reaper.py",
+    "benchmarks/test_engine.py",
     "benchmarks/test_execution.py",
+    "benchmarks/test_random_model.py",
+    "benchmarks/test_worker_loop.py",
+    "client/cli/test_remote.py",
     "client/live",
     "how_to",
     "pipelines/checkpoints",
@@ -33,7 +40,10 @@ INTEGRATION_TESTS: Final = (
     "repository/test_release.py",
     "repository/test_setup.py",
     "repository/test_troubleshooting.py",
+    "service/engine/frontend/test_supervisor.py",
+    "service/engine/frontend/test_worker_process.py",
     "service/engine/worker/test_main.py",
+    "service/observability/test_logs.py",
     "service/server",
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""

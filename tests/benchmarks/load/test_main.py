@@ -42,6 +42,7 @@ async def test_one_rate_is_summarized(capsys: pytest.CaptureFixture[str]) -> Non
     assert "met their objective: 100.0%" in text
 
 
+@pytest.mark.integration
 async def test_saturation_is_summarized(capsys: pytest.CaptureFixture[str]) -> None:
     assert "6 requests, 0 failed" in await printed(dataclasses.replace(OPTIONS, saturate=6), capsys)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+import pytest
 
 from service.engine.interface import Engine, Phase
 from tests.harness.engine.fake_engine import FakeEngine
@@ -13,6 +15,8 @@ from tests.harness.engine.local_engine import TIMEOUT_S, make_engine
 from tests.harness.engine.worker_harness import make_params
 
 Kind: TypeAlias = Literal["fake", "local"]
+KINDS: Final = ["fake", pytest.param("local", marks=pytest.mark.integration)]
+"""To parametrize fixtures with: only the fake engine starts no process."""
 
 STEP_S = 0.02
 LONG = make_params("long", steps=200)

@@ -20,14 +20,14 @@ from service.engine.interface import (
 from service.errors import CanceledError, DeadlineExceededError, InvalidRequestError
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.engines import LONG, STEP_S, make, started
+from tests.service.engine.engines import KINDS, LONG, STEP_S, make, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INVALID = make_params(width=65)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "local"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     """A serving engine that the tests share and leave idle."""
     async with started(make(request.param)) as engine:

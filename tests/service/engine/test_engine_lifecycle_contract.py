@@ -12,10 +12,10 @@ from service.engine.interface import Phase
 from service.errors import EngineUnavailableError
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.engines import LONG, STEP_S, Kind, make, started
+from tests.service.engine.engines import KINDS, LONG, STEP_S, Kind, make, started
 
 
-@pytest.fixture(params=["fake", "local"])
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
     kind: Kind = request.param
     return kind
