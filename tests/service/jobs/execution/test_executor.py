@@ -174,7 +174,8 @@ async def test_a_dropped_job_is_lost_before_its_next_part(
 async def test_a_canceled_job_is_lost_when_its_image_is_recorded(
     executor: JobExecutor, repository: JobRepository, claims: JobClaims, engine: FakeEngine
 ) -> None:
-    running = await claim_job(repository, claims)
+    engine.held_before = (1, 1)
+    running = await claim_job(repository, claims, images=2)
     await repository.cancel(running.claim.job_id, "alice", now=NOW)
 
     with pytest.raises(LostError):
