@@ -78,3 +78,38 @@ def test_the_code_map_follows_the_tree(tmp_path: Path) -> None:
     module.write_text("")
     with pytest.raises(ValueError, match="needs a docstring"):
         code_map.render(page, tmp_path)
+
+
+WITHOUT_TESTS_OF_THEIR_OWN = {
+    "benchmarks/peers/apps": "each runs in an environment that the tests do not have",
+    "client/darkroom/cli/options.py": "tests/client/test_parameters.py",
+    "pipelines/errors.py": "values",
+    "pipelines/families/stable_diffusion/state.py": "tests of the pipeline beside it",
+    "service/engine/worker/device.py": "values",
+    "service/errors.py": "values",
+    "service/jobs/records.py": "values",
+    "service/jobs/store/statements.py": "tests of the modules that make the statements",
+}
+"""Modules with logic and without a test file of their own, and where they are tested."""
+
+
+def has_logic(path: Path) -> bool:
+    """Whether the module has a function with more to it than a docstring, as a protocol's methods have."""
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in node.body)
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+
+
+def test_each_module_with_logic_has_its_test_file() -> None:
+    missing = set()
+    for path in modules("pipelines", "service", "client/darkroom", "benchmarks"):
+        relative = path.relative_to(ROOT)
+        exempt = any(relative.is_relative_to(each) for each in WITHOUT_TESTS_OF_THEIR_OWN)
+        if path.name == "__init__.py" or "versions" in relative.parts or exempt or not has_logic(path):
+            continue
+        folder = ROOT / "tests" / Path(*relative.parts[:-1]).as_posix().replace("client/darkroom", "client")
+        if not any(folder.glob(f"test_{path.stem.strip('_')}*.py")):
+            missing.add(str(relative))
+    assert missing == set()

@@ -26,10 +26,10 @@ from service.jobs.store.statements import UNHELD, ending, images_of, insert_or_i
 from service.jobs.store.tables import images, jobs, probes
 
 MAX_LOSSES: Final = 6
-"""Attempts that may be lost after they had begun before a job counts as what kills the processes that run it."""
+"""Number of lost attempts, counted once they had begun, after which a job counts as the cause of the crashes."""
 _BEGUN: Final = jobs.c.version > 1
-"""Whether the running attempt is known to have begun an image: a claim sets version 1, and a heartbeat or a stored
-picture raises it. An attempt that is lost before the first of these does not count against the job."""
+"""True where the running attempt is known to have begun an image: a claim sets version 1, and a heartbeat or a stored
+image raises it. An attempt that is lost before the first of these does not count against the job."""
 _POISON: Final = msgspec.json.encode(
     JobFailure(PoisonedError.code, f"The server stopped unexpectedly {MAX_LOSSES} times while it was making this job.")
 )
