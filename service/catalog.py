@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,10 @@ _INDEX: Final = "model_index.json"
 def find_models(data_dir: Path) -> dict[str, Path]:
     """Maps names to folders: the bundled model, and the model folders in `data_dir`/models."""
     folders = {BUNDLED: Path(pipelines.__file__).with_name(BUNDLED)}
-    for index in sorted((data_dir / "models").expanduser().glob(f"*/{_INDEX}")):
-        folders.setdefault(index.parent.name, index.parent)
+    # A folder that cannot be read has no models; the server says so when it needs the folder itself.
+    with contextlib.suppress(OSError):
+        for index in sorted((data_dir / "models").expanduser().glob(f"*/{_INDEX}")):
+            folders.setdefault(index.parent.name, index.parent)
     return {name: folder for name, folder in folders.items() if (folder / _INDEX).is_file()}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from service.catalog import BUNDLED, find_models, locate
 
 
@@ -39,3 +41,10 @@ def test_a_name_stands_for_its_folder_and_any_other_text_for_itself(tmp_path: Pa
     assert locate("sd", tmp_path) == str(folder)
     assert locate("/elsewhere/sd", tmp_path) == "/elsewhere/sd"
     assert locate("owner/name", tmp_path) == "owner/name"
+
+
+def test_a_data_folder_that_cannot_be_read_has_no_models() -> None:
+    too_long = Path("/", "x" * 300)
+    with pytest.raises(OSError, match="too long"):
+        too_long.stat()
+    assert list(find_models(too_long)) == [BUNDLED]

@@ -76,6 +76,7 @@ class Dialect:
     routers: Sequence[APIRouter]
     job_store_routers: Sequence[APIRouter] = ()
     """Routers that need the job store; a process without one leaves them out."""
+    body_rules: BodyRules
     error_media_type: str
     error_body: Callable[[ErrorAnswer], dict[str, Any]]
     """The JSON body of an error."""

@@ -10,7 +10,7 @@ import pytest
 
 from service.api.dialects.registry import DIALECTS
 from service.api.generation.request import GenerationRequest
-from service.api.http.dialect import Dialect
+from service.api.http.dialect import Dialect, UnknownFields
 from tests.service.api.in_process import JOBS, TENANT, Api
 
 ALL: Final = [pytest.param(dialect, id=dialect.name) for dialect in DIALECTS]
@@ -137,6 +137,20 @@ async def test_an_alias_that_the_schema_names_stands_for_its_field_and_no_other_
                 assert alias in answer.text
             else:
                 assert "no such field" in answer.text or alias in answer.headers["x-ignored-params"]
+
+
+async def test_the_schema_says_what_the_rules_of_the_dialect_say(dialect: Dialect, operations: list[Operation]) -> None:
+    rules = dialect.body_rules
+    for operation in operations:
+        closed = operation.body.get("additionalProperties", True) is False
+        assert closed is (rules.unknown_fields is UnknownFields.REFUSE)
+        optional = {
+            name: schema
+            for name, schema in operation.body["properties"].items()
+            if name not in operation.body["required"]
+        }
+        assert all(map(is_nullable, optional.values())) is rules.null_is_absent
+        assert set(rules.aliases.values()) <= set(operation.body["properties"])
 
 
 async def test_null_is_accepted_exactly_where_the_schema_permits_it(operations: list[Operation]) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from service.api import health, stored_images
 from service.api.dialects.jobs import capabilities, image_routes, routes
+from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.http.dialect import Dialect
 from service.api.http.problems import PROBLEM_MEDIA_TYPE, problem_body
 
@@ -14,6 +15,7 @@ DIALECT: Final = Dialect(
     prefix="",
     routers=(health.router, capabilities.router),
     job_store_routers=(routes.router, image_routes.router, stored_images.router),
+    body_rules=BODY_RULES,
     error_media_type=PROBLEM_MEDIA_TYPE,
     error_body=problem_body,
 )

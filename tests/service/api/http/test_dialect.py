@@ -10,10 +10,16 @@ from fastapi import APIRouter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.http.dialect import Dialect, Dialects
+from service.api.http.dialect import BodyRules, Dialect, Dialects, UnknownFields
+from service.errors import InvalidRequestError
 
 REST: Final = Dialect(
-    name="rest", prefix="", routers=(), error_media_type="application/json", error_body=lambda told: {}
+    name="rest",
+    prefix="",
+    routers=(),
+    body_rules=BodyRules(unknown_fields=UnknownFields.REFUSE, refuse=lambda problems: InvalidRequestError("No.")),
+    error_media_type="application/json",
+    error_body=lambda told: {},
 )
 V1: Final = replace(REST, name="v1", prefix="/v1")
 V1_EDITS: Final = replace(REST, name="edits", prefix="/v1/edits")

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
-from service.api.http.dialect import Dialect, Dialects
+from service.api.http.dialect import BodyRules, Dialect, Dialects, UnknownFields
 from service.api.http.errors import ErrorAnswers, status_phrase
 from service.api.http.fields import JobId
 from service.errors import (
@@ -31,6 +31,7 @@ DIALECTS: Final = Dialects(
             name=name,
             prefix=prefix,
             routers=(),
+            body_rules=BodyRules(unknown_fields=UnknownFields.IGNORE, refuse=lambda _: InvalidRequestError("No.")),
             error_media_type=f"application/{name}",
             error_body=lambda told: {"code": told.code, "message": told.message, "field": told.field},
         )
