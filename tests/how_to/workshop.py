@@ -42,10 +42,12 @@ class Workshop:
     def run(self, *arguments: str, **environment: str) -> str:
         """Runs Python with these arguments in the copy. Returns what it printed; raises where it failed."""
         paths = os.pathsep.join([str(self.folder), str(self.folder / "client")])
+        # Coverage would count the copy's lines beside those of the source.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": paths, "DARKROOM_DATA_DIR": str(self.folder / "data"), **environment},
+            env={**inherited, "PYTHONPATH": paths, "DARKROOM_DATA_DIR": str(self.folder / "data"), **environment},
             capture_output=True,
             text=True,
             check=False,
