@@ -87,9 +87,7 @@ def test_it_draws_plain_prompts(bundled: LatentDiffusion, size: tuple[int, int])
     assert len(failed) <= 1, failed
 
 
-@pytest.mark.parametrize(
-    ("size", "per_category"), zip(domain.SIZES, (6, 2, 2), strict=True), ids=[str(size) for size in domain.SIZES]
-)
+@pytest.mark.parametrize(("size", "per_category"), list(zip(domain.SIZES, (6, 2, 2), strict=True)), ids=str)
 def test_it_draws_most_prompts_of_every_category(
     bundled: LatentDiffusion, size: tuple[int, int], per_category: int
 ) -> None:

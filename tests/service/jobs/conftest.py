@@ -35,6 +35,12 @@ async def _migrate(url: URL) -> None:
     await database.close()
 
 
+@pytest.fixture
+def no_wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of a locked database, which would wait for seconds. Request it before any database."""
+    monkeypatch.setattr("service.jobs.store.database._BUSY_S", 0.01)
+
+
 @pytest.fixture(scope="session")
 @integration_fixture
 def postgres() -> Iterator[PostgresServer]:

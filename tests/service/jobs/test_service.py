@@ -165,6 +165,7 @@ async def test_a_stopping_server_accepts_no_job(jobs: JobService, engine: FakeEn
         await submitted(jobs)
 
 
+@pytest.mark.usefixtures("no_wait_for_locks")
 async def test_a_store_that_is_locked_at_the_start_is_opened_later(
     tmp_path: Path, sqlite_url: URL, engine: FakeEngine
 ) -> None:

@@ -103,6 +103,7 @@ async def test_every_connection_syncs_its_commits_and_enforces_foreign_keys(data
 
 
 @only_sqlite
+@pytest.mark.usefixtures("no_wait_for_locks")
 async def test_a_locked_database_is_unavailable_until_it_is_unlocked(database: Database, url: URL) -> None:
     with locked(url):
         with pytest.raises(StoreUnavailableError) as refused:
@@ -116,6 +117,7 @@ async def test_a_locked_database_is_unavailable_until_it_is_unlocked(database: D
 
 
 @only_sqlite
+@pytest.mark.usefixtures("no_wait_for_locks")
 async def test_a_database_that_is_locked_at_first_works_once_it_is_unlocked(database: Database, url: URL) -> None:
     with locked(url), pytest.raises(StoreUnavailableError):
         await write(database)
@@ -125,6 +127,7 @@ async def test_a_database_that_is_locked_at_first_works_once_it_is_unlocked(data
 
 
 @only_sqlite
+@pytest.mark.usefixtures("no_wait_for_locks")
 async def test_a_successful_read_does_not_make_the_database_available(database: Database, url: URL) -> None:
     await write(database)
     with locked(url):

@@ -222,6 +222,7 @@ async def test_old_files_without_a_record_are_deleted(
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("no_wait_for_locks")
 async def test_a_sweep_raises_an_error_where_the_database_is_locked(harness: RetentionHarness, url: URL) -> None:
     expired = await harness.make_job(ended_at=0.0)
     harness.clock.now_s = KEEP_S + 1.0
