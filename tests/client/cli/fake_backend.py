@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeAlias
@@ -64,4 +65,6 @@ class HangingBackend(FakeBackend):
 
 
 if __name__ == "__main__":
+    # What a shell without job control starts in the background ignores Ctrl-C, and so does all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run(build_app([], HangingBackend), sys.argv[1:]))
