@@ -1,4 +1,4 @@
-"""What all tests share: each has a level, and none writes where its user's own data are."""
+"""Hooks and fixtures of all tests. They give each test its level, and keep tests away from the user's own data."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class ApiName(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to measure: a sweep if `sweep` is positive, else saturation if `saturate` is, else one rate."""
+    """The load to send: a sweep if `sweep` is positive, saturation if `saturate` is, and one rate if neither is."""
 
     load: Load
     saturate: int

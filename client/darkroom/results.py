@@ -52,7 +52,7 @@ class Image(_Image):
     """One finished image."""
 
     seed: int | None = None
-    """The same seed and settings give this image again."""
+    """A request with this seed and the same other parameters gives this image again."""
 
 
 class ImagesResult(_Answer):

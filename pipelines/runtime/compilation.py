@@ -52,7 +52,7 @@ class CompiledUNet:
                 sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict
             )
             return output
-        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # torch gives it no types
         outputs = self._compiled(sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict)
         # A recorded CUDA graph writes to the same memory each time.
         return tuple(each.clone() for each in outputs)

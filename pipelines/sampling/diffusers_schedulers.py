@@ -148,6 +148,7 @@ class Schedulers:
                 "steps",
                 "This model's timesteps cannot be spaced evenly in that many steps. Add or remove a step.",
             )
+        # diffusers has no public name for it.
         if hasattr(scheduler, "_sigma_to_alpha_sigma_t"):
             scheduler._sigma_to_alpha_sigma_t = _tabled(scheduler._sigma_to_alpha_sigma_t, scheduler.sigmas)  # noqa: SLF001
         # Sigma schedulers fill some fields on the first call. After it, further calls change no state.

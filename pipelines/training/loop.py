@@ -80,6 +80,7 @@ def train(
         )
     indices = range(accelerator.process_index * per_process, (accelerator.process_index + 1) * per_process)
 
+    # torch types `to` without `memory_format` alone, which it documents.
     objective.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trainable = [(name, parameter) for name, parameter in objective.named_parameters() if parameter.requires_grad]
     optimizer = Muon(trainable, config.learning_rate, config.weight_decay)

@@ -33,7 +33,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__([group for group in groups if group["params"]], {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # it takes no closure and returns no loss
         for group in self.param_groups:
             rate = group["lr"] if group["matrix"] else ADAM_LR_SCALE * group["lr"]
             update = _muon if group["matrix"] else _adam

@@ -23,7 +23,8 @@ def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
         options = [_option(name) for name in names]
-        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined] # PEP 362
+        # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
+        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
         return command
 
     return decorate

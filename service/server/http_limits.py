@@ -122,7 +122,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._unsent_since is not None and now - self._unsent_since > self._limits.write_timeout_s:
             self.transport.abort()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn, TCP alone
         super().connection_made(LingeringTransport(transport, self.loop, self._limits.body_timeout_s))
         for level, name, value in _SOCKET_OPTIONS:
             if hasattr(socket, name):
@@ -215,7 +215,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         self._unanswered -= 1
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]  # uvicorn has another type for ASGI
         self._answering = cycle
         super()._start_asgi_task(cycle, functools.partial(self._answer, cycle, app))
 

@@ -55,6 +55,7 @@ def main() -> int:
     with Prefork() as prefork, contextlib.closing(_trials(options, folder)) as trials:
         for number, (name, trial, cluster_options) in enumerate(trials):
             started = time.monotonic()
+            # Each trial has other options, so they are a plain dict here; `Cluster` refuses those it does not know.
             with opened(Cluster(prefork, folder / str(number), **cluster_options)) as cluster:  # type: ignore[arg-type]
                 tally = _run_trial(trial, cluster)
             total += tally

@@ -25,6 +25,7 @@ MakeCluster: TypeAlias = Callable[..., Cluster]
 @integration_fixture
 def prefork() -> Iterator[Prefork]:
     if sys.platform != "linux":
+        # Elsewhere there is nothing to watch with.
         pytest.skip("these tests watch processes through /proc and pidfds, which only Linux has")
     with Prefork() as prefork:
         yield prefork
@@ -35,6 +36,7 @@ def make_cluster(prefork: Prefork, tmp_path: Path) -> Iterator[MakeCluster]:
     with contextlib.ExitStack() as stack:
 
         def make(**options: object) -> Cluster:
+            # Tests pass on any of the options of `Cluster`, which refuses those that it does not know.
             return stack.enter_context(opened(Cluster(prefork, tmp_path, **options)))  # type: ignore[arg-type]
 
         yield make

@@ -1,4 +1,4 @@
-"""Whatever is killed, and whenever: every accepted job succeeds exactly once, with the images that were requested."""
+"""Every accepted job succeeds exactly once, with the images that were requested, although processes are killed."""
 
 from __future__ import annotations
 

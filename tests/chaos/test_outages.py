@@ -31,6 +31,7 @@ def disk(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Path]:
         with small_disk(folder, _DISK_MEGABYTES):
             yield folder
     except NotPermittedError as error:
+        # Mounting needs rights that an ordinary user does not have.
         pytest.skip(f"no small disk can be mounted: {error}")
 
 
@@ -62,6 +63,7 @@ def test_failing_system_calls_lose_nothing(cluster: Cluster, tmp_path: Path) -> 
     try:
         tally = fail_calls(cluster, chosen, strace, tmp_path / "strace")
     except NotPermittedError as error:
+        # Containers often forbid tracing, and without it no system call can be made to fail.
         pytest.skip(f"strace may not trace the server: {error}")
 
     assert tally.discrepancies == []

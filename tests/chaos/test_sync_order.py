@@ -53,6 +53,7 @@ def trace(cluster: Cluster, tmp_path: Path) -> Trace:
         with traced(server, strace, log, _OPTIONS), load:
             load.join()
     except NotPermittedError as error:
+        # Containers often forbid tracing, and without it the order of system calls is not known.
         pytest.skip(f"strace may not trace the server: {error}")
     calls = [call for call in parse_system_calls(log.read_text()) if call.result >= 0]
     return Trace(calls, list(cluster.records().values()))

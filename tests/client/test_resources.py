@@ -93,7 +93,7 @@ def test_a_stream_is_requested_with_its_number_of_previews(drive: Drive) -> None
 
 def test_the_prompt_is_a_keyword_argument() -> None:
     with Darkroom() as client, pytest.raises(TypeError):
-        client.images.generate("a red circle")  # type: ignore[call-arg]
+        client.images.generate("a red circle")  # type: ignore[call-arg]  # the wrong call is what is tested
 
 
 def test_models_are_listed_with_their_extra_fields(drive: Drive) -> None:

@@ -70,7 +70,7 @@ class DeviceTensor(Tensor):
         tensor.numbers = numbers
         return tensor
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]  # Tensor's is untyped
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]  # the base method has no types to match
         return f"DeviceTensor({self.numbers})"
 
     @classmethod
@@ -81,7 +81,7 @@ class DeviceTensor(Tensor):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func == Tensor.data.__set__:  # type: ignore[attr-defined]  # a getset descriptor
+        if func == Tensor.data.__set__:  # type: ignore[attr-defined]  # `data` is a property in C, typed as a plain Tensor
             # `Module.to` assigns to `data` when it changes a parameter's dtype.
             args[0].numbers = args[1].numbers
         if func is Tensor.tolist:
@@ -90,7 +90,7 @@ class DeviceTensor(Tensor):
         return torch._C._disabled_torch_function_impl(func, types, args, kwargs or {})
 
     @classmethod
-    def __torch_dispatch__(  # type: ignore[override]  # Tensor declares it as a value
+    def __torch_dispatch__(  # type: ignore[override]  # torch types it as a variable, not a method
         cls,
         func: Any,
         types: Iterable[type],
@@ -104,7 +104,7 @@ class DeviceLint(TorchDispatchMode):  # type: ignore[no-untyped-call]  # __init_
     """A context in which tensors can be on `DEVICE`. Raises `MixedDevicesError`."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.transfers = Transfers()
 
     def __torch_dispatch__(

@@ -24,7 +24,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def v_model_folder(model_folder: Path) -> Path:
-    """The same networks, declared to predict v."""
+    """A copy of `model_folder` whose scheduler says that the UNet predicts v."""
     from tests.harness import tiny_model
 
     folder = tiny_model.copy(model_folder, model_folder.with_name("tiny-v"))

@@ -52,7 +52,7 @@ PARAMS: Final = GenerationParams(
 
 
 def on_both(make: Callable[[torch.device], list[Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
-    """What `make` returns for the pretended GPU, copied to the CPU, and what it returns for the CPU."""
+    """Calls `make` for the simulated GPU and for the CPU. Returns both results, the first one copied to the CPU."""
     with DeviceLint():
         made = make(DEVICE)
         assert all(isinstance(tensor, DeviceTensor) for tensor in made)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.harness.paths import ROOT
 
 INGREDIENTS = ("pyproject.toml", "client/pyproject.toml", "client/darkroom/_version.py", "constraints.txt")
-"""What an environment is made from."""
+"""The files that decide what is installed into an environment."""
 _TOOLS = ("cat", "cksum", "cp", "dirname", "mkdir", "mktemp", "rm", "sh")
 
 # Answers like an interpreter of the given version. BROKEN lists what this one lacks: venv, pip, network.
@@ -38,7 +38,7 @@ esac
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of the script came to. `calls` are the notes the Pythons took during it."""
+    """The outcome of one run of the script. `calls` lists how the stand-ins for Python were called."""
 
     status: int
     said: list[str]

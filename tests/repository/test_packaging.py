@@ -1,4 +1,4 @@
-"""What the two distributions promise: who needs what, which commands they bring, that the exact versions fit."""
+"""The two distributions declare the right dependencies and commands, and the pinned versions satisfy them."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Clone:
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
-    """Of the files that a release touches, at version 0.1.0, which was released."""
+    """A git clone with the files that a release changes. Version 0.1.0 has been released in it."""
     for name, value in {"NAME": "A", "EMAIL": "a@example.org"}.items():
         monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
         monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)

@@ -41,7 +41,7 @@ def test_the_default_that_is_shown_is_the_default(name: str) -> None:
 def test_settings_are_checked_and_cannot_be_changed() -> None:
     settings = Settings(port=9000)
     with pytest.raises(ValidationError, match="frozen"):
-        settings.port = 9001  # type: ignore[misc] # which is what is tested
+        settings.port = 9001  # type: ignore[misc]  # that it is refused is what is tested
     with pytest.raises(ValidationError, match="Extra inputs"):
         Settings.model_validate({"prot": 9000})
 

@@ -23,7 +23,8 @@ def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAME
         signature = inspect.signature(command, eval_str=True)
         own = list(signature.parameters.values())
         options = [_option(parameter) for parameter in parameters.values() if parameter.declaration.is_option]
-        command.__signature__ = signature.replace(  # type: ignore[attr-defined] # PEP 362
+        # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
+        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=[
                 *(each for each in own if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD),
                 *options,

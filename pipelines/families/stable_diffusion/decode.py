@@ -63,6 +63,7 @@ class Decoder:
         """`own_stream` makes decodes run on a stream of their own, if the device has streams."""
         self._device = device
         self._has_streams = device.type == "cuda"
+        # torch gives the constructor of `Stream` no types.
         self._stream = torch.cuda.Stream(device) if own_stream and self._has_streams else None  # type: ignore[no-untyped-call]
 
     @torch.inference_mode()

@@ -66,7 +66,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """What a prompt asks for. With one mention and `count` above one, all objects are as mentioned."""
+    """The content of a prompt. A single mention describes all of the `count` objects."""
 
     mentions: tuple[Mention, ...] = ()
     """Empty where any scene is right."""

@@ -108,7 +108,7 @@ def test_a_server_that_does_not_start_does_not_end_the_comparison() -> None:
     @contextlib.asynccontextmanager
     async def fails() -> AsyncIterator[Target]:
         raise StartFailed("no room")
-        yield correct_server()  # type: ignore[unreachable]  # makes this function a generator
+        yield correct_server()  # type: ignore[unreachable]  # only a `yield` makes a generator of it
 
     record = compare({"a": fails, "b": launcher(correct_server)})
     assert record.targets["a"].failure == "no room"

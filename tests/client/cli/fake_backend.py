@@ -65,6 +65,6 @@ class HangingBackend(FakeBackend):
 
 
 if __name__ == "__main__":
-    # What a shell without job control starts in the background ignores Ctrl-C, and so does all that it starts.
+    # A process that was started in the background of a script ignores Ctrl-C, and passes that on to its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run(build_app([], HangingBackend), sys.argv[1:]))

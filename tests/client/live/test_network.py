@@ -39,7 +39,7 @@ async def test_as_many_requests_are_in_flight_as_the_server_queues_images(server
     count = Settings().max_queued_images
     async with AsyncDarkroom(base_url=server.url) as client:
         requests = [asyncio.create_task(client.images.generate(prompt="x", steps=1)) for _ in range(count)]
-        while len(server.engine.jobs) < count:  # noqa: ASYNC110
+        while len(server.engine.jobs) < count:  # noqa: ASYNC110 - the fake engine has no event for it
             await asyncio.sleep(0.01)
         server.engine.let_go()
         await asyncio.gather(*requests)

@@ -107,7 +107,7 @@ async def test_an_application_that_cannot_start_is_not_served() -> None:
     server = Server(uvicorn_config(broken, Settings()))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
-        while not (server.started or task.done()):  # noqa: ASYNC110
+        while not (server.started or task.done()):  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         server.should_exit = True
         await task

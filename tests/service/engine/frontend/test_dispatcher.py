@@ -1,4 +1,4 @@
-"""What the worker's messages and its crashes mean for jobs, with a worker that only records what it is sent."""
+"""The worker's messages and crashes change jobs as they should. The worker here only records what it is sent."""
 
 from __future__ import annotations
 

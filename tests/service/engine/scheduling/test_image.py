@@ -1,4 +1,4 @@
-"""What an image derives from its state: its position, its next call, and whether a preview is due."""
+"""An image derives from its state its position, its next call, and whether a preview is due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the worker reports about an image: progress, previews and timings."""
+"""The worker reports an image's progress, previews and timings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is announced and learned around a pipeline's calls."""
+"""Long calls of a pipeline are announced, and the cost model learns from all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever two processes do with jobs, in any order and however late, each job has one holder and one end."""
+"""Each job has one holder and one end, in whichever order two processes claim, renew and end jobs."""
 
 from __future__ import annotations
 
