@@ -17,10 +17,13 @@ from typing import Final
 from pipelines import work_plan
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import (
+    UPCAST,
+    CompletedAdvance,
     CompletedDecode,
     Limits,
     ModelInfo,
     NextCall,
+    PendingAdvance,
     PendingDecode,
     RgbImage,
     WorkPlan,
@@ -90,8 +93,8 @@ class FakePipeline:
         self._decode_s = decode_s
         self._sleep = sleep
 
-    def plan(self, params: GenerationParams) -> WorkPlan:
-        return work_plan.plan(self.info, params)
+    def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
+        return work_plan.plan(self.info, params, upcast=upcast)
 
     def encode(self, texts: Sequence[str]) -> list[bytes]:
         return [hashlib.sha256(text.encode()).digest() for text in texts]
@@ -112,7 +115,13 @@ class FakePipeline:
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
-        return FakeState(params, work_plan.denoise_call(self.info, params, calls, upcast=upcast), calls, latent, upcast)
+        return FakeState(
+            params,
+            work_plan.denoise_call(self.info, params, calls, phase=UPCAST if upcast else ""),
+            calls,
+            latent,
+            upcast,
+        )
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         calls = [state.next_call for state in states if state.next_call is not None]
@@ -121,11 +130,13 @@ class FakePipeline:
         self._spend(self._call_s + self._row_s * sum(call.rows for call in calls))
         return [_digest(b"predict", state.latent) for state in states]
 
-    def advance(self, state: FakeState, output: bytes) -> None:
-        assert state.next_call is not None, "a finished image cannot advance"
-        state.latent = _digest(b"advance", state.latent, output)
-        left = state.next_call.calls_left - 1
-        state.next_call = replace(state.next_call, calls_left=left) if left else None
+    def advance(self, states: Sequence[FakeState], outputs: Sequence[bytes]) -> PendingAdvance:
+        for state, output in zip(states, outputs, strict=True):
+            assert state.next_call is not None, "a finished image cannot advance"
+            state.latent = _digest(b"advance", state.latent, output)
+            left = state.next_call.calls_left - 1
+            state.next_call = replace(state.next_call, calls_left=left) if left else None
+        return CompletedAdvance([None] * len(states))
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         sizes = {(state.params.width, state.params.height) for state in states}
@@ -133,7 +144,7 @@ class FakePipeline:
         self._spend(self._decode_s)
         return [_paint(state.latent, state.params.width, state.params.height) for state in states]
 
-    def start_decode(self, states: Sequence[FakeState]) -> PendingDecode:
+    def start_decode(self, states: Sequence[FakeState], *, wide: bool = False) -> PendingDecode:
         return CompletedDecode(self.decode(states))
 
     def preview(self, state: FakeState) -> RgbImage:

@@ -15,6 +15,8 @@ from pipelines.params import GenerationParams
 
 UPCAST: Final = "upcast"
 """The phase of images that `Pipeline.begin_upcast` began."""
+WIDE: Final = "wide"
+"""The phase of decodes with a decoder in a wider dtype than the model's."""
 
 
 class Stage(enum.StrEnum):
@@ -118,12 +120,36 @@ class ModelInfo:
     latent_channels: int = 4
     text_features: int = 768
     """Numbers in the conditioning of one token."""
+    decodes_beside: bool = False
+    """Whether a decode runs beside other calls, on a stream of its own."""
     row_sizes: tuple[int, ...] = ()
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
         return next((size - rows for size in self.row_sizes if size >= rows), 0)
+
+
+class PendingAdvance(Protocol):
+    """The guidance and sampler updates of a call, which were launched. The device may still be at work."""
+
+    @property
+    def ready(self) -> bool:
+        """True if `finish` would not wait."""
+
+    def finish(self) -> Sequence[Exception | None]:
+        """Wait for the updates. Returns, for each image, None or the error that concerns it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedAdvance:
+    """A `PendingAdvance` for pipelines that update at once."""
+
+    errors: Sequence[Exception | None]
+    ready: bool = True
+
+    def finish(self) -> Sequence[Exception | None]:
+        return self.errors
 
 
 class PendingDecode(Protocol):
@@ -174,7 +200,7 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     @property
     def info(self) -> ModelInfo: ...
 
-    def plan(self, params: GenerationParams) -> WorkPlan:
+    def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
         """Return the calls that the image will take. Every image keeps to its plan."""
 
     def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
@@ -194,15 +220,20 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """
 
     def predict(self, states: Sequence[StateT]) -> list[OutputT]:
-        """Make one UNet call for states whose keys are equal. Changes no state, so the call may be repeated."""
+        """Launch one UNet call for states whose keys are equal. Changes no state, so the call may be repeated."""
 
-    def advance(self, state: StateT, output: OutputT) -> None:
-        """Apply guidance and one sampler update. An error concerns this image alone."""
+    def advance(self, states: Sequence[StateT], outputs: Sequence[OutputT]) -> PendingAdvance:
+        """Launch guidance and one sampler update for each image of a call.
 
-    def start_decode(self, states: Sequence[StateT]) -> PendingDecode:
+        The states' `next_call` and `step` move on at once. An error that is raised concerns all images and leaves them
+        unchanged; the errors that concern one image are returned by `PendingAdvance.finish`.
+        """
+
+    def start_decode(self, states: Sequence[StateT], *, wide: bool = False) -> PendingDecode:
         """Start to decode finished latents of one size, in one batched call.
 
-        Where the device allows it, the decode runs beside later UNet calls.
+        Where `ModelInfo.decodes_beside`, the decode runs beside later calls. `wide` takes a decoder in a wider dtype,
+        for latents whose pixels overflowed. Raises what `PendingDecode.finish` raises.
         """
 
     def decode(self, states: Sequence[StateT]) -> list[RgbImage]:

@@ -17,16 +17,16 @@ _LATENT_COPIES: Final = 8
 _FLOAT_BYTES: Final = 4
 
 
-def plan(info: ModelInfo, params: GenerationParams) -> WorkPlan:
+def plan(info: ModelInfo, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
     """Return the plan of an image that a latent diffusion model makes."""
-    latent_rows = len(params.texts)
+    phase = UPCAST if upcast else ""
     return WorkPlan(
         calls=(
             text_call(info, len(set(params.texts))),
-            denoise_call(info, params, unet_calls(params)),
-            decode_call(info, params),
+            denoise_call(info, params, unet_calls(params), phase=phase),
+            decode_call(info, params, phase=phase),
         ),
-        state_bytes=_state_bytes(info, params, latent_rows),
+        state_bytes=_state_bytes(info, params),
     )
 
 
@@ -35,10 +35,9 @@ def text_call(info: ModelInfo, texts: int) -> NextCall:
     return NextCall(BatchKey(Stage.TEXT, info.name, tokens=info.prompt_tokens), CostKey(Stage.TEXT), texts, 1)
 
 
-def denoise_call(info: ModelInfo, params: GenerationParams, calls_left: int, *, upcast: bool = False) -> NextCall:
+def denoise_call(info: ModelInfo, params: GenerationParams, calls_left: int, *, phase: str = "") -> NextCall:
     """Return the image's next UNet call: one row for each of its texts."""
     height, width = params.height // info.latent_scale, params.width // info.latent_scale
-    phase = UPCAST if upcast else ""
     return NextCall(
         BatchKey(Stage.DENOISE, info.name, height, width, info.prompt_tokens, phase),
         CostKey(Stage.DENOISE, params.width, params.height, phase),
@@ -47,10 +46,9 @@ def denoise_call(info: ModelInfo, params: GenerationParams, calls_left: int, *, 
     )
 
 
-def decode_call(info: ModelInfo, params: GenerationParams, *, upcast: bool = False) -> NextCall:
+def decode_call(info: ModelInfo, params: GenerationParams, *, phase: str = "") -> NextCall:
     """Return the call that decodes the image's finished latents."""
     height, width = params.height // info.latent_scale, params.width // info.latent_scale
-    phase = UPCAST if upcast else ""
     return NextCall(
         BatchKey(Stage.DECODE, info.name, height, width, phase=phase),
         CostKey(Stage.DECODE, params.width, params.height, phase),
@@ -65,7 +63,7 @@ def unet_calls(params: GenerationParams) -> int:
     return sampler.calls(params.steps) if sampler else params.steps
 
 
-def _state_bytes(info: ModelInfo, params: GenerationParams, rows: int) -> int:
+def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
-    return _FLOAT_BYTES * (_LATENT_COPIES * latents + rows * info.prompt_tokens * info.text_features)
+    return _FLOAT_BYTES * (_LATENT_COPIES * latents + len(params.texts) * info.prompt_tokens * info.text_features)

@@ -6,18 +6,41 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.simulator.servers import MAX_DECODE, DarkroomServer, FirstCome, OneAtATime, Server, WholeRequests
+from benchmarks.simulator.darkroom_server import DarkroomServer
+from benchmarks.simulator.servers import FirstCome, OneAtATime, Server, WholeRequests
 from benchmarks.simulator.simulation import Outcome, Pattern, capacity, goodput, simulate, summarize, timed_requests
-from benchmarks.simulator.tables import load_table
+from benchmarks.simulator.tables import load_table, sizes
 from benchmarks.workload import Mix
-from service.engine.costs.cost_model import CostModel
+from pipelines.interface import Stage
+from service.engine.costs.cost_model import CostModel, CostTable
 
-POLICIES: Final[dict[str, Callable[[CostModel], Server]]] = {
-    "one at a time": OneAtATime,
-    "whole requests": lambda cost: WholeRequests(cost, by_steps=False),
-    "whole requests, by steps": lambda cost: WholeRequests(cost, by_steps=True),
-    "steps, first come": FirstCome,
-    "darkroom": DarkroomServer,
+MAX_DECODE: Final = 4
+MAX_TEXTS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedDevice:
+    """A device's true costs, and the bound on the rows of a call."""
+
+    table: CostTable
+    max_rows: int
+
+    @property
+    def cost(self) -> CostModel:
+        return CostModel(
+            self.table,
+            max_counts={Stage.TEXT: MAX_TEXTS, Stage.DENOISE: self.max_rows, Stage.DECODE: MAX_DECODE},
+        )
+
+
+POLICIES: Final[dict[str, Callable[[SimulatedDevice], Server]]] = {
+    "one at a time": lambda device: OneAtATime(device.cost),
+    "whole requests": lambda device: WholeRequests(device.cost, by_steps=False),
+    "whole requests, by steps": lambda device: WholeRequests(device.cost, by_steps=True),
+    "steps, first come": lambda device: FirstCome(device.cost),
+    "darkroom": lambda device: DarkroomServer(
+        device.cost, table=device.table, max_rows=device.max_rows, max_decode=MAX_DECODE
+    ),
 }
 _SATURATION: Final = 1000.0
 """Rate at which all requests arrive almost at once, as a multiple of the rate of one at a time."""
@@ -42,14 +65,13 @@ def compare(
     policies: Iterable[str], *, table: str, pattern: Pattern, count: int, load: float, max_rows: int, seed: int
 ) -> list[Row]:
     """Simulates each policy. `load` is a multiple of the device's rate with one image at a time."""
-    costs = load_table(table)
-    mix = Mix(sizes=tuple((cost.width, cost.height) for cost in costs.sizes))
-    alone = capacity(mix, CostModel(costs, max_rows=max_rows, max_decode=MAX_DECODE))
+    device = SimulatedDevice(load_table(table), max_rows)
+    mix = Mix(sizes=sizes(device.table))
+    alone = capacity(mix, device.cost)
 
     def run(policy: str, rate: float) -> Outcome:
-        cost = CostModel(costs, max_rows=max_rows, max_decode=MAX_DECODE)
         requests = timed_requests(pattern, rate=rate * alone, count=count, mix=mix, seed=seed)
-        return summarize(requests, simulate(POLICIES[policy](cost), requests), cost)
+        return summarize(requests, simulate(POLICIES[policy](device), requests), device.cost)
 
     def row(policy: str) -> Row:
         return Row(

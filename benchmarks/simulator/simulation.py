@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from benchmarks import metrics, workload
 from benchmarks.metrics import Percentiles, Probe
-from benchmarks.simulator.servers import Server
+from benchmarks.simulator.servers import Server, plan
 from benchmarks.workload import Mix, Request
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostModel
@@ -53,7 +53,7 @@ def timed_requests(pattern: Pattern, *, rate: float, count: int, mix: Mix, seed:
 def capacity(mix: Mix, cost: CostModel) -> float:
     """Returns the images per second of a device that makes one image at a time."""
     deck = len(mix.steps) * len(mix.guidance_scales) * len(mix.sizes)
-    return deck / sum(cost.solo_s(_params(request)) for request in itertools.islice(mix.requests(0), deck))
+    return deck / sum(cost.solo_s(plan(_params(request))) for request in itertools.islice(mix.requests(0), deck))
 
 
 def simulate(server: Server, requests: Sequence[TimedRequest]) -> list[float]:
@@ -86,7 +86,7 @@ def summarize(requests: Sequence[TimedRequest], latencies_s: Sequence[float], co
             (latency_s for request, latency_s in pairs if request.params.steps == shortest), 0.95
         ),
         attainment=metrics.attainment(
-            (latency_s, metrics.SLO_FACTOR * cost.solo_s(request.params)) for request, latency_s in pairs
+            (latency_s, metrics.SLO_FACTOR * cost.solo_s(plan(request.params))) for request, latency_s in pairs
         ),
     )
 

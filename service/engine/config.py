@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from pipelines.interface import Stage
+
 INTERACTIVE_DEADLINE_FACTOR: Final = 3.0
 BATCH_DEADLINE_FACTOR: Final = 30.0
 """Default factors k of an image's virtual deadline, arrival + k x its time alone on the device."""
@@ -34,12 +36,12 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Mode of torch.compile for the UNet."""
     max_rows: int = 16
     """Upper bound on the rows of a UNet call; the measured knee may lower it."""
-    max_begun: int = 64
-    """Upper bound on images that hold latents, those that wait for their decode included."""
     max_begun_bytes: int = 4 << 30
-    """Upper bound on the estimated bytes of these images' states."""
+    """Upper bound on the estimated bytes of the states of begun images, those that wait for their decode included."""
     max_decode: int = 4
     """Upper bound on the images of one decode."""
+    max_texts: int = 16
+    """Upper bound on the texts that are encoded in one call."""
     max_cached_prompts: int = 256
     """Number of texts whose conditioning is cached."""
     interactive_deadline_factor: float = INTERACTIVE_DEADLINE_FACTOR
@@ -54,12 +56,17 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     log_format: Literal["auto", "console", "json"] = "auto"
     """Format of the log on standard error; auto is console on a terminal and json elsewhere."""
 
+    @property
+    def max_counts(self) -> dict[Stage, int]:
+        """The most rows of a call of each stage."""
+        return {Stage.TEXT: self.max_texts, Stage.DENOISE: self.max_rows, Stage.DECODE: self.max_decode}
+
     def __post_init__(self) -> None:
         _require_at_least("threads", self.threads or 1, 1)
         _require_at_least("max_rows", self.max_rows, 2)
-        _require_at_least("max_begun", self.max_begun, 1)
         _require_at_least("max_begun_bytes", self.max_begun_bytes, 1)
         _require_at_least("max_decode", self.max_decode, 1)
+        _require_at_least("max_texts", self.max_texts, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
         if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:
             raise ValueError(

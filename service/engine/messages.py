@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from pipelines.interface import ModelInfo
+from pipelines.interface import CostKey, ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostTable
 from service.engine.types import Priority, Timings
@@ -45,6 +45,9 @@ class Submit(Message, frozen=True):
     """Seconds since the image's admission; long where an earlier worker crashed under the image."""
     deadline_s: float | None = None
     """The caller's deadline, in seconds from the image's admission."""
+    isolation: str = ""
+    """Images share calls of any kind only with images of the same mark. While a call of marked images is under way, no
+    other call is: where the worker dies then, it is plain which images were at work."""
 
 
 class Cancel(Message, frozen=True):
@@ -99,35 +102,21 @@ class Busy(Message, frozen=True):
 
 
 class CallDone(Message, frozen=True):
-    """Reports one UNet call and the sampler updates after it."""
+    """Reports one call of any stage."""
 
-    width: int
-    height: int
+    key: CostKey
     rows: int
+    """Texts, rows of the UNet's batch, or images to decode."""
     padded_rows: int
     """Rows that were added to bring the call to a fixed shape."""
-    predict_s: float
-    advance_s: float
-    upcast: bool = False
-    """Whether the call ran in higher precision; its cost then says nothing about other calls."""
-
-
-class DecodeDone(Message, frozen=True):
-    """Reports one decode."""
-
-    width: int
-    height: int
     images: int
-    decode_s: float
-    upcast: bool = False
-    """Whether an image of the decode was in higher precision."""
-
-
-class EncodeDone(Message, frozen=True):
-    """Reports one text encoder call."""
-
-    texts: int
-    encode_s: float
+    """Images that took part in the call."""
+    seconds: float
+    """Device seconds of the call, with what follows the network."""
+    update_s: float = 0.0
+    """Seconds of them for guidance and the sampler updates."""
+    sound: bool = True
+    """Whether the seconds say what such a call costs: it succeeded at once and had the device to itself."""
 
 
 class Started(Message, frozen=True):
@@ -185,7 +174,7 @@ class Canceled(Message, frozen=True):
 ToWorker: TypeAlias = Submit | Cancel | Drain
 ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Finished | Failed | Canceled
 """Messages about one image, told apart by its `image_id`."""
-FromWorker: TypeAlias = Loading | Ready | Unloadable | Beat | Busy | CallDone | DecodeDone | EncodeDone | ImageMessage
+FromWorker: TypeAlias = Loading | Ready | Unloadable | Beat | Busy | CallDone | ImageMessage
 
 _encoder = msgspec.msgpack.Encoder()
 

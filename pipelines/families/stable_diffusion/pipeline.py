@@ -20,7 +20,7 @@ from pipelines import previews, work_plan
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
 from pipelines.families.stable_diffusion.state import LastPrediction, LatentState, Prediction
-from pipelines.interface import ModelInfo, RgbImage, WorkPlan
+from pipelines.interface import UPCAST, CompletedAdvance, ModelInfo, RgbImage, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
@@ -70,8 +70,8 @@ class LatentDiffusion:
     def info(self) -> ModelInfo:
         return self._info
 
-    def plan(self, params: GenerationParams) -> WorkPlan:
-        return work_plan.plan(self._info, params)
+    def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
+        return work_plan.plan(self._info, params, upcast=upcast)
 
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
         return self._encode(self._networks, texts)
@@ -100,8 +100,18 @@ class LatentDiffusion:
             for model_input, part, n in zip(inputs, torch.split(output, rows), rows, strict=True)
         ]
 
+    def advance(self, states: Sequence[LatentState], outputs: Sequence[Prediction]) -> CompletedAdvance:
+        return CompletedAdvance([self._advance(*pair) for pair in zip(states, outputs, strict=True)])
+
+    def _advance(self, state: LatentState, output: Prediction) -> Exception | None:
+        try:
+            self._advance_one(state, output)
+        except Exception as error:  # noqa: BLE001 -- it concerns this image alone
+            return error
+        return None
+
     @torch.inference_mode()
-    def advance(self, state: LatentState, output: Prediction) -> None:
+    def _advance_one(self, state: LatentState, output: Prediction) -> None:
         if not output.finite:
             raise NonFiniteError((0,))
         if state.params.guided:
@@ -114,7 +124,7 @@ class LatentDiffusion:
         state.latents = state.run.step(guided, state.latents, state.generator)
         state.last_prediction = LastPrediction(output.model_input, guided, timestep)
 
-    def start_decode(self, states: Sequence[LatentState]) -> PendingLatentDecode:
+    def start_decode(self, states: Sequence[LatentState], *, wide: bool = False) -> PendingLatentDecode:
         return self._decoder.start(states)
 
     def decode(self, states: Sequence[LatentState]) -> list[RgbImage]:
@@ -156,7 +166,7 @@ class LatentDiffusion:
         noise = torch.randn(1, self._channels, height, width, generator=generator)
         return LatentState(
             params,
-            first_call=work_plan.denoise_call(self._info, params, run.calls, upcast=upcast),
+            first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),
             networks=networks,
             conditioning=torch.cat(list(conditionings)),
             run=run,

@@ -1,4 +1,4 @@
-"""An image in the worker: its parameters, its position and its costs so far. State only; `scheduler` decides.
+"""An image in the worker: its parameters, its plan, its position and its times so far. State only; others decide.
 
 Runs in the worker's process; pure.
 """
@@ -6,13 +6,19 @@ Runs in the worker's process; pure.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Generic
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, NamedTuple
 
-from pipelines.interface import NextCall, StateT
+from pipelines.interface import WIDE, BatchKey, NextCall, Stage, StateT, WorkPlan
 from pipelines.params import GenerationParams
-from service.engine.costs import cost_model
-from service.engine.types import Size
+
+
+class Group(NamedTuple):
+    """Images of one group may share the call for which they wait."""
+
+    key: BatchKey
+    isolation: str
+    """Images share calls only with images of the same mark."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -21,8 +27,12 @@ class ScheduledImage(Generic[StateT]):
 
     id: str
     params: GenerationParams
+    plan: WorkPlan
+    """The image's work. A restart in higher precision replaces it."""
     tenant: str = ""
     """Owner of the image; tenants share the device equally."""
+    isolation: str = ""
+    """Mark of a suspect: see `Group.isolation`."""
     previews: int = 0
     """Number of previews that the caller asked for."""
     arrived_s: float
@@ -33,21 +43,29 @@ class ScheduledImage(Generic[StateT]):
     solo_s: float = math.inf
     """Estimate at arrival of the seconds that the image takes alone on the device."""
     deadline_s: float = math.inf
-    """The caller's deadline."""
-    state_bytes: int = 0
-    """Upper bound on the device bytes that the image holds once it has begun."""
+    """The caller's deadline. It ends an image that cannot meet it, and gives no precedence."""
+    text_call: NextCall | None = None
+    """The call that encodes the texts whose conditioning is not known; None once all are known."""
+    decode_call: NextCall | None = None
+    """A decode other than the planned one, for latents that need a wider decoder."""
+    conditionings: dict[str, Any] = field(default_factory=dict)
+    """The conditioning of each text that is known."""
     state: StateT | None = None
     """None until the image begins."""
     upcast: bool = False
     """Whether the image runs in higher precision because its numbers overflowed."""
+    decoding: bool = False
+    """Whether the image's decode is under way."""
+    step: int = 0
+    """Steps done, as far as the device is known to have come."""
     previews_sent: int = 0
     reported_step: int = 0
     """The last step that progress was sent for."""
     calls_made: int = 0
     batch_rows_sum: int = 0
     """Sum of the rows of the UNet calls that the image took part in."""
-    queue_s: float = 0.0
-    encode_s: float = 0.0
+    started_s: float | None = None
+    """Time at which the first work for the image started; None before it."""
     begun_s: float = 0.0
     denoised_s: float = 0.0
     first_step_s: float | None = None
@@ -60,35 +78,46 @@ class ScheduledImage(Generic[StateT]):
         return self.state
 
     @property
-    def next_call(self) -> NextCall:
-        """The next UNet call of an image that is being denoised."""
-        next_call = self.begun_state.next_call
-        assert next_call is not None, "the image's latents are finished"
-        return next_call
-
-    @property
     def finished(self) -> bool:
         """Whether the latents are finished, so that only the decode is left."""
         return self.state is not None and self.state.next_call is None
 
     @property
-    def rows(self) -> int:
-        """Rows that the image takes in its next UNet call."""
-        return cost_model.rows(self.params) if self.state is None else self.next_call.rows
+    def target(self) -> NextCall:
+        """The call for which the image waits: its next UNet call or its decode. Its texts are encoded on the way."""
+        if self.state is None:
+            return self._planned(Stage.DENOISE)
+        return self.state.next_call or self.decode_call or self._planned(Stage.DECODE)
 
     @property
-    def calls_left(self) -> int:
-        """UNet calls until the latents are finished."""
-        return cost_model.calls(self.params) if self.state is None else self.next_call.calls_left
+    def next_call(self) -> NextCall:
+        """The image's next call: the one that encodes its texts if they are not known, and otherwise the target."""
+        return self.text_call or self.target
 
     @property
-    def size(self) -> Size:
-        return self.params.width, self.params.height
+    def later_calls(self) -> list[NextCall]:
+        """The image's work after its target."""
+        return [] if self.finished else [self._planned(Stage.DECODE)]
+
+    @property
+    def calls_to_come(self) -> list[NextCall]:
+        """The image's work from now to its end, one entry for each stage that is left."""
+        return [*([] if self.text_call is None else [self.text_call]), self.target, *self.later_calls]
+
+    def widen_decode(self) -> None:
+        """Makes a decoder in a wider dtype decode the finished latents."""
+        call = self.target
+        self.decode_call = replace(call, key=call.key._replace(phase=WIDE), cost=call.cost._replace(variant=WIDE))
+
+    @property
+    def group(self) -> Group:
+        return Group(self.target.key, self.isolation)
 
     @property
     def preview_due(self) -> bool:
         """Whether enough steps are done for the next preview; previews divide the steps evenly."""
         next_preview = self.previews_sent + 1
-        return next_preview <= self.previews and (
-            self.begun_state.step * (self.previews + 1) >= self.params.steps * next_preview
-        )
+        return next_preview <= self.previews and (self.step * (self.previews + 1) >= self.params.steps * next_preview)
+
+    def _planned(self, stage: Stage) -> NextCall:
+        return next(call for call in self.plan.calls if call.key.stage is stage)

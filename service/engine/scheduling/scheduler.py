@@ -1,74 +1,80 @@
-"""Decides what the worker does next: which images begin, share the next UNet call, are decoded, or are given up.
+"""Decides what the worker does next: which images share the next call, of whichever stage, and which are given up.
 
 Runs in the worker's process. Every decision is a pure function of the images, the cost model and the time that is
-passed in. Tenants take turns by the device time that they have had; within a tenant the virtual deadline decides. A
-virtual deadline does not move with the time, so waiting alone brings an image's turn. docs/scheduling.md gives the
-reasons.
+passed in. There is one order for all stages: tenants take turns by the device time that they have had, and within a
+tenant the virtual deadline decides. A virtual deadline does not move with the time, so waiting alone brings an image's
+turn. docs/scheduling.md gives the reasons.
 """
 
 from __future__ import annotations
 
 import bisect
-import heapq
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Generic
 
-from pipelines.interface import StateT
+from pipelines.interface import NextCall, Stage, StateT
 from service.engine.costs.cost_model import CostModel
-from service.engine.scheduling import eta
-from service.engine.scheduling.batch_former import form_batch
+from service.engine.scheduling.batch_former import Batch, BatchBuilder, form_batch
 from service.engine.scheduling.fair_share import FairShare
-from service.engine.scheduling.image import ScheduledImage
-from service.engine.types import Size
+from service.engine.scheduling.forecast import DEMOTION_FACTOR, Forecast, min_remaining_s
+from service.engine.scheduling.image import Group, ScheduledImage
+from service.engine.scheduling.state_room import StateRoom
 
-_DECODE_FACTOR: Final = 1.0
-"""Seconds that decodes may take for each second of UNet calls while there is work for both."""
-_DEMOTION_FACTOR: Final = 4.0
-"""Factor by which the time until a missed virtual deadline is extended."""
-_MAX_TENANT_STATES: Final = 0.75
-"""Fraction of the states that one tenant may hold, so that the next tenant can begin without waiting for an end."""
+_IN_ORDER: Final = frozenset(Stage)
+
+
+def _no_padding(_: int) -> int:
+    return 0
 
 
 class Scheduler(Generic[StateT]):
-    """Holds each of the worker's images in one of three places: waiting, denoising, finished (its decode is due)."""
+    """Holds the worker's images in groups that may share a call, and in each group by tenant and virtual deadline."""
 
-    def __init__(self, cost: CostModel, *, max_begun: int, max_begun_bytes: int, max_decode: int) -> None:
-        """`max_begun` and `max_begun_bytes` bound the states that are held, `max_decode` the images of a decode."""
+    def __init__(
+        self,
+        cost: CostModel,
+        *,
+        max_state_bytes: int,
+        padded_rows: Callable[[int], int] = _no_padding,
+        beside: frozenset[Stage] = frozenset(),
+    ) -> None:
+        """`max_state_bytes` bounds the states of begun images. `padded_rows` returns the padding of a UNet call.
+
+        Calls of the stages in `beside` run beside other calls of the device: `choose_beside` chooses them.
+        """
         self._cost = cost
-        self._max_begun = max_begun
-        self._max_begun_bytes = max_begun_bytes
-        self._max_decode = max_decode
+        self._max_state_bytes = max_state_bytes
+        self._padded_rows = padded_rows
+        self._beside = beside
         self._images: dict[str, ScheduledImage[StateT]] = {}
-        self._waiting: list[ScheduledImage[StateT]] = []
-        self._denoising: list[ScheduledImage[StateT]] = []
-        self._finished: list[ScheduledImage[StateT]] = []
-        """Oldest first; the other two lists are in order of virtual deadline."""
+        self._groups: dict[Group, dict[str, list[ScheduledImage[StateT]]]] = {}
+        """Runnable images by group and tenant, in order of virtual deadline."""
+        self._places: dict[str, Group] = {}
+        """The group in which each runnable image is held, by id."""
         self._fair_share = FairShare()
-        self._call_s = 0.0
-        """Seconds of the last UNet call."""
-        self._decode_debt_s = 0.0
-        """Seconds that decodes have taken and UNet calls must get before the next decode."""
 
     @property
     def waiting(self) -> int:
         """Number of images that have not begun."""
-        return len(self._waiting)
-
-    @property
-    def denoising(self) -> int:
-        """Number of images that have UNet calls to come."""
-        return len(self._denoising)
+        return sum(image.state is None for image in self._images.values())
 
     @property
     def begun(self) -> int:
         """Number of images that hold a state."""
-        return len(self._denoising) + len(self._finished)
+        return len(self._images) - self.waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is no image."""
+        return not self._images
+
+    def __iter__(self) -> Iterator[ScheduledImage[StateT]]:
+        return iter(self._images.values())
 
     def oldest_wait_s(self, now_s: float) -> float:
         """Returns how long the longest-waiting image has waited to begin; 0 where none waits."""
-        return max((now_s - image.arrived_s for image in self._waiting), default=0.0)
+        return max((now_s - image.arrived_s for image in self._images.values() if image.state is None), default=0.0)
 
     def get(self, image_id: str) -> ScheduledImage[StateT] | None:
         return self._images.get(image_id)
@@ -76,150 +82,140 @@ class Scheduler(Generic[StateT]):
     def add(self, image: ScheduledImage[StateT]) -> None:
         assert image.id not in self._images, "an image is added once"
         self._images[image.id] = image
-        bisect.insort(self._waiting, image, key=_virtual_deadline)
+        self._put(image)
 
     def remove(self, image: ScheduledImage[StateT]) -> None:
         """Removes an image that has ended or was canceled, whatever its position."""
         del self._images[image.id]
-        for held in (self._waiting, self._denoising, self._finished):
-            if image in held:
-                held.remove(image)
+        self._take(image)
+
+    def hold(self, images: Iterable[ScheduledImage[StateT]]) -> None:
+        """Keeps images out of further calls until `update`, because the call that they are in decides the next."""
+        for image in images:
+            self._take(image)
+
+    def update(self, image: ScheduledImage[StateT]) -> None:
+        """Moves an image to the group of its next call after that has changed."""
+        if self._places.get(image.id) != image.group:
+            self._take(image)
+            self._put(image)
 
     def expire_and_demote(self, now_s: float) -> list[ScheduledImage[StateT]]:
         """Applies the passage of time. Returns the images that would miss their caller's deadline even alone on the
-        device; the caller fails them.
+        device; the caller fails them. An image whose decode is under way is let be.
 
         An image that would miss its virtual deadline even alone moves once, behind those that can still meet theirs.
         """
-        tight = [image for image in self._images.values() if image.virtual_deadline_s < now_s + image.solo_s]
-        earliest_end_s = {image: now_s + eta.min_remaining_s(image, self._cost) for image in tight}
-        late = [image for image in tight if image.virtual_deadline_s < earliest_end_s[image] and not image.demoted]
-        for image in late:
-            image.demoted = True
-            extended_s = _DEMOTION_FACTOR * (image.virtual_deadline_s - image.arrived_s)
-            image.virtual_deadline_s = min(image.arrived_s + extended_s, image.deadline_s)
-        if late:
-            self._waiting.sort(key=_virtual_deadline)
-            self._denoising.sort(key=_virtual_deadline)
+        tight = [
+            image
+            for image in self._images.values()
+            if min(image.virtual_deadline_s, image.deadline_s) < now_s + image.solo_s and not image.decoding
+        ]
+        earliest_end_s = {image: now_s + min_remaining_s(image, self._cost) for image in tight}
+        for image in tight:
+            if image.virtual_deadline_s < earliest_end_s[image] and not image.demoted:
+                self._demote(image)
         return [image for image in tight if image.deadline_s < earliest_end_s[image]]
 
-    def choose_begin(self, now_s: float) -> list[ScheduledImage[StateT]]:
-        """Returns the waiting images that belong in the next call of their size and whose states may be held."""
-        newcomers = [
-            image
-            for size in {image.size for image in self._waiting}
-            for image in form_batch(self._in_order(size), self._fair_share, self._cost, now_s=now_s)
-            if image.state is None
-        ]
-        newcomers.sort(key=self._turn)
-        return self._within_bounds(newcomers)
+    def choose(self, now_s: float, *, may_begin: bool = True) -> Batch[StateT] | None:
+        """Returns the next call in the order, or None where no image is runnable.
 
-    def begin(self, image: ScheduledImage[StateT]) -> None:
-        """Moves a waiting image, which holds a state now, to those that are denoised."""
-        self._waiting.remove(image)
-        bisect.insort(self._denoising, image, key=_virtual_deadline)
+        Without `may_begin` only images that hold a state are runnable.
+        """
+        return self._choose(_IN_ORDER - self._beside, now_s, may_begin)
 
-    def restart(self, image: ScheduledImage[StateT]) -> None:
-        """Moves an image whose state was replaced by a new one back to those that are denoised."""
-        (self._finished if image in self._finished else self._denoising).remove(image)
-        bisect.insort(self._denoising, image, key=_virtual_deadline)
+    def choose_beside(self, now_s: float) -> Batch[StateT] | None:
+        """Returns the next call of the stages that run beside the others, or None where there is none."""
+        return self._choose(self._beside, now_s, may_begin=False) if self._beside else None
 
-    def choose_call(self, now_s: float) -> list[ScheduledImage[StateT]]:
-        """Returns the images that share the next UNet call, or none where nothing is denoised."""
-        if not self._denoising:
-            return []
-        head = min(self._denoising, key=self._turn)
-        candidates = [image for image in self._denoising if image.next_call.key == head.next_call.key]
-        return form_batch(candidates, self._fair_share, self._cost, now_s=now_s)
+    def charge(self, parts: Iterable[tuple[str, int]], seconds: float) -> None:
+        """Charges a call to tenants. `parts` holds the tenant and the rows of each image in the call."""
+        rows: Counter[str] = Counter()
+        for tenant, part in parts:
+            rows[tenant] += part
+        served_s = {tenant: seconds * part / rows.total() for tenant, part in rows.items()}
+        self._fair_share.charge(served_s, backlogged={image.tenant for image in self._images.values()})
 
-    def charge_call(self, rows: Iterable[tuple[str, int]], seconds: float) -> None:
-        """Charges a UNet call to tenants. `rows` holds the tenant and the row count of each image in the call."""
-        self._call_s = seconds
-        self._decode_debt_s = max(0.0, self._decode_debt_s - _DECODE_FACTOR * seconds)
-        self._charge(rows, seconds)
-
-    def finish(self, image: ScheduledImage[StateT]) -> None:
-        """Moves an image whose latents are finished to those that wait for their decode."""
-        self._denoising.remove(image)
-        self._finished.append(image)
-
-    def choose_decode(self) -> list[ScheduledImage[StateT]]:
-        """Returns finished images of one size to decode now. None while UNet calls are owed the last decode's time."""
-        if not self._finished or (self._denoising and self._decode_debt_s > 0):
-            return []
-        size = self._finished[0].size
-        batch = [image for image in self._finished if image.size == size][: self._max_decode]
-        if self._denoising:
-            while len(batch) > 1 and self._cost.decode_s(size, len(batch)) > _DECODE_FACTOR * self._call_s:
-                batch.pop()
-        return batch
-
-    def charge_decode(self, images: Sequence[ScheduledImage[StateT]], seconds: float) -> None:
-        """Charges a decode of these images to their tenants."""
-        # A decode beside which nothing was denoised delayed no UNet call, so it leaves no debt.
-        self._decode_debt_s = self._decode_debt_s + seconds if self._denoising else 0.0
-        self._charge(((image.tenant, 1) for image in images), seconds)
-
-    def etas_s(self, images: Iterable[ScheduledImage[StateT]]) -> dict[ScheduledImage[StateT], float]:
-        """Returns the estimated seconds until each of these images is finished."""
-        rows: Counter[Size] = Counter()
-        for image in self._denoising:
-            rows[image.size] += image.rows
-        round_s = sum(self._cost.call_s(size, min(count, self._cost.knee(size))) for size, count in rows.items())
-        order = itertools.chain(self._finished, heapq.merge(self._denoising, self._waiting, key=_virtual_deadline))
-        return eta.etas_s(images, order, self._cost, round_s=round_s)
+    def etas_s(self, now_s: float) -> dict[str, float]:
+        """Returns the estimated seconds until each image is finished, by id. It does not anticipate arrivals."""
+        images = self._images.values()
+        return Forecast(images, self._fair_share, self._cost, self._padded_rows, self._beside, now_s).run()
 
     def check_integrity(self) -> None:
         """Checks the invariants that hold between any two decisions. Raises AssertionError where one does not."""
-        held = [*self._waiting, *self._denoising, *self._finished]
-        assert len(held) == len(self._images), "each image is in one place"
-        assert {id(image) for image in held} == {id(image) for image in self._images.values()}
-        assert self.begun <= self._max_begun
-        assert all(image.state is None for image in self._waiting)
-        assert all(image.begun_state.next_call is not None for image in self._denoising)
-        assert all(image.finished for image in self._finished)
-        assert _is_sorted(self._waiting), "waiting images are in order of virtual deadline"
-        assert _is_sorted(self._denoising), "denoised images are in order of virtual deadline"
+        held = {
+            image.id: group for group, queues in self._groups.items() for queue in queues.values() for image in queue
+        }
+        assert held == self._places, "each runnable image is in one group"
+        assert set(held) <= set(self._images)
+        for group, queues in self._groups.items():
+            assert queues, "no group is empty"
+            for tenant, queue in queues.items():
+                assert queue, "no queue is empty"
+                assert all(image.group == group and image.tenant == tenant for image in queue)
+                deadlines = [image.virtual_deadline_s for image in queue]
+                assert deadlines == sorted(deadlines), "a queue is in order of virtual deadline"
+
+    def _choose(self, stages: frozenset[Stage], now_s: float, may_begin: bool) -> Batch[StateT] | None:
+        room = StateRoom(self._images.values(), self._max_state_bytes, open_to_newcomers=may_begin)
+        head = self._head(stages, room)
+        if head is None:
+            return None
+        padded_rows = self._padded_rows if head.target.key.stage is Stage.DENOISE else _no_padding
+        builder: BatchBuilder[StateT] = BatchBuilder(self._cost, head.target.cost, room, padded_rows, now_s)
+        images = form_batch(head, self._groups[head.group], self._fair_share, builder)
+        unprepared = [image for image in images if image.text_call is not None]
+        if unprepared:
+            return self._texts_of(unprepared)
+        return _batch(images, [image.target for image in images])
+
+    def _texts_of(self, images: list[ScheduledImage[StateT]]) -> Batch[StateT]:
+        """Returns the call that encodes the texts of the first of these images, up to the knee."""
+        calls = [image.next_call for image in images]
+        knee, rows, count = self._cost.knee(calls[0].cost), calls[0].rows, 1
+        while count < len(images) and rows + calls[count].rows <= knee:
+            rows += calls[count].rows
+            count += 1
+        return _batch(images[:count], calls[:count])
+
+    def _head(self, stages: frozenset[Stage], room: StateRoom) -> ScheduledImage[StateT] | None:
+        """Returns the most urgent runnable image whose target belongs to these stages."""
+        heads: list[ScheduledImage[StateT]] = []
+        for group, queues in self._groups.items():
+            if group.key.stage in stages:
+                firsts = (next(filter(room.admits_head, queue), None) for queue in queues.values())
+                heads.extend(image for image in firsts if image is not None)
+        return min(heads, key=self._turn, default=None)
 
     def _turn(self, image: ScheduledImage[StateT]) -> tuple[float, float]:
         """Sort key: tenants by start tag, then images by virtual deadline."""
         return self._fair_share.start_tag_s(image.tenant), image.virtual_deadline_s
 
-    def _in_order(self, size: Size) -> Iterable[ScheduledImage[StateT]]:
-        images = heapq.merge(self._denoising, self._waiting, key=_virtual_deadline)
-        return (image for image in images if image.size == size)
+    def _demote(self, image: ScheduledImage[StateT]) -> None:
+        is_held = image.id in self._places
+        self._take(image)
+        image.demoted = True
+        image.virtual_deadline_s = image.arrived_s + DEMOTION_FACTOR * (image.virtual_deadline_s - image.arrived_s)
+        if is_held:
+            self._put(image)
 
-    def _within_bounds(self, newcomers: Iterable[ScheduledImage[StateT]]) -> list[ScheduledImage[StateT]]:
-        """Returns the newcomers, in order, whose states may be held. An idle worker takes one image of any size."""
-        held = [*self._denoising, *self._finished]
-        count, held_bytes = len(held), sum(image.state_bytes for image in held)
-        by_tenant = Counter(image.tenant for image in held)
-        chosen: list[ScheduledImage[StateT]] = []
-        for image in newcomers:
-            held_bytes += image.state_bytes
-            if count == self._max_begun or (count and held_bytes > self._max_begun_bytes):
-                break
-            if by_tenant[image.tenant] < max(1, int(_MAX_TENANT_STATES * self._max_begun)):
-                chosen.append(image)
-                count += 1
-                by_tenant[image.tenant] += 1
-            else:
-                held_bytes -= image.state_bytes
-        return chosen
+    def _put(self, image: ScheduledImage[StateT]) -> None:
+        group = self._places[image.id] = image.group
+        queue = self._groups.setdefault(group, {}).setdefault(image.tenant, [])
+        bisect.insort(queue, image, key=lambda other: other.virtual_deadline_s)
 
-    def _charge(self, parts: Iterable[tuple[str, int]], seconds: float) -> None:
-        """Splits the seconds between tenants in proportion to their parts."""
-        sums: Counter[str] = Counter()
-        for tenant, part in parts:
-            sums[tenant] += part
-        served_s = {tenant: seconds * part / sums.total() for tenant, part in sums.items()}
-        self._fair_share.charge(served_s, backlogged={image.tenant for image in self._images.values()})
+    def _take(self, image: ScheduledImage[StateT]) -> None:
+        """Takes an image out of its group, if it is in one."""
+        group = self._places.pop(image.id, None)
+        if group is None:
+            return
+        queues = self._groups[group]
+        queues[image.tenant].remove(image)
+        if not queues[image.tenant]:
+            del queues[image.tenant]
+        if not queues:
+            del self._groups[group]
 
 
-def _virtual_deadline(image: ScheduledImage[StateT]) -> float:
-    return image.virtual_deadline_s
-
-
-def _is_sorted(images: list[ScheduledImage[StateT]]) -> bool:
-    deadlines = [image.virtual_deadline_s for image in images]
-    return deadlines == sorted(deadlines)
+def _batch(images: Sequence[ScheduledImage[StateT]], calls: Sequence[NextCall]) -> Batch[StateT]:
+    return Batch(images, calls[0].key, calls[0].cost, [call.rows for call in calls])

@@ -23,8 +23,6 @@ from service.engine.messages import (
     MAX_MESSAGE_BYTES,
     Beat,
     CallDone,
-    DecodeDone,
-    EncodeDone,
     Finished,
     FromWorker,
     Preview,
@@ -35,7 +33,7 @@ from service.engine.messages import (
 
 _MAX_PENDING: Final = 64
 """Length of the outgoing queue from which droppable messages are dropped."""
-_DROPPABLE: Final = Progress | Preview | CallDone | DecodeDone | EncodeDone | Beat
+_DROPPABLE: Final = Progress | Preview | CallDone | Beat
 _EXIT_ORPHANED: Final = 70
 
 

@@ -7,7 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, Self
+
+
+class Mark(Protocol):
+    """A point in the device's work."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the device has come to it."""
+
+    def seconds_since(self, earlier: Self) -> float:
+        """Returns the seconds between two marks. Waits until the device has come to this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMark:
+    """A `Mark` of a device whose work is done when it is launched."""
+
+    time_s: float
+    ready: bool = True
+
+    def seconds_since(self, earlier: ClockMark) -> float:
+        return self.time_s - earlier.time_s
 
 
 def _never(_: Exception) -> bool:
@@ -37,6 +59,8 @@ class Device:
     """Returns cached memory to the device; called after an out-of-memory error."""
     memory_bytes: Callable[[], int] = _unknown_bytes
     """Returns the device memory that this process holds."""
+    mark: Callable[[], Mark] | None = None
+    """Marks the device's work so far; None where work is done when it is launched."""
     name: str = ""
     """The hardware and the version of its library. Measured costs are valid for one name."""
 

@@ -65,6 +65,12 @@ class FaultIsolation:
         results = self._attempt(lambda _: [call()], [None])
         return results.fault if isinstance(results, _Failure) else results[0]
 
+    def fault_of(self, error: Exception) -> Fault:
+        """Returns the fault of the item that this error of a call concerns."""
+        if self._device.is_broken(error):
+            raise error
+        return self._classify(error).fault
+
     def _run_without(
         self, failure: _Failure, call: BatchCall[ItemT, ResultT], items: Sequence[ItemT]
     ) -> list[ResultT | Fault]:

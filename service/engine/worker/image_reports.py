@@ -5,8 +5,9 @@ Runs in the worker's process. It decides nothing about an image except that prev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Generic
+from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, StateT
 from service.engine import messages
@@ -15,6 +16,9 @@ from service.engine.scheduling.scheduler import Scheduler
 from service.engine.types import Timings
 from service.engine.worker.channel import Channel
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
+
+_ETA_AGE_S: Final = 0.25
+"""Age at which estimates are made anew."""
 
 
 class ImageReports(Generic[ConditioningT, StateT, OutputT]):
@@ -33,30 +37,39 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
         self._channel = channel
         self._isolation = isolation
         self._clock = clock
+        self._etas_s: dict[str, float] = {}
+        self._etas_made_s = -math.inf
 
     def send_progress(self, images: Sequence[ScheduledImage[StateT]]) -> None:
         """Reports images after a UNet call: each new step once, and the previews that are due."""
-        etas_s = self._scheduler.etas_s(images)
         for image in images:
-            step = image.begun_state.step
+            step = image.step
             if image.first_step_s is None and step:
                 image.first_step_s = self._clock() - image.arrived_s
             if step > image.reported_step:
                 image.reported_step = step
-                self._channel.send(messages.Progress(image.id, step, image.params.steps, etas_s[image]))
+                self._channel.send(messages.Progress(image.id, step, image.params.steps, self._eta_s(image)))
             if not image.finished and image.preview_due and not self._channel.congested:
                 self._send_preview(image)
 
     def send_finished(self, image: ScheduledImage[StateT], rgb_image: RgbImage) -> None:
+        started_s = image.begun_s if image.started_s is None else image.started_s
         timings = Timings(
-            queue_s=image.queue_s,
-            encode_s=image.encode_s,
+            queue_s=started_s - image.arrived_s,
+            encode_s=image.begun_s - started_s,
             denoise_s=image.denoised_s - image.begun_s,
             decode_s=self._clock() - image.denoised_s,
             mean_batch_rows=image.batch_rows_sum / image.calls_made,
             first_step_s=image.first_step_s or 0.0,
         )
         self._channel.send(messages.Finished(image.id, rgb_image.width, rgb_image.height, rgb_image.pixels, timings))
+
+    def _eta_s(self, image: ScheduledImage[StateT]) -> float:
+        """Returns the estimated seconds until the image is finished. All estimates are made together now and then."""
+        now_s = self._clock()
+        if now_s >= self._etas_made_s + _ETA_AGE_S or image.id not in self._etas_s:
+            self._etas_s, self._etas_made_s = self._scheduler.etas_s(now_s), now_s
+        return max(0.0, self._etas_s[image.id] - (now_s - self._etas_made_s))
 
     def _send_preview(self, image: ScheduledImage[StateT]) -> None:
         state = image.begun_state

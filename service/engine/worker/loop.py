@@ -1,39 +1,51 @@
-"""The worker's loop: begin, predict, advance, decode, repeat. Generic over the pipeline; the policy is the scheduler's.
+"""The worker's loop: choose a call, launch it, collect the one before. Generic over the pipeline and the stages.
 
-Runs in the worker's process. An image joins at the next UNet call, leaves when its latents are finished, is canceled
-between calls, and fails without failing the others.
+Runs in the worker's process; the policy is the scheduler's. An image joins at the next UNet call, leaves when its
+latents are finished, is canceled between calls, and fails without failing the others. While the device works on a call,
+the next one is prepared and launched; where the device has no queue of its own, a call is done when it is launched.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT
+from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, Stage, StateT
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostModel, CostTable, state_bytes
+from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
+from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.types import Priority
-from service.engine.worker.begin_stage import BeginStage
 from service.engine.worker.channel import Channel
-from service.engine.worker.decode_stage import DecodeStage
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.image_reports import ImageReports
-from service.engine.worker.measured_calls import MeasuredCalls
+from service.engine.worker.stages.call_meter import CallMeter
+from service.engine.worker.stages.decode_stage import DecodeStage
+from service.engine.worker.stages.denoise_stage import DenoiseStage
+from service.engine.worker.stages.running_call import Results, RunningCall
+from service.engine.worker.stages.text_stage import TextStage
 from service.errors import DeadlineExceededError, NonFiniteResultError
 
+_DEPTH: Final = 1
+"""Calls that may be under way when the next one is launched."""
 _UNSENT_DECODES: Final = 2
 """Full decodes whose images may wait to be sent before no further images begin."""
 _BLOCKED_WAIT_S: Final = 0.05
 """Interval between looks at a full channel when there is nothing else to do."""
 _UNMEASURED: Final = CostTable()
 _TOO_LATE: Final = Fault(DeadlineExceededError.code, "The image could not be finished by its deadline.")
+
+
+def _keep_nothing(_: CostTable) -> None:
+    pass
 
 
 class Worker(Generic[ConditioningT, StateT, OutputT]):
@@ -46,63 +58,75 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         config: WorkerConfig,
         *,
         costs: CostTable = _UNMEASURED,
+        keep_costs: Callable[[CostTable], object] = _keep_nothing,
+        record: CallRecord | None = None,
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds the measured costs of this pipeline on this device."""
+        """`costs` holds the measured costs of this pipeline on this device. `keep_costs` is called with what was learnt
+        since, at every beat and at the end; `record` is written before each call."""
         self._pipeline = pipeline
         self._channel = channel
         self._clock = clock
         self._device = device
+        self._keep_costs = keep_costs
         self._isolation = FaultIsolation(device)
-        self._cost = CostModel(costs, max_rows=config.max_rows, max_decode=config.max_decode)
-        self._measured = MeasuredCalls(pipeline, self._cost, channel, device, clock)
+        info = pipeline.info
+        self._cost = CostModel(costs, max_counts=config.max_counts)
         self._scheduler: Scheduler[StateT] = Scheduler(
             self._cost,
-            max_begun=config.max_begun,
-            max_begun_bytes=config.max_begun_bytes,
-            max_decode=config.max_decode,
+            max_state_bytes=config.max_begun_bytes,
+            padded_rows=info.padded_rows,
+            beside=frozenset({Stage.DECODE}) if info.decodes_beside else frozenset(),
         )
-        self._begin_stage = BeginStage(
-            pipeline,
-            self._measured,
-            self._scheduler,
-            channel,
-            self._isolation,
-            clock,
-            max_cached_prompts=config.max_cached_prompts,
+        meter = CallMeter(info, self._cost, channel, device, clock, record or CallRecord.private())
+        self._text_stage = TextStage(
+            pipeline, self._scheduler, meter, self._isolation, max_cached_prompts=config.max_cached_prompts
         )
-        self._decode_stage = DecodeStage(self._measured, self._scheduler, self._isolation, clock)
+        self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
+        self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, clock)
         self._deadline_factors = {
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
         }
         self._max_unsent = _UNSENT_DECODES * config.max_decode
+        self._running: deque[RunningCall[StateT]] = deque()
+        """Calls that were launched one after the other, oldest first."""
+        self._beside: RunningCall[StateT] | None = None
+        """The call that runs beside them."""
         self._draining = False
         self._next_beat_s = clock()
 
     @property
     def done(self) -> bool:
         """Whether the worker was told to drain and has finished everything."""
-        return self._draining and not self._scheduler.waiting and not self._scheduler.begun
+        return self._draining and self._scheduler.idle and not self._running and self._beside is None
 
     def run(self) -> None:
         """Runs until the worker has drained. Raises the errors after which the device is broken."""
         while not self.done:
             self.turn()
+        self._keep_costs(self._cost.table())
 
     def turn(self) -> None:
-        """Makes at most one UNet call and starts at most one decode. Waits for messages when idle, until the next
-        beat."""
+        """Launches at most one call, and one beside it, and collects the calls that are done. Waits for messages when
+        idle, until the next beat."""
         self._beat()
         for message in self._channel.receive(self._poll_timeout_s()):
             self._receive(message)
         for image in self._scheduler.expire_and_demote(self._clock()):
             self._fail(image, _TOO_LATE)
-        self._begin()
-        self._call()
-        self._decode()
+        batch = self._choose()
+        if batch is not None and batch.isolated:
+            # If the worker dies in a call of suspects, no other call is under way.
+            self._collect_all()
+            batch = self._choose()
+        if batch is not None:
+            self._running.append(self._start(batch))
+        if batch is not None and batch.isolated:
+            self._collect_all()
+        self._collect(wait=batch is None)
 
     @property
     def _blocked(self) -> bool:
@@ -110,7 +134,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         return self._channel.unsent_images >= self._max_unsent
 
     def _poll_timeout_s(self) -> float:
-        if self._scheduler.begun:
+        if self._running or self._beside is not None or self._scheduler.begun:
             return 0.0
         if self._scheduler.waiting:
             return _BLOCKED_WAIT_S if self._blocked else 0.0
@@ -129,85 +153,106 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                     memory_bytes=self._device.memory_bytes(),
                 )
             )
+            self._keep_costs(self._cost.table())
 
     def _receive(self, message: ToWorker) -> None:
         match message:
             case Submit():
-                self._scheduler.add(self._schedulable(message))
+                image = self._schedulable(message)
+                self._text_stage.admit(image)
+                self._scheduler.add(image)
             case Cancel():
-                image = self._scheduler.get(message.image_id)
-                if image is not None:  # The image may have ended while the message was on its way.
-                    self._scheduler.remove(image)
-                    self._channel.send(messages.Canceled(image.id))
+                canceled = self._scheduler.get(message.image_id)
+                if canceled is not None:  # The image may have ended while the message was on its way.
+                    self._scheduler.remove(canceled)
+                    self._channel.send(messages.Canceled(canceled.id))
             case Drain():
                 self._draining = True
 
     def _schedulable(self, submit: Submit) -> ScheduledImage[StateT]:
         arrived_s = self._clock() - submit.waited_s
-        deadline_s = math.inf if submit.deadline_s is None else arrived_s + submit.deadline_s
-        solo_s = self._cost.solo_s(submit.params)
+        plan = self._pipeline.plan(submit.params)
+        solo_s = self._cost.solo_s(plan)
         return ScheduledImage(
             id=submit.image_id,
             params=submit.params,
+            plan=plan,
             tenant=submit.tenant,
+            isolation=submit.isolation,
             previews=submit.previews,
             arrived_s=arrived_s,
-            virtual_deadline_s=min(arrived_s + self._deadline_factors[submit.priority] * solo_s, deadline_s),
+            virtual_deadline_s=arrived_s + self._deadline_factors[submit.priority] * solo_s,
             solo_s=solo_s,
-            deadline_s=deadline_s,
-            state_bytes=state_bytes(submit.params, self._pipeline.info),
+            deadline_s=math.inf if submit.deadline_s is None else arrived_s + submit.deadline_s,
         )
 
-    def _begin(self) -> None:
-        if not self._blocked:
-            for image, fault in self._begin_stage.turn():
-                self._fail(image, fault)
+    def _choose(self) -> Batch[StateT] | None:
+        return self._scheduler.choose(self._clock(), may_begin=not self._blocked)
 
-    def _call(self) -> None:
-        """Makes one UNet call, then updates and reports each of its images."""
-        images = self._scheduler.choose_call(self._clock())
-        if not images:
-            return
-        tenant_rows = [(image.tenant, image.rows) for image in images]
-        rows = sum(image.rows for image in images)
-        start_s = self._clock()
-        outputs = self._isolation.run(self._measured.predict, images)
-        predicted_s = self._clock()
-        faults = [
-            output if isinstance(output, Fault) else self._advance(image, output)
-            for image, output in zip(images, outputs, strict=True)
-        ]
-        for image in images:
-            image.calls_made += 1
-            image.batch_rows_sum += rows
-        self._measured.record(images, rows, predicted_s - start_s, self._clock() - predicted_s)
-        self._scheduler.charge_call(tenant_rows, self._clock() - start_s)
-        for image, fault in zip(images, faults, strict=True):
-            if fault is not None:
-                self._retry_or_fail(image, fault)
-        self._reports.send_progress([image for image in images if self._scheduler.get(image.id) is image])
+    def _start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
+        """Launches a call of any stage."""
+        for image in batch.images:
+            if image.started_s is None:
+                image.started_s = self._clock()
+                # Sent before the first call on its behalf, so that the image's caller hears of it first.
+                self._channel.send(messages.Started(image.id))
+        match batch.key.stage:
+            case Stage.TEXT:
+                return self._text_stage.start(batch)
+            case Stage.DENOISE:
+                return self._denoise_stage.start(batch)
+            case Stage.DECODE:
+                return self._decode_stage.start(batch)
 
-    def _advance(self, image: ScheduledImage[StateT], output: OutputT) -> Fault | None:
-        state = image.begun_state
-        fault = self._isolation.run_once(lambda: self._pipeline.advance(state, output))
-        if fault is None and state.next_call is None:
-            image.denoised_s = self._clock()
-            self._scheduler.finish(image)
-        return fault
+    def _collect(self, *, wait: bool) -> None:
+        """Collects the calls that are done. With `wait`, and where too many are under way, waits for the oldest."""
+        while self._running and (wait or len(self._running) > _DEPTH or self._running[0].ready):
+            self._finish(self._running.popleft())
+            wait = False
+        if self._beside is not None and (self._beside.ready or (wait and not self._running)):
+            beside, self._beside = self._beside, None
+            self._finish(beside)
+        if self._beside is None:
+            batch = self._scheduler.choose_beside(self._clock())
+            if batch is not None:
+                self._beside = self._start(batch)
 
-    def _decode(self) -> None:
-        for image, rgb_image in self._decode_stage.turn():
-            if isinstance(rgb_image, Fault):
-                self._retry_or_fail(image, rgb_image)
-            else:
-                self._scheduler.remove(image)
-                self._reports.send_finished(image, rgb_image)
+    def _collect_all(self) -> None:
+        """Waits for every call that is under way."""
+        while self._running:
+            self._finish(self._running.popleft())
+        if self._beside is not None:
+            beside, self._beside = self._beside, None
+            self._finish(beside)
+
+    def _finish(self, running: RunningCall[StateT]) -> None:
+        results = [(image, result) for image, result in running.finish() if self._scheduler.get(image.id) is image]
+        self._scheduler.charge(running.parts, running.seconds)
+        self._settle(results)
+        self._reports.send_progress([image for image, result in results if result is None and image.state is not None])
+
+    def _settle(self, results: Results[StateT]) -> None:
+        """Ends the images that are finished or failed."""
+        for image, result in results:
+            match result:
+                case RgbImage():
+                    self._scheduler.remove(image)
+                    self._reports.send_finished(image, result)
+                case Fault():
+                    self._retry_or_fail(image, result)
 
     def _retry_or_fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
-        """Restarts an image whose numbers overflowed once, in higher precision. Any other fault is final."""
+        """Gives an image whose numbers overflowed another chance in higher precision. Any other fault is final.
+
+        Where its pixels overflowed, a wider decoder has the first chance: its latents are sound.
+        """
         final: Fault | None = fault
         if fault.code == NonFiniteResultError.code and not image.upcast:
-            final = self._begin_stage.restart_upcast(image)
+            if image.finished and image.decode_call is None:
+                image.widen_decode()
+                self._scheduler.update(image)
+                return
+            final = self._denoise_stage.restart_upcast(image)
         if final is not None:
             self._fail(image, final)
 

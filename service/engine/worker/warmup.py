@@ -86,8 +86,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             decodes_s[len(decoded)] = self._median_s(lambda: self._pipeline.decode(decoded))
 
     def _step(self, states: Sequence[StateT]) -> None:
-        for state, output in zip(states, self._pipeline.predict(states), strict=True):
-            self._pipeline.advance(state, output)
+        self._pipeline.advance(states, self._pipeline.predict(states)).finish()
 
     def _median_s(self, call: Callable[[], object]) -> float:
         """Returns the median seconds of a call that was made once before."""

@@ -12,7 +12,7 @@ from typing import Self
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import RgbImage
+from pipelines.interface import CompletedAdvance, PendingAdvance, RgbImage
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -84,9 +84,17 @@ class FaultyPipeline(FakePipeline):
         self._visit(Stage.PREDICT, [(state.params.prompt, state.calls_done) for state in states])
         return super().predict(states)
 
-    def advance(self, state: FakeState, output: bytes) -> None:
-        self._visit(Stage.ADVANCE, [(state.params.prompt, state.calls_done)])
-        super().advance(state, output)
+    def advance(self, states: Sequence[FakeState], outputs: Sequence[bytes]) -> PendingAdvance:
+        errors: list[Exception | None] = []
+        for state, output in zip(states, outputs, strict=True):
+            try:
+                self._visit(Stage.ADVANCE, [(state.params.prompt, state.calls_done)])
+                super().advance([state], [output])
+            except Exception as error:  # noqa: BLE001 - it concerns this image alone
+                errors.append(error)
+            else:
+                errors.append(None)
+        return CompletedAdvance(errors)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self._visit(Stage.DECODE, [(state.params.prompt, self._trigger.step) for state in states])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pipelines.fake import FakePipeline, FakeState
+from pipelines.interface import CostKey, Stage
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostTable, SizeCost
+from service.engine.costs.cost_model import CostTable, KeyCost, Point
 from service.engine.messages import FromWorker, ToWorker
 from service.engine.types import Priority
 from service.engine.worker.device import PLAIN_DEVICE, Device
@@ -21,12 +22,37 @@ MessageT = TypeVar("MessageT", bound=messages.Message)
 
 CALL_S = 0.125
 """Seconds of a UNet call in the harness, by its clock."""
+WEIGHT = 10.0
+"""Weight of the measurements with which a harness starts."""
+
+
+def make_costs(
+    calls_s: Mapping[tuple[int, int], Mapping[int, float]],
+    decodes_s: Mapping[tuple[int, int], Mapping[int, float]],
+    texts_s: Mapping[int, float],
+) -> CostTable:
+    """Returns a table of well-known costs: seconds by rows, images and texts, for each size."""
+    return CostTable(
+        (
+            *(_cost(CostKey(Stage.DENOISE, *size), points) for size, points in calls_s.items()),
+            *(_cost(CostKey(Stage.DECODE, *size), points) for size, points in decodes_s.items()),
+            _cost(CostKey(Stage.TEXT), texts_s),
+        )
+    )
+
+
+def _cost(key: CostKey, points: Mapping[int, float]) -> KeyCost:
+    return KeyCost(key, tuple(Point(count, seconds, WEIGHT) for count, seconds in points.items()), None)
 
 
 def flat_costs(max_rows: int, call_s: float = CALL_S) -> CostTable:
-    """Costs of a device on which a call takes `call_s` with any number of rows, and decodes take no time."""
-    calls = ((1, call_s), (max_rows, call_s))
-    return CostTable(tuple(SizeCost(width, 64, calls, decodes=((1, 0.0),)) for width in (64, 96, 128)))
+    """Costs of a device on which a call takes `call_s` with any number of rows, and nothing else takes time."""
+    sizes = [(width, 64) for width in (64, 96, 128)]
+    return make_costs(
+        {size: {1: call_s, max_rows: call_s} for size in sizes},
+        {size: {1: 0.0, 4: 0.0} for size in sizes},
+        {1: 0.0, 16: 0.0},
+    )
 
 
 def make_params(
@@ -56,7 +82,7 @@ def make_alone(params: GenerationParams) -> bytes:
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
         (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        pipeline.advance([state], [output])
     (rgb_image,) = pipeline.decode([state])
     return rgb_image.pixels
 
@@ -149,7 +175,11 @@ class WorkerHarness:
     @property
     def call_rows(self) -> list[int]:
         """Rows of each UNet call. A guided image takes two."""
-        return [call.rows for call in self.sent(messages.CallDone)]
+        return [call.rows for call in self.calls(Stage.DENOISE)]
+
+    def calls(self, stage: Stage) -> list[messages.CallDone]:
+        """Returns the reports of all calls of a stage."""
+        return [call for call in self.sent(messages.CallDone) if call.key.stage is stage]
 
     @property
     def pixels(self) -> dict[str, bytes]:

@@ -1,0 +1,192 @@
+"""Estimates when images are finished: for callers' progress events, and as bounds for the scheduler.
+
+Runs in the worker's process; pure.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipelines.interface import NextCall, Stage
+from service.engine.costs.cost_model import CostModel
+from service.engine.scheduling.fair_share import FairShare
+from service.engine.scheduling.image import Group, ScheduledImage
+
+DEMOTION_FACTOR: Final = 4.0
+"""Factor by which the time until a missed virtual deadline is extended."""
+_CALLS_BETWEEN_TURNS: Final = 4
+"""Calls that a tenant has at a time in the forecast, where there are several tenants."""
+_PLAYED: Final = 96
+"""Images whose calls are played through. Later ones are expected after them, at the price of the work before."""
+
+
+def min_remaining_s(image: ScheduledImage[Any], cost: CostModel) -> float:
+    """Returns the seconds that the image needs if it has the device to itself from now on."""
+    return sum(call.calls_left * cost.seconds(call.cost, call.rows) for call in image.calls_to_come)
+
+
+def remaining_price_s(image: ScheduledImage[Any], cost: CostModel) -> float:
+    """Returns the device seconds that the image still adds when its calls are full."""
+    return sum(call.calls_left * call.rows * cost.unit_s(call.cost) for call in image.calls_to_come)
+
+
+@dataclass(slots=True, eq=False)
+class _Remaining:
+    """What is left of an image in the forecast."""
+
+    image: ScheduledImage[Any]
+    call: NextCall
+    calls_left: int
+    later: list[NextCall]
+    text_s: float
+    """Seconds until its texts are known."""
+    virtual_deadline_s: float
+    """Seconds from the start of the forecast, as in the fields below."""
+    demoted: bool
+
+    @property
+    def group(self) -> Group:
+        return Group(self.call.key, self.image.isolation)
+
+
+class Forecast:
+    """Plays through the calls that the scheduler would make if nothing arrived.
+
+    The most urgent image decides whose turn it is; its group has calls, full to the knee, until an image of the batch
+    has made its last call of the stage.
+    """
+
+    def __init__(
+        self,
+        images: Iterable[ScheduledImage[Any]],
+        fair_share: FairShare,
+        cost: CostModel,
+        padded_rows: Callable[[int], int],
+        beside: frozenset[Stage],
+        now_s: float,
+    ) -> None:
+        self._cost = cost
+        self._padded_rows = padded_rows
+        self._beside = beside
+        self._start_s = now_s
+        self._passed_s = 0.0
+        self._groups: defaultdict[Group, list[_Remaining]] = defaultdict(list)
+        in_order = sorted(images, key=lambda image: image.virtual_deadline_s)
+        self._tags_s = {image.tenant: fair_share.start_tag_s(image.tenant) for image in in_order}
+        for image in in_order[:_PLAYED]:
+            self._add(image)
+        self._beyond = in_order[_PLAYED:]
+        self._ends_s: dict[str, float] = {}
+
+    def run(self) -> dict[str, float]:
+        """Returns the estimated seconds until each image is finished, by id."""
+        while self._groups:
+            head = self._head()
+            if self._is_late(head):
+                self._demote(head)
+            else:
+                self._play(head)
+        for image in self._beyond:
+            self._passed_s += remaining_price_s(image, self._cost)
+            self._ends_s[image.id] = self._passed_s
+        return self._ends_s
+
+    def _add(self, image: ScheduledImage[Any]) -> None:
+        text_s = 0.0 if image.text_call is None else self._cost.seconds(image.text_call.cost, image.text_call.rows)
+        target = image.target
+        self._put(
+            _Remaining(
+                image,
+                target,
+                target.calls_left,
+                image.later_calls,
+                text_s,
+                image.virtual_deadline_s - self._start_s,
+                image.demoted,
+            )
+        )
+
+    def _put(self, remaining: _Remaining) -> None:
+        bisect.insort(self._groups[remaining.group], remaining, key=lambda each: each.virtual_deadline_s)
+
+    def _take(self, remaining: _Remaining) -> None:
+        queue = self._groups[remaining.group]
+        queue.remove(remaining)
+        if not queue:
+            del self._groups[remaining.group]
+
+    def _head(self) -> _Remaining:
+        """Returns the most urgent image."""
+        if len(self._tags_s) == 1:
+            return min((queue[0] for queue in self._groups.values()), key=lambda each: each.virtual_deadline_s)
+        return min((each for queue in self._groups.values() for each in queue), key=self._turn)
+
+    def _turn(self, remaining: _Remaining) -> tuple[float, float]:
+        return self._tags_s[remaining.image.tenant], remaining.virtual_deadline_s
+
+    def _is_late(self, head: _Remaining) -> bool:
+        """Returns whether the image will be demoted, since it cannot meet its virtual deadline even alone."""
+        alone_s = head.text_s + head.calls_left * self._call_s(head.call, head.call.rows) + self._later_s(head)
+        return not head.demoted and head.virtual_deadline_s < self._passed_s + alone_s
+
+    def _demote(self, head: _Remaining) -> None:
+        self._take(head)
+        arrived_s = head.image.arrived_s - self._start_s
+        head.virtual_deadline_s = arrived_s + DEMOTION_FACTOR * (head.virtual_deadline_s - arrived_s)
+        head.demoted = True
+        self._put(head)
+
+    def _play(self, head: _Remaining) -> None:
+        """Makes calls with the head's group until an image is done with the stage or another tenant has its turn."""
+        batch, rows = self._batch(head)
+        calls = min(each.calls_left for each in batch)
+        if len(self._tags_s) > 1:
+            calls = min(calls, _CALLS_BETWEEN_TURNS)
+        call_s = self._call_s(head.call, rows)
+        self._passed_s += sum(each.text_s for each in batch) + calls * call_s
+        for each in batch:
+            self._tags_s[each.image.tenant] += each.text_s + calls * call_s * each.call.rows / rows
+            each.text_s = 0.0
+            each.calls_left -= calls
+            if not each.calls_left:
+                self._take(each)
+                self._go_on(each)
+
+    def _batch(self, head: _Remaining) -> tuple[list[_Remaining], int]:
+        """Returns the head, the other images of its group up to the knee, and their rows."""
+        knee = self._cost.knee(head.call.cost)
+        slack_s = head.virtual_deadline_s - self._passed_s - self._later_s(head)
+        queue = self._groups[head.group]
+        if len(self._tags_s) > 1:
+            queue = sorted(queue, key=self._turn)
+        batch, rows = [head], head.call.rows
+        for each in queue:
+            if rows >= knee:
+                break
+            more = rows + each.call.rows
+            # A late head does not limit the batch.
+            in_time = slack_s < 0 or head.calls_left * self._call_s(head.call, more) <= slack_s
+            if each is not head and more <= knee and in_time:
+                batch.append(each)
+                rows = more
+        return batch, rows
+
+    def _call_s(self, call: NextCall, rows: int) -> float:
+        padding = self._padded_rows(rows) if call.key.stage is Stage.DENOISE else 0
+        return self._cost.seconds(call.cost, rows + padding)
+
+    def _later_s(self, remaining: _Remaining) -> float:
+        return sum(call.calls_left * self._cost.seconds(call.cost, call.rows) for call in remaining.later)
+
+    def _go_on(self, remaining: _Remaining) -> None:
+        """Moves an image that is done with a stage to its next one, or to its end."""
+        if not remaining.later or remaining.later[0].key.stage in self._beside:
+            self._ends_s[remaining.image.id] = self._passed_s + self._later_s(remaining)
+        else:
+            remaining.call = remaining.later.pop(0)
+            remaining.calls_left = remaining.call.calls_left
+            self._put(remaining)

@@ -1,0 +1,57 @@
+"""A call that was launched: whether the device is done with it, and its results.
+
+Runs in the worker's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeAlias
+
+from pipelines.interface import RgbImage, StateT
+from service.engine.scheduling.batch_former import Batch
+from service.engine.scheduling.image import ScheduledImage
+from service.engine.worker.fault_isolation import Fault
+from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
+
+Results: TypeAlias = Sequence[tuple[ScheduledImage[StateT], RgbImage | Fault | None]]
+"""What became of each image of a call: its pixels, its fault, or None where it goes on to its next call."""
+
+
+def _always() -> bool:
+    return True
+
+
+class RunningCall(Generic[StateT]):
+    """One call of any stage, from its launch until its results were collected."""
+
+    def __init__(
+        self,
+        meter: CallMeter,
+        batch: Batch[StateT],
+        metered: Sequence[MeteredCall],
+        collect: Callable[[], Results[StateT]],
+        *,
+        is_ready: Callable[[], bool] = _always,
+    ) -> None:
+        """`collect` waits for the device and returns the results; `is_ready` tells whether it would not wait."""
+        self._meter = meter
+        self._metered = metered
+        self._collect = collect
+        self._is_ready = is_ready
+        self.parts = [(image.tenant, rows) for image, rows in zip(batch.images, batch.rows_of, strict=True)]
+        """The tenant and the rows of each image in the call."""
+        self._states = {image: image.state for image in batch.images}
+        self.seconds = 0.0
+        """Device seconds of the call, known after `finish`."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the device is done with the call."""
+        return self._is_ready() and all(call.end is None or call.end.ready for call in self._metered)
+
+    def finish(self) -> Results[StateT]:
+        """Waits for the device and returns the results, without those of images that were begun again meanwhile."""
+        results = self._collect()
+        self.seconds = sum(self._meter.done(call) for call in self._metered)
+        return [(image, result) for image, result in results if image.state is self._states[image]]
