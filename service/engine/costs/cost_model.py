@@ -1,218 +1,138 @@
-"""Estimates what an image costs: UNet calls and rows from its params, seconds from measured calls, bytes from its size.
+"""Estimates what calls and images cost in device seconds, and learns from measured calls.
 
-Runs in both processes; pure. It reads no clock and no files: its callers pass measurements in.
+Runs in both processes; pure. It reads no clock and no files: its callers pass measurements in. How an image is made it
+knows from the image's `WorkPlan` alone.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
-import msgspec
+from pipelines.interface import CostKey, Stage, WorkPlan
+from service.engine.costs.cost_table import CostTable, KeyCost
+from service.engine.costs.device_speed import DeviceSpeed
+from service.engine.costs.guesses import guess
+from service.engine.costs.key_costs import KeyCosts
 
-from pipelines.interface import ModelInfo
-from pipelines.params import GenerationParams
-from pipelines.sampling.samplers import SAMPLERS
-from service.engine.costs.latency_curve import LatencyCurve, updated_mean
-from service.engine.types import Size
-
-Points: TypeAlias = tuple[tuple[int, float], ...]
-"""Pairs of a count and the seconds that one call of that count took, in ascending order of count."""
-
-_KNEE_MARGIN: Final = 0.05
-"""Fraction by which more rows must lower the seconds per row to be worth a longer call."""
-_MIN_ROWS: Final = 2
-"""Smallest cap on the rows of a call: a guided image takes two."""
-_MAX_SIZES: Final = 64
-"""Number of sizes that are remembered; the one that was measured least recently is forgotten first."""
-_UNMEASURED_PIXEL_S: Final = 1e-6
-"""Seconds per row and pixel before any measurement: 16 ms for a row of 128x128, as on two CPU cores."""
-
-_LATENT_SIDE: Final = 8
-_LATENT_CHANNELS: Final = 16
-_LATENT_COPIES: Final = 8
-"""Copies of the latents in one state: the latents, the sampler's history, and the last call's input and output."""
-_TOKEN_FEATURES: Final = 2048
-_FLOAT_BYTES: Final = 4
-
-
-class SizeCost(msgspec.Struct, frozen=True):
-    """Measured costs of one image size."""
-
-    width: int
-    height: int
-    calls: Points
-    """Seconds of a UNet call, sampler updates included, by rows."""
-    decodes: Points
-    """Seconds of a decode, by images."""
-    max_rows: int | None = None
-    """The most rows that fit in memory; None where memory never ran out."""
-
-
-class CostTable(msgspec.Struct, frozen=True):
-    """Measured costs of one model on one device. It crosses the process border and is kept on disk."""
-
-    sizes: tuple[SizeCost, ...] = ()
-    encode_s: float = 0.0
-    """Seconds to encode one text."""
-
-
-@dataclass(slots=True)
-class _SizeModel:
-    calls: LatencyCurve
-    decodes: LatencyCurve
-    max_rows: int
-    calls_guessed: bool = False
-    decodes_guessed: bool = False
+_LEAST: Final = {Stage.DENOISE: 2}
+"""Smallest knee of a stage: a guided image takes two rows."""
+_MAX_KEYS: Final = 64
+"""Number of keys of a stage that are remembered; the one that was measured least recently is forgotten first."""
+_GUESS_CALLS: Final = 16
+"""Learned calls for which a guess is kept, since many keys may be asked about in every turn."""
 
 
 class CostModel:
-    """Estimates seconds and learns from measurements. A size that was never measured is judged by the nearest one."""
+    """Estimates seconds by cost key and count: rows of a UNet call, texts, or images of a decode.
 
-    def __init__(self, table: CostTable, *, max_rows: int, max_decode: int) -> None:
-        """`max_rows` (at least 2) bounds the rows of a UNet call, `max_decode` the images of a decode."""
-        self._max_rows = max_rows
-        self._max_decode = max_decode
-        self._encode_s = table.encode_s
-        self._measured = bool(table.sizes)
-        self._sizes = {
-            (cost.width, cost.height): _SizeModel(
-                LatencyCurve(cost.calls), LatencyCurve(cost.decodes), min(cost.max_rows or max_rows, max_rows)
-            )
-            for cost in table.sizes
-        }
-        """Models of measured sizes, least recently measured first."""
-        self._guesses: dict[Size, _SizeModel] = {}
-        """Models of other sizes, valid until the next measurement."""
-
-    @property
-    def measured(self) -> bool:
-        """False until the first measurement; until then all seconds are guesses."""
-        return self._measured
-
-    def call_s(self, size: Size, rows: int) -> float:
-        """Returns the seconds of a UNet call of `rows` rows, sampler updates included."""
-        return self._model(size).calls.at(rows)
-
-    def decode_s(self, size: Size, images: int) -> float:
-        return self._model(size).decodes.at(images)
-
-    def knee(self, size: Size) -> int:
-        """Returns the most rows that a call should have: beyond it, more rows do not lower the seconds per row.
-
-        Where they still did at the largest measured count, the knee is twice that count, so that more is tried.
-        """
-        model = self._model(size)
-        knee = model.calls.knee(_KNEE_MARGIN)
-        if knee == model.calls.counts[-1]:
-            knee *= 2
-        return max(_MIN_ROWS, min(knee, model.max_rows))
-
-    def row_s(self, size: Size) -> float:
-        """Returns the device seconds of one row in a full call."""
-        knee = self.knee(size)
-        return self.call_s(size, knee) / knee
-
-    def image_decode_s(self, size: Size) -> float:
-        """Returns the device seconds of one image in a full decode."""
-        return self.decode_s(size, self._max_decode) / self._max_decode
-
-    def encode_texts_s(self, texts: int) -> float:
-        """Returns the seconds to encode this many texts."""
-        return self._encode_s * texts
-
-    def encode_s(self, params: GenerationParams) -> float:
-        """Returns the seconds to encode an image's texts. The empty prompt is always cached and costs nothing."""
-        return self.encode_texts_s(sum(bool(text) for text in params.texts))
-
-    def solo_s(self, params: GenerationParams) -> float:
-        """Returns the seconds from text to pixels with the device to itself."""
-        size = params.width, params.height
-        calls_s = calls(params) * self.call_s(size, rows(params))
-        return self.encode_s(params) + calls_s + self.decode_s(size, 1)
-
-    def price_s(self, params: GenerationParams) -> float:
-        """Returns the device seconds that the image adds when its calls and its decode are full."""
-        size = params.width, params.height
-        calls_s = calls(params) * rows(params) * self.row_s(size)
-        return self.encode_s(params) + calls_s + self.image_decode_s(size)
-
-    def learn_call(self, size: Size, rows: int, seconds: float) -> None:
-        model = self._remember(size)
-        if model.calls_guessed:
-            model.calls, model.calls_guessed = model.calls.scaled_to(rows, seconds), False
-        else:
-            model.calls.learn(rows, seconds)
-        self._measured = True
-
-    def learn_decode(self, size: Size, images: int, seconds: float) -> None:
-        model = self._remember(size)
-        if model.decodes_guessed:
-            model.decodes, model.decodes_guessed = model.decodes.scaled_to(images, seconds), False
-        else:
-            model.decodes.learn(images, seconds)
-
-    def learn_encode(self, texts: int, seconds: float) -> None:
-        self._encode_s = updated_mean(self._encode_s, seconds / texts)
-
-    def learn_out_of_memory(self, size: Size, rows: int) -> None:
-        """Keeps the knee below `rows`, with which a call ran out of memory."""
-        model = self._remember(size)
-        model.max_rows = max(_MIN_ROWS, min(model.max_rows, rows - 1))
-
-    def _remember(self, size: Size) -> _SizeModel:
-        """Returns the size's model and makes it the most recently measured one."""
-        model = self._sizes.pop(size) if size in self._sizes else self._guess(size)
-        self._sizes[size] = model
-        if len(self._sizes) > _MAX_SIZES:
-            del self._sizes[next(iter(self._sizes))]
-        self._guesses.clear()
-        return model
-
-    def _model(self, size: Size) -> _SizeModel:
-        if size in self._sizes:
-            return self._sizes[size]
-        if size not in self._guesses:
-            self._guesses[size] = self._guess(size)
-        return self._guesses[size]
-
-    def _guess(self, size: Size) -> _SizeModel:
-        """Derives a model from the nearest measured size. A row of twice the pixels counts as two rows, because it is
-        as much work and has as much to gain from sharing a call."""
-        if not self._sizes:
-            row_s = _UNMEASURED_PIXEL_S * _pixels(size)
-            return _SizeModel(LatencyCurve([(1, row_s)]), LatencyCurve([(1, row_s)]), self._max_rows, True, True)
-        nearest = min(self._sizes, key=lambda known: abs(math.log(_pixels(known) / _pixels(size))))
-        known, ratio = self._sizes[nearest], _pixels(size) / _pixels(nearest)
-        return _SizeModel(_scaled(known.calls, ratio), _scaled(known.decodes, ratio), self._max_rows, True, True)
-
-
-def calls(params: GenerationParams) -> int:
-    """Returns the number of UNet calls from the first noise to finished latents."""
-    sampler = SAMPLERS.get(params.sampler)
-    return sampler.calls(params.steps) if sampler else params.steps
-
-
-def rows(params: GenerationParams) -> int:
-    """Returns the number of rows that the image takes in a UNet call."""
-    return 2 if params.guided else 1
-
-
-def state_bytes(params: GenerationParams, info: ModelInfo) -> int:
-    """Returns an upper bound on the device bytes that a begun image holds.
-
-    It assumes sixteen latent channels at an eighth of the side, a sampler with history, float32 throughout, and the
-    widest text features in use.
+    The estimate of a call is the product of two things that are learned apart: the seconds of its key and count at the
+    device's usual speed (`KeyCosts`), and the speed factor of the device (`DeviceSpeed`).
     """
-    latent = params.width * params.height // _LATENT_SIDE**2 * _LATENT_CHANNELS
-    text = rows(params) * info.prompt_tokens * _TOKEN_FEATURES
-    return _FLOAT_BYTES * (_LATENT_COPIES * latent + text)
 
+    def __init__(self, table: CostTable, *, max_counts: Mapping[Stage, int]) -> None:
+        """`max_counts` bounds the count of a stage's calls; a stage that it does not name has calls of one."""
+        self._max_counts = max_counts
+        self._speed = DeviceSpeed()
+        self._known: dict[Stage, dict[CostKey, KeyCosts]] = {stage: {} for stage in Stage}
+        """Costs of the keys of each stage, least recently measured first."""
+        self._guessed: dict[CostKey, KeyCosts] = {}
+        """Costs of other keys."""
+        self._learned = 0
+        for cost in table.costs:
+            if cost.points:
+                self._known[cost.key.stage][cost.key] = self._loaded(cost)
 
-def _pixels(size: Size) -> int:
-    return size[0] * size[1]
+    def seconds(self, key: CostKey, count: int) -> float:
+        """Returns the seconds of one call of `count` rows, texts or images."""
+        return self._speed.factor * self._costs(key).curve(self._speed.factor).at(count) if count else 0.0
 
+    def knee(self, key: CostKey) -> int:
+        """Returns the most rows that the next call should have.
 
-def _scaled(curve: LatencyCurve, ratio: float) -> LatencyCurve:
-    return LatencyCurve((count, curve.at(count * ratio)) for count in curve.counts)
+        Beyond the knee, more rows do not lower the seconds per row. Now and then the answer is another count instead,
+        which was not met for long, until a call was learned that tried it. Asking changes nothing.
+        """
+        return self._costs(key).knee(self._speed.factor)
+
+    def unit_s(self, key: CostKey) -> float:
+        """Returns the device seconds of one row in a full call."""
+        best = self._costs(key).best(self._speed.factor)
+        return self.seconds(key, best) / best
+
+    def is_measured(self, key: CostKey) -> bool:
+        """Returns False if all seconds of this key are guesses."""
+        return self._costs(key).measured
+
+    def solo_s(self, plan: WorkPlan) -> float:
+        """Returns the seconds from text to pixels with the device to itself."""
+        return sum(call.calls_left * self.seconds(call.cost, call.rows) for call in plan.calls)
+
+    def price_s(self, plan: WorkPlan) -> float:
+        """Returns the device seconds that the image adds when all of its calls are full."""
+        return sum(call.calls_left * call.rows * self.unit_s(call.cost) for call in plan.calls)
+
+    def learn(self, key: CostKey, count: int, seconds: float) -> None:
+        """Takes in the measured seconds of a successful call."""
+        costs = self._remember(key)
+        costs.learn(count, seconds, self._speed.factor)
+        self._speed.learn(costs, count)
+        self._learned += 1
+        if self._learned % _GUESS_CALLS == 0:
+            self._guessed.clear()
+
+    def learn_out_of_memory(self, key: CostKey, count: int) -> None:
+        """Keeps the knee below `count`, with which a call ran out of memory: at the largest count that fitted before.
+
+        After a long while the count is tried again.
+        """
+        self._remember(key).learn_out_of_memory(count)
+
+    def table(self) -> CostTable:
+        """Returns the costs at the device's present speed."""
+        return CostTable(
+            tuple(
+                KeyCost(key, tuple(costs.points(self._speed.factor)), costs.max_count)
+                for known in self._known.values()
+                for key, costs in known.items()
+                if costs.measured
+            )
+        )
+
+    def _costs(self, key: CostKey) -> KeyCosts:
+        known = self._known[key.stage]
+        if key in known:
+            return known[key]
+        if key not in self._guessed:
+            self._guessed[key] = self._guess(key)
+        return self._guessed[key]
+
+    def _remember(self, key: CostKey) -> KeyCosts:
+        """Returns the costs of the key and makes it the most recently measured one."""
+        known = self._known[key.stage]
+        costs = known.pop(key, None)
+        if costs is None:
+            costs = self._guess(key)
+            self._guessed.clear()
+        known[key] = costs
+        if len(known) > _MAX_KEYS:
+            del known[next(iter(known))]
+        return costs
+
+    def _guess(self, key: CostKey) -> KeyCosts:
+        most = self._most(key.stage)
+        curve = guess(key, self._known[key.stage], most=most, factor=self._speed.factor)
+        return KeyCosts(self._least(key.stage), most, guess=curve)
+
+    def _loaded(self, cost: KeyCost) -> KeyCosts:
+        stage = cost.key.stage
+        costs = KeyCosts(self._least(stage), self._most(stage), points=cost.points, guess=None)
+        if cost.max_count is not None:
+            costs.limit(cost.max_count)
+        return costs
+
+    def _least(self, stage: Stage) -> int:
+        return min(_LEAST.get(stage, 1), self._most(stage))
+
+    def _most(self, stage: Stage) -> int:
+        return self._max_counts.get(stage, 1)
