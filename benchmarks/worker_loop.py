@@ -17,7 +17,7 @@ from pipelines.interface import Pipeline
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostTable
+from service.engine.costs.cost_table import CostTable
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker

@@ -15,7 +15,8 @@ from pipelines.interface import CostKey, RgbImage, Stage
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostModel, CostTable
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
 from service.engine.messages import FromWorker, ToWorker
 from service.engine.types import Priority
 from service.engine.worker.loop import Worker

@@ -12,7 +12,8 @@ from benchmarks.simulator.simulation import Outcome, Pattern, capacity, goodput,
 from benchmarks.simulator.tables import load_table, sizes
 from benchmarks.workload import Mix
 from pipelines.interface import Stage
-from service.engine.costs.cost_model import CostModel, CostTable
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
 
 MAX_DECODE: Final = 4
 MAX_TEXTS: Final = 16

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from pipelines.interface import CostKey, Stage
-from service.engine.costs.cost_model import CostTable, KeyCost, Point
+from service.engine.costs.cost_table import CostTable, KeyCost, Point
 from service.engine.types import Size
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)

@@ -15,7 +15,7 @@ import msgspec
 
 from pipelines.interface import CostKey, ModelInfo
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostTable
+from service.engine.costs.cost_table import CostTable
 from service.engine.types import Priority, Timings
 
 LENGTH: Final = struct.Struct("<I")

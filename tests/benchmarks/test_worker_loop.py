@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks import worker_loop
 from pipelines.checkpoints.loader import load
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostTable
+from service.engine.costs.cost_table import CostTable
 
 
 def test_the_loops_time_is_split_into_its_parts(model_folder: Path) -> None:

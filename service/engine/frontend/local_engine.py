@@ -18,7 +18,8 @@ from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig
-from service.engine.costs.cost_model import CostModel, CostTable
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
 from service.engine.frontend.admission import Admission
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages

@@ -16,8 +16,6 @@ from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.image import Group, ScheduledImage
 
-DEMOTION_FACTOR: Final = 4.0
-"""Factor by which the time until a missed virtual deadline is extended."""
 _CALLS_BETWEEN_TURNS: Final = 4
 """Calls that a tenant has at a time in the forecast, where there are several tenants."""
 _PLAYED: Final = 96
@@ -135,8 +133,7 @@ class Forecast:
 
     def _demote(self, head: _Remaining) -> None:
         self._take(head)
-        arrived_s = head.image.arrived_s - self._start_s
-        head.virtual_deadline_s = arrived_s + DEMOTION_FACTOR * (head.virtual_deadline_s - arrived_s)
+        head.virtual_deadline_s = head.image.late_virtual_deadline_s - self._start_s
         head.demoted = True
         self._put(head)
 

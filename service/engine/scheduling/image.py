@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, NamedTuple
+from typing import Any, Final, Generic, NamedTuple
 
 from pipelines.interface import WIDE, BatchKey, NextCall, Stage, StateT, WorkPlan
 from pipelines.params import GenerationParams
+
+DEMOTION_FACTOR: Final = 4.0
+"""Factor by which the time until a missed virtual deadline is extended."""
 
 
 class Group(NamedTuple):
@@ -103,6 +106,13 @@ class ScheduledImage(Generic[StateT]):
     def calls_to_come(self) -> list[NextCall]:
         """The image's work from now to its end, one entry for each stage that is left."""
         return [*([] if self.text_call is None else [self.text_call]), self.target, *self.later_calls]
+
+    @property
+    def late_virtual_deadline_s(self) -> float:
+        """The virtual deadline that the image has once it could not meet its first one."""
+        if self.demoted:
+            return self.virtual_deadline_s
+        return self.arrived_s + DEMOTION_FACTOR * (self.virtual_deadline_s - self.arrived_s)
 
     def widen_decode(self) -> None:
         """Makes a decoder in a wider dtype decode the finished latents."""

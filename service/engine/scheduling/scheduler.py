@@ -15,9 +15,10 @@ from typing import Final, Generic
 
 from pipelines.interface import NextCall, Stage, StateT
 from service.engine.costs.cost_model import CostModel
+from service.engine.scheduling.arrivals import Arrivals
 from service.engine.scheduling.batch_former import Batch, BatchBuilder, form_batch
 from service.engine.scheduling.fair_share import FairShare
-from service.engine.scheduling.forecast import DEMOTION_FACTOR, Forecast, min_remaining_s
+from service.engine.scheduling.forecast import Forecast, min_remaining_s
 from service.engine.scheduling.image import Group, ScheduledImage
 from service.engine.scheduling.state_room import StateRoom
 
@@ -53,6 +54,7 @@ class Scheduler(Generic[StateT]):
         self._places: dict[str, Group] = {}
         """The group in which each runnable image is held, by id."""
         self._fair_share = FairShare()
+        self._arrivals = Arrivals()
 
     @property
     def waiting(self) -> int:
@@ -82,6 +84,7 @@ class Scheduler(Generic[StateT]):
     def add(self, image: ScheduledImage[StateT]) -> None:
         assert image.id not in self._images, "an image is added once"
         self._images[image.id] = image
+        self._arrivals.add(image, self._cost.price_s(image.plan))
         self._put(image)
 
     def remove(self, image: ScheduledImage[StateT]) -> None:
@@ -137,9 +140,17 @@ class Scheduler(Generic[StateT]):
         self._fair_share.charge(served_s, backlogged={image.tenant for image in self._images.values()})
 
     def etas_s(self, now_s: float) -> dict[str, float]:
-        """Returns the estimated seconds until each image is finished, by id. It does not anticipate arrivals."""
+        """Returns the estimated seconds until each image is finished, by id, if nothing arrives."""
         images = self._images.values()
         return Forecast(images, self._fair_share, self._cost, self._padded_rows, self._beside, now_s).run()
+
+    def with_arrivals_s(self, image: ScheduledImage[StateT], eta_s: float, now_s: float) -> float:
+        """Returns an image's estimate, lengthened by the arrivals to come that will be served before it."""
+
+        def virtual_deadline_s(end_s: float) -> float:
+            return image.virtual_deadline_s if end_s <= image.virtual_deadline_s else image.late_virtual_deadline_s
+
+        return self._arrivals.put_back_s(eta_s, now_s, virtual_deadline_s)
 
     def check_integrity(self) -> None:
         """Checks the invariants that hold between any two decisions. Raises AssertionError where one does not."""
@@ -194,8 +205,7 @@ class Scheduler(Generic[StateT]):
     def _demote(self, image: ScheduledImage[StateT]) -> None:
         is_held = image.id in self._places
         self._take(image)
-        image.demoted = True
-        image.virtual_deadline_s = image.arrived_s + DEMOTION_FACTOR * (image.virtual_deadline_s - image.arrived_s)
+        image.virtual_deadline_s, image.demoted = image.late_virtual_deadline_s, True
         if is_held:
             self._put(image)
 

@@ -69,7 +69,8 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
         now_s = self._clock()
         if now_s >= self._etas_made_s + _ETA_AGE_S or image.id not in self._etas_s:
             self._etas_s, self._etas_made_s = self._scheduler.etas_s(now_s), now_s
-        return max(0.0, self._etas_s[image.id] - (now_s - self._etas_made_s))
+        eta_s = max(0.0, self._etas_s[image.id] - (now_s - self._etas_made_s))
+        return self._scheduler.with_arrivals_s(image, eta_s, now_s)
 
     def _send_preview(self, image: ScheduledImage[StateT]) -> None:
         state = image.begun_state

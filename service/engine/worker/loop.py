@@ -17,7 +17,8 @@ from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, Stag
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostModel, CostTable
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
 from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage

@@ -1,4 +1,4 @@
-"""Runs real passes through a fresh model before it is served, and measures the costs that are not known yet.
+"""Runs real passes through a fresh model before it is served, and measures what its calls cost.
 
 Runs in the worker's process. After the warm-up no caller waits for the work that a device does once per shape, and a
 model that cannot generate an image is never served.
@@ -6,21 +6,28 @@ model that cannot generate an image is never served.
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Generic
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ConditioningT, ModelInfo, OutputT, Pipeline, StateT
+from pipelines.interface import ConditioningT, CostKey, ModelInfo, OutputT, Pipeline, Stage, StateT
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostTable, Points, SizeCost
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
+from service.engine.costs.latency_curve import doublings
 from service.engine.types import Size
-from service.engine.worker.fault_isolation import FaultIsolation
+from service.engine.worker.fault_isolation import Fault, FaultIsolation
 
 _MEASURED: Final = 3
 """Calls of a shape that are measured, after a first one that warms it up."""
+_SLOW_S: Final = 5.0
+"""A call that takes longer than this is measured once."""
+_STEPS: Final = 2
+"""Steps of an image: a call that warms up and one that is measured. Further calls take further images."""
 
 
 class Warmup(Generic[ConditioningT, StateT, OutputT]):
@@ -32,103 +39,151 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         isolation: FaultIsolation,
         *,
         known: CostTable,
+        max_counts: Mapping[Stage, int],
         clock: Callable[[], float],
     ) -> None:
-        """`known` holds costs from an earlier start, which are not measured again."""
+        """`known` holds costs from an earlier start. `max_counts` bounds the texts, rows and images of a call."""
         self._pipeline = pipeline
         self._isolation = isolation
+        self._max_counts = max_counts
         self._clock = clock
-        self._encode_s = known.encode_s
-        self._calls_s = {(cost.width, cost.height): dict(cost.calls) for cost in known.sizes}
-        self._decodes_s = {(cost.width, cost.height): dict(cost.decodes) for cost in known.sizes}
-        self._max_rows: dict[Size, int] = {}
-        """Rows that fit in memory, for sizes at which it ran out."""
+        self._costs = CostModel(known, max_counts=max_counts)
+        self._weights = {(cost.key, point.count): point.weight for cost in known.costs for point in cost.points}
+        self._failed: dict[CostKey, int] = {}
+        """The count with which a call failed."""
+        self._call: tuple[CostKey, int] = CostKey(Stage.TEXT), 1
+        """The call that is under way."""
 
-    def run(self, *, max_rows: int, max_decode: int, budget_s: float, report: Callable[[], object]) -> CostTable:
-        """Generates batches of 1, 2, 4 ... `max_rows` rows of each trained size until `budget_s` is used up.
+    def run(self, *, budget_s: float, report: Callable[[], object]) -> CostTable:
+        """Measures calls of 1, 2, 4 ... texts, rows and images for each trained size until `budget_s` is used up.
 
-        Calls `report` before each pass. A size whose batch does not fit in memory gets no larger ones. Raises
-        `ModelLoadError` where the model cannot generate a single image.
+        The first pass generates an image and is always finished. Then come shapes that were never measured, and then
+        known ones, those with the least weight first. A key whose call fails gets no larger calls. Calls `report`
+        before every call. Raises `ModelLoadError` where the model cannot generate a single image.
         """
+        first, *others = self._passes()
         until_s = self._clock() + budget_s
-        for rows, size in ((rows, size) for rows in _doublings(max_rows) for size in self._pipeline.info.sizes):
+        self._run_pass(*first, math.inf, report)
+        for size, count in sorted(others, key=lambda later: self._weight(*later)):
             if self._clock() >= until_s:
                 break
-            if size in self._max_rows:
-                continue
-            report()
-            fault = self._isolation.run_once(partial(self._pass, size, rows, max_decode))
-            if fault is not None and rows == 1:
-                width, height = size
-                raise ModelLoadError(f"The model loads but cannot generate a {width}x{height} image: {fault.message}")
-            if fault is not None:
-                self._max_rows[size] = rows // 2
-        return self._table()
+            self._run_pass(size, count, until_s, report)
+        return self._costs.table()
 
-    def _pass(self, size: Size, rows: int, max_decode: int) -> None:
-        calls_s, decodes_s = self._calls_s.setdefault(size, {}), self._decodes_s.setdefault(size, {})
+    def _passes(self) -> list[tuple[Size, int]]:
+        """Returns the size and the count of each pass, small counts first."""
+        counts = {count for most in self._max_counts.values() for count in doublings(most)}
+        return [(size, count) for count in sorted(counts) for size in self._pipeline.info.sizes]
+
+    def _weight(self, size: Size, count: int) -> float:
+        """Returns the weight of what is known of the pass: 0 if some of it was never measured."""
+        return min((self._weights.get((key, count), 0.0) for key in self._keys(size, count)), default=math.inf)
+
+    def _keys(self, size: Size, count: int) -> list[CostKey]:
+        """Returns the cost keys of the calls of a pass. Texts belong to the passes of the first size."""
+        keys = [CostKey(Stage.DENOISE, *size), CostKey(Stage.DECODE, *size)]
+        if size == self._pipeline.info.sizes[0]:
+            keys.insert(0, CostKey(Stage.TEXT))
+        return [
+            key
+            for key in keys
+            if count in doublings(self._max_counts[key.stage]) and count < self._failed.get(key, math.inf)
+        ]
+
+    def _run_pass(self, size: Size, count: int, until_s: float, report: Callable[[], object]) -> None:
+        """Makes the calls of a pass, or as many of them as begin before `until_s`."""
+        going_on: bool | Fault = True
+        with contextlib.closing(self._calls(size, count)) as calls:
+            while going_on is True and self._clock() < until_s:
+                report()
+                going_on = self._isolation.run_once(partial(next, calls, False))
+        if isinstance(going_on, Fault):
+            self._learn_failure(going_on, size, count)
+
+    def _learn_failure(self, fault: Fault, size: Size, count: int) -> None:
+        if count == 1:
+            width, height = size
+            raise ModelLoadError(f"The model loads but cannot generate a {width}x{height} image: {fault.message}")
+        key, _ = self._call
+        self._failed[key] = count
+        self._costs.learn_out_of_memory(key, count)
+
+    def _calls(self, size: Size, count: int) -> Generator[bool]:
+        """Makes the calls of a pass, and yields True after each call that another one follows."""
+        stages = {key.stage: key for key in self._keys(size, count)}
+        if Stage.TEXT in stages:
+            yield from self._measure(stages[Stage.TEXT], count, lambda: self._pipeline.encode([""] * count))
+        if Stage.DENOISE not in stages:
+            return
+        batch = _Batch(self._pipeline, _params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages))
+        yield from self._measure(stages[Stage.DENOISE], count, batch.step)
+        if Stage.DECODE not in stages:
+            return
+        while not batch.finished:
+            batch.step()
+            yield True
+        yield from self._measure(stages[Stage.DECODE], count, batch.decode)
+
+    def _measure(self, key: CostKey, count: int, call: Callable[[], object]) -> Iterator[bool]:
+        """Makes the same call several times and yields True after each. Learns the median of all but the first, also
+        where the pass is cut short."""
+        times_s: list[float] = []
+        try:
+            while len(times_s) <= _MEASURED and not any(time_s > _SLOW_S for time_s in times_s[1:]):
+                self._call = key, count
+                times_s.append(self._timed_s(call))
+                yield True
+        finally:
+            if times_s[1:]:
+                self._costs.learn(key, count, statistics.median(times_s[1:]))
+
+    def _timed_s(self, call: Callable[[], object]) -> float:
+        start_s = self._clock()
+        call()
+        return self._clock() - start_s
+
+
+class _Batch(Generic[ConditioningT, StateT, OutputT]):
+    """Images that take their calls together, and that begin again when their latents are finished."""
+
+    def __init__(self, pipeline: Pipeline[ConditioningT, StateT, OutputT], images: Sequence[GenerationParams]) -> None:
+        self._pipeline = pipeline
+        self._images = images
+        self._states = self._begin()
+
+    @property
+    def finished(self) -> bool:
+        return self._states[0].next_call is None
+
+    def step(self) -> None:
+        """Makes one UNet call and the sampler updates after it."""
+        if self.finished:
+            self._states = self._begin()
+        errors = self._pipeline.advance(self._states, self._pipeline.predict(self._states)).finish()
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def decode(self) -> None:
+        self._pipeline.decode(self._states)
+
+    def _begin(self) -> list[StateT]:
         (text,) = self._pipeline.encode([""])
-        if not self._encode_s:
-            self._encode_s = self._median_s(lambda: self._pipeline.encode([""]))
-        steps = 1 if rows in calls_s else 1 + _MEASURED
-        states = [
-            self._pipeline.begin(params, [text] * len(params.texts))
-            for params in _batch(self._pipeline.info, size, rows, steps)
-        ]
-        self._step(states)
-        if rows not in calls_s:
-            calls_s[rows] = self._median_s(lambda: self._step(states))
-        while states[0].next_call is not None:  # Some samplers make more calls than steps.
-            self._step(states)
-        decoded = states[:max_decode]
-        self._pipeline.decode(decoded)
-        if len(decoded) not in decodes_s:
-            decodes_s[len(decoded)] = self._median_s(lambda: self._pipeline.decode(decoded))
-
-    def _step(self, states: Sequence[StateT]) -> None:
-        self._pipeline.advance(states, self._pipeline.predict(states)).finish()
-
-    def _median_s(self, call: Callable[[], object]) -> float:
-        """Returns the median seconds of a call that was made once before."""
-        times_s = [self._clock()]
-        for _ in range(_MEASURED):
-            call()
-            times_s.append(self._clock())
-        return statistics.median(end_s - start_s for start_s, end_s in itertools.pairwise(times_s))
-
-    def _table(self) -> CostTable:
-        sizes = [
-            SizeCost(*size, _points(calls_s), _points(self._decodes_s[size]), self._max_rows.get(size))
-            for size, calls_s in self._calls_s.items()
-            if calls_s and self._decodes_s[size]
-        ]
-        return CostTable(tuple(sizes), self._encode_s)
+        return [self._pipeline.begin(params, [text] * len(params.texts)) for params in self._images]
 
 
-def _points(seconds: Mapping[int, float]) -> Points:
-    return tuple(sorted(seconds.items()))
-
-
-def _doublings(most: int) -> Iterator[int]:
-    """Yields 1, 2, 4 ... and at last `most`."""
-    rows = 1
-    while rows < most:
-        yield rows
-        rows *= 2
-    yield most
-
-
-def _batch(info: ModelInfo, size: Size, rows: int, steps: int) -> list[GenerationParams]:
-    """Returns images that take `rows` rows in all: guided ones, and an unguided one where the number is odd."""
+def _params(info: ModelInfo, size: Size, rows: int, *, guided: bool) -> list[GenerationParams]:
+    """Returns images that take `rows` rows in all: unguided ones, or guided ones and an unguided one if it is odd."""
+    scales = [2.0] * (rows // 2) + [1.0] * (rows % 2) if guided else [1.0] * rows
     return [
         GenerationParams(
             prompt="",
             width=size[0],
             height=size[1],
-            steps=steps,
-            guidance_scale=guidance_scale,
+            steps=_STEPS,
+            guidance_scale=scale,
             seed=0,
             sampler=info.default_sampler,
         )
-        for guidance_scale in [2.0] * (rows // 2) + [1.0] * (rows % 2)
+        for scale in scales
     ]

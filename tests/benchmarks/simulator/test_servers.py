@@ -5,7 +5,8 @@ from __future__ import annotations
 from benchmarks.simulator.servers import DarkroomServer, FirstCome, OneAtATime, WholeRequests
 from benchmarks.simulator.simulation import TimedRequest, simulate
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostModel, CostTable, SizeCost
+from service.engine.costs.cost_model import CostModel, SizeCost
+from service.engine.costs.cost_table import CostTable
 
 FLAT = CostTable((SizeCost(64, 64, calls=((1, 1.0), (4, 1.0)), decodes=((1, 0.5), (4, 0.5))),), encode_s=0.25)
 

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 
 from pipelines.fake import FakePipeline, FakeState
-from service.engine.costs.cost_model import CostModel, CostTable
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from tests.harness.engine.worker_harness import CALL_S, flat_costs, make_params

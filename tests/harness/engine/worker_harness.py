@@ -12,7 +12,7 @@ from pipelines.interface import CostKey, Stage
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostTable, KeyCost, Point
+from service.engine.costs.cost_table import CostTable, KeyCost, Point
 from service.engine.messages import FromWorker, ToWorker
 from service.engine.types import Priority
 from service.engine.worker.device import PLAIN_DEVICE, Device

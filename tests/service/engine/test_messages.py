@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.fake import INFO
 from service.engine import messages
-from service.engine.costs.cost_model import CostTable, SizeCost
+from service.engine.costs.cost_model import SizeCost
+from service.engine.costs.cost_table import CostTable
 from service.engine.messages import LENGTH, FromWorker, Message, ToWorker, pack
 from service.engine.types import Priority, Timings
 from tests.harness.engine.worker_harness import make_params

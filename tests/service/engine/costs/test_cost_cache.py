@@ -7,11 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pipelines.interface import CostKey, Stage
 from service.engine.costs.cost_cache import CostCache, fingerprint
-from service.engine.costs.cost_model import CostTable, SizeCost
+from service.engine.costs.cost_table import CostTable, KeyCost, Point
 
 IDENTITY = {"model": "fake", "device": "cpu", "threads": None}
-TABLE = CostTable((SizeCost(128, 96, ((1, 0.25), (2, 0.375)), ((1, 0.5),)),), 0.125)
+KEY = CostKey(Stage.DENOISE, 128, 96)
+TABLE = CostTable(
+    (KeyCost(KEY, (Point(1, 0.25, 0.5), Point(2, 0.375, 9.0))), KeyCost(CostKey(Stage.TEXT), (Point(1, 0.5),)))
+)
 
 
 def written(folder: Path) -> list[Path]:
@@ -37,10 +41,12 @@ def test_costs_of_another_device_are_not_used(tmp_path: Path) -> None:
         b"",
         b"{}{}",
         b"\xff\xfe",
-        b'{"sizes": 3}',
-        msgspec.json.encode(CostTable((SizeCost(1, 1, (), ()),))),
-        msgspec.json.encode(CostTable((SizeCost(1, 1, ((0, 1.0),), ((1, 1.0),)),))),
-        msgspec.json.encode(CostTable((SizeCost(1, 1, ((1, -1.0),), ((1, 1.0),)),))),
+        b'{"costs": 3}',
+        b'{"costs": [{"key": ["paint", 1, 1, ""], "points": [[1, 1.0, 1.0]]}]}',
+        *(
+            msgspec.json.encode(CostTable((KeyCost(KEY, (point,)),)))
+            for point in (Point(0, 1.0), Point(1, -1.0), Point(1, 1.0, 0.0))
+        ),
     ],
 )
 def test_an_invalid_file_is_ignored(tmp_path: Path, content: bytes) -> None:
@@ -51,10 +57,35 @@ def test_an_invalid_file_is_ignored(tmp_path: Path, content: bytes) -> None:
     assert cache.load() == CostTable()
 
 
-def test_a_row_limit_from_running_out_of_memory_is_not_stored(tmp_path: Path) -> None:
+def test_a_file_of_an_older_version_is_ignored(tmp_path: Path) -> None:
     cache = CostCache(tmp_path, IDENTITY)
-    cache.store(msgspec.structs.replace(TABLE, sizes=(msgspec.structs.replace(TABLE.sizes[0], max_rows=2),)))
+    cache.store(TABLE)
+    written(tmp_path)[0].write_bytes(
+        b'{"sizes": [{"width": 64, "height": 64, "calls": [[1, 0.1]], "decodes": [[1, 0.1]]}], "encode_s": 0.04}'
+    )
 
+    assert cache.load() == CostTable()
+
+
+def test_a_limit_of_the_memory_is_not_stored(tmp_path: Path) -> None:
+    cache = CostCache(tmp_path, IDENTITY)
+    cache.store(CostTable(tuple(msgspec.structs.replace(cost, max_count=2) for cost in TABLE.costs)))
+
+    assert cache.load() == TABLE
+
+
+def test_costs_are_stored_once_a_minute_while_serving(tmp_path: Path) -> None:
+    cache = CostCache(tmp_path, IDENTITY)
+    stored = []
+
+    def table() -> CostTable:
+        stored.append(TABLE)
+        return TABLE
+
+    for now_s in range(1000, 1150):
+        cache.store_if_due(table, float(now_s))
+
+    assert len(stored) == 3
     assert cache.load() == TABLE
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.engine.costs.cost_model import CostTable, SizeCost
+from service.engine.costs.cost_model import SizeCost
+from service.engine.costs.cost_table import CostTable
 from tests.harness.engine.scheduler_harness import MAX_BEGUN, SchedulerHarness
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipelines.fake import FakePipeline, FakeState
 from service.engine import messages
-from service.engine.costs.cost_model import CostModel, CostTable
+from service.engine.costs.cost_model import CostModel
+from service.engine.costs.cost_table import CostTable
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.measured_calls import MeasuredCalls

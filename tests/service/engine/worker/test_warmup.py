@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import ModelLoadError
 from pipelines.fake import FakePipeline, FakeState
-from service.engine.costs.cost_model import CostTable
+from service.engine.costs.cost_table import CostTable
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.warmup import Warmup

@@ -1,0 +1,102 @@
+"""The measurements of one count of one cost key, and the estimate that they support.
+
+Runs in both processes; pure.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from service.engine.costs.isotonic import Weighted, weighted_median
+
+_KEPT: Final = 9
+"""Number of measurements that an estimate rests on. One wrong measurement among them does not matter."""
+_HALF_LIFE: Final = 256
+"""Number of the key's calls after which a measurement counts half, against newer ones and against other counts."""
+_LEAST_WEIGHT: Final = 1e-9
+_LATEST: Final = 3
+"""Number of measurements whose median shows the device's present speed."""
+_SHORTEST_S: Final = 1e-6
+"""Shorter calls tell nothing about the device's speed."""
+_AGREEMENT: Final = 1.5
+"""Ratio up to which two measurements support each other."""
+
+
+class _Sample(NamedTuple):
+    seconds: float
+    weight: float
+    call: int
+    """The number of the key's calls before it."""
+
+
+class CountSamples:
+    """Measured seconds of one count.
+
+    The seconds of recent calls are kept as they were measured. Those of older ones, which are settled, are kept at the
+    device's usual speed: what they were measured to, divided by the speed factor that the device had at the time.
+    """
+
+    def __init__(self) -> None:
+        self._settled: deque[_Sample] = deque(maxlen=_KEPT)
+        self._recent: deque[_Sample] = deque()
+
+    @property
+    def number(self) -> int:
+        """The number of measurements that the estimate rests on."""
+        return min(_KEPT, len(self._settled) + len(self._recent))
+
+    def know(self, seconds: float, weight: float) -> None:
+        """Takes over a measurement of an earlier start. It counts less than one of this start, whatever its weight."""
+        self._settled.append(_Sample(seconds, weight / (weight + 1), 0))
+
+    def learn(self, seconds: float, call: int) -> None:
+        self._recent.append(_Sample(seconds, 1.0, call))
+
+    def settle(self, factors: Sequence[float]) -> None:
+        """Settles the oldest recent measurement, at the speed factor that brings it nearest to the settled ones."""
+        sample = self._recent.popleft()
+        usual_s = self.usual_s()
+        if usual_s and sample.seconds:
+            factor = min(factors, key=lambda factor: abs(math.log(sample.seconds / factor / usual_s)))
+        else:
+            factor = factors[-1]
+        self._settled.append(sample._replace(seconds=sample.seconds / factor))
+
+    def usual_s(self) -> float | None:
+        """Returns the seconds at the device's usual speed, without the recent calls. None if all calls are recent."""
+        return weighted_median((sample.seconds, sample.weight) for sample in self._settled) if self._settled else None
+
+    def slowdown(self) -> float | None:
+        """Returns the ratio of the latest measurements to the usual seconds, or None where either is not known."""
+        usual_s = self.usual_s()
+        if not self._recent or usual_s is None or usual_s < _SHORTEST_S:
+            return None
+        latest_s = statistics.median(sample.seconds for sample in islice(reversed(self._recent), _LATEST))
+        return latest_s / usual_s if latest_s >= _SHORTEST_S else None
+
+    def weighted(self, factor: float, call: int) -> list[Weighted]:
+        """Returns the measurements at usual speed, where recent ones were made at the speed `factor`, by their weight
+        after `call` calls of the key."""
+        return [
+            (sample.seconds, max(sample.weight * 0.5 ** ((call - sample.call) / _HALF_LIFE), _LEAST_WEIGHT))
+            for sample in self._kept(factor)
+        ]
+
+    def agree(self, seconds: float, factor: float) -> bool:
+        """Whether two of the measurements lie near to `seconds`, at usual speed."""
+        return sum(near(seconds, sample.seconds) for sample in self._kept(factor)) >= 2
+
+    def _kept(self, factor: float) -> list[_Sample]:
+        """Returns the measurements that the estimate rests on, latest first, at usual speed."""
+        recent = [sample._replace(seconds=sample.seconds / factor) for sample in islice(reversed(self._recent), _KEPT)]
+        return [*recent, *islice(reversed(self._settled), _KEPT - len(recent))]
+
+
+def near(one_s: float, other_s: float) -> bool:
+    """Whether two durations differ by so little that one supports the other."""
+    return max(one_s, other_s) <= _AGREEMENT * min(one_s, other_s)

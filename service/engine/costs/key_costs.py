@@ -1,0 +1,179 @@
+"""The costs of one cost key: seconds by count, the knee, the limit of the memory, and the count to try next.
+
+Runs in both processes; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from service.engine.costs.cost_table import Point
+from service.engine.costs.count_samples import CountSamples, near
+from service.engine.costs.isotonic import Weighted, isotonic_medians, weighted_median
+from service.engine.costs.latency_curve import LatencyCurve, doublings, knee
+from service.engine.costs.tries import Tries
+
+_KNEE_MARGIN: Final = 0.05
+"""Fraction by which more rows must lower the seconds per row to be worth a longer call."""
+_GUESS_WEIGHT: Final = 1e-9
+"""Weight of a guess, against 1 for a fresh measurement: any measurement outweighs it."""
+_JOINS: Final = 3
+"""Measurements of this start that a count needs to bend the curve, unless it is one of the doublings."""
+_LIMIT_CALLS: Final = 2048
+"""Calls of the key after which a count that ran out of memory is tried again; doubles each time that it does."""
+
+
+class _Fit(NamedTuple):
+    """The conclusions from the measurements, valid until the next one."""
+
+    factor: float
+    curve: LatencyCurve
+    best: int
+    due: int | None
+
+
+class KeyCosts:
+    """Learns the costs of one key. `factor` is always the present speed factor of the device (`DeviceSpeed`)."""
+
+    def __init__(self, least: int, most: int, *, points: Iterable[Point] = (), guess: LatencyCurve | None) -> None:
+        """`least` and `most` bound the knee. `points` are measurements of an earlier start. `guess` is the curve to
+        assume where nothing was measured; None requires points."""
+        self._least = least
+        self._most = most
+        self._doublings = list(doublings(most))
+        self._guess = guess
+        self._calls = 0
+        self._counts: dict[int, CountSamples] = {}
+        for point in points:
+            self._samples(point.count).know(point.seconds, point.weight)
+        self._known = frozenset(self._counts)
+        self._tries = Tries()
+        self._limit = most
+        self._limited_until = 0
+        self._limit_calls = _LIMIT_CALLS
+        self._fitted: _Fit | None = None
+
+    @property
+    def measured(self) -> bool:
+        return bool(self._counts)
+
+    @property
+    def max_count(self) -> int | None:
+        """The largest count that fits in memory, or None where memory never ran out or that was long ago."""
+        return self._limit if self._calls < self._limited_until else None
+
+    def curve(self, factor: float) -> LatencyCurve:
+        """Returns the seconds at the device's usual speed."""
+        return self._fit(factor).curve
+
+    def best(self, factor: float) -> int:
+        """Returns the count beyond which more rows do not lower the seconds per row."""
+        return self._fit(factor).best
+
+    def knee(self, factor: float) -> int:
+        """Returns the count that the next call should have at most: the best one, or one that is due to be tried."""
+        fit = self._fit(factor)
+        return fit.best if fit.due is None else fit.due
+
+    def points(self, factor: float) -> Iterator[Point]:
+        """Yields the present seconds of each measured count."""
+        for count in sorted(self._joined()):
+            weighted = self._counts[count].weighted(factor, self._calls)
+            yield Point(count, weighted_median(weighted) * factor, sum(weight for _, weight in weighted))
+
+    def slowdown(self, count: int) -> float | None:
+        """Returns by how much the latest calls of this count took longer than usual. None if that is not known."""
+        return self._counts[count].slowdown()
+
+    def learn(self, count: int, seconds: float, factor: float) -> None:
+        """Takes in a measured call. It ends a try: one of fewer rows in any case, one of more rows if it had more."""
+        fit = self._fit(factor)
+        self._calls += 1
+        self._samples(count).learn(seconds, self._calls)
+        self._tries.met(count, self._calls, surprise=not near(seconds / factor, fit.curve.at(count)))
+        if fit.due is not None and (fit.due < fit.best or count > fit.best):
+            self._tries.tried(fit.due, self._calls)
+        self._fitted = None
+
+    def settle(self, count: int, factors: list[float]) -> None:
+        """Settles the oldest recent call of this count at one of the speed factors (`CountSamples.settle`)."""
+        self._counts[count].settle(factors)
+        self._fitted = None
+
+    def limit(self, max_count: int) -> None:
+        """Keeps the knee at or below `max_count` for a long while."""
+        self._limit = min(max_count, self.max_count or self._most)
+        self._limited_until = self._calls + self._limit_calls
+        self._limit_calls *= 2
+        self._fitted = None
+
+    def learn_out_of_memory(self, count: int) -> None:
+        """Limits the knee to the largest count below `count` that is known to fit, or to half of `count`."""
+        self.limit(max(1, count // 2, *(fitted for fitted in self._counts if fitted < count)))
+
+    def _samples(self, count: int) -> CountSamples:
+        return self._counts.setdefault(count, CountSamples())
+
+    def _fit(self, factor: float) -> _Fit:
+        if self._fitted is None or self._fitted.factor != factor:
+            curve = self._fit_curve(factor)
+            best = knee(curve.at, self._knee_counts(curve), margin=_KNEE_MARGIN)
+            self._fitted = _Fit(factor, curve, best, self._due(factor, curve, best))
+        return self._fitted
+
+    def _fit_curve(self, factor: float) -> LatencyCurve:
+        groups = {count: self._counts[count].weighted(factor, self._calls) for count in self._joined()}
+        if self._guess is not None:
+            level = self._guess_level(self._guess, factor)
+            for count, seconds in zip(self._guess.counts, self._guess.seconds, strict=True):
+                groups.setdefault(count, [(seconds * level, _GUESS_WEIGHT)])
+        counts = sorted(groups)
+        return LatencyCurve(counts, isotonic_medians(groups[count] for count in counts))
+
+    def _guess_level(self, guess: LatencyCurve, factor: float) -> float:
+        """Returns the ratio of the measurements to the guess."""
+        ratios: list[Weighted] = [
+            (seconds / guess.at(count), weight)
+            for count, samples in self._counts.items()
+            for seconds, weight in samples.weighted(factor, self._calls)
+            if guess.at(count)
+        ]
+        return weighted_median(ratios) if ratios else 1.0
+
+    def _joined(self) -> list[int]:
+        """Returns the counts that bend the curve. For others, which only a few calls had, their neighbors speak."""
+        return [
+            count
+            for count, samples in self._counts.items()
+            if count in self._known or count in self._doublings or samples.number >= _JOINS
+        ]
+
+    @property
+    def _bound(self) -> int:
+        return max(self._least, self.max_count or self._most)
+
+    def _knee_counts(self, curve: LatencyCurve) -> list[int]:
+        between = (count for count in curve.counts if self._least < count < self._bound)
+        return sorted({self._least, *between, self._bound})
+
+    def _due(self, factor: float, curve: LatencyCurve, best: int) -> int | None:
+        """Returns the smallest count that is due to be tried."""
+        for count in self._doublings:
+            samples = self._counts.get(count)
+            unknown = count > curve.counts[-1]
+            if count == best or count > self._bound or (unknown and count > 2 * best):
+                continue
+            if unknown:
+                return count
+            agreed = samples is not None and samples.agree(curve.at(count), factor)
+            waste = _waste(curve, count, best) if agreed else 0.0
+            if self._tries.is_due(count, self._calls, waste=waste):
+                return count
+        return None
+
+
+def _waste(curve: LatencyCurve, count: int, best: int) -> float:
+    """Returns how much longer a call of `count` rows takes than its rows in calls of `best` rows, in such calls."""
+    best_s = curve.at(best)
+    return curve.at(count) / best_s - count / best if best_s else 0.0

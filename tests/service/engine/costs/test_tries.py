@@ -1,0 +1,47 @@
+"""When a count that was not met is tried again."""
+
+from __future__ import annotations
+
+import itertools
+
+from service.engine.costs.tries import Tries
+
+
+def wait(tries: Tries, *, since: int, waste: float = 0.0) -> int:
+    """Returns the calls after `since` at which a try of 8 rows becomes due."""
+    return next(calls for calls in itertools.count() if tries.is_due(8, since + calls, waste=waste))
+
+
+def test_a_count_that_is_met_is_not_tried() -> None:
+    tries = Tries()
+    for calls in range(100):
+        assert not tries.is_due(8, calls, waste=0.0)
+        tries.met(8, calls, surprise=False)
+
+
+def test_each_try_makes_the_next_one_later_up_to_a_bound() -> None:
+    tries, calls, waits = Tries(), 0, []
+    for _ in range(30):
+        waits.append(wait(tries, since=calls))
+        calls += waits[-1]
+        tries.tried(8, calls)
+
+    assert waits == sorted(waits)
+    assert waits[0] < waits[1] < waits[2]
+    assert waits[-1] == waits[-2]
+
+
+def test_a_surprise_makes_the_next_try_as_soon_as_the_first() -> None:
+    tries = Tries()
+    first = wait(tries, since=0)
+    tries.tried(8, 0)
+    tries.met(8, 0, surprise=False)
+    assert wait(tries, since=0) > first
+
+    tries.met(8, 0, surprise=True)
+    assert wait(tries, since=0) == first
+
+
+def test_tries_take_a_small_part_of_the_time_however_much_each_wastes() -> None:
+    for waste in (1.0, 5.0, 40.0):
+        assert waste <= 0.07 * wait(Tries(), since=0, waste=waste)
