@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from pipelines.interface import Pipeline
+from pipelines.interface import Pipeline, Stage
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
@@ -97,9 +97,9 @@ class _Loopback:
         return messages
 
     def send(self, message: messages.FromWorker) -> None:
-        if isinstance(message, messages.CallDone):
-            self.predict_s += message.predict_s
-            self.advance_s += message.advance_s
+        if isinstance(message, messages.CallDone) and message.key.stage is Stage.DENOISE:
+            self.predict_s += message.seconds - message.update_s
+            self.advance_s += message.update_s
 
 
 class _Stopwatch:

@@ -100,13 +100,6 @@ class FakePipeline:
         return [hashlib.sha256(text.encode()).digest() for text in texts]
 
     def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
-        return self._begin(params, conditionings)
-
-    def begin_upcast(self, params: GenerationParams) -> FakeState:
-        """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
-        return self._begin(params, self.encode(params.texts), upcast=True)
-
-    def _begin(self, params: GenerationParams, conditionings: Sequence[bytes], *, upcast: bool = False) -> FakeState:
         assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
         for field, side in (("width", params.width), ("height", params.height)):
             if side % _SCALE:
@@ -115,13 +108,14 @@ class FakePipeline:
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
-        return FakeState(
-            params,
-            work_plan.denoise_call(self.info, params, calls, phase=UPCAST if upcast else ""),
-            calls,
-            latent,
-            upcast,
-        )
+        return FakeState(params, work_plan.denoise_call(self.info, params, calls), calls, latent)
+
+    def begin_upcast(self, params: GenerationParams) -> FakeState:
+        """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
+        state = self.begin(params, self.encode(params.texts))
+        state.upcast = True
+        state.next_call = work_plan.denoise_call(self.info, params, state.calls, phase=UPCAST)
+        return state
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         calls = [state.next_call for state in states if state.next_call is not None]

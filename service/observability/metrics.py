@@ -11,12 +11,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from pipelines.interface import Stage
 from service.engine.messages import (
     Beat,
     CallDone,
     Canceled,
-    DecodeDone,
-    EncodeDone,
     Failed,
     Finished,
     FromWorker,
@@ -80,10 +79,6 @@ class Metrics:
                 self._memory.set(message.memory_bytes)
             case CallDone():
                 self._call_done(message)
-            case EncodeDone():
-                self._encodes.observe(message.encode_s)
-            case DecodeDone():
-                self._decodes.labels(self._size_label(message.width, message.height)).observe(message.decode_s)
             case Finished() | Failed() | Canceled():
                 self._image_ended(message)
             case Retried():
@@ -115,11 +110,18 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _call_done(self, call: CallDone) -> None:
-        size, rows = self._size_label(call.width, call.height), _next_power_of_two(call.rows)
-        self._calls.labels(size, str(rows)).observe(call.predict_s)
-        self._rows.observe(call.rows)
-        self._padded.inc(call.padded_rows)
-        self._updates.observe(call.advance_s)
+        size = self._size_label(call.key.width, call.key.height)
+        match call.key.stage:
+            case Stage.TEXT:
+                self._encodes.observe(call.seconds)
+            case Stage.DENOISE:
+                rows = _next_power_of_two(call.rows)
+                self._calls.labels(size, str(rows)).observe(call.seconds - call.update_s)
+                self._rows.observe(call.rows)
+                self._padded.inc(call.padded_rows)
+                self._updates.observe(call.update_s)
+            case Stage.DECODE:
+                self._decodes.labels(size).observe(call.seconds)
 
     def _image_ended(self, message: Finished | Failed | Canceled) -> None:
         if isinstance(message, Finished):

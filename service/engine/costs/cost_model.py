@@ -64,6 +64,10 @@ class CostModel:
         """Returns False if all seconds of this key are guesses."""
         return self._costs(key).measured
 
+    def learn_fitting(self, key: CostKey, count: int) -> None:
+        """Takes note that a part of a failed call, with `count` rows, texts or images, fitted in memory."""
+        self._remember(key).learn_fitting(count)
+
     def solo_s(self, plan: WorkPlan) -> float:
         """Returns the seconds from text to pixels with the device to itself."""
         return sum(call.calls_left * self.seconds(call.cost, call.rows) for call in plan.calls)

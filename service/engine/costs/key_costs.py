@@ -50,6 +50,8 @@ class KeyCosts:
         self._known = frozenset(self._counts)
         self._tries = Tries()
         self._limit = most
+        self._fitting: set[int] = set()
+        """Counts that fitted in memory in calls that were not measured."""
         self._limited_until = 0
         self._limit_calls = _LIMIT_CALLS
         self._fitted: _Fit | None = None
@@ -110,7 +112,14 @@ class KeyCosts:
 
     def learn_out_of_memory(self, count: int) -> None:
         """Limits the knee to the largest count below `count` that is known to fit, or to half of `count`."""
-        self.limit(max(1, count // 2, *(fitted for fitted in self._counts if fitted < count)))
+        self._fitting = {fitted for fitted in self._fitting if fitted < count}
+        self.limit(max(1, count // 2, *self._fitting, *(fitted for fitted in self._counts if fitted < count)))
+
+    def learn_fitting(self, count: int) -> None:
+        """Takes note that a call of this count fitted in memory, though it was not measured."""
+        self._fitting.add(count)
+        if self._limit < count:
+            self._limit, self._fitted = count, None
 
     def _samples(self, count: int) -> CountSamples:
         return self._counts.setdefault(count, CountSamples())

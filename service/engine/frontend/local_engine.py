@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from pipelines import work_plan
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
@@ -93,7 +94,7 @@ class LocalEngine:
         return sum(image.price_s for image in self._in_flight)
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
-        return sum(self._cost.price_s(params) for params in images)
+        return sum(self._prices_s(images))
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
@@ -127,7 +128,7 @@ class LocalEngine:
             raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
         if self.phase not in ADMITTING:
             raise self._unavailable()
-        prices_s = [self._cost.price_s(params) for params in images]
+        prices_s = self._prices_s(images)
         self._admission.check(prices_s, tenant)
         job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._dispatcher.cancel)
         submits = [
@@ -149,8 +150,10 @@ class LocalEngine:
         return job
 
     def _cost_model(self, table: CostTable) -> CostModel:
-        worker = self._config.worker
-        return CostModel(table, max_rows=worker.max_rows, max_decode=worker.max_decode)
+        return CostModel(table, max_counts=self._config.worker.max_counts)
+
+    def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
+        return [self._cost.price_s(work_plan.plan(self.model, params)) for params in images]
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
@@ -167,26 +170,15 @@ class LocalEngine:
                 self._model = message.model
                 self._cost = self._cost_model(message.costs)
                 self._dispatcher.dispatch()
-            case messages.CallDone() | messages.DecodeDone() | messages.EncodeDone():
-                self._learn(message)
+            case messages.CallDone():
+                if message.sound:
+                    self._cost.learn(message.key, message.rows + message.padded_rows, message.seconds)
             case messages.Loading() | messages.Unloadable() | messages.Beat() | messages.Busy():
                 pass
             case _:
                 self._dispatcher.apply(message)
         if self._observe is not None:
             self._observe(message)
-
-    def _learn(self, message: messages.CallDone | messages.DecodeDone | messages.EncodeDone) -> None:
-        match message:
-            case messages.CallDone(upcast=False):
-                seconds = message.predict_s + message.advance_s
-                self._cost.learn_call((message.width, message.height), message.rows, seconds)
-            case messages.DecodeDone(upcast=False):
-                self._cost.learn_decode((message.width, message.height), message.images, message.decode_s)
-            case messages.EncodeDone():
-                self._cost.learn_encode(message.texts, message.encode_s)
-            case _:
-                pass
 
     def _worker_crashed(self) -> None:
         self._dispatcher.worker_crashed()

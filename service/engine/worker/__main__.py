@@ -67,9 +67,14 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
         cache = _cost_cache(config, pipeline.info, device)
-        costs = Warmup(pipeline, FaultIsolation(device), known=cache.load(), clock=time.monotonic).run(
-            max_rows=config.max_rows,
-            max_decode=config.max_decode,
+        warmup = Warmup(
+            pipeline,
+            FaultIsolation(device),
+            known=cache.load(),
+            max_counts=config.max_counts,
+            clock=time.monotonic,
+        )
+        costs = warmup.run(
             budget_s=config.warm_up_s,
             report=functools.partial(channel.send, messages.Loading("warming")),
         )
@@ -79,7 +84,7 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
         channel.close()
         return _EXIT_UNLOADABLE
     channel.send(messages.Ready(pipeline.info, costs))
-    Worker(pipeline, channel, config, costs=costs, device=device).run()
+    Worker(pipeline, channel, config, costs=costs, cost_cache=cache, device=device).run()
     channel.close()
     return 0
 

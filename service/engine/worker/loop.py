@@ -17,6 +17,7 @@ from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, Stag
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
+from service.engine.costs.cost_cache import CostCache
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
@@ -45,10 +46,6 @@ _UNMEASURED: Final = CostTable()
 _TOO_LATE: Final = Fault(DeadlineExceededError.code, "The image could not be finished by its deadline.")
 
 
-def _keep_nothing(_: CostTable) -> None:
-    pass
-
-
 class Worker(Generic[ConditioningT, StateT, OutputT]):
     """Serves one pipeline to one channel."""
 
@@ -59,18 +56,18 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         config: WorkerConfig,
         *,
         costs: CostTable = _UNMEASURED,
-        keep_costs: Callable[[CostTable], object] = _keep_nothing,
+        cost_cache: CostCache | None = None,
         record: CallRecord | None = None,
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds the measured costs of this pipeline on this device. `keep_costs` is called with what was learnt
-        since, at every beat and at the end; `record` is written before each call."""
+        """`costs` holds the measured costs of this pipeline on this device, and `cost_cache` keeps what is learned.
+        `record` is written before each call."""
         self._pipeline = pipeline
         self._channel = channel
         self._clock = clock
         self._device = device
-        self._keep_costs = keep_costs
+        self._cost_cache = cost_cache or CostCache(None, {})
         self._isolation = FaultIsolation(device)
         info = pipeline.info
         self._cost = CostModel(costs, max_counts=config.max_counts)
@@ -108,7 +105,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         """Runs until the worker has drained. Raises the errors after which the device is broken."""
         while not self.done:
             self.turn()
-        self._keep_costs(self._cost.table())
+        self._cost_cache.store(self._cost.table())
 
     def turn(self) -> None:
         """Launches at most one call, and one beside it, and collects the calls that are done. Waits for messages when
@@ -154,7 +151,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                     memory_bytes=self._device.memory_bytes(),
                 )
             )
-            self._keep_costs(self._cost.table())
+            self._cost_cache.store_if_due(self._cost.table, now_s)
 
     def _receive(self, message: ToWorker) -> None:
         match message:

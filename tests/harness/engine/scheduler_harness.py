@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 
-from pipelines.fake import FakePipeline, FakeState
+from pipelines import work_plan
+from pipelines.fake import INFO, FakePipeline, FakeState
+from pipelines.interface import Stage
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
+from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from tests.harness.engine.worker_harness import CALL_S, flat_costs, make_params
 
 MAX_ROWS = 5
-MAX_BEGUN = 7
 MAX_DECODE = 2
+MAX_TEXTS = 4
 PIPELINE = FakePipeline()
 
 
 class SchedulerHarness:
-    """A scheduler with a simulated worker. Calls and decodes advance the clock by what the cost model says."""
+    """A scheduler with a simulated worker. Every call advances the clock by what the cost model says."""
 
     def __init__(
-        self, costs: CostTable | None = None, *, max_begun: int = MAX_BEGUN, max_begun_bytes: int = 1 << 40
+        self,
+        costs: CostTable | None = None,
+        *,
+        max_state_bytes: int = 1 << 40,
+        beside: frozenset[Stage] = frozenset(),
+        padded_to: int = 1,
+        knows_texts: bool = True,
+        cost_model: type[CostModel] = CostModel,
     ) -> None:
-        self.cost = CostModel(costs or flat_costs(MAX_ROWS), max_rows=MAX_ROWS, max_decode=MAX_DECODE)
-        self.scheduler: Scheduler[FakeState] = Scheduler(
-            self.cost, max_begun=max_begun, max_begun_bytes=max_begun_bytes, max_decode=MAX_DECODE
+        """`padded_to` is the multiple to which UNet calls are padded; `knows_texts` leaves no texts to encode."""
+        self.cost = cost_model(
+            costs or flat_costs(MAX_ROWS),
+            max_counts={Stage.TEXT: MAX_TEXTS, Stage.DENOISE: MAX_ROWS, Stage.DECODE: MAX_DECODE},
         )
+        self.scheduler: Scheduler[FakeState] = Scheduler(
+            self.cost,
+            max_state_bytes=max_state_bytes,
+            beside=beside,
+            padded_rows=lambda rows: -rows % padded_to,
+        )
+        self._knows_texts = knows_texts
         self.now_s = 0.0
         self.added = 0
         self.open: list[ScheduledImage[FakeState]] = []
         self.ended: Counter[str] = Counter()
         self.late: list[ScheduledImage[FakeState]] = []
-        self.widths: list[int] = []
-        """Image width of each call."""
-        self.decodes: list[int] = []
-        """Number of images of each decode."""
-        self.served_s: dict[str, float] = {}
-        """Device seconds of each tenant in UNet calls."""
+        self.made: list[Batch[FakeState]] = []
+        """All calls."""
+        self.served_s: Counter[str] = Counter()
+        """Device seconds of each tenant."""
 
     def add(
         self,
@@ -49,20 +66,24 @@ class SchedulerHarness:
         virtual_deadline_s: float = 1.0,
         deadline_s: float = math.inf,
         tenant: str = "",
+        isolation: str = "",
         state_bytes: int = 0,
     ) -> ScheduledImage[FakeState]:
         """Adds a new image. Both deadlines are seconds from now."""
         self.added += 1
         params = make_params(steps=steps, width=width, guidance_scale=guidance_scale)
+        plan = dataclasses.replace(work_plan.plan(INFO, params), state_bytes=state_bytes)
         image: ScheduledImage[FakeState] = ScheduledImage(
             id=str(self.added),
             params=params,
+            plan=plan,
             tenant=tenant,
+            isolation=isolation,
             arrived_s=self.now_s,
-            virtual_deadline_s=self.now_s + min(virtual_deadline_s, deadline_s),
+            virtual_deadline_s=self.now_s + virtual_deadline_s,
             deadline_s=self.now_s + deadline_s,
-            solo_s=self.cost.solo_s(params),
-            state_bytes=state_bytes,
+            solo_s=self.cost.solo_s(plan),
+            text_call=None if self._knows_texts else plan.calls[0],
         )
         self.scheduler.add(image)
         self.open.append(image)
@@ -74,51 +95,56 @@ class SchedulerHarness:
         self.open.remove(image)
         self.ended[image.id] += 1
 
-    def turn(self) -> list[ScheduledImage[FakeState]]:
-        """Plays one turn of the worker's loop. Returns the images of the UNet call."""
+    def play(self) -> Batch[FakeState] | None:
+        """Plays the next call, of whichever stage."""
         for image in self.scheduler.expire_and_demote(self.now_s):
             self.late.append(image)
             self.end(image)
-        for image in self.scheduler.choose_begin(self.now_s):
-            image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
-            self.scheduler.begin(image)
-        batch = self.scheduler.choose_call(self.now_s)
-        if batch:
-            self._call(batch)
-        decode = self.scheduler.choose_decode()
-        if decode:
-            self._decode(decode)
+        batch = self.scheduler.choose(self.now_s)
+        if batch is not None:
+            self._make(batch)
         return batch
 
+    def turn(self) -> list[ScheduledImage[FakeState]]:
+        """Plays calls until one was a UNet call, and returns its images; none where no image is left."""
+        while (batch := self.play()) is not None:
+            if batch.key.stage is Stage.DENOISE:
+                return list(batch.images)
+        return []
+
     def run(self) -> None:
-        """Plays turns until every image has ended."""
+        """Plays calls until every image has ended."""
         while self.open:
-            self.turn()
+            self.play()
 
-    def _call(self, batch: list[ScheduledImage[FakeState]]) -> None:
-        tenant_rows = [(image.tenant, image.rows) for image in batch]
-        rows = sum(rows for _, rows in tenant_rows)
-        assert len({image.id for image in batch}) == len(batch)
-        assert rows <= self.cost.knee(batch[0].size)
-        assert len({image.next_call.key for image in batch}) == 1
-        assert all(self.now_s + image.calls_left * CALL_S <= image.deadline_s for image in batch), "no step is wasted"
-        for image in batch:
-            PIPELINE.advance(image.begun_state, b"")
-            if image.finished:
-                self.scheduler.finish(image)
-        seconds = self.cost.call_s(batch[0].size, rows)
-        self.now_s += seconds
-        self.widths.append(batch[0].params.width)
-        self.scheduler.charge_call(tenant_rows, seconds)
-        for tenant, image_rows in tenant_rows:
-            self.served_s[tenant] = self.served_s.get(tenant, 0.0) + seconds * image_rows / rows
+    def calls(self, stage: Stage) -> list[Batch[FakeState]]:
+        return [batch for batch in self.made if batch.key.stage is stage]
 
-    def _decode(self, images: list[ScheduledImage[FakeState]]) -> None:
-        assert len({image.size for image in images}) == 1
-        assert len(images) <= MAX_DECODE
-        seconds = self.cost.decode_s(images[0].size, len(images))
+    def _make(self, batch: Batch[FakeState]) -> None:
+        assert len(set(batch.images)) == len(batch.images)
+        assert len({(image.next_call.key, image.isolation) for image in batch.images}) == 1
+        if batch.rows > max(batch.rows_of):
+            assert batch.rows <= self.cost.knee(batch.cost), "only a single image may exceed the knee"
+        seconds = self.cost.seconds(batch.cost, batch.rows)
         self.now_s += seconds
-        self.decodes.append(len(images))
-        self.scheduler.charge_decode(images, seconds)
-        for image in images:
-            self.end(image)
+        self.made.append(batch)
+        for image in batch.images:
+            self._move(image, batch.key.stage)
+        parts = [(image.tenant, rows) for image, rows in zip(batch.images, batch.rows_of, strict=True)]
+        self.scheduler.charge(parts, seconds)
+        for tenant, rows in parts:
+            self.served_s[tenant] += seconds * rows / batch.rows
+
+    def _move(self, image: ScheduledImage[FakeState], stage: Stage) -> None:
+        match stage:
+            case Stage.TEXT:
+                image.text_call = None
+            case Stage.DENOISE:
+                left_s = image.target.calls_left * CALL_S
+                assert self.now_s - CALL_S + left_s <= image.deadline_s + 1e-9, "no step is wasted"
+                if image.state is None:
+                    image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
+                PIPELINE.advance([image.state], [b""])
+                self.scheduler.update(image)
+            case Stage.DECODE:
+                self.end(image)

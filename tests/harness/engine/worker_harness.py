@@ -11,6 +11,7 @@ from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import CostKey, Stage
 from pipelines.params import GenerationParams
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_table import CostTable, KeyCost, Point
 from service.engine.messages import FromWorker, ToWorker
@@ -132,6 +133,7 @@ class WorkerHarness:
         device: Device = PLAIN_DEVICE,
         max_rows: int = 16,
         max_decode: int = 4,
+        record: CallRecord | None = None,
     ) -> None:
         """`pipeline` is called with a `sleep` function that advances the clock."""
         self.clock = Clock()
@@ -143,6 +145,7 @@ class WorkerHarness:
             config,
             costs=flat_costs(max_rows) if costs is None else costs,
             device=device,
+            record=record,
             clock=self.clock,
         )
 
@@ -154,14 +157,23 @@ class WorkerHarness:
         priority: Priority = Priority.INTERACTIVE,
         previews: int = 0,
         deadline_s: float | None = None,
+        isolation: str = "",
     ) -> None:
-        self.channel.inbox.append(messages.Submit(image_id, params, priority, previews=previews, deadline_s=deadline_s))
+        self.channel.inbox.append(
+            messages.Submit(image_id, params, priority, previews=previews, deadline_s=deadline_s, isolation=isolation)
+        )
 
     def cancel(self, image_id: str) -> None:
         self.channel.inbox.append(messages.Cancel(image_id))
 
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
+            self.worker.turn()
+
+    def call(self, times: int = 1) -> None:
+        """Plays turns until so many further UNet calls were made."""
+        made = len(self.call_rows) + times
+        while len(self.call_rows) < made:
             self.worker.turn()
 
     def run(self) -> None:

@@ -98,6 +98,11 @@ class CallMeter:
         if self._device.is_out_of_memory(error):
             self._cost.learn_out_of_memory(call.key, rows)
 
+    def fitted(self, call: MeteredCall, rows: int) -> None:
+        """Takes note that a part of a failed call, with so many rows, was made."""
+        if not call.sound:
+            self._cost.learn_fitting(call.key, rows)
+
     def done(self, call: MeteredCall) -> float:
         """Learns from a call whose work the device has done, and reports it. Returns its seconds."""
         self._under_way.remove(call)

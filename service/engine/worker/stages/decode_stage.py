@@ -59,10 +59,12 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
         self, call: MeteredCall, images: Sequence[ScheduledImage[StateT]], decode: PendingDecode
     ) -> list[RgbImage]:
         try:
-            return decode.finish()
+            rgb_images = decode.finish()
         except Exception as error:
             self._meter.failed(call, len(images), error)
             raise
+        self._meter.fitted(call, len(images))
+        return rgb_images
 
     def _collect(
         self,

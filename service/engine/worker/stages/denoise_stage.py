@@ -110,11 +110,14 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         return None
 
     def _predict(self, call: MeteredCall, images: Sequence[ScheduledImage[StateT]]) -> list[OutputT]:
+        rows = sum(image.target.rows for image in images)
         try:
-            return self._pipeline.predict([image.begun_state for image in images])
+            outputs = self._pipeline.predict([image.begun_state for image in images])
         except Exception as error:
-            self._meter.failed(call, sum(image.target.rows for image in images), error)
+            self._meter.failed(call, rows, error)
             raise
+        self._meter.fitted(call, rows)
+        return outputs
 
     def _advance(
         self,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.harness.engine.scheduler_harness import MAX_BEGUN, SchedulerHarness
+from tests.harness.engine.scheduler_harness import SchedulerHarness
 from tests.harness.engine.worker_harness import CALL_S
 
 
@@ -19,7 +19,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.harness = SchedulerHarness()
+        self.harness = SchedulerHarness(max_state_bytes=100, knows_texts=False)
 
     @rule(
         steps=st.integers(1, 6),
@@ -28,13 +28,15 @@ class SchedulerMachine(RuleBasedStateMachine):
         virtual_deadline_s=st.floats(0, 10),
         deadline_s=st.floats(0.125, 10) | st.just(math.inf),
         tenant=st.sampled_from("ab"),
+        isolation=st.sampled_from(["", "", "suspects"]),
+        state_bytes=st.integers(0, 60),
     )
     def add(self, **arguments: Any) -> None:
         self.harness.add(**arguments)
 
     @rule()
-    def turn(self) -> None:
-        self.harness.turn()
+    def play(self) -> None:
+        self.harness.play()
 
     @precondition(lambda self: self.harness.open)
     @rule(data=st.data())
@@ -46,10 +48,10 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.harness.scheduler.check_integrity()
 
     def teardown(self) -> None:
-        """Every image ends exactly once, and each turn does some of the remaining work."""
-        work = sum(image.params.steps + 1 for image in self.harness.open)
+        """Every image ends exactly once, and each call does some of the remaining work."""
+        work = sum(image.params.steps + 2 for image in self.harness.open)
         for _ in range(work):
-            self.harness.turn()
+            self.harness.play()
         assert not self.harness.open
         assert set(self.harness.ended.values()) <= {1}
         assert len(self.harness.ended) == self.harness.added
@@ -73,14 +75,14 @@ def test_no_stream_of_newcomers_starves_an_image(stream: list[list[dict[str, Any
     harness = SchedulerHarness()
     long = harness.add(steps=6, virtual_deadline_s=0.75)
     others: list[tuple[float, int]] = []
-    for turns, newcomers in enumerate(itertools.cycle(stream)):
+    for calls, newcomers in enumerate(itertools.cycle(stream)):
         for arguments in newcomers:
             others.append((harness.now_s + arguments["virtual_deadline_s"], arguments["steps"]))
             harness.add(**arguments)
-        harness.turn()
-        # It waits for sooner deadlines than its final one, and for images that began before it.
-        sooner = sum(steps for virtual_deadline_s, steps in others if virtual_deadline_s <= long.virtual_deadline_s)
-        assert turns <= 6 + sooner + 4 * MAX_BEGUN
+        harness.play()
+        # It waits for the calls of those with sooner deadlines than its final one.
+        sooner = sum(steps + 1 for virtual_deadline_s, steps in others if virtual_deadline_s <= long.virtual_deadline_s)
+        assert calls <= 7 + sooner
         if harness.ended[long.id]:
             break
 
@@ -93,7 +95,7 @@ WORK = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([1.0, 4.0])), min_s
 def test_tenants_that_could_each_fill_the_device_get_equal_time(
     ours: list[tuple[int, float]], theirs: list[tuple[int, float]]
 ) -> None:
-    harness = SchedulerHarness(max_begun=1000)
+    harness = SchedulerHarness()
     sources = {"ours": itertools.cycle(ours), "theirs": itertools.cycle(theirs)}
     for _ in range(30):
         for tenant, source in sources.items():
@@ -127,7 +129,7 @@ def test_only_images_that_would_miss_their_deadline_alone_are_given_up(images: l
         harness.add(**arguments)
     while harness.open:
         before_s, known = harness.now_s, len(harness.late)
-        harness.turn()
+        harness.play()
         for image in harness.late[known:]:
             calls_left = image.params.steps - (image.state.calls_done if image.state else 0)
             assert before_s + calls_left * CALL_S > image.deadline_s

@@ -41,7 +41,7 @@ def test_no_preview_is_drawn_while_the_channel_is_congested() -> None:
     harness = WorkerHarness()
     harness.submit("shown", make_params(steps=8), previews=3)
     harness.channel.congested = True
-    harness.turn(5)
+    harness.call(5)
     harness.channel.congested = False
     harness.run()
 

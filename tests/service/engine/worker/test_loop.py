@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.fake import FakePipeline
+from pipelines.interface import Stage
 from service.engine import messages
 from service.engine.types import Priority
 from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
@@ -14,9 +15,9 @@ from tests.service.engine.worker.recording import make_recording_harness
 def test_an_image_joins_at_the_next_call() -> None:
     harness = WorkerHarness()
     harness.submit("first", make_params(steps=6))
-    harness.turn(2)
+    harness.call(2)
     harness.submit("second", make_params(steps=6))
-    harness.turn()
+    harness.call()
 
     assert harness.call_rows == [2, 2, 4]
 
@@ -35,9 +36,9 @@ def test_a_canceled_image_frees_its_rows_at_the_next_call() -> None:
     harness = WorkerHarness()
     harness.submit("kept", make_params(steps=6))
     harness.submit("canceled", make_params(steps=6))
-    harness.turn(2)
+    harness.call(2)
     harness.cancel("canceled")
-    harness.turn()
+    harness.call()
 
     assert harness.call_rows == [4, 4, 2]
     assert harness.sent(messages.Canceled) == [messages.Canceled("canceled")]
@@ -79,17 +80,17 @@ def test_the_rest_of_the_batch_does_not_change_an_image() -> None:
 def test_a_short_image_of_another_size_goes_before_a_long_one() -> None:
     harness = WorkerHarness()
     harness.submit("long", make_params(steps=20))
-    harness.turn(3)
+    harness.call(3)
     harness.submit("wide", make_params(steps=6, width=128))
-    harness.turn(8)
+    harness.call(8)
 
-    assert [call.width for call in harness.sent(messages.CallDone)] == 3 * [64] + 6 * [128] + 2 * [64]
+    assert [call.key.width for call in harness.calls(Stage.DENOISE)] == 3 * [64] + 6 * [128] + 2 * [64]
 
 
 def test_an_interactive_image_goes_before_a_shorter_batch_image() -> None:
     harness = WorkerHarness(max_rows=2)
     harness.submit("batch", make_params(steps=4), priority=Priority.BATCH)
-    harness.turn()
+    harness.call()
     harness.submit("interactive", make_params(steps=8))
     harness.run()
 
@@ -123,7 +124,7 @@ def test_time_spent_under_an_earlier_worker_counts_against_the_deadline() -> Non
 def test_unsent_images_keep_new_images_from_beginning_and_let_begun_ones_finish() -> None:
     harness = WorkerHarness(max_decode=1)
     harness.submit("early", make_params(steps=3))
-    harness.turn()
+    harness.call()
     harness.channel.unsent_images = 2
     harness.submit("late", make_params(steps=3))
     harness.turn(6)
@@ -148,7 +149,7 @@ def test_a_finished_image_is_decoded_without_waiting_for_a_full_decode() -> None
     harness, pipeline = make_recording_harness()
     harness.submit("short", make_params(steps=1))
     harness.submit("long", make_params(steps=9))
-    harness.turn(3)
+    harness.call(3)
 
     assert pipeline.decoded == [1]
     assert harness.pixels.keys() == {"short"}
@@ -163,7 +164,11 @@ def test_the_loop_beats_every_second_whether_busy_or_idle() -> None:
 
     sent = [type(message) for message in harness.channel.sent]
     beats = [position for position, kind in enumerate(sent) if kind is messages.Beat]
-    assert [sent[:position].count(messages.CallDone) for position in beats] == [0, 8, 16, *[24] * 4]
+    calls = [
+        isinstance(message, messages.CallDone) and message.key.stage is Stage.DENOISE
+        for message in harness.channel.sent
+    ]
+    assert [calls[:position].count(True) for position in beats] == [0, 8, 16, *[24] * 4]
 
 
 def test_no_call_has_more_rows_than_the_cap() -> None:
@@ -190,6 +195,6 @@ def test_a_beat_reports_the_longest_wait() -> None:
     harness = WorkerHarness(lambda sleep: FakePipeline(call_s=1.5, sleep=sleep), max_rows=2)
     harness.submit("first", make_params(steps=3))
     harness.submit("second", make_params(steps=3))
-    harness.turn(3)
+    harness.call(3)
 
     assert harness.sent(messages.Beat)[-1].oldest_s == 3.0

@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import RgbImage
+from pipelines.interface import UPCAST, CompletedAdvance, PendingAdvance, RgbImage
+from pipelines.interface import Stage as WorkStage
 from service.engine import messages
 from service.engine.worker.device import Device
 from tests.harness.engine.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
@@ -66,24 +67,30 @@ class OverflowingPipeline(FakePipeline):
         self._visit(Stage.PREDICT, states)
         return super().predict(states)
 
-    def advance(self, state: FakeState, output: bytes) -> None:
-        self._visit(Stage.ADVANCE, [state])
-        super().advance(state, output)
+    def advance(self, states: Sequence[FakeState], outputs: Sequence[bytes]) -> PendingAdvance:
+        fragile = self._fragile(Stage.ADVANCE, states)
+        super().advance(states, outputs)
+        return CompletedAdvance([self._error((n,)) if n in fragile else None for n in range(len(states))])
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self._visit(Stage.DECODE, states)
         return super().decode(states)
 
     def _visit(self, stage: Stage, states: Sequence[FakeState]) -> None:
-        fragile = [
+        fragile = self._fragile(stage, states)
+        if fragile:
+            raise self._error(tuple(fragile))
+
+    def _fragile(self, stage: Stage, states: Sequence[FakeState]) -> list[int]:
+        """Returns the positions of the images whose numbers overflow in this stage."""
+        return [
             position
             for position, state in enumerate(states)
-            if "fragile" in state.params.prompt
+            if stage is self._stage
+            and "fragile" in state.params.prompt
             and not state.upcast
             and (state.calls_done == 2 or stage is Stage.DECODE)
         ]
-        if stage is self._stage and fragile:
-            raise self._error(tuple(fragile))
 
 
 @pytest.mark.parametrize("error", [NonFiniteError, BlackImageError])
@@ -117,12 +124,12 @@ def test_an_image_that_overflows_in_higher_precision_too_fails() -> None:
     assert [failed.code for failed in harness.sent(messages.Failed)] == ["non_finite_result"]
 
 
-def test_calls_in_higher_precision_are_not_learned_from() -> None:
+def test_calls_in_higher_precision_have_a_cost_of_their_own() -> None:
     harness = WorkerHarness(lambda sleep: OverflowingPipeline(Stage.PREDICT, NonFiniteError, sleep))
     harness.submit("fragile", make_params("fragile", steps=STEPS))
     harness.run()
 
-    assert [call.upcast for call in harness.sent(messages.CallDone)] == [False] * 3 + [True] * STEPS
+    assert [call.key.variant for call in harness.calls(WorkStage.DENOISE)] == [""] * 3 + [UPCAST] * STEPS
 
 
 def test_the_log_of_a_failure_does_not_hold_the_exceptions_text(caplog: pytest.LogCaptureFixture) -> None:
@@ -179,7 +186,7 @@ def test_rows_that_ran_out_of_memory_are_not_tried_again() -> None:
 def test_an_image_too_large_for_memory_fails_and_the_next_is_served() -> None:
     harness = WorkerHarness(lambda sleep: SmallMemoryPipeline(1, sleep))
     harness.submit("guided", make_params())
-    harness.turn(2)
+    harness.turn(3)
     harness.submit("unguided", make_params(guidance_scale=1.0))
     harness.run()
 

@@ -1,13 +1,13 @@
-"""Decodes on a device with streams: started beside UNet calls, and waited for only when there is no call to make."""
+"""Decodes on a device with streams: started beside other calls, and waited for only when there is no call to make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import PendingDecode, RgbImage
+from pipelines.interface import PendingDecode, RgbImage, Stage
 from service.engine import messages
 from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
@@ -17,6 +17,7 @@ class StreamPipeline(FakePipeline):
 
     def __init__(self, sleep: Callable[[float], None], *, calls: int, spoiled: str = "") -> None:
         super().__init__(call_s=CALL_S, sleep=sleep)
+        self.info = replace(self.info, decodes_beside=True)
         self.calls_made = 0
         self.waits = 0
         """Number of decodes that the worker waited for."""
@@ -27,7 +28,7 @@ class StreamPipeline(FakePipeline):
         self.calls_made += 1
         return super().predict(states)
 
-    def start_decode(self, states: Sequence[FakeState]) -> PendingDecode:
+    def start_decode(self, states: Sequence[FakeState], *, wide: bool = False) -> PendingDecode:
         return _LateDecoding(self, list(states), self.calls_made + self._calls)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
@@ -76,14 +77,17 @@ def test_calls_continue_beside_a_long_decode() -> None:
     assert pipeline.waits == 1, "only for the last decode, beside which there is no call to make"
     # Two calls, then the decode starts, then five calls beside it.
     finished = next(n for n, message in enumerate(harness.channel.sent) if isinstance(message, messages.Finished))
-    assert sum(isinstance(message, messages.CallDone) for message in harness.channel.sent[:finished]) == 7
+    assert [
+        isinstance(message, messages.CallDone) and message.key.stage is Stage.DENOISE
+        for message in harness.channel.sent[:finished]
+    ].count(True) == 7
 
 
 def test_an_image_canceled_during_its_decode_ends_once() -> None:
     harness, _ = make_stream_harness(calls=5)
     harness.submit("long", make_params(steps=9))
     harness.submit("short", make_params(steps=2))
-    harness.turn(4)
+    harness.call(4)
     harness.cancel("short")
     harness.run()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from service.engine import messages
-from tests.harness.engine.worker_harness import make_params
+from service.engine.config import WorkerConfig
+from tests.harness.engine.faulty_pipeline import FaultyPipeline, Stage, Trigger
+from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_params
 from tests.service.engine.worker.recording import make_recording_harness
 
 
@@ -13,7 +15,7 @@ def test_new_texts_are_encoded_together_and_none_twice() -> None:
     harness, pipeline = make_recording_harness()
     harness.submit("a", make_params("a circle"))
     harness.submit("b", make_params("a square"))
-    harness.turn()
+    harness.call()
     harness.submit("c", make_params("a circle"))
     harness.submit("d", make_params("a star"))
     harness.run()
@@ -37,4 +39,32 @@ def test_the_start_of_an_image_is_reported_before_the_first_call_on_its_behalf()
     harness.turn()
 
     reports = [type(message) for message in harness.channel.sent if not isinstance(message, messages.Beat)]
-    assert reports[:2] == [messages.Started, messages.EncodeDone]
+    assert reports[:2] == [messages.Started, messages.CallDone]
+
+
+def test_a_text_that_cannot_be_encoded_fails_its_own_image_alone() -> None:
+    harness = WorkerHarness(lambda sleep: FaultyPipeline(Trigger(Stage.ENCODE), call_s=CALL_S, sleep=sleep))
+    harness.submit("bad", make_params("poison"))
+    harness.submit("good", make_params("a circle"))
+    harness.run()
+
+    assert [failed.image_id for failed in harness.sent(messages.Failed)] == ["bad"]
+    assert harness.pixels.keys() == {"good"}
+
+
+def test_images_that_wait_for_the_same_text_share_its_conditioning() -> None:
+    harness, pipeline = make_recording_harness()
+    for number in range(40):
+        harness.submit(str(number), make_params("a circle", seed=number))
+    harness.run()
+
+    assert [sorted(texts) for texts in pipeline.encoded] == [["", "a circle"]]
+
+
+def test_no_call_has_more_texts_than_its_bound() -> None:
+    harness, pipeline = make_recording_harness()
+    for number in range(47):
+        harness.submit(str(number), make_params(f"text {number}", width=64 + 32 * (number % 3), steps=1))
+    harness.run()
+
+    assert max(map(len, pipeline.encoded)) <= WorkerConfig(model="fake").max_texts
