@@ -160,14 +160,14 @@ class KeyCosts:
     def _due(self, factor: float, curve: LatencyCurve, best: int) -> int | None:
         """Returns the smallest count that is due to be tried.
 
-        A try that is known to waste time waits the longer, the more it wastes, so that all tries together take a few
-        percent of the time.
+        A count that was never measured is due at once where the largest measured one is the best. A try that is known
+        to waste time waits the longer, the more it wastes, so that all tries together take a few percent of the time.
         """
         for count in self._doublings:
             if count == best or count > self._bound:
                 continue
             if count > curve.counts[-1]:
-                return count if count <= 2 * best else None
+                return count if count <= 2 * min(best, curve.counts[-1]) else None
             waited = self._tries.waited(count, self._calls)
             if waited >= 1 and waited >= self._known_waste(factor, curve, count, best):
                 return count

@@ -92,6 +92,14 @@ def test_more_rows_than_were_ever_measured_are_tried_while_they_help() -> None:
     assert asked(costs, FLAT_TO_8, calls=4) == [4, 8, 16, 8]
 
 
+def test_rows_are_doubled_only_once_fewer_were_measured() -> None:
+    costs = known({1: 1.0})
+    assert costs.knee(1.0) == 2
+
+    learn(costs, [2], FLAT_TO_8)
+    assert costs.knee(1.0) == 4
+
+
 def test_asking_for_the_knee_changes_nothing() -> None:
     costs = known(FLAT_TO_8)
     learn(costs, [8] * FIRST_TRY, FLAT_TO_8)
