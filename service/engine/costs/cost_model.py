@@ -19,7 +19,7 @@ _LEAST: Final = {Stage.DENOISE: 2}
 """Smallest knee of a stage: a guided image takes two rows."""
 _MAX_KEYS: Final = 64
 """Number of keys of a stage that are remembered; the one that was measured least recently is forgotten first."""
-_GUESS_CALLS: Final = 16
+_GUESS_CALLS: Final = 32
 """Learned calls for which a guess is kept, since many keys may be asked about in every turn."""
 
 

@@ -44,6 +44,8 @@ class CountSamples:
     def __init__(self) -> None:
         self._settled: deque[_Sample] = deque(maxlen=_KEPT)
         self._recent: deque[_Sample] = deque()
+        self._usual_s: float | None = None
+        """The median of the settled measurements."""
 
     @property
     def number(self) -> int:
@@ -52,7 +54,7 @@ class CountSamples:
 
     def know(self, seconds: float, weight: float) -> None:
         """Takes over a measurement of an earlier start. It counts less than one of this start, whatever its weight."""
-        self._settled.append(_Sample(seconds, weight / (weight + 1), 0))
+        self._settle(_Sample(seconds, weight / (weight + 1), 0))
 
     def learn(self, seconds: float, call: int) -> None:
         self._recent.append(_Sample(seconds, 1.0, call))
@@ -60,24 +62,19 @@ class CountSamples:
     def settle(self, factors: Sequence[float]) -> None:
         """Settles the oldest recent measurement, at the speed factor that brings it nearest to the settled ones."""
         sample = self._recent.popleft()
-        usual_s = self.usual_s()
-        if usual_s and sample.seconds:
-            factor = min(factors, key=lambda factor: abs(math.log(sample.seconds / factor / usual_s)))
+        if self._usual_s and sample.seconds:
+            slowdown = sample.seconds / self._usual_s
+            factor = min(factors, key=lambda factor: abs(math.log(slowdown / factor)))
         else:
             factor = factors[-1]
-        self._settled.append(sample._replace(seconds=sample.seconds / factor))
-
-    def usual_s(self) -> float | None:
-        """Returns the seconds at the device's usual speed, without the recent calls. None if all calls are recent."""
-        return weighted_median((sample.seconds, sample.weight) for sample in self._settled) if self._settled else None
+        self._settle(_at_usual_speed(sample, factor))
 
     def slowdown(self) -> float | None:
         """Returns the ratio of the latest measurements to the usual seconds, or None where either is not known."""
-        usual_s = self.usual_s()
-        if not self._recent or usual_s is None or usual_s < _SHORTEST_S:
+        if not self._recent or self._usual_s is None or self._usual_s < _SHORTEST_S:
             return None
         latest_s = statistics.median(sample.seconds for sample in islice(reversed(self._recent), _LATEST))
-        return latest_s / usual_s if latest_s >= _SHORTEST_S else None
+        return latest_s / self._usual_s if latest_s >= _SHORTEST_S else None
 
     def weighted(self, factor: float, call: int) -> list[Weighted]:
         """Returns the measurements at usual speed, where recent ones were made at the speed `factor`, by their weight
@@ -93,8 +90,16 @@ class CountSamples:
 
     def _kept(self, factor: float) -> list[_Sample]:
         """Returns the measurements that the estimate rests on, latest first, at usual speed."""
-        recent = [sample._replace(seconds=sample.seconds / factor) for sample in islice(reversed(self._recent), _KEPT)]
+        recent = [_at_usual_speed(sample, factor) for sample in islice(reversed(self._recent), _KEPT)]
         return [*recent, *islice(reversed(self._settled), _KEPT - len(recent))]
+
+    def _settle(self, sample: _Sample) -> None:
+        self._settled.append(sample)
+        self._usual_s = weighted_median((sample.seconds, sample.weight) for sample in self._settled)
+
+
+def _at_usual_speed(sample: _Sample, factor: float) -> _Sample:
+    return _Sample(sample.seconds / factor, sample.weight, sample.call)
 
 
 def near(one_s: float, other_s: float) -> bool:

@@ -5,7 +5,6 @@ Runs in both processes; pure.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -37,7 +36,8 @@ def guess(key: CostKey, known: Mapping[CostKey, KeyCosts], *, most: int, factor:
 
 
 def _distance(one: CostKey, other: CostKey) -> float:
-    return abs(math.log(_pixels(one) / _pixels(other)))
+    fewer, more = sorted((_pixels(one), _pixels(other)))
+    return more / fewer
 
 
 def _pixels(key: CostKey) -> int:

@@ -167,22 +167,27 @@ class KeyCosts:
         return sorted({self._least, *between, self._bound})
 
     def _due(self, factor: float, curve: LatencyCurve, best: int) -> int | None:
-        """Returns the smallest count that is due to be tried."""
+        """Returns the smallest count that is due to be tried.
+
+        A count that was never measured is due at once where the largest measured one is the best. A try that is known
+        to waste time waits the longer, the more it wastes, so that all tries together take a few percent of the time.
+        """
         for count in self._doublings:
-            samples = self._counts.get(count)
-            unknown = count > curve.counts[-1]
-            if count == best or count > self._bound or (unknown and count > 2 * best):
+            if count == best or count > self._bound:
                 continue
-            if unknown:
-                return count
-            agreed = samples is not None and samples.agree(curve.at(count), factor)
-            waste = _waste(curve, count, best) if agreed else 0.0
-            if self._tries.is_due(count, self._calls, waste=waste):
+            if count > curve.counts[-1]:
+                return count if count <= 2 * min(best, curve.counts[-1]) else None
+            waited = self._tries.waited(count, self._calls)
+            if waited >= 1 and waited >= self._known_waste(factor, curve, count, best):
                 return count
         return None
 
+    def _known_waste(self, factor: float, curve: LatencyCurve, count: int, best: int) -> float:
+        """Returns how much longer a call of `count` rows takes than its rows in calls of `best` rows, in such calls.
 
-def _waste(curve: LatencyCurve, count: int, best: int) -> float:
-    """Returns how much longer a call of `count` rows takes than its rows in calls of `best` rows, in such calls."""
-    best_s = curve.at(best)
-    return curve.at(count) / best_s - count / best if best_s else 0.0
+        Returns 0 where no two measurements agree on it.
+        """
+        samples, best_s = self._counts.get(count), curve.at(best)
+        if samples is None or not best_s or not samples.agree(curve.at(count), factor):
+            return 0.0
+        return curve.at(count) / best_s - count / best

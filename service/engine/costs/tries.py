@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Final
 
 _CALLS: Final = 16
-"""Calls without a count after which it is tried."""
+"""Calls without a count after which it is tried for the first time."""
 _GROWTH: Final = 1.5
 """Factor by which these calls grow with each try."""
 _MAX_CALLS: Final = 8192
@@ -36,11 +36,10 @@ class Tries:
         self._last[count] = calls
         self._tries[count] += 1
 
-    def is_due(self, count: int, calls: int, *, waste: float) -> bool:
-        """Whether the count should be tried.
+    def waited(self, count: int, calls: int) -> float:
+        """Returns how long ago the count was last met or tried, as a multiple of the time to wait before it is tried.
 
-        The wait is multiplied by `waste`, the time that the try is known to waste, in usual calls of the key, so that
-        all tries together take a few percent of the time.
+        That time grows with each try, so that a count which no call can have is asked for ever more seldom.
         """
-        wait = min(_CALLS * _GROWTH ** self._tries[count], _MAX_CALLS) * max(1.0, waste)
-        return calls - self._last.get(count, 0) >= wait
+        wait = min(_CALLS * _GROWTH ** self._tries[count], _MAX_CALLS)
+        return (calls - self._last.get(count, 0)) / wait

@@ -116,7 +116,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         if Stage.DENOISE not in stages:
             return
         batch = _Batch(self._pipeline, _params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages))
-        yield from self._measure(stages[Stage.DENOISE], count, batch.step)
+        yield from self._measure(stages[Stage.DENOISE], count, batch.step, prepare=batch.begin_again)
         if Stage.DECODE not in stages:
             return
         while not batch.finished:
@@ -124,13 +124,16 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             yield True
         yield from self._measure(stages[Stage.DECODE], count, batch.decode)
 
-    def _measure(self, key: CostKey, count: int, call: Callable[[], object]) -> Iterator[bool]:
-        """Makes the same call several times and yields True after each. Learns the median of all but the first, also
-        where the pass is cut short."""
+    def _measure(
+        self, key: CostKey, count: int, call: Callable[[], object], prepare: Callable[[], object] = lambda: None
+    ) -> Iterator[bool]:
+        """Makes the same call several times, each after `prepare`, and yields True after each. Learns the median of all
+        but the first, also where the pass is cut short."""
         times_s: list[float] = []
         try:
             while len(times_s) <= _MEASURED and not any(time_s > _SLOW_S for time_s in times_s[1:]):
                 self._call = key, count
+                prepare()
                 times_s.append(self._timed_s(call))
                 yield True
         finally:
@@ -144,21 +147,26 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
 
 
 class _Batch(Generic[ConditioningT, StateT, OutputT]):
-    """Images that take their calls together, and that begin again when their latents are finished."""
+    """Images that take their calls together."""
 
     def __init__(self, pipeline: Pipeline[ConditioningT, StateT, OutputT], images: Sequence[GenerationParams]) -> None:
         self._pipeline = pipeline
         self._images = images
-        self._states = self._begin()
+        self._states: list[StateT] = []
 
     @property
     def finished(self) -> bool:
-        return self._states[0].next_call is None
+        """Whether there are no images under way."""
+        return not self._states or self._states[0].next_call is None
+
+    def begin_again(self) -> None:
+        """Begins the images if none are under way."""
+        if self.finished:
+            (text,) = self._pipeline.encode([""])
+            self._states = [self._pipeline.begin(params, [text] * len(params.texts)) for params in self._images]
 
     def step(self) -> None:
         """Makes one UNet call and the sampler updates after it."""
-        if self.finished:
-            self._states = self._begin()
         errors = self._pipeline.advance(self._states, self._pipeline.predict(self._states)).finish()
         for error in errors:
             if error is not None:
@@ -166,10 +174,6 @@ class _Batch(Generic[ConditioningT, StateT, OutputT]):
 
     def decode(self) -> None:
         self._pipeline.decode(self._states)
-
-    def _begin(self) -> list[StateT]:
-        (text,) = self._pipeline.encode([""])
-        return [self._pipeline.begin(params, [text] * len(params.texts)) for params in self._images]
 
 
 def _params(info: ModelInfo, size: Size, rows: int, *, guided: bool) -> list[GenerationParams]:

@@ -17,6 +17,7 @@ from service.engine.costs.latency_curve import doublings
 
 Seconds: TypeAlias = Callable[[int], float]
 """The true seconds of a call by its count."""
+Curves: TypeAlias = Mapping[CostKey, Seconds]
 
 SIZE: Final = 128
 DENOISE: Final = CostKey(Stage.DENOISE, SIZE, SIZE)
@@ -41,7 +42,9 @@ def plan_image(*, steps: int = 20, guided: bool = True, size: int = SIZE) -> Wor
     return plan(INFO, params)
 
 
-def table(curves: Mapping[CostKey, Seconds], wrong: Mapping[tuple[CostKey, int], float] | None = None) -> CostTable:
+def table(
+    curves: Curves, wrong: Mapping[tuple[CostKey, int], float] | None = None, *, weight: float = 1.0
+) -> CostTable:
     """Returns what a warm-up measures. `wrong` holds the factor of each point that was measured wrongly."""
     wrong = wrong or {}
     return CostTable(
@@ -49,7 +52,7 @@ def table(curves: Mapping[CostKey, Seconds], wrong: Mapping[tuple[CostKey, int],
             KeyCost(
                 key,
                 tuple(
-                    Point(count, curve(count) * wrong.get((key, count), 1.0))
+                    Point(count, curve(count) * wrong.get((key, count), 1.0), weight)
                     for count in doublings(MAX_COUNTS[key.stage])
                 ),
             )
@@ -78,7 +81,7 @@ class Loop:
     """Makes images on a device of the given speed. There are always `in_flight` of them."""
 
     model: CostModel
-    curves: Mapping[CostKey, Seconds]
+    curves: Curves
     plans: list[WorkPlan]
     in_flight: int
     slowdown: float = 1.0

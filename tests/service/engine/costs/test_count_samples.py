@@ -60,7 +60,6 @@ def test_recent_measurements_count_at_the_present_speed_until_they_are_settled()
 
     samples.settle([8.0])
     assert estimate(samples, factor=1.0) == 1.0
-    assert samples.usual_s() == 1.0
 
 
 def test_a_measurement_is_settled_at_the_speed_that_fits_it() -> None:

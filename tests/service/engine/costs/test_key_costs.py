@@ -66,12 +66,17 @@ def test_a_few_measurements_between_known_counts_do_not_bend_the_curve() -> None
 
 def test_a_guess_gives_the_shape_and_measurements_give_the_level() -> None:
     costs = KeyCosts(2, 16, guess=LatencyCurve([1, 2, 4, 8, 16], [1.0, 1.0, 1.0, 2.0, 4.0]))
-    assert not costs.measured
     assert costs.best(1.0) == 4
 
     learn(costs, [3], {3: 10.0})
-    assert costs.measured
     assert [costs.curve(1.0).at(count) for count in (1, 3, 16)] == [10.0, 10.0, 40.0]
+
+
+def test_a_key_is_measured_once_a_call_was_learned() -> None:
+    guessed, learned = (KeyCosts(2, 16, guess=LatencyCurve([1], [1.0])) for _ in range(2))
+    learn(learned, [3], {3: 10.0})
+
+    assert [costs.measured for costs in (guessed, learned)] == [False, True]
 
 
 def test_one_wrong_measurement_does_not_set_the_level_of_a_guess() -> None:
@@ -85,6 +90,14 @@ def test_more_rows_than_were_ever_measured_are_tried_while_they_help() -> None:
     costs = known({1: 1.0, 2: 1.0})
 
     assert asked(costs, FLAT_TO_8, calls=4) == [4, 8, 16, 8]
+
+
+def test_rows_are_doubled_only_once_fewer_were_measured() -> None:
+    costs = known({1: 1.0})
+    assert costs.knee(1.0) == 2
+
+    learn(costs, [2], FLAT_TO_8)
+    assert costs.knee(1.0) == 4
 
 
 def test_asking_for_the_knee_changes_nothing() -> None:

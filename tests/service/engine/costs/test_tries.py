@@ -7,15 +7,15 @@ import itertools
 from service.engine.costs.tries import Tries
 
 
-def wait(tries: Tries, *, since: int, waste: float = 0.0) -> int:
-    """Returns the calls after `since` at which a try of 8 rows becomes due."""
-    return next(calls for calls in itertools.count() if tries.is_due(8, since + calls, waste=waste))
+def wait(tries: Tries, *, since: int) -> int:
+    """Returns the calls after `since` at which 8 rows have waited long enough to be tried."""
+    return next(calls for calls in itertools.count() if tries.waited(8, since + calls) >= 1)
 
 
 def test_a_count_that_is_met_is_not_tried() -> None:
     tries = Tries()
     for calls in range(100):
-        assert not tries.is_due(8, calls, waste=0.0)
+        assert tries.waited(8, calls) < 1
         tries.met(8, calls, surprise=False)
 
 
@@ -40,8 +40,3 @@ def test_a_surprise_makes_the_next_try_as_soon_as_the_first() -> None:
 
     tries.met(8, 0, surprise=True)
     assert wait(tries, since=0) == first
-
-
-def test_tries_take_a_small_part_of_the_time_however_much_each_wastes() -> None:
-    for waste in (1.0, 5.0, 40.0):
-        assert waste <= 0.07 * wait(Tries(), since=0, waste=waste)

@@ -2,122 +2,268 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 
 from pipelines.errors import ModelLoadError
-from pipelines.fake import FakePipeline, FakeState
-from service.engine.costs.cost_table import CostTable
+from pipelines.fake import INFO, FakePipeline, FakeState
+from pipelines.interface import CostKey, RgbImage, Stage
+from service.engine.costs.cost_table import CostTable, Point
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.warmup import Warmup
-from tests.harness.engine.worker_harness import Clock
+
+CALL_S = 0.001
+MAX_COUNTS = {Stage.TEXT: 2, Stage.DENOISE: 16, Stage.DECODE: 4}
+ROWS = (1, 2, 4, 8, 16)
+SIZE = INFO.sizes[0]
+DENOISE = CostKey(Stage.DENOISE, *SIZE)
+DECODE = CostKey(Stage.DECODE, *SIZE)
+TEXT = CostKey(Stage.TEXT)
+
+
+class Clock:
+    """A clock that only the calls advance."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
 class CountingPipeline(FakePipeline):
-    """Counts its calls by size and rows, and has memory for `room` rows."""
+    """Counts its calls by cost key and count, and has memory for `room` rows or images."""
 
     def __init__(
         self, *, room: int = 100, sleep: Callable[[float], None] = lambda _: None, call_s: float = 0.0
     ) -> None:
         super().__init__(call_s=call_s, row_s=0.25 * call_s, decode_s=2 * call_s, sleep=sleep)
         self.room = room
-        self.calls: Counter[tuple[int, int, int]] = Counter()
+        self.calls: Counter[tuple[CostKey, int]] = Counter()
+
+    def encode(self, texts: Sequence[str]) -> list[bytes]:
+        self.calls[TEXT, len(texts)] += 1
+        return super().encode(texts)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         rows = sum(state.next_call.rows for state in states if state.next_call)
         if rows > self.room:
             raise MemoryError
-        self.calls[(states[0].params.width, states[0].params.height, rows)] += 1
+        self._count(Stage.DENOISE, states, rows)
         return super().predict(states)
+
+    def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
+        assert all(state.next_call is None for state in states), "only finished latents are decoded"
+        self._count(Stage.DECODE, states, len(states))
+        return super().decode(states)
+
+    def _count(self, stage: Stage, states: Sequence[FakeState], count: int) -> None:
+        self.calls[CostKey(stage, states[0].params.width, states[0].params.height), count] += 1
+
+
+class SlowAtFirst(CountingPipeline):
+    """Takes long for the first UNet call of each shape."""
+
+    def predict(self, states: Sequence[FakeState]) -> list[bytes]:
+        before = len(self.calls)
+        outputs = super().predict(states)
+        self._sleep(0.1 if len(self.calls) > before else 0.01)
+        return outputs
 
 
 def warm(
-    pipeline: CountingPipeline, *, known: CostTable | None = None, max_rows: int = 16, clock: Clock | None = None
-) -> tuple[CostTable, int]:
-    """Runs a warm-up. Returns the measured costs and the number of reports."""
-    reports: list[None] = []
-    warmup = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=known or CostTable(), clock=clock or Clock())
-    table = warmup.run(max_rows=max_rows, max_decode=4, budget_s=20.0, report=lambda: reports.append(None))
-    return table, len(reports)
+    pipeline: CountingPipeline,
+    *,
+    known: CostTable | None = None,
+    max_counts: dict[Stage, int] = MAX_COUNTS,
+    clock: Clock | None = None,
+    budget_s: float = 20.0,
+    report: Callable[[], object] = lambda: None,
+) -> CostTable:
+    return Warmup(
+        pipeline,
+        FaultIsolation(PLAIN_DEVICE),
+        known=known or CostTable(),
+        max_counts=max_counts,
+        clock=clock or Clock(),
+    ).run(budget_s=budget_s, report=report)
 
 
-def rows_tried(pipeline: CountingPipeline) -> set[int]:
-    return {rows for _, _, rows in pipeline.calls}
+def points(table: CostTable, key: CostKey) -> dict[int, Point]:
+    return {point.count: point for cost in table.costs if cost.key == key for point in cost.points}
+
+
+def seconds(table: CostTable, key: CostKey) -> dict[int, float]:
+    return {count: point.seconds for count, point in points(table, key).items()}
+
+
+def counts(pipeline: CountingPipeline, stage: Stage) -> set[int]:
+    return {count for key, count in pipeline.calls if key.stage == stage}
 
 
 def test_each_size_is_warmed_up_with_one_row_and_with_more() -> None:
     pipeline = CountingPipeline()
-    _, reports = warm(pipeline)
+    warm(pipeline)
 
-    assert reports == 15
-    assert pipeline.calls.keys() == {(*size, rows) for size in pipeline.info.sizes for rows in (1, 2, 4, 8, 16)}
+    assert {(CostKey(Stage.DENOISE, *size), rows) for size in INFO.sizes for rows in ROWS} <= pipeline.calls.keys()
 
 
 @pytest.mark.parametrize(("max_rows", "tried"), [(4, {1, 2, 4}), (5, {1, 2, 4, 5})])
 def test_batches_grow_up_to_the_cap(max_rows: int, tried: set[int]) -> None:
     pipeline = CountingPipeline()
-    warm(pipeline, max_rows=max_rows)
+    warm(pipeline, max_counts={**MAX_COUNTS, Stage.DENOISE: max_rows})
 
-    assert rows_tried(pipeline) == tried
+    assert counts(pipeline, Stage.DENOISE) == tried
+    assert counts(pipeline, Stage.DECODE) == {1, 2, 4}
+    assert counts(pipeline, Stage.TEXT) == {1, 2}
 
 
-def test_calls_and_decodes_are_measured_by_size() -> None:
+def test_all_stages_are_measured_by_count() -> None:
     clock = Clock()
-    table, _ = warm(CountingPipeline(call_s=0.001, sleep=clock.advance), clock=clock)
+    table = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), clock=clock)
 
-    assert [(cost.width, cost.height) for cost in table.sizes] == list(CountingPipeline().info.sizes)
-    assert dict(table.sizes[0].calls) == pytest.approx({rows: 0.001 + 0.00025 * rows for rows in (1, 2, 4, 8, 16)})
-    assert dict(table.sizes[0].decodes) == pytest.approx({1: 0.002, 2: 0.002, 4: 0.002})
+    assert seconds(table, DENOISE) == pytest.approx({rows: (1 + 0.25 * rows) * CALL_S for rows in ROWS})
+    assert seconds(table, DECODE) == pytest.approx(dict.fromkeys((1, 2, 4), 2 * CALL_S))
+    assert seconds(table, TEXT) == {1: 0.0, 2: 0.0}
+    assert {cost.key.stage for cost in table.costs} == set(Stage)
+
+
+def test_more_texts_than_rows_are_measured() -> None:
+    pipeline = CountingPipeline()
+    table = warm(pipeline, max_counts={Stage.TEXT: 64, Stage.DENOISE: 4, Stage.DECODE: 8})
+
+    assert list(seconds(table, TEXT)) == [1, 2, 4, 8, 16, 32, 64]
+    assert counts(pipeline, Stage.DENOISE) == {1, 2, 4}
 
 
 def test_the_first_call_of_a_shape_is_not_measured() -> None:
     clock = Clock()
+    table = warm(SlowAtFirst(sleep=clock.advance), clock=clock)
 
-    class SlowAtFirst(CountingPipeline):
-        def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-            before = len(self.calls)
-            outputs = super().predict(states)
-            clock.advance(0.1 if len(self.calls) > before else 0.01)
-            return outputs
-
-    table, _ = warm(SlowAtFirst(), clock=clock)
-
-    assert {round(seconds, 6) for cost in table.sizes for _, seconds in cost.calls} == {0.01}
+    assert seconds(table, DENOISE) == pytest.approx(dict.fromkeys(ROWS, 0.01))
 
 
-def test_known_costs_are_warmed_up_and_not_measured_again() -> None:
+def test_known_costs_are_measured_again_in_spare_time() -> None:
     clock = Clock()
-    first, again = (CountingPipeline(call_s=0.001, sleep=clock.advance) for _ in range(2))
-    table, _ = warm(first, clock=clock)
+    known = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), clock=clock)
+    again = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), known=known, clock=clock)
 
-    assert warm(again, known=table, clock=clock)[0] == table
-    assert set(again.calls.values()) == {1}
+    assert seconds(again, DENOISE) == pytest.approx(seconds(known, DENOISE))
+    assert all(points(again, DENOISE)[rows].weight > points(known, DENOISE)[rows].weight for rows in ROWS)
 
 
-def test_costs_that_an_earlier_start_had_no_time_for_are_measured() -> None:
+def test_a_known_cost_that_was_wrong_is_right_when_the_worker_is_ready() -> None:
     clock = Clock()
-    slow = CountingPipeline(call_s=1.0, sleep=clock.advance)
-    part, _ = warm(slow, clock=clock)
-    more, _ = warm(slow, known=part, clock=clock)
+    right = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), clock=clock)
+    wrong = CostTable(
+        tuple(
+            msgspec.structs.replace(
+                cost, points=tuple(Point(point.count, 8 * point.seconds, 9.0) for point in cost.points)
+            )
+            for cost in right.costs
+        )
+    )
+    mended = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), known=wrong, clock=clock, budget_s=0.1)
 
-    assert sum(len(cost.calls) for cost in part.sizes) < sum(len(cost.calls) for cost in more.sizes)
+    assert seconds(mended, DENOISE) == pytest.approx(seconds(right, DENOISE))
 
 
-def test_the_warm_up_of_a_slow_model_ends_at_its_time_limit() -> None:
+def test_unknown_shapes_come_first_and_then_those_that_were_measured_least() -> None:
     clock = Clock()
+    table = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), clock=clock)
+    unknown, oldest = (CostKey(Stage.DENOISE, *INFO.sizes[2]), 8), (CostKey(Stage.DENOISE, *INFO.sizes[1]), 16)
+    weights = {unknown: 0.0, oldest: 0.1}
+    known = CostTable(
+        tuple(
+            msgspec.structs.replace(
+                cost,
+                points=tuple(
+                    msgspec.structs.replace(point, weight=weights.get((cost.key, point.count), 1.0))
+                    for point in cost.points
+                    if (cost.key, point.count) != unknown
+                ),
+            )
+            for cost in table.costs
+        )
+    )
+    pipeline = CountingPipeline(call_s=CALL_S, sleep=clock.advance)
+    warm(pipeline, known=known, clock=clock)
 
-    assert warm(CountingPipeline(call_s=3.0, sleep=clock.advance), clock=clock)[1] == 1
+    order = [call for call in pipeline.calls if call[0].stage == Stage.DENOISE]
+    assert order[:3] == [(DENOISE, 1), unknown, oldest]
+
+
+def test_the_warm_up_of_a_slow_model_ends_after_one_image() -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=30.0, sleep=clock.advance)
+    table = warm(pipeline, clock=clock)
+
+    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 2, "one to warm up and one that is measured"
+    assert {cost.key.stage for cost in table.costs} == set(Stage)
+    assert counts(pipeline, Stage.DENOISE) == {1}
+
+
+def test_the_budget_is_looked_at_before_every_call() -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=1.0, sleep=clock.advance)
+    table = warm(pipeline, clock=clock, budget_s=30.0)
+
+    assert 30.0 <= clock.now_s < 30.0 + 3.0, "the last call may end later"
+    assert all(seconds(table, cost.key) for cost in table.costs), "a pass that was cut short counts as far as it went"
+
+
+def test_no_call_is_made_without_a_report_before_it() -> None:
+    clock = Clock()
+    reported_s: list[float] = []
+    warm(
+        CountingPipeline(call_s=1.0, sleep=clock.advance),
+        clock=clock,
+        budget_s=100.0,
+        report=lambda: reported_s.append(clock.now_s),
+    )
+    silences_s = [later_s - earlier_s for earlier_s, later_s in itertools.pairwise(reported_s)]
+
+    assert max(silences_s) <= 1.0 + 0.25 * max(ROWS)
 
 
 def test_rows_beyond_the_memory_are_not_tried_again_and_are_reported() -> None:
     pipeline = CountingPipeline(room=4)
-    table, _ = warm(pipeline)
+    table = warm(pipeline)
 
-    assert rows_tried(pipeline) == {1, 2, 4}
-    assert {cost.max_rows for cost in table.sizes} == {4}
+    assert counts(pipeline, Stage.DENOISE) == {1, 2, 4}
+    assert {cost.max_count for cost in table.costs if cost.key.stage == Stage.DENOISE} == {4}
+    assert {cost.max_count for cost in table.costs if cost.key.stage == Stage.DECODE} == {None}
+
+
+def test_a_decode_beyond_the_memory_limits_decodes_alone() -> None:
+    class LittleRoom(CountingPipeline):
+        def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
+            if len(states) > 2:
+                raise MemoryError
+            return super().decode(states)
+
+    pipeline = LittleRoom()
+    table = warm(pipeline)
+
+    assert {cost.max_count for cost in table.costs if cost.key.stage == Stage.DECODE} == {2}
+    assert counts(pipeline, Stage.DENOISE) == set(ROWS)
+
+
+def test_a_sampler_that_makes_more_calls_than_steps_is_finished_before_the_decode() -> None:
+    pipeline = CountingPipeline()
+    pipeline.info = dataclasses.replace(INFO, default_sampler="heun")
+    warm(pipeline)
+
+    assert counts(pipeline, Stage.DECODE) == {1, 2, 4}
 
 
 def test_a_model_that_cannot_generate_an_image_is_not_served() -> None:
