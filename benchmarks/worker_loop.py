@@ -59,9 +59,9 @@ class LoopTimes:
 
 def measure_costs(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> CostTable:
     """Returns the costs of the pipeline's calls, measured as a worker does before it is ready."""
-    warmup = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
-    limits = {"max_rows": config.max_rows, "max_decode": config.max_decode}
-    return warmup.run(**limits, budget_s=config.warm_up_s, report=lambda: None)
+    isolation = FaultIsolation(PLAIN_DEVICE)
+    warmup = Warmup(pipeline, isolation, known=CostTable(), max_counts=config.max_counts, clock=time.monotonic)
+    return warmup.run(budget_s=config.warm_up_s, report=lambda: None)
 
 
 def run(

@@ -37,6 +37,7 @@ class CostCache:
         name = hashlib.sha256(json.dumps([_FORMAT, identity], sort_keys=True).encode()).hexdigest()
         self._path = folder and folder / "costs" / f"{name}.json"
         self._stored_s = -math.inf
+        self._warned = False
 
     def load(self) -> CostTable:
         """Returns the stored costs, or an empty table where there are none or the file is invalid."""
@@ -55,7 +56,9 @@ class CostCache:
         try:
             _write_atomically(self._path, msgspec.json.encode(CostTable(costs)))
         except OSError as error:
-            _log.warning("cannot write the cache of measured costs: %s", error.strerror)
+            if not self._warned:
+                _log.warning("cannot write the cache of measured costs: %s", error.strerror)
+            self._warned = True
 
     def store_if_due(self, table: Callable[[], CostTable], now_s: float) -> None:
         """Stores what `table` returns, at most once a minute, and does nothing otherwise.

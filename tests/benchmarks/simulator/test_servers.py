@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from benchmarks.simulator.servers import DarkroomServer, FirstCome, OneAtATime, WholeRequests
+from benchmarks.simulator.darkroom_server import DarkroomServer
+from benchmarks.simulator.report import MAX_DECODE, SimulatedDevice
+from benchmarks.simulator.servers import FirstCome, OneAtATime, WholeRequests
 from benchmarks.simulator.simulation import TimedRequest, simulate
 from pipelines.params import GenerationParams
-from service.engine.costs.cost_model import CostModel, SizeCost
-from service.engine.costs.cost_table import CostTable
+from service.engine.costs.cost_model import CostModel
+from tests.harness.engine.worker_harness import make_costs
 
-FLAT = CostTable((SizeCost(64, 64, calls=((1, 1.0), (4, 1.0)), decodes=((1, 0.5), (4, 0.5))),), encode_s=0.25)
+FLAT = make_costs({(64, 64): {1: 1.0, 4: 1.0}}, {(64, 64): {1: 0.5, 4: 0.5}}, {1: 0.125, 2: 0.25, 4: 0.25})
+DEVICE = SimulatedDevice(FLAT, max_rows=4)
 
 
-def make_cost(table: CostTable = FLAT) -> CostModel:
-    return CostModel(table, max_rows=4, max_decode=4)
+def make_cost() -> CostModel:
+    return DEVICE.cost
+
+
+def make_darkroom() -> DarkroomServer:
+    return DarkroomServer(make_cost(), table=FLAT, max_rows=DEVICE.max_rows, max_decode=MAX_DECODE)
 
 
 def make_request(at_s: float, steps: int) -> TimedRequest:
@@ -42,8 +49,8 @@ def test_a_short_request_leaves_a_continuous_batch_early() -> None:
 
 
 def test_a_short_request_leaves_darkrooms_batch_early() -> None:
-    assert simulate(DarkroomServer(make_cost()), REQUESTS) == [3.0, 5.5]
+    assert simulate(make_darkroom(), REQUESTS) == [2.75, 5.25]
 
 
 def test_a_request_joins_darkrooms_batch_at_the_next_call() -> None:
-    assert simulate(DarkroomServer(make_cost()), [make_request(0.0, 4), make_request(0.5, 1)]) == [5.5, 2.5]
+    assert simulate(make_darkroom(), [make_request(0.0, 4), make_request(0.5, 1)]) == [5.25, 2.25]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from benchmarks.simulator.report import SimulatedDevice
 from benchmarks.simulator.servers import OneAtATime
 from benchmarks.simulator.simulation import capacity, goodput, simulate, timed_requests
-from benchmarks.simulator.tables import TABLES
+from benchmarks.simulator.tables import TABLES, sizes
 from benchmarks.workload import Mix
-from service.engine.costs.cost_model import CostModel
 
-MIX = Mix(sizes=tuple((cost.width, cost.height) for cost in TABLES["gpu"].sizes))
+MIX = Mix(sizes=sizes(TABLES["gpu"]))
 
 
 def test_requests_depend_on_the_seed_only() -> None:
@@ -20,7 +20,7 @@ def test_requests_depend_on_the_seed_only() -> None:
 
 
 def test_one_at_a_time_reaches_the_capacity() -> None:
-    cost = CostModel(TABLES["gpu"], max_rows=16, max_decode=4)
+    cost = SimulatedDevice(TABLES["gpu"], max_rows=16).cost
     requests = timed_requests("poisson", rate=1e9, count=180, mix=MIX, seed=1)
     latencies_s = simulate(OneAtATime(cost), requests)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline, FakeState
@@ -54,7 +54,7 @@ class SchedulerHarness:
         self.late: list[ScheduledImage[FakeState]] = []
         self.made: list[Batch[FakeState]] = []
         """All calls."""
-        self.served_s: Counter[str] = Counter()
+        self.served_s: defaultdict[str, float] = defaultdict(float)
         """Device seconds of each tenant."""
 
     def add(

@@ -17,7 +17,7 @@ WORKER = WorkerConfig(model="fake")
     [
         ("threads", -1),
         ("max_rows", 1),
-        ("max_begun", 0),
+        ("max_texts", 0),
         ("max_begun_bytes", 0),
         ("max_decode", 0),
         ("max_cached_prompts", 0),

@@ -6,28 +6,28 @@ import msgspec
 import pytest
 
 from pipelines.fake import INFO
+from pipelines.interface import UPCAST, CostKey, Stage
 from service.engine import messages
-from service.engine.costs.cost_model import SizeCost
-from service.engine.costs.cost_table import CostTable
+from service.engine.costs.cost_table import CostTable, KeyCost, Point
 from service.engine.messages import LENGTH, FromWorker, Message, ToWorker, pack
 from service.engine.types import Priority, Timings
 from tests.harness.engine.worker_harness import make_params
 
+COST = CostKey(Stage.DENOISE, 64, 64, UPCAST)
+
 TO_WORKER = [
-    messages.Submit("a", make_params("é"), Priority.BATCH, "alice", 2, 1.5, 9.0),
+    messages.Submit("a", make_params("é"), Priority.BATCH, "alice", 2, 1.5, 9.0, "suspects"),
     messages.Cancel("a"),
     messages.Drain(),
 ]
 FROM_WORKER = [
     messages.Loading("warming"),
-    messages.Ready(INFO, CostTable((SizeCost(64, 64, ((1, 0.5),), ((1, 0.25),), 8),), 0.125)),
+    messages.Ready(INFO, CostTable((KeyCost(COST, (Point(1, 0.5, 2.0),), 8),))),
     messages.Unloadable("no such folder"),
     messages.Beat(active=1, waiting=2, oldest_s=3.0, memory_bytes=4),
     messages.Busy(None),
     messages.Busy(2.5),
-    messages.CallDone(width=64, height=64, rows=2, padded_rows=0, predict_s=0.5, advance_s=0.25, upcast=True),
-    messages.DecodeDone(64, 64, 1, 0.5),
-    messages.EncodeDone(2, 0.5),
+    messages.CallDone(key=COST, rows=2, padded_rows=1, images=1, seconds=0.5, update_s=0.25, sound=False),
     messages.Started("a"),
     messages.Retried("a"),
     messages.Progress("a", 1, 4, 3.0),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from pipelines.fake import INFO
+from pipelines.interface import CostKey, Stage
 from service.engine.messages import (
     Beat,
     CallDone,
     Canceled,
-    DecodeDone,
-    EncodeDone,
     Failed,
     Finished,
     FromWorker,
@@ -21,6 +20,11 @@ from service.engine.messages import (
 from service.engine.types import Timings
 from service.observability.metrics import Metrics
 from tests.harness.paths import ROOT
+
+
+def make_call(width: int, seconds: float, *, rows: int = 1, padded_rows: int = 0, update_s: float = 0.0) -> CallDone:
+    key = CostKey(Stage.DENOISE, width, 128)
+    return CallDone(key=key, rows=rows, padded_rows=padded_rows, images=1, seconds=seconds, update_s=update_s)
 
 
 def exposed(*messages: FromWorker) -> list[str]:
@@ -36,9 +40,9 @@ def test_every_message_of_the_worker_is_counted() -> None:
         Loading("loading"),
         Ready(INFO),
         Beat(active=2, waiting=5, oldest_s=7.0, memory_bytes=4096),
-        CallDone(width=128, height=128, rows=6, padded_rows=2, predict_s=0.02, advance_s=0.001),
-        EncodeDone(texts=2, encode_s=0.125),
-        DecodeDone(width=128, height=128, images=2, decode_s=0.25),
+        make_call(128, 0.021, rows=6, padded_rows=2, update_s=0.001),
+        CallDone(key=CostKey(Stage.TEXT), rows=2, padded_rows=0, images=1, seconds=0.125),
+        CallDone(key=CostKey(Stage.DECODE, 128, 128), rows=2, padded_rows=0, images=2, seconds=0.25),
         Retried("a"),
         Finished("a", 1, 1, b"123", Timings(0.5, 0.0, 1.0, 0.25, 2.0, 0.75)),
         Failed("b", "out_of_memory", "..."),
@@ -76,9 +80,9 @@ def test_the_first_worker_is_not_a_restart() -> None:
 def test_labels_hold_trained_sizes_and_powers_of_two() -> None:
     lines = exposed(
         Ready(INFO),
-        CallDone(width=128, height=128, rows=6, padded_rows=0, predict_s=0.02, advance_s=0.0),
-        CallDone(width=136, height=128, rows=1, padded_rows=0, predict_s=0.01, advance_s=0.0),
-        CallDone(width=144, height=128, rows=1, padded_rows=0, predict_s=0.03, advance_s=0.0),
+        make_call(128, 0.02, rows=6),
+        make_call(136, 0.01),
+        make_call(144, 0.03),
     )
 
     assert 'darkroom_unet_call_seconds_sum{rows="8",size="128x128"} 0.02' in lines

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pipelines.fake import FakeState
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.state_room import StateRoom
 from tests.harness.engine.scheduler_harness import PIPELINE, SchedulerHarness
 
 
-def make_image(state_bytes: int, *, tenant: str = "", begun: bool = False) -> ScheduledImage[object]:
+def make_image(state_bytes: int, *, tenant: str = "", begun: bool = False) -> ScheduledImage[FakeState]:
     image = SchedulerHarness().add(state_bytes=state_bytes, tenant=tenant)
     if begun:
         image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
-    return image  # type: ignore[return-value]  # the room looks at no state
+    return image
 
 
-def make_room(*held: ScheduledImage[object], open_to_newcomers: bool = True) -> StateRoom:
+def make_room(*held: ScheduledImage[FakeState], open_to_newcomers: bool = True) -> StateRoom:
     return StateRoom(held, 100, open_to_newcomers=open_to_newcomers)
 
 
