@@ -17,10 +17,12 @@ from typing import Final
 from pipelines import work_plan
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import (
+    CompletedAdvance,
     CompletedDecode,
     Limits,
     ModelInfo,
     NextCall,
+    PendingAdvance,
     PendingDecode,
     RgbImage,
     WorkPlan,
@@ -121,11 +123,13 @@ class FakePipeline:
         self._spend(self._call_s + self._row_s * sum(call.rows for call in calls))
         return [_digest(b"predict", state.latent) for state in states]
 
-    def advance(self, state: FakeState, output: bytes) -> None:
-        assert state.next_call is not None, "a finished image cannot advance"
-        state.latent = _digest(b"advance", state.latent, output)
-        left = state.next_call.calls_left - 1
-        state.next_call = replace(state.next_call, calls_left=left) if left else None
+    def advance(self, states: Sequence[FakeState], outputs: Sequence[bytes]) -> PendingAdvance:
+        for state, output in zip(states, outputs, strict=True):
+            assert state.next_call is not None, "a finished image cannot advance"
+            state.latent = _digest(b"advance", state.latent, output)
+            left = state.next_call.calls_left - 1
+            state.next_call = replace(state.next_call, calls_left=left) if left else None
+        return CompletedAdvance([None] * len(states))
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         sizes = {(state.params.width, state.params.height) for state in states}

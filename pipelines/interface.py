@@ -126,6 +126,35 @@ class ModelInfo:
         return next((size - rows for size in self.row_sizes if size >= rows), 0)
 
 
+class PendingAdvance(Protocol):
+    """An update that was started. The device may still compute it."""
+
+    @property
+    def ready(self) -> bool:
+        """True if `finish` would not wait."""
+
+    def finish(self) -> list[Exception | None]:
+        """Wait for the update. Returns for each image of the call None, or the error that concerns it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedAdvance:
+    """A `PendingAdvance` for pipelines that update at once."""
+
+    errors: list[Exception | None]
+    ready: bool = True
+
+    def finish(self) -> list[Exception | None]:
+        return self.errors
+
+
+def finish_or_raise(update: PendingAdvance) -> None:
+    """Wait for an update. Raises the first error of an image."""
+    for error in update.finish():
+        if error is not None:
+            raise error
+
+
 class PendingDecode(Protocol):
     """A decode that was started. The device may do other work meanwhile."""
 
@@ -194,10 +223,17 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """
 
     def predict(self, states: Sequence[StateT]) -> list[OutputT]:
-        """Make one UNet call for states whose keys are equal. Changes no state, so the call may be repeated."""
+        """Start one UNet call for states whose keys are equal. Changes no state, so the call may be repeated.
 
-    def advance(self, state: StateT, output: OutputT) -> None:
-        """Apply guidance and one sampler update. An error concerns this image alone."""
+        It does not wait for a device that works beside the host.
+        """
+
+    def advance(self, states: Sequence[StateT], outputs: Sequence[OutputT]) -> PendingAdvance:
+        """Start guidance and the sampler update of all these images. Like `predict`, it does not wait for the device.
+
+        Each state moves on to its next call at once. If this raises, no state has changed, and the call may be
+        repeated. A state for which `PendingAdvance.finish` returns an error must not be used again.
+        """
 
     def start_decode(self, states: Sequence[StateT]) -> PendingDecode:
         """Start to decode finished latents of one size, in one batched call.

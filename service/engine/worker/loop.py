@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT
+from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT, finish_or_raise
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel, CostTable, state_bytes
@@ -189,7 +189,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _advance(self, image: ScheduledImage[StateT], output: OutputT) -> Fault | None:
         state = image.begun_state
-        fault = self._isolation.run_once(lambda: self._pipeline.advance(state, output))
+        fault = self._isolation.run_once(lambda: finish_or_raise(self._pipeline.advance([state], [output])))
         if fault is None and state.next_call is None:
             image.denoised_s = self._clock()
             self._scheduler.finish(image)

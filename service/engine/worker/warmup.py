@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, Generic
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ConditioningT, ModelInfo, OutputT, Pipeline, StateT
+from pipelines.interface import ConditioningT, ModelInfo, OutputT, Pipeline, StateT, finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostTable, Points, SizeCost
 from service.engine.types import Size
@@ -86,8 +86,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             decodes_s[len(decoded)] = self._median_s(lambda: self._pipeline.decode(decoded))
 
     def _step(self, states: Sequence[StateT]) -> None:
-        for state, output in zip(states, self._pipeline.predict(states), strict=True):
-            self._pipeline.advance(state, output)
+        finish_or_raise(self._pipeline.advance(states, self._pipeline.predict(states)))
 
     def _median_s(self, call: Callable[[], object]) -> float:
         """Returns the median seconds of a call that was made once before."""

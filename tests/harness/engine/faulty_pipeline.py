@@ -12,7 +12,7 @@ from typing import Self
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import RgbImage
+from pipelines.interface import CompletedAdvance, PendingAdvance, RgbImage
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -84,9 +84,19 @@ class FaultyPipeline(FakePipeline):
         self._visit(Stage.PREDICT, [(state.params.prompt, state.calls_done) for state in states])
         return super().predict(states)
 
-    def advance(self, state: FakeState, output: bytes) -> None:
-        self._visit(Stage.ADVANCE, [(state.params.prompt, state.calls_done)])
-        super().advance(state, output)
+    def advance(self, states: Sequence[FakeState], outputs: Sequence[bytes]) -> PendingAdvance:
+        """Fails for the faulty images alone."""
+        errors = [self._error_of(state) for state in states]
+        sound = [position for position, error in enumerate(errors) if error is None]
+        super().advance([states[position] for position in sound], [outputs[position] for position in sound])
+        return CompletedAdvance(errors)
+
+    def _error_of(self, state: FakeState) -> Exception | None:
+        try:
+            self._visit(Stage.ADVANCE, [(state.params.prompt, state.calls_done)])
+        except Exception as error:  # noqa: BLE001 -- the fault that the trigger asks for
+            return error
+        return None
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self._visit(Stage.DECODE, [(state.params.prompt, self._trigger.step) for state in states])

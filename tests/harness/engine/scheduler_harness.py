@@ -102,7 +102,7 @@ class SchedulerHarness:
         assert len({image.next_call.key for image in batch}) == 1
         assert all(self.now_s + image.calls_left * CALL_S <= image.deadline_s for image in batch), "no step is wasted"
         for image in batch:
-            PIPELINE.advance(image.begun_state, b"")
+            PIPELINE.advance([image.begun_state], [b""])
             if image.finished:
                 self.scheduler.finish(image)
         seconds = self.cost.call_s(batch[0].size, rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipelines.fake import FakePipeline, FakeState
+from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
@@ -55,8 +56,7 @@ def make_alone(params: GenerationParams) -> bytes:
     pipeline = FakePipeline()
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     (rgb_image,) = pipeline.decode([state])
     return rgb_image.pixels
 

@@ -37,9 +37,9 @@ def test_an_image_is_finished_after_its_last_call() -> None:
     image = make_image(steps=2)
     begin(image)
     assert (image.rows, image.calls_left, image.finished) == (2, 2, False)
-    PIPELINE.advance(image.begun_state, b"")
+    PIPELINE.advance([image.begun_state], [b""])
     assert (image.calls_left, image.finished) == (1, False)
-    PIPELINE.advance(image.begun_state, b"")
+    PIPELINE.advance([image.begun_state], [b""])
 
     assert image.finished
     with pytest.raises(AssertionError, match="latents are finished"):
@@ -52,7 +52,7 @@ def test_previews_are_due_at_even_parts_of_the_steps(steps: int, previews: int, 
     begin(image)
     sent: list[int] = []
     while not image.finished:
-        PIPELINE.advance(image.begun_state, b"")
+        PIPELINE.advance([image.begun_state], [b""])
         if image.preview_due and not image.finished:
             sent.append(image.begun_state.step)
             image.previews_sent += 1

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import RgbImage
+from pipelines.interface import PendingAdvance, RgbImage
 from service.engine import messages
 from service.engine.worker.device import Device
 from tests.harness.engine.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
@@ -66,9 +66,9 @@ class OverflowingPipeline(FakePipeline):
         self._visit(Stage.PREDICT, states)
         return super().predict(states)
 
-    def advance(self, state: FakeState, output: bytes) -> None:
-        self._visit(Stage.ADVANCE, [state])
-        super().advance(state, output)
+    def advance(self, states: Sequence[FakeState], outputs: Sequence[bytes]) -> PendingAdvance:
+        self._visit(Stage.ADVANCE, states)
+        return super().advance(states, outputs)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self._visit(Stage.DECODE, states)
