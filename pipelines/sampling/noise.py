@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 class Noise:
     """Draws an image's noise in the order in which its sampler takes it. At most one tensor is drawn ahead."""
 
-    def __init__(self, generator: torch.Generator, shape: tuple[int, ...], drawer: Executor | None) -> None:
+    def __init__(self, generator: torch.Generator, shape: Sequence[int], drawer: Executor | None) -> None:
         """`drawer` draws beside the caller. Without one, a tensor is drawn when it is asked for."""
         self._generator = generator
         self._shape = shape

@@ -38,22 +38,23 @@ class SamplerRun:
     def __init__(
         self,
         steps: Steps,
-        shape: tuple[int, int, int],
+        noise: Tensor,
         generator: torch.Generator,
         device: torch.device,
         drawer: Executor | None = None,
     ) -> None:
-        """Draw the initial noise. `shape` is [C, h, w]; all noise comes from `generator`, which is on the CPU.
+        """Begin with `noise` [1, C, h, w]. Later noise comes from `generator`, and `drawer` draws it ahead.
 
-        `drawer` draws the noise of later steps ahead.
+        Noise and generator are on the CPU, so that they are the same for any device.
         """
+        shape = noise.shape[1:]
         self.steps = steps
         self.position = 0
         """The number of UNet calls that were made."""
         self._generator = generator
         self._scheduler = None if steps.linear else copy_scheduler(steps.scheduler)
         slots = torch.zeros(steps.linear.rows if steps.linear else FIRST_KEPT, *shape)
-        torch.mul(torch.randn(shape, generator=generator), float(steps.scheduler.init_noise_sigma), out=slots[LATENTS])
+        slots[LATENTS] = noise[0] * float(steps.scheduler.init_noise_sigma)
         self.slots = upload(slots, device)
         """[rows, C, h, w], float32: latents, clean latents, and what the sampler keeps, as in `linear_steps`. Rows that
         are missing at the end hold zeros."""

@@ -27,9 +27,10 @@ def label(choice: SamplerChoice) -> str:
 
 
 def begin(steps: PreparedSteps, choice: SamplerChoice, count: int, *, seed: int = 0, **options: Any) -> SamplerRun:
-    """Begin an image of `count` steps. `options` are those of a `SamplerRun`, in place of the tests' own."""
+    """Begin an image of `count` steps. `options` are those of a `SamplerRun`, and its `shape`, [C, h, w]."""
     generator = torch.Generator("cpu").manual_seed(seed)
-    options = {"shape": SHAPE, "generator": generator, "device": CPU, **options}
+    noise = torch.randn(1, *options.pop("shape", SHAPE), generator=generator)
+    options = {"noise": noise, "generator": generator, "device": CPU, **options}
     return SamplerRun(steps.get(choice, count), **options)
 
 

@@ -149,13 +149,10 @@ class LatentDiffusion:
         upcast: bool = False,
     ) -> LatentState:
         height, width = params.height // networks.scale, params.width // networks.scale
-        run = SamplerRun(
-            self._steps.get(choice, params.steps),
-            (self._channels, height, width),
-            torch.Generator("cpu").manual_seed(params.seed),
-            networks.device,
-            self._noise_drawer,
-        )
+        generator = torch.Generator("cpu").manual_seed(params.seed)
+        noise = torch.randn(1, self._channels, height, width, generator=generator)
+        steps = self._steps.get(choice, params.steps)
+        run = SamplerRun(steps, noise, generator, networks.device, self._noise_drawer)
         return LatentState(
             params,
             first_call=work_plan.denoise_call(self._info, params, run.calls, upcast=upcast),

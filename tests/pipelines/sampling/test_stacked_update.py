@@ -95,7 +95,7 @@ def test_an_error_of_an_images_own_scheduler_is_given_back_and_the_others_go_on(
     steps = PreparedSteps(CONFIG)
     sound = begin(steps, find("ddim"), 3)
     unlucky = replace(steps.get(find("ddim"), 3), scheduler=BrokenScheduler(), linear=None)
-    broken = SamplerRun(unlucky, SHAPE, torch.Generator("cpu"), CPU)
+    broken = SamplerRun(unlucky, torch.zeros(1, *SHAPE), torch.Generator("cpu"), CPU)
 
     error, slots = stacked_update.next_slots([broken, sound], torch.zeros(2, *SHAPE))
 
