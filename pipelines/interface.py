@@ -131,25 +131,32 @@ class ModelInfo:
 
 
 class PendingAdvance(Protocol):
-    """The guidance and sampler updates of a call, which were launched. The device may still be at work."""
+    """An update that was started. The device may still compute it."""
 
     @property
     def ready(self) -> bool:
         """True if `finish` would not wait."""
 
-    def finish(self) -> Sequence[Exception | None]:
-        """Wait for the updates. Returns, for each image, None or the error that concerns it alone."""
+    def finish(self) -> list[Exception | None]:
+        """Wait for the update. Returns for each image of the call None, or the error that concerns it alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedAdvance:
     """A `PendingAdvance` for pipelines that update at once."""
 
-    errors: Sequence[Exception | None]
+    errors: list[Exception | None]
     ready: bool = True
 
-    def finish(self) -> Sequence[Exception | None]:
+    def finish(self) -> list[Exception | None]:
         return self.errors
+
+
+def finish_or_raise(update: PendingAdvance) -> None:
+    """Wait for an update. Raises the first error of an image."""
+    for error in update.finish():
+        if error is not None:
+            raise error
 
 
 class PendingDecode(Protocol):
@@ -220,13 +227,16 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """
 
     def predict(self, states: Sequence[StateT]) -> list[OutputT]:
-        """Launch one UNet call for states whose keys are equal. Changes no state, so the call may be repeated."""
+        """Start one UNet call for states whose keys are equal. Changes no state, so the call may be repeated.
+
+        It does not wait for a device that works beside the host.
+        """
 
     def advance(self, states: Sequence[StateT], outputs: Sequence[OutputT]) -> PendingAdvance:
-        """Launch guidance and one sampler update for each image of a call.
+        """Start guidance and the sampler update of all these images. Like `predict`, it does not wait for the device.
 
-        The states' `next_call` and `step` move on at once. An error that is raised concerns all images and leaves them
-        unchanged; the errors that concern one image are returned by `PendingAdvance.finish`.
+        Each state moves on to its next call at once. If this raises, no state has changed, and the call may be
+        repeated. A state for which `PendingAdvance.finish` returns an error must not be used again.
         """
 
     def start_decode(self, states: Sequence[StateT], *, wide: bool = False) -> PendingDecode:

@@ -13,7 +13,8 @@ What it enforces:
   noise on every device.
 
 It is stricter than PyTorch in two rare cases: CPU indices into a device tensor, and CPU scalars in elementwise
-operators of three tensors, such as `where`. It also counts the transfers for which the host waits (`transfers`).
+operators of three tensors, such as `where`. It also counts the transfers for which the host waits (`transfers`), and
+the operators that give the device work (`kernels`).
 
 What it cannot show: the numbers of a real GPU's kernels, the order of work on streams, memory, speed, and code that
 runs only where a device is called "cuda". It sees operators after PyTorch has split composite ones into their parts.
@@ -36,6 +37,9 @@ _COPIES: Final = frozenset({"_to_copy", "copy_"})
 """Operators that copy tensors from one device to another."""
 _READING_TAGS: Final = frozenset({torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape})
 """Tags of operators whose result the host must know before it can go on."""
+
+
+_ALLOCATIONS: Final = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 
 
 class MixedDevicesError(RuntimeError):
@@ -106,6 +110,8 @@ class DeviceLint(TorchDispatchMode):  # type: ignore[no-untyped-call]  # __init_
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.transfers = Transfers()
+        self.kernels = 0
+        """Operators that compute or copy on the device. Views and allocations are none."""
 
     def __torch_dispatch__(
         self,
@@ -133,6 +139,7 @@ class DeviceLint(TorchDispatchMode):  # type: ignore[no-untyped-call]  # __init_
 
     def _count(self, func: Any, args: tuple[Any, ...], options: dict[str, Any], operands: Sequence[Tensor]) -> None:
         name = func.overloadpacket.__name__
+        self.kernels += not func.is_view and name not in _ALLOCATIONS
         if name == "_to_copy":
             source_on_device = isinstance(args[0], DeviceTensor)
             target_on_device = options.get("device", args[0].device) == DEVICE

@@ -43,6 +43,7 @@ FAMILY = """
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.interface import finish_or_raise
 from tests.harness import tiny_model
 from tests.harness.engine.worker_harness import make_params
 
@@ -52,8 +53,7 @@ pipeline = tiny_model.load(tiny_model.write(Path("tiny")))
 def make(params):
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     return state.latents
 
 

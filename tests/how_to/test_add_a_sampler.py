@@ -21,6 +21,7 @@ FIND_AND_DRAW = """
 from pathlib import Path
 import pipelines
 from pipelines.fake import FakePipeline
+from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling import samplers
 
@@ -36,8 +37,7 @@ params = GenerationParams(
 )
 state = pipeline.begin(params, pipeline.encode(params.texts))
 while state.next_call is not None:
-    (output,) = pipeline.predict([state])
-    pipeline.advance(state, output)
+    finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
 assert len(pipeline.decode([state])[0].pixels) == 64 * 64 * 3
 """
 

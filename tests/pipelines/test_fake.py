@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from pipelines.fake import FakePipeline
-from pipelines.interface import UPCAST
+from pipelines.interface import UPCAST, finish_or_raise
 from pipelines.params import GenerationParams
 from tests.harness.engine.worker_harness import make_alone, make_params
 
@@ -52,8 +52,7 @@ def test_an_upcast_image_has_the_same_pixels_and_its_own_phase() -> None:
     assert first is not None
     assert first.key.phase == UPCAST
     while state.next_call is not None:
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
 
     assert pipeline.decode([state])[0].pixels == make_alone(BASE)
 
@@ -62,8 +61,7 @@ def test_calls_and_decodes_last_as_long_as_the_caller_sets() -> None:
     spent: list[float] = []
     pipeline = FakePipeline(call_s=1.0, row_s=0.25, decode_s=0.5, sleep=spent.append)
     states = [pipeline.begin(make_params(steps=1), [b"", b""]) for _ in range(3)]
-    for state, output in zip(states, pipeline.predict(states), strict=True):
-        pipeline.advance(state, output)
+    finish_or_raise(pipeline.advance(states, pipeline.predict(states)))
     pipeline.decode(states)
 
     assert spent == [1.0 + 6 * 0.25, 0.5]

@@ -12,7 +12,7 @@ import torch
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.interface import UPCAST, Pipeline, Stage, WorkPlan
+from pipelines.interface import UPCAST, Pipeline, Stage, WorkPlan, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.engine.worker_harness import make_params
@@ -30,8 +30,7 @@ def assert_keeps_to_its_plan(pipeline: Pipeline[Any, Any, Any], params: Generati
     state = pipeline.begin(params, pipeline.encode(params.texts))
     for calls_left in range(denoise.calls_left, 0, -1):
         assert state.next_call == replace(denoise, calls_left=calls_left)
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     assert state.next_call is None
 
 
@@ -62,8 +61,8 @@ def test_texts_of_images_of_different_sizes_may_share_a_call_and_nothing_else_ma
 
 def test_images_in_higher_precision_share_no_call_with_others_and_cost_something_else() -> None:
     for plain, upcast in (
-        (work_plan.denoise_call(INFO, PARAMS, 1), work_plan.denoise_call(INFO, PARAMS, 1, upcast=True)),
-        (work_plan.decode_call(INFO, PARAMS), work_plan.decode_call(INFO, PARAMS, upcast=True)),
+        (work_plan.denoise_call(INFO, PARAMS, 1), work_plan.denoise_call(INFO, PARAMS, 1, phase=UPCAST)),
+        (work_plan.decode_call(INFO, PARAMS), work_plan.decode_call(INFO, PARAMS, phase=UPCAST)),
     ):
         assert upcast.key == plain.key._replace(phase=UPCAST)
         assert upcast.cost == plain.cost._replace(variant=UPCAST)
@@ -87,9 +86,7 @@ def test_a_state_holds_no_more_bytes_than_planned(pipeline: LatentDiffusion, sam
     before = held_bytes()
     state = pipeline.begin(params, conditionings)
     while state.next_call is not None:
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
-        del output
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
         assert held_bytes() - before <= pipeline.plan(params).state_bytes
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,16 +17,7 @@ from torch import Tensor
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import RgbImage
-
-
-class StreamEvent(Protocol):
-    """The part of torch.cuda.Event that is used here: a mark in the work of a stream."""
-
-    def query(self) -> bool:
-        """True if the work before the mark is done."""
-
-    def synchronize(self) -> None:
-        """Wait until the work before the mark is done."""
+from pipelines.transfers import StreamEvent
 
 
 @dataclass(frozen=True, slots=True)

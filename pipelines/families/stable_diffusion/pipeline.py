@@ -6,27 +6,30 @@ This module knows nothing of files (`pipelines.checkpoints.loader`), of how a ne
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pipelines import previews, work_plan
-from pipelines.errors import InvalidParamsError, NonFiniteError
+from pipelines.errors import InvalidParamsError
 from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
-from pipelines.families.stable_diffusion.state import LastPrediction, LatentState, Prediction
-from pipelines.interface import UPCAST, CompletedAdvance, ModelInfo, RgbImage, WorkPlan
+from pipelines.families.stable_diffusion.state import LatentState, PendingUpdate
+from pipelines.interface import UPCAST, ModelInfo, RgbImage, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
-from pipelines.sampling import samplers
-from pipelines.sampling.diffusers_schedulers import Schedulers
+from pipelines.sampling import samplers, stacked_update
+from pipelines.sampling.guidance import guide
+from pipelines.sampling.prepared_steps import PreparedSteps
+from pipelines.sampling.sampler_run import SamplerRun
 from pipelines.sampling.samplers import SamplerChoice
+from pipelines.transfers import download, upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class Components:
 
 
 class LatentDiffusion:
-    """Implements `interface.Pipeline[Tensor, LatentState, Prediction]` for a Stable Diffusion model.
+    """Implements `interface.Pipeline[Tensor, LatentState, Tensor]` for a Stable Diffusion model.
 
-    A conditioning is [1, tokens, features] in the UNet's dtype. Latents and the samplers' mathematics are float32. The
-    result of a row may depend on the shape of its batch and on its index in it, but never on the other rows. In exact
-    mode (`pipelines.runtime.batch_invariance`) it depends on neither.
+    A conditioning is [1, tokens, features] in the UNet's dtype. An output is [rows, C, h, w], float32: one row for each
+    of the image's texts, in their order. Latents and the samplers' mathematics are float32. The result of a row may
+    depend on the shape of its batch and on its index in it, but never on the other rows. In exact mode
+    (`pipelines.runtime.batch_invariance`) it depends on neither.
     """
 
     def __init__(
@@ -62,7 +66,8 @@ class LatentDiffusion:
         self._networks = components.networks
         self._decoder = Decoder(self._networks.device, own_stream=decode_on_own_stream)
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
-        self._schedulers = Schedulers(components.scheduler_config)
+        self._steps = PreparedSteps(components.scheduler_config)
+        self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
         self._channels = self._networks.unet.config.in_channels
         self._preview = preview or previews.fit(self._networks.decode, self._channels)
 
@@ -71,6 +76,8 @@ class LatentDiffusion:
         return self._info
 
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
+        with suppress(InvalidParamsError):  # `begin` raises it.
+            self._steps.announce(self._check(params), params.steps)
         return work_plan.plan(self._info, params, upcast=upcast)
 
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
@@ -86,43 +93,27 @@ class LatentDiffusion:
         return self._begin(params, choice, networks, self._encode(networks, params.texts), upcast=True)
 
     @torch.inference_mode()
-    def predict(self, states: Sequence[LatentState]) -> list[Prediction]:
-        inputs = [state.run.model_input(state.latents) for state in states]
+    def predict(self, states: Sequence[LatentState]) -> list[Tensor]:
+        networks = states[0].networks
         rows = [len(state.conditioning) for state in states]
-        timesteps = [state.run.timestep for state, n in zip(states, rows, strict=True) for _ in range(n)]
-        sample = torch.cat([model_input.expand(n, -1, -1, -1) for model_input, n in zip(inputs, rows, strict=True)])
+        runs = [state.run for state, n in zip(states, rows, strict=True) for _ in range(n)]
+        numbers = torch.tensor([[run.input_scale for run in runs], [run.timestep for run in runs]])
+        scales, timesteps = upload(numbers, networks.device)
+        sample = torch.cat([run.latents for run in runs]) * scales[:, None, None, None]
         conditioning = torch.cat([state.conditioning for state in states])
-        output = states[0].networks.denoise(sample, torch.tensor(timesteps), conditioning)
-        # A row's sum is finite only if all its numbers are. One transfer from the device serves the whole batch.
-        sums = iter(output.flatten(1).sum(1).tolist())
-        return [
-            Prediction(model_input, part, math.isfinite(sum(islice(sums, n))))
-            for model_input, part, n in zip(inputs, torch.split(output, rows), rows, strict=True)
-        ]
-
-    def advance(self, states: Sequence[LatentState], outputs: Sequence[Prediction]) -> CompletedAdvance:
-        return CompletedAdvance([self._advance(*pair) for pair in zip(states, outputs, strict=True)])
-
-    def _advance(self, state: LatentState, output: Prediction) -> Exception | None:
-        try:
-            self._advance_one(state, output)
-        except Exception as error:  # noqa: BLE001 -- it concerns this image alone
-            return error
-        return None
+        return list(torch.split(networks.denoise(sample, timesteps, conditioning), rows))
 
     @torch.inference_mode()
-    def _advance_one(self, state: LatentState, output: Prediction) -> None:
-        if not output.finite:
-            raise NonFiniteError((0,))
-        if state.params.guided:
-            negative, prompt = output.output.chunk(2)
-            guided = negative + state.params.guidance_scale * (prompt - negative)
-        else:
-            # The clone keeps a multistep sampler's history from holding the whole batch in memory.
-            guided = output.output.clone()
-        timestep = state.run.timestep
-        state.latents = state.run.step(guided, state.latents, state.generator)
-        state.last_prediction = LastPrediction(output.model_input, guided, timestep)
+    def advance(self, states: Sequence[LatentState], outputs: Sequence[Tensor]) -> PendingUpdate:
+        runs = [state.run for state in states]
+        scales = [state.params.guidance_scale for state in states]
+        guided = guide(outputs, scales)
+        finite = download(guided.isfinite().flatten(1).all(1))
+        results = stacked_update.next_slots(runs, guided)
+        for run, result in zip(runs, results, strict=True):
+            if isinstance(result, Tensor):
+                run.commit(result)
+        return PendingUpdate([result if isinstance(result, Exception) else None for result in results], finite)
 
     def start_decode(self, states: Sequence[LatentState], *, wide: bool = False) -> PendingLatentDecode:
         return self._decoder.start(states)
@@ -132,10 +123,7 @@ class LatentDiffusion:
 
     @torch.inference_mode()
     def preview(self, state: LatentState) -> RgbImage:
-        last = state.last_prediction
-        if last is None:
-            return self._preview.draw(state.run.model_input(state.latents))
-        return self._preview.draw(state.run.predict_clean(last.model_input, last.output, last.timestep))
+        return self._preview.draw(state.run.preview)
 
     @torch.inference_mode()
     def _encode(self, networks: Networks, texts: Sequence[str]) -> list[Tensor]:
@@ -160,18 +148,17 @@ class LatentDiffusion:
         *,
         upcast: bool = False,
     ) -> LatentState:
-        run = self._schedulers.start(choice, params.steps)
         height, width = params.height // networks.scale, params.width // networks.scale
         generator = torch.Generator("cpu").manual_seed(params.seed)
         noise = torch.randn(1, self._channels, height, width, generator=generator)
+        steps = self._steps.get(choice, params.steps)
+        run = SamplerRun(steps, noise, generator, networks.device, self._noise_drawer)
         return LatentState(
             params,
             first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),
             networks=networks,
             conditioning=torch.cat(list(conditionings)),
             run=run,
-            generator=generator,
-            latents=(noise * run.init_noise_sigma).to(networks.device),
         )
 
     def _upcast_networks(self) -> Networks:

@@ -1,37 +1,18 @@
-"""The state of one image while a latent diffusion model makes it, and the result of a UNet call for it. Values only."""
+"""The state of one image while a latent diffusion model makes it. Values only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
+from pipelines.errors import NonFiniteError
 from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
-from pipelines.sampling.diffusers_schedulers import SamplerRun
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The result of one UNet call for one image."""
-
-    model_input: Tensor
-    """[1, C, h, w], float32: the latents that the UNet was given, at its own scale."""
-    output: Tensor
-    """[rows, C, h, w], float32: one row for each of the image's texts, in their order."""
-    finite: bool
-    """False if the output holds NaN or infinity."""
-
-
-@dataclass(frozen=True, slots=True)
-class LastPrediction:
-    """The last call's input and its output after guidance, kept for previews."""
-
-    model_input: Tensor
-    output: Tensor
-    timestep: float
+from pipelines.sampling.sampler_run import SamplerRun
+from pipelines.transfers import Download
 
 
 class LatentState:
@@ -45,8 +26,6 @@ class LatentState:
         networks: Networks,
         conditioning: Tensor,
         run: SamplerRun,
-        generator: torch.Generator,
-        latents: Tensor,
     ) -> None:
         self.params = params
         self.first_call = first_call
@@ -55,11 +34,12 @@ class LatentState:
         self.conditioning = conditioning
         """[rows, tokens, features]: one row for each of the image's texts, in their order."""
         self.run = run
-        self.generator = generator
-        """On the CPU, so that the noise is the same on any device."""
-        self.latents = latents
+        """Its latents, its noise, and its position."""
+
+    @property
+    def latents(self) -> Tensor:
         """[1, C, h, w], float32, at the sampler's scale."""
-        self.last_prediction: LastPrediction | None = None
+        return self.run.latents
 
     @property
     def next_call(self) -> NextCall | None:
@@ -69,3 +49,24 @@ class LatentState:
     @property
     def step(self) -> int:
         return self.params.steps * self.run.position // self.run.calls
+
+
+@dataclass(frozen=True, slots=True)
+class PendingUpdate:
+    """Implements `interface.PendingAdvance`."""
+
+    sampler_errors: Sequence[Exception | None]
+    """For each image what its own sampler raised."""
+    finite: Download
+    """[images], bool: whether the UNet's output for the image is free of NaN and infinity."""
+
+    @property
+    def ready(self) -> bool:
+        return self.finite.ready
+
+    def finish(self) -> list[Exception | None]:
+        finite = self.finite.result().tolist()
+        return [
+            error if is_finite else NonFiniteError((position,))
+            for position, (error, is_finite) in enumerate(zip(self.sampler_errors, finite, strict=True))
+        ]

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL
 from tqdm import tqdm
 
-from pipelines.interface import Pipeline, RgbImage
+from pipelines.interface import Pipeline, RgbImage, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.training.evaluation.image_grader import matches, read_scene
 from pipelines.training.scenes import domain
@@ -108,8 +108,7 @@ def denoise(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[A
     encoded = iter(pipeline.encode([text for one in params for text in one.texts]))
     states = [pipeline.begin(one, list(itertools.islice(encoded, len(one.texts)))) for one in params]
     while running := [state for state in states if state.next_call is not None]:
-        for state, output in zip(running, pipeline.predict(running), strict=True):
-            pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance(running, pipeline.predict(running)))
     return states
 
 

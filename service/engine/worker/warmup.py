@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, Generic
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ConditioningT, CostKey, ModelInfo, OutputT, Pipeline, Stage, StateT
+from pipelines.interface import ConditioningT, CostKey, ModelInfo, OutputT, Pipeline, Stage, StateT, finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
@@ -167,10 +167,7 @@ class _Batch(Generic[ConditioningT, StateT, OutputT]):
 
     def step(self) -> None:
         """Makes one UNet call and the sampler updates after it."""
-        errors = self._pipeline.advance(self._states, self._pipeline.predict(self._states)).finish()
-        for error in errors:
-            if error is not None:
-                raise error
+        finish_or_raise(self._pipeline.advance(self._states, self._pipeline.predict(self._states)))
 
     def decode(self) -> None:
         self._pipeline.decode(self._states)

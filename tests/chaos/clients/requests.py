@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from pipelines.fake import INFO, FakePipeline
+from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from service.api.dialects.jobs.resolve import job_spec
 from service.images.encoding import ImageFormat, encode
@@ -104,8 +105,7 @@ def expected_sha256(params: GenerationParams, model: str, image_format: ImageFor
     pipeline = FakePipeline()
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     (rgb_image,) = pipeline.decode([state])
     file = encode(rgb_image, image_format, quality=quality, parameters=parameters_text(params, model))
     return hashlib.sha256(file).hexdigest()

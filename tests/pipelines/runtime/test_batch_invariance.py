@@ -16,6 +16,7 @@ from torch import Tensor
 from pipelines.errors import ModelLoadError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.runtime import batch_invariance
 from pipelines.runtime.batch_invariance import BatchInvariant
@@ -42,7 +43,7 @@ def finish_beside(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> t
     state = begin(pipeline, IMAGE)
     batch = [others[0], state, others[1]]
     while state.next_call:
-        pipeline.advance(state, pipeline.predict(batch)[1])
+        finish_or_raise(pipeline.advance([state], pipeline.predict(batch)[1:2]))
     return state, pipeline.decode([begin(pipeline, SIMILAR[0]), state])[1].pixels
 
 
@@ -65,7 +66,7 @@ def test_an_image_of_nan_in_the_batch_changes_no_bit(
 ) -> None:
     others = [begin(pipeline, params) for params in SIMILAR]
     for other in others:
-        other.latents = torch.full_like(other.latents, float("nan"))
+        other.run.slots = torch.full_like(other.run.slots, float("nan"))
 
     state, pixels = finish_beside(pipeline, others)
 
@@ -84,8 +85,7 @@ def test_a_discarded_prediction_changes_nothing(pipeline: LatentDiffusion, sampl
     while once.next_call:
         pipeline.predict([twice])
         for state in (once, twice):
-            (prediction,) = pipeline.predict([state])
-            pipeline.advance(state, prediction)
+            finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
         assert torch.equal(once.latents, twice.latents)
         assert once.next_call == twice.next_call
 
@@ -130,8 +130,7 @@ def make_together(pipeline: LatentDiffusion, images: Sequence[GenerationParams],
     states = [pipeline.begin(params, [known[text] for text in params.texts]) for params in images]
     while any(state.next_call for state in states):
         batch = random_batch(states, dice)
-        for state, output in zip(batch, pipeline.predict(batch), strict=True):
-            pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance(batch, pipeline.predict(batch)))
     pixels: dict[int, bytes] = {}
     for size in SIZES:
         waiting = [n for n, params in enumerate(images) if (params.width, params.height) == size]
@@ -175,12 +174,12 @@ def test_in_exact_mode_neither_an_image_of_nan_nor_the_index_after_it_changes_a_
 ) -> None:
     params = replace(IMAGE, width=40, height=56)
     state, broken = begin(exact_pipeline, params), begin(exact_pipeline, replace(params, seed=2))
-    broken.latents = torch.full_like(broken.latents, float("nan"))
+    broken.run.slots = torch.full_like(broken.run.slots, float("nan"))
 
     (alone,) = exact_pipeline.predict([state])
     _, beside = exact_pipeline.predict([broken, state])
 
-    assert torch.equal(alone.output, beside.output)
+    assert torch.equal(alone, beside)
 
 
 def test_in_exact_mode_more_texts_than_one_call_takes_change_no_bit(exact_pipeline: LatentDiffusion) -> None:

@@ -34,7 +34,7 @@ def paint_all(state: LatentState, value: float) -> None:
 
 
 def fill_with_nan(state: LatentState) -> LatentState:
-    state.latents = torch.full_like(state.latents, float("nan"))
+    state.run.slots = torch.full_like(state.run.slots, float("nan"))
     return state
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.tiny_model import begin
@@ -151,8 +152,7 @@ def _finish(pipeline: LatentDiffusion, images: list[GenerationParams]) -> list[L
     states, call = early, 0
     while any(state.next_call for state in states):
         running = [state for state in states if state.next_call]
-        for state, output in zip(running, pipeline.predict(running), strict=True):
-            pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance(running, pipeline.predict(running)))
         call += 1
         if call == 2:
             states = [*states, *late]

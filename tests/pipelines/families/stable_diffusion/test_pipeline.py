@@ -11,7 +11,7 @@ import torch
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import BatchKey, CostKey, NextCall, Stage
+from pipelines.interface import BatchKey, CostKey, NextCall, Stage, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.tiny_model import TOKENS, begin
@@ -22,12 +22,11 @@ PARAMS = GenerationParams(
 
 
 def call(pipeline: LatentDiffusion, *states: LatentState) -> None:
-    for state, output in zip(states, pipeline.predict(states), strict=True):
-        pipeline.advance(state, output)
+    finish_or_raise(pipeline.advance(states, pipeline.predict(states)))
 
 
 def fill_with_nan(state: LatentState) -> LatentState:
-    state.latents = torch.full_like(state.latents, float("nan"))
+    state.run.slots = torch.full_like(state.run.slots, float("nan"))
     return state
 
 
@@ -115,14 +114,15 @@ def test_a_sampler_may_take_fewer_steps_than_the_model(pipeline: LatentDiffusion
 def test_an_image_of_nan_fails_alone(pipeline: LatentDiffusion) -> None:
     sound, broken = begin(pipeline, PARAMS), fill_with_nan(begin(pipeline, PARAMS))
 
-    good, bad = pipeline.predict([sound, broken])
+    update = pipeline.advance([sound, broken], pipeline.predict([sound, broken]))
 
-    pipeline.advance(sound, good)
+    assert update.ready
+    good, bad = update.finish()
+    assert good is None
     assert sound.latents.isfinite().all()
-    with pytest.raises(NonFiniteError) as failure:
-        pipeline.advance(broken, bad)
-    assert failure.value.positions == (0,)
-    assert broken.step == 0
+    assert sound.step == 1
+    assert isinstance(bad, NonFiniteError)
+    assert bad.positions == (1,)
 
 
 def test_a_preview_can_be_drawn_at_any_time_and_changes_nothing(pipeline: LatentDiffusion) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import UPCAST
+from pipelines.interface import UPCAST, finish_or_raise
 from pipelines.params import GenerationParams
 from tests.harness import tiny_model
 from tests.harness.tiny_model import begin
@@ -52,8 +52,7 @@ def pipeline(model_folder: Path) -> LatentDiffusion:
 
 def finish(pipeline: LatentDiffusion, state: LatentState) -> bytes:
     while state.next_call:
-        (output,) = pipeline.predict([state])
-        pipeline.advance(state, output)
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     return pipeline.decode([state])[0].pixels
 
 
@@ -65,9 +64,8 @@ def test_an_image_that_overflows_in_float16_is_made_again_as_float32_makes_it(
     hot_folder: Path, half_pipeline: LatentDiffusion
 ) -> None:
     broken = begin(half_pipeline, PARAMS)
-    (output,) = half_pipeline.predict([broken])
-    with pytest.raises(NonFiniteError):
-        half_pipeline.advance(broken, output)
+    (error,) = half_pipeline.advance([broken], half_pipeline.predict([broken])).finish()
+    assert isinstance(error, NonFiniteError)
 
     again = half_pipeline.begin_upcast(PARAMS)
 

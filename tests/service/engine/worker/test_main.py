@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from pipelines.checkpoints import loader
+from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
@@ -119,7 +120,7 @@ async def test_a_model_folder_is_loaded_and_draws_what_its_pipeline_draws(tmp_pa
     pipeline = loader.load(str(folder), device="cpu")
     state = pipeline.begin(params, pipeline.encode(params.texts))
     while state.next_call is not None:
-        pipeline.advance(state, pipeline.predict([state])[0])
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     (rgb_image,) = pipeline.decode([state])
     values = zip(finished.rgb_image.pixels, rgb_image.pixels, strict=True)
     assert max(abs(ours - theirs) for ours, theirs in values) <= 1

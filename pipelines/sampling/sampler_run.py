@@ -1,0 +1,140 @@
+"""One image on its way through its sampler: its latents, what the sampler remembers, its noise and its position."""
+
+from __future__ import annotations
+
+import copy
+import math
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import FrozenDict
+from torch import Tensor
+
+from pipelines.sampling.linear_steps import CLEAN, FIRST_KEPT, LATENTS, LinearSteps
+from pipelines.sampling.noise import Noise
+from pipelines.transfers import upload
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The calls of one sampler, noise schedule and number of steps. All images that take them share one object."""
+
+    scheduler: Any
+    """A diffusers scheduler that has made no step. It is copied, not used."""
+    timesteps: tuple[Tensor, ...]
+    """One scalar for each UNet call, in the form that the scheduler's `step` takes."""
+    clean: tuple[tuple[float, float], ...]
+    """The factors of the UNet's input and output in the clean latents that a call predicts."""
+    linear: LinearSteps | None
+    """None if the scheduler has no linear form. Each image then gets its own copy of it."""
+    takes_generator: bool
+
+
+class SamplerRun:
+    """An image's progress through its sampler. A call of `commit` ends each step."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        noise: Tensor,
+        generator: torch.Generator,
+        device: torch.device,
+        drawer: Executor | None = None,
+    ) -> None:
+        """Begin with `noise` [1, C, h, w]. Later noise comes from `generator`, and `drawer` draws it ahead.
+
+        Noise and generator are on the CPU, so that they are the same for any device.
+        """
+        shape = noise.shape[1:]
+        self.steps = steps
+        self.position = 0
+        """The number of UNet calls that were made."""
+        self._generator = generator
+        self._scheduler = None if steps.linear else copy_scheduler(steps.scheduler)
+        slots = torch.zeros(steps.linear.rows if steps.linear else FIRST_KEPT, *shape)
+        slots[LATENTS] = noise[0] * float(steps.scheduler.init_noise_sigma)
+        self.slots = upload(slots, device)
+        """[rows, C, h, w], float32: latents, clean latents, and what the sampler keeps, as in `linear_steps`. Rows that
+        are missing at the end hold zeros."""
+        self.noise = Noise(generator, shape, drawer)
+        self._draw_ahead()
+
+    @property
+    def calls(self) -> int:
+        return len(self.steps.timesteps)
+
+    @property
+    def timestep(self) -> float:
+        """The timestep of the next UNet call: 0 to 999 in Stable Diffusion, and fractional for some noise schedules."""
+        return float(self.steps.timesteps[self.position])
+
+    @property
+    def latents(self) -> Tensor:
+        """[1, C, h, w], at the sampler's scale."""
+        return self.slots[LATENTS : LATENTS + 1]
+
+    @property
+    def input_scale(self) -> float:
+        """What the latents are multiplied by before the next UNet call, to get the scale that it was trained on."""
+        if self.steps.linear is not None:
+            return self.steps.linear.input_scales[self.position]
+        assert self._scheduler is not None, "a sampler without a linear form has a scheduler"
+        return float(self._scheduler.scale_model_input(torch.ones(1), self.steps.timesteps[self.position]))
+
+    @property
+    def preview(self) -> Tensor:
+        """[1, C, h, w], at the UNet's scale: the clean latents that the last call predicted, or the initial noise."""
+        return self.slots[CLEAN : CLEAN + 1] if self.position else self.latents * self.input_scale
+
+    @property
+    def draws(self) -> bool:
+        """Whether the next step takes a tensor from `noise`."""
+        return self.steps.linear is not None and self.position < self.calls and self.steps.linear.draws[self.position]
+
+    def step_alone(self, guided: Tensor) -> Tensor:
+        """Make the next step with the image's own scheduler, which keeps what it needs. Returns the next slots.
+
+        `guided` [1, C, h, w] is the output of the UNet after guidance. Raises what the scheduler raises.
+        """
+        assert self._scheduler is not None, "a sampler with a linear form is stepped with others"
+        on_input, on_output = self.steps.clean[self.position]
+        clean = on_input * self.input_scale * self.latents + on_output * guided
+        own_noise = {"generator": self._generator} if self.steps.takes_generator else {}
+        timestep = self.steps.timesteps[self.position]
+        stepped = self._scheduler.step(guided, timestep, self.latents, return_dict=False, **own_noise)[0]
+        return torch.cat([stepped, clean])
+
+    def commit(self, slots: Tensor) -> None:
+        """Go on to the next call with these slots."""
+        if self.draws:
+            self.noise.take()
+        self.slots = slots
+        self.position += 1
+        self._draw_ahead()
+
+    def _draw_ahead(self) -> None:
+        if self.draws:
+            self.noise.draw_ahead()
+
+
+def clean_factors(prediction_type: str, alpha: float) -> tuple[float, float]:
+    """Return the factors of the UNet's input and output in the latents without noise that the output predicts.
+
+    The input is sqrt(a) latents + sqrt(1 - a) noise for the cumulative product a of the alphas, whatever the sampler
+    (equation 4 of arXiv:2006.11239; v as in arXiv:2202.00512). "sample" says that the output is the latents. Where
+    nothing but noise is left of them, a predicted noise says nothing, and the latents count as zero.
+    """
+    signal, noise = math.sqrt(alpha), math.sqrt(1 - alpha)
+    if prediction_type == "sample":
+        return 0.0, 1.0
+    if prediction_type == "v_prediction":
+        return signal, -noise
+    return (1 / signal, -noise / signal) if signal else (0.0, 0.0)
+
+
+def copy_scheduler(scheduler: Any) -> Any:
+    """Copy a scheduler. Copies share what no step writes to: the tables of betas and sigmas, and the configuration."""
+    shared = [value for value in vars(scheduler).values() if isinstance(value, (Tensor, FrozenDict))]
+    return copy.deepcopy(scheduler, {id(value): value for value in shared})
