@@ -78,6 +78,7 @@ class ModelInfo:
     limits: Limits
     row_sizes: tuple[int, ...] = ()
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
+    default_guidance_rescale: float = 0.0
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
@@ -154,13 +155,15 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def advance(self, state: StateT, output: OutputT) -> None:
         """Apply guidance and one sampler update. An error concerns this image alone."""
 
-    def start_decode(self, states: Sequence[StateT]) -> PendingDecode:
+    def start_decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
         """Start to decode finished latents of one size, in one batched call.
 
-        Where the device allows it, the decode runs beside later UNet calls.
+        Where the device allows it, the decode runs beside later UNet calls. `wide` decodes in the next wider dtype,
+        after a `NumericalError` of a decode: the latents are sound where only the decoder overflowed. `tiled` decodes
+        in parts that take less memory, after an image alone ran out of it.
         """
 
-    def decode(self, states: Sequence[StateT]) -> list[RgbImage]:
+    def decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> list[RgbImage]:
         """Call `start_decode` and wait for the images. Raises a `NumericalError` that names the bad ones."""
 
     def preview(self, state: StateT) -> RgbImage:

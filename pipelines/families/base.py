@@ -26,6 +26,8 @@ class ModelTraits:
     prompt_tokens: int
     """Longest prompt that the model reads whole, start and end tokens included."""
     latent_channels: int
+    scheduler_config: Mapping[str, Any]
+    """Configuration of the folder's own scheduler, with all defaults filled in."""
 
 
 class Family(Protocol[AssembledT]):
