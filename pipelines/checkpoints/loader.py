@@ -80,7 +80,13 @@ def load(
     )
     if profile.preview is not None and len(profile.preview) != traits.latent_channels + 1:
         raise ModelLoadError(f"{folder / model_profile.FILE_NAME}: preview needs a row for each channel and a bias.")
-    info = dataclasses.replace(info, row_sizes=modes.row_sizes(mode))
+    info = dataclasses.replace(
+        info,
+        latent_scale=traits.side_multiple,
+        latent_channels=traits.latent_channels,
+        text_features=traits.text_features,
+        row_sizes=modes.row_sizes(mode),
+    )
     _log_defaults(info, defaults)
     return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
 
@@ -88,8 +94,7 @@ def load(
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
     if defaults.distilled_kind is not None:
         _log.info(
-            "%s has the scheduler of a %s model. Images default to %d steps and guidance %g; %s in its folder can change "
-            "that.",
+            "%s has the scheduler of a %s model: the defaults are %d steps and guidance %g. %s can set others.",
             info.name,
             defaults.distilled_kind,
             info.default_steps,

@@ -1,6 +1,6 @@
 """Defaults that a model's own scheduler implies: its sampler, and few steps without guidance where it was distilled.
 
-A distilled model does not say that it is one. The evidence is the scheduler that its makers shipped with it. Torch-free.
+A distilled model does not say that it is one. The evidence is the scheduler that its makers gave it. Torch-free.
 """
 
 from __future__ import annotations

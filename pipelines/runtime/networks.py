@@ -39,8 +39,8 @@ class Networks:
     ) -> None:
         """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
-        `denoiser` is called in place of the UNet. `max_decode_pixels` is the most pixels that the autoencoder decodes at
-        once; None is no limit.
+        `denoiser` is called in place of the UNet. `max_decode_pixels` is the most pixels that are decoded at once; None
+        is no limit.
         """
         self.text_encoder = text_encoder
         self.unet = unet

@@ -59,8 +59,8 @@ class SamplerChoice(NamedTuple):
 
     sampler: Sampler
     schedule: str | None
-    """One of the sampler's `schedules`. None is the sampler's own spacing, or that of the model's own scheduler where the
-    sampler is that scheduler's (`find_own`)."""
+    """One of the sampler's `schedules`. None is its own spacing: for the sampler of the model's own scheduler
+    (`find_own`) that scheduler's, karras for example, and for others that of the class."""
 
 
 _TABLE: Final = (

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import UPCAST, RgbImage
+from pipelines.interface import RgbImage
 from pipelines.runtime.networks import Networks
 
 _MAX_SAVED: Final = 2
@@ -82,9 +82,9 @@ class Decoder:
 
     @torch.inference_mode()
     def start(self, states: Sequence[LatentState], *, wide: bool, tiled: bool) -> PendingLatentDecode:
-        """Start a decode, `wide` after the images' own dtype overflowed in another, `tiled` after one ran out of memory."""
+        """Start a decode. `wide` and `tiled` are those of `interface.Pipeline.start_decode`."""
         with self._stream_context():
-            images = _decode(states, wide=wide, tiled=tiled)
+            images = self._decode(states, wide=wide, tiled=tiled)
             pixels = torch.cat([_to_pixels(image) for image in images])
             finite = torch.stack([image.isfinite().all() for image in images])
             checks = torch.stack([finite, pixels.flatten(1).amax(1) == 0]).to("cpu", non_blocking=True)
@@ -92,6 +92,16 @@ class Decoder:
             done = torch.cuda.current_stream(self._networks.device).record_event() if self._has_streams else None
         saved = sum(state.networks is self._networks for state in states) if wide else 0
         return PendingLatentDecode(states, pixels, checks, done, lambda: self._count_saved(saved))
+
+    def _decode(self, states: Sequence[LatentState], *, wide: bool, tiled: bool) -> list[Tensor]:
+        """Decode each image with its own networks, to [1, 3, H, W]. The networks of upcast images are wide already."""
+        images: dict[int, Tensor] = {}
+        for networks in {id(state.networks): state.networks for state in states}.values():
+            own = [position for position, state in enumerate(states) if state.networks is networks]
+            latents = torch.cat([states[position].latents for position in own])
+            decoded = networks.decode(latents, wide=wide and networks is self._networks, tiled=tiled)
+            images |= dict(zip(own, torch.split(decoded, 1), strict=True))
+        return [images[position] for position in range(len(states))]
 
     def _count_saved(self, images: int) -> None:
         self._saved += images
@@ -108,19 +118,8 @@ class Decoder:
         return torch.cuda.stream(self._stream)
 
 
-def _decode(states: Sequence[LatentState], *, wide: bool, tiled: bool) -> list[Tensor]:
-    """Decode each image with its own networks, to [1, 3, H, W]. The networks of upcast images are wide already."""
-    images: dict[int, Tensor] = {}
-    for networks in {id(state.networks): state.networks for state in states}.values():
-        own = [position for position, state in enumerate(states) if state.networks is networks]
-        latents = torch.cat([states[position].latents for position in own])
-        wider = wide and states[own[0]].key.phase != UPCAST
-        images |= dict(zip(own, torch.split(networks.decode(latents, wide=wider, tiled=tiled), 1), strict=True))
-    return [images[position] for position in range(len(states))]
-
-
 def _to_pixels(image: Tensor) -> Tensor:
-    """Convert [1, 3, H, W] to [1, H, W, 3], to the bit as diffusers' VaeImageProcessor does. Both round half to even."""
+    """Convert [1, 3, H, W] to [1, H, W, 3], to the bit as diffusers' VaeImageProcessor does: half rounds to even."""
     unit = (image * 0.5 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float()
     return unit.mul(255).round().to(torch.uint8)
 

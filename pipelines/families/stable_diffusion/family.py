@@ -63,6 +63,7 @@ class StableDiffusion:
                 assembled.tokenizer.model_max_length, networks.text_encoder.config.max_position_embeddings
             ),
             latent_channels=networks.unet.config.in_channels,
+            text_features=networks.unet.config.cross_attention_dim,
             scheduler_config=assembled.scheduler_config,
         )
 
@@ -78,7 +79,7 @@ class StableDiffusion:
         networks = assembled.networks
         modes.prepare_networks(mode, networks, info, report)
         linear_preview = previews.published(networks.vae.config) if preview is None else previews.from_rows(preview)
-        return LatentDiffusion(info, assembled, linear_preview, decode_on_own_stream=not mode.exact)
+        return LatentDiffusion(info, assembled, linear_preview, exact=mode.exact)
 
 
 def _check_fit(folder: Path, unet: Any, vae: Any) -> None:

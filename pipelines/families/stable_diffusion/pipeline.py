@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines import previews
+from pipelines import previews, work_plan
 from pipelines.errors import InvalidParamsError, NonFiniteError
+from pipelines.families.stable_diffusion import guidance
 from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
 from pipelines.families.stable_diffusion.state import LastPrediction, LatentState, Prediction
-from pipelines.interface import UPCAST, BatchKey, ModelInfo, RgbImage
+from pipelines.interface import ModelInfo, RgbImage, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
@@ -54,13 +55,13 @@ class LatentDiffusion:
         components: Components,
         preview: LinearPreview | None = None,
         *,
-        decode_on_own_stream: bool = True,
+        exact: bool = False,
     ) -> None:
-        """If `preview` is None, a preview is fitted to the autoencoder. `decode_on_own_stream` is for CUDA."""
+        """If `preview` is None, a preview is fitted to the autoencoder. `exact` says that the networks run exactly."""
         self._info = info
         self._tokenizer = components.tokenizer
         self._networks = components.networks
-        self._decoder = Decoder(self._networks.device, own_stream=decode_on_own_stream)
+        self._decoder = Decoder(self._networks, exact=exact)
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._schedulers = Schedulers(components.scheduler_config)
         self._channels = self._networks.unet.config.in_channels
@@ -69,6 +70,9 @@ class LatentDiffusion:
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    def plan(self, params: GenerationParams) -> WorkPlan:
+        return work_plan.plan(self._info, params)
 
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
         return self._encode(self._networks, texts)
@@ -80,7 +84,7 @@ class LatentDiffusion:
     def begin_upcast(self, params: GenerationParams) -> LatentState:
         choice = self._check(params)
         networks = self._upcast_networks()
-        return self._begin(params, choice, networks, self._encode(networks, params.texts), phase=UPCAST)
+        return self._begin(params, choice, networks, self._encode(networks, params.texts), upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Prediction]:
@@ -104,6 +108,8 @@ class LatentDiffusion:
         if state.params.guided:
             negative, prompt = output.output.chunk(2)
             guided = negative + state.params.guidance_scale * (prompt - negative)
+            if state.params.guidance_rescale:
+                guided = guidance.rescale(guided, prompt, state.params.guidance_rescale)
         else:
             # The clone keeps a multistep sampler's history from holding the whole batch in memory.
             guided = output.output.clone()
@@ -111,11 +117,13 @@ class LatentDiffusion:
         state.latents = state.run.step(guided, state.latents, state.generator)
         state.last_prediction = LastPrediction(output.model_input, guided, timestep)
 
-    def start_decode(self, states: Sequence[LatentState]) -> PendingLatentDecode:
-        return self._decoder.start(states)
+    def start_decode(
+        self, states: Sequence[LatentState], *, wide: bool = False, tiled: bool = False
+    ) -> PendingLatentDecode:
+        return self._decoder.start(states, wide=wide, tiled=tiled)
 
-    def decode(self, states: Sequence[LatentState]) -> list[RgbImage]:
-        return self.start_decode(states).finish()
+    def decode(self, states: Sequence[LatentState], *, wide: bool = False, tiled: bool = False) -> list[RgbImage]:
+        return self.start_decode(states, wide=wide, tiled=tiled).finish()
 
     @torch.inference_mode()
     def preview(self, state: LatentState) -> RgbImage:
@@ -145,7 +153,7 @@ class LatentDiffusion:
         networks: Networks,
         conditionings: Sequence[Tensor],
         *,
-        phase: str = "",
+        upcast: bool = False,
     ) -> LatentState:
         run = self._schedulers.start(choice, params.steps)
         height, width = params.height // networks.scale, params.width // networks.scale
@@ -153,7 +161,7 @@ class LatentDiffusion:
         noise = torch.randn(1, self._channels, height, width, generator=generator)
         return LatentState(
             params,
-            key=BatchKey(self._info.name, height, width, conditionings[0].shape[1], phase),
+            first_call=work_plan.denoise_call(self._info, params, run.calls, upcast=upcast),
             networks=networks,
             conditioning=torch.cat(list(conditionings)),
             run=run,
@@ -178,6 +186,8 @@ class LatentDiffusion:
             raise InvalidParamsError("steps", f"The sampler {choice.sampler.name} takes 1 to {max_steps} steps.")
         if not params.guidance_scale <= limits.max_guidance_scale:
             raise InvalidParamsError("guidance_scale", f"It must be at most {limits.max_guidance_scale:g}.")
+        if not 0 <= params.guidance_rescale <= 1:
+            raise InvalidParamsError("guidance_rescale", "It must be from 0 to 1.")
         for field, side in (("width", params.width), ("height", params.height)):
             if side % limits.side_multiple or not limits.min_side <= side <= limits.max_side:
                 raise InvalidParamsError(
