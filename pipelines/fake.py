@@ -127,15 +127,15 @@ class FakePipeline:
         left = state.next_call.calls_left - 1
         state.next_call = replace(state.next_call, calls_left=left) if left else None
 
-    def decode(self, states: Sequence[FakeState], *, wide: bool = False, tiled: bool = False) -> list[RgbImage]:
-        """Paint the images. `wide` and `tiled` change nothing."""
+    def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         sizes = {(state.params.width, state.params.height) for state in states}
         assert len(sizes) == 1, "images of one decode share a size"
         self._spend(self._decode_s)
         return [_paint(state.latent, state.params.width, state.params.height) for state in states]
 
     def start_decode(self, states: Sequence[FakeState], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
-        return CompletedDecode(self.decode(states, wide=wide, tiled=tiled))
+        """Paint the images at once. `wide` and `tiled` change nothing."""
+        return CompletedDecode(self.decode(states))
 
     def preview(self, state: FakeState) -> RgbImage:
         return _paint(state.latent, state.params.width // _SCALE, state.params.height // _SCALE)

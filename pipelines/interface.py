@@ -209,7 +209,7 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         in parts that take less memory, after an image alone ran out of it.
         """
 
-    def decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> list[RgbImage]:
+    def decode(self, states: Sequence[StateT]) -> list[RgbImage]:
         """Call `start_decode` and wait for the images. Raises a `NumericalError` that names the bad ones."""
 
     def preview(self, state: StateT) -> RgbImage:

@@ -94,7 +94,7 @@ def load(
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
     if defaults.distilled_kind is not None:
         _log.info(
-            "%s has the scheduler of a %s model: the defaults are %d steps and guidance %g. %s can set others.",
+            "%s has the scheduler of a %s model. Its defaults are therefore steps %d, guidance %g; %s can set others.",
             info.name,
             defaults.distilled_kind,
             info.default_steps,

@@ -179,7 +179,8 @@ def _tabled(convert: Callable[[Tensor], tuple[Tensor, Tensor]], sigmas: Tensor) 
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration."""
     fields = dict(config) if choice.sampler is find_own(config) else _training_fields(config)
-    fields |= _STABLE_DIFFUSION_FIELDS | choice.sampler.scheduler_fields
+    fields |= _STABLE_DIFFUSION_FIELDS
+    fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
         fields |= {f"use_{schedule}_sigmas": schedule == choice.schedule for schedule in SCHEDULES}
     scheduler_class = getattr(diffusers, choice.sampler.scheduler)

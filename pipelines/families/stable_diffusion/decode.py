@@ -108,7 +108,8 @@ class Decoder:
         decoder = self._networks.decoder
         if self._saved >= _MAX_SAVED and not decoder.always_wide and not self._exact:
             decoder.always_wide = True
-            _log.warning("The autoencoder overflows in %s. It now decodes every image wider.", self._networks.dtype)
+            dtype = str(self._networks.dtype).removeprefix("torch.")
+            _log.warning("The autoencoder overflows in %s. It decodes every image in a wider dtype from now on.", dtype)
 
     def _stream_context(self) -> AbstractContextManager[object]:
         if self._stream is None:

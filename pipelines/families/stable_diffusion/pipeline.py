@@ -122,8 +122,8 @@ class LatentDiffusion:
     ) -> PendingLatentDecode:
         return self._decoder.start(states, wide=wide, tiled=tiled)
 
-    def decode(self, states: Sequence[LatentState], *, wide: bool = False, tiled: bool = False) -> list[RgbImage]:
-        return self.start_decode(states, wide=wide, tiled=tiled).finish()
+    def decode(self, states: Sequence[LatentState]) -> list[RgbImage]:
+        return self.start_decode(states).finish()
 
     @torch.inference_mode()
     def preview(self, state: LatentState) -> RgbImage:
