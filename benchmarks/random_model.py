@@ -112,8 +112,12 @@ def _unet(shape: Shape) -> UNet2DConditionModel:
 
 def _vae(shape: Shape) -> AutoencoderKL:
     levels = len(shape.vae["block_out_channels"])
+    # Stable Diffusion 1.x decodes in half precision, although diffusers' own default is to ask for more.
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels, **shape.vae
+        force_upcast=False,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        **shape.vae,
     )
 
 

@@ -138,7 +138,8 @@ class FakePipeline:
         self._spend(self._decode_s)
         return [_paint(state.latent, state.params.width, state.params.height) for state in states]
 
-    def start_decode(self, states: Sequence[FakeState], *, wide: bool = False) -> PendingDecode:
+    def start_decode(self, states: Sequence[FakeState], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
+        """Paint the images at once. `wide` and `tiled` change nothing."""
         return CompletedDecode(self.decode(states))
 
     def preview(self, state: FakeState) -> RgbImage:

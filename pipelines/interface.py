@@ -124,6 +124,8 @@ class ModelInfo:
     """Whether a decode runs beside other calls, on a stream of its own."""
     row_sizes: tuple[int, ...] = ()
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
+    default_guidance_rescale: float = 0.0
+    """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
@@ -239,11 +241,12 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         repeated. A state for which `PendingAdvance.finish` returns an error must not be used again.
         """
 
-    def start_decode(self, states: Sequence[StateT], *, wide: bool = False) -> PendingDecode:
+    def start_decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
         """Start to decode finished latents of one size, in one batched call.
 
-        Where `ModelInfo.decodes_beside`, the decode runs beside later calls. `wide` takes a decoder in a wider dtype,
-        for latents whose pixels overflowed. Raises what `PendingDecode.finish` raises.
+        Where `ModelInfo.decodes_beside`, the decode runs beside later calls. `wide` decodes in the next wider dtype,
+        after a `NumericalError` of a decode: the latents are sound where only the decoder overflowed. `tiled` decodes
+        in parts that take less memory, after an image alone ran out of it. Raises what `PendingDecode.finish` raises.
         """
 
     def decode(self, states: Sequence[StateT]) -> list[RgbImage]:

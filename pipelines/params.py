@@ -30,6 +30,9 @@ class GenerationParams:
     schedule: str | None = None
     """Spacing of the noise levels: karras, exponential or beta. None is the sampler's own."""
     negative_prompt: str = ""
+    guidance_rescale: float = 0.0
+    """Share, 0 to 1, by which guided predictions are brought back to the deviation of unguided ones (section 3.4 of
+    arXiv:2305.08891)."""
 
     @property
     def guided(self) -> bool:

@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     max_rows: Annotated[int, Field(ge=2)] = setting(
         16, "Rows of one UNet call, at least 2. A guided image takes two.", Section.MODEL, "N"
     )
+    max_decode_pixels: Annotated[Count | None, BeforeValidator(_none_if_disabled)] = setting(
+        2048 * 2048,
+        "Pixels that are decoded at once. Beyond, images are decoded one after another, and a larger one in tiles, "
+        "whose tones may differ a little. 0 or none is no limit.",
+        Section.MODEL,
+        "N",
+    )
 
     max_queued_images: Count = setting(
         256,

@@ -54,6 +54,10 @@ class GenerateParams(TypedDict, total=False):
             minimum=0.0,
         ),
     ]
+    guidance_rescale: Annotated[
+        float | None,
+        Parameter("Tames overexposure by strong guidance, 0 to 1.", minimum=0.0),
+    ]
     seed: Annotated[
         int | None,
         Parameter(

@@ -6,13 +6,12 @@ the libraries would ignore them.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import msgspec
 
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import Family
@@ -60,9 +59,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
             raise ModelLoadError(f"{path} is too large for a configuration.")
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
+        # msgspec refuses the Infinity and NaN that diffusers writes for some schedulers.
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelLoadError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise ModelLoadError(f"{path} cannot be read: it is not a JSON object.")
+    return content
 
 
 def _walk(folder: Path) -> Iterator[Path]:

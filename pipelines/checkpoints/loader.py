@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,11 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
 import pipelines
-from pipelines.checkpoints import folder_checks
+from pipelines.checkpoints import folder_checks, serving_defaults
 from pipelines.checkpoints import profile as model_profile
+from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
-from pipelines.interface import Pipeline
+from pipelines.interface import ModelInfo, Pipeline
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
 
@@ -31,6 +33,8 @@ DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16":
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _WANTED_FILES: Final = ["model_index.json", model_profile.FILE_NAME, "*/*.json", "*/*.txt", "*/*.safetensors"]
 _UNWANTED_FILES: Final = ["*.fp16.*", "*.non_ema.*", "safety_checker/*", "feature_extractor/*", "image_encoder/*"]
+
+_log = logging.getLogger(__name__)
 
 
 def bundled_model_path() -> Path:
@@ -63,8 +67,10 @@ def load(
     loaded = {part: _load_component(folder / part, loader, in_dtype) for part, loader in checked.classes.items()}
     assembled = family.assemble(folder, loaded, on_device, mode)
     traits = family.describe(assembled)
+    defaults = serving_defaults.from_scheduler(traits.scheduler_config)
     info = model_profile.describe(
         profile,
+        defaults,
         name=name,
         trained_side=traits.trained_side,
         side_multiple=traits.side_multiple,
@@ -81,7 +87,20 @@ def load(
         text_features=traits.text_features,
         row_sizes=modes.row_sizes(mode),
     )
+    _log_defaults(info, defaults)
     return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
+
+
+def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
+    if defaults.distilled_kind is not None:
+        _log.info(
+            "%s has the scheduler of a %s model. Its defaults are therefore steps %d, guidance %g; %s can set others.",
+            info.name,
+            defaults.distilled_kind,
+            info.default_steps,
+            info.default_guidance_scale,
+            model_profile.FILE_NAME,
+        )
 
 
 def _device(name: str) -> torch.device:

@@ -1,6 +1,7 @@
 """How a model is served: sizes, defaults and limits, from its `darkroom.json` or from its configuration. Torch-free.
 
-`darkroom.json` is optional, and so is each of its fields. `Profile` is its schema.
+`darkroom.json` is optional, and so is each of its fields. `Profile` is its schema. Defaults that it leaves out follow
+from the model's own scheduler (`serving_defaults`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.interface import Limits, ModelInfo
 from pipelines.sampling import samplers
@@ -30,9 +32,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     sizes: Annotated[list[tuple[_Side, _Side]], Meta(min_length=1)] | None = None
     """Width and height in pixels. The first is the default. None is the square that the model was configured for."""
-    default_steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 25
-    default_guidance_scale: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE_SCALE)] = 7.5
-    default_sampler: str = "dpm++_2m"
+    default_steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)] | None = None
+    default_guidance_scale: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE_SCALE)] | None = None
+    default_guidance_rescale: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    default_sampler: str | None = None
     preview: list[tuple[float, float, float]] | None = None
     """Map from latent channels to a color in 0 to 1: red, green and blue for each channel, and last the bias."""
 
@@ -44,20 +47,30 @@ def read(folder: Path) -> Profile:
         return Profile()
     try:
         profile = msgspec.json.decode(path.read_bytes(), type=Profile)
-        choice = samplers.find(profile.default_sampler)
+        choice = None if profile.default_sampler is None else samplers.find(profile.default_sampler)
     except (OSError, msgspec.DecodeError, InvalidParamsError) as error:
         raise ModelLoadError(f"{path} cannot be used: {error}") from error
+    if choice is None:
+        return profile
     if choice.schedule is not None:
         raise ModelLoadError(f"{path} cannot be used: default_sampler must not name a schedule.")
     return msgspec.structs.replace(profile, default_sampler=choice.sampler.name)
 
 
 def describe(
-    profile: Profile, *, name: str, trained_side: int, side_multiple: int, prompt_tokens: int, device: str, dtype: str
+    profile: Profile,
+    defaults: ServingDefaults,
+    *,
+    name: str,
+    trained_side: int,
+    side_multiple: int,
+    prompt_tokens: int,
+    device: str,
+    dtype: str,
 ) -> ModelInfo:
     """Describe the loaded model. Sides are limited to half the shortest and double the longest side of its sizes.
 
-    Raises `ModelLoadError` for a size that the model cannot make.
+    `defaults` holds where the profile is silent. Raises `ModelLoadError` for a size that the model cannot make.
     """
     sizes = tuple(profile.sizes or [(trained_side, trained_side)])
     if any(side % side_multiple for size in sizes for side in size):
@@ -67,9 +80,12 @@ def describe(
     return ModelInfo(
         name=name,
         sizes=sizes,
-        default_steps=profile.default_steps,
-        default_guidance_scale=profile.default_guidance_scale,
-        default_sampler=profile.default_sampler,
+        default_steps=defaults.steps if profile.default_steps is None else profile.default_steps,
+        default_guidance_scale=(
+            defaults.guidance_scale if profile.default_guidance_scale is None else profile.default_guidance_scale
+        ),
+        default_guidance_rescale=profile.default_guidance_rescale,
+        default_sampler=profile.default_sampler or defaults.sampler,
         prompt_tokens=prompt_tokens,
         device=device,
         dtype=dtype,

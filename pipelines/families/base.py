@@ -28,6 +28,8 @@ class ModelTraits:
     latent_channels: int
     text_features: int
     """Numbers in the conditioning of one token."""
+    scheduler_config: Mapping[str, Any]
+    """Configuration of the folder's own scheduler, with all defaults filled in."""
 
 
 class Family(Protocol[AssembledT]):

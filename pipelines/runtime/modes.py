@@ -34,6 +34,9 @@ class RunMode:
     """Most rows in a UNet call. Exact mode pads to it, compiled mode up to it."""
     max_decode: int = 4
     """Most images in a decode. Exact mode pads to it."""
+    max_decode_pixels: int | None = 2048 * 2048
+    """Most pixels that are decoded at once: more images are decoded in slices, and a larger image in tiles. None is no
+    limit."""
 
 
 def row_sizes(mode: RunMode) -> tuple[int, ...]:
@@ -54,7 +57,14 @@ def build_networks(mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any) -> 
         compilation.check(unet.device, mode.compile)
         denoiser = CompiledUNet(unet, mode.compile)
         batching = BatchingByNetwork(rows=Padded(row_buckets(mode.max_rows)))
-    return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batching=batching, denoiser=denoiser)
+    return Networks(
+        text_encoder=text_encoder,
+        unet=unet,
+        vae=vae,
+        batching=batching,
+        denoiser=denoiser,
+        max_decode_pixels=mode.max_decode_pixels,
+    )
 
 
 def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report: Callable[[], object]) -> None:

@@ -6,14 +6,14 @@ This module knows shapes, dtypes and memory formats. The pipeline of the family 
 from __future__ import annotations
 
 import copy
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from pipelines.runtime import latent_decoder
 from pipelines.runtime.batching import BatchingByNetwork
-
-_WIDER: Final = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.float32: torch.float64}
+from pipelines.runtime.latent_decoder import LatentDecoder
 
 
 class Denoiser(Protocol):
@@ -35,15 +35,19 @@ class Networks:
         vae: Any,
         batching: BatchingByNetwork | None = None,
         denoiser: Denoiser | None = None,
+        max_decode_pixels: int | None = None,
     ) -> None:
         """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
-        `denoiser` is called in place of the UNet.
+        `denoiser` is called in place of the UNet. `max_decode_pixels` is the most pixels that are decoded at once; None
+        is no limit.
         """
         self.text_encoder = text_encoder
         self.unet = unet
         self.vae = vae
         self._batching = batching or BatchingByNetwork()
+        self._max_decode_pixels = max_decode_pixels
+        self.decoder = LatentDecoder(vae, self._batching.images, max_pixels=max_decode_pixels)
         self.denoiser: Denoiser = denoiser or unet
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
@@ -52,7 +56,7 @@ class Networks:
     @property
     def scale(self) -> int:
         """Pixels per latent, in width and in height."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+        return self.decoder.scale
 
     @torch.inference_mode()
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -70,21 +74,20 @@ class Networks:
         output = self._batching.rows.run(self._call_unet, sample, timesteps, conditioning)
         return output.float().contiguous()
 
-    @torch.inference_mode()
-    def decode(self, latents: Tensor) -> Tensor:
-        """Decode latents [B, C, h, w] at the UNet's scale to images [B, 3, H, W] in the VAE's dtype.
-
-        Values range from -1 to 1 and slightly beyond.
-        """
-        unscaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0)
-        return self._batching.images.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
+    def decode(self, latents: Tensor, *, wide: bool = False, tiled: bool = False) -> Tensor:
+        """Decode latents [B, C, h, w] at the UNet's scale to images [B, 3, H, W], as `LatentDecoder.decode` does."""
+        return self.decoder.decode(latents, wide=wide, tiled=tiled)
 
     def upcast(self) -> Networks:
         """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32."""
-        text_encoder, unet, vae = (
-            copy.deepcopy(network).to(_WIDER[self.dtype]) for network in (self.text_encoder, self.unet, self.vae)
+        dtype = latent_decoder.WIDER[self.dtype]
+        return Networks(
+            text_encoder=copy.deepcopy(self.text_encoder).to(dtype),
+            unet=copy.deepcopy(self.unet).to(dtype),
+            vae=latent_decoder.widened(self.vae, dtype),
+            batching=self._batching,
+            max_decode_pixels=self._max_decode_pixels,
         )
-        return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batching=self._batching)
 
     def _call_text_encoder(self, tokens: Tensor, mask: Tensor) -> Tensor:
         use_mask = getattr(self.text_encoder.config, "use_attention_mask", False)
@@ -94,7 +97,3 @@ class Networks:
     def _call_unet(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         sample = sample.contiguous(memory_format=torch.channels_last)
         return self.denoiser(sample, timesteps, encoder_hidden_states=conditioning, return_dict=False)[0]
-
-    def _call_vae(self, latents: Tensor) -> Tensor:
-        images: Tensor = self.vae.decode(latents.contiguous(memory_format=torch.channels_last), return_dict=False)[0]
-        return images

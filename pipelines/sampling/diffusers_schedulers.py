@@ -1,7 +1,8 @@
 """Diffusers scheduler objects for the table of samplers.
 
-This module decides which settings come from the model (how it was trained) and which from the sampler. It applies to
-every scheduler class the corrections that diffusers' `StableDiffusionPipeline` makes to old configurations.
+This module decides which settings come from the model and which from the sampler. The sampler of the model's own
+scheduler gets that scheduler's whole configuration; every other gets only what says how the model was trained. Each
+gets the corrections that diffusers' `StableDiffusionPipeline` makes to old configurations.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import diffusers
-from diffusers import LMSDiscreteScheduler
+import torch
+from diffusers import EulerDiscreteScheduler, LMSDiscreteScheduler
 
-from pipelines.sampling.samplers import SamplerChoice
+from pipelines.errors import InvalidParamsError
+from pipelines.sampling.samplers import SCHEDULES, SamplerChoice, find_own
 
 _TRAINING_FIELDS: Final = (
     "num_train_timesteps",
@@ -56,20 +59,60 @@ class ExactLMSScheduler(LMSDiscreteScheduler):  # type: ignore[misc]  # diffuser
         return integral
 
 
+def set_timesteps(scheduler: Any, steps: int, calls: int) -> None:
+    """Space the timesteps. Raises `InvalidParamsError` where that does not give the number of calls."""
+    try:
+        scheduler.set_timesteps(steps, device="cpu")
+    except ValueError:  # LCM refuses more steps than its model was distilled from.
+        spaced = 0
+    else:
+        spaced = len(scheduler.timesteps)
+    if spaced != calls:
+        # Rounding makes diffusers' "trailing" spacing overshoot for some numbers, 61 among them.
+        raise InvalidParamsError(
+            "steps", "This model's timesteps cannot be spaced evenly in that many steps. Try another number."
+        )
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(0)
+
+
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration."""
-    left_at_default = config.get("_use_default_values", ())
-    fields = {name: config[name] for name in _TRAINING_FIELDS if name in config}
-    fields |= {name: config[name] for name in _CHOSEN_FIELDS if name in config and name not in left_at_default}
-    fields = {"set_alpha_to_one": False} | fields | _STABLE_DIFFUSION_FIELDS
+    fields = dict(config) if choice.sampler is find_own(config) else _training_fields(config)
+    fields |= _STABLE_DIFFUSION_FIELDS
     fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
-        fields[f"use_{choice.schedule}_sigmas"] = True
+        fields |= {f"use_{schedule}_sigmas": schedule == choice.schedule for schedule in SCHEDULES}
     scheduler_class = getattr(diffusers, choice.sampler.scheduler)
     if scheduler_class is LMSDiscreteScheduler:
         scheduler_class = ExactLMSScheduler
-    accepted = inspect.signature(scheduler_class.__init__).parameters
-    return _instantiate(scheduler_class, {name: value for name, value in fields.items() if name in accepted})
+    if fields.get("rescale_betas_zero_snr") and not _accepted(scheduler_class, {"rescale_betas_zero_snr": True}):
+        fields["trained_betas"] = _zero_snr_betas(fields)
+    return _instantiate(scheduler_class, _accepted(scheduler_class, fields))
+
+
+def _training_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    left_at_default = config.get("_use_default_values", ())
+    fields = {name: config[name] for name in _TRAINING_FIELDS if name in config}
+    chosen = {name: config[name] for name in _CHOSEN_FIELDS if name in config and name not in left_at_default}
+    return {"set_alpha_to_one": False} | fields | chosen
+
+
+def _accepted(scheduler_class: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that the class has an argument for."""
+    arguments = inspect.signature(scheduler_class.__init__).parameters
+    return {name: value for name, value in fields.items() if name in arguments}
+
+
+def _zero_snr_betas(fields: Mapping[str, Any]) -> list[float]:
+    """Return betas without signal at the last timestep (arXiv:2305.08891, algorithm 1), for classes that lack them.
+
+    They are those of EulerDiscreteScheduler, which leaves 2**-24 of the signal's power so that no sigma is infinite.
+    """
+    alphas_cumprod = EulerDiscreteScheduler(**_accepted(EulerDiscreteScheduler, fields)).alphas_cumprod.double()
+    alphas = torch.cat([alphas_cumprod[:1], alphas_cumprod[1:] / alphas_cumprod[:-1]])
+    betas: list[float] = (1 - alphas).tolist()
+    return betas
 
 
 def _instantiate(scheduler_class: Any, fields: Mapping[str, Any]) -> Any:

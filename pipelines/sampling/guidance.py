@@ -10,12 +10,30 @@ from torch import Tensor
 from pipelines.transfers import upload
 
 
-def guide(outputs: Sequence[Tensor], scales: Sequence[float]) -> Tensor:
+def guide(outputs: Sequence[Tensor], scales: Sequence[float], rescales: Sequence[float]) -> Tensor:
     """Return the guided outputs of all images, [images, C, h, w].
 
     An output is [rows, C, h, w]: the rows of the negative prompt and the prompt, or one row, which stays as it is.
+    `rescales` holds the share of each image by which its guided output is rescaled.
     """
     negative = torch.cat([output[:1] for output in outputs])
     prompt = torch.cat([output[-1:] for output in outputs])
     scale = upload(torch.tensor(scales), negative.device)[:, None, None, None]
-    return torch.addcmul(negative, scale, prompt - negative)
+    guided = torch.addcmul(negative, scale, prompt - negative)
+    if any(rescales):
+        guided = rescale(guided, prompt, upload(torch.tensor(rescales), negative.device)[:, None, None, None])
+    return guided
+
+
+def rescale(guided: Tensor, prompt: Tensor, share: Tensor | float) -> Tensor:
+    """Bring guided predictions part of the way to the deviation of the prompt's own (section 3.4 of arXiv:2305.08891).
+
+    Strong guidance makes predictions larger than those that the model was trained on, which overexposes the image.
+    `guided` and `prompt` are [N, C, h, w], and `share` is 0 to 1 or [N, 1, 1, 1]: 0 leaves an image's bits alone, 1
+    gives its prediction the prompt's deviation. Deviations are those of each image alone, but libraries may sum them in
+    an order that depends on N.
+    """
+    dimensions = tuple(range(1, guided.dim()))
+    ratio = prompt.std(dimensions, keepdim=True) / guided.std(dimensions, keepdim=True)
+    # A prediction without deviation cannot be brought to any.
+    return guided * (share * ratio.nan_to_num(nan=1.0, posinf=1.0) + (1 - share))

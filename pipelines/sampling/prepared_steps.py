@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipelines.errors import InvalidParamsError
 from pipelines.sampling import linear_steps
-from pipelines.sampling.diffusers_schedulers import construct
+from pipelines.sampling.diffusers_schedulers import construct, set_timesteps
 from pipelines.sampling.sampler_run import Steps, clean_factors, copy_scheduler
 from pipelines.sampling.samplers import SamplerChoice
 
@@ -80,16 +80,8 @@ class PreparedSteps:
 
 def _prepare(config: Mapping[str, Any], choice: SamplerChoice, steps: int) -> Steps:
     scheduler = construct(config, choice)
-    scheduler.set_timesteps(steps, device="cpu")
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(0)
+    set_timesteps(scheduler, steps, choice.sampler.calls(steps))
     timesteps = tuple(scheduler.timesteps.unbind())
-    if len(timesteps) != choice.sampler.calls(steps):
-        # Rounding makes diffusers' "trailing" spacing overshoot for some numbers, 61 among them.
-        raise InvalidParamsError(
-            "steps",
-            "This model's timesteps cannot be spaced evenly in that many steps. Add or remove a step.",
-        )
     clean = tuple(
         clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
         for timestep in timesteps

@@ -59,7 +59,8 @@ class SamplerChoice(NamedTuple):
 
     sampler: Sampler
     schedule: str | None
-    """One of the sampler's `schedules`, or None for its own spacing."""
+    """One of the sampler's `schedules`. None is its own spacing: for the sampler of the model's own scheduler
+    (`find_own`) that scheduler's, karras for example, and for others that of the class."""
 
 
 _TABLE: Final = (
@@ -97,6 +98,7 @@ _TABLE: Final = (
         "DPMSolverMultistepScheduler",
         ("k_dpmpp_2m", "dpmpp_2m", "sample_dpmpp_2m"),
         SCHEDULES,
+        scheduler_fields={"algorithm_type": "dpmsolver++"},
     ),
     Sampler(
         "dpm++_2m_sde",
@@ -145,6 +147,21 @@ _BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in re
 
 def _find_sampler(name: str) -> Sampler | None:
     return SAMPLERS.find(name) or _BY_SCHEDULER.get(_normalize(name))
+
+
+def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
+    """Return the sampler that does what a model's own scheduler does. None if the table has none.
+
+    `scheduler_config` is the configuration of a diffusers scheduler with all defaults filled in. Samplers that share
+    its class are told apart by their `scheduler_fields`.
+    """
+    fitting = (
+        sampler
+        for sampler in _TABLE
+        if sampler.scheduler == scheduler_config.get("_class_name")
+        and all(scheduler_config.get(name) == value for name, value in sampler.scheduler_fields.items())
+    )
+    return next(fitting, None)
 
 
 def find(name: str, schedule: str | None = None) -> SamplerChoice:

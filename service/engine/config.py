@@ -42,6 +42,9 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Upper bound on the images of one decode."""
     max_texts: int = 16
     """Upper bound on the texts that are encoded in one call."""
+    max_decode_pixels: int | None = 2048 * 2048
+    """Upper bound on the pixels that are decoded at once. Beyond, images are decoded one after another, and larger ones
+    in tiles. None sets no bound."""
     max_cached_prompts: int = 256
     """Number of texts whose conditioning is cached."""
     interactive_deadline_factor: float = INTERACTIVE_DEADLINE_FACTOR
@@ -67,6 +70,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _require_at_least("max_begun_bytes", self.max_begun_bytes, 1)
         _require_at_least("max_decode", self.max_decode, 1)
         _require_at_least("max_texts", self.max_texts, 1)
+        _require_at_least("max_decode_pixels", self.max_decode_pixels or 1, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
         if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:
             raise ValueError(

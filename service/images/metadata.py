@@ -52,6 +52,7 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Sampler": SAMPLERS[params.sampler].label,
         "Schedule type": params.schedule and params.schedule.capitalize(),
         "CFG scale": f"{params.guidance_scale}".removesuffix(".0"),
+        "CFG Rescale": params.guidance_rescale or None,
         "Seed": params.seed,
         "Size": f"{params.width}x{params.height}",
         "Model": model,

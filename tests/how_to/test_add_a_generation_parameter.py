@@ -24,17 +24,17 @@ async def main() -> None:
     app = create_app(Settings(data_dir=Path("data")), engine)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
-        body = {"prompt": "a red circle", "guidance_rescale": 0.5}
+        body = {"prompt": "a red circle", "noise_multiplier": 1.25}
         made = await client.post("/v1/images/generations", json=body, headers={"Accept": "image/png"})
-        assert engine.jobs[0].images[0].guidance_rescale == 0.5
-        assert "CFG Rescale: 0.5" in Image.open(io.BytesIO(made.content)).text["parameters"]
+        assert engine.jobs[0].images[0].noise_multiplier == 1.25
+        assert "Noise multiplier: 1.25" in Image.open(io.BytesIO(made.content)).text["parameters"]
 
         accepted = await client.post("/api/v1/jobs", json=body, headers={"Prefer": "wait=60"})
-        assert accepted.json()["request"]["guidance_rescale"] == 0.5, accepted.text
-        refused = await client.post("/api/v1/jobs", json={**body, "guidance_rescale": 2})
-        assert refused.json()["errors"][0]["pointer"] == "/guidance_rescale"
+        assert accepted.json()["request"]["noise_multiplier"] == 1.25, accepted.text
+        refused = await client.post("/api/v1/jobs", json={**body, "noise_multiplier": 2})
+        assert refused.json()["errors"][0]["pointer"] == "/noise_multiplier"
         schema = (await client.get("/openapi.json")).json()
-        assert str(schema).count("'guidance_rescale'") >= 3
+        assert str(schema).count("'noise_multiplier'") >= 3
 
 
 asyncio.run(main())
@@ -58,8 +58,8 @@ def make(params):
 
 
 plain = make_params(width=64, height=64, steps=3, guidance_scale=7.5, sampler="ddim")
-assert make(plain).equal(make(replace(plain, guidance_rescale=0.0)))
-assert not make(plain).equal(make(replace(plain, guidance_rescale=0.7)))
+assert make(plain).equal(make(replace(plain, noise_multiplier=1.0)))
+assert not make(plain).equal(make(replace(plain, noise_multiplier=1.1)))
 """
 
 
@@ -69,5 +69,5 @@ def test_six_files_make_a_generation_parameter(tmp_path: Path) -> None:
 
     workshop.run("-c", SERVER)
     shown = workshop.run("-c", "from darkroom.cli.app import main; main()", "generate", "--help")
-    assert "--guidance-rescale" in shown
+    assert "--noise-multiplier" in shown
     workshop.run("-c", FAMILY)

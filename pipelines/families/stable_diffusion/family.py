@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import diffusers
 import torch
@@ -20,6 +20,8 @@ from pipelines.interface import ModelInfo
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
 from pipelines.sampling.samplers import SAMPLERS
+
+_PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
 
 
 @FAMILIES.register("StableDiffusionPipeline")
@@ -38,7 +40,9 @@ class StableDiffusion:
 
     def assemble(self, folder: Path, loaded: Mapping[str, Any], device: torch.device, mode: RunMode) -> Components:
         text_encoder, unet, vae = loaded["text_encoder"], loaded["unet"], loaded["vae"]
+        scheduler_config = {**loaded["scheduler"].config, "_class_name": type(loaded["scheduler"]).__name__}
         _check_fit(folder, unet.config, vae.config)
+        _check_scheduler(folder, scheduler_config)
         return Components(
             tokenizer=loaded["tokenizer"],
             networks=modes.build_networks(
@@ -47,7 +51,7 @@ class StableDiffusion:
                 unet=unet.to(device, memory_format=torch.channels_last).eval(),
                 vae=vae.to(device, memory_format=torch.channels_last).eval(),
             ),
-            scheduler_config=dict(loaded["scheduler"].config),
+            scheduler_config=scheduler_config,
         )
 
     def describe(self, assembled: Components) -> ModelTraits:
@@ -60,6 +64,7 @@ class StableDiffusion:
             ),
             latent_channels=networks.unet.config.in_channels,
             text_features=networks.unet.config.cross_attention_dim,
+            scheduler_config=assembled.scheduler_config,
         )
 
     def make_pipeline(
@@ -74,7 +79,7 @@ class StableDiffusion:
         networks = assembled.networks
         modes.prepare_networks(mode, networks, info, report)
         linear_preview = previews.published(networks.vae.config) if preview is None else previews.from_rows(preview)
-        return LatentDiffusion(info, assembled, linear_preview, decode_on_own_stream=not mode.exact)
+        return LatentDiffusion(info, assembled, linear_preview, exact=mode.exact)
 
 
 def _check_fit(folder: Path, unet: Any, vae: Any) -> None:
@@ -85,3 +90,19 @@ def _check_fit(folder: Path, unet: Any, vae: Any) -> None:
         raise ModelLoadError(f"{folder} has a UNet that takes conditions besides text, which is not supported.")
     if not isinstance(unet.sample_size, int):
         raise ModelLoadError(f"{folder}/unet/config.json must give sample_size as one number.")
+
+
+def _check_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse what the samplers cannot do: they know the training's discrete timesteps, and outputs of noise or v."""
+    prediction = config.get("prediction_type", "epsilon")
+    if prediction not in _PREDICTION_TYPES:
+        known = " and ".join(_PREDICTION_TYPES)
+        raise _unsupported(folder, "prediction_type", f"{prediction} is not supported; {known} are")
+    if config.get("timestep_type", "discrete") != "discrete":
+        raise _unsupported(folder, "timestep_type", "only discrete timesteps are supported, not continuous ones")
+    if config.get("use_flow_sigmas"):
+        raise _unsupported(folder, "use_flow_sigmas", "flow matching is not supported")
+
+
+def _unsupported(folder: Path, field: str, reason: str) -> ModelLoadError:
+    return ModelLoadError(f"{folder}/scheduler/scheduler_config.json, {field}: {reason}.")

@@ -58,13 +58,13 @@ class LatentDiffusion:
         components: Components,
         preview: LinearPreview | None = None,
         *,
-        decode_on_own_stream: bool = True,
+        exact: bool = False,
     ) -> None:
-        """If `preview` is None, a preview is fitted to the autoencoder. `decode_on_own_stream` is for CUDA."""
+        """If `preview` is None, a preview is fitted to the autoencoder. `exact` says that the networks run exactly."""
         self._info = info
         self._tokenizer = components.tokenizer
         self._networks = components.networks
-        self._decoder = Decoder(self._networks.device, own_stream=decode_on_own_stream)
+        self._decoder = Decoder(self._networks, exact=exact)
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._steps = PreparedSteps(components.scheduler_config)
         self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
@@ -107,7 +107,7 @@ class LatentDiffusion:
     def advance(self, states: Sequence[LatentState], outputs: Sequence[Tensor]) -> PendingUpdate:
         runs = [state.run for state in states]
         scales = [state.params.guidance_scale for state in states]
-        guided = guide(outputs, scales)
+        guided = guide(outputs, scales, [state.params.guidance_rescale for state in states])
         finite = download(guided.isfinite().flatten(1).all(1))
         results = stacked_update.next_slots(runs, guided)
         for run, result in zip(runs, results, strict=True):
@@ -115,8 +115,10 @@ class LatentDiffusion:
                 run.commit(result)
         return PendingUpdate([result if isinstance(result, Exception) else None for result in results], finite)
 
-    def start_decode(self, states: Sequence[LatentState], *, wide: bool = False) -> PendingLatentDecode:
-        return self._decoder.start(states)
+    def start_decode(
+        self, states: Sequence[LatentState], *, wide: bool = False, tiled: bool = False
+    ) -> PendingLatentDecode:
+        return self._decoder.start(states, wide=wide, tiled=tiled)
 
     def decode(self, states: Sequence[LatentState]) -> list[RgbImage]:
         return self.start_decode(states).finish()
@@ -178,6 +180,8 @@ class LatentDiffusion:
             raise InvalidParamsError("steps", f"The sampler {choice.sampler.name} takes 1 to {max_steps} steps.")
         if not params.guidance_scale <= limits.max_guidance_scale:
             raise InvalidParamsError("guidance_scale", f"It must be at most {limits.max_guidance_scale:g}.")
+        if not 0 <= params.guidance_rescale <= 1:
+            raise InvalidParamsError("guidance_rescale", "It must be from 0 to 1.")
         for field, side in (("width", params.width), ("height", params.height)):
             if side % limits.side_multiple or not limits.min_side <= side <= limits.max_side:
                 raise InvalidParamsError(

@@ -27,6 +27,9 @@ class GenerationRequest(BaseModel):
     guidance_scale: Annotated[
         float | None, Field(ge=0, description="How closely to follow the prompt; 1 or less turns guidance off")
     ] = None
+    guidance_rescale: Annotated[
+        float | None, Field(ge=0, le=1, description="Tames overexposure by strong guidance; 0 turns it off")
+    ] = None
     sampler: Annotated[Text | None, Field(description="A sampler's name or alias; AUTOMATIC1111's serve too")] = None
     schedule: Annotated[Text | None, Field(description="Noise levels: karras, exponential or beta")] = None
     seed: Annotated[

@@ -54,6 +54,7 @@ def resolve(
     steps = request.num_inference_steps or model.default_steps
     sampler, schedule = _sampler(request, model, steps, refuse)
     guidance_scale = model.default_guidance_scale if request.guidance_scale is None else request.guidance_scale
+    rescale = model.default_guidance_rescale if request.guidance_rescale is None else request.guidance_rescale
     first = GenerationParams(
         prompt=prompts[0],
         negative_prompt=request.negative_prompt,
@@ -64,6 +65,7 @@ def resolve(
         seed=_first_seed(request, request.n * (1 if shared_seeds else len(prompts)), refuse),
         sampler=sampler,
         schedule=schedule,
+        guidance_rescale=rescale,
     )
     return [
         replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))

@@ -124,7 +124,11 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
         dtype=config.dtype,
         allow_download=config.allow_download,
         mode=RunMode(
-            exact=config.exact, compile=config.compile, max_rows=config.max_rows, max_decode=config.max_decode
+            exact=config.exact,
+            compile=config.compile,
+            max_rows=config.max_rows,
+            max_decode=config.max_decode,
+            max_decode_pixels=config.max_decode_pixels,
         ),
         report=report,
     )

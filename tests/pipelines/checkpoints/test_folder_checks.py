@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,10 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     "pipeline class in a file": (
         lambda folder: tiny_model.edit_json(folder / "model_index.json", _class_name=["my_pipeline", "Mine"]),
         "pipeline class that is not supported",
+    ),
+    "index is a list": (
+        lambda folder: (folder / "model_index.json").write_text("[]"),
+        "model_index.json cannot be read: it is not a JSON object",
     ),
     "component": (lambda folder: set_component(folder, "prior", "diffusers", "PriorTransformer"), "unknown component"),
     "class of a component": (
@@ -138,6 +143,14 @@ def test_a_sound_folder_names_its_family_and_the_class_of_each_component(model_f
         "vae": "AutoencoderKL",
         "scheduler": "PNDMScheduler",
     }
+
+
+def test_numbers_that_only_json_of_python_has_are_read(folder: Path) -> None:
+    """DPMSolverMultistepScheduler.save_pretrained writes -Infinity."""
+    tiny_model.edit_json(folder / "scheduler" / "scheduler_config.json", lambda_min_clipped=-math.inf, x=math.nan)
+    assert "-Infinity" in (folder / "scheduler" / "scheduler_config.json").read_text()
+
+    assert folder_checks.check(folder).classes
 
 
 def test_components_that_text_to_image_does_not_use_are_not_loaded(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def rename_a_weight(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"conv_in.weight"', b'"conv_xx.weight"', 1))
 
 
+def edit_scheduler(folder: Path, class_name: str, **fields: object) -> None:
+    tiny_model.edit_json(folder / "model_index.json", scheduler=["diffusers", class_name])
+    tiny_model.edit_json(folder / "scheduler" / "scheduler_config.json", _class_name=class_name, **fields)
+
+
 REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     "unsafe folder": (lambda folder: (folder / "unet" / "model.bin").touch(), "pickle"),
     "no weights": (lambda folder: (folder / UNET).unlink(), "unet cannot be loaded"),
@@ -43,6 +49,18 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a UNet with more conditions": (
         lambda folder: tiny_model.edit_json(folder / "unet" / "config.json", class_embed_type="timestep"),
         "unet",
+    ),
+    "continuous timesteps": (
+        lambda folder: edit_scheduler(folder, "EulerDiscreteScheduler", timestep_type="continuous"),
+        "timestep_type: only discrete timesteps",
+    ),
+    "predictions of the image": (
+        lambda folder: edit_scheduler(folder, "DDIMScheduler", prediction_type="sample"),
+        "prediction_type: sample is not supported; epsilon and v_prediction are",
+    ),
+    "flow matching": (
+        lambda folder: edit_scheduler(folder, "UniPCMultistepScheduler", use_flow_sigmas=True),
+        "flow matching is not supported",
     ),
     "unknown profile field": (
         lambda folder: tiny_model.write_json(folder / "darkroom.json", {"default_step": 3}),
@@ -108,6 +126,20 @@ def test_a_model_is_served_by_its_folders_name_as_its_configuration_implies(mode
 
     assert (info.name, info.sizes, info.device, info.dtype) == ("tiny", ((64, 64),), "cpu", "float32")
     assert (info.prompt_tokens, info.limits.side_multiple, info.row_sizes) == (tiny_model.TOKENS, 8, ())
+
+
+def test_a_distilled_model_is_named_once_in_the_log_with_its_defaults(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edit_scheduler(folder, "EulerDiscreteScheduler", timestep_spacing="trailing")
+    (folder / "darkroom.json").write_text(json.dumps({"default_steps": 1}))
+
+    with caplog.at_level(logging.INFO, logger="pipelines"):
+        info = loader.load(str(folder), device="cpu").info
+
+    assert (info.default_steps, info.default_guidance_scale, info.default_sampler) == (1, 1.0, "euler")
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("pipelines")]
+    assert "a Turbo or Lightning model. Its defaults are therefore steps 1, guidance 1;" in line
 
 
 def test_a_profile_in_the_folder_is_applied(folder: Path) -> None:

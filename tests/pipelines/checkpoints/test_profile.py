@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.checkpoints import profile as model_profile
+from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
+
+DEFAULTS = ServingDefaults(sampler="euler", steps=6, guidance_scale=1.5, distilled_kind=None)
 
 
 def write(folder: Path, fields: Mapping[str, object]) -> None:
@@ -20,6 +23,7 @@ def write(folder: Path, fields: Mapping[str, object]) -> None:
 def describe(folder: Path) -> ModelInfo:
     return model_profile.describe(
         model_profile.read(folder),
+        DEFAULTS,
         name="tiny",
         trained_side=64,
         side_multiple=8,
@@ -29,11 +33,12 @@ def describe(folder: Path) -> ModelInfo:
     )
 
 
-def test_a_folder_without_a_profile_is_served_at_its_trained_size_with_common_defaults(tmp_path: Path) -> None:
+def test_a_folder_without_a_profile_is_served_at_its_trained_size_as_its_scheduler_implies(tmp_path: Path) -> None:
     info = describe(tmp_path)
 
     assert (info.name, info.sizes, info.device, info.dtype) == ("tiny", ((64, 64),), "cpu", "float32")
-    assert (info.default_steps, info.default_guidance_scale, info.default_sampler) == (25, 7.5, "dpm++_2m")
+    assert (info.default_steps, info.default_guidance_scale, info.default_sampler) == (6, 1.5, "euler")
+    assert info.default_guidance_rescale == 0.0
     limits = info.limits
     assert (limits.side_multiple, limits.min_side, limits.max_side, limits.max_pixels) == (8, 32, 128, 128 * 128)
 
@@ -42,7 +47,8 @@ def test_a_profile_sets_sizes_and_defaults(tmp_path: Path) -> None:
     fields = {
         "sizes": [[64, 64], [80, 48]],
         "default_steps": 12,
-        "default_guidance_scale": 4,
+        "default_guidance_scale": 0,
+        "default_guidance_rescale": 0.7,
         "default_sampler": "Euler a",
     }
     write(tmp_path, fields)
@@ -50,7 +56,8 @@ def test_a_profile_sets_sizes_and_defaults(tmp_path: Path) -> None:
     info = describe(tmp_path)
 
     assert info.sizes == ((64, 64), (80, 48))
-    assert (info.default_steps, info.default_guidance_scale, info.default_sampler) == (12, 4.0, "euler_a")
+    assert (info.default_steps, info.default_guidance_scale, info.default_sampler) == (12, 0.0, "euler_a")
+    assert info.default_guidance_rescale == 0.7
     assert (info.limits.min_side, info.limits.max_side, info.limits.max_pixels) == (24, 160, 4 * 64 * 64)
 
 

@@ -99,6 +99,11 @@ def test_a_model_name_with_separators_is_quoted(model: str) -> None:
     assert f"Model: {json.dumps(model, ensure_ascii=False)}, Version" in text
 
 
+def test_rescaled_guidance_is_written_where_there_is_any() -> None:
+    texts = [parameters_text(replace(PARAMS, guidance_rescale=share), "sd") for share in (0.0, 0.7)]
+    assert [parse(text).settings.get("CFG Rescale") for text in texts] == [None, "0.7"]
+
+
 def test_a_missing_negative_prompt_and_schedule_are_left_out() -> None:
     text = parameters_text(replace(PARAMS, negative_prompt="", schedule=None), "sd")
 

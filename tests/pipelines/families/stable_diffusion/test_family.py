@@ -31,7 +31,12 @@ def test_a_model_is_described_by_its_configuration(loaded: dict[str, Any]) -> No
     traits = StableDiffusion().describe(assemble(loaded, RunMode()))
 
     assert traits == ModelTraits(
-        trained_side=SIDE, side_multiple=8, prompt_tokens=TOKENS, latent_channels=4, text_features=16
+        trained_side=SIDE,
+        side_multiple=8,
+        prompt_tokens=TOKENS,
+        latent_channels=4,
+        text_features=16,
+        scheduler_config={**loaded["scheduler"].config, "_class_name": "PNDMScheduler"},
     )
 
 

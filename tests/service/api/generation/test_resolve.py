@@ -28,6 +28,7 @@ PARAMS: Final = GenerationParams(
     sampler="euler",
     schedule="karras",
     negative_prompt="blurry",
+    guidance_rescale=0.7,
 )
 
 
@@ -69,6 +70,7 @@ def test_what_is_asked_for_is_kept() -> None:
             negative_prompt="blurry",
             num_inference_steps=5,
             guidance_scale=1.5,
+            guidance_rescale=0.7,
             sampler="Euler",
             schedule="karras",
             seed=7,
@@ -83,6 +85,15 @@ def test_what_is_asked_for_is_kept() -> None:
 
 def test_no_guidance_is_not_the_models_default_guidance() -> None:
     assert images(guidance_scale=0)[0].guidance_scale == 0
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, 0.5), ({"guidance_rescale": 0}, 0.0)])
+def test_guidance_is_rescaled_by_the_models_share_unless_another_is_asked_for(
+    asked: dict[str, Any], expected: float
+) -> None:
+    model = replace(INFO, default_guidance_rescale=0.5)
+    (params,) = resolve(GenerationRequest.model_validate(asked), ["x"], INFO.sizes[0], model, refuse)
+    assert params.guidance_rescale == expected
 
 
 def test_a_sampler_and_its_schedule_may_be_one_name() -> None:
@@ -170,6 +181,7 @@ def test_the_shared_settings_are_all_parameters_but_prompt_and_seed_under_the_na
         "sampler": "euler",
         "schedule": "karras",
         "negative_prompt": "blurry",
+        "guidance_rescale": 0.7,
     }
     parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed"}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters

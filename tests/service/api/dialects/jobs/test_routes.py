@@ -42,6 +42,7 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
         "height": 128,
         "num_inference_steps": INFO.default_steps,
         "guidance_scale": INFO.default_guidance_scale,
+        "guidance_rescale": 0.0,
         "sampler": INFO.default_sampler,
         "schedule": None,
         "output_format": "png",

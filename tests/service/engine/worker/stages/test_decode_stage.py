@@ -28,7 +28,7 @@ class StreamPipeline(FakePipeline):
         self.calls_made += 1
         return super().predict(states)
 
-    def start_decode(self, states: Sequence[FakeState], *, wide: bool = False) -> PendingDecode:
+    def start_decode(self, states: Sequence[FakeState], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
         return _LateDecoding(self, list(states), self.calls_made + self._calls)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
