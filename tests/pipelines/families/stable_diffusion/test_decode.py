@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,6 +79,18 @@ def test_upcast_and_other_images_may_be_decoded_together(own_pipeline: LatentDif
     images = own_pipeline.decode(states)
 
     assert [image.pixels[0] for image in images] == [64, 191, 64]
+
+
+def test_a_tiled_decode_looks_as_the_whole_one_does(pipeline: LatentDiffusion) -> None:
+    """The weights are random, so that tones differ more from tile to tile than a trained autoencoder's."""
+    state = begin(pipeline, PARAMS)
+    state.latents = torch.randn(1, 4, 6, 100, generator=torch.Generator("cpu").manual_seed(0))
+
+    (whole,), (tiled,) = (pipeline.start_decode([state], tiled=tiled).finish() for tiled in (False, True))
+
+    assert (tiled.width, tiled.height) == (whole.width, whole.height) == (800, 48)
+    differences = np.abs(np.subtract(*(np.frombuffer(image.pixels, np.uint8).astype(int) for image in (tiled, whole))))
+    assert 0 < differences.mean() < 3
 
 
 class Event:
