@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from service.engine import messages
+from tests.harness.engine.recording import make_recording_harness
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.worker.recording import make_recording_harness
 
 
 def test_new_texts_are_encoded_together_and_none_twice() -> None:
