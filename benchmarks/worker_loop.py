@@ -15,7 +15,7 @@ from transformers import CLIPTextModel
 
 from pipelines.interface import Pipeline
 from pipelines.params import GenerationParams
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable
 from service.engine.worker.device import PLAIN_DEVICE
@@ -60,8 +60,10 @@ class LoopTimes:
 def measure_costs(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> CostTable:
     """Returns the costs of the pipeline's calls, measured as a worker does before it is ready."""
     warmup = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=CostTable(), clock=time.monotonic)
-    limits = {"max_rows": config.max_rows, "max_decode": config.max_decode}
-    return warmup.run(**limits, budget_s=config.warm_up_s, report=lambda: None)
+    bounds = limits.resolve(config, None)
+    return warmup.run(
+        max_rows=bounds.max_rows, max_decode=bounds.max_decode, budget_s=bounds.warm_up_s, report=lambda: None
+    )
 
 
 def run(

@@ -43,7 +43,7 @@ class Networks:
         self.text_encoder = text_encoder
         self.unet = unet
         self.vae = vae
-        self._batching = batching or BatchingByNetwork()
+        self.batching = batching or BatchingByNetwork()
         self.denoiser: Denoiser = denoiser or unet
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
@@ -57,7 +57,7 @@ class Networks:
     @torch.inference_mode()
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features]."""
-        return self._batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
+        return self.batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
     def denoise(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class Networks:
         whatever the model's dtype: bfloat16 would turn 999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
-        output = self._batching.rows.run(self._call_unet, sample, timesteps, conditioning)
+        output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning)
         return output.float().contiguous()
 
     @torch.inference_mode()
@@ -77,14 +77,14 @@ class Networks:
         Values range from -1 to 1 and slightly beyond.
         """
         unscaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0)
-        return self._batching.images.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
+        return self.batching.images.run(self._call_vae, unscaled.to(self.device, self.vae.dtype))
 
     def upcast(self) -> Networks:
         """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32."""
         text_encoder, unet, vae = (
             copy.deepcopy(network).to(_WIDER[self.dtype]) for network in (self.text_encoder, self.unet, self.vae)
         )
-        return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batching=self._batching)
+        return Networks(text_encoder=text_encoder, unet=unet, vae=vae, batching=self.batching)
 
     def _call_text_encoder(self, tokens: Tensor, mask: Tensor) -> Tensor:
         use_mask = getattr(self.text_encoder.config, "use_attention_mask", False)

@@ -70,6 +70,10 @@ class Ready(Message, frozen=True):
 
     model: ModelInfo
     costs: CostTable = CostTable()
+    max_rows: int | None = None
+    """Upper bound on the rows of a UNet call, as the worker chose it for its device; None leaves it as configured."""
+    max_decode: int | None = None
+    """The same for the images of one decode."""
 
 
 class Unloadable(Message, frozen=True):

@@ -18,6 +18,7 @@ from torch import Tensor
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import RgbImage
+from pipelines.runtime import devices
 
 
 class StreamEvent(Protocol):
@@ -63,8 +64,7 @@ class Decoder:
         """`own_stream` makes decodes run on a stream of their own, if the device has streams."""
         self._device = device
         self._has_streams = device.type == "cuda"
-        # torch gives the constructor of `Stream` no types.
-        self._stream = torch.cuda.Stream(device) if own_stream and self._has_streams else None  # type: ignore[no-untyped-call]
+        self._stream = devices.decode_stream(device) if own_stream else None
 
     @torch.inference_mode()
     def start(self, states: Sequence[LatentState]) -> PendingLatentDecode:

@@ -16,7 +16,7 @@ from typing import Final
 
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import EngineConfig
 from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.frontend.admission import Admission
@@ -56,7 +56,7 @@ class LocalEngine:
         self._clock = clock
         self._in_flight = InFlightImages()
         self._admission = Admission(config, self._in_flight)
-        self._cost = self._cost_model(CostTable())
+        self._cost = self._cost_model(None)
         self._model: ModelInfo | None = None
         self._draining = False
         self._phase_changed = asyncio.Event()
@@ -147,9 +147,16 @@ class LocalEngine:
         self._dispatcher.dispatch()
         return job
 
-    def _cost_model(self, table: CostTable) -> CostModel:
-        worker = self._config.worker
-        return CostModel(table, max_rows=worker.max_rows, max_decode=worker.max_decode)
+    def _cost_model(self, ready: messages.Ready | None) -> CostModel:
+        """Returns the cost model of a worker that is ready, or of one that is still loading."""
+        bounds = limits.resolve(self._config.worker, None)
+        if ready is None:
+            return CostModel(CostTable(), max_rows=bounds.max_rows, max_decode=bounds.max_decode)
+        return CostModel(
+            ready.costs,
+            max_rows=ready.max_rows or bounds.max_rows,
+            max_decode=ready.max_decode or bounds.max_decode,
+        )
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
@@ -164,7 +171,7 @@ class LocalEngine:
         match message:
             case messages.Ready():
                 self._model = message.model
-                self._cost = self._cost_model(message.costs)
+                self._cost = self._cost_model(message)
                 self._dispatcher.dispatch()
             case messages.CallDone() | messages.DecodeDone() | messages.EncodeDone():
                 self._learn(message)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel, CostTable, state_bytes
 from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
@@ -49,19 +49,21 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds the measured costs of this pipeline on this device."""
+        """`costs` holds the measured costs of this pipeline on this device. Bounds that `config` leaves open are those
+        of a CPU."""
         self._pipeline = pipeline
         self._channel = channel
         self._clock = clock
         self._device = device
         self._isolation = FaultIsolation(device)
-        self._cost = CostModel(costs, max_rows=config.max_rows, max_decode=config.max_decode)
+        bounds = limits.resolve(config, None)
+        self._cost = CostModel(costs, max_rows=bounds.max_rows, max_decode=bounds.max_decode)
         self._measured = MeasuredCalls(pipeline, self._cost, channel, device, clock)
         self._scheduler: Scheduler[StateT] = Scheduler(
             self._cost,
-            max_begun=config.max_begun,
-            max_begun_bytes=config.max_begun_bytes,
-            max_decode=config.max_decode,
+            max_begun=bounds.max_begun,
+            max_begun_bytes=bounds.max_begun_bytes,
+            max_decode=bounds.max_decode,
         )
         self._begin_stage = BeginStage(
             pipeline,
@@ -78,7 +80,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
         }
-        self._max_unsent = _UNSENT_DECODES * config.max_decode
+        self._max_unsent = _UNSENT_DECODES * bounds.max_decode
         self._draining = False
         self._next_beat_s = clock()
 
