@@ -7,7 +7,7 @@ This module builds networks for a mode and prepares them. How each mode works is
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -116,20 +116,25 @@ def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report:
             _check_exactness(mode, networks, shape, info.prompt_tokens, report)
 
 
+@contextlib.contextmanager
+def preparing(networks: Networks) -> Iterator[None]:
+    """Within this context, a UNet call of a new shape compiles that shape and records it, if the networks do so."""
+    with contextlib.ExitStack() as contexts:
+        if isinstance(networks.denoiser, CompiledUNet):
+            contexts.enter_context(networks.denoiser.compiling())
+        if isinstance(networks.batching.rows, Graphed):
+            contexts.enter_context(networks.batching.rows.recording())
+        yield
+
+
 def _prepare_unet(
     networks: Networks, shapes: Iterable[Shape], sizes: Sequence[int], tokens: int, report: Callable[[], object]
 ) -> None:
-    """Compile the UNet and record it, where the networks do so."""
-    contexts: list[Callable[[], contextlib.AbstractContextManager[None]]] = []
-    if isinstance(networks.denoiser, CompiledUNet):
-        contexts.append(networks.denoiser.compiling)
-    if isinstance(networks.batching.rows, Graphed):
-        contexts.append(networks.batching.rows.recording)
-    for shape, rows in _largest_first(shapes, sizes) if contexts else ():
+    if not (isinstance(networks.denoiser, CompiledUNet) or isinstance(networks.batching.rows, Graphed)):
+        return
+    for shape, rows in _largest_first(shapes, sizes):
         report()
-        with contextlib.ExitStack() as preparing:
-            for context in contexts:
-                preparing.enter_context(context())
+        with preparing(networks):
             networks.denoise(*_random_inputs(networks, rows, shape, tokens))
 
 
