@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -26,7 +26,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from pipelines.checkpoints.loader import bundled_model_path
 from pipelines.runtime import modes
-from pipelines.runtime.compilation import CompiledUNet
+from pipelines.runtime.compilation import CompileMode
 from pipelines.runtime.modes import RunMode
 
 ROWS: Final = (2, 8, 16)
@@ -56,7 +56,7 @@ def main(
     """Measure the variants and print a table."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     inputs = {count: _inputs(model, count, side, device) for count in rows or ROWS}
-    variants = _variants(model, device, inputs.values() if compile_too else [])
+    variants = _variants(model, device, list(inputs.values()), compile_too=compile_too)
     seconds = {count: _measure(variants, each, rounds) for count, each in inputs.items()}
     baseline_s = {count: statistics.median(times[BASELINE]) for count, times in seconds.items()}
     row_flops = _flops(variants[BASELINE], _inputs(model, 1, side, device))
@@ -84,26 +84,30 @@ def _flops(call: UNetCall, inputs: Inputs) -> int:
     return counter.get_total_flops()
 
 
-def _variants(model: Path, device: torch.device, compile_for: Iterable[Inputs]) -> dict[str, UNetCall]:
+def _variants(model: Path, device: torch.device, inputs: Sequence[Inputs], *, compile_too: bool) -> dict[str, UNetCall]:
     on_gpu = device.type == "cuda"
     dtype = torch.float16 if on_gpu else torch.float32
+
+    def served(mode: RunMode, mode_dtype: torch.dtype = dtype) -> UNetCall:
+        return _served_call(model, device, mode_dtype, mode, inputs)
+
     variants = {
-        BASELINE: _served_call(model, device, dtype, RunMode()),
+        BASELINE: served(RunMode()),
         "without channels_last": _diffusers_call(_unet(model, device, dtype, torch.contiguous_format)),
         "plain attention, not SDPA": _diffusers_call(_plain_attention(_unet(model, device, dtype))),
-        "bfloat16": _served_call(model, device, torch.bfloat16, RunMode()),
-        "exact mode": _served_call(model, device, dtype, RunMode(exact=True)),
+        "bfloat16": served(RunMode(), torch.bfloat16),
+        "exact mode": served(RunMode(exact=True)),
     }
     if on_gpu:
-        variants["float32"] = _served_call(model, device, torch.float32, RunMode())
-    shapes = list(compile_for)
-    if shapes:
-        variants["compile"] = _served_call(model, device, dtype, RunMode(compile="default"), shapes)
-    if shapes and on_gpu:
-        variants["compile, CUDA graphs"] = _served_call(
-            model, device, dtype, RunMode(compile="reduce-overhead"), shapes
-        )
+        variants["float32"] = served(RunMode(), torch.float32)
+        variants["without CUDA graphs"] = served(RunMode(cuda_graphs=False))
+    if compile_too:
+        variants |= {f"compile {mode}": served(RunMode(compile=mode)) for mode in _compile_modes(on_gpu)}
     return variants
+
+
+def _compile_modes(on_gpu: bool) -> Sequence[CompileMode]:
+    return ("regional", "default", "reduce-overhead", "max-autotune") if on_gpu else ("default",)
 
 
 def _unet(
@@ -140,20 +144,19 @@ def _is_channels_last(unet: Any) -> bool:
 
 
 def _served_call(
-    model: Path, device: torch.device, dtype: torch.dtype, mode: RunMode, compile_for: Iterable[Inputs] = ()
+    model: Path, device: torch.device, dtype: torch.dtype, mode: RunMode, inputs: Sequence[Inputs]
 ) -> UNetCall:
-    """Returns a call as the server runs it in this execution mode."""
+    """Returns a call as the server runs it in this execution mode, prepared for these inputs."""
     parts: tuple[tuple[Any, str], ...] = ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"))
     text_encoder, vae = (part.from_pretrained(model / folder, torch_dtype=dtype).to(device) for part, folder in parts)
     networks = modes.build_networks(mode, text_encoder=text_encoder, unet=_unet(model, device, dtype), vae=vae)
-    if isinstance(networks.denoiser, CompiledUNet):
-        for sample, timesteps, conditioning in compile_for:
-            with networks.denoiser.compiling():
-                networks.denoise(sample, timesteps, conditioning.to(dtype))
 
     def call(sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         return networks.denoise(sample, timesteps, conditioning.to(dtype))
 
+    for each in sorted(inputs, key=lambda tensors: len(tensors[0]), reverse=True):
+        with modes.preparing(networks):
+            call(*each)
     return call
 
 

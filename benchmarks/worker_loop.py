@@ -15,7 +15,7 @@ from transformers import CLIPTextModel
 
 from pipelines.interface import Pipeline, Stage
 from pipelines.params import GenerationParams
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_table import CostTable
 from service.engine.worker.device import PLAIN_DEVICE
@@ -59,9 +59,10 @@ class LoopTimes:
 
 def measure_costs(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> CostTable:
     """Returns the costs of the pipeline's calls, measured as a worker does before it is ready."""
+    bounds = limits.resolve(config, None)
     isolation = FaultIsolation(PLAIN_DEVICE)
-    warmup = Warmup(pipeline, isolation, known=CostTable(), max_counts=config.max_counts, clock=time.monotonic)
-    return warmup.run(budget_s=config.warm_up_s, report=lambda: None)
+    warmup = Warmup(pipeline, isolation, known=CostTable(), max_counts=bounds.max_counts, clock=time.monotonic)
+    return warmup.run(budget_s=bounds.warm_up_s, report=lambda: None)
 
 
 def run(

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from service.settings import Section, Settings, details, flag, variable
+from service.settings import Settings, details, flag, variable
+from service.settings_fields import Section
 
 _TABLE: Final = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 

@@ -6,7 +6,6 @@ The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, its validation, it
 
 from __future__ import annotations
 
-import enum
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,41 +13,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.settings_fields import Count, Port, Seconds, Section, expanded, none_if_disabled, setting
+
 PREFIX: Final = "DARKROOM_"
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(enum.StrEnum):
-    """Groups of settings, in the order of the help and of the documentation."""
-
-    LISTEN = "Where it listens"
-    MODEL = "The model"
-    QUEUE = "How much may wait"
-    STORAGE = "What is kept"
-    IMAGES = "Images"
-    CONNECTIONS = "Bounds on connections"
-    LOG = "The log"
-
-
-def setting(default: object, help_text: str, section: Section, metavar: str, *, shown: str | None = None) -> Any:
-    """A field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable default
-    is called at the start.
-    """
-    extra: dict[str, Any] = {"section": section, "metavar": metavar, "shown": shown}
-    if callable(default):
-        return Field(default_factory=default, description=help_text, json_schema_extra=extra)
-    return Field(default, description=help_text, json_schema_extra=extra, validate_default=True)
-
-
-def _none_if_disabled(value: object) -> object:
-    return None if value in ("0", "none", 0) else value
-
-
-def _expanded(path: Path | None) -> Path | None:
-    return path and path.expanduser()
 
 
 def _default_cache_dir() -> Path:
@@ -70,7 +37,7 @@ class Settings(BaseSettings):
     admin_host: str = setting(
         "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
     )
-    admin_port: Annotated[Port | None, BeforeValidator(_none_if_disabled)] = setting(
+    admin_port: Annotated[Port | None, BeforeValidator(none_if_disabled)] = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
     )
     public_url: str | None = setting(
@@ -104,17 +71,50 @@ class Settings(BaseSettings):
         Section.MODEL,
         "",
     )
-    compile: Literal["off", "default", "reduce-overhead"] = setting(
+    compile: Literal["off", "regional", "default", "reduce-overhead", "max-autotune"] = setting(
         "off",
-        "torch.compile for the UNet: off, default, or reduce-overhead, which records CUDA graphs too. It starts slowly "
-        "and takes a compiler, g++ for a CPU and gcc for a GPU, which the container image does not have.",
+        "torch.compile for the UNet: off, regional (its repeated blocks), default, reduce-overhead, or max-autotune, "
+        "which tries many kernels. It starts slowly and takes a compiler, g++ for a CPU and gcc for a GPU, which the "
+        "container image does not have.",
         Section.MODEL,
         "MODE",
     )
-    max_rows: Annotated[int, Field(ge=2)] = setting(
-        16, "Rows of one UNet call, at least 2. A guided image takes two.", Section.MODEL, "N"
+    cuda_graphs: bool = setting(
+        True, "On a GPU, record the UNet and the decoder as CUDA graphs at the trained sizes.", Section.MODEL, ""
     )
-    max_decode_pixels: Annotated[Count | None, BeforeValidator(_none_if_disabled)] = setting(
+    quantize: Literal["off", "fp8"] = setting(
+        "off",
+        "off, or fp8: the UNet's large linear layers in 8-bit floats. It takes a GPU of compute capability 8.9 (Ada, "
+        "Hopper) or later, and changes the images.",
+        Section.MODEL,
+        "MODE",
+    )
+    max_rows: Annotated[int, Field(ge=2)] | None = setting(
+        None,
+        "Rows of one UNet call, at least 2. A guided image takes two. Without it 16 on a CPU and 32 on a GPU.",
+        Section.MODEL,
+        "N",
+    )
+    max_decode: Count | None = setting(
+        None,
+        "Images that are decoded together. Without it 4, on a GPU with 32 GiB or more 8.",
+        Section.MODEL,
+        "N",
+    )
+    max_begun_bytes: Count | None = setting(
+        None,
+        "Memory that begun images may take, from their first step to their decode. Without it 4 GiB on a CPU, and on a "
+        "GPU a quarter of what is free once the model is loaded.",
+        Section.MODEL,
+        "BYTES",
+    )
+    warm_up_s: Seconds | None = setting(
+        None,
+        "Time in which the start measures calls. What it does not reach is measured while serving. Without it 20.",
+        Section.MODEL,
+        "SECONDS",
+    )
+    max_decode_pixels: Annotated[Count | None, BeforeValidator(none_if_disabled)] = setting(
         2048 * 2048,
         "Pixels that are decoded at once. Beyond, images are decoded one after another, and a larger one in tiles, "
         "whose tones may differ a little. 0 or none is no limit.",
@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         Section.STORAGE,
         "SECONDS",
     )
-    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)] = setting(
+    cache_dir: Annotated[Path | None, BeforeValidator(none_if_disabled), AfterValidator(expanded)] = setting(
         _default_cache_dir,
         "Folder for what may be deleted at any time: measured costs, and compiled code. Under XDG_CACHE_HOME where "
         "that is set. 0 or none keeps nothing.",

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
-from pipelines.runtime import modes
+from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -54,14 +55,15 @@ def load(
     """Load the model of a folder or, where downloads are allowed, of a hub id such as `owner/name`.
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
-    one, in float16, and otherwise the CPU, in float32. `report` is called before each call that compiles the model or
-    verifies its exactness. Raises `ModelLoadError`.
+    one, in float16 or in the bfloat16 that the model was saved in, and otherwise the CPU, in float32. `report` is
+    called before each call that compiles or records the model or verifies its exactness. Raises `ModelLoadError`.
     """
-    on_device = _device(device)
-    in_dtype = _dtype(dtype, on_device)
+    on_device = devices.find(device)
+    _check_dtype(dtype)
     _silence_libraries()
     folder, boundary, name = _locate(model, allow_download)
     checked = folder_checks.check(folder, boundary)
+    in_dtype = DTYPES.get(dtype) or _auto_dtype(folder, checked.classes, devices.half_dtypes(on_device))
     family = checked.family
     profile = model_profile.read(folder)
     loaded = {part: _load_component(folder / part, loader, in_dtype) for part, loader in checked.classes.items()}
@@ -75,7 +77,7 @@ def load(
         trained_side=traits.trained_side,
         side_multiple=traits.side_multiple,
         prompt_tokens=traits.prompt_tokens,
-        device=on_device.type,
+        device=str(on_device),
         dtype=str(in_dtype).removeprefix("torch."),
     )
     if profile.preview is not None and len(profile.preview) != traits.latent_channels + 1:
@@ -85,7 +87,8 @@ def load(
         latent_scale=traits.side_multiple,
         latent_channels=traits.latent_channels,
         text_features=traits.text_features,
-        row_sizes=modes.row_sizes(mode),
+        decodes_beside=on_device.type == "cuda" and not mode.exact,
+        row_sizes=modes.row_sizes(mode, on_device),
     )
     _log_defaults(info, defaults)
     return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
@@ -103,26 +106,31 @@ def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
         )
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ModelLoadError("The device must be auto, cpu or cuda.") from None
-    if device.type not in ("cpu", "cuda"):
-        raise ModelLoadError("The device must be auto, cpu or cuda.")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ModelLoadError("There is no such GPU, or the installed torch cannot use it.")
-    return device
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
-    if name not in DTYPES:
+def _check_dtype(name: str) -> None:
+    if name != "auto" and name not in DTYPES:
         raise ModelLoadError(f"The dtype must be auto or one of {', '.join(DTYPES)}.")
-    return DTYPES[name]
+
+
+def _auto_dtype(folder: Path, components: Iterable[str], device_dtypes: Collection[torch.dtype]) -> torch.dtype:
+    """Return float32 for a CPU; for a GPU float16, or bfloat16 if a component's configuration says so.
+
+    `device_dtypes` are the half-precision dtypes with which the device computes. A model that was trained in bfloat16
+    may overflow in float16.
+    """
+    named = {_saved_dtype(folder / component / "config.json") for component in components}
+    if "bfloat16" in named and torch.bfloat16 in device_dtypes:
+        return torch.bfloat16
+    return torch.float16 if torch.float16 in device_dtypes else torch.float32
+
+
+def _saved_dtype(config: Path) -> str:
+    """Return the dtype that a component's configuration names, without "torch.", or an empty string."""
+    try:
+        values = json.loads(config.read_bytes())
+    except (OSError, ValueError):  # the component's own loader says what is wrong with it
+        return ""
+    named = values.get("dtype") or values.get("torch_dtype") if isinstance(values, dict) else None
+    return str(named or "").removeprefix("torch.")
 
 
 def _silence_libraries() -> None:

@@ -87,12 +87,16 @@ def exact_batching(*, max_rows: int, max_decode: int) -> BatchingByNetwork:
 
 
 def use_deterministic_kernels() -> None:
-    """Make this process choose kernels by shape alone: no autotuning, no atomic sums, no TF32."""
+    """Make this process choose kernels by shape alone: no autotuning, no atomic sums, no TF32, no attention by cuDNN.
+
+    Attention then takes torch's own kernels, whose order of summation is fixed by the shape.
+    """
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def check_position_invariance(network: Network, positions: int, *row: Tensor) -> None:

@@ -60,6 +60,11 @@ def row_buckets(max_rows: int) -> list[int]:
     return sorted({rows for rows in (1, 2, *range(4, max_rows, 4)) if rows < max_rows} | {max_rows})
 
 
+def image_buckets(max_images: int) -> list[int]:
+    """Return 1, 2, 4, 8 ... and `max_images`: images take more memory than rows, so that there are fewer sizes."""
+    return sorted({1 << power for power in range(max_images.bit_length()) if 1 << power <= max_images} | {max_images})
+
+
 def _pad(rows: Tensor, size: int) -> Tensor:
     padded = rows.new_zeros(size, *rows.shape[1:])
     padded[: len(rows)] = rows

@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from pipelines.runtime.batching import Batching
+from pipelines.runtime.batching import Batching, Network
 from pipelines.runtime.tiling import decode_in_tiles
 
 WIDER: Final = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.float32: torch.float64}
@@ -29,6 +29,7 @@ class LatentDecoder:
         """Take a diffusers.AutoencoderKL. `max_pixels` is the most pixels that it decodes at once; None is no limit."""
         self._vae = vae
         self._wide_vae: Any = None
+        self._calls: dict[tuple[int, bool], Network] = {}
         self._batching = batching
         self._max_pixels = max_pixels
         # Diffusers searches all of a network's parameters each time.
@@ -53,7 +54,14 @@ class LatentDecoder:
         wide = wide or self.always_wide
         vae, dtype = (self._wide(), WIDER[self._dtype]) if wide else (self._vae, self._dtype)
         unscaled = latents.to(self._device) * self._deviation / self._vae.config.scaling_factor + self._mean
-        return self._batching.run(partial(self._in_slices, vae, tiled), unscaled.to(dtype))
+        return self._batching.run(self._call(vae, tiled), unscaled.to(dtype))
+
+    def _call(self, vae: Any, tiled: bool) -> Network:
+        """Return the same object each time, because a batching may keep recordings of it."""
+        key = id(vae), tiled
+        if key not in self._calls:
+            self._calls[key] = partial(self._in_slices, vae, tiled)
+        return self._calls[key]
 
     def _wide(self) -> Any:
         if self._wide_vae is None:

@@ -1,24 +1,30 @@
-"""The modes in which a model's networks run: default, exact or compiled.
+"""The modes in which a model's networks run: default, exact, compiled, quantized, with or without graphs.
 
-This module builds networks for a mode and prepares them. How each mode works is in `batching`, `batch_invariance` and
-`compilation`.
+This module builds networks for a mode and prepares them. How each mode works is in `batching`, `batch_invariance`,
+`compilation`, `fp8` and `graphs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
-from pipelines.runtime import batch_invariance, compilation
-from pipelines.runtime.batching import BatchingByNetwork, Padded, row_buckets
-from pipelines.runtime.compilation import CompiledUNet
+from pipelines.runtime import batch_invariance, compilation, cuda_graphs, fp8
+from pipelines.runtime.batching import Batching, BatchingByNetwork, Padded, image_buckets, row_buckets
+from pipelines.runtime.compilation import CompiledUNet, CompileMode
+from pipelines.runtime.devices import CALLS_PRIORITY, DECODE_PRIORITY
+from pipelines.runtime.graphs import Graphed, GraphRecorder
 from pipelines.runtime.networks import Networks
+
+Shape: TypeAlias = tuple[int, int, int]
+"""Channels, height and width of the latents of a size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,28 +34,42 @@ class RunMode:
     exact: bool = False
     """Make results independent of the batch, to the bit. The process must call
     `batch_invariance.use_deterministic_kernels` before it loads the model."""
-    compile: Literal["off", "default", "reduce-overhead"] = "off"
-    """The mode of torch.compile for the UNet at the trained sizes. reduce-overhead records CUDA graphs."""
+    compile: CompileMode | Literal["off"] = "off"
+    """The mode of torch.compile for the UNet at the trained sizes. reduce-overhead has torch record CUDA graphs."""
+    cuda_graphs: bool = True
+    """Record the UNet and the decoder at the trained sizes as CUDA graphs, where the device has them."""
+    quantize: Literal["off", "fp8"] = "off"
+    """fp8 runs the UNet's large linear layers in 8-bit floats."""
     max_rows: int = 16
-    """Most rows in a UNet call. Exact mode pads to it, compiled mode up to it."""
+    """Most rows in a UNet call. Exact mode pads to it; compiled models and graphs pad up to it."""
     max_decode: int = 4
-    """Most images in a decode. Exact mode pads to it."""
+    """Most images in a decode. Exact mode pads to it, graphs up to it."""
     max_decode_pixels: int | None = 2048 * 2048
     """Most pixels that are decoded at once: more images are decoded in slices, and a larger image in tiles. None is no
     limit."""
 
 
-def row_sizes(mode: RunMode) -> tuple[int, ...]:
+class MakeRecorder(Protocol):
+    """Makes a graph recorder for a device, or None if the device has no graphs."""
+
+    def __call__(self, device: torch.device, *, priority: int) -> GraphRecorder | None: ...
+
+
+def row_sizes(mode: RunMode, device: torch.device) -> tuple[int, ...]:
     """Return the numbers of rows to which UNet calls are padded, in ascending order. Empty without padding."""
-    if mode.exact:
-        return (mode.max_rows,)
-    return () if mode.compile == "off" else tuple(row_buckets(mode.max_rows))
+    has_graphs = mode.cuda_graphs and device.type == "cuda"
+    return tuple(_row_sizes(mode)) if mode.exact or mode.compile != "off" or has_graphs else ()
 
 
-def build_networks(mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any) -> Networks:
+def build_networks(
+    mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any, make_recorder: MakeRecorder = cuda_graphs.recorder
+) -> Networks:
     """Build the networks for that mode. Raises `ModelLoadError` where the mode is not possible."""
     if mode.exact and mode.compile != "off":
         raise ModelLoadError("Exact mode and compile exclude each other: set exact=false or compile=off.")
+    if mode.quantize == "fp8":
+        fp8.check(unet.device)
+        fp8.quantize(unet)
     denoiser, batching = None, BatchingByNetwork()
     if mode.exact:
         batching = batch_invariance.exact_batching(max_rows=mode.max_rows, max_decode=mode.max_decode)
@@ -57,6 +77,8 @@ def build_networks(mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any) -> 
         compilation.check(unet.device, mode.compile)
         denoiser = CompiledUNet(unet, mode.compile)
         batching = BatchingByNetwork(rows=Padded(row_buckets(mode.max_rows)))
+    if mode.cuda_graphs:
+        batching = _with_graphs(mode, batching, unet.device, make_recorder)
     return Networks(
         text_encoder=text_encoder,
         unet=unet,
@@ -67,26 +89,85 @@ def build_networks(mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any) -> 
     )
 
 
+def _with_graphs(
+    mode: RunMode, batching: BatchingByNetwork, device: torch.device, make_recorder: MakeRecorder
+) -> BatchingByNetwork:
+    """Return the batching with graphs for the UNet and the decoder, where the device has graphs.
+
+    They have a recorder each, since a decode may run beside UNet calls.
+    """
+
+    def graphed(otherwise: Batching, sizes: Sequence[int], priority: int, label: str) -> Batching:
+        recorder = make_recorder(device, priority=priority)
+        return Graphed(recorder, sizes, otherwise, label=label) if recorder is not None else otherwise
+
+    image_sizes = [mode.max_decode] if mode.exact else image_buckets(mode.max_decode)
+    images = graphed(batching.images, image_sizes, DECODE_PRIORITY, "decodes")
+    if mode.compile == "reduce-overhead":  # torch records the UNet
+        return batching._replace(images=images)
+    return batching._replace(rows=graphed(batching.rows, _row_sizes(mode), CALLS_PRIORITY, "UNet calls"), images=images)
+
+
+def _row_sizes(mode: RunMode) -> list[int]:
+    return [mode.max_rows] if mode.exact else row_buckets(mode.max_rows)
+
+
 def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report: Callable[[], object]) -> None:
-    """Compile the UNet, or verify that results are exact, at each trained size. The default mode needs neither.
+    """Compile and record the networks, and verify that results are exact, at each trained size, as the mode wants it.
 
     `report` is called before each call of a network. Raises `ModelLoadError` where this machine is not exact.
     """
-    for width, height in info.sizes:
-        shape = (networks.unet.config.in_channels, height // networks.scale, width // networks.scale)
-        if mode.exact:
+    channels, scale = networks.unet.config.in_channels, networks.scale
+    shapes = [(channels, height // scale, width // scale) for width, height in info.sizes]
+    _prepare_unet(networks, shapes, _row_sizes(mode), info.prompt_tokens, report)
+    _prepare_decoder(networks, shapes, report)
+    if mode.exact:
+        for shape in shapes:
             _check_exactness(mode, networks, shape, info.prompt_tokens, report)
-        elif isinstance(networks.denoiser, CompiledUNet):
-            for rows in row_buckets(mode.max_rows):
-                report()
-                with networks.denoiser.compiling():
-                    networks.denoise(*_random_inputs(networks, rows, shape, info.prompt_tokens))
+
+
+@contextlib.contextmanager
+def preparing(networks: Networks) -> Iterator[None]:
+    """Within this context, a UNet call of a new shape compiles that shape and records it, if the networks do so."""
+    with contextlib.ExitStack() as contexts:
+        if isinstance(networks.denoiser, CompiledUNet):
+            contexts.enter_context(networks.denoiser.compiling())
+        if isinstance(networks.batching.rows, Graphed):
+            contexts.enter_context(networks.batching.rows.recording())
+        yield
+
+
+def _prepare_unet(
+    networks: Networks, shapes: Iterable[Shape], sizes: Sequence[int], tokens: int, report: Callable[[], object]
+) -> None:
+    if not (isinstance(networks.denoiser, CompiledUNet) or isinstance(networks.batching.rows, Graphed)):
+        return
+    for shape, rows in _largest_first(shapes, sizes):
+        report()
+        with preparing(networks):
+            networks.denoise(*_random_inputs(networks, rows, shape, tokens))
+
+
+def _prepare_decoder(networks: Networks, shapes: Iterable[Shape], report: Callable[[], object]) -> None:
+    graphed = networks.batching.images
+    if not isinstance(graphed, Graphed):
+        return
+    for shape, images in _largest_first(shapes, graphed.sizes):
+        report()
+        with graphed.recording():
+            networks.decode(torch.zeros(images, *shape, device=networks.device))
+
+
+def _largest_first(shapes: Iterable[Shape], sizes: Iterable[int]) -> list[tuple[Shape, int]]:
+    """Return each shape with each number of rows, in the order of their memory, since graphs reuse that of others."""
+    calls = [(shape, size) for shape in shapes for size in sizes]
+    return sorted(calls, key=lambda call: call[1] * call[0][1] * call[0][2], reverse=True)
 
 
 def _check_exactness(
     mode: RunMode,
     networks: Networks,
-    shape: tuple[int, int, int],
+    shape: Shape,
     tokens: int,
     report: Callable[[], object],
 ) -> None:
@@ -102,9 +183,7 @@ def _check_exactness(
         batch_invariance.check_position_invariance(network, positions, *row)
 
 
-def _random_inputs(
-    networks: Networks, rows: int, shape: tuple[int, int, int], tokens: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return a sample, timesteps and a conditioning for `Networks.denoise`. `shape` is [C, h, w]."""
     generator = torch.Generator("cpu").manual_seed(0)
     conditioning = torch.randn(rows, tokens, networks.text_encoder.config.hidden_size, generator=generator)

@@ -45,9 +45,9 @@ class Networks:
         self.text_encoder = text_encoder
         self.unet = unet
         self.vae = vae
-        self._batching = batching or BatchingByNetwork()
+        self.batching = batching or BatchingByNetwork()
         self._max_decode_pixels = max_decode_pixels
-        self.decoder = LatentDecoder(vae, self._batching.images, max_pixels=max_decode_pixels)
+        self.decoder = LatentDecoder(vae, self.batching.images, max_pixels=max_decode_pixels)
         self.denoiser: Denoiser = denoiser or unet
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
@@ -61,7 +61,7 @@ class Networks:
     @torch.inference_mode()
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features]."""
-        return self._batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
+        return self.batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
     def denoise(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Networks:
         whatever the model's dtype: bfloat16 would turn 999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
-        output = self._batching.rows.run(self._call_unet, sample, timesteps, conditioning)
+        output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning)
         return output.float().contiguous()
 
     def decode(self, latents: Tensor, *, wide: bool = False, tiled: bool = False) -> Tensor:
@@ -85,7 +85,7 @@ class Networks:
             text_encoder=copy.deepcopy(self.text_encoder).to(dtype),
             unet=copy.deepcopy(self.unet).to(dtype),
             vae=latent_decoder.widened(self.vae, dtype),
-            batching=self._batching,
+            batching=self.batching,
             max_decode_pixels=self._max_decode_pixels,
         )
 

@@ -10,8 +10,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from pipelines.interface import Stage
-
 INTERACTIVE_DEADLINE_FACTOR: Final = 3.0
 BATCH_DEADLINE_FACTOR: Final = 30.0
 """Default factors k of an image's virtual deadline, arrival + k x its time alone on the device."""
@@ -32,15 +30,20 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Threads of one tensor operation; None keeps torch's default."""
     exact: bool = False
     """Batch invariance: an image's bits do not depend on the rest of its batch. Cannot be combined with `compile`."""
-    compile: Literal["off", "default", "reduce-overhead"] = "off"
+    compile: Literal["off", "regional", "default", "reduce-overhead", "max-autotune"] = "off"
     """Mode of torch.compile for the UNet."""
-    max_rows: int = 16
-    """Upper bound on the rows of a UNet call; the measured knee may lower it."""
-    max_begun_bytes: int = 4 << 30
+    cuda_graphs: bool = True
+    """Whether the UNet and the decoder run as CUDA graphs at the trained sizes. Only a GPU has them."""
+    quantize: Literal["off", "fp8"] = "off"
+    """Whether the UNet's large linear layers run in 8-bit floats."""
+    max_rows: int | None = None
+    """Upper bound on the rows of a UNet call; the measured knee may lower it. The defaults of None are in
+    `service.engine.limits`, for this bound and for the others."""
+    max_begun_bytes: int | None = None
     """Upper bound on the estimated bytes of the states of begun images, those that wait for their decode included."""
-    max_decode: int = 4
+    max_decode: int | None = None
     """Upper bound on the images of one decode."""
-    max_texts: int = 16
+    max_texts: int | None = None
     """Upper bound on the texts that are encoded in one call."""
     max_decode_pixels: int | None = 2048 * 2048
     """Upper bound on the pixels that are decoded at once. Beyond, images are decoded one after another, and larger ones
@@ -51,7 +54,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Factor k of an interactive image's virtual deadline, which is its arrival + k x its solo time."""
     batch_deadline_factor: float = BATCH_DEADLINE_FACTOR
     """Factor k of a batch image's virtual deadline."""
-    warm_up_s: float = 20.0
+    warm_up_s: float | None = None
     """Time limit of the warm-up; shapes that it does not reach are measured while serving."""
     cache_dir: str | None = None
     """Folder that keeps measured costs and compiled code between starts; None keeps nothing."""
@@ -59,19 +62,16 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     log_format: Literal["auto", "console", "json"] = "auto"
     """Format of the log on standard error; auto is console on a terminal and json elsewhere."""
 
-    @property
-    def max_counts(self) -> dict[Stage, int]:
-        """The most rows of a call of each stage."""
-        return {Stage.TEXT: self.max_texts, Stage.DENOISE: self.max_rows, Stage.DECODE: self.max_decode}
-
     def __post_init__(self) -> None:
-        _require_at_least("threads", self.threads or 1, 1)
+        _require_at_least("threads", self.threads, 1)
         _require_at_least("max_rows", self.max_rows, 2)
         _require_at_least("max_begun_bytes", self.max_begun_bytes, 1)
         _require_at_least("max_decode", self.max_decode, 1)
         _require_at_least("max_texts", self.max_texts, 1)
-        _require_at_least("max_decode_pixels", self.max_decode_pixels or 1, 1)
+        _require_at_least("max_decode_pixels", self.max_decode_pixels, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
+        if self.warm_up_s is not None and not self.warm_up_s > 0:
+            raise ValueError("warm_up_s must be positive")
         if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:
             raise ValueError(
                 "interactive_deadline_factor must be positive and must not be greater than batch_deadline_factor"
@@ -121,6 +121,6 @@ class EngineConfig:
             raise ValueError("max_queued_s_per_tenant must be positive")
 
 
-def _require_at_least(name: str, value: int, least: int) -> None:
-    if value < least:
+def _require_at_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
         raise ValueError(f"{name} must be at least {least}")

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from pipelines.interface import CostKey, ModelInfo
+from pipelines.interface import CostKey, ModelInfo, Stage
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_table import CostTable
 from service.engine.types import Priority, Timings
@@ -73,6 +73,8 @@ class Ready(Message, frozen=True):
 
     model: ModelInfo
     costs: CostTable = CostTable()
+    max_counts: dict[Stage, int] | None = None
+    """The most rows of a call of each stage, as the worker chose them for its device; None leaves it as configured."""
 
 
 class Unloadable(Message, frozen=True):

@@ -19,6 +19,7 @@ from torch import Tensor
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import RgbImage
+from pipelines.runtime import devices
 from pipelines.runtime.networks import Networks
 from pipelines.transfers import StreamEvent
 
@@ -65,8 +66,7 @@ class Decoder:
         """`exact` keeps what a decode does independent of the decodes before it and of other work on the device."""
         self._networks = networks
         self._has_streams = networks.device.type == "cuda"
-        # torch gives the constructor of `Stream` no types.
-        self._stream = torch.cuda.Stream(networks.device) if self._has_streams and not exact else None  # type: ignore[no-untyped-call]
+        self._stream = None if exact else devices.decode_stream(networks.device)
         self._exact = exact
         self._saved = 0
         """Images that the wider decoder saved."""

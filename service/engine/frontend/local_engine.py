@@ -17,7 +17,7 @@ from typing import Final
 from pipelines import work_plan
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import EngineConfig
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
@@ -58,7 +58,7 @@ class LocalEngine:
         self._clock = clock
         self._in_flight = InFlightImages()
         self._admission = Admission(config, self._in_flight)
-        self._cost = self._cost_model(CostTable())
+        self._cost = self._cost_model(None)
         self._model: ModelInfo | None = None
         self._draining = False
         self._phase_changed = asyncio.Event()
@@ -149,8 +149,12 @@ class LocalEngine:
         self._dispatcher.dispatch()
         return job
 
-    def _cost_model(self, table: CostTable) -> CostModel:
-        return CostModel(table, max_counts=self._config.worker.max_counts)
+    def _cost_model(self, ready: messages.Ready | None) -> CostModel:
+        """Returns the cost model of a worker that is ready, or of one that is still loading."""
+        bounds = limits.resolve(self._config.worker, None)
+        if ready is None:
+            return CostModel(CostTable(), max_counts=bounds.max_counts)
+        return CostModel(ready.costs, max_counts=ready.max_counts or bounds.max_counts)
 
     def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
         return [self._cost.price_s(work_plan.plan(self.model, params)) for params in images]
@@ -168,7 +172,7 @@ class LocalEngine:
         match message:
             case messages.Ready():
                 self._model = message.model
-                self._cost = self._cost_model(message.costs)
+                self._cost = self._cost_model(message)
                 self._dispatcher.dispatch()
             case messages.CallDone():
                 if message.sound:

@@ -16,23 +16,27 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
+from service.engine.limits import DeviceMemory, Limits
 from service.engine.worker.channel import SocketChannel
-from service.engine.worker.device import Device
+from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
+
+if TYPE_CHECKING:
+    import torch
 
 Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
 """Loads the model. A slow load calls its second argument now and then to show that it is alive."""
@@ -66,16 +70,17 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
     try:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
-        cache = _cost_cache(config, pipeline.info, device)
+        bounds = limits.resolve(config, device.memory())
+        cache = _cost_cache(config, bounds, pipeline.info, device)
         warmup = Warmup(
             pipeline,
             FaultIsolation(device),
             known=cache.load(),
-            max_counts=config.max_counts,
+            max_counts=bounds.max_counts,
             clock=time.monotonic,
         )
         costs = warmup.run(
-            budget_s=config.warm_up_s,
+            budget_s=bounds.warm_up_s,
             report=functools.partial(channel.send, messages.Loading("warming")),
         )
         cache.store(costs)
@@ -83,13 +88,13 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
         channel.send(messages.Unloadable(str(error)))
         channel.close()
         return _EXIT_UNLOADABLE
-    channel.send(messages.Ready(pipeline.info, costs))
-    Worker(pipeline, channel, config, costs=costs, cost_cache=cache, device=device).run()
+    channel.send(messages.Ready(pipeline.info, costs, bounds.max_counts))
+    Worker(pipeline, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, device=device).run()
     channel.close()
     return 0
 
 
-def _cost_cache(config: WorkerConfig, info: ModelInfo, device: Device) -> CostCache:
+def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostCache:
     identity: dict[str, str | int | None] = {
         "model": info.name,
         "files": fingerprint(Path(config.model)),
@@ -97,67 +102,97 @@ def _cost_cache(config: WorkerConfig, info: ModelInfo, device: Device) -> CostCa
         "hardware": device.name,
         "dtype": info.dtype,
         "threads": config.threads,
-        "execution": f"exact {config.exact}, compile {config.compile}, {config.max_rows} rows, {config.max_decode}",
+        "execution": f"exact {config.exact}, compile {config.compile}, graphs {config.cuda_graphs}, "
+        f"quantize {config.quantize}, {bounds.max_rows} rows, {bounds.max_decode}",
     }
     return CostCache(None if config.cache_dir is None else Path(config.cache_dir), identity)
 
 
 def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:
-    """Loads the configured model onto its device."""
+    """Loads the configured model onto its device, which becomes the one that this process uses."""
+    set_library_variables(config, os.environ)
     import torch
 
     from pipelines.checkpoints import loader
-    from pipelines.runtime import batch_invariance, compilation
+    from pipelines.runtime import batch_invariance, compilation, devices
     from pipelines.runtime.modes import RunMode
 
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    on_device = devices.find(config.device)
+    devices.make_current(on_device)
     if config.exact:
-        # cuBLAS reads this when the device is first used. Without it the order of its sums may vary.
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         batch_invariance.use_deterministic_kernels()
+    elif on_device.type == "cuda":
+        devices.use_fast_kernels()
     if config.compile != "off" and config.cache_dir is not None:
         compilation.keep_code_in(Path(config.cache_dir) / "compiled")
+    device = _device(on_device)
+    bounds = limits.resolve(config, device.memory())
     pipeline = loader.load(
         config.model,
-        device=config.device,
+        device=str(on_device),
         dtype=config.dtype,
         allow_download=config.allow_download,
         mode=RunMode(
             exact=config.exact,
             compile=config.compile,
-            max_rows=config.max_rows,
-            max_decode=config.max_decode,
+            cuda_graphs=config.cuda_graphs,
+            quantize=config.quantize,
+            max_rows=bounds.max_rows,
+            max_decode=bounds.max_decode,
             max_decode_pixels=config.max_decode_pixels,
         ),
         report=report,
     )
+    return pipeline, device
 
-    def is_out_of_memory(error: Exception) -> bool:
-        # On the CPU, torch raises a bare RuntimeError.
-        return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
-    return pipeline, Device(
-        is_out_of_memory=is_out_of_memory,
-        is_broken=lambda error: isinstance(error, torch.AcceleratorError),
+def set_library_variables(config: WorkerConfig, environ: MutableMapping[str, str]) -> None:
+    """Sets the variables that torch and cuBLAS read once, when they are imported or first use the device."""
+    if config.exact:
+        # Without it the order of cuBLAS's sums may vary.
+        environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    # Batches of many sizes would leave gaps in segments of a fixed size. The two names are one setting of torch's.
+    if "PYTORCH_ALLOC_CONF" not in environ:
+        environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+
+
+def _device(device: torch.device) -> Device:
+    import torch
+
+    from pipelines.runtime import devices
+
+    version = f"torch {torch.__version__}"
+    if device.type == "cpu":
+        return Device(
+            is_out_of_memory=devices.is_out_of_memory,
+            is_broken=devices.is_broken,
+            memory_bytes=_resident_bytes,
+            name=f"{platform.processor() or platform.machine()} with {torch.get_num_threads()} threads, {version}",
+        )
+    return Device(
+        is_out_of_memory=devices.is_out_of_memory,
+        is_broken=devices.is_broken,
         free_memory=torch.cuda.empty_cache,
-        memory_bytes=torch.cuda.memory_reserved if pipeline.info.device.startswith("cuda") else _resident_bytes,
-        name=f"{_hardware(pipeline.info.device)}, torch {torch.__version__}",
+        memory_bytes=functools.partial(torch.cuda.memory_reserved, device),
+        memory=lambda: _memory(device),
+        mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)),  # type: ignore[no-untyped-call]  # torch's
+        name=f"{torch.cuda.get_device_name(device)}, {version}",
     )
+
+
+def _memory(device: torch.device) -> DeviceMemory:
+    import torch
+
+    free_bytes, total_bytes = torch.cuda.mem_get_info(device)
+    return DeviceMemory(total_bytes, free_bytes)
 
 
 def _resident_bytes() -> int:
     """Returns the peak memory of this process. macOS reports bytes, Linux KiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _hardware(device: str) -> str:
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"{platform.processor() or platform.machine()} with {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":

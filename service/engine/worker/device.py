@@ -5,31 +5,65 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol
+
+from service.engine.limits import DeviceMemory
 
 
 class Mark(Protocol):
-    """A point in the device's work."""
+    """A point in the device's work, between the calls that were launched before it and those launched after it."""
 
     @property
     def ready(self) -> bool:
-        """Whether the device has come to it."""
+        """True if the device has passed it."""
 
-    def seconds_since(self, earlier: Self) -> float:
-        """Returns the seconds between two marks. Waits until the device has come to this one."""
+    def seconds_since(self, earlier: Any) -> float:
+        """Returns the seconds between an earlier mark of the same device and this one. Waits until it is passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockMark:
-    """A `Mark` of a device whose work is done when it is launched."""
+    """A `Mark` of a device whose calls are complete when they return."""
 
-    time_s: float
+    at_s: float
     ready: bool = True
 
     def seconds_since(self, earlier: ClockMark) -> float:
-        return self.time_s - earlier.time_s
+        return self.at_s - earlier.at_s
+
+
+class TimedEvent(Protocol):
+    """The part of torch.cuda.Event, with timing enabled, that is used here."""
+
+    def record(self) -> None:
+        """Places the event behind the work that was launched on the current stream."""
+
+    def query(self) -> bool: ...
+
+    def synchronize(self) -> None: ...
+
+    def elapsed_time(self, end_event: Any) -> float:
+        """Returns the milliseconds from this event to a later one, both passed."""
+
+
+class EventMark:
+    """A `Mark` of a device that works while the host goes on: an event on the current stream."""
+
+    def __init__(self, event: TimedEvent) -> None:
+        """Takes a new event, and records it."""
+        self._event = event
+        event.record()
+
+    @property
+    def ready(self) -> bool:
+        return self._event.query()
+
+    def seconds_since(self, earlier: EventMark) -> float:
+        self._event.synchronize()
+        return earlier._event.elapsed_time(self._event) / 1000
 
 
 def _never(_: Exception) -> bool:
@@ -48,6 +82,14 @@ def _unknown_bytes() -> int:
     return 0
 
 
+def _no_memory_of_its_own() -> None:
+    return None
+
+
+def _now() -> ClockMark:
+    return ClockMark(time.monotonic())
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Functions that need the device's library."""
@@ -59,8 +101,11 @@ class Device:
     """Returns cached memory to the device; called after an out-of-memory error."""
     memory_bytes: Callable[[], int] = _unknown_bytes
     """Returns the device memory that this process holds."""
+    memory: Callable[[], DeviceMemory | None] = _no_memory_of_its_own
+    """Returns the memory of a GPU, in use and free; None for a CPU."""
     mark: Callable[[], Mark] | None = None
-    """Marks the device's work so far; None where work is done when it is launched."""
+    """Marks the end of the work that was launched so far; None where work is done when it is launched. A call is
+    measured between two marks."""
     name: str = ""
     """The hardware and the version of its library. Measured costs are valid for one name."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, Stage, StateT
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache
@@ -62,18 +62,18 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`costs` holds the measured costs of this pipeline on this device, and `cost_cache` keeps what is learned.
-        `record` is written before each call."""
+        `record` is written before each call. Bounds that `config` leaves open are those of a CPU."""
         self._pipeline = pipeline
         self._channel = channel
         self._clock = clock
         self._device = device
         self._cost_cache = cost_cache or CostCache(None, {})
         self._isolation = FaultIsolation(device)
-        info = pipeline.info
-        self._cost = CostModel(costs, max_counts=config.max_counts)
+        info, bounds = pipeline.info, limits.resolve(config, None)
+        self._cost = CostModel(costs, max_counts=bounds.max_counts)
         self._scheduler: Scheduler[StateT] = Scheduler(
             self._cost,
-            max_state_bytes=config.max_begun_bytes,
+            max_state_bytes=bounds.max_begun_bytes,
             padded_rows=info.padded_rows,
             beside=frozenset({Stage.DECODE}) if info.decodes_beside else frozenset(),
         )
@@ -88,7 +88,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
         }
-        self._max_unsent = _UNSENT_DECODES * config.max_decode
+        self._max_unsent = _UNSENT_DECODES * bounds.max_decode
         self._running: deque[RunningCall[StateT]] = deque()
         """Calls that were launched one after the other, oldest first."""
         self._beside: RunningCall[StateT] | None = None

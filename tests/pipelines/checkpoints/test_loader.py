@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.checkpoints import loader
 from pipelines.errors import ModelLoadError
+from pipelines.runtime.modes import RunMode
 from tests.harness import tiny_model
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -107,6 +108,34 @@ def test_another_dtype_is_used(model_folder: Path) -> None:
 
     assert pipeline.info.dtype == "bfloat16"
     assert pipeline.encode(["a"])[0].element_size() == 2
+
+
+@pytest.mark.parametrize(
+    ("saved", "device_dtypes", "expected"),
+    [
+        ({}, {torch.float16, torch.bfloat16}, torch.float16),
+        ({"unet": {"torch_dtype": "float16"}}, {torch.float16, torch.bfloat16}, torch.float16),
+        ({"unet": {"torch_dtype": "bfloat16"}}, {torch.float16, torch.bfloat16}, torch.bfloat16),
+        ({"text_encoder": {"dtype": "torch.bfloat16"}}, {torch.float16, torch.bfloat16}, torch.bfloat16),
+        ({"unet": {"torch_dtype": "bfloat16"}}, {torch.float16}, torch.float16),
+        ({"unet": {"torch_dtype": "bfloat16"}}, set(), torch.float32),
+    ],
+)
+def test_a_model_saved_in_bfloat16_is_served_in_it_where_the_device_computes_in_it(
+    folder: Path, saved: dict[str, dict[str, str]], device_dtypes: set[torch.dtype], expected: torch.dtype
+) -> None:
+    for component, values in saved.items():
+        tiny_model.edit_json(folder / component / "config.json", **values)
+
+    assert loader._auto_dtype(folder, ["tokenizer", "text_encoder", "unet"], device_dtypes) is expected
+
+
+def test_calls_of_the_loaded_model_are_padded_as_its_mode_says(model_folder: Path) -> None:
+    mode = RunMode(exact=True, max_rows=2, max_decode=1)
+
+    info = loader.load(str(model_folder), device="cpu:0", mode=mode).info
+
+    assert (info.device, info.row_sizes) == ("cpu", (2,))
 
 
 def test_text_encoders_of_the_first_stable_diffusion_folders_are_loaded(folder: Path, model_folder: Path) -> None:

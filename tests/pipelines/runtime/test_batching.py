@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.runtime.batching import Padded, Unpadded, row_buckets
+from pipelines.runtime.batching import Padded, Unpadded, image_buckets, row_buckets
 
 
 class Recorder:
@@ -69,3 +69,7 @@ def test_buckets_are_at_most_four_rows_apart_and_end_at_the_maximum() -> None:
     assert row_buckets(10) == [1, 2, 4, 8, 10]
     assert row_buckets(2) == [1, 2]
     assert row_buckets(4) == [1, 2, 4]
+
+
+def test_image_buckets_double_up_to_the_largest_decode() -> None:
+    assert [image_buckets(most) for most in (1, 2, 3, 4, 8)] == [[1], [1, 2], [1, 2, 3], [1, 2, 4], [1, 2, 4, 8]]

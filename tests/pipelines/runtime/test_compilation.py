@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,14 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from torch import Tensor
+from diffusers.models.attention import BasicTransformerBlock
+from torch import Tensor, nn
 
 from pipelines.errors import ModelLoadError
 from pipelines.runtime import compilation
 from pipelines.runtime.batching import BatchingByNetwork, Padded
-from pipelines.runtime.compilation import CompiledUNet
+from pipelines.runtime.compilation import CompiledUNet, CompileMode
 from pipelines.runtime.modes import RunMode
-from pipelines.runtime.networks import Networks
+from pipelines.runtime.networks import Denoiser, Networks
 from tests.harness import tiny_model
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
@@ -40,6 +42,30 @@ def unet() -> Iterator[UNet2DConditionModel]:
             norm_num_groups=4,
         ).eval()
     torch._dynamo.reset()
+
+
+class Blocks(nn.Module):
+    """Two equal transformer blocks, called as a UNet is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.blocks = nn.ModuleList(BasicTransformerBlock(4, 1, 4, cross_attention_dim=8) for _ in range(2))
+        self.eval().requires_grad_(False)
+
+    def forward(
+        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool
+    ) -> tuple[Tensor, ...]:
+        hidden = sample.flatten(2).transpose(1, 2).contiguous()
+        for block in self.blocks:
+            hidden = block(hidden, encoder_hidden_states=encoder_hidden_states)
+        return (hidden,)
+
+
+def call(denoiser: Denoiser, count: int) -> Tensor:
+    sample, timesteps, conditioning = rows(count)
+    return denoiser(sample, timesteps, encoder_hidden_states=conditioning, return_dict=False)[0]
 
 
 def rows(count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,6 +102,34 @@ def test_row_counts_of_one_bucket_share_one_compilation_kept_in_the_given_folder
 
     assert counters["stats"]["unique_graphs"] == 1
     assert list((tmp_path / "cache" / "compiled").rglob("*.so"))
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # raised by an import of the compiler
+def test_regional_compilation_shares_code_between_blocks_and_leaves_other_shapes_and_copies_uncompiled() -> None:
+    # One test, as above.
+    from torch._dynamo.utils import counters
+
+    plain, blocks = Blocks(), Blocks()
+    compiled = CompiledUNet(blocks, "regional")
+    counters.clear()
+
+    with compiled.compiling():
+        call(compiled, 2)
+
+    assert counters["stats"]["unique_graphs"] == 1
+    torch.testing.assert_close(call(compiled, 2), call(plain, 2), rtol=1e-4, atol=1e-5)
+    assert torch.equal(call(compiled, 1), call(plain, 1))
+    assert torch.equal(call(copy.deepcopy(blocks), 2), call(plain, 2))
+    assert counters["stats"]["unique_graphs"] == 1
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead", "max-autotune"])
+def test_torch_knows_the_options_of_each_mode(mode: CompileMode) -> None:
+    blocks = Blocks()
+
+    assert torch.equal(call(CompiledUNet(blocks, mode), 1), call(blocks, 1))
 
 
 def test_a_folder_that_cannot_be_made_leaves_torchs_own_folder_in_use(

@@ -84,7 +84,7 @@ def test_upcast_and_other_images_may_be_decoded_together(own_pipeline: LatentDif
 def test_a_tiled_decode_looks_as_the_whole_one_does(pipeline: LatentDiffusion) -> None:
     """The weights are random, so that tones differ more from tile to tile than a trained autoencoder's."""
     state = begin(pipeline, PARAMS)
-    state.latents = torch.randn(1, 4, 6, 100, generator=torch.Generator("cpu").manual_seed(0))
+    state.run.slots = torch.randn(1, 4, 6, 100, generator=torch.Generator("cpu").manual_seed(0))
 
     (whole,), (tiled,) = (pipeline.start_decode([state], tiled=tiled).finish() for tiled in (False, True))
 

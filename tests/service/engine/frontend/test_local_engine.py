@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from pipelines.fake import FakePipeline
+from pipelines.interface import Stage
 from service.engine import messages
+from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import ImageStarted
 from service.errors import CanceledError, QueueFullError
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed, serving
-from tests.harness.engine.worker_harness import make_alone, make_params
+from tests.harness.engine.worker_harness import flat_costs, make_alone, make_params
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -47,14 +50,27 @@ async def test_a_job_of_several_images_gives_each_the_pixels_of_its_parameters(e
     assert [finished.rgb_image.pixels for finished in result] == [make_alone(params) for params in images]
 
 
+async def test_prices_count_with_the_rows_that_the_worker_chose_for_its_device() -> None:
+    # Calls of any size take the same time, so that an image costs the less, the more rows a call may have.
+    costs, params = flat_costs(64), make_params(steps=10)
+    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model="fake")))
+    prices_s = []
+    for max_rows in (4, None, 64):
+        max_counts = max_rows and {Stage.TEXT: 16, Stage.DENOISE: max_rows, Stage.DECODE: 4}
+        engine._receive(messages.Ready(FakePipeline().info, costs, max_counts))
+        prices_s.append(engine.price_s([params]))
+
+    assert prices_s[0] > prices_s[1] > prices_s[2]
+
+
 async def test_concurrent_jobs_share_calls(engine: LocalEngine, observed: Observed) -> None:
     before = len(observed.messages)
     jobs = [engine.submit([make_params(seed=seed, steps=6)]) for seed in range(5)]
     async with asyncio.timeout(TIMEOUT_S):
         results = await asyncio.gather(*(job.result() for job in jobs))
 
-    rows = [message.rows for message in observed.messages[before:] if isinstance(message, messages.CallDone)]
-    assert max(rows) == 10
+    calls = [message for message in observed.messages[before:] if isinstance(message, messages.CallDone)]
+    assert max(call.rows for call in calls if call.key.stage is Stage.DENOISE) == 10
     assert [finished.rgb_image.pixels for (finished,) in results] == [
         make_alone(make_params(seed=seed, steps=6)) for seed in range(5)
     ]

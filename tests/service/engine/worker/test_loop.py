@@ -8,8 +8,8 @@ from pipelines.fake import FakePipeline
 from pipelines.interface import Stage
 from service.engine import messages
 from service.engine.types import Priority
+from tests.harness.engine.recording import make_recording_harness
 from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
-from tests.service.engine.worker.recording import make_recording_harness
 
 
 def test_an_image_joins_at_the_next_call() -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from pipelines.checkpoints import loader
-from pipelines.interface import finish_or_raise
+from pipelines.interface import Stage, finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
 from service.engine.messages import Drain, Ready, Submit, pack
+from service.engine.worker.__main__ import set_library_variables
 from tests.harness import tiny_model
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed
 from tests.harness.engine.worker_harness import make_params
@@ -90,6 +92,46 @@ def test_an_error_that_ends_the_worker_is_a_line_of_its_log() -> None:
     assert status == 1
     assert line["event"] == "the worker failed"
     assert "the driver is missing" in line["exception"]
+
+
+@pytest.mark.parametrize(
+    ("before", "set_to"),
+    [
+        ({}, {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}),
+        ({"PYTORCH_CUDA_ALLOC_CONF": "backend:native"}, {"PYTORCH_CUDA_ALLOC_CONF": "backend:native"}),
+        ({"PYTORCH_ALLOC_CONF": "backend:native"}, {"PYTORCH_ALLOC_CONF": "backend:native"}),
+    ],
+)
+def test_the_allocator_grows_its_segments_unless_someone_chose_otherwise(
+    before: dict[str, str], set_to: dict[str, str]
+) -> None:
+    environ = dict(before)
+
+    set_library_variables(WorkerConfig(model="fake"), environ)
+
+    assert environ == set_to
+
+
+def test_exact_mode_fixes_the_order_of_sums() -> None:
+    environ: dict[str, str] = {}
+
+    set_library_variables(WorkerConfig(model="fake", exact=True), environ)
+
+    assert environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+async def test_a_worker_that_is_ready_tells_its_bounds() -> None:
+    observed = Observed()
+    config = EngineConfig(worker=WorkerConfig(model="fake", max_rows=6))
+    engine = LocalEngine(config, command=FAKE_WORKER, observe=observed)
+    await engine.start()
+    try:
+        await observed.count(Ready)
+    finally:
+        await engine.stop()
+
+    (ready,) = (message for message in observed.messages if isinstance(message, Ready))
+    assert ready.max_counts == {Stage.TEXT: 16, Stage.DENOISE: 6, Stage.DECODE: 4}
 
 
 def test_a_worker_with_a_real_model_logs_json_alone(tmp_path: Path) -> None:

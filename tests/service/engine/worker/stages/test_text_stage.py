@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from service.engine import messages
+from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from tests.harness.engine.faulty_pipeline import FaultyPipeline, Stage, Trigger
+from tests.harness.engine.recording import make_recording_harness
 from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_params
-from tests.service.engine.worker.recording import make_recording_harness
 
 
 def test_new_texts_are_encoded_together_and_none_twice() -> None:
@@ -67,4 +67,4 @@ def test_no_call_has_more_texts_than_its_bound() -> None:
         harness.submit(str(number), make_params(f"text {number}", width=64 + 32 * (number % 3), steps=1))
     harness.run()
 
-    assert max(map(len, pipeline.encoded)) <= WorkerConfig(model="fake").max_texts
+    assert max(map(len, pipeline.encoded)) <= limits.resolve(WorkerConfig(model="fake"), None).max_texts

@@ -1,0 +1,84 @@
+"""How much one worker takes on at a time, where the configuration leaves it to the device. Pure.
+
+Runs in both processes: the frontend asks before it knows the worker's device, and hears the worker's own bounds when
+the worker is ready.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pipelines.interface import Stage
+from service.engine.config import WorkerConfig
+
+_GIB: Final = 1 << 30
+
+_CPU_ROWS: Final = 16
+_GPU_ROWS: Final = 32
+_CPU_BEGUN_BYTES: Final = 4 * _GIB
+_BEGUN_SHARE: Final = 0.25
+"""Share of a GPU's free memory for begun images. The rest is for the calls themselves and for graphs."""
+_DECODE: Final = 4
+_TEXTS: Final = 16
+_LARGE_DECODE: Final = 8
+_LARGE_BYTES: Final = 32 * _GIB
+"""GPUs from this size on decode `_LARGE_DECODE` images together."""
+_WARM_UP_S: Final = 20.0
+
+
+class DeviceMemory(NamedTuple):
+    """The memory of a GPU, in bytes."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a worker. The fields are those of `WorkerConfig`, without its None."""
+
+    max_rows: int
+    max_begun_bytes: int
+    max_decode: int
+    max_texts: int
+    warm_up_s: float
+
+    @property
+    def max_counts(self) -> dict[Stage, int]:
+        """The most rows of a call of each stage."""
+        return {Stage.TEXT: self.max_texts, Stage.DENOISE: self.max_rows, Stage.DECODE: self.max_decode}
+
+    def fill_in(self, config: WorkerConfig) -> WorkerConfig:
+        """Returns the configuration with these bounds."""
+        return msgspec.structs.replace(config, **msgspec.structs.asdict(self))
+
+
+def resolve(config: WorkerConfig, memory: DeviceMemory | None) -> Limits:
+    """Returns the configured bounds, and for those that are None the defaults of the device.
+
+    `memory` is None for a CPU. All but `max_begun_bytes` depend on the kind and size of the device alone, and are the
+    same before the model is loaded and after.
+    """
+    defaults = _CPU if memory is None else _gpu_defaults(memory)
+    chosen = {name: getattr(config, name) for name in Limits.__struct_fields__}
+    return msgspec.structs.replace(defaults, **{name: each for name, each in chosen.items() if each is not None})
+
+
+_CPU: Final = Limits(
+    max_rows=_CPU_ROWS,
+    max_begun_bytes=_CPU_BEGUN_BYTES,
+    max_decode=_DECODE,
+    max_texts=_TEXTS,
+    warm_up_s=_WARM_UP_S,
+)
+
+
+def _gpu_defaults(memory: DeviceMemory) -> Limits:
+    return Limits(
+        max_rows=_GPU_ROWS,
+        max_begun_bytes=max(1, int(_BEGUN_SHARE * memory.free_bytes)),
+        max_decode=_LARGE_DECODE if memory.total_bytes >= _LARGE_BYTES else _DECODE,
+        max_texts=_TEXTS,
+        warm_up_s=_WARM_UP_S,
+    )
