@@ -5,7 +5,6 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -84,10 +83,6 @@ def _unknown_bytes() -> int:
 
 def _no_memory_of_its_own() -> None:
     return None
-
-
-def _now() -> ClockMark:
-    return ClockMark(time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
