@@ -6,11 +6,12 @@ Runs in the server's process. It knows neither admission nor the life of the wor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from pipelines.interface import RgbImage
 from service.engine import messages
+from service.engine.frontend import suspects
 from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from service.engine.frontend.local_job import LocalJob
@@ -114,10 +115,15 @@ class Dispatcher:
             image.job.handle.close(error)
             self._end(image)
 
-    def worker_crashed(self) -> None:
-        """Fails the poisoned images and drops the canceled ones; the others are sent to the next worker."""
-        for image in self._in_flight.record_crash():
-            self._fail(image, PoisonedError("Generating this image crashed the worker twice."))
+    def worker_crashed(self, called: Collection[str]) -> None:
+        """Fails the poisoned images and drops the canceled ones; the others are sent to the next worker.
+
+        `called` holds the ids of the images whose calls were under way.
+        """
+        poisoned = suspects.record_death([image for image in self._in_flight if image.sent], called)
+        self._in_flight.take_back()
+        for image in poisoned:
+            self._fail(image, PoisonedError("Generating this image crashed the worker more than once."))
         for image in self._in_flight:
             if image.job.handle.closed:
                 self._end(image)  # No worker is left to confirm that it was canceled.

@@ -1,23 +1,18 @@
 """The images that were admitted and have not ended: which ones the worker has, and which ones it gets next.
 
-Runs in the server's process. A crashed worker loses no image: all are generated again from their first step. The images
-that had started at a crash are suspects. Suspects are sent to the next worker one at a time, with no other image beside
-them, to find the one that crashes the worker. An image that had started at two crashes is poisoned.
+Runs in the server's process. It keeps what `suspects` finds out about an image, and decides nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
 from service.engine.frontend.local_job import LocalJob
 from service.engine.messages import Submit
 from service.errors import DarkroomError
-
-_POISONED_CRASHES: Final = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -48,13 +43,21 @@ class InFlightImage:
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
     previews_published: int = 0
-    crashes: int = 0
-    """Workers that crashed while this image was a suspect."""
+    deaths_in_calls: int = 0
+    """Workers that died while a call of this image was under way."""
+    deaths_between_calls: int = 0
+    """Workers that had begun this image and died with no call under way."""
     ended: bool = False
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the image may be the one that killed a worker."""
+        return self.deaths_in_calls > 0
 
     def submit_message(self, now_s: float) -> Submit:
         """Returns the message that submits the image to the worker at this time."""
-        return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s)
+        isolation = self.submit.image_id if self.suspect else ""
+        return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s, isolation=isolation)
 
 
 class InFlightImages:
@@ -93,20 +96,11 @@ class InFlightImages:
     def take_sendable(self) -> list[InFlightImage]:
         """Returns the images that the worker gets now, and marks them as sent."""
         sendable = [image for image in self._images.values() if not image.sent]
-        if any(image.crashes for image in self._images.values()):
-            worker_is_empty = len(sendable) == len(self._images)
-            sendable = [image for image in sendable if image.crashes][:1] if worker_is_empty else []
         for image in sendable:
             image.sent = True
         return sendable
 
-    def record_crash(self) -> list[InFlightImage]:
-        """Marks all images as unsent after the worker crashed. Returns the poisoned ones, which are not removed."""
-        sent = [image for image in self._images.values() if image.sent]
-        # The worker reports a start before it works on the image, but may crash before the message is out.
-        suspects = [image for image in sent if image.started] or sent
-        for image in suspects:
-            image.crashes += 1
-        for image in sent:
+    def take_back(self) -> None:
+        """Marks all images as unsent after the worker has died."""
+        for image in self._images.values():
             image.sent = image.started = False
-        return [image for image in suspects if image.crashes >= _POISONED_CRASHES]

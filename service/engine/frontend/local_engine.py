@@ -187,8 +187,8 @@ class LocalEngine:
             case _:
                 pass
 
-    def _worker_crashed(self) -> None:
-        self._dispatcher.worker_crashed()
+    def _worker_crashed(self, called: frozenset[str]) -> None:
+        self._dispatcher.worker_crashed(called)
 
     def _worker_lost(self) -> None:
         self._dispatcher.fail_all(WorkerLostError("The worker was lost, and no other can be started."))

@@ -31,12 +31,12 @@ class Supervisor:
         command: Sequence[str],
         *,
         on_message: Callable[[FromWorker], object],
-        on_crash: Callable[[], object],
+        on_crash: Callable[[frozenset[str]], object],
         on_failure: Callable[[], object],
         on_phase: Callable[[], object],
     ) -> None:
-        """Calls `on_crash` when a worker has ended and another one follows, `on_failure` when none follows, and
-        `on_phase` whenever the phase changes."""
+        """Calls `on_crash` when a worker has ended and another one follows, with the ids of the images whose calls were
+        under way; `on_failure` when none follows; and `on_phase` whenever the phase changes."""
         self._config = config
         self._command = command
         self._on_message = on_message
@@ -118,7 +118,7 @@ class Supervisor:
             status = await (process.end() if disconnected else process.kill())
         if self._failure is None and not self._stopping:
             _log.error("worker %d ended with status %d", process.pid, status)
-            await self._recover(loaded, status)
+            await self._recover(loaded, status, process.called_images)
 
     async def _listen(self, process: WorkerProcess) -> None:
         """Reads the worker's messages until it is gone."""
@@ -156,7 +156,7 @@ class Supervisor:
         _log.error("worker %d is stuck and is killed", process.pid)
         await process.abort()
 
-    async def _recover(self, loaded: bool, status: int) -> None:
+    async def _recover(self, loaded: bool, status: int, called: frozenset[str]) -> None:
         """Waits before the next worker, or gives up where too many have failed to load."""
         self._failed_loads = 0 if loaded else self._failed_loads + 1
         if self._failed_loads == self._config.max_failed_loads:
@@ -164,7 +164,7 @@ class Supervisor:
                 f"The worker ended {self._failed_loads} times before the model was loaded, with status {status}."
             )
             return
-        self._on_crash()
+        self._on_crash(called)
         delay_s = self._config.restart_delay_s * 2**self._crashes
         self._crashes += 1
         await asyncio.sleep(min(delay_s, self._config.max_restart_delay_s))

@@ -25,6 +25,7 @@ import msgspec
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.worker.channel import SocketChannel
@@ -50,19 +51,25 @@ def main(argv: Sequence[str], load: Load) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
+    parser.add_argument("--record-fd", type=int, help="descriptor of the region that holds the record of calls")
     parser.add_argument("--config", required=True, help="a WorkerConfig as JSON")
     arguments = parser.parse_args(argv)
     config = msgspec.json.decode(arguments.config, type=WorkerConfig)
     logs.configure(config.log_level, config.log_format, process="worker")
     faulthandler.register(messages.STACKS_SIGNAL)
     try:
-        return _serve(SocketChannel(socket.socket(fileno=arguments.fd)), config, load)
+        channel = SocketChannel(socket.socket(fileno=arguments.fd))
+        return _serve(channel, _open_record(arguments.record_fd), config, load)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
 
 
-def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
+def _open_record(descriptor: int | None) -> CallRecord:
+    return CallRecord.private() if descriptor is None else CallRecord.shared(descriptor)
+
+
+def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
     try:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
@@ -79,7 +86,7 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
         channel.close()
         return _EXIT_UNLOADABLE
     channel.send(messages.Ready(pipeline.info, costs))
-    Worker(pipeline, channel, config, costs=costs, device=device).run()
+    Worker(pipeline, channel, config, costs=costs, device=device, record=record).run()
     channel.close()
     return 0
 

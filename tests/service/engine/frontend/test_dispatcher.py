@@ -131,7 +131,7 @@ async def test_starts_and_previews_are_published_once_although_a_crash_repeats_t
     harness = DispatcherHarness()
     job = harness.submit("a")
     harness.apply(messages.Started("a"), messages.Preview("a", 0, 1, 1, 1, PIXELS))
-    harness.dispatcher.worker_crashed()
+    harness.dispatcher.worker_crashed(frozenset())
     harness.clock.advance(2.0)
     harness.dispatcher.dispatch()
     harness.apply(
@@ -146,22 +146,23 @@ async def test_starts_and_previews_are_published_once_although_a_crash_repeats_t
     assert kinds == [ImageStarted, ImagePreview, ImagePreview, ImageFinished]
 
 
-async def test_a_second_crash_fails_the_image_that_had_started() -> None:
+async def test_the_image_in_whose_calls_two_workers_died_fails_and_its_neighbors_are_sent_again() -> None:
     harness = DispatcherHarness()
-    job = harness.submit("a")
-    for _ in range(2):
+    bad, other = harness.submit("bad"), harness.submit("other")
+    for called in (["bad", "other"], ["bad"]):
+        harness.dispatcher.worker_crashed(called)
         harness.dispatcher.dispatch()
-        harness.apply(messages.Started("a"))
-        harness.dispatcher.worker_crashed()
 
     with pytest.raises(PoisonedError):
-        await job.result()
+        await bad.result()
+    assert harness.received(messages.Submit) == ["bad", "other"] * 2 + ["other"]
+    assert not other.closed
 
 
 def test_a_canceled_image_ends_with_the_worker_that_cannot_confirm_it() -> None:
     harness = DispatcherHarness()
     harness.submit("a").cancel()
-    harness.dispatcher.worker_crashed()
+    harness.dispatcher.worker_crashed(frozenset())
 
     assert len(harness.in_flight) == 0
 

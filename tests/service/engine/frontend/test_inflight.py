@@ -1,4 +1,4 @@
-"""Which images the worker gets, and what a crash of the worker means for them."""
+"""Which images the worker gets, and when a job ends."""
 
 from __future__ import annotations
 
@@ -24,17 +24,6 @@ def take(in_flight: InFlightImages) -> list[str]:
     return [image.submit.image_id for image in in_flight.take_sendable()]
 
 
-def start(in_flight: InFlightImages, *image_ids: str) -> None:
-    for image in in_flight:
-        image.started |= image.submit.image_id in image_ids
-
-
-def end(in_flight: InFlightImages, image_id: str) -> None:
-    image = in_flight.get(image_id)
-    assert image is not None
-    in_flight.remove(image)
-
-
 def test_the_worker_gets_each_image_once() -> None:
     in_flight = make_in_flight("a", "b")
 
@@ -42,40 +31,12 @@ def test_the_worker_gets_each_image_once() -> None:
     assert take(in_flight) == []
 
 
-def test_images_that_had_started_at_a_crash_are_sent_first_and_one_at_a_time() -> None:
-    in_flight = make_in_flight("waiting", "b", "c")
-    take(in_flight)
-    start(in_flight, "b", "c")
-
-    assert in_flight.record_crash() == []
-    assert take(in_flight) == ["b"]
-    assert take(in_flight) == []
-    end(in_flight, "b")
-    assert take(in_flight) == ["c"]
-    end(in_flight, "c")
-    assert take(in_flight) == ["waiting"]
-
-
-def test_only_an_image_that_had_started_at_two_crashes_is_poisoned() -> None:
-    in_flight = make_in_flight("innocent", "bad", "other")
-    take(in_flight)
-    start(in_flight, "innocent", "bad", "other")
-    in_flight.record_crash()
-    take(in_flight)
-    start(in_flight, "innocent")
-    end(in_flight, "innocent")
-    assert take(in_flight) == ["bad"]
-    start(in_flight, "bad")
-
-    assert [image.submit.image_id for image in in_flight.record_crash()] == ["bad"]
-
-
-def test_all_images_of_the_worker_are_suspects_where_none_had_started() -> None:
+def test_the_next_worker_gets_all_images_of_a_dead_one() -> None:
     in_flight = make_in_flight("a", "b")
     take(in_flight)
-    in_flight.record_crash()
+    in_flight.take_back()
 
-    assert take(in_flight) == ["a"]
+    assert take(in_flight) == ["a", "b"]
 
 
 def test_a_worker_is_told_how_long_an_image_has_waited_since_its_admission() -> None:
