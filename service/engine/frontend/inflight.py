@@ -1,10 +1,11 @@
-"""The images that were admitted and have not ended: which ones the worker has, and which ones it gets next.
+"""The images that were admitted and have not ended, and what is known of each. State only: others decide.
 
-Runs in the server's process. It keeps what `suspects` finds out about an image, and decides nothing.
+Runs in the server's process.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,15 +37,23 @@ class InFlightImage:
     """Price at admission, in device seconds."""
     admitted_s: float
     """Time of admission by the frontend's clock."""
-    sent: bool = False
-    """Whether the current worker has the image."""
+    virtual_deadline_s: float = math.inf
+    """The deadline by which unsent images are ordered, by the frontend's clock. `SendQueue` sets it."""
+    worker: int | None = None
+    """Index of the worker that has the image; None while it is unsent."""
+    work_s: float = 0.0
+    """Device seconds that the image takes on that worker's device."""
     started: bool = False
-    """Whether the current worker has begun the image."""
+    """Whether that worker has begun the image."""
+    fraction_done: float = 0.0
+    """Fraction of the image's steps that this worker has done."""
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
     previews_published: int = 0
     deaths_in_calls: int = 0
     """Workers that died while a call of this image was under way."""
+    confined_to: int | None = None
+    """Index of the worker that died in a call of this image. No other worker that lives gets the image."""
     deaths_between_calls: int = 0
     """Workers that had begun this image and died with no call under way."""
     ended: bool = False
@@ -73,6 +82,11 @@ class InFlightImages:
         """Iterates over a copy, so that images may be removed meanwhile."""
         return iter(list(self._images.values()))
 
+    @property
+    def unsent(self) -> list[InFlightImage]:
+        """The images that no worker has, in order of admission."""
+        return [image for image in self._images.values() if image.worker is None]
+
     def get(self, image_id: str) -> InFlightImage | None:
         return self._images.get(image_id)
 
@@ -92,15 +106,3 @@ class InFlightImages:
         del self._images[image.submit.image_id]
         image.job.open_images -= 1
         return image.job.open_images == 0
-
-    def take_sendable(self) -> list[InFlightImage]:
-        """Returns the images that the worker gets now, and marks them as sent."""
-        sendable = [image for image in self._images.values() if not image.sent]
-        for image in sendable:
-            image.sent = True
-        return sendable
-
-    def take_back(self) -> None:
-        """Marks all images as unsent after the worker has died."""
-        for image in self._images.values():
-            image.sent = image.started = False

@@ -7,6 +7,9 @@ image: a poisonous image costs the others two deaths, whatever the size of the b
 suspects, as a single call is halved after an error, would let them share calls, at the price of one more death for each
 halving; a restart takes longer than the calls that are saved. A suspect that ends is cleared.
 
+Of several devices, only the one whose worker died gets its suspects again: a poisonous image disturbs one device, not
+each in turn.
+
 A death between calls convicts nobody. To end a crash loop all the same, an image that had begun at three of them is
 given up.
 """
@@ -35,6 +38,7 @@ def record_death(images: Sequence[InFlightImage], called: Collection[str]) -> li
     suspects = [image for image in images if image.submit.image_id in called]
     for image in suspects:
         image.deaths_in_calls += 1
+        image.confined_to = image.worker
     limit = _MAX_DEATHS_ALONE if len(called) == 1 else _MAX_DEATHS
     return [image for image in suspects if image.deaths_in_calls >= limit]
 

@@ -1,4 +1,4 @@
-"""Which images the worker gets, and when a job ends."""
+"""What is known of the images in flight, and when a job ends."""
 
 from __future__ import annotations
 
@@ -20,23 +20,12 @@ def make_in_flight(*image_ids: str) -> InFlightImages:
     return in_flight
 
 
-def take(in_flight: InFlightImages) -> list[str]:
-    return [image.submit.image_id for image in in_flight.take_sendable()]
+def test_images_that_no_worker_has_are_unsent_in_order_of_admission() -> None:
+    in_flight = make_in_flight("a", "b", "c")
+    _, second, _ = in_flight
+    second.worker = 0
 
-
-def test_the_worker_gets_each_image_once() -> None:
-    in_flight = make_in_flight("a", "b")
-
-    assert take(in_flight) == ["a", "b"]
-    assert take(in_flight) == []
-
-
-def test_the_next_worker_gets_all_images_of_a_dead_one() -> None:
-    in_flight = make_in_flight("a", "b")
-    take(in_flight)
-    in_flight.take_back()
-
-    assert take(in_flight) == ["a", "b"]
+    assert [image.submit.image_id for image in in_flight.unsent] == ["a", "c"]
 
 
 def test_a_worker_is_told_how_long_an_image_has_waited_since_its_admission() -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 
 def worker_pid(engine: LocalEngine) -> int:
-    process = engine._supervisor._process
+    process = engine._supervisors[0]._process
     assert process is not None
     return process.pid
 
