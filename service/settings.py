@@ -133,15 +133,32 @@ class Settings(BaseSettings):
 
     max_queued_images: Count = setting(
         256,
-        "Images that the engine has and has not finished. Beyond, requests on /v1 are answered 429.",
+        "Unfinished images of requests on /v1 from which on the next request waits in line or is answered 429. "
+        "Images of jobs do not count.",
         Section.QUEUE,
         "N",
     )
     max_queued_s: Seconds = setting(
-        300.0, "Device seconds that those images are expected to take at most.", Section.QUEUE, "SECONDS"
+        300.0, "Device seconds of those images from which on it does so.", Section.QUEUE, "SECONDS"
     )
     max_queued_s_per_tenant: Seconds | None = setting(
-        None, "The same bound for the images of one tenant. Without it there is none.", Section.QUEUE, "SECONDS"
+        None,
+        "Device seconds of one tenant's images from which on its next request is answered 429. Without it there is no "
+        "such bound.",
+        Section.QUEUE,
+        "SECONDS",
+    )
+    max_callers_in_line: Annotated[int, Field(ge=0)] = setting(
+        64,
+        "Callers of /v1 that wait in line while the queue is full. One more is answered 429; with 0, all are.",
+        Section.QUEUE,
+        "N",
+    )
+    max_wait_in_line_s: Seconds = setting(
+        30.0,
+        "How long they wait at most. A caller whose turn would come later is answered 429 at once.",
+        Section.QUEUE,
+        "SECONDS",
     )
     max_queued_jobs: Count = setting(
         10_000,

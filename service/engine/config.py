@@ -75,11 +75,16 @@ class EngineConfig:
     devices: tuple[str, ...] = ()
     """A worker for each of these devices; without any, one worker for the device of `worker`."""
     max_queued_images: int = 256
-    """Upper bound on images that were admitted and have not ended."""
+    """No job is admitted while this many images are queued: were admitted and have not ended. Jobs that were accepted
+    before, as durable ones are, neither count here nor are bounded by this."""
     max_queued_s: float = 300.0
-    """Upper bound on the sum of these images' prices, in device seconds."""
+    """No job is admitted while the prices of the queued images sum up to this many device seconds."""
     max_queued_s_per_tenant: float | None = None
-    """Upper bound on the sum of one tenant's prices; None sets no bound."""
+    """The same bound for the images of one tenant; None sets no bound."""
+    max_callers_in_line: int = 64
+    """Upper bound on callers that wait until their job is admitted; with 0, jobs are refused at once."""
+    max_wait_in_line_s: float = 30.0
+    """How long such a caller waits at most."""
     max_buffered_events: int = 32
     """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
@@ -102,10 +107,12 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         _require_at_least("max_queued_images", self.max_queued_images, 1)
+        _require_at_least("max_callers_in_line", self.max_callers_in_line, 0)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
         _require_at_least("max_failed_loads", self.max_failed_loads, 1)
         for name in (
             "max_queued_s",
+            "max_wait_in_line_s",
             "load_timeout_s",
             "stall_timeout_s",
             "unmeasured_timeout_s",

@@ -154,7 +154,8 @@ class Dispatcher:
     def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
         rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
         image.job.handle.publish(ImageFinished(image.index, image.submit.params, rgb_image, finished.timings))
-        self._speed.finished(image.price_s, self._clock())
+        if not image.job.accepted:
+            self._speed.finished(image.price_s, self._clock())
         self._end(image)
 
     def _withdraw(self, images: Sequence[InFlightImage]) -> None:

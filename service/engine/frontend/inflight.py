@@ -22,6 +22,8 @@ class InFlightJob:
 
     handle: LocalJob
     open_images: int
+    accepted: bool = False
+    """Whether the job was accepted before, so that its images take no room in the queue."""
     error: DarkroomError | None = None
     """The error of the first image that failed."""
 
@@ -36,7 +38,7 @@ class InFlightImage:
     price_s: float
     """Price at admission, in device seconds."""
     admitted_s: float
-    """Time of admission by the frontend's clock."""
+    """Time at which its caller was admitted or joined the line, by the frontend's clock."""
     virtual_deadline_s: float = math.inf
     """The deadline by which unsent images are ordered, by the frontend's clock. `SendQueue` sets it."""
     worker: int | None = None
@@ -93,8 +95,16 @@ class InFlightImages:
     def images_of(self, handle: LocalJob) -> list[InFlightImage]:
         return [image for image in self if image.job.handle is handle]
 
-    def add_job(self, handle: LocalJob, submits: Sequence[Submit], prices_s: Sequence[float], *, now_s: float) -> None:
-        job = InFlightJob(handle, open_images=len(submits))
+    def add_job(
+        self,
+        handle: LocalJob,
+        submits: Sequence[Submit],
+        prices_s: Sequence[float],
+        *,
+        now_s: float,
+        accepted: bool = False,
+    ) -> None:
+        job = InFlightJob(handle, open_images=len(submits), accepted=accepted)
         for index, (submit, price_s) in enumerate(zip(submits, prices_s, strict=True)):
             self._images[submit.image_id] = InFlightImage(job, index, submit, price_s, now_s)
 

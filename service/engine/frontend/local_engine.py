@@ -11,26 +11,25 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import math
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, Unpack
 
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission
+from service.engine.frontend.admission import Admission, QueuedImage
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.local_job import LocalJob
 from service.engine.frontend.supervisor import Supervisor
-from service.engine.interface import ADMITTING, Phase
+from service.engine.frontend.waiting_line import WaitingLine
+from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
 from service.engine.messages import FromWorker
-from service.engine.types import Priority
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
 
@@ -66,7 +65,8 @@ class LocalEngine:
         self._observe = observe
         self._clock = clock
         self._in_flight = InFlightImages()
-        self._admission = Admission(config, self._in_flight)
+        self._admission = Admission(config, self._queued)
+        self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._model: ModelInfo | None = None
         self._draining = False
         self._phase_changed = asyncio.Event()
@@ -111,7 +111,7 @@ class LocalEngine:
         return sum(image.price_s for image in self._in_flight)
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
-        return sum(map(self._image_price_s, images))
+        return sum(self._prices_s(images))
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
@@ -126,6 +126,7 @@ class LocalEngine:
     async def stop(self, drain_s: float = 0.0) -> None:
         self._draining = True
         self._phase_changed.set()
+        self._line.refuse_all(_shutting_down())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._dispatcher.wait_until_empty()
@@ -134,36 +135,55 @@ class LocalEngine:
         await asyncio.gather(*(supervisor.stop(drain=drained) for supervisor in self._supervisors))
 
     def submit(
-        self,
-        images: Sequence[GenerationParams],
-        *,
-        previews: int = 0,
-        priority: Priority = Priority.INTERACTIVE,
-        tenant: str = "",
-        deadline_s: float | None = None,
+        self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
     ) -> LocalJob:
-        if not images or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
-            raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
-        if self.phase not in ADMITTING:
+        submission = self._checked(images, options, ADMITTING_ACCEPTED if accepted else ADMITTING)
+        prices_s, arrived_s = self._prices_s(images), self._clock()
+        if accepted:
+            return self._admit(submission, prices_s, arrived_s, accepted=True)
+        return self._line.admit_now(
+            submission.tenant, prices_s, lambda: self._admit(submission, prices_s, arrived_s, accepted=False)
+        )
+
+    async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> LocalJob:
+        submission = self._checked(images, options, ADMITTING)
+        prices_s, arrived_s = self._prices_s(images), self._clock()
+        return await self._line.admit_in_turn(
+            submission.tenant,
+            prices_s,
+            lambda: self._admit(submission, prices_s, arrived_s, accepted=False),
+            submission.deadline_s,
+        )
+
+    def _checked(
+        self, images: Sequence[GenerationParams], options: JobOptions, admitting: Sequence[Phase]
+    ) -> Submission:
+        submission = Submission(images, **options)
+        if self.phase not in admitting:
             raise self._unavailable()
-        prices_s = [self._image_price_s(params) for params in images]
-        self._admission.check(prices_s, tenant)
-        job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._dispatcher.cancel)
+        return submission
+
+    def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
+        return [self._image_price_s(params) for params in images]
+
+    def _admit(
+        self, submission: Submission, prices_s: Sequence[float], arrived_s: float, *, accepted: bool
+    ) -> LocalJob:
+        job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._cancel)
         submits = [
             messages.Submit(
                 image_id=f"{job.id}.{index}",
                 params=params,
-                priority=priority,
-                tenant=tenant,
-                previews=previews,
-                deadline_s=deadline_s,
+                priority=submission.priority,
+                tenant=submission.tenant,
+                previews=submission.previews,
+                deadline_s=submission.deadline_s,
             )
-            for index, params in enumerate(images)
+            for index, params in enumerate(submission.images)
         ]
-        now_s = self._clock()
-        if not len(self._in_flight):
-            self._admission.speed.started(now_s)
-        self._in_flight.add_job(job, submits, prices_s, now_s=now_s)
+        if not accepted and not self._queued():
+            self._admission.speed.started(self._clock())
+        self._in_flight.add_job(job, submits, prices_s, now_s=arrived_s, accepted=accepted)
         self._dispatcher.dispatch()
         return job
 
@@ -171,6 +191,14 @@ class LocalEngine:
         """Returns the mean of the image's prices on the devices that serve or have served."""
         workers = [worker for worker in self._workers if worker.ready] or self._workers
         return statistics.fmean(worker.cost.price_s(params) for worker in workers)
+
+    def _cancel(self, job: LocalJob) -> None:
+        self._dispatcher.cancel(job)
+        self._line.advance()
+
+    def _queued(self) -> list[QueuedImage]:
+        """Returns the images that take room in the queue."""
+        return [QueuedImage(image.submit.tenant, image.price_s) for image in self._in_flight if not image.job.accepted]
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
@@ -195,19 +223,24 @@ class LocalEngine:
                 pass
             case _:
                 self._dispatcher.apply(message)
+        self._line.advance()
         if self._observe is not None:
             self._observe(message, index)
 
     def _worker_crashed(self, index: int, called: frozenset[str]) -> None:
         self._dispatcher.worker_died(self._workers[index], called)
 
+        self._line.advance()
+
     def _worker_lost(self, index: int) -> None:
         """Ends every job where no worker is left; otherwise the other workers take over the images of this one."""
         if self.failure is not None:
-            self._dispatcher.fail_all(WorkerLostError("The worker was lost, and no other can be started."))
+            error = WorkerLostError("The worker was lost, and no other can be started.")
+            self._line.refuse_all(error)
+            self._dispatcher.fail_all(error)
             return
         _log.error("device %s is given up: %s", self._config.workers[index].device, self._supervisors[index].failure)
-        self._dispatcher.worker_died(self._workers[index], frozenset())
+        self._worker_crashed(index, frozenset())
 
 
 def _shutting_down() -> EngineUnavailableError:

@@ -1,6 +1,7 @@
 """Makes the images of one claimed job: submits them to the engine, stores each one, and returns how the job ended.
 
-It neither claims jobs nor records their outcome; `runner` does.
+The engine takes them as accepted work, which it never refuses for want of room. This module neither claims jobs nor
+records their outcome; `runner` does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from service.engine.interface import Engine, ImageEvent, ImageFinished, ImagePre
 from service.errors import (
     DarkroomError,
     EngineUnavailableError,
-    QueueFullError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -31,7 +31,7 @@ from service.jobs.watching.subscriptions import JobNotifier
 _PREVIEW_FORMAT: Final = "webp"
 _PREVIEW_QUALITY: Final = 80
 _MIN_DEADLINE_S: Final = 0.001
-_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
+_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, StoreUnavailableError, WorkerLostError)
 """Errors after which a job goes back into the queue. Making it again gives the same images."""
 
 _log = structlog.get_logger("darkroom.jobs")
@@ -42,7 +42,7 @@ class ExecutorConfig:
     embed_parameters: bool = True
     """Whether image files carry their generation parameters."""
     max_images_at_once: int = 16
-    """Images of one job that the engine has at a time. The engine may refuse more than it ever has room for."""
+    """Images of one job that the engine has at a time. It bounds the finished images that wait to be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ class JobExecutor:
             priority=spec.priority,
             tenant=claim.tenant,
             deadline_s=self._time_left_s(claim),
+            accepted=True,
         )
         try:
             async for event in engine_job.events():

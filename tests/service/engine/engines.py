@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import pytest
 
@@ -28,13 +28,17 @@ LONG = make_params("long", steps=200)
 """An image of four seconds, whose end no test awaits."""
 
 
-def make(kind: Kind, *, loads: bool = True) -> Engine:
-    """Makes an engine that has not started. Without `loads` its model cannot be loaded."""
+def make(kind: Kind, *, loads: bool = True, **bounds: Any) -> Engine:
+    """Makes an engine that has not started. Without `loads` its model cannot be loaded.
+
+    `bounds` are fields of `EngineConfig` that bound its queue.
+    """
     if kind != "fake":
         devices = ("cpu", "cpu") if kind == "two devices" else ()
-        options = [] if loads else ["--unloadable", "no such folder"]
-        return make_engine("--call-s", str(STEP_S), *options, devices=devices)[0]
+        faults = [] if loads else ["--unloadable", "no such folder"]
+        return make_engine("--call-s", str(STEP_S), *faults, devices=devices, **bounds)[0]
     engine = FakeEngine()
+    engine.bound(**bounds)
     engine.step_s = STEP_S
     engine.phase, engine.info = Phase.LOADING, None
     engine.phase_after_start = Phase.SERVING if loads else Phase.FAILED

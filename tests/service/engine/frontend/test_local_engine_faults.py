@@ -138,6 +138,17 @@ async def test_a_worker_that_stays_stopped_is_replaced_and_its_images_are_finish
     assert finished.rgb_image.pixels == make_alone(make_params(steps=50))
 
 
+async def test_accepted_work_is_taken_while_the_worker_is_replaced() -> None:
+    async with serving() as (engine, _):
+        os.kill(worker_pid(engine), signal.SIGKILL)
+        await reach(engine, Phase.RESTARTING)
+        with pytest.raises(EngineUnavailableError):
+            engine.submit([make_params()])
+        job = engine.submit([make_params()], accepted=True)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await job.result()
+
+
 async def test_a_stuck_worker_writes_its_stacks(capfd: pytest.CaptureFixture[str]) -> None:
     async with serving("--fault", "predict:hang:0", stall_timeout_s=3.0) as (engine, observed):
         engine.submit([make_params("poison")])

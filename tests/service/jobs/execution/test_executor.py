@@ -15,7 +15,6 @@ from service.errors import (
     DeadlineExceededError,
     EngineUnavailableError,
     OutOfMemoryError,
-    QueueFullError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -122,7 +121,6 @@ async def test_subscribers_are_notified_of_progress_and_images(
     "error",
     [
         EngineUnavailableError("Loading."),
-        QueueFullError("Full."),
         StoreUnavailableError("Gone."),
         WorkerLostError("Lost."),
     ],
