@@ -26,6 +26,7 @@ class Section(enum.StrEnum):
 
     LISTEN = "Where it listens"
     MODEL = "The model"
+    WORKER = "The worker's process"
     QUEUE = "How much may wait"
     STORAGE = "What is kept"
     IMAGES = "Images"
@@ -113,6 +114,28 @@ class Settings(BaseSettings):
     )
     max_rows: Annotated[int, Field(ge=2)] = setting(
         16, "Rows of one UNet call, at least 2. A guided image takes two.", Section.MODEL, "N"
+    )
+
+    load_timeout_s: Seconds = setting(
+        900.0,
+        "A worker that loads or downloads its model is replaced after so long without progress.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    stall_timeout_s: Seconds = setting(
+        15.0,
+        "A worker that makes images is replaced after so long, and ten times a call's expected time, without a sign.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    unmeasured_timeout_s: Seconds = setting(
+        120.0, "The same bound for a call of a kind that was never measured.", Section.WORKER, "SECONDS"
+    )
+    kill_timeout_s: Seconds = setting(
+        30.0,
+        "The server exits with an error where a killed worker is still there after so long: it may hold the device.",
+        Section.WORKER,
+        "SECONDS",
     )
 
     max_queued_images: Count = setting(

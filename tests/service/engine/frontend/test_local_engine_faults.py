@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -148,31 +147,3 @@ async def test_the_engine_fails_after_several_workers_that_never_load(command: l
 
     assert engine.failure is not None
     assert reason in engine.failure
-
-
-PARENT = """
-import asyncio
-from tests.harness.engine.local_engine import make_engine
-from tests.harness.engine.worker_harness import make_params
-from service.engine.messages import Ready, Started
-
-async def main():
-    engine, observed = make_engine("--fault", "predict:hang:0")
-    await engine.start()
-    await observed.count(Ready)
-    engine.submit([make_params("poison")])
-    await observed.count(Started)
-    print("started", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-def test_a_worker_does_not_outlive_its_killed_engine_even_in_a_call() -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"started\n"
-        parent.kill()
-        # The worker holds the other copy of this pipe: the pipe ends when both processes are gone.
-        assert parent.stdout.read() == b""
