@@ -150,6 +150,13 @@ class Settings(BaseSettings):
     max_queued_s_per_tenant: Seconds | None = setting(
         None, "The same bound for the images of one tenant. Without it there is none.", Section.QUEUE, "SECONDS"
     )
+    max_unread_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
+        512 << 20,
+        "Pixels of finished images that wait for slow readers, at least 1 MiB. From half of it a job that is not read "
+        "pauses; beyond it the one that has waited longest fails.",
+        Section.QUEUE,
+        "BYTES",
+    )
     max_queued_jobs: Count = setting(
         10_000,
         "Accepted jobs that wait to be begun. Beyond, POST /api/v1/jobs is answered 429.",

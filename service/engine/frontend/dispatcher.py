@@ -14,6 +14,7 @@ from service.engine import messages
 from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.unread_images import UnreadImages
 from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
 from service.engine.messages import ImageMessage, ToWorker
 from service.errors import (
@@ -58,11 +59,13 @@ class Dispatcher:
         in_flight: InFlightImages,
         worker: WorkerLink,
         speed: DrainSpeed,
+        unread: UnreadImages,
         clock: Callable[[], float],
     ) -> None:
         self._in_flight = in_flight
         self._worker = worker
         self._speed = speed
+        self._unread = unread
         self._clock = clock
         self._emptied = asyncio.Event()
 
@@ -75,7 +78,7 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Sends the worker the images that it may have now."""
         if self._worker.phase in ADMITTING:
-            for image in self._in_flight.take_sendable():
+            for image in self._in_flight.take_sendable(self._unread):
                 self._worker.send(image.submit_message(self._clock()))
 
     def apply(self, message: ImageMessage) -> None:
@@ -87,7 +90,7 @@ class Dispatcher:
             case messages.Started():
                 self._start(image)
             case messages.Progress():
-                image.job.handle.publish(ImageProgress(image.index, message.step, message.eta_s))
+                self._publish_progress(image, message)
             case messages.Preview():
                 self._publish_preview(image, message)
             case messages.Finished():
@@ -127,6 +130,12 @@ class Dispatcher:
         if not image.start_published:
             image.start_published = True
             image.job.handle.publish(ImageStarted(image.index))
+
+    def _publish_progress(self, image: InFlightImage, progress: messages.Progress) -> None:
+        """Publishes a step unless the caller was told of it before: an image that begins again repeats its steps."""
+        if progress.step > image.steps_published:
+            image.steps_published = progress.step
+            image.job.handle.publish(ImageProgress(image.index, progress.step, progress.eta_s))
 
     def _publish_preview(self, image: InFlightImage, preview: messages.Preview) -> None:
         """Publishes a preview unless an earlier worker sent it: an image that is generated again repeats them."""

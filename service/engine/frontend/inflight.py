@@ -7,6 +7,7 @@ them, to find the one that crashes the worker. An image that had started at two 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 import msgspec
 
 from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.unread_images import UnreadImages
 from service.engine.messages import Submit
 from service.errors import DarkroomError
 
@@ -47,10 +49,17 @@ class InFlightImage:
     """Whether the current worker has begun the image."""
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
+    steps_published: int = 0
+    """Most steps that the caller was told of, under this worker or an earlier one."""
     previews_published: int = 0
     crashes: int = 0
     """Workers that crashed while this image was a suspect."""
     ended: bool = False
+
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of the finished image."""
+        return 3 * self.submit.params.width * self.submit.params.height
 
     def submit_message(self, now_s: float) -> Submit:
         """Returns the message that submits the image to the worker at this time."""
@@ -90,15 +99,29 @@ class InFlightImages:
         image.job.open_images -= 1
         return image.job.open_images == 0
 
-    def take_sendable(self) -> list[InFlightImage]:
-        """Returns the images that the worker gets now, and marks them as sent."""
+    def take_sendable(self, unread: UnreadImages) -> list[InFlightImage]:
+        """Returns the images that the worker gets now, and marks them as sent. Suspects do not wait for readers."""
         sendable = [image for image in self._images.values() if not image.sent]
         if any(image.crashes for image in self._images.values()):
             worker_is_empty = len(sendable) == len(self._images)
             sendable = [image for image in sendable if image.crashes][:1] if worker_is_empty else []
+        else:
+            sendable = self._with_room(sendable, unread)
         for image in sendable:
             image.sent = True
         return sendable
+
+    def _with_room(self, candidates: Sequence[InFlightImage], unread: UnreadImages) -> list[InFlightImage]:
+        """Returns those of the unsent images that there is room for until they are read."""
+        sent_bytes = Counter[LocalJob]()
+        for image in self._images.values():
+            sent_bytes[image.job.handle] += image.image_bytes if image.sent else 0
+        chosen = []
+        for image in candidates:
+            if unread.may_send(image.job.handle, sent_bytes[image.job.handle], image.image_bytes):
+                sent_bytes[image.job.handle] += image.image_bytes
+                chosen.append(image)
+        return chosen
 
     def record_crash(self) -> list[InFlightImage]:
         """Marks all images as unsent after the worker crashed. Returns the poisoned ones, which are not removed."""

@@ -24,6 +24,7 @@ from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.local_job import LocalJob
 from service.engine.frontend.supervisor import Supervisor
+from service.engine.frontend.unread_images import UnreadImages
 from service.engine.interface import ADMITTING, Phase
 from service.engine.messages import FromWorker
 from service.engine.types import Priority
@@ -68,7 +69,8 @@ class LocalEngine:
             on_failure=self._worker_lost,
             on_phase=self._phase_changed.set,
         )
-        self._dispatcher = Dispatcher(self._in_flight, self._supervisor, self._admission.speed, clock)
+        self._unread = UnreadImages(config.max_unread_bytes)
+        self._dispatcher = Dispatcher(self._in_flight, self._supervisor, self._admission.speed, self._unread, clock)
 
     @property
     def phase(self) -> Phase:
@@ -128,7 +130,13 @@ class LocalEngine:
             raise self._unavailable()
         prices_s = [self._cost.price_s(params) for params in images]
         self._admission.check(prices_s, tenant)
-        job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._dispatcher.cancel)
+        job = LocalJob(
+            new_job_id(),
+            max_buffered=self._config.max_buffered_events,
+            unread=self._unread,
+            on_cancel=self._dispatcher.cancel,
+            on_read=self._dispatcher.dispatch,
+        )
         submits = [
             messages.Submit(
                 image_id=f"{job.id}.{index}",

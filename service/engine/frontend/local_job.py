@@ -9,18 +9,32 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
+from service.engine.frontend.unread_images import UnreadImages
 from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress
-from service.errors import DarkroomError
+from service.errors import DarkroomError, ResultDiscardedError
 
 
 class LocalJob:
     """Implements `interface.Job`. The engine calls `publish` and `close`. All methods belong to one event loop."""
 
-    def __init__(self, job_id: str, *, max_buffered: int, on_cancel: Callable[[LocalJob], object]) -> None:
-        """`max_buffered` bounds the progress and preview events that wait for the reader."""
+    def __init__(
+        self,
+        job_id: str,
+        *,
+        max_buffered: int,
+        unread: UnreadImages,
+        on_cancel: Callable[[LocalJob], object],
+        on_read: Callable[[], object],
+    ) -> None:
+        """`max_buffered` bounds the progress and preview events that wait for the reader, and `unread` the images.
+
+        `on_read` is called after the reader has taken an image.
+        """
         self._id = job_id
         self._max_buffered = max_buffered
+        self._unread = unread
         self._on_cancel = on_cancel
+        self._on_read = on_read
         self._events: deque[ImageEvent] = deque()
         self._droppable = 0
         """Number of droppable events in the buffer."""
@@ -40,9 +54,7 @@ class LocalJob:
     async def events(self) -> AsyncIterator[ImageEvent]:
         while True:
             while self._events:
-                event = self._events.popleft()
-                self._droppable -= _is_droppable(event)
-                yield event
+                yield self._take()
             if self._closed:
                 break
             self._changed.clear()
@@ -69,6 +81,8 @@ class LocalJob:
             self._droppable += 1
         self._events.append(event)
         self._changed.set()
+        if isinstance(event, ImageFinished):
+            self._unread.add(self, len(event.rgb_image.pixels))
 
     def close(self, error: DarkroomError | None = None) -> None:
         """Sets the outcome, which the reader meets after all buffered events. Only the first call counts."""
@@ -76,6 +90,23 @@ class LocalJob:
             self._closed = True
             self._error = error
             self._changed.set()
+
+    def discard(self) -> None:
+        """Drops all events that wait for the reader and ends the job, which then has an error in any case."""
+        self._events.clear()
+        self._droppable = 0
+        self._closed = True
+        self._error = self._error or ResultDiscardedError("The finished images were not read in time.")
+        self._changed.set()
+        self._on_cancel(self)
+
+    def _take(self) -> ImageEvent:
+        event = self._events.popleft()
+        self._droppable -= _is_droppable(event)
+        if isinstance(event, ImageFinished):
+            self._unread.take(self, len(event.rgb_image.pixels))
+            self._on_read()
+        return event
 
 
 def _is_droppable(event: ImageEvent) -> bool:

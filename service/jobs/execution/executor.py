@@ -17,6 +17,7 @@ from service.errors import (
     DarkroomError,
     EngineUnavailableError,
     QueueFullError,
+    ResultDiscardedError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -31,7 +32,13 @@ from service.jobs.watching.subscriptions import JobNotifier
 _PREVIEW_FORMAT: Final = "webp"
 _PREVIEW_QUALITY: Final = 80
 _MIN_DEADLINE_S: Final = 0.001
-_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
+_NOT_THE_JOBS_FAULT: Final = (
+    EngineUnavailableError,
+    QueueFullError,
+    ResultDiscardedError,
+    StoreUnavailableError,
+    WorkerLostError,
+)
 """Errors after which a job goes back into the queue. Making it again gives the same images."""
 
 _log = structlog.get_logger("darkroom.jobs")

@@ -147,3 +147,18 @@ async def test_the_engine_fails_after_several_workers_that_never_load(command: l
 
     assert engine.failure is not None
     assert reason in engine.failure
+
+
+async def test_a_job_that_nobody_reads_pauses_while_others_are_served_and_its_late_reader_gets_all_images() -> None:
+    room = 16
+    async with serving(max_unread_bytes=room * len(make_alone(make_params()))) as (engine, observed):
+        late = engine.submit([make_params(seed=seed) for seed in range(2 * room)])
+        await observed.count(messages.Finished, room // 2)
+        read = engine.submit([make_params(seed=seed) for seed in range(2 * room)])
+        async with asyncio.timeout(TIMEOUT_S):
+            assert len(await read.result()) == 2 * room
+            assert sum(isinstance(message, messages.Finished) for message in observed.messages) == room // 2 + 2 * room
+            result = await late.result()
+
+    assert [image.rgb_image.pixels for image in result] == [make_alone(image.params) for image in result]
+    assert len(result) == 2 * room

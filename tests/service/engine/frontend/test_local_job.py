@@ -8,17 +8,24 @@ import pytest
 
 from pipelines.interface import RgbImage
 from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.unread_images import UnreadImages
 from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.engine.types import Timings
-from service.errors import CanceledError, GenerationFailedError
+from service.errors import CanceledError, GenerationFailedError, ResultDiscardedError
 from service.ids import new_job_id
 from tests.harness.engine.worker_harness import make_params
 
 PIXEL = RgbImage(1, 1, b"\0\0\0")
 
 
-def make_job(max_buffered: int = 3) -> LocalJob:
-    return LocalJob("job_x", max_buffered=max_buffered, on_cancel=lambda job: job.close(CanceledError()))
+def make_job(max_buffered: int = 3, unread: UnreadImages | None = None) -> LocalJob:
+    return LocalJob(
+        "job_x",
+        max_buffered=max_buffered,
+        unread=unread or UnreadImages(1 << 20),
+        on_cancel=lambda job: job.close(CanceledError()),
+        on_read=lambda: None,
+    )
 
 
 def make_finished(index: int) -> ImageFinished:
@@ -103,6 +110,38 @@ async def test_a_job_that_has_ended_cannot_be_canceled() -> None:
     job.cancel()
 
     assert await job.result() == []
+
+
+async def test_finished_images_count_as_unread_until_they_are_read() -> None:
+    unread = UnreadImages(1 << 20)
+    job = make_job(unread=unread)
+    job.publish(make_finished(0))
+    job.publish(make_finished(1))
+    job.close()
+    assert unread.total_bytes == 2 * len(PIXEL.pixels)
+
+    await read(job)
+    assert unread.total_bytes == 0
+
+
+async def test_a_discarded_job_raises_in_place_of_its_images_although_it_had_succeeded() -> None:
+    job = make_job()
+    job.publish(make_finished(0))
+    job.close()
+    job.discard()
+
+    with pytest.raises(ResultDiscardedError):
+        await job.result()
+
+
+async def test_a_discarded_job_that_had_failed_keeps_its_error() -> None:
+    job = make_job()
+    job.publish(make_finished(0))
+    job.close(GenerationFailedError())
+    job.discard()
+
+    with pytest.raises(GenerationFailedError):
+        await job.result()
 
 
 def test_job_ids_are_unique_and_have_26_characters_of_base32() -> None:
