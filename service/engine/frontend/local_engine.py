@@ -30,6 +30,7 @@ from service.engine.messages import FromWorker
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
+from service.observability.logs import tolerant
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 
@@ -51,9 +52,10 @@ class LocalEngine:
         observe: Callable[[FromWorker], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`command` starts a worker; `observe` is called with each of its messages, for metrics."""
+        """`command` starts a worker; `observe` is called with each of its messages, for metrics; what it
+        raises is logged."""
         self._config = config
-        self._observe = observe
+        self._observe = None if observe is None else tolerant(observe)
         self._clock = clock
         self._in_flight = InFlightImages()
         self._admission = Admission(config, self._in_flight)

@@ -136,8 +136,7 @@ class JobExecutor:
             case ImageStarted():
                 running.mark_begun()  # Readers see no change in it: the next heartbeat records it.
             case ImageProgress():
-                running.steps[index], running.eta_s[index] = event.step, event.eta_s
-                running.update_live()
+                running.record_step(index, event.step, event.eta_s)
                 self._notifier.notify(running.claim.job_id, record_changed=False)
             case ImagePreview():
                 data = await self._encoder.encode(event.rgb_image, _PREVIEW_FORMAT, quality=_PREVIEW_QUALITY)
@@ -170,8 +169,7 @@ class JobExecutor:
             timings=image.timings,
         )
         await self._claims.add_image(claim, stored)
-        running.steps[index], running.eta_s[index] = image.params.steps, 0.0
-        running.update_live()
+        running.record_step(index, image.params.steps, 0.0)
 
 
 def _failed(error: DarkroomError) -> Outcome:

@@ -162,3 +162,24 @@ async def test_a_job_that_nobody_reads_pauses_while_others_are_served_and_its_la
 
     assert [image.rgb_image.pixels for image in result] == [make_alone(image.params) for image in result]
     assert len(result) == 2 * room
+
+
+async def test_an_observer_that_raises_does_not_end_the_engine_and_is_logged_once_per_kind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def observe(message: FromWorker) -> None:
+        raise ZeroDivisionError
+
+    engine = LocalEngine(
+        EngineConfig(worker=WorkerConfig(model="fake")),
+        command=[sys.executable, "-m", "tests.harness.engine.fake_worker"],
+        observe=observe,
+    )
+    await engine.start()
+    await reach(engine, Phase.SERVING)
+    async with asyncio.timeout(TIMEOUT_S):
+        assert len(await engine.submit([make_params(), make_params(seed=8)]).result()) == 2
+    await engine.stop()
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum("an observer fails on Finished" in line for line in lines) == 1
