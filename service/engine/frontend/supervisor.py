@@ -150,7 +150,11 @@ class Supervisor:
         must not use at the same time.
         """
         timeout_s = self._config.kill_timeout_s
-        status = await (process.end(timeout_s) if disconnected else process.kill(timeout_s))
+        try:
+            status = await (process.end(timeout_s) if disconnected else process.kill(timeout_s))
+        except asyncio.CancelledError:  # A stop does not wait for the worker to exit by itself.
+            await process.kill(timeout_s)
+            raise
         if status is None:
             self._failure = (
                 f"Worker {process.pid} is still there {timeout_s:g} s after it was killed, and may hold the device. "

@@ -132,7 +132,7 @@ class WorkerProcess:
     def _wait_for_exit(self) -> None:
         """Runs in a thread of its own. Ends the children that the worker has left, which may hold its socket."""
         status = self._process.wait()
-        self._signal_group()
+        self._signal_group()  # No other group gets its number while one of them lives, and none gets it at once.
         with contextlib.suppress(RuntimeError):  # The event loop may be closed already.
             self._loop.call_soon_threadsafe(self._exited, status)
 

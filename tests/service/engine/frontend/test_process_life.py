@@ -92,6 +92,12 @@ def test_a_worker_does_not_outlive_its_killed_engine_even_in_a_call(kind: str) -
         assert engine.stdout.read() == ""
 
 
+DEAF_WORKER = "import time; time.sleep(600)"
+DISCONNECTING_WORKER = """
+import os, sys, time
+os.close(int(sys.argv[sys.argv.index("--fd") + 1]))
+time.sleep(600)
+"""
 HOLDER = """
 import os, pathlib, sys, time
 if os.fork() == 0:
@@ -132,6 +138,21 @@ async def test_a_killed_worker_is_replaced_although_a_child_of_it_holds_its_sock
     assert finished.rgb_image.pixels == make_alone(make_params(steps=30))
 
 
+async def test_a_stop_kills_a_worker_that_is_being_given_time_to_exit() -> None:
+    process = await WorkerProcess.spawn([sys.executable, "-c", DISCONNECTING_WORKER], CONFIG)
+
+    async def spawn(command: Sequence[str], config: WorkerConfig) -> WorkerProcess:
+        return process
+
+    harness = SupervisorHarness([], spawn=spawn)
+    harness.supervisor.start()
+    async with asyncio.timeout(TIMEOUT_S):
+        await process._writer.wait_closed()
+        await harness.supervisor.stop(drain=False)
+
+    assert process._process.returncode == -signal.SIGKILL
+
+
 class Immortal:
     """Loses the signals that would kill workers: such a process is as good as an uninterruptible one."""
 
@@ -152,14 +173,6 @@ def immortal() -> Iterator[Immortal]:
     immortal = Immortal()
     yield immortal
     immortal.end()
-
-
-DEAF_WORKER = "import time; time.sleep(600)"
-DISCONNECTING_WORKER = """
-import os, sys, time
-os.close(int(sys.argv[sys.argv.index("--fd") + 1]))
-time.sleep(600)
-"""
 
 
 async def test_a_worker_that_cannot_be_killed_fails_the_engine_and_no_second_one_is_started(immortal: Immortal) -> None:
