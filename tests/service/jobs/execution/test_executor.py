@@ -16,6 +16,7 @@ from service.errors import (
     EngineUnavailableError,
     OutOfMemoryError,
     QueueFullError,
+    ResultDiscardedError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -125,6 +126,7 @@ async def test_subscribers_are_notified_of_progress_and_images(
         QueueFullError("Full."),
         StoreUnavailableError("Gone."),
         WorkerLostError("Lost."),
+        ResultDiscardedError("Not read."),
     ],
     ids=lambda error: type(error).__name__,
 )
