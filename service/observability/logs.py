@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Literal, ParamSpec
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-T = TypeVar("T")
+P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
 
@@ -61,21 +61,22 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
     logging.captureWarnings(True)
 
 
-def tolerant(watch: Callable[[T], object]) -> Callable[[T], None]:
+def tolerant(watch: Callable[P, object]) -> Callable[P, None]:
     """Returns a function that calls `watch` and survives its exceptions, for work that must not end with its watcher.
 
-    The first exception of each kind, by the types of the exception and of the argument, is logged.
+    The first exception of each kind, by the types of the exception and of the arguments, is logged.
     """
-    logged: set[tuple[type, type]] = set()
+    logged: set[tuple[type, ...]] = set()
 
-    def watch_or_log(subject: T) -> None:
+    def watch_or_log(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            watch(subject)
+            watch(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 -- a watcher may fail in any way
-            kind = (type(error), type(subject))
-            if kind not in logged:
-                logged.add(kind)
-                _log.exception("an observer fails on %s; further errors of this kind are not logged", kind[1].__name__)
+            subjects = tuple(map(type, args))
+            if (type(error), *subjects) not in logged:
+                logged.add((type(error), *subjects))
+                names = ", ".join(subject.__name__ for subject in subjects)
+                _log.exception("an observer fails on %s; further errors of this kind are not logged", names)
 
     return watch_or_log
 

@@ -13,8 +13,7 @@ from pipelines.interface import RgbImage
 from service.engine import messages
 from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
-from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.unread_images import UnreadImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
 from service.engine.messages import ImageMessage, ToWorker
 from service.errors import (

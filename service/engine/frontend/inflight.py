@@ -14,8 +14,7 @@ from typing import Final
 
 import msgspec
 
-from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.unread_images import UnreadImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.messages import Submit
 from service.errors import DarkroomError
 

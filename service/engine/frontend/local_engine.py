@@ -22,9 +22,8 @@ from service.engine.costs.cost_model import CostModel, CostTable
 from service.engine.frontend.admission import Admission
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.supervisor import Supervisor
-from service.engine.frontend.unread_images import UnreadImages
 from service.engine.interface import ADMITTING, Phase
 from service.engine.messages import FromWorker
 from service.engine.types import Priority

@@ -10,8 +10,7 @@ import pytest
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, DrainSpeed
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.unread_images import UnreadImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.messages import Submit
 from service.errors import QueueFullError, QuotaExceededError
 from tests.harness.engine.worker_harness import make_params

@@ -11,8 +11,7 @@ from service.engine import messages
 from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.unread_images import UnreadImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
 from service.engine.messages import ToWorker
 from service.engine.types import Timings

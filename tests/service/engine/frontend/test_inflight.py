@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from service.engine import messages
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.unread_images import UnreadImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from tests.harness.engine.worker_harness import make_params
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from pipelines.interface import RgbImage
-from service.engine.frontend.local_job import LocalJob
-from service.engine.frontend.unread_images import UnreadImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.engine.types import Timings
 from service.errors import CanceledError, GenerationFailedError, ResultDiscardedError
@@ -150,3 +150,68 @@ def test_job_ids_are_unique_and_have_26_characters_of_base32() -> None:
     assert len(ids) == 100
     assert all(job_id.startswith("job_") and len(job_id) == 30 for job_id in ids)
     assert all(set(job_id[4:]) <= set("abcdefghijklmnopqrstuvwxyz234567") for job_id in ids)
+
+
+def test_a_job_is_sent_what_has_room_in_half_of_the_bound() -> None:
+    unread, job = UnreadImages(100), make_job()
+
+    assert unread.may_send(job, 0, 30)
+    assert unread.may_send(job, 20, 30)
+    assert not unread.may_send(job, 30, 30)
+
+
+def test_an_image_of_any_size_is_sent_where_nothing_of_its_job_is_outstanding() -> None:
+    unread, job, other = UnreadImages(100), make_job(), make_job()
+    unread.add(other, 90)
+    assert unread.may_send(job, 0, 1000)
+
+    unread.add(job, 1)
+    assert not unread.may_send(job, 0, 1)
+
+
+def test_the_job_whose_reader_has_been_away_longest_is_discarded() -> None:
+    unread, away, reading, new = UnreadImages(100), make_job(), make_job(), make_job()
+    for job in (reading, away):
+        unread.add(job, 20)
+        unread.add(job, 20)
+    unread.take(reading, 20)
+    unread.add(new, 50)
+
+    assert (reading.closed, away.closed, new.closed) == (False, True, False)
+    assert unread.total_bytes == 70
+
+
+def test_as_many_jobs_are_discarded_as_the_bound_takes() -> None:
+    unread, jobs = UnreadImages(100), [make_job() for _ in range(5)]
+    for job in jobs:
+        unread.add(job, 25)
+    unread.add(make_job(), 60)
+
+    assert [job.closed for job in jobs] == [True] * 4 + [False]
+
+
+def test_an_image_alone_is_kept_however_large_it_is() -> None:
+    unread, jobs = UnreadImages(100), [make_job(), make_job()]
+    unread.add(jobs[0], 1000)
+    assert not any(job.closed for job in jobs)
+
+    unread.add(jobs[1], 1000)
+    assert [job.closed for job in jobs] == [True, False]
+
+
+def test_a_job_alone_loses_its_images_where_several_of_them_are_too_many() -> None:
+    unread, job = UnreadImages(100), make_job()
+    for _ in range(3):
+        unread.add(job, 40)
+
+    assert job.closed
+    assert unread.total_bytes == 0
+
+
+def test_a_job_that_nobody_can_read_any_more_counts_no_longer() -> None:
+    unread, job = UnreadImages(100), make_job()
+    unread.add(job, 20)
+    del job
+    gc.collect()
+
+    assert unread.total_bytes == 0
