@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -15,6 +16,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX: Final = "DARKROOM_"
+
+_DEVICES: Final = re.compile(r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
@@ -50,6 +53,12 @@ def _none_if_disabled(value: object) -> object:
 
 def _expanded(path: Path | None) -> Path | None:
     return path and path.expanduser()
+
+
+def _checked_devices(names: str | None) -> str | None:
+    if names is not None and not _DEVICES.fullmatch(names):
+        raise ValueError("must be auto, or names like cpu, cuda and cuda:1 with commas between them")
+    return names
 
 
 def _default_cache_dir() -> Path:
@@ -92,6 +101,13 @@ class Settings(BaseSettings):
     allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
     device: str = setting(
         "auto", "auto, cpu, cuda or cuda:1 and so on. auto takes a GPU if there is one.", Section.MODEL, "NAME"
+    )
+    devices: Annotated[str | None, AfterValidator(_checked_devices)] = setting(
+        None,
+        "Several devices with a copy of the model on each, such as cuda:0,cuda:1 or cpu,cpu; auto takes all GPUs. "
+        "Without it the one that `device` names.",
+        Section.MODEL,
+        "NAMES",
     )
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = setting(
         "auto", "auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"

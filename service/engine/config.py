@@ -72,6 +72,8 @@ class EngineConfig:
     """Configuration of the engine's frontend. Raises ValueError where a number is out of range."""
 
     worker: WorkerConfig
+    devices: tuple[str, ...] = ()
+    """A worker for each of these devices; without any, one worker for the device of `worker`."""
     max_queued_images: int = 256
     """Upper bound on images that were admitted and have not ended."""
     max_queued_s: float = 300.0
@@ -95,6 +97,12 @@ class EngineConfig:
     max_restart_delay_s: float = 30.0
     max_failed_loads: int = 3
     """Consecutive workers that end before they are ready, after which the engine fails."""
+
+    @property
+    def workers(self) -> tuple[WorkerConfig, ...]:
+        """The configuration of each worker."""
+        devices = self.devices or (self.worker.device,)
+        return tuple(msgspec.structs.replace(self.worker, device=device) for device in devices)
 
     def __post_init__(self) -> None:
         _require_at_least("max_queued_images", self.max_queued_images, 1)

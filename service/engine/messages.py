@@ -45,6 +45,9 @@ class Submit(Message, frozen=True):
     """Seconds since the image's admission; long where an earlier worker crashed under the image."""
     deadline_s: float | None = None
     """The caller's deadline, in seconds from the image's admission."""
+    isolation: str = ""
+    """Images share calls of any kind only with images of the same mark. While a call of marked images is under way, no
+    other call is: where the worker dies then, it is plain which images were at work."""
 
 
 class Cancel(Message, frozen=True):

@@ -52,13 +52,13 @@ class Supervisor:
         command: Sequence[str],
         *,
         on_message: Callable[[FromWorker], object],
-        on_crash: Callable[[], object],
+        on_crash: Callable[[frozenset[str]], object],
         on_failure: Callable[[], object],
         on_phase: Callable[[], object],
         spawn: Spawn = WorkerProcess.spawn,
     ) -> None:
-        """Calls `on_crash` when a worker has ended and another one follows, `on_failure` when none follows, and
-        `on_phase` whenever the phase changes."""
+        """Calls `on_crash` when a worker has ended and another one follows, with the ids of the images whose calls were
+        under way; `on_failure` when none follows; and `on_phase` whenever the phase changes."""
         self._config = config
         self._command = command
         self._on_message = on_message
@@ -141,7 +141,7 @@ class Supervisor:
             status = await self._end(process, disconnected=disconnected)
         if status is not None and self._failure is None and not self._stopping:
             _log.error("worker %d ended with status %d", process.pid, status)
-            await self._recover(loaded, status)
+            await self._recover(loaded, status, process.called_images)
 
     async def _end(self, process: WorkerProcess, *, disconnected: bool) -> int | None:
         """Ends the worker's process. Returns its exit status.
@@ -199,7 +199,7 @@ class Supervisor:
         _log.error("worker %d is stuck and is killed", process.pid)
         await process.abort()
 
-    async def _recover(self, loaded: bool, status: int) -> None:
+    async def _recover(self, loaded: bool, status: int, called: frozenset[str]) -> None:
         """Waits before the next worker, or gives up where too many have failed to load."""
         self._failed_loads = 0 if loaded else self._failed_loads + 1
         if self._failed_loads == self._config.max_failed_loads:
@@ -207,5 +207,5 @@ class Supervisor:
                 f"The worker ended {self._failed_loads} times before the model was loaded, with status {status}."
             )
             return
-        self._on_crash()
+        self._on_crash(called)
         await asyncio.sleep(self._backoff.next_s())

@@ -18,6 +18,7 @@ from typing import Final, Self
 
 import msgspec
 
+from service.engine.call_record import CallRecord, make_region
 from service.engine.config import WorkerConfig
 from service.engine.messages import LENGTH, MAX_MESSAGE_BYTES, STACKS_SIGNAL, FromWorker, ToWorker, pack
 
@@ -38,11 +39,13 @@ class WorkerProcess:
     def __init__(
         self,
         process: subprocess.Popen[bytes],
+        record: CallRecord,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         kill: Kill,
     ) -> None:
         self._process = process
+        self._record = record
         self._reader = reader
         self._writer = writer
         self._kill = kill
@@ -54,25 +57,35 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(cls, command: Sequence[str], config: WorkerConfig, *, kill: Kill = os.killpg) -> Self:
-        """Runs the command with `--fd` and `--config` added. Raises OSError where it cannot be run."""
+        """Runs the command with `--fd`, `--record-fd` and `--config` added. Raises OSError where it cannot be run."""
         ours, theirs = socket.socketpair()
-        arguments = [*command, "--fd", str(theirs.fileno()), "--config", msgspec.json.encode(config).decode()]
+        region = make_region()
+        descriptors = (theirs.fileno(), region)
+        options = ["--fd", str(theirs.fileno()), "--record-fd", str(region)]
+        arguments = [*command, *options, "--config", msgspec.json.encode(config).decode()]
         try:
             # In a session of its own the worker does not get the terminal's Ctrl-C, and its children die with it.
             process = subprocess.Popen(  # noqa: ASYNC220, S603 - a fork takes milliseconds; the command is our own
-                arguments, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True
+                arguments, stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True
             )
+            record = CallRecord.shared(region)
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
+            os.close(region)
         reader, writer = await asyncio.open_connection(sock=ours)
-        return cls(process, reader, writer, kill)
+        return cls(process, record, reader, writer, kill)
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def called_images(self) -> frozenset[str]:
+        """The ids of the images whose calls were under way when the process, which has ended, ended."""
+        return self._record.read()
 
     async def receive(self) -> FromWorker | None:
         """Returns the next message, or None when the worker is gone or breaks the protocol."""

@@ -23,6 +23,8 @@ class ScheduledImage(Generic[StateT]):
     params: GenerationParams
     tenant: str = ""
     """Owner of the image; tenants share the device equally."""
+    isolation: str = ""
+    """The image shares calls only with images of the same mark."""
     previews: int = 0
     """Number of previews that the caller asked for."""
     arrived_s: float

@@ -107,8 +107,8 @@ class Scheduler(Generic[StateT]):
         """Returns the waiting images that belong in the next call of their size and whose states may be held."""
         newcomers = [
             image
-            for size in {image.size for image in self._waiting}
-            for image in form_batch(self._in_order(size), self._fair_share, self._cost, now_s=now_s)
+            for size, isolation in {(image.size, image.isolation) for image in self._waiting}
+            for image in form_batch(self._in_order(size, isolation), self._fair_share, self._cost, now_s=now_s)
             if image.state is None
         ]
         newcomers.sort(key=self._turn)
@@ -129,7 +129,11 @@ class Scheduler(Generic[StateT]):
         if not self._denoising:
             return []
         head = min(self._denoising, key=self._turn)
-        candidates = [image for image in self._denoising if image.next_call.key == head.next_call.key]
+        candidates = [
+            image
+            for image in self._denoising
+            if image.next_call.key == head.next_call.key and image.isolation == head.isolation
+        ]
         return form_batch(candidates, self._fair_share, self._cost, now_s=now_s)
 
     def charge_call(self, rows: Iterable[tuple[str, int]], seconds: float) -> None:
@@ -144,11 +148,13 @@ class Scheduler(Generic[StateT]):
         self._finished.append(image)
 
     def choose_decode(self) -> list[ScheduledImage[StateT]]:
-        """Returns finished images of one size to decode now. None while UNet calls are owed the last decode's time."""
+        """Returns finished images that may be decoded together now. None while UNet calls are owed the last decode's
+        time."""
         if not self._finished or (self._denoising and self._decode_debt_s > 0):
             return []
-        size = self._finished[0].size
-        batch = [image for image in self._finished if image.size == size][: self._max_decode]
+        size, isolation = self._finished[0].size, self._finished[0].isolation
+        batch = [image for image in self._finished if (image.size, image.isolation) == (size, isolation)]
+        del batch[self._max_decode :]
         if self._denoising:
             while len(batch) > 1 and self._cost.decode_s(size, len(batch)) > _DECODE_FACTOR * self._call_s:
                 batch.pop()
@@ -185,9 +191,9 @@ class Scheduler(Generic[StateT]):
         """Sort key: tenants by start tag, then images by virtual deadline."""
         return self._fair_share.start_tag_s(image.tenant), image.virtual_deadline_s
 
-    def _in_order(self, size: Size) -> Iterable[ScheduledImage[StateT]]:
+    def _in_order(self, size: Size, isolation: str) -> Iterable[ScheduledImage[StateT]]:
         images = heapq.merge(self._denoising, self._waiting, key=_virtual_deadline)
-        return (image for image in images if image.size == size)
+        return (image for image in images if image.size == size and image.isolation == isolation)
 
     def _within_bounds(self, newcomers: Iterable[ScheduledImage[StateT]]) -> list[ScheduledImage[StateT]]:
         """Returns the newcomers, in order, whose states may be held. An idle worker takes one image of any size."""

@@ -27,6 +27,7 @@ import msgspec
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
@@ -54,6 +55,7 @@ def main(argv: Sequence[str], load: Load) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
+    parser.add_argument("--record-fd", type=int, help="descriptor of the region that holds the record of calls")
     parser.add_argument("--config", required=True, help="a WorkerConfig as JSON")
     arguments = parser.parse_args(argv)
     config = msgspec.json.decode(arguments.config, type=WorkerConfig)
@@ -64,7 +66,7 @@ def main(argv: Sequence[str], load: Load) -> int:
     if is_closed(connection):  # The server ended before the line above it.
         return EXIT_ORPHANED
     try:
-        return _serve(SocketChannel(connection), config, load)
+        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, load)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
@@ -82,7 +84,11 @@ def _live_as_long_as_the_server() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
+def _open_record(descriptor: int | None) -> CallRecord:
+    return CallRecord.private() if descriptor is None else CallRecord.shared(descriptor)
+
+
+def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
     try:
         channel.send(messages.Loading("loading"))
         pipeline, device = load(config, functools.partial(channel.send, messages.Loading("preparing")))
@@ -99,7 +105,7 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
         channel.close()
         return _EXIT_UNLOADABLE
     channel.send(messages.Ready(pipeline.info, costs))
-    Worker(pipeline, channel, config, costs=costs, device=device).run()
+    Worker(pipeline, channel, config, costs=costs, device=device, record=record).run()
     channel.close()
     return 0
 

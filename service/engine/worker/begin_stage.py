@@ -5,11 +5,13 @@ Runs in the worker's process. The scheduler chooses the images; what a failed im
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.channel import Channel
@@ -28,6 +30,7 @@ class BeginStage(Generic[ConditioningT, StateT, OutputT]):
         scheduler: Scheduler[StateT],
         channel: Channel,
         isolation: FaultIsolation,
+        record: CallRecord,
         clock: Callable[[], float],
         *,
         max_cached_prompts: int,
@@ -37,24 +40,27 @@ class BeginStage(Generic[ConditioningT, StateT, OutputT]):
         self._scheduler = scheduler
         self._channel = channel
         self._isolation = isolation
+        self._record = record
         self._clock = clock
         self._prompts = PromptCache(measured.encode, isolation, max_cached_prompts)
 
     def turn(self) -> list[tuple[ScheduledImage[StateT], Fault]]:
         """Begins the images whose turn it is, and returns those that failed with their faults."""
-        images = self._scheduler.choose_begin(self._clock())
-        if not images:
-            return []
+        images = sorted(self._scheduler.choose_begin(self._clock()), key=_isolation_mark)
+        groups = [list(group) for _, group in itertools.groupby(images, key=_isolation_mark)]
+        return [failure for group in groups for failure in self._begin_together(group)]
+
+    def _begin_together(self, images: Sequence[ScheduledImage[StateT]]) -> list[tuple[ScheduledImage[StateT], Fault]]:
         start_s = self._clock()
         for image in images:
             image.queue_s = start_s - image.arrived_s
-            # Sent before the first call on its behalf: if that call crashes the worker, the frontend knows whom to
-            # suspect.
             self._channel.send(messages.Started(image.id))
-        known = self._prompts.get_all(text for image in images for text in image.params.texts)
+        with self._record.during(image.id for image in images):
+            known = self._prompts.get_all(text for image in images for text in image.params.texts)
         failed: list[tuple[ScheduledImage[StateT], Fault]] = []
         for image in images:
-            fault = self._begin(image, [known[text] for text in image.params.texts])
+            with self._record.during([image.id]):
+                fault = self._begin(image, [known[text] for text in image.params.texts])
             image.begun_s = self._clock()
             image.encode_s = image.begun_s - start_s
             if fault is not None:
@@ -64,7 +70,8 @@ class BeginStage(Generic[ConditioningT, StateT, OutputT]):
     def restart_upcast(self, image: ScheduledImage[StateT]) -> Fault | None:
         """Begins the image again in higher precision."""
         image.upcast = True
-        state = self._isolation.run_once(lambda: self._measured.begin_upcast(image.params))
+        with self._record.during([image.id]):
+            state = self._isolation.run_once(lambda: self._measured.begin_upcast(image.params))
         if isinstance(state, Fault):
             return state
         image.state = state
@@ -83,3 +90,7 @@ class BeginStage(Generic[ConditioningT, StateT, OutputT]):
         image.state = state
         self._scheduler.begin(image)
         return None
+
+
+def _isolation_mark(image: ScheduledImage[StateT]) -> str:
+    return image.isolation

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeAlias
 
 from pipelines.interface import ConditioningT, OutputT, RgbImage, StateT
+from service.engine.call_record import CallRecord
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
@@ -25,11 +26,13 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
         measured: MeasuredCalls[ConditioningT, StateT, OutputT],
         scheduler: Scheduler[StateT],
         isolation: FaultIsolation,
+        record: CallRecord,
         clock: Callable[[], float],
     ) -> None:
         self._measured = measured
         self._scheduler = scheduler
         self._isolation = isolation
+        self._record = record
         self._clock = clock
         self._running: RunningDecode[StateT] | None = None
 
@@ -44,6 +47,7 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
         if not images:
             return []
         start_s = self._clock()
+        self._record.enter(image.id for image in images)
         started = self._isolation.run_once(lambda: self._measured.start_decode(images))
         if isinstance(started, Fault):
             return self._decode_apart(images, start_s)
@@ -66,7 +70,8 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
     def _results(
         self, images: Sequence[ScheduledImage[StateT]], rgb_images: Sequence[RgbImage | Fault], start_s: float
     ) -> DecodeResults[StateT]:
-        """Returns the results of the images that were not canceled during the decode."""
+        """Returns the results of the images that were not canceled during the decode, which has ended."""
+        self._record.leave(image.id for image in images)
         self._scheduler.charge_decode(images, self._clock() - start_s)
         return [
             (image, rgb_image)

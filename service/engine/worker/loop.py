@@ -13,6 +13,7 @@ from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel, CostTable, state_bytes
 from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
@@ -47,14 +48,17 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         *,
         costs: CostTable = _UNMEASURED,
         device: Device = PLAIN_DEVICE,
+        record: CallRecord | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds the measured costs of this pipeline on this device."""
+        """`costs` holds the measured costs of this pipeline on this device. The worker writes into `record` the images
+        whose calls are under way."""
         self._pipeline = pipeline
         self._channel = channel
         self._clock = clock
         self._device = device
         self._isolation = FaultIsolation(device)
+        self._record = record or CallRecord.private()
         self._cost = CostModel(costs, max_rows=config.max_rows, max_decode=config.max_decode)
         self._measured = MeasuredCalls(pipeline, self._cost, channel, device, clock)
         self._scheduler: Scheduler[StateT] = Scheduler(
@@ -69,11 +73,12 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             self._scheduler,
             channel,
             self._isolation,
+            self._record,
             clock,
             max_cached_prompts=config.max_cached_prompts,
         )
-        self._decode_stage = DecodeStage(self._measured, self._scheduler, self._isolation, clock)
-        self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, clock)
+        self._decode_stage = DecodeStage(self._measured, self._scheduler, self._isolation, self._record, clock)
+        self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, self._record, clock)
         self._deadline_factors = {
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
@@ -150,6 +155,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             id=submit.image_id,
             params=submit.params,
             tenant=submit.tenant,
+            isolation=submit.isolation,
             previews=submit.previews,
             arrived_s=arrived_s,
             virtual_deadline_s=min(arrived_s + self._deadline_factors[submit.priority] * solo_s, deadline_s),
@@ -171,12 +177,13 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         tenant_rows = [(image.tenant, image.rows) for image in images]
         rows = sum(image.rows for image in images)
         start_s = self._clock()
-        outputs = self._isolation.run(self._measured.predict, images)
-        predicted_s = self._clock()
-        faults = [
-            output if isinstance(output, Fault) else self._advance(image, output)
-            for image, output in zip(images, outputs, strict=True)
-        ]
+        with self._record.during(image.id for image in images):
+            outputs = self._isolation.run(self._measured.predict, images)
+            predicted_s = self._clock()
+            faults = [
+                output if isinstance(output, Fault) else self._advance(image, output)
+                for image, output in zip(images, outputs, strict=True)
+            ]
         for image in images:
             image.calls_made += 1
             image.batch_rows_sum += rows

@@ -10,6 +10,7 @@ from typing import TypeVar
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.params import GenerationParams
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable, SizeCost
 from service.engine.messages import FromWorker, ToWorker
@@ -104,6 +105,7 @@ class WorkerHarness:
         *,
         costs: CostTable | None = None,
         device: Device = PLAIN_DEVICE,
+        record: CallRecord | None = None,
         max_rows: int = 16,
         max_decode: int = 4,
     ) -> None:
@@ -117,6 +119,7 @@ class WorkerHarness:
             config,
             costs=flat_costs(max_rows) if costs is None else costs,
             device=device,
+            record=record,
             clock=self.clock,
         )
 

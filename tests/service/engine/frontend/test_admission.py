@@ -10,9 +10,9 @@ import pytest
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, DrainSpeed
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.messages import Submit
 from service.errors import QueueFullError, QuotaExceededError
+from tests.harness.engine.handles import make_handle
 from tests.harness.engine.worker_harness import make_params
 
 
@@ -20,9 +20,7 @@ def make_admission(queued: Sequence[tuple[str, float]], **config: Any) -> Admiss
     """Makes an admission with queued images, each given by its tenant and its price."""
     in_flight = InFlightImages()
     for number, (tenant, price_s) in enumerate(queued):
-        job = LocalJob(
-            str(number), max_buffered=1, unread=UnreadImages(1), on_cancel=lambda _: None, on_read=lambda: None
-        )
+        job = make_handle(str(number))
         in_flight.add_job(job, [Submit(str(number), make_params(), tenant=tenant)], [price_s], now_s=0.0)
     return Admission(EngineConfig(worker=WorkerConfig(model="fake"), **config), in_flight)
 

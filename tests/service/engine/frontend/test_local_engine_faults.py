@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 def worker_pid(engine: LocalEngine) -> int:
-    process = engine._supervisor._process
+    process = engine._supervisors[0]._process
     assert process is not None
     return process.pid
 
@@ -70,6 +70,39 @@ async def test_an_image_that_crashes_its_worker_twice_is_poisoned_and_the_others
 
     assert [finished.rgb_image.pixels for (finished,) in results] == [make_alone(params) for params in others]
     assert sum(isinstance(message, messages.Ready) for message in observed.messages) <= 3
+
+
+async def test_a_poisonous_image_in_a_full_call_costs_two_deaths_and_only_the_suspects_are_kept_apart() -> None:
+    others = [make_params(seed=seed, steps=6) for seed in range(11)]
+    async with serving("--call-s", "0.02", "--fault", "predict:exit:3", max_rows=8) as (engine, observed):
+        jobs = [engine.submit([params]) for params in others[:5]]
+        bad = engine.submit([make_params("poison", steps=6)])
+        jobs += [engine.submit([params]) for params in others[5:]]
+        await observed.count(messages.Ready, 2)
+        between = len(observed.messages)
+        async with asyncio.timeout(TIMEOUT_S):
+            with pytest.raises(PoisonedError):
+                await bad.result()
+            results = [await job.result() for job in jobs]
+
+    assert [finished.rgb_image.pixels for (finished,) in results] == [make_alone(params) for params in others]
+    assert sum(isinstance(message, messages.Ready) for message in observed.messages) == 3
+    rows = [message.rows for message in observed.messages[between:] if isinstance(message, messages.CallDone)]
+    assert max(rows) == 8, "images that are no suspects share calls as before"
+    assert 2 in rows, "suspects do not"
+
+
+async def test_a_newcomer_is_served_beside_the_suspects() -> None:
+    async with serving("--call-s", "0.02", max_rows=4) as (engine, observed):
+        jobs = [engine.submit([make_params(seed=seed, steps=100)]) for seed in range(6)]
+        await observed.until(progress_of(jobs[0].id, 0))
+        os.kill(worker_pid(engine), signal.SIGKILL)
+        await observed.count(messages.Ready, 2)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await engine.submit([make_params(steps=4)]).result()
+        assert sum(isinstance(message, messages.Finished) for message in observed.messages) == 1, "no suspect is done"
+        for job in jobs:
+            job.cancel()
 
 
 async def test_a_worker_that_hangs_is_killed_and_its_image_is_poisoned_the_second_time() -> None:
@@ -167,7 +200,7 @@ async def test_a_job_that_nobody_reads_pauses_while_others_are_served_and_its_la
 async def test_an_observer_that_raises_does_not_end_the_engine_and_is_logged_once_per_kind(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def observe(message: FromWorker) -> None:
+    def observe(message: FromWorker, worker: int) -> None:
         raise ZeroDivisionError
 
     engine = LocalEngine(

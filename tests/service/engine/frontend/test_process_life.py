@@ -41,7 +41,7 @@ async def main():
     await observed.count(Started)
     if "--fault" in sys.argv:
         await engine.wait_for_phase(Phase.STALLED)
-    print(engine._supervisor._process.pid, flush=True)
+    print(engine._supervisors[0]._process.pid, flush=True)
     await told.wait()
     await engine.stop(drain_s=600)
     print(len(await job.result()), observed.messages.count(observed.messages[0]), flush=True)
@@ -126,7 +126,7 @@ async def test_a_killed_worker_is_replaced_although_a_child_of_it_holds_its_sock
         await observed.count(Ready)
         job = engine.submit([make_params(steps=30)])
         await observed.count(Started)
-        process = engine._supervisor._process
+        process = engine._supervisors[0]._process
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         async with asyncio.timeout(TIMEOUT_S):

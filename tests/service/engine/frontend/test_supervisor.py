@@ -28,7 +28,7 @@ class SupervisorHarness:
             EngineConfig(worker=WorkerConfig(model="fake"), **{"restart_delay_s": 0.01, **config}),
             command,
             on_message=self._receive,
-            on_crash=lambda: self._note("crash"),
+            on_crash=lambda _: self._note("crash"),
             on_failure=lambda: self._note("failure"),
             on_phase=lambda: self._note(self.supervisor.phase),
             spawn=spawn,
