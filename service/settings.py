@@ -29,6 +29,7 @@ class Section(enum.StrEnum):
 
     LISTEN = "Where it listens"
     MODEL = "The model"
+    WORKER = "The worker's process"
     QUEUE = "How much may wait"
     STORAGE = "What is kept"
     IMAGES = "Images"
@@ -131,6 +132,28 @@ class Settings(BaseSettings):
         16, "Rows of one UNet call, at least 2. A guided image takes two.", Section.MODEL, "N"
     )
 
+    load_timeout_s: Seconds = setting(
+        900.0,
+        "A worker that loads or downloads its model is replaced after so long without progress.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    stall_timeout_s: Seconds = setting(
+        15.0,
+        "A worker that makes images is replaced after so long, and ten times a call's expected time, without a sign.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    unmeasured_timeout_s: Seconds = setting(
+        120.0, "The same bound for a call of a kind that was never measured.", Section.WORKER, "SECONDS"
+    )
+    kill_timeout_s: Seconds = setting(
+        30.0,
+        "The server exits with an error where a killed worker is still there after so long: it may hold the device.",
+        Section.WORKER,
+        "SECONDS",
+    )
+
     max_queued_images: Count = setting(
         256,
         "Unfinished images of requests on /v1 from which on the next request waits in line or is answered 429. "
@@ -159,6 +182,13 @@ class Settings(BaseSettings):
         "How long they wait at most. A caller whose turn would come later is answered 429 at once.",
         Section.QUEUE,
         "SECONDS",
+    )
+    max_unread_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
+        512 << 20,
+        "Pixels of finished images that wait for slow readers, at least 1 MiB. From half of it a job that is not read "
+        "pauses; beyond it the one that has waited longest fails.",
+        Section.QUEUE,
+        "BYTES",
     )
     max_queued_jobs: Count = setting(
         10_000,

@@ -40,6 +40,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_release.py",
     "repository/test_setup.py",
     "repository/test_troubleshooting.py",
+    "service/engine/frontend/test_process_life.py",
     "service/engine/frontend/test_supervisor.py",
     "service/engine/frontend/test_worker_process.py",
     "service/engine/worker/test_main.py",

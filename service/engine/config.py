@@ -93,6 +93,10 @@ class EngineConfig:
     """Silence after which a serving worker counts as stuck; ten times a call's expected seconds are added to it."""
     unmeasured_timeout_s: float = 120.0
     """Silence after which a worker counts as stuck in a call of a kind that was never measured."""
+    kill_timeout_s: float = 30.0
+    """Time in which a killed worker must be gone. The engine fails where it is not."""
+    max_unread_bytes: int = 512 << 20
+    """Upper bound on the bytes of finished images that wait to be read, over all jobs."""
     restart_delay_s: float = 0.5
     """Pause before a crashed worker is replaced; doubles with each further crash until an image is finished."""
     max_restart_delay_s: float = 30.0
@@ -109,6 +113,7 @@ class EngineConfig:
         _require_at_least("max_queued_images", self.max_queued_images, 1)
         _require_at_least("max_callers_in_line", self.max_callers_in_line, 0)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
+        _require_at_least("max_unread_bytes", self.max_unread_bytes, 1)
         _require_at_least("max_failed_loads", self.max_failed_loads, 1)
         for name in (
             "max_queued_s",
@@ -116,6 +121,7 @@ class EngineConfig:
             "load_timeout_s",
             "stall_timeout_s",
             "unmeasured_timeout_s",
+            "kill_timeout_s",
             "restart_delay_s",
             "max_restart_delay_s",
         ):

@@ -82,9 +82,11 @@ class Job(Protocol):
     def events(self) -> AsyncIterator[ImageEvent]:
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
 
-        Each image starts before it makes progress, and makes progress before it is finished. A slow reader loses
-        progress and previews, never a finished image. Raises the job's `service.errors.DarkroomError` where an image
-        failed, after the images that were finished, and `CanceledError` where the job was canceled.
+        Each image starts before it makes progress, and makes progress before it is finished. Its steps only grow. A
+        slow reader loses progress and previews, never a finished image; but a job that is not read while others need
+        the room for finished images ends with `ResultDiscardedError` in place of those that wait. Raises the job's
+        `service.errors.DarkroomError` where an image failed, after the images that were finished, and `CanceledError`
+        where the job was canceled.
         """
 
     async def result(self) -> list[ImageFinished]:
@@ -123,7 +125,7 @@ class Submission:
 
 
 class Engine(Protocol):
-    """Admits jobs and generates their images, whether or not anybody reads their events."""
+    """Admits jobs and generates their images; those of a job that nobody reads as long as there is room for them."""
 
     @property
     def phase(self) -> Phase: ...

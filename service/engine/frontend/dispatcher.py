@@ -16,7 +16,7 @@ from service.engine.frontend import suspects
 from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.send_queue import SendQueue
 from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.engine.messages import ImageMessage
@@ -52,11 +52,12 @@ class Dispatcher:
         in_flight: InFlightImages,
         workers: Sequence[DeviceWorker],
         speed: DrainSpeed,
+        unread: UnreadImages,
         clock: Callable[[], float],
     ) -> None:
         self._in_flight = in_flight
         self._workers = workers
-        self._queue = SendQueue(in_flight, workers)
+        self._queue = SendQueue(in_flight, workers, unread)
         self._speed = speed
         self._clock = clock
         self._emptied = asyncio.Event()
@@ -86,7 +87,7 @@ class Dispatcher:
                 self._start(image)
             case messages.Progress():
                 image.fraction_done = message.step / message.steps
-                image.job.handle.publish(ImageProgress(image.index, message.step, message.eta_s))
+                self._publish_progress(image, message)
             case messages.Preview():
                 self._publish_preview(image, message)
             case messages.Finished():
@@ -143,6 +144,12 @@ class Dispatcher:
         if not image.start_published:
             image.start_published = True
             image.job.handle.publish(ImageStarted(image.index))
+
+    def _publish_progress(self, image: InFlightImage, progress: messages.Progress) -> None:
+        """Publishes a step unless the caller was told of it before: an image that begins again repeats its steps."""
+        if progress.step > image.steps_published:
+            image.steps_published = progress.step
+            image.job.handle.publish(ImageProgress(image.index, progress.step, progress.eta_s))
 
     def _publish_preview(self, image: InFlightImage, preview: messages.Preview) -> None:
         """Publishes a preview unless an earlier worker sent it: an image that is generated again repeats them."""

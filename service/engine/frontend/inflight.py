@@ -51,6 +51,8 @@ class InFlightImage:
     """Fraction of the image's steps that this worker has done."""
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
+    steps_published: int = 0
+    """Most steps that the caller was told of, under this worker or an earlier one."""
     previews_published: int = 0
     deaths_in_calls: int = 0
     """Workers that died while a call of this image was under way."""
@@ -59,6 +61,11 @@ class InFlightImage:
     deaths_between_calls: int = 0
     """Workers that had begun this image and died with no call under way."""
     ended: bool = False
+
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of the finished image."""
+        return 3 * self.submit.params.width * self.submit.params.height
 
     @property
     def suspect(self) -> bool:

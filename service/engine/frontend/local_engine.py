@@ -25,13 +25,14 @@ from service.engine.frontend.admission import Admission, QueuedImage
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.supervisor import Supervisor
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
 from service.engine.messages import FromWorker
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
+from service.observability.logs import tolerant
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 
@@ -60,9 +61,9 @@ class LocalEngine:
         observe: Observe | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`command` starts a worker."""
+        """`command` starts a worker; what `observe` raises is logged."""
         self._config = config
-        self._observe = observe
+        self._observe = None if observe is None else tolerant(observe)
         self._clock = clock
         self._in_flight = InFlightImages()
         self._admission = Admission(config, self._queued)
@@ -75,7 +76,8 @@ class LocalEngine:
             DeviceWorker(index, supervisor, worker)
             for index, (supervisor, worker) in enumerate(zip(self._supervisors, config.workers, strict=True))
         ]
-        self._dispatcher = Dispatcher(self._in_flight, self._workers, self._admission.speed, clock)
+        self._unread = UnreadImages(config.max_unread_bytes)
+        self._dispatcher = Dispatcher(self._in_flight, self._workers, self._admission.speed, self._unread, clock)
 
     def _supervisor(self, index: int, worker: WorkerConfig, command: Sequence[str]) -> Supervisor:
         return Supervisor(
@@ -169,7 +171,13 @@ class LocalEngine:
     def _admit(
         self, submission: Submission, prices_s: Sequence[float], arrived_s: float, *, accepted: bool
     ) -> LocalJob:
-        job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._cancel)
+        job = LocalJob(
+            new_job_id(),
+            max_buffered=self._config.max_buffered_events,
+            unread=self._unread,
+            on_cancel=self._cancel,
+            on_read=self._dispatcher.dispatch,
+        )
         submits = [
             messages.Submit(
                 image_id=f"{job.id}.{index}",

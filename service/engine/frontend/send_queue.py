@@ -11,28 +11,36 @@ the queue also has some in each worker, as many as any other, and each worker sh
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.interface import Phase
 
 
 class SendQueue:
     """The unsent images of one engine, and its workers."""
 
-    def __init__(self, in_flight: InFlightImages, workers: Sequence[DeviceWorker]) -> None:
+    def __init__(self, in_flight: InFlightImages, workers: Sequence[DeviceWorker], unread: UnreadImages) -> None:
         self._in_flight = in_flight
         self._workers = workers
+        self._unread = unread
 
     def placements(self) -> Iterator[tuple[InFlightImage, DeviceWorker]]:
         """Yields the images that may be sent now, each with its worker. The caller sends each before the next."""
         waiting_tenants: set[str] = set()
+        sent_bytes = self._sent_bytes()
         for image in self._in_order():
+            job = image.job.handle
             if image.submit.tenant in waiting_tenants:
                 continue
+            if not self._unread.may_send(job, sent_bytes[job], image.image_bytes):
+                continue  # Nobody waits for a job that waits for its reader.
             worker = self._worker_for(image)
             if worker is not None:
+                sent_bytes[job] += image.image_bytes
                 yield image, worker
             elif image.confined_to is None:
                 waiting_tenants.add(image.submit.tenant)
@@ -44,6 +52,14 @@ class SendQueue:
     def next_expiry_s(self) -> float:
         """Returns the time after which the next unsent image expires; infinity where none has a deadline."""
         return min(map(self._latest_start_s, self._in_flight.unsent), default=math.inf)
+
+    def _sent_bytes(self) -> Counter[LocalJob]:
+        """Returns the bytes that the images in the workers will have, by job."""
+        sent_bytes = Counter[LocalJob]()
+        for worker in self._workers:
+            for image in worker.images:
+                sent_bytes[image.job.handle] += image.image_bytes
+        return sent_bytes
 
     def _in_order(self) -> list[InFlightImage]:
         reference = next((worker for worker in self._workers if worker.ready), self._workers[0])

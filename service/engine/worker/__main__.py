@@ -7,12 +7,14 @@ concrete pipelines.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import faulthandler
 import functools
 import logging
 import os
 import platform
 import resource
+import signal
 import socket
 import sys
 import time
@@ -28,7 +30,7 @@ from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
-from service.engine.worker.channel import SocketChannel
+from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
 from service.engine.worker.device import Device
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
@@ -38,6 +40,8 @@ from service.observability import logs
 Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
 """Loads the model. A slow load calls its second argument now and then to show that it is alive."""
 
+_PR_SET_PDEATHSIG: Final = 1
+"""Option of prctl(2) that sets the signal which a process gets when its parent ends."""
 _EXIT_FAILED: Final = 1
 _EXIT_UNLOADABLE: Final = 3
 
@@ -57,12 +61,27 @@ def main(argv: Sequence[str], load: Load) -> int:
     config = msgspec.json.decode(arguments.config, type=WorkerConfig)
     logs.configure(config.log_level, config.log_format, process="worker")
     faulthandler.register(messages.STACKS_SIGNAL)
+    _live_as_long_as_the_server()
+    connection = socket.socket(fileno=arguments.fd)
+    if is_closed(connection):  # The server ended before the line above it.
+        return EXIT_ORPHANED
     try:
-        channel = SocketChannel(socket.socket(fileno=arguments.fd))
-        return _serve(channel, _open_record(arguments.record_fd), config, load)
+        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, load)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
+
+
+def _live_as_long_as_the_server() -> None:
+    """Ignores the signals on which the server drains its worker, and has Linux kill this process when the server ends.
+
+    A service manager may send SIGTERM to both processes at once. Where there is no prctl(2), and also there, the end
+    of the socket ends the process (`SocketChannel`); the signal does so even where no thread of it can run.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _open_record(descriptor: int | None) -> CallRecord:
@@ -72,7 +91,7 @@ def _open_record(descriptor: int | None) -> CallRecord:
 def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
     try:
         channel.send(messages.Loading("loading"))
-        pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
+        pipeline, device = load(config, functools.partial(channel.send, messages.Loading("preparing")))
         cache = _cost_cache(config, pipeline.info, device)
         costs = Warmup(pipeline, FaultIsolation(device), known=cache.load(), clock=time.monotonic).run(
             max_rows=config.max_rows,

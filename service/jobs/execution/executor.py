@@ -17,6 +17,7 @@ from service.engine.interface import Engine, ImageEvent, ImageFinished, ImagePre
 from service.errors import (
     DarkroomError,
     EngineUnavailableError,
+    ResultDiscardedError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -31,7 +32,7 @@ from service.jobs.watching.subscriptions import JobNotifier
 _PREVIEW_FORMAT: Final = "webp"
 _PREVIEW_QUALITY: Final = 80
 _MIN_DEADLINE_S: Final = 0.001
-_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, StoreUnavailableError, WorkerLostError)
+_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, ResultDiscardedError, StoreUnavailableError, WorkerLostError)
 """Errors after which a job goes back into the queue. Making it again gives the same images."""
 
 _log = structlog.get_logger("darkroom.jobs")
@@ -130,8 +131,7 @@ class JobExecutor:
             case ImageStarted():
                 running.mark_begun()  # Readers see no change in it: the next heartbeat records it.
             case ImageProgress():
-                running.steps[index], running.eta_s[index] = event.step, event.eta_s
-                running.update_live()
+                running.record_step(index, event.step, event.eta_s)
                 self._notifier.notify(running.claim.job_id, record_changed=False)
             case ImagePreview():
                 data = await self._encoder.encode(event.rgb_image, _PREVIEW_FORMAT, quality=_PREVIEW_QUALITY)
@@ -164,8 +164,7 @@ class JobExecutor:
             timings=image.timings,
         )
         await self._claims.add_image(claim, stored)
-        running.steps[index], running.eta_s[index] = image.params.steps, 0.0
-        running.update_live()
+        running.record_step(index, image.params.steps, 0.0)
 
 
 def _failed(error: DarkroomError) -> Outcome:

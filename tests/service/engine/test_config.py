@@ -41,6 +41,8 @@ def test_a_worker_config_names_the_number_that_is_out_of_range(name: str, value:
         ("load_timeout_s", 0.0),
         ("stall_timeout_s", -1.0),
         ("unmeasured_timeout_s", 0.0),
+        ("kill_timeout_s", 0.0),
+        ("max_unread_bytes", 0),
         ("restart_delay_s", 0.0),
         ("max_restart_delay_s", 0.0),
     ],

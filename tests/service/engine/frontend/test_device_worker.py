@@ -8,9 +8,9 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostTable
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
-from service.engine.frontend.local_job import LocalJob
 from service.engine.messages import CallDone, Cancel, Submit
 from service.engine.types import Priority
+from tests.harness.engine.handles import make_handle
 from tests.harness.engine.recording_link import RecordingLink
 from tests.harness.engine.worker_harness import flat_costs, make_params
 
@@ -30,7 +30,7 @@ class Harness:
     def make(self, *, tenant: str = "", priority: Priority = Priority.INTERACTIVE) -> InFlightImage:
         """Admits an image, each a second after the one before."""
         self.made += 1
-        job = LocalJob(str(self.made), max_buffered=1, on_cancel=lambda _: None)
+        job = make_handle(str(self.made))
         submit = Submit(str(self.made), make_params(), tenant=tenant, priority=priority)
         self.in_flight.add_job(job, [submit], [1.0], now_s=float(self.made))
         image = self.in_flight.unsent[-1]

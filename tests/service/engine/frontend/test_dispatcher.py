@@ -14,7 +14,7 @@ from service.engine.frontend.admission import DrainSpeed
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
 from service.engine.types import Timings
 from service.errors import (
@@ -23,6 +23,7 @@ from service.errors import (
     EngineUnavailableError,
     GenerationFailedError,
     PoisonedError,
+    ResultDiscardedError,
 )
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.recording_link import RecordingLink
@@ -30,18 +31,20 @@ from tests.harness.engine.worker_harness import Clock, make_params
 
 TIMINGS = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
 PIXELS = b"\0\0\0"
+IMAGE = bytes(3 * make_params().width * make_params().height)
 
 
 class DispatcherHarness:
     """A dispatcher whose workers record what they are sent."""
 
-    def __init__(self, devices: int = 1) -> None:
+    def __init__(self, devices: int = 1, *, max_unread_images: int = 1000) -> None:
         self.links = [RecordingLink() for _ in range(devices)]
         config = WorkerConfig(model="fake")
         self.workers = [DeviceWorker(index, link, config) for index, link in enumerate(self.links)]
         self.in_flight = InFlightImages()
         self.clock = Clock()
-        self.dispatcher = Dispatcher(self.in_flight, self.workers, DrainSpeed(), self.clock)
+        self.unread = UnreadImages(max_unread_images * len(IMAGE))
+        self.dispatcher = Dispatcher(self.in_flight, self.workers, DrainSpeed(), self.unread, self.clock)
 
     @property
     def link(self) -> RecordingLink:
@@ -56,7 +59,13 @@ class DispatcherHarness:
 
     def submit(self, *image_ids: str, deadline_s: float | None = None) -> LocalJob:
         """Admits one job with these images and dispatches it."""
-        job = LocalJob("job", max_buffered=32, on_cancel=self.dispatcher.cancel)
+        job = LocalJob(
+            "job",
+            max_buffered=32,
+            unread=self.unread,
+            on_cancel=self.dispatcher.cancel,
+            on_read=self.dispatcher.dispatch,
+        )
         submits = [messages.Submit(image_id, make_params(), deadline_s=deadline_s) for image_id in image_ids]
         self.in_flight.add_job(job, submits, [1.0] * len(submits), now_s=self.clock())
         self.dispatcher.dispatch()
@@ -67,8 +76,8 @@ class DispatcherHarness:
             self.dispatcher.apply(message)
 
 
-def finished(image_id: str) -> messages.Finished:
-    return messages.Finished(image_id, 1, 1, PIXELS, TIMINGS)
+def finished(image_id: str, pixels: bytes = PIXELS) -> messages.Finished:
+    return messages.Finished(image_id, 1, 1, pixels, TIMINGS)
 
 
 def failed(image_id: str) -> messages.Failed:
@@ -155,6 +164,60 @@ async def test_starts_and_previews_are_published_once_although_a_crash_repeats_t
     assert harness.link.received[-1] == messages.Submit("a", make_params(), waited_s=2.0)
     kinds = [type(event) async for event in job.events()]
     assert kinds == [ImageStarted, ImagePreview, ImagePreview, ImageFinished]
+
+
+async def test_steps_never_go_back_although_a_crash_or_an_overflow_makes_the_image_begin_again() -> None:
+    harness = DispatcherHarness()
+    job = harness.submit("a")
+    harness.apply(messages.Started("a"), messages.Progress("a", 1, 4, 3.0), messages.Progress("a", 2, 4, 2.0))
+    harness.die()
+    harness.apply(messages.Started("a"), *(messages.Progress("a", step, 4, 4.0 - step) for step in (1, 2, 3)))
+    harness.apply(messages.Retried("a"), *(messages.Progress("a", step, 4, 4.0 - step) for step in (1, 2, 3, 4)))
+    harness.apply(finished("a"))
+
+    assert [event.step async for event in job.events() if isinstance(event, ImageProgress)] == [1, 2, 3, 4]
+
+
+async def test_a_job_that_nobody_reads_pauses_and_goes_on_when_its_reader_comes() -> None:
+    harness = DispatcherHarness(max_unread_images=4)
+    job = harness.submit("a", "b", "c")
+    assert harness.link.submitted == ["a", "b"]
+    harness.apply(finished("a", IMAGE), finished("b", IMAGE))
+    assert harness.link.submitted == ["a", "b"]
+
+    reading = asyncio.create_task(job.result())
+    await asyncio.sleep(0)
+    assert harness.link.submitted == ["a", "b", "c"]
+    harness.apply(finished("c", IMAGE))
+    assert len(await reading) == 3
+
+
+async def test_a_job_that_is_read_goes_on_beside_one_that_is_not() -> None:
+    harness = DispatcherHarness(max_unread_images=4)
+    unread = harness.submit("a", "b", "c")
+    harness.apply(finished("a", IMAGE), finished("b", IMAGE))
+
+    read = harness.submit("x", "y", "z")
+    reading = asyncio.create_task(read.result())
+    for image_id in ("x", "y", "z"):
+        assert harness.link.submitted[-1] == image_id
+        harness.apply(finished(image_id, IMAGE))
+        await asyncio.sleep(0)
+    assert len(await reading) == 3
+    assert not unread.closed
+
+
+async def test_the_job_that_has_waited_longest_loses_its_images_and_those_that_are_not_finished() -> None:
+    harness = DispatcherHarness(max_unread_images=2)
+    lost = harness.submit("a", "b")
+    harness.apply(finished("a", IMAGE))
+    kept = [harness.submit(image_id) for image_id in ("x", "y")]
+    harness.apply(finished("x", IMAGE), finished("y", IMAGE))
+
+    assert [len(await job.result()) for job in kept] == [1, 1]
+    with pytest.raises(ResultDiscardedError):
+        await lost.result()
+    assert len(harness.in_flight) == 0
 
 
 async def test_the_image_in_whose_calls_two_workers_died_fails_and_its_neighbors_are_sent_again() -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from service.engine import messages
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from tests.harness.engine.handles import make_handle
 from tests.harness.engine.worker_harness import make_params
-
-
-def make_handle(job_id: str) -> LocalJob:
-    return LocalJob(job_id, max_buffered=1, on_cancel=lambda _: None)
 
 
 def make_in_flight(*image_ids: str) -> InFlightImages:

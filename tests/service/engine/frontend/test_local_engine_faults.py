@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -194,29 +193,37 @@ async def test_the_engine_fails_after_several_workers_that_never_load(command: l
     assert reason in engine.failure
 
 
-PARENT = """
-import asyncio
-from tests.harness.engine.local_engine import make_engine
-from tests.harness.engine.worker_harness import make_params
-from service.engine.messages import Ready, Started
+async def test_a_job_that_nobody_reads_pauses_while_others_are_served_and_its_late_reader_gets_all_images() -> None:
+    room = 16
+    async with serving(max_unread_bytes=room * len(make_alone(make_params()))) as (engine, observed):
+        late = engine.submit([make_params(seed=seed) for seed in range(2 * room)])
+        await observed.count(messages.Finished, room // 2)
+        read = engine.submit([make_params(seed=seed) for seed in range(2 * room)])
+        async with asyncio.timeout(TIMEOUT_S):
+            assert len(await read.result()) == 2 * room
+            assert sum(isinstance(message, messages.Finished) for message in observed.messages) == room // 2 + 2 * room
+            result = await late.result()
 
-async def main():
-    engine, observed = make_engine("--fault", "predict:hang:0")
+    assert [image.rgb_image.pixels for image in result] == [make_alone(image.params) for image in result]
+    assert len(result) == 2 * room
+
+
+async def test_an_observer_that_raises_does_not_end_the_engine_and_is_logged_once_per_kind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def observe(message: FromWorker, worker: int) -> None:
+        raise ZeroDivisionError
+
+    engine = LocalEngine(
+        EngineConfig(worker=WorkerConfig(model="fake")),
+        command=[sys.executable, "-m", "tests.harness.engine.fake_worker"],
+        observe=observe,
+    )
     await engine.start()
-    await observed.count(Ready)
-    engine.submit([make_params("poison")])
-    await observed.count(Started)
-    print("started", flush=True)
-    await asyncio.Event().wait()
+    await reach(engine, Phase.SERVING)
+    async with asyncio.timeout(TIMEOUT_S):
+        assert len(await engine.submit([make_params(), make_params(seed=8)]).result()) == 2
+    await engine.stop()
 
-asyncio.run(main())
-"""
-
-
-def test_a_worker_does_not_outlive_its_killed_engine_even_in_a_call() -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"started\n"
-        parent.kill()
-        # The worker holds the other copy of this pipe: the pipe ends when both processes are gone.
-        assert parent.stdout.read() == b""
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum("an observer fails on Finished" in line for line in lines) == 1

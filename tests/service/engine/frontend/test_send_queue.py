@@ -5,10 +5,11 @@ from __future__ import annotations
 from service.engine.config import WorkerConfig
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import UnreadImages
 from service.engine.frontend.send_queue import SendQueue
 from service.engine.interface import Phase
 from service.engine.messages import Submit
+from tests.harness.engine.handles import make_handle
 from tests.harness.engine.recording_link import RecordingLink
 from tests.harness.engine.worker_harness import flat_costs, make_params
 
@@ -16,6 +17,8 @@ MAX_ROWS = 4
 CREDIT = 8
 """Images that may wait in each of these workers."""
 CALL_S = 1.0
+IMAGE_BYTES = 3 * make_params().width * make_params().height
+UNREAD_IMAGES = 4
 
 
 class Harness:
@@ -28,15 +31,23 @@ class Harness:
         for worker, call_s in zip(self.workers, calls_s, strict=True):
             worker.reset_costs(flat_costs(MAX_ROWS, call_s))
         self.in_flight = InFlightImages()
-        self.queue = SendQueue(self.in_flight, self.workers)
+        self.unread = UnreadImages(UNREAD_IMAGES * IMAGE_BYTES)
+        self.queue = SendQueue(self.in_flight, self.workers, self.unread)
         self.added = 0
 
     def add(self, count: int, *, tenant: str = "", deadline_s: float | None = None) -> list[InFlightImage]:
         for _ in range(count):
             self.added += 1
-            job = LocalJob(str(self.added), max_buffered=1, on_cancel=lambda _: None)
+            job = make_handle(str(self.added), self.unread)
             submit = Submit(f"{tenant}{self.added}", make_params(), tenant=tenant, deadline_s=deadline_s)
             self.in_flight.add_job(job, [submit], [1.0], now_s=float(self.added))
+        return self.in_flight.unsent[-count:]
+
+    def add_job(self, count: int) -> list[InFlightImage]:
+        """Adds one job of several images."""
+        self.added += 1
+        submits = [Submit(f"{self.added}.{index}", make_params()) for index in range(count)]
+        self.in_flight.add_job(make_handle(str(self.added), self.unread), submits, [1.0] * count, now_s=0.0)
         return self.in_flight.unsent[-count:]
 
     def send(self) -> list[int]:
@@ -70,6 +81,23 @@ def test_images_wait_for_whichever_device_is_free_first() -> None:
     for image in harness.workers[1].images:
         image.started = True
     assert harness.send() == [CREDIT, 2 * CREDIT]
+
+
+def test_a_job_that_is_not_read_waits_and_nobody_waits_for_it() -> None:
+    harness = Harness(CALL_S)
+    unread, read = harness.add_job(3), harness.add_job(3)
+    assert harness.send() == [4], "two images of each job have room in half of the bound"
+    for job, image in ((unread, unread[0]), (read, read[0])):
+        harness.workers[0].release(image)
+        harness.in_flight.remove(image)
+        harness.unread.add(job[0].job.handle, IMAGE_BYTES)
+    assert harness.send() == [4]
+
+    harness.unread.take(read[0].job.handle, IMAGE_BYTES)
+    harness.workers[0].release(read[1])
+    harness.in_flight.remove(read[1])
+    assert harness.send() == [5]
+    assert harness.links[0].submitted[-1] == read[2].submit.image_id
 
 
 def test_nothing_waits_before_the_only_device_that_is_left() -> None:

@@ -9,7 +9,7 @@ import pytest
 from service.engine import messages
 from service.engine.frontend import suspects
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from tests.harness.engine.handles import make_handle
 from tests.harness.engine.worker_harness import make_params
 
 
@@ -17,7 +17,7 @@ def make_images(*image_ids: str) -> list[InFlightImage]:
     """Makes images, each of a job of its own, that a worker has begun."""
     in_flight = InFlightImages()
     for image_id in image_ids:
-        job = LocalJob(image_id, max_buffered=1, on_cancel=lambda _: None)
+        job = make_handle(image_id)
         in_flight.add_job(job, [messages.Submit(image_id, make_params())], [1.0], now_s=0.0)
     images = list(in_flight)
     for image in images:

@@ -15,6 +15,7 @@ from service.errors import (
     DeadlineExceededError,
     EngineUnavailableError,
     OutOfMemoryError,
+    ResultDiscardedError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -123,6 +124,7 @@ async def test_subscribers_are_notified_of_progress_and_images(
         EngineUnavailableError("Loading."),
         StoreUnavailableError("Gone."),
         WorkerLostError("Lost."),
+        ResultDiscardedError("Not read."),
     ],
     ids=lambda error: type(error).__name__,
 )
