@@ -63,9 +63,9 @@ class Metrics:
         )
         self._images = self._counter("images", "Images that ended in the worker.", "outcome")
         self._retried = self._counter("images_retried", "Images that began again in higher precision.")
-        self._queue = self._histogram("queue_wait_seconds", "Time from an image's admission to its start.", _SECONDS)
+        self._queue = self._histogram("queue_wait_seconds", "Time from an image's submission to its start.", _SECONDS)
         self._first_step = self._histogram(
-            "first_step_seconds", "Time from an image's admission to the end of its first step.", _SECONDS
+            "first_step_seconds", "Time from an image's submission to the end of its first step.", _SECONDS
         )
         self._calls = self._histogram("unet_call_seconds", "Duration of a UNet call.", _SECONDS, "size", "rows")
         self._rows = self._histogram("unet_call_rows", "Rows of a UNet call.", _ROWS)

@@ -231,7 +231,8 @@ class LocalEngine:
                 pass
             case _:
                 self._dispatcher.apply(message)
-        self._line.advance()
+        if isinstance(message, messages.Finished | messages.Failed | messages.Canceled):
+            self._line.advance()
         if self._observe is not None:
             self._observe(message, index)
 

@@ -40,7 +40,6 @@ from service.errors import (
     DeadlineExceededError,
     EngineUnavailableError,
     InvalidRequestError,
-    QueueFullError,
 )
 
 UNENCODABLE = "unencodable"
@@ -180,7 +179,7 @@ class FakeEngine:
         self.held_before: tuple[int, int] | None = None
         """Index and step of an image before which every job pauses."""
         self.refusals: list[DarkroomError] = []
-        """Errors of the next submissions, in order. Jobs that were accepted before are spared a full queue."""
+        """Errors of the next submissions, in order."""
         self.failure: Exception | None = None
         """Error with which every image ends."""
 
@@ -241,7 +240,7 @@ class FakeEngine:
         if self.phase not in (ADMITTING_ACCEPTED if accepted else ADMITTING):
             retry_after_s = None if self.phase is Phase.FAILED else 5.0
             raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
-        if self.refusals and not (accepted and isinstance(self.refusals[0], QueueFullError)):
+        if self.refusals:
             raise self.refusals.pop(0)
         return submission
 
