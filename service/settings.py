@@ -7,21 +7,15 @@ The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, its validation, it
 from __future__ import annotations
 
 import enum
-import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.setting_types import Count, Devices, Folder, OptionalFolder, OptionalPort, Port, Seconds, default_cache_dir
+
 PREFIX: Final = "DARKROOM_"
-
-_DEVICES: Final = re.compile(r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*")
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(enum.StrEnum):
@@ -47,24 +41,6 @@ def setting(default: object, help_text: str, section: Section, metavar: str, *, 
     return Field(default, description=help_text, json_schema_extra=extra, validate_default=True)
 
 
-def _none_if_disabled(value: object) -> object:
-    return None if value in ("0", "none", 0) else value
-
-
-def _expanded(path: Path | None) -> Path | None:
-    return path and path.expanduser()
-
-
-def _checked_devices(names: str | None) -> str | None:
-    if names is not None and not _DEVICES.fullmatch(names):
-        raise ValueError("must be auto, or names like cpu, cuda and cuda:1 with commas between them")
-    return names
-
-
-def _default_cache_dir() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
-
-
 class Settings(BaseSettings):
     """One frozen value, read once at the start and passed down."""
 
@@ -80,7 +56,7 @@ class Settings(BaseSettings):
     admin_host: str = setting(
         "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
     )
-    admin_port: Annotated[Port | None, BeforeValidator(_none_if_disabled)] = setting(
+    admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
     )
     public_url: str | None = setting(
@@ -102,7 +78,7 @@ class Settings(BaseSettings):
     device: str = setting(
         "auto", "auto, cpu, cuda or cuda:1 and so on. auto takes a GPU if there is one.", Section.MODEL, "NAME"
     )
-    devices: Annotated[str | None, AfterValidator(_checked_devices)] = setting(
+    devices: Devices = setting(
         None,
         "Several devices with a copy of the model on each, such as cuda:0,cuda:1 or cpu,cpu; auto takes all GPUs. "
         "Without it the one that `device` names.",
@@ -203,7 +179,7 @@ class Settings(BaseSettings):
         256, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
     )
 
-    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = setting(
+    data_dir: Folder = setting(
         Path("~/.local/share/darkroom"),
         "Folder for whatever the server must keep. Models are looked for in its models/.",
         Section.STORAGE,
@@ -227,8 +203,8 @@ class Settings(BaseSettings):
         Section.STORAGE,
         "SECONDS",
     )
-    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)] = setting(
-        _default_cache_dir,
+    cache_dir: OptionalFolder = setting(
+        default_cache_dir,
         "Folder for what may be deleted at any time: measured costs, and compiled code. Under XDG_CACHE_HOME where "
         "that is set. 0 or none keeps nothing.",
         Section.STORAGE,
