@@ -19,6 +19,7 @@
     |   `-- PoisonedError             500 poisoned                the image or its job crashed a process repeatedly
     |-- DeadlineExceededError         504 deadline_exceeded       the caller's deadline cannot be met
     |-- WorkerLostError               503 worker_lost             no worker is left to finish the image
+    |-- ResultDiscardedError          503 result_discarded        the finished images were not read in time
     `-- CanceledError                 499 canceled
 
 Callers may see the messages, so a message never repeats the input, a path, or the text of an unforeseen exception.
@@ -140,6 +141,11 @@ class DeadlineExceededError(DarkroomError):
 class WorkerLostError(DarkroomError):
     status = 503
     code = "worker_lost"
+
+
+class ResultDiscardedError(DarkroomError):
+    status = 503
+    code = "result_discarded"
 
 
 class CanceledError(DarkroomError):

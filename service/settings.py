@@ -6,20 +6,27 @@ The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, its validation, it
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.settings_fields import Count, Port, Seconds, Section, expanded, none_if_disabled, setting
+from service.settings_fields import (
+    Count,
+    Devices,
+    Folder,
+    OptionalCount,
+    OptionalFolder,
+    OptionalPort,
+    Port,
+    Seconds,
+    Section,
+    default_cache_dir,
+    setting,
+)
 
 PREFIX: Final = "DARKROOM_"
-
-
-def _default_cache_dir() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
 
 
 class Settings(BaseSettings):
@@ -37,7 +44,7 @@ class Settings(BaseSettings):
     admin_host: str = setting(
         "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
     )
-    admin_port: Annotated[Port | None, BeforeValidator(none_if_disabled)] = setting(
+    admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
     )
     public_url: str | None = setting(
@@ -58,6 +65,13 @@ class Settings(BaseSettings):
     allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
     device: str = setting(
         "auto", "auto, cpu, cuda or cuda:1 and so on. auto takes a GPU if there is one.", Section.MODEL, "NAME"
+    )
+    devices: Devices = setting(
+        None,
+        "Several devices with a copy of the model on each, such as cuda:0,cuda:1 or cpu,cpu; auto takes all GPUs. "
+        "Without it the one that `device` names.",
+        Section.MODEL,
+        "NAMES",
     )
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = setting(
         "auto", "auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"
@@ -114,7 +128,7 @@ class Settings(BaseSettings):
         Section.MODEL,
         "SECONDS",
     )
-    max_decode_pixels: Annotated[Count | None, BeforeValidator(none_if_disabled)] = setting(
+    max_decode_pixels: OptionalCount = setting(
         2048 * 2048,
         "Pixels that are decoded at once. Beyond, images are decoded one after another, and a larger one in tiles, "
         "whose tones may differ a little. 0 or none is no limit.",
@@ -122,17 +136,63 @@ class Settings(BaseSettings):
         "N",
     )
 
+    load_timeout_s: Seconds = setting(
+        900.0,
+        "A worker that loads or downloads its model is replaced after so long without progress.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    stall_timeout_s: Seconds = setting(
+        15.0,
+        "A worker that makes images is replaced after so long, and ten times a call's expected time, without a sign.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    unmeasured_timeout_s: Seconds = setting(
+        120.0, "The same bound for a call of a kind that was never measured.", Section.WORKER, "SECONDS"
+    )
+    kill_timeout_s: Seconds = setting(
+        30.0,
+        "The server exits with an error where a killed worker is still there after so long: it may hold the device.",
+        Section.WORKER,
+        "SECONDS",
+    )
+
     max_queued_images: Count = setting(
         256,
-        "Images that the engine has and has not finished. Beyond, requests on /v1 are answered 429.",
+        "Unfinished images of requests on /v1 from which on the next request waits in line or is answered 429. "
+        "Images of jobs do not count.",
         Section.QUEUE,
         "N",
     )
     max_queued_s: Seconds = setting(
-        300.0, "Device seconds that those images are expected to take at most.", Section.QUEUE, "SECONDS"
+        300.0, "Device seconds of those images from which on it does so.", Section.QUEUE, "SECONDS"
     )
     max_queued_s_per_tenant: Seconds | None = setting(
-        None, "The same bound for the images of one tenant. Without it there is none.", Section.QUEUE, "SECONDS"
+        None,
+        "Device seconds of one tenant's images from which on its next request is answered 429. Without it there is no "
+        "such bound.",
+        Section.QUEUE,
+        "SECONDS",
+    )
+    max_callers_in_line: Annotated[int, Field(ge=0)] = setting(
+        64,
+        "Callers of /v1 that wait in line while the queue is full. One more is answered 429; with 0, all are.",
+        Section.QUEUE,
+        "N",
+    )
+    max_wait_in_line_s: Seconds = setting(
+        30.0,
+        "How long they wait at most. A caller whose turn would come later is answered 429 at once.",
+        Section.QUEUE,
+        "SECONDS",
+    )
+    max_unread_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
+        512 << 20,
+        "Pixels of finished images that wait for slow readers, at least 1 MiB. From half of it a job that is not read "
+        "pauses; beyond it the one that has waited longest fails.",
+        Section.QUEUE,
+        "BYTES",
     )
     max_queued_jobs: Count = setting(
         10_000,
@@ -147,7 +207,7 @@ class Settings(BaseSettings):
         256, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
     )
 
-    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = setting(
+    data_dir: Folder = setting(
         Path("~/.local/share/darkroom"),
         "Folder for whatever the server must keep. Models are looked for in its models/.",
         Section.STORAGE,
@@ -171,8 +231,8 @@ class Settings(BaseSettings):
         Section.STORAGE,
         "SECONDS",
     )
-    cache_dir: Annotated[Path | None, BeforeValidator(none_if_disabled), AfterValidator(expanded)] = setting(
-        _default_cache_dir,
+    cache_dir: OptionalFolder = setting(
+        default_cache_dir,
         "Folder for what may be deleted at any time: measured costs, and compiled code. Under XDG_CACHE_HOME where "
         "that is set. 0 or none keeps nothing.",
         Section.STORAGE,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
+import os
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_DEVICES: Final = re.compile(r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*")
 
 
 class Section(enum.StrEnum):
@@ -18,6 +18,7 @@ class Section(enum.StrEnum):
 
     LISTEN = "Where it listens"
     MODEL = "The model"
+    WORKER = "The worker's process"
     QUEUE = "How much may wait"
     STORAGE = "What is kept"
     IMAGES = "Images"
@@ -35,11 +36,32 @@ def setting(default: object, help_text: str, section: Section, metavar: str, *, 
     return Field(default, description=help_text, json_schema_extra=extra, validate_default=True)
 
 
-def none_if_disabled(value: object) -> object:
-    """Read "0" and "none" as None, for settings that can be turned off."""
+def default_cache_dir() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkroom"
+
+
+def _none_if_disabled(value: object) -> object:
+    """Reads "0" and "none" as None, for settings that can be turned off."""
     return None if value in ("0", "none", 0) else value
 
 
-def expanded(path: Path | None) -> Path | None:
-    """Replace a leading ~ by the home folder."""
+def _expanded(path: Path | None) -> Path | None:
+    """Replaces a leading ~ by the home folder."""
     return path and path.expanduser()
+
+
+def _checked_devices(names: str | None) -> str | None:
+    if names is not None and not _DEVICES.fullmatch(names):
+        raise ValueError("must be auto, or names like cpu, cuda and cuda:1 with commas between them")
+    return names
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+OptionalPort = Annotated[Port | None, BeforeValidator(_none_if_disabled)]
+Count = Annotated[int, Field(ge=1)]
+OptionalCount = Annotated[Count | None, BeforeValidator(_none_if_disabled)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
+Devices = Annotated[str | None, AfterValidator(_checked_devices)]
+"""A list of devices, as `service.engine.devices` reads it."""

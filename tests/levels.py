@@ -42,6 +42,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_troubleshooting.py",
     "service/engine/frontend/test_supervisor.py",
     "service/engine/frontend/test_worker_process.py",
+    "service/engine/faults/test_process_life.py",
     "service/engine/worker/test_main.py",
     "service/observability/test_logs.py",
     "service/server",

@@ -17,11 +17,9 @@ from typing import Any, Final
 import diffusers
 import torch
 import transformers
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
 
 import pipelines
-from pipelines.checkpoints import folder_checks, serving_defaults
+from pipelines.checkpoints import folder_checks, hub, serving_defaults
 from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
@@ -32,8 +30,6 @@ from pipelines.runtime.modes import RunMode
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_WANTED_FILES: Final = ["model_index.json", model_profile.FILE_NAME, "*/*.json", "*/*.txt", "*/*.safetensors"]
-_UNWANTED_FILES: Final = ["*.fp16.*", "*.non_ema.*", "safety_checker/*", "feature_extractor/*", "image_encoder/*"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +52,13 @@ def load(
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
     one, in float16 or in the bfloat16 that the model was saved in, and otherwise the CPU, in float32. `report` is
-    called before each call that compiles or records the model or verifies its exactness. Raises `ModelLoadError`.
+    called, from any thread, while the model is downloaded, and before each call that compiles or records it or verifies
+    its exactness. Raises `ModelLoadError`.
     """
     on_device = devices.find(device)
     _check_dtype(dtype)
     _silence_libraries()
-    folder, boundary, name = _locate(model, allow_download)
+    folder, boundary, name = _locate(model, allow_download, report)
     checked = folder_checks.check(folder, boundary)
     in_dtype = DTYPES.get(dtype) or _auto_dtype(folder, checked.classes, devices.half_dtypes(on_device))
     family = checked.family
@@ -139,19 +136,16 @@ def _silence_libraries() -> None:
         library.utils.logging.disable_progress_bar()
 
 
-def _locate(model: str, allow_download: bool) -> tuple[Path, Path, str]:
+def _locate(model: str, allow_download: bool, report: Callable[[], object]) -> tuple[Path, Path, str]:
     """Return the model's folder, the folder that its links may not leave, and the name that the model is served by."""
     folder = Path(model)
     if folder.exists() or not _HUB_ID.fullmatch(model):
         return folder, folder, folder.resolve().name
     if not allow_download:
         raise ModelLoadError(f"There is no folder {model}, and downloads from the hub are not allowed.")
-    try:
-        snapshot = snapshot_download(model, allow_patterns=_WANTED_FILES, ignore_patterns=_UNWANTED_FILES)
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise ModelLoadError(f"{model} cannot be downloaded from the hub: {_first_line(error)}") from error
+    snapshot = hub.download(model, report)
     # The hub's cache links snapshots/<revision>/<file> to blobs/<hash>, two folders up.
-    return Path(snapshot), Path(snapshot).parents[1], model
+    return snapshot, snapshot.parents[1], model
 
 
 def _load_component(folder: Path, component_class: Any, dtype: torch.dtype) -> Any:

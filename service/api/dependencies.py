@@ -41,7 +41,7 @@ class Services:
     started_at: int
     """When the server started, in Unix seconds."""
 
-    def submit(
+    async def submit(
         self,
         request: Request,
         images: Sequence[GenerationParams],
@@ -50,12 +50,18 @@ class Services:
         priority: Priority = Priority.INTERACTIVE,
         deadline_s: float | None = None,
     ) -> Job:
-        """Submit to the engine for the request's tenant, and count a refusal."""
-        tenant = self.tenant(request)
+        """Submit to the engine for the request's tenant, and wait in line where it is full. Counts a refusal.
+
+        Raises what `Engine.submit_in_line` raises, and `CanceledError` where the caller hangs up in line.
+        """
+        admitted = self.engine.submit_in_line(
+            images, previews=previews, priority=priority, tenant=self.tenant(request), deadline_s=deadline_s
+        )
         try:
-            job = self.engine.submit(images, previews=previews, priority=priority, tenant=tenant, deadline_s=deadline_s)
+            job = await unless_gone(request, admitted)
         except DarkroomError as error:
-            self.metrics.job_ended("refused", error.code)
+            outcome = "canceled" if isinstance(error, CanceledError) else "refused"
+            self.metrics.job_ended(outcome, error.code)
             raise
         structlog.contextvars.bind_contextvars(job_id=job.id)
         return job

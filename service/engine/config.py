@@ -83,12 +83,19 @@ class EngineConfig:
     """Configuration of the engine's frontend. Raises ValueError where a number is out of range."""
 
     worker: WorkerConfig
+    devices: tuple[str, ...] = ()
+    """A worker for each of these devices; without any, one worker for the device of `worker`."""
     max_queued_images: int = 256
-    """Upper bound on images that were admitted and have not ended."""
+    """No job is admitted while this many images are queued: were admitted and have not ended. Jobs that were accepted
+    before, as durable ones are, neither count here nor are bounded by this."""
     max_queued_s: float = 300.0
-    """Upper bound on the sum of these images' prices, in device seconds."""
+    """No job is admitted while the prices of the queued images sum up to this many device seconds."""
     max_queued_s_per_tenant: float | None = None
-    """Upper bound on the sum of one tenant's prices; None sets no bound."""
+    """The same bound for the images of one tenant; None sets no bound."""
+    max_callers_in_line: int = 64
+    """Upper bound on callers that wait until their job is admitted; with 0, jobs are refused at once."""
+    max_wait_in_line_s: float = 30.0
+    """How long such a caller waits at most."""
     max_buffered_events: int = 32
     """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
@@ -97,21 +104,35 @@ class EngineConfig:
     """Silence after which a serving worker counts as stuck; ten times a call's expected seconds are added to it."""
     unmeasured_timeout_s: float = 120.0
     """Silence after which a worker counts as stuck in a call of a kind that was never measured."""
+    kill_timeout_s: float = 30.0
+    """Time in which a killed worker must be gone. The engine fails where it is not."""
+    max_unread_bytes: int = 512 << 20
+    """Upper bound on the bytes of finished images that wait to be read, over all jobs."""
     restart_delay_s: float = 0.5
     """Pause before a crashed worker is replaced; doubles with each further crash until an image is finished."""
     max_restart_delay_s: float = 30.0
     max_failed_loads: int = 3
     """Consecutive workers that end before they are ready, after which the engine fails."""
 
+    @property
+    def workers(self) -> tuple[WorkerConfig, ...]:
+        """The configuration of each worker."""
+        devices = self.devices or (self.worker.device,)
+        return tuple(msgspec.structs.replace(self.worker, device=device) for device in devices)
+
     def __post_init__(self) -> None:
         _require_at_least("max_queued_images", self.max_queued_images, 1)
+        _require_at_least("max_callers_in_line", self.max_callers_in_line, 0)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
+        _require_at_least("max_unread_bytes", self.max_unread_bytes, 1)
         _require_at_least("max_failed_loads", self.max_failed_loads, 1)
         for name in (
             "max_queued_s",
+            "max_wait_in_line_s",
             "load_timeout_s",
             "stall_timeout_s",
             "unmeasured_timeout_s",
+            "kill_timeout_s",
             "restart_delay_s",
             "max_restart_delay_s",
         ):

@@ -1,15 +1,16 @@
 """The Engine protocol: what the API and the job runner ask of an engine. It fixes no transport and no policy.
 
-Runs in the server's process. `tests/service/engine/test_engine_contract.py` and `test_engine_lifecycle_contract.py`
-hold every implementation to it.
+Runs in the server's process. `test_engine_contract.py`, `test_engine_admission_contract.py` and
+`test_engine_lifecycle_contract.py` in `tests/service/engine` hold every implementation to it.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
@@ -31,7 +32,9 @@ class Phase(enum.StrEnum):
 
 
 ADMITTING: Final = (Phase.SERVING, Phase.STALLED)
-"""Phases in which `Engine.submit` admits jobs."""
+"""Phases in which an engine admits jobs."""
+ADMITTING_ACCEPTED: Final = (*ADMITTING, Phase.RESTARTING)
+"""Phases in which an engine admits jobs that were accepted before; they wait for the next worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,11 @@ class Job(Protocol):
     def events(self) -> AsyncIterator[ImageEvent]:
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
 
-        Each image starts before it makes progress, and makes progress before it is finished. A slow reader loses
-        progress and previews, never a finished image. Raises the job's `service.errors.DarkroomError` where an image
-        failed, after the images that were finished, and `CanceledError` where the job was canceled.
+        Each image starts before it makes progress, and makes progress before it is finished. Its steps only grow. A
+        slow reader loses progress and previews, never a finished image; but a job that is not read while others need
+        the room for finished images ends with `ResultDiscardedError` in place of those that wait. Raises the job's
+        `service.errors.DarkroomError` where an image failed, after the images that were finished, and `CanceledError`
+        where the job was canceled.
         """
 
     async def result(self) -> list[ImageFinished]:
@@ -94,8 +99,33 @@ class Job(Protocol):
         """
 
 
+class JobOptions(TypedDict, total=False):
+    """Keywords with which images are submitted. `Submission` has their defaults."""
+
+    previews: int
+    priority: Priority
+    tenant: str
+    deadline_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Images that are submitted as one job. Raises ValueError where an engine cannot take them."""
+
+    images: Sequence[GenerationParams]
+    previews: int = 0
+    priority: Priority = Priority.INTERACTIVE
+    tenant: str = ""
+    deadline_s: float | None = None
+
+    def __post_init__(self) -> None:
+        deadline_s = math.inf if self.deadline_s is None else self.deadline_s
+        if not self.images or self.previews < 0 or not deadline_s > 0:
+            raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
+
+
 class Engine(Protocol):
-    """Admits jobs and generates their images, whether or not anybody reads their events."""
+    """Admits jobs and generates their images; those of a job that nobody reads as long as there is room for them."""
 
     @property
     def phase(self) -> Phase: ...
@@ -119,16 +149,31 @@ class Engine(Protocol):
         priority: Priority = Priority.INTERACTIVE,
         tenant: str = "",
         deadline_s: float | None = None,
+        accepted: bool = False,
     ) -> Job:
-        """Admits all images as one job, or none of them.
+        """Admits all images as one job now, or none of them.
 
         `previews` asks for that many previews of each image, spread evenly over its steps; an image with too few steps
         gets fewer. Tenants share the device equally, however much each of them submits. An image that cannot be
         finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is certain.
 
+        An `accepted` job was promised to its caller before, as durable jobs are. It is never refused for want of room,
+        and it takes no room from jobs that may be refused: whoever accepted it bounds how many the engine has.
+
         Raises ValueError where there are no images, `previews` is negative, or `deadline_s` is not positive;
-        `EngineUnavailableError` in a phase that does not admit jobs; `QueueFullError` or `QuotaExceededError` where too
-        much work is queued, with the seconds after which to try again.
+        `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where
+        too much work is queued or callers wait in line, with the seconds after which to try again.
+        """
+
+    async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:
+        """Admits all images as one job, as `submit` does; where there is no room, the caller first waits in line.
+
+        Nobody passes the line, however small the job. Tenants take turns by the seconds of work that they bring, and
+        within a tenant the first comes first. A caller that is canceled leaves the line. `deadline_s` counts from the
+        call.
+
+        Raises what `submit` raises: `QueueFullError` at once where no place is free or the turn would come too late,
+        and at the latest after the engine's time limit; and `DeadlineExceededError`.
         """
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:

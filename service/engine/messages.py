@@ -65,7 +65,7 @@ class Loading(Message, frozen=True):
     """Reports start-up progress."""
 
     phase: str
-    """`loading` first, then `compiling` and `warming`."""
+    """`loading` first, then `preparing`, while a model is downloaded or compiled, and `warming`."""
 
 
 class Ready(Message, frozen=True):

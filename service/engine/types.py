@@ -33,4 +33,4 @@ class Timings(msgspec.Struct, frozen=True):
     mean_batch_rows: float = msgspec.field(name="mean_rows")
     """Mean number of rows of the UNet calls that the image took part in, its own rows included."""
     first_step_s: float = 0.0
-    """Seconds from the image's admission to the end of its first step."""
+    """Seconds from the image's submission to the end of its first step."""

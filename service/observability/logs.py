@@ -1,16 +1,22 @@
 """Configures logging: one line per event on standard error, the libraries' lines in the same format as ours.
 
-The server and the worker each call `configure` at their start. Imports nothing of ours.
+The server and the worker each call `configure` at their start. `tolerant` logs the errors of functions that only
+watch. Imports nothing of ours.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, ParamSpec
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+P = ParamSpec("P")
+
+_log = logging.getLogger(__name__)
 
 
 def configure(level: str, style: Literal["auto", "console", "json"], *, process: str | None = None) -> None:
@@ -53,6 +59,26 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
     # uvicorn's messages about starting and stopping repeat ours.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+
+
+def tolerant(watch: Callable[P, object]) -> Callable[P, None]:
+    """Returns a function that calls `watch` and survives its exceptions, for work that must not end with its watcher.
+
+    The first exception of each kind, by the types of the exception and of the arguments, is logged.
+    """
+    logged: set[tuple[type, ...]] = set()
+
+    def watch_or_log(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            watch(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 -- a watcher may fail in any way
+            subjects = tuple(map(type, args))
+            if (type(error), *subjects) not in logged:
+                logged.add((type(error), *subjects))
+                names = ", ".join(subject.__name__ for subject in subjects)
+                _log.exception("an observer fails on %s; further errors of this kind are not logged", names)
+
+    return watch_or_log
 
 
 def _naming(process: str) -> Processor:

@@ -37,7 +37,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._worker_seen = False
+        self._workers_seen: set[int] = set()
         self._trained_sizes: frozenset[Size] = frozenset()
         self._jobs = self._counter("jobs", "Jobs that ended or were refused.", "outcome", "reason")
         self._requests = self._counter("http_requests", "HTTP requests answered.", "method", "route", "status")
@@ -48,17 +48,23 @@ class Metrics:
             "route",
         )
         self._ready = self._gauge("ready", "1 while the engine serves, else 0.")
-        self._restarts = self._counter("worker_restarts", "Workers started after the first.")
-        self._memory = self._gauge("worker_memory_bytes", "GPU memory reserved by the worker, or its peak host memory.")
-        self._waiting = self._gauge("queue_images", "Images that have not begun.")
-        self._oldest = self._gauge("queue_oldest_seconds", "Time that the longest-waiting of these images has waited.")
+        self._restarts = self._counter("worker_restarts", "Workers started after the first of each device.", "worker")
+        self._memory = self._gauge(
+            "worker_memory_bytes", "GPU memory reserved by the worker, or its peak host memory.", "worker"
+        )
+        self._waiting = self._gauge("queue_images", "Images in the worker that have not begun.", "worker")
+        self._oldest = self._gauge(
+            "queue_oldest_seconds", "Time that the longest-waiting of these images has waited.", "worker"
+        )
         self._backlog = self._gauge("backlog_seconds", "Estimated device time of all images that have not ended.")
-        self._active = self._gauge("active_images", "Images that are being denoised or wait for their decode.")
+        self._active = self._gauge(
+            "active_images", "Images that are being denoised or wait for their decode.", "worker"
+        )
         self._images = self._counter("images", "Images that ended in the worker.", "outcome")
         self._retried = self._counter("images_retried", "Images that began again in higher precision.")
-        self._queue = self._histogram("queue_wait_seconds", "Time from an image's admission to its start.", _SECONDS)
+        self._queue = self._histogram("queue_wait_seconds", "Time from an image's submission to its start.", _SECONDS)
         self._first_step = self._histogram(
-            "first_step_seconds", "Time from an image's admission to the end of its first step.", _SECONDS
+            "first_step_seconds", "Time from an image's submission to the end of its first step.", _SECONDS
         )
         self._calls = self._histogram("unet_call_seconds", "Duration of a UNet call.", _SECONDS, "size", "rows")
         self._rows = self._histogram("unet_call_rows", "Rows of a UNet call.", _ROWS)
@@ -69,14 +75,11 @@ class Metrics:
         self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
         self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
 
-    def observe(self, message: FromWorker) -> None:
-        """Records a message of the worker."""
+    def observe(self, message: FromWorker, worker: int = 0) -> None:
+        """Records a message of the worker with this index, one for each device."""
         match message:
             case Beat():
-                self._waiting.set(message.waiting)
-                self._active.set(message.active)
-                self._oldest.set(message.oldest_s)
-                self._memory.set(message.memory_bytes)
+                self._beat(message, str(worker))
             case CallDone():
                 self._call_done(message)
             case Finished() | Failed() | Canceled():
@@ -86,8 +89,8 @@ class Metrics:
             case Ready():
                 self._trained_sizes = frozenset(message.model.sizes)
             case Loading(phase="loading"):
-                self._restarts.inc(self._worker_seen)
-                self._worker_seen = True
+                self._restarts.labels(str(worker)).inc(worker in self._workers_seen)
+                self._workers_seen.add(worker)
             case _:
                 pass
 
@@ -108,6 +111,12 @@ class Metrics:
         self._ready.set(ready)
         self._backlog.set(backlog_s)
         return generate_latest(self._registry)
+
+    def _beat(self, beat: Beat, worker: str) -> None:
+        self._waiting.labels(worker).set(beat.waiting)
+        self._active.labels(worker).set(beat.active)
+        self._oldest.labels(worker).set(beat.oldest_s)
+        self._memory.labels(worker).set(beat.memory_bytes)
 
     def _call_done(self, call: CallDone) -> None:
         size = self._size_label(call.key.width, call.key.height)
@@ -135,8 +144,8 @@ class Metrics:
     def _counter(self, name: str, description: str, *labels: str) -> Counter:
         return Counter(f"darkroom_{name}", description, labels, registry=self._registry)
 
-    def _gauge(self, name: str, description: str) -> Gauge:
-        return Gauge(f"darkroom_{name}", description, registry=self._registry)
+    def _gauge(self, name: str, description: str, *labels: str) -> Gauge:
+        return Gauge(f"darkroom_{name}", description, labels, registry=self._registry)
 
     def _histogram(self, name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"darkroom_{name}", description, labels, buckets=buckets, registry=self._registry)

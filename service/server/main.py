@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
 from service.catalog import BUNDLED, locate
+from service.engine import devices
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
@@ -52,9 +53,12 @@ def run(settings: Settings) -> int:
 
 
 def engine_config(settings: Settings) -> EngineConfig:
-    """The engine's and its worker's configuration. A setting of the name of one of their fields fills that field."""
+    """The engine's and its workers' configuration. A setting of the name of one of their fields fills that field."""
+    listed = () if settings.devices is None else devices.listed_devices(settings.devices)
     chosen = {
         **settings.model_dump(),
+        "devices": listed,
+        "threads": settings.threads or devices.threads_of_each(listed),
         "model": locate(settings.model or BUNDLED, settings.data_dir),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }

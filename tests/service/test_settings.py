@@ -52,6 +52,7 @@ def test_settings_are_checked_and_cannot_be_changed() -> None:
     [
         ("port", [-1, 65536, "x"]),
         ("threads", [0]),
+        ("devices", ["", "cuda:", "auto,cpu", "cpu, cpu", "cpu,", "mps"]),
         ("max_rows", [1]),
         ("max_queued_images", [0]),
         ("max_queued_s", [0, "inf", "nan"]),

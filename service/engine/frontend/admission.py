@@ -1,16 +1,16 @@
-"""Decides whether a job may be queued, and when a refused caller should retry: bounds on queued device seconds.
+"""Decides whether there is room for a job, and how long it takes until there is: bounds on queued device seconds.
 
-Runs in the server's process. It reads the images in flight and changes nothing; the time is passed in.
+Runs in the server's process. It reads what is queued and changes nothing; the time is passed in. `waiting_line` decides
+who gets the room.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from service.engine.config import EngineConfig
-from service.engine.frontend.inflight import InFlightImages
 from service.errors import QueueFullError, QuotaExceededError
 
 _MIN_RETRY_S: Final = 1.0
@@ -34,7 +34,7 @@ class DrainSpeed:
         return self._priced_s / self._passed_s
 
     def started(self, now_s: float) -> None:
-        """Starts the measurement when an idle engine gets work."""
+        """Starts the measurement when an empty queue gets work."""
         self._since_s = now_s
 
     def finished(self, price_s: float, now_s: float) -> None:
@@ -45,45 +45,57 @@ class DrainSpeed:
         self._since_s = now_s
 
 
+class QueuedImage(NamedTuple):
+    """An image that takes room in the queue."""
+
+    tenant: str
+    price_s: float
+
+
 class Admission:
-    """The bounds of one engine's queue."""
+    """The bounds of one engine's queue.
 
-    def __init__(self, config: EngineConfig, in_flight: InFlightImages) -> None:
+    What is queued before a job decides, and not the job's own size. So a job of several images finds room as soon as a
+    single image does, an idle engine admits a job of any size, and at most one job goes beyond a bound.
+    """
+
+    def __init__(self, config: EngineConfig, queued: Callable[[], Sequence[QueuedImage]]) -> None:
+        """`queued` returns the images that take room now."""
         self._config = config
-        self._in_flight = in_flight
+        self._queued = queued
         self.speed: Final = DrainSpeed()
+        """How fast the images that take room are worked off."""
 
-    def check(self, prices_s: Sequence[float], tenant: str) -> None:
-        """Raises `QuotaExceededError` or `QueueFullError` where images of these prices would exceed a bound.
+    @property
+    def has_room(self) -> bool:
+        """Whether a job may be admitted now."""
+        prices_s = [image.price_s for image in self._queued()]
+        return len(prices_s) < self._config.max_queued_images and sum(prices_s) < self._config.max_queued_s
 
-        An idle engine admits a job of any size, and the quota does not apply to a tenant that has nothing queued: a job
-        larger than its bound would otherwise be refused forever.
-        """
-        queued = [(image.submit.tenant, image.price_s) for image in self._in_flight]
-        if not queued:
-            return
-        own_s = [price_s for owner, price_s in queued if owner == tenant]
-        quota_s = self._config.max_queued_s_per_tenant
-        if own_s and quota_s is not None and sum(own_s) + sum(prices_s) > quota_s:
+    def wait_s(self, ahead_s: Sequence[float]) -> float:
+        """Returns the seconds until there is room for a job behind the queue and images of these prices."""
+        prices_s = [*(image.price_s for image in self._queued()), *ahead_s]
+        total_s, excess_images = sum(prices_s), len(prices_s) - self._config.max_queued_images + 1
+        excess_s = max(total_s - self._config.max_queued_s, total_s * excess_images / max(len(prices_s), 1), 0.0)
+        return excess_s / self.speed.factor
+
+    def check_quota(self, tenant: str, waiting_s: float) -> None:
+        """Raises `QuotaExceededError` where the tenant holds its share, with images of this price that wait in line."""
+        queued, quota_s = self._queued(), self._config.max_queued_s_per_tenant
+        own_s = sum(image.price_s for image in queued if image.tenant == tenant) + waiting_s
+        if quota_s is not None and own_s >= quota_s:
             # The tenants share the device, so each one's queue drains that many times slower.
-            excess_s = (sum(own_s) + sum(prices_s) - quota_s) * len({owner for owner, _ in queued})
+            wait_s = (own_s - quota_s) * len({image.tenant for image in queued}) / self.speed.factor
             raise QuotaExceededError(
-                "You have too many images in the queue. Try again later.", retry_after_s=self._retry_after_s(excess_s)
-            )
-        excess_s = self._excess_s([price_s for _, price_s in queued], prices_s)
-        if excess_s > 0:
-            raise QueueFullError(
-                "Too many images are in the queue. Try again later.", retry_after_s=self._retry_after_s(excess_s)
+                "You have too many images in the queue. Try again later.", retry_after_s=_retry_after_s(wait_s)
             )
 
-    def _excess_s(self, queued_s: Sequence[float], prices_s: Sequence[float]) -> float:
-        """Returns the queued seconds that must be worked off before there is room."""
-        backlog_s = sum(queued_s)
-        excess_images = len(queued_s) + len(prices_s) - self._config.max_queued_images
-        return max(
-            backlog_s + sum(prices_s) - self._config.max_queued_s,
-            backlog_s * min(1.0, excess_images / len(queued_s)),
+    def refusal(self, ahead_s: Sequence[float]) -> QueueFullError:
+        """Returns the error for a job behind the queue and images of these prices."""
+        return QueueFullError(
+            "Too many images are in the queue. Try again later.", retry_after_s=_retry_after_s(self.wait_s(ahead_s))
         )
 
-    def _retry_after_s(self, excess_s: float) -> float:
-        return math.ceil(min(max(excess_s / self.speed.factor, _MIN_RETRY_S), _MAX_RETRY_S))
+
+def _retry_after_s(wait_s: float) -> float:
+    return math.ceil(min(max(wait_s, _MIN_RETRY_S), _MAX_RETRY_S))

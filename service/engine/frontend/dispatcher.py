@@ -1,21 +1,25 @@
-"""Sends admitted images to the worker, and applies what the worker reports about an image to its job.
+"""Sends admitted images to the workers, and applies what a worker reports about an image to its job.
 
-Runs in the server's process. It knows neither admission nor the life of the worker process.
+Runs in the server's process. It knows neither admission nor the life of a worker's process.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from pipelines.interface import RgbImage
 from service.engine import messages
+from service.engine.frontend import suspects
 from service.engine.frontend.admission import DrainSpeed
+from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
-from service.engine.frontend.local_job import LocalJob
-from service.engine.interface import ADMITTING, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
-from service.engine.messages import ImageMessage, ToWorker
+from service.engine.frontend.local_job import LocalJob, UnreadImages
+from service.engine.frontend.send_queue import SendQueue
+from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted
+from service.engine.messages import ImageMessage
 from service.errors import (
     CanceledError,
     DarkroomError,
@@ -40,31 +44,24 @@ _ERRORS: Final = {
 """The errors that a worker's `Failed` message may name, by code."""
 
 
-class WorkerLink(Protocol):
-    """The current worker as the dispatcher sees it. `Supervisor` implements it."""
-
-    @property
-    def phase(self) -> Phase: ...
-
-    def send(self, message: ToWorker) -> None:
-        """Sends without blocking. The message is dropped where no worker is running."""
-
-
 class Dispatcher:
-    """Moves images between the queue, the worker and their jobs. All methods belong to one event loop."""
+    """Moves images between the queue, the workers and their jobs. All methods belong to one event loop."""
 
     def __init__(
         self,
         in_flight: InFlightImages,
-        worker: WorkerLink,
+        workers: Sequence[DeviceWorker],
         speed: DrainSpeed,
+        unread: UnreadImages,
         clock: Callable[[], float],
     ) -> None:
         self._in_flight = in_flight
-        self._worker = worker
+        self._workers = workers
+        self._queue = SendQueue(in_flight, workers, unread)
         self._speed = speed
         self._clock = clock
         self._emptied = asyncio.Event()
+        self._expiry: asyncio.TimerHandle | None = None
 
     async def wait_until_empty(self) -> None:
         """Waits until every admitted image has ended."""
@@ -73,10 +70,12 @@ class Dispatcher:
             await self._emptied.wait()
 
     def dispatch(self) -> None:
-        """Sends the worker the images that it may have now."""
-        if self._worker.phase in ADMITTING:
-            for image in self._in_flight.take_sendable():
-                self._worker.send(image.submit_message(self._clock()))
+        """Ends the unsent images that cannot meet their deadline any more, and sends those that may be sent now."""
+        for image in self._queue.expired(self._clock()):
+            self._fail(image, DeadlineExceededError("The image could not be finished by its deadline."))
+        for image, worker in self._queue.placements():
+            worker.submit(image, self._clock())
+        self._await_next_expiry()
 
     def apply(self, message: ImageMessage) -> None:
         """Applies the message to its image. A message about an image that has ended is ignored."""
@@ -87,7 +86,8 @@ class Dispatcher:
             case messages.Started():
                 self._start(image)
             case messages.Progress():
-                image.job.handle.publish(ImageProgress(image.index, message.step, message.eta_s))
+                image.fraction_done = message.step / message.steps
+                self._publish_progress(image, message)
             case messages.Preview():
                 self._publish_preview(image, message)
             case messages.Finished():
@@ -99,8 +99,8 @@ class Dispatcher:
                 self._end(image)
             case messages.Retried():
                 pass
-        if image.ended:
-            self.dispatch()
+        if image.ended or isinstance(message, messages.Started):
+            self.dispatch()  # There may be room for others now.
 
     def cancel(self, handle: LocalJob) -> None:
         """Ends the job as canceled and withdraws its images."""
@@ -113,20 +113,43 @@ class Dispatcher:
         for image in self._in_flight:
             image.job.handle.close(error)
             self._end(image)
+        self._await_next_expiry()
 
-    def worker_crashed(self) -> None:
-        """Fails the poisoned images and drops the canceled ones; the others are sent to the next worker."""
-        for image in self._in_flight.record_crash():
-            self._fail(image, PoisonedError("Generating this image crashed the worker twice."))
-        for image in self._in_flight:
+    def worker_died(self, worker: DeviceWorker, called: Collection[str]) -> None:
+        """Fails the poisoned images of the worker and drops the canceled ones; the others are sent again.
+
+        `called` holds the ids of the images whose calls were under way.
+        """
+        poisoned = suspects.record_death(worker.images, called)
+        worker.take_back()
+        for image in poisoned:
+            self._fail(image, PoisonedError("Generating this image crashed the worker more than once."))
+        for image in self._in_flight.unsent:
             if image.job.handle.closed:
                 self._end(image)  # No worker is left to confirm that it was canceled.
+        self.dispatch()
+
+    def _await_next_expiry(self) -> None:
+        """Has `dispatch` called when the next unsent image expires."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        next_s = self._queue.next_expiry_s()
+        if next_s < math.inf:
+            delay_s = max(0.0, next_s - self._clock())
+            self._expiry = asyncio.get_running_loop().call_later(delay_s, self.dispatch)
 
     def _start(self, image: InFlightImage) -> None:
         image.started = True
         if not image.start_published:
             image.start_published = True
             image.job.handle.publish(ImageStarted(image.index))
+
+    def _publish_progress(self, image: InFlightImage, progress: messages.Progress) -> None:
+        """Publishes a step unless the caller was told of it before: an image that begins again repeats its steps."""
+        if progress.step > image.steps_published:
+            image.steps_published = progress.step
+            image.job.handle.publish(ImageProgress(image.index, progress.step, progress.eta_s))
 
     def _publish_preview(self, image: InFlightImage, preview: messages.Preview) -> None:
         """Publishes a preview unless an earlier worker sent it: an image that is generated again repeats them."""
@@ -138,16 +161,17 @@ class Dispatcher:
     def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
         rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
         image.job.handle.publish(ImageFinished(image.index, image.submit.params, rgb_image, finished.timings))
-        self._speed.finished(image.price_s, self._clock())
+        if not image.job.accepted:
+            self._speed.finished(image.price_s, self._clock())
         self._end(image)
 
     def _withdraw(self, images: Sequence[InFlightImage]) -> None:
         """Cancels images. One that the worker has stays in flight, with its price, until the worker confirms."""
         for image in images:
-            if image.sent:
-                self._worker.send(messages.Cancel(image.submit.image_id))
-            else:
+            if image.worker is None:
                 self._end(image)
+            else:
+                self._workers[image.worker].cancel(image)
 
     def _fail(self, image: InFlightImage, error: DarkroomError) -> None:
         """Ends the image. The first failure of a job withdraws its images that have not started."""
@@ -159,6 +183,8 @@ class Dispatcher:
         self._end(image)
 
     def _end(self, image: InFlightImage) -> None:
+        if image.worker is not None and not image.ended:
+            self._workers[image.worker].release(image)
         if self._in_flight.remove(image):
             image.job.handle.close(image.job.error)
         if not len(self._in_flight):

@@ -1,23 +1,20 @@
-"""The images that were admitted and have not ended: which ones the worker has, and which ones it gets next.
+"""The images that were admitted and have not ended, and what is known of each. State only: others decide.
 
-Runs in the server's process. A crashed worker loses no image: all are generated again from their first step. The images
-that had started at a crash are suspects. Suspects are sent to the next worker one at a time, with no other image beside
-them, to find the one that crashes the worker. An image that had started at two crashes is poisoned.
+Runs in the server's process.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
+from pipelines.interface import WorkPlan
 from service.engine.frontend.local_job import LocalJob
 from service.engine.messages import Submit
 from service.errors import DarkroomError
-
-_POISONED_CRASHES: Final = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +23,8 @@ class InFlightJob:
 
     handle: LocalJob
     open_images: int
+    accepted: bool = False
+    """Whether the job was accepted before, so that its images take no room in the queue."""
     error: DarkroomError | None = None
     """The error of the first image that failed."""
 
@@ -37,24 +36,48 @@ class InFlightImage:
     job: InFlightJob
     index: int
     submit: Submit
+    plan: WorkPlan
     price_s: float
     """Price at admission, in device seconds."""
     admitted_s: float
-    """Time of admission by the frontend's clock."""
-    sent: bool = False
-    """Whether the current worker has the image."""
+    """Time at which its caller was admitted or joined the line, by the frontend's clock."""
+    virtual_deadline_s: float = math.inf
+    """The deadline by which unsent images are ordered, by the frontend's clock. `SendQueue` sets it."""
+    worker: int | None = None
+    """Index of the worker that has the image; None while it is unsent."""
+    work_s: float = 0.0
+    """Device seconds that the image takes on that worker's device."""
     started: bool = False
-    """Whether the current worker has begun the image."""
+    """Whether that worker has begun the image."""
+    fraction_done: float = 0.0
+    """Fraction of the image's steps that this worker has done."""
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
+    steps_published: int = 0
+    """Most steps that the caller was told of, under this worker or an earlier one."""
     previews_published: int = 0
-    crashes: int = 0
-    """Workers that crashed while this image was a suspect."""
+    deaths_in_calls: int = 0
+    """Workers that died while a call of this image was under way."""
+    confined_to: int | None = None
+    """Index of the worker that died in a call of this image. No other worker that lives gets the image."""
+    deaths_between_calls: int = 0
+    """Workers that had begun this image and died with no call under way."""
     ended: bool = False
+
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of the finished image."""
+        return 3 * self.submit.params.width * self.submit.params.height
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the image may be the one that killed a worker."""
+        return self.deaths_in_calls > 0
 
     def submit_message(self, now_s: float) -> Submit:
         """Returns the message that submits the image to the worker at this time."""
-        return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s)
+        isolation = self.submit.image_id if self.suspect else ""
+        return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s, isolation=isolation)
 
 
 class InFlightImages:
@@ -70,16 +93,30 @@ class InFlightImages:
         """Iterates over a copy, so that images may be removed meanwhile."""
         return iter(list(self._images.values()))
 
+    @property
+    def unsent(self) -> list[InFlightImage]:
+        """The images that no worker has, in order of admission."""
+        return [image for image in self._images.values() if image.worker is None]
+
     def get(self, image_id: str) -> InFlightImage | None:
         return self._images.get(image_id)
 
     def images_of(self, handle: LocalJob) -> list[InFlightImage]:
         return [image for image in self if image.job.handle is handle]
 
-    def add_job(self, handle: LocalJob, submits: Sequence[Submit], prices_s: Sequence[float], *, now_s: float) -> None:
-        job = InFlightJob(handle, open_images=len(submits))
-        for index, (submit, price_s) in enumerate(zip(submits, prices_s, strict=True)):
-            self._images[submit.image_id] = InFlightImage(job, index, submit, price_s, now_s)
+    def add_job(
+        self,
+        handle: LocalJob,
+        submits: Sequence[Submit],
+        plans: Sequence[WorkPlan],
+        prices_s: Sequence[float],
+        *,
+        now_s: float,
+        accepted: bool = False,
+    ) -> None:
+        job = InFlightJob(handle, open_images=len(submits), accepted=accepted)
+        for index, (submit, plan, price_s) in enumerate(zip(submits, plans, prices_s, strict=True)):
+            self._images[submit.image_id] = InFlightImage(job, index, submit, plan, price_s, now_s)
 
     def remove(self, image: InFlightImage) -> bool:
         """Removes an image that has ended. Returns whether it was its job's last; an image is removed only once."""
@@ -89,24 +126,3 @@ class InFlightImages:
         del self._images[image.submit.image_id]
         image.job.open_images -= 1
         return image.job.open_images == 0
-
-    def take_sendable(self) -> list[InFlightImage]:
-        """Returns the images that the worker gets now, and marks them as sent."""
-        sendable = [image for image in self._images.values() if not image.sent]
-        if any(image.crashes for image in self._images.values()):
-            worker_is_empty = len(sendable) == len(self._images)
-            sendable = [image for image in sendable if image.crashes][:1] if worker_is_empty else []
-        for image in sendable:
-            image.sent = True
-        return sendable
-
-    def record_crash(self) -> list[InFlightImage]:
-        """Marks all images as unsent after the worker crashed. Returns the poisoned ones, which are not removed."""
-        sent = [image for image in self._images.values() if image.sent]
-        # The worker reports a start before it works on the image, but may crash before the message is out.
-        suspects = [image for image in sent if image.started] or sent
-        for image in suspects:
-            image.crashes += 1
-        for image in sent:
-            image.sent = image.started = False
-        return [image for image in suspects if image.crashes >= _POISONED_CRASHES]

@@ -1,40 +1,50 @@
-"""LocalEngine: an engine with one worker process on this machine. Admits jobs, starts and stops.
+"""LocalEngine: an engine with a worker process for each device of this machine. Admits jobs, starts and stops.
 
-Runs in the server's process. `dispatcher` moves images to the worker and results back, `supervisor` keeps the worker
-alive, and the scheduler in the worker orders the work.
+Runs in the server's process. `dispatcher` moves images to the workers and results back, a `supervisor` keeps each
+worker alive, and the scheduler in each worker orders its work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
+import dataclasses
+import functools
+import logging
+import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias, Unpack
 
 from pipelines import work_plan
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
-from service.engine import limits, messages
-from service.engine.config import EngineConfig
-from service.engine.costs.cost_model import CostModel
-from service.engine.costs.cost_table import CostTable
-from service.engine.frontend.admission import Admission
+from service.engine import messages
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.supervisor import Supervisor
-from service.engine.interface import ADMITTING, Phase
+from service.engine.frontend.waiting_line import WaitingLine
+from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
 from service.engine.messages import FromWorker
-from service.engine.types import Priority
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
+from service.observability.logs import tolerant
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 
+Observe: TypeAlias = Callable[[FromWorker, int], object]
+"""Called with each message of a worker and the worker's index, for metrics."""
+
 _RETRY_LOADING_S: Final = 5.0
+_PHASES: Final = (Phase.SERVING, Phase.STALLED, Phase.RESTARTING, Phase.LOADING, Phase.FAILED, Phase.STOPPED)
+"""The phase of several workers is the first of these that one of them is in."""
+
+_log = logging.getLogger(__name__)
 
 
 class LocalEngine:
@@ -49,39 +59,49 @@ class LocalEngine:
         config: EngineConfig,
         *,
         command: Sequence[str] = WORKER_COMMAND,
-        observe: Callable[[FromWorker], object] | None = None,
+        observe: Observe | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`command` starts a worker; `observe` is called with each of its messages, for metrics."""
+        """`command` starts a worker; what `observe` raises is logged."""
         self._config = config
-        self._observe = observe
+        self._observe = None if observe is None else tolerant(observe)
         self._clock = clock
         self._in_flight = InFlightImages()
-        self._admission = Admission(config, self._in_flight)
-        self._cost = self._cost_model(None)
+        self._admission = Admission(config, self._queued)
+        self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._model: ModelInfo | None = None
         self._draining = False
         self._phase_changed = asyncio.Event()
-        self._supervisor = Supervisor(
-            config,
+        self._supervisors = [self._supervisor(index, worker, command) for index, worker in enumerate(config.workers)]
+        self._workers = [
+            DeviceWorker(index, supervisor, worker)
+            for index, (supervisor, worker) in enumerate(zip(self._supervisors, config.workers, strict=True))
+        ]
+        self._unread = UnreadImages(config.max_unread_bytes)
+        self._dispatcher = Dispatcher(self._in_flight, self._workers, self._admission.speed, self._unread, clock)
+
+    def _supervisor(self, index: int, worker: WorkerConfig, command: Sequence[str]) -> Supervisor:
+        return Supervisor(
+            dataclasses.replace(self._config, worker=worker),
             command,
-            on_message=self._receive,
-            on_crash=self._worker_crashed,
-            on_failure=self._worker_lost,
+            on_message=functools.partial(self._receive, index),
+            on_crash=functools.partial(self._worker_crashed, index),
+            on_failure=functools.partial(self._worker_lost, index),
             on_phase=self._phase_changed.set,
         )
-        self._dispatcher = Dispatcher(self._in_flight, self._supervisor, self._admission.speed, clock)
 
     @property
     def phase(self) -> Phase:
-        """The supervisor's phase, except that draining hides what happens to the worker meanwhile."""
-        phase = self._supervisor.phase
+        """The best phase of any worker, except that draining hides what happens to the workers meanwhile."""
+        phases = {supervisor.phase for supervisor in self._supervisors}
+        phase = next(phase for phase in _PHASES if phase in phases)
         return Phase.DRAINING if self._draining and phase not in (Phase.FAILED, Phase.STOPPED) else phase
 
     @property
     def failure(self) -> str | None:
-        """Why the phase is `failed`, for the operator."""
-        return self._supervisor.failure
+        """Why no worker is left, for the operator; None where one is."""
+        reasons = [supervisor.failure for supervisor in self._supervisors]
+        return None if None in reasons else " ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     @property
     def model(self) -> ModelInfo:
@@ -103,61 +123,93 @@ class LocalEngine:
         return self.phase
 
     async def start(self) -> None:
-        self._supervisor.start()
+        for supervisor in self._supervisors:
+            supervisor.start()
 
     async def stop(self, drain_s: float = 0.0) -> None:
         self._draining = True
         self._phase_changed.set()
+        self._line.refuse_all(_shutting_down())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._dispatcher.wait_until_empty()
         drained = not len(self._in_flight)
         self._dispatcher.fail_all(_shutting_down())
-        await self._supervisor.stop(drain=drained)
+        await asyncio.gather(*(supervisor.stop(drain=drained) for supervisor in self._supervisors))
 
     def submit(
-        self,
-        images: Sequence[GenerationParams],
-        *,
-        previews: int = 0,
-        priority: Priority = Priority.INTERACTIVE,
-        tenant: str = "",
-        deadline_s: float | None = None,
+        self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
     ) -> LocalJob:
-        if not images or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
-            raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
-        if self.phase not in ADMITTING:
+        submission = self._checked(images, options, ADMITTING_ACCEPTED if accepted else ADMITTING)
+        prices_s, arrived_s = self._prices_s(images), self._clock()
+        if accepted:
+            return self._admit(submission, prices_s, arrived_s, accepted=True)
+        return self._line.admit_now(
+            submission.tenant, prices_s, lambda: self._admit(submission, prices_s, arrived_s, accepted=False)
+        )
+
+    async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> LocalJob:
+        submission = self._checked(images, options, ADMITTING)
+        prices_s, arrived_s = self._prices_s(images), self._clock()
+        return await self._line.admit_in_turn(
+            submission.tenant,
+            prices_s,
+            lambda: self._admit(submission, prices_s, arrived_s, accepted=False),
+            submission.deadline_s,
+        )
+
+    def _checked(
+        self, images: Sequence[GenerationParams], options: JobOptions, admitting: Sequence[Phase]
+    ) -> Submission:
+        submission = Submission(images, **options)
+        if self.phase not in admitting:
             raise self._unavailable()
-        prices_s = self._prices_s(images)
-        self._admission.check(prices_s, tenant)
-        job = LocalJob(new_job_id(), max_buffered=self._config.max_buffered_events, on_cancel=self._dispatcher.cancel)
+        return submission
+
+    def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
+        return [self._image_price_s(params) for params in images]
+
+    def _admit(
+        self, submission: Submission, prices_s: Sequence[float], arrived_s: float, *, accepted: bool
+    ) -> LocalJob:
+        job = LocalJob(
+            new_job_id(),
+            max_buffered=self._config.max_buffered_events,
+            unread=self._unread,
+            on_cancel=self._cancel,
+            on_read=self._dispatcher.dispatch,
+        )
         submits = [
             messages.Submit(
                 image_id=f"{job.id}.{index}",
                 params=params,
-                priority=priority,
-                tenant=tenant,
-                previews=previews,
-                deadline_s=deadline_s,
+                priority=submission.priority,
+                tenant=submission.tenant,
+                previews=submission.previews,
+                deadline_s=submission.deadline_s,
             )
-            for index, params in enumerate(images)
+            for index, params in enumerate(submission.images)
         ]
-        now_s = self._clock()
-        if not len(self._in_flight):
-            self._admission.speed.started(now_s)
-        self._in_flight.add_job(job, submits, prices_s, now_s=now_s)
+        if not accepted and not self._queued():
+            self._admission.speed.started(self._clock())
+        plans = [work_plan.plan(self.model, params) for params in submission.images]
+        self._in_flight.add_job(job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted)
         self._dispatcher.dispatch()
         return job
 
-    def _cost_model(self, ready: messages.Ready | None) -> CostModel:
-        """Returns the cost model of a worker that is ready, or of one that is still loading."""
-        bounds = limits.resolve(self._config.worker, None)
-        if ready is None:
-            return CostModel(CostTable(), max_counts=bounds.max_counts)
-        return CostModel(ready.costs, max_counts=ready.max_counts or bounds.max_counts)
+    def _image_price_s(self, params: GenerationParams) -> float:
+        """Returns the mean of the image's prices on the devices that serve or have served."""
+        workers = [worker for worker in self._workers if worker.ready] or self._workers
+        plan = work_plan.plan(self.model, params)
+        return statistics.fmean(worker.cost.price_s(plan) for worker in workers)
 
-    def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
-        return [self._cost.price_s(work_plan.plan(self.model, params)) for params in images]
+    def _cancel(self, job: LocalJob) -> None:
+        self._dispatcher.cancel(job)
+        self._line.advance()
+
+    def _queued(self) -> list[QueuedImage]:
+        """Returns the images that take room in the queue."""
+        return [QueuedImage(image.submit.tenant, image.price_s) for image in self._in_flight if not image.job.accepted]
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
@@ -168,27 +220,39 @@ class LocalEngine:
             case _:
                 return _shutting_down()
 
-    def _receive(self, message: FromWorker) -> None:
+    def _receive(self, index: int, message: FromWorker) -> None:
         match message:
             case messages.Ready():
-                self._model = message.model
-                self._cost = self._cost_model(message)
+                # All workers load the same model, so the first one tells of all.
+                self._model = self._model or message.model
+                self._workers[index].serve(message)
+                _log.info("worker %d serves on %s", index, message.model.device)
                 self._dispatcher.dispatch()
             case messages.CallDone():
-                if message.sound:
-                    self._cost.learn(message.key, message.rows + message.padded_rows, message.seconds)
+                self._workers[index].learn(message)
             case messages.Loading() | messages.Unloadable() | messages.Beat() | messages.Busy():
                 pass
             case _:
                 self._dispatcher.apply(message)
+        if isinstance(message, messages.Finished | messages.Failed | messages.Canceled):
+            self._line.advance()
         if self._observe is not None:
-            self._observe(message)
+            self._observe(message, index)
 
-    def _worker_crashed(self) -> None:
-        self._dispatcher.worker_crashed()
+    def _worker_crashed(self, index: int, called: frozenset[str]) -> None:
+        self._dispatcher.worker_died(self._workers[index], called)
 
-    def _worker_lost(self) -> None:
-        self._dispatcher.fail_all(WorkerLostError("The worker was lost, and no other can be started."))
+        self._line.advance()
+
+    def _worker_lost(self, index: int) -> None:
+        """Ends every job where no worker is left; otherwise the other workers take over the images of this one."""
+        if self.failure is not None:
+            error = WorkerLostError("The worker was lost, and no other can be started.")
+            self._line.refuse_all(error)
+            self._dispatcher.fail_all(error)
+            return
+        _log.error("device %s is given up: %s", self._config.workers[index].device, self._supervisors[index].failure)
+        self._worker_crashed(index, frozenset())
 
 
 def _shutting_down() -> EngineUnavailableError:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
 
-from service.engine.config import EngineConfig
+from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.watchdog import TICK_S, Watchdog
 from service.engine.frontend.worker_process import WorkerProcess
 from service.engine.interface import ADMITTING, Phase
@@ -19,7 +19,28 @@ from service.engine.messages import Drain, Finished, FromWorker, Ready, ToWorker
 _DRAIN_S: Final = 10.0
 """Time in which an idle worker must exit after it was told to drain."""
 
+Spawn: TypeAlias = Callable[[Sequence[str], WorkerConfig], Awaitable[WorkerProcess]]
+
 _log = logging.getLogger(__name__)
+
+
+class Backoff:
+    """The pauses between attempts: each is twice as long as the one before, up to a maximum."""
+
+    def __init__(self, first_s: float, max_s: float) -> None:
+        self._first_s = first_s
+        self._max_s = max_s
+        self._next_s = first_s
+
+    def next_s(self) -> float:
+        """Returns the pause before the next attempt."""
+        pause_s = min(self._next_s, self._max_s)
+        self._next_s = 2 * pause_s
+        return pause_s
+
+    def reset(self) -> None:
+        """Starts again with the shortest pause, after a success."""
+        self._next_s = self._first_s
 
 
 class Supervisor:
@@ -31,25 +52,26 @@ class Supervisor:
         command: Sequence[str],
         *,
         on_message: Callable[[FromWorker], object],
-        on_crash: Callable[[], object],
+        on_crash: Callable[[frozenset[str]], object],
         on_failure: Callable[[], object],
         on_phase: Callable[[], object],
+        spawn: Spawn = WorkerProcess.spawn,
     ) -> None:
-        """Calls `on_crash` when a worker has ended and another one follows, `on_failure` when none follows, and
-        `on_phase` whenever the phase changes."""
+        """Calls `on_crash` when a worker has ended and another one follows, with the ids of the images whose calls were
+        under way; `on_failure` when none follows; and `on_phase` whenever the phase changes."""
         self._config = config
         self._command = command
         self._on_message = on_message
         self._on_crash = on_crash
         self._on_failure = on_failure
         self._on_phase = on_phase
+        self._spawn = spawn
         self._phase = Phase.LOADING
         self._failure: str | None = None
         self._process: WorkerProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        self._crashes = 0
-        """Consecutive crashes since an image was finished."""
+        self._backoff = Backoff(config.restart_delay_s, config.max_restart_delay_s)
         self._failed_loads = 0
         """Consecutive workers that ended before they were ready."""
 
@@ -72,7 +94,8 @@ class Supervisor:
             self._process.send(message)
 
     async def stop(self, *, drain: bool) -> None:
-        """Ends the worker. With `drain` an idle worker may exit by itself; otherwise it is killed."""
+        """Ends the worker. With `drain` an idle worker may exit by itself; otherwise it is killed. `failure` says where
+        the worker cannot be ended."""
         self._stopping = True
         if self._task is not None:
             if drain and self._phase in ADMITTING:
@@ -101,7 +124,7 @@ class Supervisor:
     async def _run_worker(self) -> None:
         """Runs one worker from its start to its end, and waits before the next."""
         try:
-            process = await WorkerProcess.spawn(self._command, self._config.worker)
+            process = await self._spawn(self._command, self._config.worker)
         except OSError as error:
             self._failure = f"The worker cannot be started: {error.strerror}."
             return
@@ -115,10 +138,30 @@ class Supervisor:
             if self._phase in ADMITTING:
                 loaded = True
                 self._enter(Phase.RESTARTING)
-            status = await (process.end() if disconnected else process.kill())
-        if self._failure is None and not self._stopping:
+            status = await self._end(process, disconnected=disconnected)
+        if status is not None and self._failure is None and not self._stopping:
             _log.error("worker %d ended with status %d", process.pid, status)
-            await self._recover(loaded, status)
+            await self._recover(loaded, status, process.called_images)
+
+    async def _end(self, process: WorkerProcess, *, disconnected: bool) -> int | None:
+        """Ends the worker's process. Returns its exit status.
+
+        Returns None and fails where the process cannot be ended: it may still hold the device, which a second worker
+        must not use at the same time.
+        """
+        timeout_s = self._config.kill_timeout_s
+        try:
+            status = await (process.end(timeout_s) if disconnected else process.kill(timeout_s))
+        except asyncio.CancelledError:  # A stop does not wait for the worker to exit by itself.
+            await process.kill(timeout_s)
+            raise
+        if status is None:
+            self._failure = (
+                f"Worker {process.pid} is still there {timeout_s:g} s after it was killed, and may hold the device. "
+                "Its driver or the machine may need a restart."
+            )
+            _log.error("%s", self._failure)
+        return status
 
     async def _listen(self, process: WorkerProcess) -> None:
         """Reads the worker's messages until it is gone."""
@@ -138,7 +181,7 @@ class Supervisor:
             case Unloadable():
                 self._failure = message.message
             case Finished():
-                self._crashes = 0
+                self._backoff.reset()
         if self._phase is Phase.STALLED:
             self._enter(Phase.SERVING)
         self._on_message(message)
@@ -156,7 +199,7 @@ class Supervisor:
         _log.error("worker %d is stuck and is killed", process.pid)
         await process.abort()
 
-    async def _recover(self, loaded: bool, status: int) -> None:
+    async def _recover(self, loaded: bool, status: int, called: frozenset[str]) -> None:
         """Waits before the next worker, or gives up where too many have failed to load."""
         self._failed_loads = 0 if loaded else self._failed_loads + 1
         if self._failed_loads == self._config.max_failed_loads:
@@ -164,7 +207,5 @@ class Supervisor:
                 f"The worker ended {self._failed_loads} times before the model was loaded, with status {status}."
             )
             return
-        self._on_crash()
-        delay_s = self._config.restart_delay_s * 2**self._crashes
-        self._crashes += 1
-        await asyncio.sleep(min(delay_s, self._config.max_restart_delay_s))
+        self._on_crash(called)
+        await asyncio.sleep(self._backoff.next_s())

@@ -7,12 +7,14 @@ concrete pipelines.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import faulthandler
 import functools
 import logging
 import os
 import platform
 import resource
+import signal
 import socket
 import sys
 import time
@@ -25,10 +27,11 @@ import msgspec
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
 from service.engine import limits, messages
+from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache, fingerprint
 from service.engine.limits import DeviceMemory, Limits
-from service.engine.worker.channel import SocketChannel
+from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
 """Loads the model. A slow load calls its second argument now and then to show that it is alive."""
 
+_PR_SET_PDEATHSIG: Final = 1
+"""Option of prctl(2) that sets the signal which a process gets when its parent ends."""
 _EXIT_FAILED: Final = 1
 _EXIT_UNLOADABLE: Final = 3
 
@@ -54,22 +59,43 @@ def main(argv: Sequence[str], load: Load) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
+    parser.add_argument("--record-fd", type=int, help="descriptor of the region that holds the record of calls")
     parser.add_argument("--config", required=True, help="a WorkerConfig as JSON")
     arguments = parser.parse_args(argv)
     config = msgspec.json.decode(arguments.config, type=WorkerConfig)
     logs.configure(config.log_level, config.log_format, process="worker")
     faulthandler.register(messages.STACKS_SIGNAL)
+    _live_as_long_as_the_server()
+    connection = socket.socket(fileno=arguments.fd)
+    if is_closed(connection):  # The server ended before the line above it.
+        return EXIT_ORPHANED
     try:
-        return _serve(SocketChannel(socket.socket(fileno=arguments.fd)), config, load)
+        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, load)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
 
 
-def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
+def _live_as_long_as_the_server() -> None:
+    """Ignores the signals on which the server drains its worker, and has Linux kill this process when the server ends.
+
+    A service manager may send SIGTERM to both processes at once. Where there is no prctl(2), and also there, the end
+    of the socket ends the process (`SocketChannel`); the signal does so even where no thread of it can run.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _open_record(descriptor: int | None) -> CallRecord:
+    return CallRecord.private() if descriptor is None else CallRecord.shared(descriptor)
+
+
+def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
     try:
         channel.send(messages.Loading("loading"))
-        pipeline, device = load(config, functools.partial(channel.send, messages.Loading("compiling")))
+        pipeline, device = load(config, functools.partial(channel.send, messages.Loading("preparing")))
         bounds = limits.resolve(config, device.memory())
         cache = _cost_cache(config, bounds, pipeline.info, device)
         warmup = Warmup(
@@ -89,7 +115,10 @@ def _serve(channel: SocketChannel, config: WorkerConfig, load: Load) -> int:
         channel.close()
         return _EXIT_UNLOADABLE
     channel.send(messages.Ready(pipeline.info, costs, bounds.max_counts))
-    Worker(pipeline, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, device=device).run()
+    worker = Worker(
+        pipeline, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device
+    )
+    worker.run()
     channel.close()
     return 0
 

@@ -34,7 +34,16 @@ from service.engine.messages import (
 _MAX_PENDING: Final = 64
 """Length of the outgoing queue from which droppable messages are dropped."""
 _DROPPABLE: Final = Progress | Preview | CallDone | Beat
-_EXIT_ORPHANED: Final = 70
+EXIT_ORPHANED: Final = 70
+"""Exit status of a worker whose frontend is gone."""
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Returns whether the other end of a stream socket is closed and everything that it sent has been read."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 class Channel(Protocol):
@@ -118,14 +127,14 @@ class SocketChannel:
             except (OSError, ValueError):
                 pass  # A broken connection and a broken message both end the connection.
         if not self._closing:
-            self._on_lost(_EXIT_ORPHANED)
+            self._on_lost(EXIT_ORPHANED)
 
     def _write(self) -> None:
         while (message := self._next_message()) is not None:
             try:
                 self._socket.sendall(pack(message))
             except OSError:
-                self._on_lost(_EXIT_ORPHANED)
+                self._on_lost(EXIT_ORPHANED)
                 return
             with self._changed:
                 self._unsent_images -= isinstance(message, Finished)

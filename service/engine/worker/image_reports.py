@@ -11,6 +11,7 @@ from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, StateT
 from service.engine import messages
+from service.engine.call_record import CallRecord
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.types import Timings
@@ -30,12 +31,14 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
         scheduler: Scheduler[StateT],
         channel: Channel,
         isolation: FaultIsolation,
+        record: CallRecord,
         clock: Callable[[], float],
     ) -> None:
         self._pipeline = pipeline
         self._scheduler = scheduler
         self._channel = channel
         self._isolation = isolation
+        self._record = record
         self._clock = clock
         self._etas_s: dict[str, float] = {}
         self._etas_made_s = -math.inf
@@ -74,7 +77,8 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
 
     def _send_preview(self, image: ScheduledImage[StateT]) -> None:
         state = image.begun_state
-        rgb_image = self._isolation.run_once(lambda: self._pipeline.preview(state))
+        with self._record.during([image.id]):
+            rgb_image = self._isolation.run_once(lambda: self._pipeline.preview(state))
         if isinstance(rgb_image, Fault):
             image.previews = 0  # Previews are optional: the image continues without them.
             return

@@ -77,13 +77,14 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             padded_rows=info.padded_rows,
             beside=frozenset({Stage.DECODE}) if info.decodes_beside else frozenset(),
         )
-        meter = CallMeter(info, self._cost, channel, device, clock, record or CallRecord.private())
+        record = record or CallRecord.private()
+        meter = CallMeter(info, self._cost, channel, device, clock, record)
         self._text_stage = TextStage(
             pipeline, self._scheduler, meter, self._isolation, max_cached_prompts=config.max_cached_prompts
         )
         self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
-        self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, clock)
+        self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
         self._deadline_factors = {
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,

@@ -1,6 +1,7 @@
 """Makes the images of one claimed job: submits them to the engine, stores each one, and returns how the job ended.
 
-It neither claims jobs nor records their outcome; `runner` does.
+The engine takes them as accepted work, which it never refuses for want of room. This module neither claims jobs nor
+records their outcome; `runner` does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from service.engine.interface import Engine, ImageEvent, ImageFinished, ImagePre
 from service.errors import (
     DarkroomError,
     EngineUnavailableError,
-    QueueFullError,
+    ResultDiscardedError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -31,7 +32,7 @@ from service.jobs.watching.subscriptions import JobNotifier
 _PREVIEW_FORMAT: Final = "webp"
 _PREVIEW_QUALITY: Final = 80
 _MIN_DEADLINE_S: Final = 0.001
-_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, QueueFullError, StoreUnavailableError, WorkerLostError)
+_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, ResultDiscardedError, StoreUnavailableError, WorkerLostError)
 """Errors after which a job goes back into the queue. Making it again gives the same images."""
 
 _log = structlog.get_logger("darkroom.jobs")
@@ -42,7 +43,7 @@ class ExecutorConfig:
     embed_parameters: bool = True
     """Whether image files carry their generation parameters."""
     max_images_at_once: int = 16
-    """Images of one job that the engine has at a time. The engine may refuse more than it ever has room for."""
+    """Images of one job that the engine has at a time. It bounds the finished images that wait to be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class JobExecutor:
             priority=spec.priority,
             tenant=claim.tenant,
             deadline_s=self._time_left_s(claim),
+            accepted=True,
         )
         try:
             async for event in engine_job.events():
@@ -129,8 +131,7 @@ class JobExecutor:
             case ImageStarted():
                 running.mark_begun()  # Readers see no change in it: the next heartbeat records it.
             case ImageProgress():
-                running.steps[index], running.eta_s[index] = event.step, event.eta_s
-                running.update_live()
+                running.record_step(index, event.step, event.eta_s)
                 self._notifier.notify(running.claim.job_id, record_changed=False)
             case ImagePreview():
                 data = await self._encoder.encode(event.rgb_image, _PREVIEW_FORMAT, quality=_PREVIEW_QUALITY)
@@ -163,8 +164,7 @@ class JobExecutor:
             timings=image.timings,
         )
         await self._claims.add_image(claim, stored)
-        running.steps[index], running.eta_s[index] = image.params.steps, 0.0
-        running.update_live()
+        running.record_step(index, image.params.steps, 0.0)
 
 
 def _failed(error: DarkroomError) -> Outcome:

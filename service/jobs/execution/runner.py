@@ -32,7 +32,8 @@ class RunnerConfig:
     max_images: int = 32
     """No more jobs are claimed once the claimed ones have this many unfinished images.
 
-    That is enough for the engine's scheduler to choose from.
+    That is enough for the engine's scheduler to choose from. It bounds what the engine has of durable jobs, which take
+    no room in its queue and are not refused by it.
     """
 
 

@@ -19,7 +19,7 @@ class RunningJob:
     """The part of the job that the engine has now."""
     live: LiveState = field(default_factory=lambda: LiveState(version=1))
     steps: dict[int, int] = field(default_factory=dict)
-    """Steps done in this attempt, by image index."""
+    """Most steps done in this attempt, by image index."""
     eta_s: dict[int, float] = field(default_factory=dict)
     """Seconds until each image should be finished, by image index."""
     lost: bool = False
@@ -29,6 +29,12 @@ class RunningJob:
         """Called when the engine begins an image. Raises the version of an attempt that had no progress so far."""
         if self.live.version == 1:
             self.update_live()
+
+    def record_step(self, index: int, step: int, eta_s: float) -> None:
+        """Records that an image has made so many steps. Fewer than before are an image that begins again."""
+        self.steps[index] = max(step, self.steps.get(index, 0))
+        self.eta_s[index] = eta_s
+        self.update_live()
 
     def update_live(self, *, preview: JobPreview | None = None) -> None:
         """Sets `live` to the current progress, with the next version and, if one is given, a new preview."""

@@ -1,7 +1,7 @@
 """An engine inside the test's process: it counts its steps, fails, refuses and pauses on demand, and draws flat colors.
 
-`tests/service/engine/test_engine_contract.py` and `test_engine_lifecycle_contract.py` hold it to the contract that the
-real engine keeps.
+`test_engine_contract.py`, `test_engine_admission_contract.py` and `test_engine_lifecycle_contract.py` in
+`tests/service/engine` hold it to the contract that the real engine keeps.
 """
 
 from __future__ import annotations
@@ -13,20 +13,27 @@ import math
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from typing import Any, Unpack
 
 from pipelines.fake import INFO
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
+from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
     ADMITTING,
+    ADMITTING_ACCEPTED,
     ImageEvent,
     ImageFinished,
     ImagePreview,
     ImageProgress,
     ImageStarted,
+    JobOptions,
     Phase,
+    Submission,
 )
-from service.engine.types import Priority, Timings
+from service.engine.types import Timings
 from service.errors import (
     CanceledError,
     DarkroomError,
@@ -61,28 +68,21 @@ class FakeJob:
     """Implements `interface.Job`. A task generates its images one after another and buffers all events."""
 
     def __init__(
-        self,
-        engine: FakeEngine,
-        job_id: str,
-        images: Sequence[GenerationParams],
-        *,
-        previews: int,
-        priority: Priority,
-        tenant: str,
-        deadline_s: float | None,
+        self, engine: FakeEngine, job_id: str, submission: Submission, arrived_s: float, *, accepted: bool
     ) -> None:
         self.id = job_id
-        self.images = images
-        self.previews = previews
-        self.priority = priority
-        self.tenant = tenant
-        self.deadline_s = deadline_s
+        self.accepted = accepted
+        self.images = submission.images
+        self.previews = submission.previews
+        self.priority = submission.priority
+        self.tenant = submission.tenant
+        self.deadline_s = submission.deadline_s
         self.canceled = False
         self.ended = False
-        self.unfinished = len(images)
+        self.unfinished = len(self.images)
         self._engine = engine
         self._loop = asyncio.get_running_loop()
-        self._give_up_at = self._loop.time() + (math.inf if deadline_s is None else deadline_s)
+        self._give_up_at = arrived_s + (math.inf if self.deadline_s is None else self.deadline_s)
         self._events: deque[ImageEvent] = deque()
         self._error: Exception | None = None
         self._changed = asyncio.Event()
@@ -116,6 +116,7 @@ class FakeJob:
             self.ended, self.unfinished, self._error = True, 0, error
             self._changed.set()
             self._task.cancel()
+            self._engine.line.advance()
 
     async def _run(self) -> None:
         try:
@@ -147,6 +148,7 @@ class FakeJob:
             raise self._engine.failure
         self.unfinished -= 1
         self._publish(ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0)))
+        self._engine.line.advance()
 
     def _check_deadline(self, steps_left: int) -> None:
         if self._loop.time() + steps_left * self._engine.step_s > self._give_up_at:
@@ -171,6 +173,7 @@ class FakeEngine:
         self.info: ModelInfo | None = INFO
         """None while the model is unknown."""
         self.jobs: list[FakeJob] = []
+        self.bound(max_queued_images=1_000_000, max_queued_s=1e9)
         self.steps = 0
         self.step_s = 0.0
         self.held_before: tuple[int, int] | None = None
@@ -179,6 +182,11 @@ class FakeEngine:
         """Errors of the next submissions, in order."""
         self.failure: Exception | None = None
         """Error with which every image ends."""
+
+    def bound(self, **bounds: Any) -> None:
+        """Sets the bounds of the queue, which are fields of `EngineConfig`; without this call there are none."""
+        config = EngineConfig(worker=WorkerConfig(model="fake"), **bounds)
+        self.line: WaitingLine[FakeJob] = WaitingLine(config, Admission(config, self._queued))
 
     def let_go(self) -> None:
         """Lets all running jobs end soon."""
@@ -204,35 +212,50 @@ class FakeEngine:
         return IMAGE_PRICE_S * sum(job.unfinished for job in self.jobs)
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
-        return IMAGE_PRICE_S * len(images)
+        return sum(_prices_s(images))
 
     def submit(
-        self,
-        images: Sequence[GenerationParams],
-        *,
-        previews: int = 0,
-        priority: Priority = Priority.INTERACTIVE,
-        tenant: str = "",
-        deadline_s: float | None = None,
+        self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
     ) -> FakeJob:
-        if not images or previews < 0 or not (math.inf if deadline_s is None else deadline_s) > 0:
-            raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
-        if self.phase not in ADMITTING:
+        submission = self._checked(images, options, accepted=accepted)
+        arrived_s = asyncio.get_running_loop().time()
+        if accepted:
+            return self._admit(submission, arrived_s, accepted=True)
+        return self.line.admit_now(submission.tenant, _prices_s(images), lambda: self._admit(submission, arrived_s))
+
+    async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> FakeJob:
+        submission = self._checked(images, options)
+        arrived_s = asyncio.get_running_loop().time()
+        return await self.line.admit_in_turn(
+            submission.tenant,
+            _prices_s(images),
+            lambda: self._admit(submission, arrived_s),
+            submission.deadline_s,
+        )
+
+    def _checked(
+        self, images: Sequence[GenerationParams], options: JobOptions, *, accepted: bool = False
+    ) -> Submission:
+        submission = Submission(images, **options)
+        if self.phase not in (ADMITTING_ACCEPTED if accepted else ADMITTING):
             retry_after_s = None if self.phase is Phase.FAILED else 5.0
             raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
-        job = FakeJob(
-            self,
-            f"job_{len(self.jobs)}",
-            images,
-            previews=previews,
-            priority=priority,
-            tenant=tenant,
-            deadline_s=deadline_s,
-        )
-        self.jobs.append(job)
+        return submission
+
+    def _admit(self, submission: Submission, arrived_s: float, *, accepted: bool = False) -> FakeJob:
+        self.jobs.append(job := FakeJob(self, f"job_{len(self.jobs)}", submission, arrived_s, accepted=accepted))
         return job
+
+    def _queued(self) -> list[QueuedImage]:
+        """Returns the images that take room in the queue."""
+        return [
+            QueuedImage(job.tenant, IMAGE_PRICE_S)
+            for job in self.jobs
+            if not job.accepted
+            for _ in range(job.unfinished)
+        ]
 
     async def step(self) -> None:
         self.steps += 1
@@ -253,14 +276,20 @@ class FakeEngine:
     async def stop(self, drain_s: float = 0.0) -> None:
         if self.phase is not Phase.FAILED:
             self._enter(Phase.DRAINING)
+        stopping = EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
+        self.line.refuse_all(stopping)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 for job in self.jobs:
                     await job.wait()
         for job in self.jobs:
-            job.end(EngineUnavailableError("The server is shutting down.", retry_after_s=5.0))
+            job.end(stopping)
         self._enter(Phase.STOPPED)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
         self._phase_changed.set()
+
+
+def _prices_s(images: Sequence[GenerationParams]) -> list[float]:
+    return [IMAGE_PRICE_S] * len(images)

@@ -25,10 +25,11 @@ def main() -> int:
     parser.add_argument("--decode-s", type=float, default=0.0, help="seconds of a decode")
     parser.add_argument("--fault", type=Trigger.parse, help="stage:kind:step at which poison prompts fail")
     parser.add_argument("--unloadable", help="message with which loading the model fails")
+    parser.add_argument("--unloadable-on", help="device on which it fails; without it, on every one")
     own, rest = parser.parse_known_args()
 
-    def load(_: WorkerConfig, __: Callable[[], object]) -> tuple[FakePipeline, Device]:
-        if own.unloadable is not None:
+    def load(config: WorkerConfig, _: Callable[[], object]) -> tuple[FakePipeline, Device]:
+        if own.unloadable is not None and own.unloadable_on in (None, config.device):
             raise ModelLoadError(own.unloadable)
         if own.fault is not None:
             pipeline: FakePipeline = FaultyPipeline(own.fault, call_s=own.call_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import os
 import threading
@@ -32,6 +33,8 @@ class Kind(enum.StrEnum):
     MEMORY = "memory"
     NAN = "nan"
     HANG = "hang"
+    HOLD = "hold"
+    """Hangs and holds the interpreter's lock, so that no other thread of the worker can run."""
     EXIT = "exit"
 
 
@@ -61,6 +64,8 @@ class Trigger:
                 raise NonFiniteError(tuple(positions))
             case Kind.HANG:
                 threading.Event().wait()
+            case Kind.HOLD:
+                ctypes.PyDLL(None).sleep(600)
             case Kind.EXIT:
                 os._exit(9)
 

@@ -21,10 +21,17 @@ class Observed:
 
     def __init__(self) -> None:
         self.messages: list[FromWorker] = []
+        self.workers: list[int] = []
+        """The index of the worker that sent each message."""
         self._changed = asyncio.Event()
 
-    def __call__(self, message: FromWorker) -> None:
+    def of_worker(self, index: int) -> list[FromWorker]:
+        """Returns the messages of one worker."""
+        return [message for message, worker in zip(self.messages, self.workers, strict=True) if worker == index]
+
+    def __call__(self, message: FromWorker, worker: int) -> None:
         self.messages.append(message)
+        self.workers.append(worker)
         self._changed.set()
 
     async def until(self, holds: Callable[[list[FromWorker]], bool]) -> None:
@@ -57,11 +64,12 @@ def make_engine(
 
 @asynccontextmanager
 async def serving(*arguments: str, **options: Any) -> AsyncIterator[tuple[LocalEngine, Observed]]:
-    """Starts an engine, waits until it serves, and stops it at the end. Takes the arguments of `make_engine`."""
+    """Starts an engine, waits until every worker serves, and stops it at the end. Takes the arguments of
+    `make_engine`."""
     engine, observed = make_engine(*arguments, **options)
     await engine.start()
     try:
-        await observed.count(Ready)
+        await observed.count(Ready, len(options.get("devices", ("cpu",))))
         yield engine, observed
     finally:
         await engine.stop()

@@ -131,9 +131,9 @@ class WorkerHarness:
         *,
         costs: CostTable | None = None,
         device: Device = PLAIN_DEVICE,
+        record: CallRecord | None = None,
         max_rows: int = 16,
         max_decode: int = 4,
-        record: CallRecord | None = None,
     ) -> None:
         """`pipeline` is called with a `sleep` function that advances the clock."""
         self.clock = Clock()

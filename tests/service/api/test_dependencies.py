@@ -70,7 +70,7 @@ def outcomes(services: Services) -> list[str]:
 
 
 async def test_a_job_is_submitted_for_the_tenant_of_the_request(services: Services) -> None:
-    job = services.submit(request(), [PARAMS], previews=1, priority=Priority.BATCH, deadline_s=2.5)
+    job = await services.submit(request(), [PARAMS], previews=1, priority=Priority.BATCH, deadline_s=2.5)
     assert isinstance(services.engine, FakeEngine)
     (submitted,) = services.engine.jobs
     assert submitted is job
@@ -82,8 +82,21 @@ async def test_a_refusal_is_counted_and_raised(services: Services) -> None:
     assert isinstance(services.engine, FakeEngine)
     services.engine.refusals = [QueueFullError("Full.", retry_after_s=1)]
     with pytest.raises(QueueFullError):
-        services.submit(request(), [PARAMS])
+        await services.submit(request(), [PARAMS])
     assert outcomes(services) == ['darkroom_jobs_total{outcome="refused",reason="queue_full"} 1.0']
+
+
+async def test_a_caller_that_hangs_up_in_line_leaves_it_and_is_counted_as_canceled(services: Services) -> None:
+    assert isinstance(services.engine, FakeEngine)
+    services.engine.bound(max_queued_images=1)
+    services.engine.held_before = (0, 1)
+    held = services.engine.submit([PARAMS])
+    with pytest.raises(CanceledError):
+        await services.submit(request(gone=True), [PARAMS])
+    await asyncio.sleep(0)
+    held.cancel()
+    assert services.engine.jobs == [held]
+    assert outcomes(services) == ['darkroom_jobs_total{outcome="canceled",reason="canceled"} 1.0']
 
 
 @pytest.mark.parametrize(
@@ -101,7 +114,9 @@ async def test_a_refusal_is_counted_and_raised(services: Services) -> None:
 async def test_a_job_that_is_read_is_counted_by_its_end_and_canceled_if_it_still_runs(
     services: Services, error: BaseException | None, outcome: str, reason: str
 ) -> None:
-    job = services.submit(request(), [PARAMS])
+    assert isinstance(services.engine, FakeEngine)
+    services.engine.held_before = (0, 1)
+    job = await services.submit(request(), [PARAMS])
 
     def read() -> None:
         with services.running(job):

@@ -1,11 +1,12 @@
-"""The engines that are held to the contract of `service.engine.interface`: the real one and the fake one."""
+"""The engines that are held to the contract of `service.engine.interface`: the real one, with one device and with two,
+and the fake one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import pytest
 
@@ -14,8 +15,12 @@ from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.local_engine import TIMEOUT_S, make_engine
 from tests.harness.engine.worker_harness import make_params
 
-Kind: TypeAlias = Literal["fake", "local"]
-KINDS: Final = ["fake", pytest.param("local", marks=pytest.mark.integration)]
+Kind: TypeAlias = Literal["fake", "local", "two devices"]
+KINDS: Final = [
+    "fake",
+    pytest.param("local", marks=pytest.mark.integration),
+    pytest.param("two devices", marks=pytest.mark.integration),
+]
 """To parametrize fixtures with: only the fake engine starts no process."""
 
 STEP_S = 0.02
@@ -23,11 +28,17 @@ LONG = make_params("long", steps=200)
 """An image of four seconds, whose end no test awaits."""
 
 
-def make(kind: Kind, *, loads: bool = True) -> Engine:
-    """Makes an engine that has not started. Without `loads` its model cannot be loaded."""
-    if kind == "local":
-        return make_engine("--call-s", str(STEP_S), *([] if loads else ["--unloadable", "no such folder"]))[0]
+def make(kind: Kind, *, loads: bool = True, **bounds: Any) -> Engine:
+    """Makes an engine that has not started. Without `loads` its model cannot be loaded.
+
+    `bounds` are fields of `EngineConfig` that bound its queue.
+    """
+    if kind != "fake":
+        devices = ("cpu", "cpu") if kind == "two devices" else ()
+        faults = [] if loads else ["--unloadable", "no such folder"]
+        return make_engine("--call-s", str(STEP_S), *faults, devices=devices, **bounds)[0]
     engine = FakeEngine()
+    engine.bound(**bounds)
     engine.step_s = STEP_S
     engine.phase, engine.info = Phase.LOADING, None
     engine.phase_after_start = Phase.SERVING if loads else Phase.FAILED

@@ -41,6 +41,8 @@ def test_a_worker_config_names_the_number_that_is_out_of_range(name: str, value:
         ("load_timeout_s", 0.0),
         ("stall_timeout_s", -1.0),
         ("unmeasured_timeout_s", 0.0),
+        ("kill_timeout_s", 0.0),
+        ("max_unread_bytes", 0),
         ("restart_delay_s", 0.0),
         ("max_restart_delay_s", 0.0),
     ],
@@ -49,6 +51,15 @@ def test_an_engine_config_names_the_number_that_is_out_of_range(name: str, value
     fields: dict[str, Any] = {name: value}
     with pytest.raises(ValueError, match=name):
         EngineConfig(worker=WORKER, **fields)
+
+
+def test_each_device_has_a_worker_that_differs_in_nothing_else() -> None:
+    worker = WorkerConfig(model="fake", device="cuda:3", max_rows=8)
+
+    assert EngineConfig(worker=worker).workers == (worker,)
+    workers = EngineConfig(worker=worker, devices=("cuda:0", "cpu")).workers
+    assert [one.device for one in workers] == ["cuda:0", "cpu"]
+    assert {msgspec.structs.replace(one, device="cuda:3") for one in workers} == {worker}
 
 
 def test_a_worker_config_is_decoded_as_it_was_encoded() -> None:

@@ -137,7 +137,9 @@ async def test_a_job_that_has_ended_keeps_its_images_when_it_is_canceled(engine:
 
 async def test_a_job_with_a_failed_image_delivers_the_finished_ones_and_then_raises(engine: Engine) -> None:
     last: dict[int, ImageEvent] = {}
-    job, other = engine.submit([make_params(steps=2), INVALID]), engine.submit([make_params(steps=4)])
+    # The first image and the last one, which fails, begin on the same device.
+    images = [make_params(steps=2), make_params(steps=2, seed=8), INVALID]
+    job, other = engine.submit(images), engine.submit([make_params(steps=4)])
 
     async def collect() -> None:
         async for event in job.events():
@@ -150,7 +152,7 @@ async def test_a_job_with_a_failed_image_delivers_the_finished_ones_and_then_rai
 
     assert failed.value.field == "width"
     assert isinstance(last[0], ImageFinished)
-    assert not isinstance(last.get(1), ImageFinished)
+    assert not isinstance(last.get(2), ImageFinished)
     await until_idle(engine)
 
 

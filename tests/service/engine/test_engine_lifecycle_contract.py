@@ -79,6 +79,19 @@ async def test_a_draining_engine_finishes_its_jobs_and_admits_no_more(kind: Kind
         assert len(await job.result()) == 1
 
 
+async def test_callers_in_line_are_refused_when_the_engine_stops(kind: Kind) -> None:
+    async with started(make(kind, max_queued_images=1)) as engine:
+        engine.submit([LONG])
+        waiting = asyncio.create_task(engine.submit_in_line([make_params()]))
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(engine.stop(drain_s=TIMEOUT_S))
+        with pytest.raises(EngineUnavailableError) as refused:
+            await waiting
+        stopping.cancel()
+
+    assert refused.value.retry_after_s is not None
+
+
 @pytest.mark.parametrize("drain_s", [0.0, 5 * STEP_S])
 async def test_jobs_that_are_not_finished_in_time_fail_when_the_engine_stops(kind: Kind, drain_s: float) -> None:
     async with started(make(kind)) as engine:

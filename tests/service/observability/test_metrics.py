@@ -50,11 +50,11 @@ def test_every_message_of_the_worker_is_counted() -> None:
     )
 
     assert set(lines) >= {
-        "darkroom_worker_memory_bytes 4096.0",
-        "darkroom_queue_images 5.0",
-        "darkroom_queue_oldest_seconds 7.0",
+        'darkroom_worker_memory_bytes{worker="0"} 4096.0',
+        'darkroom_queue_images{worker="0"} 5.0',
+        'darkroom_queue_oldest_seconds{worker="0"} 7.0',
         "darkroom_backlog_seconds 3.5",
-        "darkroom_active_images 2.0",
+        'darkroom_active_images{worker="0"} 2.0',
         "darkroom_unet_call_rows_sum 6.0",
         "darkroom_padded_rows_total 2.0",
         "darkroom_sampler_update_seconds_sum 0.001",
@@ -73,8 +73,27 @@ def test_every_message_of_the_worker_is_counted() -> None:
 def test_the_first_worker_is_not_a_restart() -> None:
     first = [Loading("loading"), Loading("warming")]
 
-    assert "darkroom_worker_restarts_total 0.0" in exposed(*first)
-    assert "darkroom_worker_restarts_total 1.0" in exposed(*first, Loading("loading"))
+    assert 'darkroom_worker_restarts_total{worker="0"} 0.0' in exposed(*first)
+    assert 'darkroom_worker_restarts_total{worker="0"} 1.0' in exposed(*first, Loading("loading"))
+
+
+def test_each_device_has_a_worker_of_its_own() -> None:
+    metrics = Metrics()
+    for worker in (0, 1):
+        metrics.observe(Loading("loading"), worker)
+        metrics.observe(Beat(active=worker, waiting=2 + worker), worker)
+    lines = metrics.exposition(ready=True, backlog_s=0.0).decode().splitlines()
+
+    assert set(lines) >= {
+        f'darkroom_{name}{{worker="{worker}"}} {value}'
+        for name, worker, value in [
+            ("worker_restarts_total", 0, 0.0),
+            ("worker_restarts_total", 1, 0.0),
+            ("active_images", 1, 1.0),
+            ("queue_images", 0, 2.0),
+            ("queue_images", 1, 3.0),
+        ]
+    }
 
 
 def test_labels_hold_trained_sizes_and_powers_of_two() -> None:

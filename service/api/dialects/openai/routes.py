@@ -51,7 +51,7 @@ async def generate(request: Request) -> Response:
     model = services.engine.model
     _check_response_format(parsed, stores_images=services.jobs is not None)
     generation = Generation(services, parsed, plan(parsed, model), model.name, _sole_format(request, parsed))
-    job = services.submit(
+    job = await services.submit(
         request,
         generation.plan.images,
         previews=generation.plan.previews,

@@ -1,4 +1,4 @@
-"""Which jobs are admitted to the queue, and when refused callers are told to retry."""
+"""When there is room in the queue, whatever the size of a job, and when refused callers are told to retry."""
 
 from __future__ import annotations
 
@@ -8,75 +8,78 @@ from typing import Any
 import pytest
 
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission, DrainSpeed
-from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
-from service.engine.messages import Submit
-from service.errors import QueueFullError, QuotaExceededError
-from tests.harness.engine.worker_harness import make_params
+from service.engine.frontend.admission import Admission, DrainSpeed, QueuedImage
+from service.errors import QuotaExceededError
 
 
 def make_admission(queued: Sequence[tuple[str, float]], **config: Any) -> Admission:
     """Makes an admission with queued images, each given by its tenant and its price."""
-    in_flight = InFlightImages()
-    for number, (tenant, price_s) in enumerate(queued):
-        job = LocalJob(str(number), max_buffered=1, on_cancel=lambda _: None)
-        in_flight.add_job(job, [Submit(str(number), make_params(), tenant=tenant)], [price_s], now_s=0.0)
-    return Admission(EngineConfig(worker=WorkerConfig(model="fake"), **config), in_flight)
+    images = [QueuedImage(tenant, price_s) for tenant, price_s in queued]
+    return Admission(EngineConfig(worker=WorkerConfig(model="fake"), **config), lambda: images)
 
 
-def refusal(admission: Admission, prices_s: Sequence[float], tenant: str = "") -> QueueFullError:
-    with pytest.raises(QueueFullError) as refused:
-        admission.check(prices_s, tenant)
+def over_quota(admission: Admission, tenant: str, waiting_s: float = 0.0) -> QuotaExceededError:
+    with pytest.raises(QuotaExceededError) as refused:
+        admission.check_quota(tenant, waiting_s)
     return refused.value
 
 
-def test_the_queue_is_bounded_in_device_seconds() -> None:
-    admission = make_admission([("", 60.0)], max_queued_s=100.0)
-    admission.check([40.0], "")
-
-    assert refusal(admission, [41.0]).retry_after_s == 1.0
-    assert refusal(admission, [40.0, 30.0]).retry_after_s == 30.0
+@pytest.mark.parametrize(("queued_s", "has_room"), [([], True), ([60.0], True), ([60.0, 40.0], False)])
+def test_there_is_room_until_the_queued_seconds_reach_their_bound(queued_s: list[float], *, has_room: bool) -> None:
+    assert make_admission([("", price_s) for price_s in queued_s], max_queued_s=100.0).has_room is has_room
 
 
-def test_an_idle_engine_admits_a_job_of_any_size() -> None:
-    make_admission([], max_queued_s=1.0, max_queued_s_per_tenant=1.0, max_queued_images=1).check([500.0] * 9, "")
+@pytest.mark.parametrize(("images", "has_room"), [(0, True), (4, True), (5, False)])
+def test_there_is_room_until_the_queued_images_reach_their_bound(images: int, *, has_room: bool) -> None:
+    assert make_admission([("", 1.0)] * images, max_queued_images=5).has_room is has_room
 
 
-def test_the_queue_is_bounded_in_images() -> None:
-    admission = make_admission([("", 10.0)] * 4, max_queued_images=5)
-    admission.check([1.0], "")
+def test_a_refused_caller_waits_until_its_job_has_room_behind_the_queue_and_the_line() -> None:
+    admission = make_admission([("", 60.0), ("", 50.0)], max_queued_s=100.0)
 
-    assert refusal(admission, [1.0, 1.0]).retry_after_s == 10.0
+    assert admission.refusal([]).retry_after_s == 10.0
+    assert admission.refusal([5.0, 5.0]).retry_after_s == 20.0
 
 
-def test_a_tenant_over_its_quota_is_refused_and_others_are_admitted() -> None:
-    admission = make_admission([("heavy", 50.0), ("light", 5.0)], max_queued_s_per_tenant=50.0)
-    admission.check([10.0], "light")
+def test_an_excess_of_images_is_worked_off_at_their_mean_price() -> None:
+    admission = make_admission([("", 10.0)] * 5, max_queued_images=5)
 
-    error = refusal(admission, [10.0], "heavy")
-    assert isinstance(error, QuotaExceededError)
+    assert admission.refusal([]).retry_after_s == 10.0
+    assert admission.refusal([10.0, 10.0]).retry_after_s == 30.0
+
+
+def test_a_tenant_at_its_quota_is_refused_and_others_are_not() -> None:
+    admission = make_admission([("heavy", 60.0), ("light", 5.0)], max_queued_s_per_tenant=50.0)
+    admission.check_quota("light", 0.0)
+    admission.check_quota("new", 0.0)
+
+    error = over_quota(admission, "heavy")
     assert error.retry_after_s == 20.0, "two tenants share the device, so each one's queue drains at half the speed"
 
 
-def test_a_tenant_with_nothing_queued_may_submit_one_job_beyond_its_quota() -> None:
-    admission = make_admission([("other", 5.0)], max_queued_s_per_tenant=50.0)
-    admission.check([80.0], "new")
+def test_images_that_wait_in_line_count_against_the_quota() -> None:
+    admission = make_admission([("heavy", 40.0)], max_queued_s_per_tenant=50.0)
+    admission.check_quota("heavy", 9.0)
 
-    assert not isinstance(refusal(admission, [301.0], "new"), QuotaExceededError)
+    assert over_quota(admission, "heavy", 15.0).retry_after_s == 5.0
+
+
+def test_without_a_quota_a_tenant_may_queue_whatever_there_is_room_for() -> None:
+    make_admission([("heavy", 1e6)]).check_quota("heavy", 1e6)
 
 
 def test_a_queue_that_drains_slower_than_priced_asks_for_a_later_retry() -> None:
-    admission = make_admission([("", 60.0)], max_queued_s=100.0)
+    admission = make_admission([("", 120.0)], max_queued_s=100.0)
     admission.speed.started(0.0)
     for turn in range(1, 100):
         admission.speed.finished(1.0, 2.0 * turn)
 
-    assert refusal(admission, [60.0]).retry_after_s == 40.0
+    assert admission.refusal([]).retry_after_s == 40.0
 
 
-def test_no_refusal_asks_for_a_retry_after_more_than_two_minutes() -> None:
-    assert refusal(make_admission([("", 290.0)]), [1000.0]).retry_after_s == 120.0
+def test_no_refusal_asks_for_a_retry_after_less_than_a_second_or_more_than_two_minutes() -> None:
+    assert make_admission([("", 300.0)]).refusal([]).retry_after_s == 1.0
+    assert make_admission([("", 290.0)]).refusal([1000.0]).retry_after_s == 120.0
 
 
 def test_idle_time_does_not_lower_the_drain_speed() -> None:

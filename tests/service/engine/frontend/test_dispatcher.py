@@ -1,48 +1,73 @@
-"""The worker's messages and crashes change jobs as they should. The worker here only records what it is sent."""
+"""The workers' messages and deaths change jobs as they should. The workers here only record what they are sent."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
 
 import pytest
 
 from pipelines.interface import RgbImage
 from service.engine import messages
+from service.engine.config import WorkerConfig
 from service.engine.frontend.admission import DrainSpeed
+from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted, Phase
-from service.engine.messages import ToWorker
 from service.engine.types import Timings
-from service.errors import CanceledError, EngineUnavailableError, GenerationFailedError, PoisonedError
+from service.errors import (
+    CanceledError,
+    DeadlineExceededError,
+    EngineUnavailableError,
+    GenerationFailedError,
+    PoisonedError,
+    ResultDiscardedError,
+)
+from tests.harness.engine.local_engine import TIMEOUT_S
+from tests.harness.engine.recording_link import RecordingLink
 from tests.harness.engine.worker_harness import Clock, make_params
 
 TIMINGS = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
 PIXELS = b"\0\0\0"
-
-
-class RecordingWorker:
-    """Implements `dispatcher.WorkerLink`."""
-
-    def __init__(self) -> None:
-        self.phase = Phase.SERVING
-        self.received: list[ToWorker] = []
-
-    def send(self, message: ToWorker) -> None:
-        self.received.append(message)
+IMAGE = bytes(3 * make_params().width * make_params().height)
 
 
 class DispatcherHarness:
-    def __init__(self) -> None:
-        self.worker = RecordingWorker()
+    """A dispatcher whose workers record what they are sent."""
+
+    def __init__(self, devices: int = 1, *, max_unread_images: int = 1000) -> None:
+        self.links = [RecordingLink() for _ in range(devices)]
+        config = WorkerConfig(model="fake")
+        self.workers = [DeviceWorker(index, link, config) for index, link in enumerate(self.links)]
         self.in_flight = InFlightImages()
         self.clock = Clock()
-        self.dispatcher = Dispatcher(self.in_flight, self.worker, DrainSpeed(), self.clock)
+        self.unread = UnreadImages(max_unread_images * len(IMAGE))
+        self.dispatcher = Dispatcher(self.in_flight, self.workers, DrainSpeed(), self.unread, self.clock)
 
-    def submit(self, *image_ids: str) -> LocalJob:
+    @property
+    def link(self) -> RecordingLink:
+        """The only worker's link."""
+        (link,) = self.links
+        return link
+
+    def die(self, called: Collection[str] = (), *, worker: int = 0) -> None:
+        """Replaces a worker that died while calls of these images were under way."""
+        self.links[worker].received.clear()
+        self.dispatcher.worker_died(self.workers[worker], called)
+
+    def submit(self, *image_ids: str, deadline_s: float | None = None) -> LocalJob:
         """Admits one job with these images and dispatches it."""
-        job = LocalJob("job", max_buffered=32, on_cancel=self.dispatcher.cancel)
-        submits = [messages.Submit(image_id, make_params()) for image_id in image_ids]
-        self.in_flight.add_job(job, submits, [1.0] * len(submits), now_s=self.clock())
+        job = LocalJob(
+            "job",
+            max_buffered=32,
+            unread=self.unread,
+            on_cancel=self.dispatcher.cancel,
+            on_read=self.dispatcher.dispatch,
+        )
+        submits = [messages.Submit(image_id, make_params(), deadline_s=deadline_s) for image_id in image_ids]
+        self.in_flight.add_job(job, submits, make_plans(submits), [1.0] * len(submits), now_s=self.clock())
         self.dispatcher.dispatch()
         return job
 
@@ -50,13 +75,9 @@ class DispatcherHarness:
         for message in received:
             self.dispatcher.apply(message)
 
-    def received(self, kind: type[messages.Submit | messages.Cancel]) -> list[str]:
-        """Returns the ids of the images that the worker was sent in such messages."""
-        return [message.image_id for message in self.worker.received if isinstance(message, kind)]
 
-
-def finished(image_id: str) -> messages.Finished:
-    return messages.Finished(image_id, 1, 1, PIXELS, TIMINGS)
+def finished(image_id: str, pixels: bytes = PIXELS) -> messages.Finished:
+    return messages.Finished(image_id, 1, 1, pixels, TIMINGS)
 
 
 def failed(image_id: str) -> messages.Failed:
@@ -83,20 +104,20 @@ async def test_messages_about_an_image_become_events_of_its_job() -> None:
 
 def test_nothing_is_sent_while_no_worker_serves() -> None:
     harness = DispatcherHarness()
-    harness.worker.phase = Phase.RESTARTING
+    harness.link.phase = Phase.RESTARTING
     harness.submit("a")
-    assert harness.worker.received == []
+    assert harness.link.received == []
 
-    harness.worker.phase = Phase.SERVING
+    harness.link.phase = Phase.SERVING
     harness.dispatcher.dispatch()
-    assert harness.received(messages.Submit) == ["a"]
+    assert harness.link.submitted == ["a"]
 
 
 async def test_a_failed_image_withdraws_those_that_have_not_started_and_lets_the_others_finish() -> None:
     harness = DispatcherHarness()
     job = harness.submit("bad", "started", "waiting")
     harness.apply(messages.Started("bad"), messages.Started("started"), failed("bad"))
-    assert harness.received(messages.Cancel) == ["waiting"]
+    assert harness.link.canceled == ["waiting"]
 
     harness.apply(messages.Canceled("waiting"), finished("started"))
     events = job.events()
@@ -131,9 +152,8 @@ async def test_starts_and_previews_are_published_once_although_a_crash_repeats_t
     harness = DispatcherHarness()
     job = harness.submit("a")
     harness.apply(messages.Started("a"), messages.Preview("a", 0, 1, 1, 1, PIXELS))
-    harness.dispatcher.worker_crashed()
     harness.clock.advance(2.0)
-    harness.dispatcher.dispatch()
+    harness.die()
     harness.apply(
         messages.Started("a"),
         messages.Preview("a", 0, 1, 1, 1, PIXELS),
@@ -141,27 +161,82 @@ async def test_starts_and_previews_are_published_once_although_a_crash_repeats_t
         finished("a"),
     )
 
-    assert harness.worker.received[-1] == messages.Submit("a", make_params(), waited_s=2.0)
+    assert harness.link.received[-1] == messages.Submit("a", make_params(), waited_s=2.0)
     kinds = [type(event) async for event in job.events()]
     assert kinds == [ImageStarted, ImagePreview, ImagePreview, ImageFinished]
 
 
-async def test_a_second_crash_fails_the_image_that_had_started() -> None:
+async def test_steps_never_go_back_although_a_crash_or_an_overflow_makes_the_image_begin_again() -> None:
     harness = DispatcherHarness()
     job = harness.submit("a")
-    for _ in range(2):
-        harness.dispatcher.dispatch()
-        harness.apply(messages.Started("a"))
-        harness.dispatcher.worker_crashed()
+    harness.apply(messages.Started("a"), messages.Progress("a", 1, 4, 3.0), messages.Progress("a", 2, 4, 2.0))
+    harness.die()
+    harness.apply(messages.Started("a"), *(messages.Progress("a", step, 4, 4.0 - step) for step in (1, 2, 3)))
+    harness.apply(messages.Retried("a"), *(messages.Progress("a", step, 4, 4.0 - step) for step in (1, 2, 3, 4)))
+    harness.apply(finished("a"))
+
+    assert [event.step async for event in job.events() if isinstance(event, ImageProgress)] == [1, 2, 3, 4]
+
+
+async def test_a_job_that_nobody_reads_pauses_and_goes_on_when_its_reader_comes() -> None:
+    harness = DispatcherHarness(max_unread_images=4)
+    job = harness.submit("a", "b", "c")
+    assert harness.link.submitted == ["a", "b"]
+    harness.apply(finished("a", IMAGE), finished("b", IMAGE))
+    assert harness.link.submitted == ["a", "b"]
+
+    reading = asyncio.create_task(job.result())
+    await asyncio.sleep(0)
+    assert harness.link.submitted == ["a", "b", "c"]
+    harness.apply(finished("c", IMAGE))
+    assert len(await reading) == 3
+
+
+async def test_a_job_that_is_read_goes_on_beside_one_that_is_not() -> None:
+    harness = DispatcherHarness(max_unread_images=4)
+    unread = harness.submit("a", "b", "c")
+    harness.apply(finished("a", IMAGE), finished("b", IMAGE))
+
+    read = harness.submit("x", "y", "z")
+    reading = asyncio.create_task(read.result())
+    for image_id in ("x", "y", "z"):
+        assert harness.link.submitted[-1] == image_id
+        harness.apply(finished(image_id, IMAGE))
+        await asyncio.sleep(0)
+    assert len(await reading) == 3
+    assert not unread.closed
+
+
+async def test_the_job_that_has_waited_longest_loses_its_images_and_those_that_are_not_finished() -> None:
+    harness = DispatcherHarness(max_unread_images=2)
+    lost = harness.submit("a", "b")
+    harness.apply(finished("a", IMAGE))
+    kept = [harness.submit(image_id) for image_id in ("x", "y")]
+    harness.apply(finished("x", IMAGE), finished("y", IMAGE))
+
+    assert [len(await job.result()) for job in kept] == [1, 1]
+    with pytest.raises(ResultDiscardedError):
+        await lost.result()
+    assert len(harness.in_flight) == 0
+
+
+async def test_the_image_in_whose_calls_two_workers_died_fails_and_its_neighbors_are_sent_again() -> None:
+    harness = DispatcherHarness()
+    bad, other = harness.submit("bad"), harness.submit("other")
+    harness.die(["bad", "other"])
+    assert harness.link.submitted == ["bad", "other"]
+    harness.die(["bad"])
 
     with pytest.raises(PoisonedError):
-        await job.result()
+        await bad.result()
+    assert harness.link.submitted == ["other"]
+    assert not other.closed
 
 
 def test_a_canceled_image_ends_with_the_worker_that_cannot_confirm_it() -> None:
     harness = DispatcherHarness()
     harness.submit("a").cancel()
-    harness.dispatcher.worker_crashed()
+    harness.die()
 
     assert len(harness.in_flight) == 0
 
@@ -174,3 +249,40 @@ async def test_failing_all_ends_every_job() -> None:
     for job in jobs:
         with pytest.raises(EngineUnavailableError):
             await job.result()
+
+
+def test_the_images_of_a_dead_worker_go_to_another_one_and_its_suspects_wait_for_its_successor() -> None:
+    harness = DispatcherHarness(devices=2)
+    harness.submit("a", "b", "c", "d")
+    assert [link.submitted for link in harness.links] == [["a", "c"], ["b", "d"]]
+    harness.links[0].phase = Phase.RESTARTING
+    harness.die(["a"])
+    assert [link.submitted for link in harness.links] == [[], ["b", "d", "c"]]
+
+    harness.links[0].phase = Phase.SERVING
+    harness.dispatcher.dispatch()
+    assert [link.submitted for link in harness.links] == [["a"], ["b", "d", "c"]]
+
+
+def test_an_image_is_canceled_where_it_was_sent() -> None:
+    harness = DispatcherHarness(devices=2)
+    harness.submit("a")
+    job = harness.submit("b")
+    job.cancel()
+
+    assert [link.canceled for link in harness.links] == [[], ["b"]]
+
+
+async def test_an_unsent_image_fails_as_soon_as_it_cannot_meet_its_deadline() -> None:
+    harness = DispatcherHarness()
+    harness.link.phase = Phase.RESTARTING
+    hopeless, patient = harness.submit("hopeless", deadline_s=0.05), harness.submit("patient", deadline_s=3600.0)
+    harness.clock.advance(0.05)
+    async with asyncio.timeout(TIMEOUT_S):
+        with pytest.raises(DeadlineExceededError):
+            await hopeless.result()
+    harness.link.phase = Phase.SERVING
+    harness.dispatcher.dispatch()
+
+    assert harness.link.submitted == ["patient"]
+    assert not patient.closed

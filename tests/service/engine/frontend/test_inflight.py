@@ -1,87 +1,34 @@
-"""Which images the worker gets, and what a crash of the worker means for them."""
+"""What is known of the images in flight, and when a job ends."""
 
 from __future__ import annotations
 
 from service.engine import messages
 from service.engine.frontend.inflight import InFlightImages
-from service.engine.frontend.local_job import LocalJob
+from tests.harness.engine.handles import make_handle, make_plans
 from tests.harness.engine.worker_harness import make_params
-
-
-def make_handle(job_id: str) -> LocalJob:
-    return LocalJob(job_id, max_buffered=1, on_cancel=lambda _: None)
 
 
 def make_in_flight(*image_ids: str) -> InFlightImages:
     """Admits one job per image."""
     in_flight = InFlightImages()
     for image_id in image_ids:
-        in_flight.add_job(make_handle(image_id), [messages.Submit(image_id, make_params())], [1.0], now_s=0.0)
+        submits = [messages.Submit(image_id, make_params())]
+        in_flight.add_job(make_handle(image_id), submits, make_plans(submits), [1.0], now_s=0.0)
     return in_flight
 
 
-def take(in_flight: InFlightImages) -> list[str]:
-    return [image.submit.image_id for image in in_flight.take_sendable()]
+def test_images_that_no_worker_has_are_unsent_in_order_of_admission() -> None:
+    in_flight = make_in_flight("a", "b", "c")
+    _, second, _ = in_flight
+    second.worker = 0
 
-
-def start(in_flight: InFlightImages, *image_ids: str) -> None:
-    for image in in_flight:
-        image.started |= image.submit.image_id in image_ids
-
-
-def end(in_flight: InFlightImages, image_id: str) -> None:
-    image = in_flight.get(image_id)
-    assert image is not None
-    in_flight.remove(image)
-
-
-def test_the_worker_gets_each_image_once() -> None:
-    in_flight = make_in_flight("a", "b")
-
-    assert take(in_flight) == ["a", "b"]
-    assert take(in_flight) == []
-
-
-def test_images_that_had_started_at_a_crash_are_sent_first_and_one_at_a_time() -> None:
-    in_flight = make_in_flight("waiting", "b", "c")
-    take(in_flight)
-    start(in_flight, "b", "c")
-
-    assert in_flight.record_crash() == []
-    assert take(in_flight) == ["b"]
-    assert take(in_flight) == []
-    end(in_flight, "b")
-    assert take(in_flight) == ["c"]
-    end(in_flight, "c")
-    assert take(in_flight) == ["waiting"]
-
-
-def test_only_an_image_that_had_started_at_two_crashes_is_poisoned() -> None:
-    in_flight = make_in_flight("innocent", "bad", "other")
-    take(in_flight)
-    start(in_flight, "innocent", "bad", "other")
-    in_flight.record_crash()
-    take(in_flight)
-    start(in_flight, "innocent")
-    end(in_flight, "innocent")
-    assert take(in_flight) == ["bad"]
-    start(in_flight, "bad")
-
-    assert [image.submit.image_id for image in in_flight.record_crash()] == ["bad"]
-
-
-def test_all_images_of_the_worker_are_suspects_where_none_had_started() -> None:
-    in_flight = make_in_flight("a", "b")
-    take(in_flight)
-    in_flight.record_crash()
-
-    assert take(in_flight) == ["a"]
+    assert [image.submit.image_id for image in in_flight.unsent] == ["a", "c"]
 
 
 def test_a_worker_is_told_how_long_an_image_has_waited_since_its_admission() -> None:
     in_flight = InFlightImages()
     submit = messages.Submit("job.0", make_params(), deadline_s=9.0)
-    in_flight.add_job(make_handle("job"), [submit], [1.0], now_s=100.0)
+    in_flight.add_job(make_handle("job"), [submit], make_plans([submit]), [1.0], now_s=100.0)
     (image,) = in_flight
 
     assert image.submit_message(102.5) == messages.Submit("job.0", make_params(), waited_s=2.5, deadline_s=9.0)
@@ -90,7 +37,7 @@ def test_a_worker_is_told_how_long_an_image_has_waited_since_its_admission() -> 
 def test_a_job_ends_with_its_last_image() -> None:
     in_flight = InFlightImages()
     submits = [messages.Submit(f"job.{index}", make_params()) for index in range(2)]
-    in_flight.add_job(make_handle("job"), submits, [1.0, 1.0], now_s=0.0)
+    in_flight.add_job(make_handle("job"), submits, make_plans(submits), [1.0, 1.0], now_s=0.0)
     first, last = in_flight
 
     assert not in_flight.remove(last)

@@ -90,15 +90,15 @@ async def test_a_canceled_job_raises_at_once_and_frees_its_rows(engine: LocalEng
 
 
 async def test_a_full_queue_refuses_a_job_and_says_when_to_retry(engine: LocalEngine, observed: Observed) -> None:
-    filling = engine.submit([LONG] * 10)
+    filling = engine.submit([LONG] * 11)
+    fitting = engine.submit([make_params()] * 3)
     with pytest.raises(QueueFullError) as full:
-        engine.submit([make_params()] * 3)
-    fitting = engine.submit([make_params()] * 2)
+        engine.submit([make_params()])
     async with asyncio.timeout(TIMEOUT_S):
         await fitting.result()
     before = sum(isinstance(message, messages.Canceled) for message in observed.messages)
     filling.cancel()
-    await observed.count(messages.Canceled, before + 10)
+    await observed.count(messages.Canceled, before + 11)
 
     assert full.value.retry_after_s is not None
     assert 1 <= full.value.retry_after_s <= 120

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.supervisor import Supervisor
+from service.engine.frontend.supervisor import Backoff, Spawn, Supervisor
+from service.engine.frontend.worker_process import WorkerProcess
 from service.engine.interface import Phase
 from service.engine.messages import Cancel, FromWorker, Ready
 from tests.harness.engine.local_engine import TIMEOUT_S
@@ -20,16 +21,17 @@ CRASHING_WORKER = (sys.executable, "-S", "-c", "raise SystemExit(5)")
 class SupervisorHarness:
     """A supervisor that records its callbacks in order."""
 
-    def __init__(self, command: Sequence[str], **config: Any) -> None:
+    def __init__(self, command: Sequence[str], *, spawn: Spawn = WorkerProcess.spawn, **config: Any) -> None:
         self.log: list[str] = []
         self._changed = asyncio.Event()
         self.supervisor = Supervisor(
             EngineConfig(worker=WorkerConfig(model="fake"), **{"restart_delay_s": 0.01, **config}),
             command,
             on_message=self._receive,
-            on_crash=lambda: self._note("crash"),
+            on_crash=lambda _: self._note("crash"),
             on_failure=lambda: self._note("failure"),
             on_phase=lambda: self._note(self.supervisor.phase),
+            spawn=spawn,
         )
 
     async def until(self, entry: str) -> None:
@@ -86,3 +88,16 @@ async def test_a_message_is_dropped_and_a_stop_returns_where_no_worker_is_runnin
     await harness.supervisor.stop(drain=True)
 
     assert harness.log == [Phase.STOPPED]
+
+
+def test_pauses_double_up_to_their_maximum_and_begin_again_after_a_success() -> None:
+    backoff = Backoff(0.5, 3.0)
+    assert [backoff.next_s() for _ in range(4)] == [0.5, 1.0, 2.0, 3.0]
+    backoff.reset()
+    assert backoff.next_s() == 0.5
+
+
+def test_a_pause_stays_a_number_however_many_workers_have_crashed() -> None:
+    backoff = Backoff(0.5, 30.0)
+
+    assert {backoff.next_s() for _ in range(3000)} == {0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0}

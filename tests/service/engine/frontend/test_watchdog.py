@@ -80,6 +80,13 @@ def test_a_loading_worker_is_never_late_but_may_be_stuck() -> None:
     assert be_silent(watchdog, 20).stuck
 
 
+def test_a_load_that_reports_is_never_stuck() -> None:
+    watchdog = Watchdog(CONFIG)
+    for _ in range(5):
+        watchdog.heard(Loading("preparing"))
+        assert not be_silent(watchdog, 890).stuck
+
+
 def test_a_tick_of_an_hour_does_not_count_against_the_worker(watchdog: Watchdog) -> None:
     watchdog.tick(3600.0)
 

@@ -12,7 +12,7 @@ import pytest
 from service.engine import messages
 from service.engine.messages import LENGTH, FromWorker, pack
 from service.engine.types import Timings
-from service.engine.worker.channel import SocketChannel
+from service.engine.worker.channel import SocketChannel, is_closed
 from tests.harness.engine.worker_harness import make_params
 
 TIMEOUT_S = 60.0
@@ -94,6 +94,17 @@ def test_a_worker_is_told_when_its_frontend_is_gone(border: Border) -> None:
     border.hang_up()
 
     assert border.lost.get(timeout=TIMEOUT_S) != 0
+
+
+def test_a_connection_is_closed_once_the_other_end_is_and_all_it_sent_was_read() -> None:
+    near, far = socket.socketpair()
+    with far:
+        assert not is_closed(far)
+        near.sendall(b"a")
+        near.close()
+        assert not is_closed(far)
+        far.recv(1)
+        assert is_closed(far)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
 from service.engine.messages import Drain, Ready, Submit, pack
 from service.engine.worker.__main__ import set_library_variables
+from service.engine.worker.channel import EXIT_ORPHANED
 from tests.harness import tiny_model
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed
 from tests.harness.engine.worker_harness import make_params
@@ -132,6 +133,19 @@ async def test_a_worker_that_is_ready_tells_its_bounds() -> None:
 
     (ready,) = (message for message in observed.messages if isinstance(message, Ready))
     assert ready.max_counts == {Stage.TEXT: 16, Stage.DENOISE: 6, Stage.DECODE: 4}
+
+
+def test_a_worker_whose_server_has_ended_before_it_starts_ends_without_a_word() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    config = msgspec.json.encode(WorkerConfig(model="fake")).decode()
+    command = [*FAKE_WORKER, "--fd", str(theirs.fileno()), "--config", config]
+    with theirs:
+        ended = subprocess.run(
+            command, pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False
+        )
+
+    assert (ended.returncode, ended.stderr) == (EXIT_ORPHANED, b"")
 
 
 def test_a_worker_with_a_real_model_logs_json_alone(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from service.errors import (
     DeadlineExceededError,
     EngineUnavailableError,
     OutOfMemoryError,
-    QueueFullError,
+    ResultDiscardedError,
     StoreUnavailableError,
     WorkerLostError,
 )
@@ -122,9 +122,9 @@ async def test_subscribers_are_notified_of_progress_and_images(
     "error",
     [
         EngineUnavailableError("Loading."),
-        QueueFullError("Full."),
         StoreUnavailableError("Gone."),
         WorkerLostError("Lost."),
+        ResultDiscardedError("Not read."),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -1,4 +1,4 @@
-"""The runner claims jobs, shows their live state no earlier than their record, and waits where the engine is full."""
+"""The runner claims jobs, shows their live state no earlier than their record, and releases them only with a reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from service.errors import EngineUnavailableError, QueueFullError
+from service.errors import EngineUnavailableError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
@@ -123,10 +123,10 @@ async def test_images_and_the_end_are_shown_only_after_they_are_recorded(
     assert record.version == watched.written[3][0]
 
 
-async def test_a_full_engine_is_not_asked_again_at_once(
+async def test_an_engine_that_takes_no_jobs_is_not_asked_again_at_once(
     repository: JobRepository, watched: WatchedClaims, runner: Runner, engine: FakeEngine
 ) -> None:
-    engine.refusals = [QueueFullError("The queue is full.") for _ in range(MANY)]
+    engine.refusals = [EngineUnavailableError("The worker is gone.") for _ in range(MANY)]
     jobs = [make_job() for _ in range(2)]
     for job in jobs:
         await repository.create(job, now=time.time())

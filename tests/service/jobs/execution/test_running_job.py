@@ -28,6 +28,14 @@ def test_progress_sums_the_steps_of_all_images() -> None:
     assert running.live.progress == JobProgress(4, 2 * STEPS, None)
 
 
+def test_progress_does_not_go_back_where_an_image_begins_again() -> None:
+    running = make_running()
+    running.record_step(0, 3, 1.0)
+    running.record_step(0, 1, 3.0)
+
+    assert running.live.progress == JobProgress(3, 2 * STEPS, 3.0)
+
+
 def test_images_of_earlier_attempts_count_as_done() -> None:
     running = make_running(3, done=frozenset({0, 2}))
     running.steps[1] = 1

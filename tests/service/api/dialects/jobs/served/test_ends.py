@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.engine.interface import Phase
-from service.errors import NonFiniteResultError, QueueFullError
+from service.errors import EngineUnavailableError, NonFiniteResultError
 from tests.harness.engine.fake_engine import UNENCODABLE
 from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem, events_in
@@ -151,7 +151,7 @@ def test_an_image_that_cannot_be_encoded_fails_its_job(jobs: JobsClient) -> None
 
 
 def test_a_job_that_the_engine_refuses_is_run_later(server: Harness, jobs: JobsClient) -> None:
-    server.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1)]
+    server.engine.refusals = [EngineUnavailableError("The server is shutting down.", retry_after_s=1)]
     ended = jobs.ended(jobs.create())
     assert (ended["status"], server.engine.refusals, len(server.engine.jobs)) == ("succeeded", [], 1)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 def worker_pid(engine: LocalEngine) -> int:
-    process = engine._supervisor._process
+    process = engine._supervisors[0]._process
     assert process is not None
     return process.pid
 
@@ -73,6 +72,39 @@ async def test_an_image_that_crashes_its_worker_twice_is_poisoned_and_the_others
     assert sum(isinstance(message, messages.Ready) for message in observed.messages) <= 3
 
 
+async def test_a_poisonous_image_in_a_full_call_costs_two_deaths_and_only_the_suspects_are_kept_apart() -> None:
+    others = [make_params(seed=seed, steps=6) for seed in range(11)]
+    async with serving("--call-s", "0.02", "--fault", "predict:exit:3", max_rows=8) as (engine, observed):
+        jobs = [engine.submit([params]) for params in others[:5]]
+        bad = engine.submit([make_params("poison", steps=6)])
+        jobs += [engine.submit([params]) for params in others[5:]]
+        await observed.count(messages.Ready, 2)
+        between = len(observed.messages)
+        async with asyncio.timeout(TIMEOUT_S):
+            with pytest.raises(PoisonedError):
+                await bad.result()
+            results = [await job.result() for job in jobs]
+
+    assert [finished.rgb_image.pixels for (finished,) in results] == [make_alone(params) for params in others]
+    assert sum(isinstance(message, messages.Ready) for message in observed.messages) == 3
+    rows = [message.rows for message in observed.messages[between:] if isinstance(message, messages.CallDone)]
+    assert max(rows) == 8, "images that are no suspects share calls as before"
+    assert 2 in rows, "suspects do not"
+
+
+async def test_a_newcomer_is_served_beside_the_suspects() -> None:
+    async with serving("--call-s", "0.02", max_rows=4) as (engine, observed):
+        jobs = [engine.submit([make_params(seed=seed, steps=100)]) for seed in range(6)]
+        await observed.until(progress_of(jobs[0].id, 0))
+        os.kill(worker_pid(engine), signal.SIGKILL)
+        await observed.count(messages.Ready, 2)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await engine.submit([make_params(steps=4)]).result()
+        assert sum(isinstance(message, messages.Finished) for message in observed.messages) == 1, "no suspect is done"
+        for job in jobs:
+            job.cancel()
+
+
 async def test_a_worker_that_hangs_is_killed_and_its_image_is_poisoned_the_second_time() -> None:
     async with serving("--fault", "predict:hang:2", stall_timeout_s=4.0) as (engine, observed):
         bad = engine.submit([make_params("poison")])
@@ -103,6 +135,17 @@ async def test_a_worker_that_stays_stopped_is_replaced_and_its_images_are_finish
             (finished,) = await job.result()
 
     assert finished.rgb_image.pixels == make_alone(make_params(steps=50))
+
+
+async def test_accepted_work_is_taken_while_the_worker_is_replaced() -> None:
+    async with serving() as (engine, _):
+        os.kill(worker_pid(engine), signal.SIGKILL)
+        await reach(engine, Phase.RESTARTING)
+        with pytest.raises(EngineUnavailableError):
+            engine.submit([make_params()])
+        job = engine.submit([make_params()], accepted=True)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await job.result()
 
 
 async def test_a_stuck_worker_writes_its_stacks(capfd: pytest.CaptureFixture[str]) -> None:
@@ -150,29 +193,37 @@ async def test_the_engine_fails_after_several_workers_that_never_load(command: l
     assert reason in engine.failure
 
 
-PARENT = """
-import asyncio
-from tests.harness.engine.local_engine import make_engine
-from tests.harness.engine.worker_harness import make_params
-from service.engine.messages import Ready, Started
+async def test_a_job_that_nobody_reads_pauses_while_others_are_served_and_its_late_reader_gets_all_images() -> None:
+    room = 16
+    async with serving(max_unread_bytes=room * len(make_alone(make_params()))) as (engine, observed):
+        late = engine.submit([make_params(seed=seed) for seed in range(2 * room)])
+        await observed.count(messages.Finished, room // 2)
+        read = engine.submit([make_params(seed=seed) for seed in range(2 * room)])
+        async with asyncio.timeout(TIMEOUT_S):
+            assert len(await read.result()) == 2 * room
+            assert sum(isinstance(message, messages.Finished) for message in observed.messages) == room // 2 + 2 * room
+            result = await late.result()
 
-async def main():
-    engine, observed = make_engine("--fault", "predict:hang:0")
+    assert [image.rgb_image.pixels for image in result] == [make_alone(image.params) for image in result]
+    assert len(result) == 2 * room
+
+
+async def test_an_observer_that_raises_does_not_end_the_engine_and_is_logged_once_per_kind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def observe(message: FromWorker, worker: int) -> None:
+        raise ZeroDivisionError
+
+    engine = LocalEngine(
+        EngineConfig(worker=WorkerConfig(model="fake")),
+        command=[sys.executable, "-m", "tests.harness.engine.fake_worker"],
+        observe=observe,
+    )
     await engine.start()
-    await observed.count(Ready)
-    engine.submit([make_params("poison")])
-    await observed.count(Started)
-    print("started", flush=True)
-    await asyncio.Event().wait()
+    await reach(engine, Phase.SERVING)
+    async with asyncio.timeout(TIMEOUT_S):
+        assert len(await engine.submit([make_params(), make_params(seed=8)]).result()) == 2
+    await engine.stop()
 
-asyncio.run(main())
-"""
-
-
-def test_a_worker_does_not_outlive_its_killed_engine_even_in_a_call() -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"started\n"
-        parent.kill()
-        # The worker holds the other copy of this pipe: the pipe ends when both processes are gone.
-        assert parent.stdout.read() == b""
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum("an observer fails on Finished" in line for line in lines) == 1

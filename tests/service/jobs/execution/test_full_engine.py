@@ -1,0 +1,91 @@
+"""A durable job runs to its end on an engine that other callers keep full: it is claimed once and never given back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.engine.interface import Engine
+from service.errors import QueueFullError
+from service.images.encoding import Encoder
+from service.images.storage import ImageFolder
+from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.records import Status
+from service.jobs.store.claims import JobClaims
+from service.jobs.store.database import Database
+from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.repository import JobRepository
+from service.jobs.watching.subscriptions import JobNotifier
+from service.observability.metrics import Metrics
+from tests.harness.engine.local_engine import TIMEOUT_S
+from tests.harness.engine.worker_harness import make_params
+from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job
+from tests.service.engine.engines import KINDS, make, started
+
+pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+ROOM = 4
+IMAGES = 64
+NEVER_S = 3600.0
+ENDLESS = make_params("endless", steps=50_000)
+
+
+class CountingDatabase(Database):
+    """Counts the transactions that write."""
+
+    writes = 0
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        self.writes += 1
+        async with super().writing() as connection:
+            yield connection
+
+
+@pytest.fixture
+async def database(url: URL) -> AsyncIterator[CountingDatabase]:
+    database = CountingDatabase(url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=KINDS)
+async def full_engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """An engine that other callers keep full for the whole test."""
+    async with started(make(request.param, max_queued_images=ROOM)) as engine:
+        engine.submit([ENDLESS] * ROOM)
+        yield engine
+
+
+async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
+    full_engine: Engine, database: CountingDatabase, tmp_path: Path
+) -> None:
+    repository, claims = JobRepository(database, REPOSITORY_POLICY), JobClaims(database, CLAIM_POLICY)
+    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier(8)
+    executor = JobExecutor(claims, files, full_engine, encoder, notifier, ExecutorConfig())
+    config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
+    runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), config)
+    job = make_job(images=IMAGES)
+    await repository.create(job, now=time.time())
+    runner.start()
+    async with asyncio.timeout(TIMEOUT_S):
+        with notifier.subscribe(job.id) as subscriber:
+            while not (record := await repository.get(job.id, "alice")).ended:
+                await subscriber.wait(TIMEOUT_S)
+    with pytest.raises(QueueFullError):
+        full_engine.submit([ENDLESS])
+    await runner.stop()
+    files.close()
+    encoder.close()
+
+    assert (record.status, record.attempt, len(record.images)) == (Status.SUCCEEDED, 1, IMAGES)
+    others = ("create", "claim", "find no second job", "finish", "find no next job")
+    assert database.writes <= IMAGES + len(others)
