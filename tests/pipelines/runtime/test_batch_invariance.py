@@ -144,8 +144,8 @@ def make_together(pipeline: LatentDiffusion, images: Sequence[GenerationParams],
 
 
 def random_batch(states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
-    key = dice.choice([state.key for state in states if state.next_call])
-    candidates = [state for state in states if state.next_call and state.key == key]
+    key = dice.choice([state.next_call.key for state in states if state.next_call])
+    candidates = [state for state in states if state.next_call and state.next_call.key == key]
     dice.shuffle(candidates)
     rows_left, batch = dice.randint(2, MAX_ROWS), []
     for state in candidates:
