@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.interface import CostKey, Stage
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_model import CostTable
+from service.engine.costs.cost_table import CostTable
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from service.engine.messages import CallDone, Cancel, Submit

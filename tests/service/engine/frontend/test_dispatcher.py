@@ -25,6 +25,7 @@ from service.errors import (
     PoisonedError,
     ResultDiscardedError,
 )
+from tests.harness.engine.handles import make_plans
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.recording_link import RecordingLink
 from tests.harness.engine.worker_harness import Clock, make_params

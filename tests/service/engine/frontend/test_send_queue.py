@@ -162,7 +162,7 @@ def test_an_unsent_image_expires_when_even_the_fastest_device_would_be_late() ->
     harness = Harness(CALL_S, 3 * CALL_S)
     (image,) = harness.add(1, deadline_s=60.0)
     harness.add(1)
-    latest_s = 1.0 + 60.0 - harness.workers[0].cost.solo_s(image.submit.params)
+    latest_s = 1.0 + 60.0 - harness.workers[0].cost.solo_s(image.plan)
 
     assert harness.queue.next_expiry_s() == latest_s
     assert harness.queue.expired(latest_s) == []

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import CostKey, RgbImage, Stage
-from pipelines.params import GenerationParams
+from pipelines.fake import INFO, FakePipeline
+from pipelines.interface import CostKey, Stage
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.costs.cost_model import CostModel
@@ -141,36 +139,6 @@ def test_the_record_names_the_images_of_the_calls_under_way() -> None:
 
     harness.meter.done(call)
     assert not harness.record.read()
-
-
-def test_every_stage_is_recorded_before_its_call() -> None:
-    record = CallRecord.private()
-    seen: dict[str, Sequence[str]] = {}
-
-    class Watching(FakePipeline):
-        def encode(self, texts: Sequence[str]) -> list[bytes]:
-            seen["encode"] = sorted(record.read())
-            return super().encode(texts)
-
-        def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
-            seen["begin"] = sorted(record.read())
-            return super().begin(params, conditionings)
-
-        def predict(self, states: Sequence[FakeState]) -> list[bytes]:
-            seen["predict"] = sorted(record.read())
-            return super().predict(states)
-
-        def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
-            seen["decode"] = sorted(record.read())
-            return super().decode(states)
-
-    harness = WorkerHarness(lambda sleep: Watching(sleep=sleep), record=record)
-    harness.submit("a", make_params(steps=1))
-    harness.submit("b", make_params("a square", steps=1))
-    harness.run()
-
-    assert seen == {call: ["a", "b"] for call in ("encode", "begin", "predict", "decode")}
-    assert not record.read()
 
 
 def test_calls_of_every_stage_are_reported_to_the_frontend() -> None:
