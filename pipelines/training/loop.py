@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from pipelines.training import checkpoints
@@ -62,6 +63,38 @@ def step_rng(seed: int, step: int) -> random.Random:
 def skip_steps(batches: BatchSource, steps: int) -> BatchSource:
     """Returns the batches after the first `steps` steps, so that a run that continues another one sees new samples."""
     return lambda step, indices: batches(steps + step, indices)
+
+
+class _Steps(Dataset[Batch]):
+    """The batches of all steps, for torch's DataLoader."""
+
+    def __init__(self, batches: BatchSource, indices: range) -> None:
+        self._batches = batches
+        self._indices = indices
+
+    def __getitem__(self, step: int) -> Batch:
+        return self._batches(step, self._indices)
+
+
+def prefetched(batches: BatchSource, steps: int, workers: int) -> BatchSource:
+    """Returns the same batches, created ahead by so many processes. They must be asked for step by step.
+
+    The steps after the first that is asked for are created, up to `steps`. Without workers, nothing changes.
+    """
+    iterator: Iterator[Batch] | None = None
+
+    def batch(step: int, indices: range) -> Batch:
+        nonlocal iterator
+        if iterator is None:
+            ahead = _Steps(batches, indices)
+            # A generator of its own leaves torch's alone.
+            generator, sampler = torch.Generator(), range(step, steps)
+            iterator = iter(
+                DataLoader(ahead, batch_size=None, sampler=sampler, num_workers=workers, generator=generator)
+            )
+        return next(iterator)
+
+    return batch if workers else batches
 
 
 def train(
