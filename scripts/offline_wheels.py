@@ -27,11 +27,12 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).parents[1]
 LIST: Final = "requirements.txt"
-"""Name of the file, beside the wheels, that lists them with their versions."""
+"""Name of the file, beside the wheels, that lists what is to be installed, with versions."""
 
 _OURS: Final = ("darkroom-server", "darkroom-client")
 _FOR_TESTS: Final = ("pytest", "pytest-asyncio", "pytest-timeout")
 _FOR_INSTALLATION: Final = ("setuptools",)
+"""Carried in any case, and not in the list: pip builds Darkroom with it, apart from what the machine has."""
 _GLIBC: Final = range(28, 4, -1)
 """Minor versions of glibc 2 whose wheels the other machine can use. Debian 10 and Ubuntu 20.04 have 2.28 or later."""
 _MB: Final = 1e6
@@ -99,10 +100,10 @@ def installed_requirements(python: str) -> Callable[[Requirement], list[Requirem
 
 
 def roots(root: Path = ROOT) -> list[Requirement]:
-    """Return what the server and the client need, and what runs the tests and the installation."""
+    """Return what the server and the client need, and what runs the tests."""
     projects = [tomllib.loads((root / folder / "pyproject.toml").read_text()) for folder in (".", "client")]
     lines = [line for project in projects for line in project["project"]["dependencies"]]
-    found = [Requirement(line) for line in (*lines, *_FOR_TESTS, *_FOR_INSTALLATION)]
+    found = [Requirement(line) for line in (*lines, *_FOR_TESTS)]
     return [requirement for requirement in found if canonicalize_name(requirement.name) not in _OURS]
 
 
@@ -114,14 +115,14 @@ def pins(names: Iterable[str], constraints: Versions) -> list[str]:
     return [f"{name}=={constraints[name]}" for name in sorted(names)]
 
 
-def download_command(folder: Path, python: str) -> list[str]:
-    """Return the pip command that downloads what `LIST` in the folder names, as wheels for the other machine."""
+def download_command(folder: Path, python: str, others: Iterable[str] = ()) -> list[str]:
+    """Return the pip command that downloads what `LIST` in the folder names, and others, as wheels for the machine."""
     platforms = [f"manylinux_2_{minor}_x86_64" for minor in _GLIBC] + ["manylinux2014_x86_64", "manylinux1_x86_64"]
     return [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
         *("--python-version", python, "--implementation", "cp"),
         *(argument for platform in platforms for argument in ("--platform", platform)),
-        *("--dest", str(folder), "--requirement", str(folder / LIST)),
+        *("--dest", str(folder), "--requirement", str(folder / LIST), *others),
     ]
 
 
@@ -132,7 +133,7 @@ def collect(folder: Path, python: str, there: Versions) -> list[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / LIST).write_text("\n".join(listed) + "\n")
-    subprocess.run(download_command(folder, python), check=True)
+    subprocess.run(download_command(folder, python, pins(_FOR_INSTALLATION, constraints)), check=True)
     return sorted(folder.glob("*.whl"))
 
 

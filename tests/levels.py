@@ -24,6 +24,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INTEGRATION_TESTS: Final = (
+    "benchmarks/gpu/parts",
+    "benchmarks/gpu/test_child.py",
+    "benchmarks/gpu/test_main.py",
     "benchmarks/peers/test_launch.py",
     "benchmarks/peers/test_main.py",
     "benchmarks/peers/test_reaper.py",

@@ -17,7 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
-from benchmarks.gpu import record
+from benchmarks.gpu import plan, record
 from benchmarks.gpu.plan import Part, Settings
 from benchmarks.gpu.record import Record, Results
 
@@ -48,8 +48,7 @@ def run(part: Part, settings: Settings, log: IO[bytes]) -> Outcome:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # Tiny networks gain nothing from threads, which wait for one another on a busy machine.
-        env={**os.environ, "OMP_NUM_THREADS": "1"} if settings.tiny else None,
+        env={**os.environ, "OMP_NUM_THREADS": str(plan.TINY_THREADS)} if settings.tiny else None,
     )
     try:
         status = DONE if process.wait(settings.limit_s) == 0 else FAILED

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 TRAINING: Final = "training"
+TINY_THREADS: Final = 1
+"""Threads of tiny networks, which gain nothing from more: these wait for one another on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +49,10 @@ class Part:
 
 
 PARTS: Final = (
-    Part("machine", "The machine", "benchmarks.gpu.parts.machine:run", 60),
+    Part("machine", "The machine", "benchmarks.gpu.parts.machine:run", 90),
     Part("correctness", "The CUDA tests", "benchmarks.gpu.parts.correctness:run", 150),
     Part("sd15-calls", "Stable Diffusion 1.5: network calls", "benchmarks.gpu.parts.calls:sd15", 75),
-    Part("sd15-images", "Stable Diffusion 1.5: images per second", "benchmarks.gpu.parts.images:engine", 130),
+    Part("sd15-images", "Stable Diffusion 1.5: images per second", "benchmarks.gpu.parts.images:engine", 140),
     Part("sd15-diffusers", "Stable Diffusion 1.5: diffusers alone", "benchmarks.gpu.parts.peers:sd15", 45),
     Part("sdxl-calls", "Stable Diffusion XL: network calls", "benchmarks.gpu.parts.calls:sdxl", 75),
     Part("sd15-loop", "Stable Diffusion 1.5: time outside the networks", "benchmarks.gpu.parts.images:loop", 60),

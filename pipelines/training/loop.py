@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -23,6 +24,7 @@ from tqdm import tqdm
 from pipelines.training import checkpoints
 from pipelines.training.muon import Muon
 
+ItemT = TypeVar("ItemT")
 Batch = dict[str, torch.Tensor]
 BatchSource = Callable[[int, range], Batch]
 """Creates the samples of one step: (step, indices within the global batch) -> tensors by name, one row per index."""
@@ -76,6 +78,22 @@ class _Steps(Dataset[Batch]):
         return self._batches(step, self._indices)
 
 
+def data_loader(dataset: Dataset[ItemT], order: range, *, batch_size: int | None, workers: int) -> DataLoader[ItemT]:
+    """Returns a loader for the items in that order, whose workers are forks, so that nothing need be pickled.
+
+    With no workers, this process makes the items. torch's own generator, from which new weights are drawn, stays as
+    it is.
+    """
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=order,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,
+        generator=torch.Generator(),
+    )
+
+
 def prefetched(batches: BatchSource, steps: int, workers: int) -> BatchSource:
     """Returns the same batches, created ahead by so many processes. They must be asked for step by step.
 
@@ -86,12 +104,8 @@ def prefetched(batches: BatchSource, steps: int, workers: int) -> BatchSource:
     def batch(step: int, indices: range) -> Batch:
         nonlocal iterator
         if iterator is None:
-            ahead = _Steps(batches, indices)
-            # A generator of its own leaves torch's alone.
-            generator, sampler = torch.Generator(), range(step, steps)
-            iterator = iter(
-                DataLoader(ahead, batch_size=None, sampler=sampler, num_workers=workers, generator=generator)
-            )
+            loader = data_loader(_Steps(batches, indices), range(step, steps), batch_size=None, workers=workers)
+            iterator = iter(loader)
         return next(iterator)
 
     return batch if workers else batches

@@ -102,6 +102,8 @@ def _ms(settings: Settings, prepare: Callable[[Call], Call], call: Call) -> floa
         return 1000 * timing.median_s(prepare(call), settings.device, budget_s=settings.budget_s(_BUDGET_S))
     except torch.OutOfMemoryError:
         return "out of memory"
+    except RuntimeError as error:
+        return str(error).partition("\n")[0]
     finally:
         torch.cuda.empty_cache()
 

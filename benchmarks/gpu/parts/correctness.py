@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from benchmarks.gpu import plan
 from benchmarks.gpu.plan import Settings
 from benchmarks.gpu.record import Record
 
 TESTS: Final = "tests/pipelines/cuda"
-TINY_TESTS: Final = "ddim or upcast or decode"
+TINY_TESTS: Final = "ddim or test_upcast"
 """Names of the few tests that a dry run makes."""
 
 _VERDICT: Final = re.compile(r"^\S+::(\S+)\s+(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b")
@@ -22,10 +23,10 @@ _VERDICT: Final = re.compile(r"^\S+::(\S+)\s+(PASSED|FAILED|ERROR|SKIPPED|XFAIL|
 
 def run(settings: Settings, record: Record) -> None:
     """Raises `RuntimeError` if a test failed, or if none ran."""
-    process = subprocess.Popen(command(settings), stdout=subprocess.PIPE, text=True, env=_environment())
-    assert process.stdout is not None
-    counted = follow(process.stdout, record)
-    status = process.wait()
+    with subprocess.Popen(command(settings), stdout=subprocess.PIPE, text=True, env=_environment(settings)) as process:
+        assert process.stdout is not None
+        counted = follow(process.stdout, record)
+        status = process.wait()
     if status != 0 or not counted["PASSED"]:
         raise RuntimeError(f"pytest ended with status {status} after {counted['PASSED']} passing tests")
 
@@ -38,9 +39,13 @@ def command(settings: Settings) -> list[str]:
     ]
 
 
-def _environment() -> dict[str, str]:
-    # cuBLAS reads it when it is first used; exact mode needs it.
-    return {**os.environ, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+def _environment(settings: Settings) -> dict[str, str]:
+    # cuBLAS reads the first when it is used for the first time; exact mode needs it.
+    return {
+        **os.environ,
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        **({"OMP_NUM_THREADS": str(plan.TINY_THREADS)} if settings.tiny else {}),
+    }
 
 
 def follow(lines: Iterable[str], record: Record) -> Counter[str]:

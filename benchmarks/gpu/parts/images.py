@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks import worker_loop
 from benchmarks.engine import engine_seconds, images_of
 from benchmarks.gpu.parts import bounds, models, served, timing
-from benchmarks.gpu.plan import Settings
+from benchmarks.gpu.plan import TINY_THREADS, Settings
 from benchmarks.gpu.record import Record, Table
 from pipelines.checkpoints import loader
 from service.engine.config import EngineConfig
@@ -48,7 +48,10 @@ def engine(settings: Settings, record: Record) -> None:
 
 
 async def _engine_row(settings: Settings, record: Record, table: Table, way: str, bound: float | None) -> None:
-    config = served.worker_config(way, str(models.folder(settings)), settings.device, max_rows=max_rows(settings))
+    threads = TINY_THREADS if settings.tiny else None
+    config = served.worker_config(
+        way, str(models.folder(settings)), settings.device, max_rows=max_rows(settings), threads=threads
+    )
     start_s = time.monotonic()
     measured = LocalEngine(EngineConfig(worker=config))
     await measured.start()

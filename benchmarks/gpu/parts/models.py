@@ -108,8 +108,7 @@ def folder(settings: Settings) -> Path:
     path = settings.work_folder / ("tiny" if settings.tiny else "sd15")
     if not path.exists():
         partial = path.with_suffix(".partial")
-        with torch.device(settings.device):
-            random_model.write(partial, shape, dtype=dtype(settings))
+        random_model.write(partial, shape, dtype=dtype(settings))
         partial.rename(path)
     return path
 

@@ -26,5 +26,5 @@ def run_mode(way: str, *, exact: bool = False, max_rows: int, max_decode: int = 
     return dataclasses.replace(RunMode(exact=exact, max_rows=max_rows, max_decode=max_decode), **WAYS[way])
 
 
-def worker_config(way: str, model: str, device: str, *, max_rows: int) -> WorkerConfig:
-    return WorkerConfig(model=model, device=device, max_rows=max_rows, **WAYS[way])
+def worker_config(way: str, model: str, device: str, *, max_rows: int, threads: int | None = None) -> WorkerConfig:
+    return WorkerConfig(model=model, device=device, max_rows=max_rows, threads=threads, **WAYS[way])

@@ -16,9 +16,10 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from pipelines.training.loop import data_loader
 from pipelines.training.scenes import domain
 from pipelines.training.scenes.corruptions import corrupt
 from pipelines.training.scenes.drawing import draw
@@ -101,11 +102,7 @@ def latent_sets(
 def _encode(autoencoder: AutoencoderKL, scene_of: Callable[[int], Scene], count: int, workers: int = 0) -> Tensor:
     autoencoder = cast(AutoencoderKL, autoencoder.to(memory_format=torch.channels_last).eval())
     device = next(autoencoder.parameters()).device
-    # A generator of its own leaves torch's alone, from which new weights are drawn.
-    generator = torch.Generator()
-    drawn = DataLoader(
-        _Drawn(scene_of), batch_size=_BATCH, sampler=range(count), num_workers=workers, generator=generator
-    )
+    drawn = data_loader(_Drawn(scene_of), range(count), batch_size=_BATCH, workers=workers)
     with torch.inference_mode():
         parts = [
             autoencoder.encode(pixels.to(device, memory_format=torch.channels_last)).latent_dist.mode().half().cpu()

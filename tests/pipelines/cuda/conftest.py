@@ -23,7 +23,7 @@ def gpu(device: str) -> torch.device:
     found = torch.device(device)
     if found.type != "cuda":
         pytest.skip("The device is no GPU: it has neither streams nor memory of its own.")
-    return found
+    return torch.device("cuda", found.index or 0)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from tests.harness.denoising import finish
 from tests.harness.tiny_model import begin
 
 PARAMS = GenerationParams(prompt="a fox", width=128, height=128, steps=1, guidance_scale=4.0, seed=0, sampler="euler")
-IMAGES = 64
+IMAGES = 256
 SMALL = 4
 """Images that must fit at once."""
 
@@ -51,6 +52,16 @@ def peak_bytes(gpu: torch.device, call: Callable[[], object]) -> int:
     return torch.cuda.max_memory_reserved(gpu)
 
 
+def fill(gpu: torch.device) -> list[torch.Tensor]:
+    """Take what memory this process may still have, in blocks of every kind that PyTorch's allocator keeps apart."""
+    taken: list[torch.Tensor] = []
+    for block_bytes in (16 << 20, 1 << 20, 64 << 10, 512):
+        with contextlib.suppress(torch.OutOfMemoryError):
+            while True:
+                taken.append(torch.empty(block_bytes, dtype=torch.uint8, device=gpu))
+    return taken
+
+
 @contextmanager
 def limited(gpu: torch.device, limit_bytes: int) -> Iterator[None]:
     """Let this process reserve no more than that much memory of the device."""
@@ -68,7 +79,7 @@ def check_parts(
     call: Callable[[Sequence[LatentState]], Sequence[Prediction | RgbImage]],
     states: Sequence[LatentState],
 ) -> list[Prediction | RgbImage]:
-    """Make the call under a limit that a quarter of the way from few states to all. Returns the results."""
+    """Make the call under a limit a quarter of the way from what few states take to what all take."""
     few, many = (peak_bytes(gpu, functools.partial(call, states[:count])) for count in (SMALL, IMAGES))
     sizes: list[int] = []
 
@@ -118,8 +129,10 @@ def test_an_image_that_fits_in_no_way_fails_and_the_next_call_succeeds(
     typed: Pipeline[torch.Tensor, LatentState, Prediction] = pipeline
 
     torch.cuda.empty_cache()
-    with limited(gpu, torch.cuda.memory_allocated(gpu)):
+    with limited(gpu, torch.cuda.memory_reserved(gpu)):
+        taken = fill(gpu)
         (result,) = FaultIsolation(device).run(typed.predict, states)
+    taken.clear()
     (after,) = FaultIsolation(device).run(typed.predict, states)
 
     assert isinstance(result, Fault)
