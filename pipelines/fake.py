@@ -14,8 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pipelines import work_plan
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import UPCAST, BatchKey, CompletedDecode, Limits, ModelInfo, NextCall, PendingDecode, RgbImage
+from pipelines.interface import (
+    CompletedDecode,
+    Limits,
+    ModelInfo,
+    NextCall,
+    PendingDecode,
+    RgbImage,
+    WorkPlan,
+)
 from pipelines.params import GenerationParams
 from pipelines.sampling import samplers
 
@@ -81,28 +90,29 @@ class FakePipeline:
         self._decode_s = decode_s
         self._sleep = sleep
 
+    def plan(self, params: GenerationParams) -> WorkPlan:
+        return work_plan.plan(self.info, params)
+
     def encode(self, texts: Sequence[str]) -> list[bytes]:
         return [hashlib.sha256(text.encode()).digest() for text in texts]
 
     def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
+        return self._begin(params, conditionings)
+
+    def begin_upcast(self, params: GenerationParams) -> FakeState:
+        """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
+        return self._begin(params, self.encode(params.texts), upcast=True)
+
+    def _begin(self, params: GenerationParams, conditionings: Sequence[bytes], *, upcast: bool = False) -> FakeState:
         assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
         for field, side in (("width", params.width), ("height", params.height)):
             if side % _SCALE:
                 raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
         calls = samplers.find(params.sampler, params.schedule).sampler.calls(params.steps)
-        key = BatchKey(self.info.name, params.height // _SCALE, params.width // _SCALE, self.info.prompt_tokens)
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
-        return FakeState(params, NextCall(key, 2 if params.guided else 1, calls), calls, latent)
-
-    def begin_upcast(self, params: GenerationParams) -> FakeState:
-        """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
-        state = self.begin(params, self.encode(params.texts))
-        assert state.next_call is not None, "a new image has calls to come"
-        state.upcast = True
-        state.next_call = replace(state.next_call, key=state.next_call.key._replace(phase=UPCAST))
-        return state
+        return FakeState(params, work_plan.denoise_call(self.info, params, calls, upcast=upcast), calls, latent, upcast)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         calls = [state.next_call for state in states if state.next_call is not None]

@@ -6,6 +6,7 @@ The engine holds states and outputs without looking inside them. It reads only a
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -16,27 +17,63 @@ UPCAST: Final = "upcast"
 """The phase of images that `Pipeline.begin_upcast` began."""
 
 
-class BatchKey(NamedTuple):
-    """Images may share a UNet call if their keys are equal."""
+class Stage(enum.StrEnum):
+    """One kind of work on the way from text to pixels. The calls of a stage run one network."""
 
+    TEXT = "text"
+    DENOISE = "denoise"
+    DECODE = "decode"
+
+
+class BatchKey(NamedTuple):
+    """Images may share a call if their keys are equal."""
+
+    stage: Stage
     model: str
-    latent_height: int
-    latent_width: int
-    tokens: int
-    """Length of the text conditioning."""
+    latent_height: int = 0
+    """0 in a stage in which the size of the image does not matter."""
+    latent_width: int = 0
+    tokens: int = 0
+    """Length of the text conditioning; 0 where there is none."""
     phase: str = ""
     """`UPCAST`, or empty."""
 
 
+class CostKey(NamedTuple):
+    """The properties on which the seconds of a call depend, besides its number of rows."""
+
+    stage: Stage
+    width: int = 0
+    """Pixels; 0 in a stage in which the size of the image does not matter."""
+    height: int = 0
+    variant: str = ""
+    """`UPCAST`, or empty."""
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+
 @dataclass(frozen=True, slots=True)
 class NextCall:
-    """The next UNet call of an image."""
+    """The next call of an image: the images with which it may be shared, and its size."""
 
     key: BatchKey
+    cost: CostKey
     rows: int
-    """Rows that the image takes in the call: two if it is guided, otherwise one."""
+    """Rows that the image takes in the call: texts, rows of the UNet's batch, or images to decode."""
     calls_left: int
-    """UNet calls until the image is ready to decode, this one included."""
+    """Calls until the stage is done, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPlan:
+    """The calls that an image takes from its texts to its pixels, known before any of them is made."""
+
+    calls: tuple[NextCall, ...]
+    """The first call of each stage, in the order of the stages."""
+    state_bytes: int
+    """Upper bound on the device bytes that the image holds from `Pipeline.begin` to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +113,11 @@ class ModelInfo:
     device: str
     dtype: str
     limits: Limits
+    latent_scale: int = 8
+    """Pixels per latent, in width and in height."""
+    latent_channels: int = 4
+    text_features: int = 768
+    """Numbers in the conditioning of one token."""
     row_sizes: tuple[int, ...] = ()
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
 
@@ -131,6 +173,9 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
 
     @property
     def info(self) -> ModelInfo: ...
+
+    def plan(self, params: GenerationParams) -> WorkPlan:
+        """Return the calls that the image will take. Every image keeps to its plan."""
 
     def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
         """Encode texts in one batched call. A result may be kept and used for any image that has the text."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from pipelines.interface import BatchKey, NextCall
+from pipelines import work_plan
+from pipelines.fake import INFO
+from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostModel, calls, rows
 from service.engine.scheduling.image import ScheduledImage
@@ -190,8 +192,7 @@ class DarkroomServer:
         beginning = self.scheduler.choose_begin(now_s)
         for image in beginning:
             params = image.params
-            key = BatchKey("simulated", params.height, params.width, tokens=77)
-            image.state = SimulatedState(params, NextCall(key, rows(params), calls(params)))
+            image.state = SimulatedState(params, work_plan.denoise_call(INFO, params, calls(params)))
             self.scheduler.begin(image)
         return sum(self.cost.encode_s(image.params) for image in beginning)
 

@@ -74,7 +74,13 @@ def load(
     )
     if profile.preview is not None and len(profile.preview) != traits.latent_channels + 1:
         raise ModelLoadError(f"{folder / model_profile.FILE_NAME}: preview needs a row for each channel and a bias.")
-    info = dataclasses.replace(info, row_sizes=modes.row_sizes(mode))
+    info = dataclasses.replace(
+        info,
+        latent_scale=traits.side_multiple,
+        latent_channels=traits.latent_channels,
+        text_features=traits.text_features,
+        row_sizes=modes.row_sizes(mode),
+    )
     return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
 
 

@@ -22,10 +22,12 @@ class ModelTraits:
     trained_side: int
     """Side in pixels of the square image that the model was configured for."""
     side_multiple: int
-    """Widths and heights must be multiples of this."""
+    """Pixels per latent, in width and in height. Widths and heights must be multiples of it."""
     prompt_tokens: int
     """Longest prompt that the model reads whole, start and end tokens included."""
     latent_channels: int
+    text_features: int
+    """Numbers in the conditioning of one token."""
 
 
 class Family(Protocol[AssembledT]):

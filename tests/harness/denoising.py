@@ -89,8 +89,8 @@ class RandomBatches:
         return [Made(state.latents.cpu().numpy().tobytes(), pixels[n]) for n, state in enumerate(states)]
 
     def _batch(self, states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
-        key = dice.choice([state.key for state in states if state.next_call])
-        candidates = [state for state in states if state.next_call and state.key == key]
+        key = dice.choice([state.next_call.key for state in states if state.next_call])
+        candidates = [state for state in states if state.next_call and state.next_call.key == key]
         dice.shuffle(candidates)
         rows_left, batch = dice.randint(2, self.max_rows), []
         for state in candidates:

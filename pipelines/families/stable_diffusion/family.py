@@ -59,6 +59,7 @@ class StableDiffusion:
                 assembled.tokenizer.model_max_length, networks.text_encoder.config.max_position_embeddings
             ),
             latent_channels=networks.unet.config.in_channels,
+            text_features=networks.unet.config.cross_attention_dim,
         )
 
     def make_pipeline(

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines import previews
+from pipelines import previews, work_plan
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
 from pipelines.families.stable_diffusion.state import LastPrediction, LatentState, Prediction
-from pipelines.interface import UPCAST, BatchKey, ModelInfo, RgbImage
+from pipelines.interface import ModelInfo, RgbImage, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
@@ -70,6 +70,9 @@ class LatentDiffusion:
     def info(self) -> ModelInfo:
         return self._info
 
+    def plan(self, params: GenerationParams) -> WorkPlan:
+        return work_plan.plan(self._info, params)
+
     def encode(self, texts: Sequence[str]) -> list[Tensor]:
         return self._encode(self._networks, texts)
 
@@ -80,7 +83,7 @@ class LatentDiffusion:
     def begin_upcast(self, params: GenerationParams) -> LatentState:
         choice = self._check(params)
         networks = self._upcast_networks()
-        return self._begin(params, choice, networks, self._encode(networks, params.texts), phase=UPCAST)
+        return self._begin(params, choice, networks, self._encode(networks, params.texts), upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Prediction]:
@@ -145,7 +148,7 @@ class LatentDiffusion:
         networks: Networks,
         conditionings: Sequence[Tensor],
         *,
-        phase: str = "",
+        upcast: bool = False,
     ) -> LatentState:
         run = self._schedulers.start(choice, params.steps)
         height, width = params.height // networks.scale, params.width // networks.scale
@@ -153,7 +156,7 @@ class LatentDiffusion:
         noise = torch.randn(1, self._channels, height, width, generator=generator)
         return LatentState(
             params,
-            key=BatchKey(self._info.name, height, width, conditionings[0].shape[1], phase),
+            first_call=work_plan.denoise_call(self._info, params, run.calls, upcast=upcast),
             networks=networks,
             conditioning=torch.cat(list(conditionings)),
             run=run,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from pipelines.interface import BatchKey, NextCall
+from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.diffusers_schedulers import SamplerRun
@@ -41,7 +41,7 @@ class LatentState:
         self,
         params: GenerationParams,
         *,
-        key: BatchKey,
+        first_call: NextCall,
         networks: Networks,
         conditioning: Tensor,
         run: SamplerRun,
@@ -49,7 +49,7 @@ class LatentState:
         latents: Tensor,
     ) -> None:
         self.params = params
-        self.key = key
+        self.first_call = first_call
         self.networks = networks
         """The model's own networks, or their copy in a wider dtype for an upcast image."""
         self.conditioning = conditioning
@@ -64,7 +64,7 @@ class LatentState:
     @property
     def next_call(self) -> NextCall | None:
         calls_left = self.run.calls - self.run.position
-        return NextCall(self.key, len(self.conditioning), calls_left) if calls_left else None
+        return replace(self.first_call, calls_left=calls_left) if calls_left else None
 
     @property
     def step(self) -> int:

@@ -30,7 +30,9 @@ def assemble(loaded: dict[str, Any], mode: RunMode) -> Components:
 def test_a_model_is_described_by_its_configuration(loaded: dict[str, Any]) -> None:
     traits = StableDiffusion().describe(assemble(loaded, RunMode()))
 
-    assert traits == ModelTraits(trained_side=SIDE, side_multiple=8, prompt_tokens=TOKENS, latent_channels=4)
+    assert traits == ModelTraits(
+        trained_side=SIDE, side_multiple=8, prompt_tokens=TOKENS, latent_channels=4, text_features=16
+    )
 
 
 @pytest.mark.parametrize(

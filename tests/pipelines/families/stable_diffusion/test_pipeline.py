@@ -11,7 +11,7 @@ import torch
 from pipelines.errors import InvalidParamsError, NonFiniteError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import BatchKey, NextCall
+from pipelines.interface import BatchKey, CostKey, NextCall, Stage
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.tiny_model import TOKENS, begin
@@ -32,10 +32,11 @@ def fill_with_nan(state: LatentState) -> LatentState:
 
 
 def test_a_new_image_names_its_next_call(pipeline: LatentDiffusion) -> None:
-    key = BatchKey("tiny", latent_height=6, latent_width=8, tokens=TOKENS)
+    key = BatchKey(Stage.DENOISE, "tiny", latent_height=6, latent_width=8, tokens=TOKENS)
+    cost = CostKey(Stage.DENOISE, PARAMS.width, PARAMS.height)
 
-    assert begin(pipeline, PARAMS).next_call == NextCall(key, rows=2, calls_left=4)
-    assert begin(pipeline, replace(PARAMS, guidance_scale=1.0)).next_call == NextCall(key, rows=1, calls_left=4)
+    assert begin(pipeline, PARAMS).next_call == NextCall(key, cost, rows=2, calls_left=4)
+    assert begin(pipeline, replace(PARAMS, guidance_scale=1.0)).next_call == NextCall(key, cost, rows=1, calls_left=4)
 
 
 @pytest.mark.parametrize(
