@@ -47,6 +47,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_release.py",
     "repository/test_setup.py",
     "repository/test_troubleshooting.py",
+    "scripts/test_gpu_day.py",
     "service/engine/frontend/test_supervisor.py",
     "service/engine/frontend/test_worker_process.py",
     "service/engine/worker/test_main.py",
