@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment
 
-.PHONY: help run unit test coverage chaos check services bench-peers setup setup-dev $(CHECKS) hooks docs format clean
+.PHONY: help run unit test coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) hooks docs format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -27,6 +27,7 @@ help:
 	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
+	@echo "make gpu-bench  set up, then check and measure a GPU: 9 minutes; results in runs/gpu-bench"
 	@echo "make setup   set up only"
 	@echo "make format  rewrite the source as the linter wants it"
 	@echo "make clean   remove what set-up and the tools left behind"
@@ -60,6 +61,10 @@ services:
 bench-peers: setup
 	@PYTHON=$(CURDIR)/$(BIN)/python sh benchmarks/peers/setup.sh
 	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
+# ARGS="--minutes 5 --part correctness" does a part of it; ARGS="--dry-run" tries it without a GPU.
+gpu-bench: setup-dev
+	@$(BIN)/python -m benchmarks.gpu --output runs/gpu-bench $(ARGS)
 
 setup:
 	@sh scripts/setup.sh run

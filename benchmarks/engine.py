@@ -72,25 +72,26 @@ async def _throughput(model: Path, rounds: int, steps: int) -> dict[str, Any]:
     try:
         if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
             raise SystemExit(f"The engine cannot load {model}: {engine.failure}")
-        pipeline = _load_diffusers(model)
+        pipeline = load_diffusers(model)
         measurements: dict[str, Any] = {
             "engine": {n: [] for n in CONCURRENCY},
             "diffusers": {n: [] for n in CONCURRENCY},
         }
         for n in (1, *CONCURRENCY):
-            await _engine_seconds(engine, _params(engine.model, n, steps))
-        _diffusers_seconds(pipeline, _params(engine.model, 1, steps))
+            await engine_seconds(engine, images_of(engine.model, n, steps))
+        diffusers_seconds(pipeline, images_of(engine.model, 1, steps))
         for _ in range(rounds):
             for n in CONCURRENCY:
-                params = _params(engine.model, n, steps)
-                measurements["engine"][n].append(await _engine_seconds(engine, params))
-                measurements["diffusers"][n].append(_diffusers_seconds(pipeline, params))
+                params = images_of(engine.model, n, steps)
+                measurements["engine"][n].append(await engine_seconds(engine, params))
+                measurements["diffusers"][n].append(diffusers_seconds(pipeline, params))
         return measurements
     finally:
         await engine.stop()
 
 
-def _params(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
+def images_of(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
+    """Returns images with the model's defaults, and a seed of their own each."""
     width, height = model.sizes[0]
     return [
         GenerationParams(
@@ -106,7 +107,7 @@ def _params(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
     ]
 
 
-async def _engine_seconds(engine: LocalEngine, images: list[GenerationParams]) -> float:
+async def engine_seconds(engine: LocalEngine, images: list[GenerationParams]) -> float:
     """Returns the seconds for one job per image, all submitted at once."""
     start_s = time.perf_counter()
     jobs = [engine.submit([params]) for params in images]
@@ -118,7 +119,8 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _load_diffusers(model: Path) -> Any:
+def load_diffusers(model: Path) -> Any:
+    """Returns diffusers' own pipeline for the folder, as the comparison uses it."""
     pipeline = StableDiffusionPipeline.from_pretrained(
         model, dtype=torch.float16 if _device().type == "cuda" else torch.float32
     ).to(_device())
@@ -127,7 +129,7 @@ def _load_diffusers(model: Path) -> Any:
     return pipeline
 
 
-def _diffusers_seconds(pipeline: Any, images: list[GenerationParams]) -> float:
+def diffusers_seconds(pipeline: Any, images: list[GenerationParams]) -> float:
     """Returns the seconds for the same images through diffusers, one after another."""
     start_s = time.perf_counter()
     for params in images:
@@ -146,7 +148,7 @@ def _diffusers_seconds(pipeline: Any, images: list[GenerationParams]) -> float:
 def _loop_shares(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
     """Returns shares of the worker loop's time: overhead, update and previews, a list with one value per round."""
     pipeline = load(str(model))
-    few, many = (_params(pipeline.info, count, steps) for count in (OVERHEAD_IMAGES, UPDATE_IMAGES))
+    few, many = (images_of(pipeline.info, count, steps) for count in (OVERHEAD_IMAGES, UPDATE_IMAGES))
     costs = worker_loop.measure_costs(pipeline, WorkerConfig(model=pipeline.info.name))
     worker_loop.run(pipeline, few, costs=costs)
     shares: dict[str, list[float]] = {"overhead": [], "update": [], "previews": []}

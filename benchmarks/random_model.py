@@ -50,7 +50,29 @@ SD15: Final = Shape(
 )
 """Stable Diffusion 1.5: 860 million parameters in the UNet, 0.80 TFLOP per row at 512x512."""
 
-SHAPES: Final = {"sd15": SD15}
+TINY: Final = Shape(
+    tokens=24,
+    text_encoder={"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
+    unet={
+        "sample_size": 8,
+        "block_out_channels": (8, 16),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 16,
+        "attention_head_dim": 4,
+        "norm_num_groups": 4,
+    },
+    vae={
+        "block_out_channels": (8, 8, 8, 8),
+        "norm_num_groups": 4,
+        "sample_size": 64,
+        "mid_block_add_attention": False,
+    },
+)
+"""For tests: a UNet call at 64x64 takes milliseconds on a CPU."""
+
+SHAPES: Final = {"sd15": SD15, "tiny": TINY}
 
 
 def write(folder: Path, shape: Shape, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:

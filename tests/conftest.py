@@ -17,6 +17,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 _GUARD = pytest.StashKey[levels.Guard]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", help="run the CUDA tests, on this device: cuda, cuda:1, cpu")
+
+
 def only_units(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == "unit")
 
@@ -26,12 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return True if only_units(config) and levels.is_listed(collection_path) else None
+    left_out = only_units(config) and levels.is_listed(collection_path)
+    return True if left_out or (levels.is_cuda(collection_path) and not config.getoption("device")) else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if isinstance(item, pytest.Function):
         item.add_marker("unit" if levels.is_unit(item) else "integration")
+        if levels.is_cuda(item.path):
+            item.add_marker("cuda")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,9 +1,12 @@
-"""Two levels of tests: a unit test needs nothing but its own process, an integration test needs more.
+"""Levels of tests: a unit test needs nothing but its own process, an integration test needs more, a CUDA test a GPU.
 
 A unit test starts no process, opens no socket and loads no model. `make unit` runs these alone. A test is of the
 integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by
 `integration_fixture`, or where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the
 guard makes sure of it: it fails a unit test that does what a unit test must not.
+
+CUDA tests are integration tests that run on the device that `--device` names, and are not collected without it.
+`--device cpu` runs those that need no GPU's streams or memory.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INTEGRATION_TESTS: Final = (
+    "benchmarks/gpu/parts",
+    "benchmarks/gpu/test_child.py",
+    "benchmarks/gpu/test_main.py",
     "benchmarks/peers/test_launch.py",
     "benchmarks/peers/test_main.py",
     "benchmarks/peers/test_reaper.py",
@@ -32,6 +38,7 @@ INTEGRATION_TESTS: Final = (
     "client/live",
     "how_to",
     "pipelines/checkpoints",
+    "pipelines/cuda",
     "pipelines/families",
     "pipelines/runtime",
     "pipelines/test_bundled.py",
@@ -40,6 +47,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_release.py",
     "repository/test_setup.py",
     "repository/test_troubleshooting.py",
+    "scripts/test_gpu_day.py",
     "service/engine/frontend/test_supervisor.py",
     "service/engine/frontend/test_worker_process.py",
     "service/engine/faults/test_process_life.py",
@@ -48,6 +56,9 @@ INTEGRATION_TESTS: Final = (
     "service/server",
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
+
+CUDA_TESTS: Final = "pipelines/cuda"
+"""Folder, below `tests/`, of the CUDA tests."""
 
 _FORBIDDEN: Final = {
     "os.exec": "starts a program",
@@ -62,6 +73,7 @@ _FORBIDDEN: Final = {
 }
 """Audit events, and what a test that raises one does."""
 
+_TESTS: Final = Path(__file__).parent
 _MODEL_LIBRARY: Final = "transformers"
 """No model is loaded without it, and nothing else needs it."""
 
@@ -82,8 +94,11 @@ def is_unit(item: pytest.Function) -> bool:
 
 
 def is_listed(path: Path) -> bool:
-    tests = Path(__file__).parent
-    return any(path.is_relative_to(tests / listed) for listed in INTEGRATION_TESTS)
+    return any(path.is_relative_to(_TESTS / listed) for listed in INTEGRATION_TESTS)
+
+
+def is_cuda(path: Path) -> bool:
+    return path.is_relative_to(_TESTS / CUDA_TESTS)
 
 
 class Guard:

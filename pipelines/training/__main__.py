@@ -22,7 +22,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from pipelines.training import provenance
 from pipelines.training.evaluation.scores import CATEGORIES, reconstruction_score, score
-from pipelines.training.loop import BatchSource, TrainingConfig, skip_steps, train
+from pipelines.training.loop import BatchSource, TrainingConfig, prefetched, skip_steps, train
 from pipelines.training.publishing import model_card, score_table, write_model_folder
 from pipelines.training.scenes import domain
 from pipelines.training.scenes.drawing import draw
@@ -133,19 +133,24 @@ def diffusion(
     corruptions: Annotated[
         int, typer.Option(min=1, help="Of these, scenes to encode also with one error that the UNet learns to correct.")
     ] = 24_000,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that draw scenes and create batches ahead.")] = 0,
     seed: Seed = 2,
     base: Base = None,
 ) -> None:
     """Train the UNet together with the text encoder."""
     tokenizer = CLIPTokenizer.from_pretrained(_part(run, base, "tokenizer"))
     autoencoder = AutoencoderKL.from_pretrained(_part(run, base, "vae"))
-    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, min(corruptions, scenes), seed)
+    if torch.cuda.is_available():
+        autoencoder.to("cuda")
+    sets = latent_sets(autoencoder, run / f"latents-{seed}", scenes, min(corruptions, scenes), seed, workers)
     unet = new_unet() if base is None else UNet2DConditionModel.from_pretrained(base / "unet")
     text = _pretrained_text(run, base)
     batches = skip_steps(latent_batches(sets, tokenizer, seed, batch_size), provenance.prior_steps("diffusion", base))
     config = TrainingConfig(steps=steps, batch_size=batch_size, learning_rate=learning_rate)
     objective = DiffusionObjective(unet, text)
-    if _train(run, "diffusion", objective, batches, config, seed, continues=base is not None):
+    if _train(
+        run, "diffusion", objective, prefetched(batches, steps, workers), config, seed, continues=base is not None
+    ):
         unet.cpu().save_pretrained(run / "unet")
         text.cpu().encoder.save_pretrained(run / "text_encoder")
 

@@ -10,18 +10,21 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from pipelines.training import checkpoints
 from pipelines.training.muon import Muon
 
+ItemT = TypeVar("ItemT")
 Batch = dict[str, torch.Tensor]
 BatchSource = Callable[[int, range], Batch]
 """Creates the samples of one step: (step, indices within the global batch) -> tensors by name, one row per index."""
@@ -62,6 +65,50 @@ def step_rng(seed: int, step: int) -> random.Random:
 def skip_steps(batches: BatchSource, steps: int) -> BatchSource:
     """Returns the batches after the first `steps` steps, so that a run that continues another one sees new samples."""
     return lambda step, indices: batches(steps + step, indices)
+
+
+class _Steps(Dataset[Batch]):
+    """The batches of all steps, for torch's DataLoader."""
+
+    def __init__(self, batches: BatchSource, indices: range) -> None:
+        self._batches = batches
+        self._indices = indices
+
+    def __getitem__(self, step: int) -> Batch:
+        return self._batches(step, self._indices)
+
+
+def data_loader(dataset: Dataset[ItemT], order: range, *, batch_size: int | None, workers: int) -> DataLoader[ItemT]:
+    """Returns a loader for the items in that order, whose workers are forks, so that nothing need be pickled.
+
+    With no workers, this process makes the items. torch's own generator, from which new weights are drawn, stays as
+    it is.
+    """
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=order,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,
+        generator=torch.Generator(),
+    )
+
+
+def prefetched(batches: BatchSource, steps: int, workers: int) -> BatchSource:
+    """Returns the same batches, created ahead by so many processes. They must be asked for step by step.
+
+    The steps after the first that is asked for are created, up to `steps`. Without workers, nothing changes.
+    """
+    iterator: Iterator[Batch] | None = None
+
+    def batch(step: int, indices: range) -> Batch:
+        nonlocal iterator
+        if iterator is None:
+            loader = data_loader(_Steps(batches, indices), range(step, steps), batch_size=None, workers=workers)
+            iterator = iter(loader)
+        return next(iterator)
+
+    return batch if workers else batches
 
 
 def train(

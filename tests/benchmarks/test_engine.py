@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.engine import CONCURRENCY, _params, _print
+from benchmarks.engine import CONCURRENCY, _print, images_of
 from pipelines.fake import FakePipeline
 
 
 def test_every_image_has_its_own_seed_and_the_models_defaults() -> None:
     model = FakePipeline().info
-    params = _params(model, 3, steps=20)
+    params = images_of(model, 3, steps=20)
     assert [one.seed for one in params] == [0, 1, 2]
     assert {(one.width, one.height) for one in params} == {model.sizes[0]}
     assert {one.guidance_scale for one in params} == {model.default_guidance_scale}

@@ -7,38 +7,19 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from safetensors.torch import load_file, save_file
+
 from benchmarks import random_model
-from benchmarks.random_model import Shape
 from pipelines.checkpoints import loader
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.runtime.modes import RunMode
 
-TOKENS = 24
-SIDE = 64
+SHAPE: Final = random_model.TINY
+TOKENS: Final = SHAPE.tokens
+SIDE: Final = 64
 """Side of the trained size in pixels: eight latents."""
-
-SHAPE: Final = Shape(
-    tokens=TOKENS,
-    text_encoder={"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
-    unet={
-        "sample_size": SIDE // 8,
-        "block_out_channels": (8, 16),
-        "layers_per_block": 1,
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-        "cross_attention_dim": 16,
-        "attention_head_dim": 4,
-        "norm_num_groups": 4,
-    },
-    vae={
-        "block_out_channels": (8, 8, 8, 8),
-        "norm_num_groups": 4,
-        "sample_size": SIDE,
-        "mid_block_add_attention": False,
-    },
-)
 
 
 def write(folder: Path, seed: int = 0) -> Path:
@@ -46,9 +27,15 @@ def write(folder: Path, seed: int = 0) -> Path:
     return random_model.write(folder, SHAPE, seed)
 
 
-def load(folder: Path, *, dtype: str = "auto", mode: RunMode = RunMode()) -> LatentDiffusion:  # noqa: B008 -- frozen
-    """Load a folder on the CPU."""
-    pipeline = loader.load(str(folder), device="cpu", dtype=dtype, mode=mode)
+def load(
+    folder: Path,
+    *,
+    device: str = "cpu",
+    dtype: str = "auto",
+    mode: RunMode = RunMode(),  # noqa: B008 -- frozen
+) -> LatentDiffusion:
+    """Load a folder, by default on the CPU."""
+    pipeline = loader.load(str(folder), device=device, dtype=dtype, mode=mode)
     assert isinstance(pipeline, LatentDiffusion)
     return pipeline
 
@@ -60,6 +47,22 @@ def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
 
 def copy(folder: Path, to: Path) -> Path:
     return Path(shutil.copytree(folder, to))
+
+
+def overheat(folder: Path, to: Path) -> Path:
+    """Copy a model and make its UNet overflow float16, whose maximum is 65,504.
+
+    Each weight is exact in float16, so the model is equal in any dtype. In a wider one, the group norm after the first
+    convolution scales its large outputs to 1.
+    """
+    copy(folder, to)
+    for path in to.glob("*/*.safetensors"):
+        weights = load_file(path)
+        if path.parent.name == "unet":
+            weights["conv_in.weight"] *= 6e4 / weights["conv_in.weight"].abs().max()
+            weights["conv_in.bias"] += 6e4 - weights["conv_in.bias"].abs().max()
+        save_file({name: weight.half().float() for name, weight in weights.items()}, path, {"format": "pt"})
+    return to
 
 
 def read_json(path: Path) -> dict[str, Any]:

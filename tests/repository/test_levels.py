@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.paths import ROOT
-from tests.levels import INTEGRATION_TESTS
+from tests.levels import INTEGRATION_TESTS, is_cuda, is_listed
 
 _CONFTEST = "from tests.conftest import *  # noqa: F403\n"
 _TESTS = """
@@ -119,3 +119,10 @@ def test_what_is_marked_or_has_a_marked_fixture_may_do_it_beside_guarded_unit_te
 @pytest.mark.parametrize("listed", INTEGRATION_TESTS)
 def test_whatever_is_listed_exists(listed: str) -> None:
     assert (ROOT / "tests" / listed).exists()
+
+
+def test_cuda_tests_are_told_by_their_folder_and_are_no_unit_tests() -> None:
+    cuda, other = (ROOT / "tests" / "pipelines" / folder / "test_parity.py" for folder in ("cuda", "families"))
+
+    assert (is_cuda(cuda), is_cuda(other)) == (True, False)
+    assert is_listed(cuda)

@@ -81,6 +81,9 @@ def test_the_code_map_follows_the_tree(tmp_path: Path) -> None:
 
 
 WITHOUT_TESTS_OF_THEIR_OWN = {
+    "benchmarks/gpu/parts/images.py": "tests/benchmarks/gpu/test_main.py",
+    "benchmarks/gpu/parts/machine.py": "tests/benchmarks/gpu/test_main.py",
+    "benchmarks/gpu/parts/peers.py": "tests/benchmarks/gpu/test_main.py",
     "benchmarks/peers/apps": "each runs in an environment that the tests do not have",
     "benchmarks/fake_worker.py": "tests/benchmarks/test_devices.py, which starts it",
     "client/darkroom/cli/options.py": "tests/client/test_parameters.py",

@@ -10,15 +10,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from pipelines.training.loop import data_loader
 from pipelines.training.scenes import domain
 from pipelines.training.scenes.corruptions import corrupt
 from pipelines.training.scenes.drawing import draw
@@ -27,6 +28,8 @@ from pipelines.training.stages.autoencoder import to_tensor
 
 SIZE_SHARES = (0.5, 0.25, 0.25)
 """Share of the samples for each of `domain.SIZES`."""
+_BATCH: Final = 32
+"""Scenes that are encoded together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,30 @@ class LatentSet:
     """[M, 4, H/8, W/8]: the corruptions of the first M scenes."""
 
 
-def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, corruptions: int, seed: int) -> list[LatentSet]:
+class _Drawn(Dataset[Tensor]):
+    """Drawn scenes as the autoencoder takes them, for torch's DataLoader."""
+
+    def __init__(self, scene_of: Callable[[int], Scene]) -> None:
+        self._scene_of = scene_of
+
+    def __getitem__(self, index: int) -> Tensor:
+        return to_tensor(draw(self._scene_of(index))[None])[0]
+
+
+def latent_sets(
+    autoencoder: AutoencoderKL, folder: Path, scenes: int, corruptions: int, seed: int, workers: int = 0
+) -> list[LatentSet]:
     """Returns the sets of all sizes, and encodes those that `folder` does not contain yet.
 
-    `scenes` and `corruptions` are totals over all sizes; there must not be more corruptions than scenes.
+    `scenes` and `corruptions` are totals over all sizes; there must not be more corruptions than scenes. `workers`
+    processes draw the scenes; with none, this one does.
     """
     folder.mkdir(parents=True, exist_ok=True)
 
     def load_or_encode(name: str, scene_of: Callable[[int], Scene], count: int) -> Tensor:
         file = folder / f"{name}.safetensors"
         if not file.exists():
-            save_file({"latents": _encode(autoencoder, scene_of, count)}, file)
+            save_file({"latents": _encode(autoencoder, scene_of, count, workers)}, file)
         return load_file(file)["latents"]
 
     sets = []
@@ -83,14 +99,15 @@ def latent_sets(autoencoder: AutoencoderKL, folder: Path, scenes: int, corruptio
     return sets
 
 
-def _encode(autoencoder: AutoencoderKL, scene_of: Callable[[int], Scene], count: int, batch: int = 32) -> Tensor:
+def _encode(autoencoder: AutoencoderKL, scene_of: Callable[[int], Scene], count: int, workers: int = 0) -> Tensor:
     autoencoder = cast(AutoencoderKL, autoencoder.to(memory_format=torch.channels_last).eval())
     device = next(autoencoder.parameters()).device
-    parts = []
+    drawn = data_loader(_Drawn(scene_of), range(count), batch_size=_BATCH, workers=workers)
     with torch.inference_mode():
-        for start in tqdm(range(0, count, batch), desc="encoding", mininterval=5):
-            images = np.stack([draw(scene_of(index)) for index in range(start, min(start + batch, count))])
-            parts.append(autoencoder.encode(to_tensor(images).to(device)).latent_dist.mode().half().cpu())
+        parts = [
+            autoencoder.encode(pixels.to(device, memory_format=torch.channels_last)).latent_dist.mode().half().cpu()
+            for pixels in tqdm(drawn, desc="encoding", mininterval=5)
+        ]
     return torch.cat(parts).contiguous()
 
 

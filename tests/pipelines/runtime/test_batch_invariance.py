@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from pipelines.runtime import batch_invariance
 from pipelines.runtime.batch_invariance import BatchInvariant
 from pipelines.runtime.modes import RunMode
 from tests.harness import tiny_model
+from tests.harness.denoising import RandomBatches, assert_close_in_levels
 from tests.harness.tiny_model import begin
 
 IMAGE = GenerationParams(prompt="a fox", width=64, height=64, steps=4, guidance_scale=5.0, seed=1, sampler="euler_a")
@@ -34,8 +35,12 @@ DIFFERENT = [
 MAX_ROWS = 5
 """An odd number, so that with the second size's 35 latents a kernel's last vector ends within an image."""
 MAX_DECODE = 3
-SIZES = ((64, 64), (40, 56))
-SAMPLERS = ("euler_a", "dpm++_2m", "heun", "lcm", "pndm", "unipc")
+BATCHES = RandomBatches(
+    sizes=((64, 64), (40, 56)),
+    samplers=("euler_a", "dpm++_2m", "heun", "lcm", "pndm", "unipc"),
+    max_rows=MAX_ROWS,
+    max_decode=MAX_DECODE,
+)
 
 
 def finish_beside(pipeline: LatentDiffusion, others: Sequence[LatentState]) -> tuple[LatentState, bytes]:
@@ -90,70 +95,6 @@ def test_a_discarded_prediction_changes_nothing(pipeline: LatentDiffusion, sampl
         assert once.next_call == twice.next_call
 
 
-@dataclass(frozen=True)
-class Made:
-    latents: bytes
-    pixels: bytes
-
-
-def random_images(dice: random.Random, count: int) -> list[GenerationParams]:
-    images = []
-    for seed in range(count):
-        width, height = dice.choice(SIZES)
-        images.append(
-            GenerationParams(
-                prompt=dice.choice(["a fox", "a red car", ""]),
-                negative_prompt=dice.choice(["", "fog"]),
-                width=width,
-                height=height,
-                steps=dice.randint(2, 4),
-                guidance_scale=dice.choice([1.0, 3.0, 20.0]),
-                seed=seed,
-                sampler=dice.choice(SAMPLERS),
-            )
-        )
-    return images
-
-
-def make_alone(pipeline: LatentDiffusion, params: GenerationParams) -> Made:
-    (made,) = make_together(pipeline, [params], random.Random(0))
-    return made
-
-
-def make_together(pipeline: LatentDiffusion, images: Sequence[GenerationParams], dice: random.Random) -> list[Made]:
-    """Make all images in calls with random members, order and number of rows.
-
-    Arrivals, and calls split for lack of memory, cause such batches.
-    """
-    texts = list({text for params in images for text in params.texts})
-    known = dict(zip(texts, pipeline.encode(texts), strict=True))
-    states = [pipeline.begin(params, [known[text] for text in params.texts]) for params in images]
-    while any(state.next_call for state in states):
-        batch = random_batch(states, dice)
-        finish_or_raise(pipeline.advance(batch, pipeline.predict(batch)))
-    pixels: dict[int, bytes] = {}
-    for size in SIZES:
-        waiting = [n for n, params in enumerate(images) if (params.width, params.height) == size]
-        dice.shuffle(waiting)
-        while waiting:
-            chosen = [waiting.pop() for _ in range(dice.randint(1, min(MAX_DECODE, len(waiting))))]
-            decoded = pipeline.decode([states[n] for n in chosen])
-            pixels |= {n: image.pixels for n, image in zip(chosen, decoded, strict=True)}
-    return [Made(state.latents.numpy().tobytes(), pixels[n]) for n, state in enumerate(states)]
-
-
-def random_batch(states: Sequence[LatentState], dice: random.Random) -> list[LatentState]:
-    key = dice.choice([state.next_call.key for state in states if state.next_call])
-    candidates = [state for state in states if state.next_call and state.next_call.key == key]
-    dice.shuffle(candidates)
-    rows_left, batch = dice.randint(2, MAX_ROWS), []
-    for state in candidates:
-        if len(state.conditioning) <= rows_left:
-            rows_left -= len(state.conditioning)
-            batch.append(state)
-    return batch
-
-
 @pytest.fixture(scope="module")
 def exact_pipeline(model_folder: Path) -> LatentDiffusion:
     return tiny_model.load(model_folder, mode=RunMode(exact=True, max_rows=MAX_ROWS, max_decode=MAX_DECODE))
@@ -162,11 +103,11 @@ def exact_pipeline(model_folder: Path) -> LatentDiffusion:
 @pytest.mark.parametrize("seed", range(3))
 def test_in_exact_mode_random_batches_change_no_bit(exact_pipeline: LatentDiffusion, seed: int) -> None:
     dice = random.Random(seed)
-    images = random_images(dice, 6)
+    images = BATCHES.images(dice, 6)
 
-    together = make_together(exact_pipeline, images, dice)
+    together = BATCHES.make_together(exact_pipeline, images, dice)
 
-    assert together == [make_alone(exact_pipeline, params) for params in images]
+    assert together == [BATCHES.make_alone(exact_pipeline, params) for params in images]
 
 
 def test_in_exact_mode_neither_an_image_of_nan_nor_the_index_after_it_changes_a_bit(
@@ -195,13 +136,10 @@ def test_in_default_mode_the_batch_changes_at_most_one_level_in_a_thousandth_of_
     pipeline: LatentDiffusion,
 ) -> None:
     dice = random.Random(0)
-    images = random_images(dice, 8)
+    images = BATCHES.images(dice, 8)
 
-    for params, together in zip(images, make_together(pipeline, images, dice), strict=True):
-        alone = make_alone(pipeline, params)
-        differences = [abs(a - b) for a, b in zip(alone.pixels, together.pixels, strict=True)]
-        assert max(differences) <= 1
-        assert sum(difference > 0 for difference in differences) <= len(differences) / 1000
+    for params, together in zip(images, BATCHES.make_together(pipeline, images, dice), strict=True):
+        assert_close_in_levels(BATCHES.make_alone(pipeline, params).pixels, together.pixels)
 
 
 @pytest.fixture(params=[1, 2, 3])

@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from pipelines.training.loop import Batch, BatchSource, TrainingConfig, skip_steps, train
+from pipelines.training.loop import Batch, BatchSource, TrainingConfig, prefetched, skip_steps, train
 
 
 class Rotation(nn.Module):
@@ -80,3 +80,15 @@ def test_the_batch_size_must_be_a_multiple_of_the_processes(tmp_path: Path) -> N
 def test_a_run_that_continues_another_gets_the_batches_after_it() -> None:
     later = skip_steps(random_batches, 7)
     assert torch.equal(later(2, range(3))["x"], random_batches(9, range(3))["x"])
+
+
+# The workers are forks of a process that has torch's threads, which they do not use.
+@pytest.mark.filterwarnings("ignore:.* is multi-threaded, use of fork:DeprecationWarning")
+def test_batches_that_processes_create_ahead_are_the_same() -> None:
+    state = torch.get_rng_state()
+    ahead = prefetched(random_batches, 9, workers=2)
+
+    for step in range(5, 9):
+        assert torch.equal(ahead(step, range(3))["x"], random_batches(step, range(3))["x"])
+    assert torch.equal(torch.get_rng_state(), state)
+    assert prefetched(random_batches, 9, workers=0) is random_batches

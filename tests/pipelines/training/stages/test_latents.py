@@ -67,3 +67,16 @@ def test_latents_are_encoded_once_and_then_loaded(tmp_path: Path) -> None:
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one.latents, other.latents)
         assert torch.equal(one.corrupted, other.corrupted)
+
+
+# The workers are forks of a process that has torch's threads, which they do not use.
+@pytest.mark.filterwarnings("ignore:.* is multi-threaded, use of fork:DeprecationWarning")
+def test_scenes_that_processes_draw_give_the_same_latents(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    autoencoder = new_autoencoder()
+    (alone, *_), (shared, *_) = (
+        latent_sets(autoencoder, tmp_path / str(workers), scenes=8, corruptions=4, seed=1, workers=workers)
+        for workers in (0, 2)
+    )
+    assert torch.equal(alone.latents, shared.latents)
+    assert torch.equal(alone.corrupted, shared.corrupted)

@@ -1,0 +1,1 @@
+"""The parts of a GPU day, and the models, counts and clocks that they share."""
