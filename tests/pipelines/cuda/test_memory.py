@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
@@ -76,14 +77,14 @@ def limited(gpu: torch.device, limit_bytes: int) -> Iterator[None]:
 def check_parts(
     gpu: torch.device,
     device: Device,
-    call: Callable[[Sequence[LatentState]], Sequence[Prediction | RgbImage]],
+    call: Callable[[Sequence[LatentState]], Sequence[Tensor | RgbImage]],
     states: Sequence[LatentState],
-) -> list[Prediction | RgbImage]:
+) -> list[Tensor | RgbImage]:
     """Make the call under a limit a quarter of the way from what few states take to what all take."""
     few, many = (peak_bytes(gpu, functools.partial(call, states[:count])) for count in (SMALL, IMAGES))
     sizes: list[int] = []
 
-    def noted(part: Sequence[LatentState]) -> Sequence[Prediction | RgbImage]:
+    def noted(part: Sequence[LatentState]) -> Sequence[Tensor | RgbImage]:
         sizes.append(len(part))
         return call(part)
 
@@ -125,7 +126,7 @@ def test_an_image_that_fits_in_no_way_fails_and_the_next_call_succeeds(
 ) -> None:
     pipeline, device = served
     states: list[LatentState] = begin_many(pipeline)[:1]
-    typed: Pipeline[torch.Tensor, LatentState, Prediction] = pipeline
+    typed: Pipeline[Tensor, LatentState, Tensor] = pipeline
 
     torch.cuda.empty_cache()
     with limited(gpu, torch.cuda.memory_reserved(gpu)):
@@ -136,4 +137,4 @@ def test_an_image_that_fits_in_no_way_fails_and_the_next_call_succeeds(
 
     assert isinstance(result, Fault)
     assert result.code == "out_of_memory"
-    assert isinstance(after, Prediction)
+    assert isinstance(after, Tensor)

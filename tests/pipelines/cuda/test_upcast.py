@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from pipelines.errors import NonFiniteError
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 from tests.harness import tiny_model
@@ -20,7 +18,6 @@ from tests.harness.tiny_model import begin
 PARAMS = GenerationParams(
     prompt="a red fox", negative_prompt="fog", width=64, height=64, steps=3, guidance_scale=5.0, seed=3, sampler="ddim"
 )
-HAS_WIDE_DECODE = "wide" in inspect.signature(LatentDiffusion.start_decode).parameters
 
 
 def largest_difference(one: Sequence[RgbImage], other: Sequence[RgbImage]) -> int:
@@ -41,7 +38,6 @@ def test_an_image_that_overflows_is_made_again_as_float32_makes_it(
     assert largest_difference(half.decode([again]), wide.decode(finish_joined(wide, [PARAMS]))) <= 1
 
 
-@pytest.mark.skipif(not HAS_WIDE_DECODE, reason="This version decodes in the dtype of the autoencoder only.")
 def test_latents_that_overflow_the_decoder_are_decoded_with_a_wider_one(
     model_folder: Path, device: str, tmp_path: Path
 ) -> None:
