@@ -82,6 +82,7 @@ def test_the_code_map_follows_the_tree(tmp_path: Path) -> None:
 
 WITHOUT_TESTS_OF_THEIR_OWN = {
     "benchmarks/peers/apps": "each runs in an environment that the tests do not have",
+    "benchmarks/fake_worker.py": "tests/benchmarks/test_devices.py, which starts it",
     "client/darkroom/cli/options.py": "tests/client/test_parameters.py",
     "pipelines/errors.py": "values",
     "pipelines/families/stable_diffusion/state.py": "tests of the pipeline beside it",

@@ -113,6 +113,7 @@ class Dispatcher:
         for image in self._in_flight:
             image.job.handle.close(error)
             self._end(image)
+        self._await_next_expiry()
 
     def worker_died(self, worker: DeviceWorker, called: Collection[str]) -> None:
         """Fails the poisoned images of the worker and drops the canceled ones; the others are sent again.

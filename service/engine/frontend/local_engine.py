@@ -195,6 +195,7 @@ class LocalEngine:
                 # All workers load the same model, so the first one tells of all.
                 self._model = self._model or message.model
                 self._workers[index].reset_costs(message.costs)
+                _log.info("worker %d serves on %s", index, message.model.device)
                 self._dispatcher.dispatch()
             case messages.CallDone() | messages.DecodeDone() | messages.EncodeDone():
                 self._workers[index].learn(message)

@@ -53,6 +53,15 @@ def test_an_engine_config_names_the_number_that_is_out_of_range(name: str, value
         EngineConfig(worker=WORKER, **fields)
 
 
+def test_each_device_has_a_worker_that_differs_in_nothing_else() -> None:
+    worker = WorkerConfig(model="fake", device="cuda:3", max_rows=8)
+
+    assert EngineConfig(worker=worker).workers == (worker,)
+    workers = EngineConfig(worker=worker, devices=("cuda:0", "cpu")).workers
+    assert [one.device for one in workers] == ["cuda:0", "cpu"]
+    assert {msgspec.structs.replace(one, device="cuda:3") for one in workers} == {worker}
+
+
 def test_a_worker_config_is_decoded_as_it_was_encoded() -> None:
     config = WorkerConfig(model="fake", threads=2, exact=True, log_level="debug", log_format="json")
 

@@ -21,7 +21,7 @@ from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
-from service.server.main import greeting, serve
+from service.server.main import engine_config, greeting, serve
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.http_server import Harness, wait_until
@@ -73,6 +73,31 @@ def test_a_second_sigterm_ends_accepted_work_with_an_error_and_exits_0() -> None
         server.send_signal(signal.SIGTERM)
         assert b"engine_unavailable" in answer.read()
         assert server.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "devices"),
+    [
+        ({}, ["auto"]),
+        ({"DARKROOM_DEVICE": "cuda:1"}, ["cuda:1"]),
+        ({"DARKROOM_DEVICES": "cuda:0,cuda:1"}, ["cuda:0", "cuda:1"]),
+        ({"DARKROOM_DEVICE": "cuda:1", "DARKROOM_DEVICES": "cpu,cpu"}, ["cpu", "cpu"]),
+    ],
+)
+def test_there_is_a_worker_for_each_device_that_the_settings_name(
+    variables: dict[str, str], devices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert [worker.device for worker in engine_config(Settings()).workers] == devices
+
+
+def test_workers_on_one_cpu_share_its_cores_unless_the_settings_name_their_threads() -> None:
+    shared, chosen = Settings(devices="cpu,cpu"), Settings(devices="cpu,cpu", threads=3)
+
+    assert engine_config(shared).worker.threads == max(1, (os.cpu_count() or 1) // 2)
+    assert engine_config(chosen).worker.threads == 3
 
 
 async def test_a_model_that_cannot_be_loaded_ends_the_server_with_1() -> None:
