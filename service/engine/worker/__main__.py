@@ -63,7 +63,7 @@ def main(argv: Sequence[str], load: Load) -> int:
     faulthandler.register(messages.STACKS_SIGNAL)
     _live_as_long_as_the_server()
     connection = socket.socket(fileno=arguments.fd)
-    if is_closed(connection):  # The server ended before the line above it.
+    if is_closed(connection):  # The server had ended before the kernel was told.
         return EXIT_ORPHANED
     try:
         return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, load)
@@ -75,8 +75,8 @@ def main(argv: Sequence[str], load: Load) -> int:
 def _live_as_long_as_the_server() -> None:
     """Ignores the signals on which the server drains its worker, and has Linux kill this process when the server ends.
 
-    A service manager may send SIGTERM to both processes at once. Where there is no prctl(2), and also there, the end
-    of the socket ends the process (`SocketChannel`); the signal does so even where no thread of it can run.
+    A service manager may send SIGTERM to both processes at once. On every system the end of the socket ends the process
+    (`SocketChannel`); the kernel's signal does so even while no thread of the process can run.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
