@@ -89,7 +89,6 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "client/darkroom/cli/options.py": "tests/client/test_parameters.py",
     "pipelines/errors.py": "values",
     "pipelines/families/stable_diffusion/state.py": "tests of the pipeline beside it",
-    "service/engine/interface.py": "tests/service/engine/test_engine_contract.py and the contracts beside it",
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",
     "service/jobs/records.py": "values",
