@@ -34,8 +34,7 @@ _WIDTH: Final = _OPERANDS + _MOST_KEPT + _CHECKS + 1
 """A number for each operand, random numbers to check linearity, and a zero that must stay zero."""
 _CHECK_SIZE: Final = 1000.0
 """Size of the random numbers. Latents are of size 1, so what clips latents clips these."""
-_TOLERANCE: Final = 1e-5
-"""Some schedulers compute in float32 even if they are given float64."""
+_TOLERANCE: Final = 1e-9
 _SHAPE: Final = (1, _WIDTH, 1, 1)
 
 _Name = tuple[str, int | None]
@@ -66,8 +65,8 @@ class _Response:
     linear: bool
 
 
-class _Noise(TorchFunctionMode):
-    """Puts a given tensor in the place of the noise that is drawn, and counts the draws."""
+class _Probing(TorchFunctionMode):
+    """Puts a given tensor in the place of the noise that is drawn, counts the draws, and keeps operands in float64."""
 
     def __init__(self, noise: Tensor) -> None:
         super().__init__()
@@ -80,6 +79,8 @@ class _Noise(TorchFunctionMode):
         if func is torch.randn:
             self.draws += 1
             return self._noise.clone()
+        if func is Tensor.to and args[0].shape == _SHAPE:
+            return args[0]
         return func(*args, **(kwargs or {}))
 
 
@@ -110,7 +111,7 @@ def _respond(scheduler: Any, timestep: Tensor, kept: Mapping[_Name, int]) -> tup
     for name, index in kept.items():
         _put(scheduler, name, operands[_OPERANDS + index].view(_SHAPE).clone())
     latents, output, noise = (operand.view(_SHAPE).clone() for operand in operands[:_OPERANDS])
-    with _Noise(noise) as drawing:
+    with _Probing(noise) as probing:
         made = [scheduler.step(output, timestep, latents, return_dict=False)[0].double().flatten()]
     names: dict[_Name, int] = {}
     distinct: dict[tuple[float, ...], int] = {}
@@ -121,7 +122,7 @@ def _respond(scheduler: Any, timestep: Tensor, kept: Mapping[_Name, int]) -> tup
             made.append(vector)
     results = torch.stack(made)
     matrix = results[:, : len(operands)]
-    return _Response(matrix, drawing.draws, _is_linear(matrix, operands, results)), names
+    return _Response(matrix, probing.draws, _is_linear(matrix, operands, results)), names
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -57,16 +58,16 @@ class PendingUpdate:
 
     sampler_errors: Sequence[Exception | None]
     """For each image what its own sampler raised."""
-    finite: Download
-    """[images], bool: whether the UNet's output for the image is free of NaN and infinity."""
+    sums: Download
+    """[images]: the sum of the image's guided output, which is finite only if all its numbers are."""
 
     @property
     def ready(self) -> bool:
-        return self.finite.ready
+        return self.sums.ready
 
     def finish(self) -> list[Exception | None]:
-        finite = self.finite.result().tolist()
+        sums = self.sums.result().tolist()
         return [
-            error if is_finite else NonFiniteError((position,))
-            for position, (error, is_finite) in enumerate(zip(self.sampler_errors, finite, strict=True))
+            error if math.isfinite(total) else NonFiniteError((position,))
+            for position, (error, total) in enumerate(zip(self.sampler_errors, sums, strict=True))
         ]
