@@ -20,9 +20,19 @@ def guide(outputs: Sequence[Tensor], scales: Sequence[float], rescales: Sequence
     prompt = torch.cat([output[-1:] for output in outputs])
     scale = upload(torch.tensor(scales), negative.device)[:, None, None, None]
     guided = torch.addcmul(negative, scale, prompt - negative)
-    if any(rescales):
-        guided = rescale(guided, prompt, upload(torch.tensor(rescales), negative.device)[:, None, None, None])
-    return guided
+    return _rescale_each(guided, outputs, rescales) if any(rescales) else guided
+
+
+def _rescale_each(guided: Tensor, outputs: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """Rescale the guided predictions of the images that ask for it, each alone.
+
+    A sum over the numbers of several images may be added up in an order that depends on how many there are, and an
+    image's bits must not depend on the others.
+    """
+    images = zip(torch.split(guided, 1), outputs, shares, strict=True)
+    return torch.cat(
+        [rescale(image, output[1:], share) if share and len(output) > 1 else image for image, output, share in images]
+    )
 
 
 def rescale(guided: Tensor, prompt: Tensor, share: Tensor | float) -> Tensor:

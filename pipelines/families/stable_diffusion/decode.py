@@ -73,9 +73,12 @@ class Decoder:
 
     @torch.inference_mode()
     def start(self, states: Sequence[LatentState], *, wide: bool, tiled: bool) -> PendingLatentDecode:
-        """Start a decode. `wide` and `tiled` are those of `interface.Pipeline.start_decode`."""
+        """Start a decode. `wide` and `tiled` are those of `interface.Pipeline.start_decode`.
+
+        In exact mode an image is not decoded in tiles because memory ran out: whether it does may depend on the others.
+        """
         with self._stream_context():
-            images = self._decode(states, wide=wide, tiled=tiled)
+            images = self._decode(states, wide=wide, tiled=tiled and not self._exact)
             pixels = torch.cat([_to_pixels(image) for image in images])
             finite = torch.stack([image.isfinite().all() for image in images])
             checks = torch.stack([finite, pixels.flatten(1).amax(1) == 0]).to("cpu", non_blocking=True)

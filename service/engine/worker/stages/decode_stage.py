@@ -5,7 +5,7 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic
 
 from pipelines.interface import WIDE, ConditioningT, OutputT, PendingDecode, Pipeline, RgbImage, StateT
@@ -15,6 +15,7 @@ from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
 from service.engine.worker.stages.running_call import Results, RunningCall
+from service.errors import OutOfMemoryError
 
 
 class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
@@ -48,9 +49,11 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
             is_ready=lambda: isinstance(started, Fault) or started.ready,
         )
 
-    def _start(self, call: MeteredCall, images: Sequence[ScheduledImage[StateT]], *, wide: bool) -> PendingDecode:
+    def _start(
+        self, call: MeteredCall, images: Sequence[ScheduledImage[StateT]], *, wide: bool, tiled: bool = False
+    ) -> PendingDecode:
         try:
-            return self._pipeline.start_decode([image.begun_state for image in images], wide=wide)
+            return self._pipeline.start_decode([image.begun_state for image in images], wide=wide, tiled=tiled)
         except Exception as error:
             self._meter.failed(call, len(images), error)
             raise
@@ -74,15 +77,27 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
         *,
         wide: bool,
     ) -> Results[StateT]:
-        def decode(part: Sequence[ScheduledImage[StateT]]) -> list[RgbImage]:
-            return self._finish(call, part, self._start(call, part, wide=wide))
+        def decode(part: Sequence[ScheduledImage[StateT]], *, tiled: bool = False) -> list[RgbImage]:
+            return self._finish(call, part, self._start(call, part, wide=wide, tiled=tiled))
 
         results: Sequence[RgbImage | Fault] | Fault = started if isinstance(started, Fault) else []
         if not isinstance(started, Fault):
             results = self._isolation.run_once(lambda: self._finish(call, images, started))
         if isinstance(results, Fault):
-            results = self._isolation.run(decode, images)
+            results = [
+                self._in_tiles(image, result, decode)
+                for image, result in zip(images, self._isolation.run(decode, images), strict=True)
+            ]
         self._meter.launched(call)
         for image in images:
             image.decoding = False
         return list(zip(images, results, strict=True))
+
+    def _in_tiles(
+        self, image: ScheduledImage[StateT], result: RgbImage | Fault, decode: Callable[..., list[RgbImage]]
+    ) -> RgbImage | Fault:
+        """Decodes an image that does not fit in memory as a whole once more, in tiles."""
+        if not isinstance(result, Fault) or result.code != OutOfMemoryError.code:
+            return result
+        tiled = self._isolation.run_once(lambda: decode([image], tiled=True))
+        return tiled if isinstance(tiled, Fault) else tiled[0]
