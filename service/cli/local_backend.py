@@ -73,7 +73,7 @@ async def _until_serving(engine: LocalEngine) -> None:
         raise DarkroomError(engine.failure or "The model could not be loaded.")
 
 
-def _tell(watch: Watch, message: messages.FromWorker) -> None:
+def _tell(watch: Watch, message: messages.FromWorker, _: int) -> None:
     match message:
         case messages.Progress():
             watch.advance(message.image_id, message.step / message.steps)
