@@ -79,6 +79,12 @@ def test_no_refusal_asks_for_a_retry_after_more_than_two_minutes() -> None:
     assert refusal(make_admission([("", 290.0)]), [1000.0]).retry_after_s == 120.0
 
 
+def test_several_devices_drain_the_queue_faster() -> None:
+    admission = make_admission([("", 60.0)], max_queued_s=100.0, devices=("cpu", "cpu"))
+
+    assert refusal(admission, [60.0]).retry_after_s == 10.0
+
+
 def test_idle_time_does_not_lower_the_drain_speed() -> None:
     speed = DrainSpeed()
     speed.started(0.0)
