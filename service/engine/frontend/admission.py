@@ -17,16 +17,17 @@ _MIN_RETRY_S: Final = 1.0
 _MAX_RETRY_S: Final = 120.0
 """Clients ignore a longer Retry-After."""
 _PRIOR_S: Final = 10.0
-"""Seconds of assumed history at speed 1.0 with which the moving average starts."""
+"""Seconds of assumed history, at speed 1.0 of each device, with which the moving average starts."""
 _DECAY: Final = 0.95
 """Factor on the history with each further image."""
 
 
 class DrainSpeed:
-    """Moving average of the priced seconds that are worked off per second: 1 with full calls, less with others."""
+    """Moving average of the priced seconds that all devices work off per second: 1 a device with full calls, less with
+    others."""
 
-    def __init__(self) -> None:
-        self._priced_s = self._passed_s = _PRIOR_S
+    def __init__(self, devices: int = 1) -> None:
+        self._priced_s, self._passed_s = devices * _PRIOR_S, _PRIOR_S
         self._since_s: float | None = None
 
     @property
@@ -63,7 +64,7 @@ class Admission:
         """`queued` returns the images that take room now."""
         self._config = config
         self._queued = queued
-        self.speed: Final = DrainSpeed()
+        self.speed: Final = DrainSpeed(len(config.workers))
         """How fast the images that take room are worked off."""
 
     @property

@@ -82,6 +82,15 @@ def test_no_refusal_asks_for_a_retry_after_less_than_a_second_or_more_than_two_m
     assert make_admission([("", 290.0)]).refusal([1000.0]).retry_after_s == 120.0
 
 
+def test_several_devices_drain_the_queue_faster() -> None:
+    waits_s = [
+        make_admission([("", 160.0)], max_queued_s=100.0, devices=devices).wait_s([])
+        for devices in [(), ("cpu", "cpu")]
+    ]
+
+    assert waits_s == [60.0, 30.0]
+
+
 def test_idle_time_does_not_lower_the_drain_speed() -> None:
     speed = DrainSpeed()
     speed.started(0.0)
