@@ -13,7 +13,7 @@ from tests.levels import integration_fixture
 @integration_fixture
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The unit tests of this folder import no library that loads models.
-    from tests.harness import tiny_model
+    from tests.harness.models import tiny_model
 
     return tiny_model.write(tmp_path_factory.mktemp("model") / "tiny")
 

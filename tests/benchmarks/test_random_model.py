@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from benchmarks.random_model import app
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 
 def test_the_same_seed_gives_the_same_weights(model_folder: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.interface import finish_or_raise
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 from tests.harness.engine.worker_harness import make_params
 
 pipeline = tiny_model.load(tiny_model.write(Path("tiny")))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @integration_fixture
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that predicts noise. Tests must not write to the folder."""
-    from tests.harness import tiny_model
+    from tests.harness.models import tiny_model
 
     return tiny_model.write(tmp_path_factory.mktemp("models") / "tiny")
 
@@ -25,7 +25,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def v_model_folder(model_folder: Path) -> Path:
     """A copy of `model_folder` whose scheduler says that the UNet predicts v."""
-    from tests.harness import tiny_model
+    from tests.harness.models import tiny_model
 
     folder = tiny_model.copy(model_folder, model_folder.with_name("tiny-v"))
     tiny_model.edit_json(folder / "scheduler" / "scheduler_config.json", prediction_type="v_prediction")
@@ -34,13 +34,13 @@ def v_model_folder(model_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(model_folder: Path) -> LatentDiffusion:
-    from tests.harness import tiny_model
+    from tests.harness.models import tiny_model
 
     return tiny_model.load(model_folder)
 
 
 @pytest.fixture(scope="session")
 def v_pipeline(v_model_folder: Path) -> LatentDiffusion:
-    from tests.harness import tiny_model
+    from tests.harness.models import tiny_model
 
     return tiny_model.load(v_model_folder)

@@ -15,7 +15,7 @@ from pipelines.training.evaluation.image_grader import matches, read_scene
 from pipelines.training.evaluation.scores import CATEGORIES, default_params, evaluation_specs, render, to_pixels
 from pipelines.training.scenes import domain
 from pipelines.training.scenes.captions import Mention, PromptSpec, plain_prompt
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from tests.harness.device_lint import CPU, DEVICE, DeviceLint, DeviceTensor, MixedDevicesError, Transfers
+from tests.harness.models.device_lint import CPU, DEVICE, DeviceLint, DeviceTensor, MixedDevicesError, Transfers
 
 
 def on_both(make: Callable[[torch.device], list[Tensor]]) -> tuple[list[Tensor], list[Tensor]]:

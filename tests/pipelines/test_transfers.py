@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pipelines.transfers import Download, download, upload, upload_stacked
-from tests.harness.device_lint import CPU, DEVICE, DeviceLint, DeviceTensor, Transfers
+from tests.harness.models.device_lint import CPU, DEVICE, DeviceLint, DeviceTensor, Transfers
 
 
 class Mark:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import torch
 
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import UPCAST, Pipeline, Stage, WorkPlan, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.engine.worker_harness import make_params
+from tests.harness.work_plans import assert_keeps_to_its_plan
 
 PARAMS = make_params(steps=3)
 
@@ -23,15 +21,6 @@ PARAMS = make_params(steps=3)
 def by_stage(plan: WorkPlan) -> dict[Stage, tuple[int, int]]:
     """Returns the rows and the calls of each stage."""
     return {call.key.stage: (call.rows, call.calls_left) for call in plan.calls}
-
-
-def assert_keeps_to_its_plan(pipeline: Pipeline[Any, Any, Any], params: GenerationParams) -> None:
-    _, denoise, _ = pipeline.plan(params).calls
-    state = pipeline.begin(params, pipeline.encode(params.texts))
-    for calls_left in range(denoise.calls_left, 0, -1):
-        assert state.next_call == replace(denoise, calls_left=calls_left)
-        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
-    assert state.next_call is None
 
 
 def test_a_plan_lists_each_stage_with_its_rows_and_calls() -> None:
@@ -71,27 +60,3 @@ def test_images_in_higher_precision_share_no_call_with_others_and_cost_something
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_fake_image_keeps_to_its_plan(sampler: str) -> None:
     assert_keeps_to_its_plan(FakePipeline(), replace(PARAMS, sampler=sampler))
-
-
-@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_real_image_keeps_to_its_plan(pipeline: LatentDiffusion, sampler: str, guidance_scale: float) -> None:
-    assert_keeps_to_its_plan(pipeline, replace(PARAMS, sampler=sampler, guidance_scale=guidance_scale))
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_state_holds_no_more_bytes_than_planned(pipeline: LatentDiffusion, sampler: str) -> None:
-    params = replace(PARAMS, sampler=sampler, width=96)
-    conditionings = pipeline.encode(params.texts)
-    before = held_bytes()
-    state = pipeline.begin(params, conditionings)
-    while state.next_call is not None:
-        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
-        assert held_bytes() - before <= pipeline.plan(params).state_bytes
-
-
-def held_bytes() -> int:
-    """Returns the bytes of all image-shaped tensors of this process, each storage once."""
-    # `isinstance` would ask every object of the process for its `__class__`, which warns for some.
-    tensors = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor) and each.dim() >= 3]
-    return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in tensors}.values())

@@ -28,10 +28,10 @@ from service.jobs.store.migrations import SchemaTooNewError, migrate
 from service.server.app import create_app
 from service.server.listeners import listen
 from service.settings import Settings
-from tests.harness import tiny_model
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.local_engine import serving
 from tests.harness.engine.worker_harness import make_params
+from tests.harness.models import tiny_model
 from tests.harness.paths import ROOT
 from tests.repository.machine import Machine
 

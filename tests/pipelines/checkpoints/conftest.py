@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from pipelines.checkpoints import folder_checks
 from pipelines.errors import ModelLoadError
 from pipelines.families.stable_diffusion.family import StableDiffusion
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

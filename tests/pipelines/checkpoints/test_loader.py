@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from pipelines.checkpoints import loader
 from pipelines.errors import ModelLoadError
 from pipelines.runtime.modes import RunMode
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

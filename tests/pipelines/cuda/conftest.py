@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDec
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
-from tests.harness.denoising import finish, finish_joined, step
-from tests.harness.tiny_model import begin
+from tests.harness.models.denoising import finish, finish_joined, step
+from tests.harness.models.tiny_model import begin
 
 PARAMS = GenerationParams(
     prompt="a fox", width=128, height=128, steps=3, guidance_scale=4.0, seed=0, sampler="dpm++_2m"

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.gpu.parts import served
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from tests.harness import tiny_model
-from tests.harness.denoising import RandomBatches, finish_joined
+from tests.harness.models import tiny_model
+from tests.harness.models.denoising import RandomBatches, finish_joined
 
 BATCHES = RandomBatches(sizes=((64, 64),), samplers=("euler_a", "dpm++_2m"), max_rows=8, max_decode=4)
 

@@ -13,8 +13,8 @@ import torch
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.runtime import batch_invariance
 from pipelines.runtime.modes import RunMode
-from tests.harness import tiny_model
-from tests.harness.denoising import RandomBatches, assert_close_in_levels
+from tests.harness.models import tiny_model
+from tests.harness.models.denoising import RandomBatches, assert_close_in_levels
 
 BATCHES = RandomBatches(
     sizes=((64, 64), (96, 40)),

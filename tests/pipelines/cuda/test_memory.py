@@ -21,8 +21,8 @@ from service.engine.config import WorkerConfig
 from service.engine.worker.__main__ import load_model
 from service.engine.worker.device import Device
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
-from tests.harness.denoising import finish
-from tests.harness.tiny_model import begin
+from tests.harness.models.denoising import finish
+from tests.harness.models.tiny_model import begin
 
 PARAMS = GenerationParams(prompt="a fox", width=128, height=128, steps=1, guidance_scale=4.0, seed=0, sampler="euler")
 IMAGES = 256

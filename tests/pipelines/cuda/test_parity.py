@@ -11,9 +11,9 @@ from diffusers import StableDiffusionPipeline
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness import diffusers_reference, tiny_model
-from tests.harness.denoising import finish_joined
-from tests.harness.diffusers_reference import IMAGES, arguments, distances
+from tests.harness.models import diffusers_reference, tiny_model
+from tests.harness.models.denoising import finish_joined
+from tests.harness.models.diffusers_reference import IMAGES, arguments, distances
 
 TOLERANCE = 1e-3
 """Of the latents' norm. A GPU computes batches of other shapes with other kernels, so more than on the CPU; a wrong

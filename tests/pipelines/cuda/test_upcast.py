@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from pipelines.errors import NonFiniteError
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
-from tests.harness import tiny_model
-from tests.harness.denoising import finish, finish_joined, step
-from tests.harness.tiny_model import begin
+from tests.harness.models import tiny_model
+from tests.harness.models.denoising import finish, finish_joined, step
+from tests.harness.models.tiny_model import begin
 
 PARAMS = GenerationParams(
     prompt="a red fox", negative_prompt="fog", width=64, height=64, steps=3, guidance_scale=5.0, seed=3, sampler="ddim"

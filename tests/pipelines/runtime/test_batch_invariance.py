@@ -21,9 +21,9 @@ from pipelines.params import GenerationParams
 from pipelines.runtime import batch_invariance
 from pipelines.runtime.batch_invariance import BatchInvariant
 from pipelines.runtime.modes import RunMode
-from tests.harness import tiny_model
-from tests.harness.denoising import RandomBatches, assert_close_in_levels
-from tests.harness.tiny_model import begin
+from tests.harness.models import tiny_model
+from tests.harness.models.denoising import RandomBatches, assert_close_in_levels
+from tests.harness.models.tiny_model import begin
 
 IMAGE = GenerationParams(prompt="a fox", width=64, height=64, steps=4, guidance_scale=5.0, seed=1, sampler="euler_a")
 SIMILAR = [replace(IMAGE, prompt="a car", seed=2), replace(IMAGE, guidance_scale=1.0, seed=3)]

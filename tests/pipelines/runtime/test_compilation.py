@@ -20,7 +20,7 @@ from pipelines.runtime.batching import BatchingByNetwork, Padded
 from pipelines.runtime.compilation import CompiledUNet, CompileMode
 from pipelines.runtime.modes import RunMode
 from pipelines.runtime.networks import Denoiser, Networks
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 

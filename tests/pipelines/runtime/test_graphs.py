@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipelines.runtime.batching import Batching, Padded, Unpadded
 from pipelines.runtime.graphs import Graphed
-from tests.harness.graph_recorder import FakeRecorder
+from tests.harness.models.graph_recorder import FakeRecorder
 
 
 class Network:

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.runtime import latent_decoder
 from pipelines.runtime.batching import Unpadded
 from pipelines.runtime.latent_decoder import LatentDecoder
-from tests.harness import tiny_model
+from tests.harness.models import tiny_model
 
 
 class RecordingVae:

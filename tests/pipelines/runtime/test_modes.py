@@ -14,8 +14,8 @@ from pipelines.interface import ModelInfo
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
 from pipelines.runtime.networks import Networks
-from tests.harness.graph_recorder import FakeRecorder
-from tests.harness.tiny_model import TOKENS
+from tests.harness.models.graph_recorder import FakeRecorder
+from tests.harness.models.tiny_model import TOKENS
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 MODE = RunMode(max_rows=4, max_decode=2)

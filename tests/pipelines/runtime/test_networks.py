@@ -11,8 +11,8 @@ from torch import Tensor
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.runtime.networks import Networks
-from tests.harness import tiny_model
-from tests.harness.tiny_model import TOKENS
+from tests.harness.models import tiny_model
+from tests.harness.models.tiny_model import TOKENS
 
 
 class RecordingUnet:

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, EulerDiscreteScheduler, LMSDiscreteSchedule
 
 from pipelines.sampling.diffusers_schedulers import construct
 from pipelines.sampling.samplers import SamplerChoice, find
-from tests.harness.sampling import CHOICES, CONFIG, label
+from tests.harness.models.sampling import CHOICES, CONFIG, label
 
 
 def test_old_configurations_are_corrected_for_every_class() -> None:

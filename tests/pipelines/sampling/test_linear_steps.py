@@ -11,7 +11,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteS
 from pipelines.sampling import linear_steps
 from pipelines.sampling.linear_steps import CLEAN, COLUMNS, FIRST_KEPT, FIRST_SLOT, LATENTS, NOISE, OUTPUT, LinearSteps
 from pipelines.sampling.prepared_steps import PreparedSteps
-from tests.harness.sampling import CHOICES, CONFIG, label
+from tests.harness.models.sampling import CHOICES, CONFIG, label
 
 CLEAN_FACTORS = (0.25, -0.5)
 

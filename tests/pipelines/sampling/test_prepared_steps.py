@@ -9,7 +9,7 @@ import pytest
 from pipelines.errors import InvalidParamsError
 from pipelines.sampling.prepared_steps import CAPACITY, PreparedSteps
 from pipelines.sampling.samplers import find
-from tests.harness.sampling import CONFIG
+from tests.harness.models.sampling import CONFIG
 
 
 def test_equal_steps_are_prepared_once_whoever_asks() -> None:

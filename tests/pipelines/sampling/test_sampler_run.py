@@ -10,7 +10,7 @@ from pipelines.sampling.diffusers_schedulers import construct
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.sampler_run import clean_factors
 from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice, find
-from tests.harness.sampling import CHOICES, CONFIG, SHAPE, advance, begin, finish, label
+from tests.harness.models.sampling import CHOICES, CONFIG, SHAPE, advance, begin, finish, label
 
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=lambda sampler: sampler.name)
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=label)

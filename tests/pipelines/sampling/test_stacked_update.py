@@ -17,8 +17,18 @@ from pipelines.sampling import stacked_update
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.sampler_run import SamplerRun
 from pipelines.sampling.samplers import SamplerChoice, find
-from tests.harness.device_lint import DEVICE, DeviceLint, DeviceTensor
-from tests.harness.sampling import CHOICES, CONFIG, CPU, SHAPE, advance, begin, denoise_with_diffusers, finish, label
+from tests.harness.models.device_lint import DEVICE, DeviceLint, DeviceTensor
+from tests.harness.models.sampling import (
+    CHOICES,
+    CONFIG,
+    CPU,
+    SHAPE,
+    advance,
+    begin,
+    denoise_with_diffusers,
+    finish,
+    label,
+)
 
 TOLERANCE = 2e-5
 """Of the latents' norm, in float32."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from pipelines.sampling.diffusers_schedulers import construct
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice, find
-from tests.harness import sampling
+from tests.harness.models import sampling
 
 CONFIG: Final[dict[str, Any]] = {
     "beta_start": 0.00085,

@@ -13,8 +13,8 @@ from pipelines.errors import BlackImageError, NonFiniteError
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
-from tests.harness import tiny_model
-from tests.harness.tiny_model import begin
+from tests.harness.models import tiny_model
+from tests.harness.models.tiny_model import begin
 
 PARAMS = GenerationParams(
     prompt="a red fox", width=64, height=48, steps=4, guidance_scale=5.0, seed=3, sampler="dpm++_2m"

@@ -23,8 +23,8 @@ from pipelines.params import GenerationParams
 from pipelines.runtime.batching import BatchingByNetwork, Padded
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness.device_lint import DEVICE, DeviceLint, DeviceTensor, Transfers
-from tests.harness.sampling import CHOICES
+from tests.harness.models.device_lint import DEVICE, DeviceLint, DeviceTensor, Transfers
+from tests.harness.models.sampling import CHOICES
 
 PARAMS: Final = GenerationParams(
     prompt="a red fox", width=64, height=48, steps=4, guidance_scale=5.0, seed=3, sampler="unipc"

@@ -14,7 +14,7 @@ from pipelines.families.base import ModelTraits
 from pipelines.families.stable_diffusion.family import StableDiffusion
 from pipelines.families.stable_diffusion.pipeline import Components
 from pipelines.runtime.modes import RunMode
-from tests.harness.tiny_model import SIDE, TOKENS
+from tests.harness.models.tiny_model import SIDE, TOKENS
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from diffusers import StableDiffusionPipeline
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness import diffusers_reference
-from tests.harness.denoising import finish_joined
-from tests.harness.diffusers_reference import IMAGES, arguments, distance, distances
+from tests.harness.models import diffusers_reference
+from tests.harness.models.denoising import finish_joined
+from tests.harness.models.diffusers_reference import IMAGES, arguments, distance, distances
 
 TOLERANCE = 1e-5
 

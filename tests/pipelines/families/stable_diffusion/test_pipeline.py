@@ -14,7 +14,7 @@ from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import BatchKey, CostKey, NextCall, Stage, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness.tiny_model import TOKENS, begin
+from tests.harness.models.tiny_model import TOKENS, begin
 
 PARAMS = GenerationParams(
     prompt="a red fox", width=64, height=48, steps=4, guidance_scale=5.0, seed=3, sampler="dpm++_2m"

@@ -15,8 +15,8 @@ from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import UPCAST, finish_or_raise
 from pipelines.params import GenerationParams
-from tests.harness import tiny_model
-from tests.harness.tiny_model import begin
+from tests.harness.models import tiny_model
+from tests.harness.models.tiny_model import begin
 
 PARAMS = GenerationParams(
     prompt="a red fox", negative_prompt="fog", width=64, height=64, steps=3, guidance_scale=5.0, seed=3, sampler="ddim"

@@ -16,8 +16,8 @@ from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.runtime.modes import RunMode
-from tests.harness import tiny_model
-from tests.harness.tiny_model import begin
+from tests.harness.models import tiny_model
+from tests.harness.models.tiny_model import begin
 
 PARAMS = GenerationParams(prompt="a red fox", width=64, height=64, steps=1, guidance_scale=1.0, seed=3, sampler="ddim")
 

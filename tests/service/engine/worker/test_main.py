@@ -22,9 +22,9 @@ from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
 from service.engine.messages import Drain, Ready, Submit, pack
 from service.engine.worker.__main__ import set_library_variables
 from service.engine.worker.channel import EXIT_ORPHANED
-from tests.harness import tiny_model
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed
 from tests.harness.engine.worker_harness import make_params
+from tests.harness.models import tiny_model
 
 FAKE_WORKER = (sys.executable, "-m", "tests.harness.engine.fake_worker")
 FAILING_LOAD = """

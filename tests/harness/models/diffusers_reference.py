@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
-from tests.harness.denoising import finish_joined
+from tests.harness.models.denoising import finish_joined
 
 IMAGES = [
     GenerationParams(
@@ -102,6 +102,12 @@ def arguments(params: GenerationParams) -> dict[str, Any]:
         "guidance_scale": params.guidance_scale,
         "generator": torch.Generator("cpu").manual_seed(params.seed),
     }
+
+
+def latents(theirs: StableDiffusionPipeline, params: GenerationParams, **more: Any) -> Tensor:
+    """Return the finished latents of the image with the pipeline's own scheduler."""
+    made: Tensor = theirs(**arguments(params), output_type="latent", **more).images
+    return made
 
 
 def distance(ours: Tensor, theirs: Tensor) -> float:

@@ -10,7 +10,7 @@ from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
 from pipelines.families.stable_diffusion.state import LatentState
 from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
-from tests.harness.tiny_model import begin
+from tests.harness.models.tiny_model import begin
 
 
 def step(pipeline: LatentDiffusion, states: Sequence[LatentState]) -> None:

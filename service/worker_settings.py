@@ -1,0 +1,117 @@
+"""The settings of the model and of the worker that runs it. `service.settings` says what becomes of a declaration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from service.settings_fields import Count, Devices, OptionalCount, Seconds, Section, setting
+
+
+class WorkerSettings(BaseSettings):
+    """The part of `service.settings.Settings` that decides how images are made."""
+
+    model: str | None = setting(
+        None,
+        "A name that `darkroom models` shows, a folder in the diffusers layout, or a hub id. Without it the bundled "
+        "model.",
+        Section.MODEL,
+        "NAME",
+    )
+    allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
+    device: str = setting(
+        "auto", "auto, cpu, cuda or cuda:1 and so on. auto takes a GPU if there is one.", Section.MODEL, "NAME"
+    )
+    devices: Devices = setting(
+        None,
+        "Several devices with a copy of the model on each, such as cuda:0,cuda:1 or cpu,cpu; auto takes all GPUs. "
+        "Without it the one that `device` names.",
+        Section.MODEL,
+        "NAMES",
+    )
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = setting(
+        "auto", "auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"
+    )
+    threads: Count | None = setting(
+        None, "CPU threads of one tensor operation. Without it torch decides.", Section.MODEL, "N"
+    )
+    exact: bool = setting(
+        False,
+        "Make each image the same to the bit, whatever else is in the batch. Each call is padded to max_rows.",
+        Section.MODEL,
+        "",
+    )
+    compile: Literal["off", "regional", "default", "reduce-overhead", "max-autotune"] = setting(
+        "off",
+        "torch.compile for the UNet: off, regional (its repeated blocks), default, reduce-overhead, or max-autotune, "
+        "which tries many kernels. It starts slowly and takes a compiler, g++ for a CPU and gcc for a GPU, which the "
+        "container image does not have.",
+        Section.MODEL,
+        "MODE",
+    )
+    cuda_graphs: bool = setting(
+        True, "On a GPU, record the UNet and the decoder as CUDA graphs at the trained sizes.", Section.MODEL, ""
+    )
+    quantize: Literal["off", "fp8"] = setting(
+        "off",
+        "off, or fp8: the UNet's large linear layers in 8-bit floats. It takes a GPU of compute capability 8.9 (Ada, "
+        "Hopper) or later, and changes the images.",
+        Section.MODEL,
+        "MODE",
+    )
+    max_rows: Annotated[int, Field(ge=2)] | None = setting(
+        None,
+        "Rows of one UNet call, at least 2. A guided image takes two. Without it 16 on a CPU and 32 on a GPU.",
+        Section.MODEL,
+        "N",
+    )
+    max_decode: Count | None = setting(
+        None,
+        "Images that are decoded together. Without it 4, on a GPU with 32 GiB or more 8.",
+        Section.MODEL,
+        "N",
+    )
+    max_begun_bytes: Count | None = setting(
+        None,
+        "Memory that begun images may take, from their first step to their decode. Without it 4 GiB on a CPU, and on a "
+        "GPU a quarter of what is free once the model is loaded.",
+        Section.MODEL,
+        "BYTES",
+    )
+    warm_up_s: Seconds | None = setting(
+        None,
+        "Time in which the start measures calls. What it does not reach is measured while serving. Without it 20.",
+        Section.MODEL,
+        "SECONDS",
+    )
+    max_decode_pixels: OptionalCount = setting(
+        2048 * 2048,
+        "Pixels that are decoded at once. Beyond, images are decoded one after another, and a larger one in tiles, "
+        "whose tones may differ a little. 0 or none is no limit.",
+        Section.MODEL,
+        "N",
+    )
+
+    load_timeout_s: Seconds = setting(
+        900.0,
+        "A worker that loads or downloads its model is replaced after so long without progress.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    stall_timeout_s: Seconds = setting(
+        15.0,
+        "A worker that makes images is replaced after so long, and ten times a call's expected time, without a sign.",
+        Section.WORKER,
+        "SECONDS",
+    )
+    unmeasured_timeout_s: Seconds = setting(
+        120.0, "The same bound for a call of a kind that was never measured.", Section.WORKER, "SECONDS"
+    )
+    kill_timeout_s: Seconds = setting(
+        30.0,
+        "The server exits with an error where a killed worker is still there after so long: it may hold the device.",
+        Section.WORKER,
+        "SECONDS",
+    )
