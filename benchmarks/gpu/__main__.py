@@ -40,7 +40,6 @@ def main(
     train: Annotated[bool, typer.Option(help="Train the bundled model on for the rest of the time.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Run every part with tiny networks, on the CPU.")] = False,
     part: Annotated[list[str] | None, typer.Option(help="Run this part only; repeatable.")] = None,
-    device: Annotated[str, typer.Option(help="The device: cuda, or cuda:1 and so on.")] = "cuda",
     work: Annotated[Path, typer.Option(help="Folder for models and checkpoints.")] = Path("runs/gpu"),
     since: Annotated[float | None, typer.Option(help="Unix time from which the minutes count.")] = None,
 ) -> None:
@@ -52,7 +51,7 @@ def main(
     for folder in (output, work):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(
-        device="cpu" if dry_run else device, tiny=dry_run, work=str(work), output=str(output), limit_s=0.0
+        device="cpu" if dry_run else "cuda", tiny=dry_run, work=str(work), output=str(output), limit_s=0.0
     )
     until_s = (time.time() if since is None else since) + 60 * minutes
     with (output / LOG).open("wb") as log:

@@ -17,7 +17,7 @@ class Settings:
     """The settings of a part."""
 
     device: str
-    """cuda, cuda:1 or cpu."""
+    """cuda or cpu. CUDA_VISIBLE_DEVICES chooses the GPU."""
     tiny: bool
     """Whether networks and counts are so small that a CPU measures them in seconds. The figures then mean nothing."""
     work: str

@@ -27,7 +27,7 @@ def run(settings: Settings, record: Record) -> None:
     record.fact("Python", platform.python_version())
     for library in (torch, diffusers, transformers):
         record.fact(library.__name__, library.__version__)
-    if settings.device.startswith("cuda"):
+    if settings.device == "cuda":
         properties = torch.cuda.get_device_properties(settings.device)
         record.fact("device memory, GiB", properties.total_memory / 2**30)
         record.fact("CUDA", torch.version.cuda)
