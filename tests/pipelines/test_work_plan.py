@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline
-from pipelines.interface import UPCAST, Pipeline, Stage, WorkPlan, finish_or_raise
-from pipelines.params import GenerationParams
+from pipelines.interface import UPCAST, Stage, WorkPlan
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.engine.worker_harness import make_params
 from tests.harness.work_plans import assert_keeps_to_its_plan
