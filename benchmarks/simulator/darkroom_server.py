@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.simulator.servers import Action
+from benchmarks.simulator.servers import Action, Estimate
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import CostKey, RgbImage, Stage
 from pipelines.params import GenerationParams
@@ -43,13 +42,6 @@ class SimulatedPipeline(FakePipeline):
         *_, decode = self.plan(states[0].params).calls
         self._pass_time(self._cost.seconds(decode.cost, len(states)))
         return super().decode(states)
-
-
-class Estimate(NamedTuple):
-    """An estimate that a caller was given, and what came of it."""
-
-    reported_s: float
-    true_s: float
 
 
 class _Channel:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks import metrics
 from benchmarks.simulator.darkroom_server import DarkroomServer
 from benchmarks.simulator.servers import FirstCome, OneAtATime, Server, WholeRequests
 from benchmarks.simulator.simulation import Outcome, Pattern, capacity, goodput, simulate, summarize, timed_requests
@@ -60,6 +61,8 @@ class Row:
     """Images per second when all requests arrive at once, as a multiple of the rate of one at a time."""
     outcome: Outcome
     """The result at the requested load."""
+    eta_ratios: tuple[float, float] | None
+    """The p10 and the p90 of reported to true remaining times at that load; None for a policy without estimates."""
 
 
 def compare(
@@ -70,26 +73,38 @@ def compare(
     mix = Mix(sizes=sizes(device.table))
     alone = capacity(mix, device.cost)
 
-    def run(policy: str, rate: float) -> Outcome:
+    def serve(policy: str, rate: float) -> tuple[Server, Outcome]:
         requests = timed_requests(pattern, rate=rate * alone, count=count, mix=mix, seed=seed)
-        return summarize(requests, simulate(POLICIES[policy](device), requests), device.cost)
+        server = POLICIES[policy](device)
+        return server, summarize(requests, simulate(server, requests), device.cost)
+
+    def run(policy: str, rate: float) -> Outcome:
+        _, outcome = serve(policy, rate)
+        return outcome
 
     def row(policy: str) -> Row:
+        server, outcome = serve(policy, load)
         return Row(
             policy,
             goodput(lambda rate: run(policy, rate).attainment, highest=_HIGHEST),
             run(policy, _SATURATION).throughput / alone,
-            run(policy, load),
+            outcome,
+            _eta_ratios(server),
         )
 
     return [row(policy) for policy in policies]
 
 
+def _eta_ratios(server: Server) -> tuple[float, float] | None:
+    ratios = [estimate.reported_s / estimate.true_s for estimate in server.estimates]
+    return (metrics.percentile(ratios, 0.1), metrics.percentile(ratios, 0.9)) if ratios else None
+
+
 def markdown(rows: Sequence[Row]) -> str:
-    """Returns the rows as a Markdown table."""
+    """Returns the rows as a Markdown table. The last column is the p10 and the p90 of the ratios."""
     head = [
-        "| policy | goodput at 99% | saturated | in time | p50 s | p95 s | p99 s | p95 s, fewest steps |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| policy | goodput at 99% | saturated | in time | p50 s | p95 s | p99 s | p95 s, fewest steps | ETA / true |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     return "\n".join([*head, *(_line(row) for row in rows)])
 
@@ -98,4 +113,5 @@ def _line(row: Row) -> str:
     outcome, latency_s = row.outcome, row.outcome.latency_s
     seconds = (latency_s.p50, latency_s.p95, latency_s.p99, outcome.short_p95_s)
     cells = [f"{row.goodput:.2f}x", f"{row.saturated:.2f}x", f"{outcome.attainment:.1%}"]
-    return f"| {row.policy} | " + " | ".join([*cells, *(f"{value:.2f}" for value in seconds)]) + " |"
+    etas = "" if row.eta_ratios is None else "{:.2f} to {:.2f}".format(*row.eta_ratios)
+    return f"| {row.policy} | " + " | ".join([*cells, *(f"{value:.2f}" for value in seconds), etas]) + " |"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -24,8 +24,19 @@ class Action(NamedTuple):
     """Numbers of the requests whose images are finished at the end of the action."""
 
 
+class Estimate(NamedTuple):
+    """The remaining time that a caller was told of, and what came of it."""
+
+    reported_s: float
+    true_s: float
+
+
 class Server(Protocol):
     """A server that accepts requests, numbered from 0, and decides what its device does."""
+
+    @property
+    def estimates(self) -> Sequence[Estimate]:
+        """The estimates of the images that are finished; empty for a server that gives none."""
 
     def accept(self, number: int, params: GenerationParams, now_s: float) -> None: ...
 
@@ -35,6 +46,8 @@ class Server(Protocol):
 
 class OneAtATime:
     """A pipeline behind a lock: requests are processed one after another."""
+
+    estimates: Sequence[Estimate] = ()
 
     def __init__(self, cost: CostModel) -> None:
         self._cost = cost
@@ -55,6 +68,8 @@ class WholeRequests:
 
     With `by_steps` they must also have the same number of steps; otherwise shorter ones wait for the longest.
     """
+
+    estimates: Sequence[Estimate] = ()
 
     def __init__(self, cost: CostModel, *, by_steps: bool) -> None:
         self._cost = cost
@@ -99,6 +114,8 @@ class FirstCome:
     A request of the running size joins while there are free rows; one of another size waits until all running requests
     have ended. Finished images are decoded at once.
     """
+
+    estimates: Sequence[Estimate] = ()
 
     def __init__(self, cost: CostModel) -> None:
         self._cost = cost

@@ -69,7 +69,7 @@ class LatentDiffusion:
         self._steps = PreparedSteps(components.scheduler_config)
         self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
         self._channels = self._networks.unet.config.in_channels
-        self._preview = preview or previews.fit(self._networks.decode, self._channels)
+        self._preview = preview or previews.fit(self._decode_soundly, self._channels)
 
     @property
     def info(self) -> ModelInfo:
@@ -162,6 +162,11 @@ class LatentDiffusion:
             conditioning=torch.cat(list(conditionings)),
             run=run,
         )
+
+    def _decode_soundly(self, latents: Tensor) -> Tensor:
+        """Decode latents [B, C, h, w] to images [B, 3, H, W], in a wider dtype where the model's own overflows."""
+        images = self._networks.decode(latents)
+        return images if bool(images.isfinite().all()) else self._networks.decode(latents, wide=True)
 
     def _upcast_networks(self) -> Networks:
         """Return the networks in the next wider dtype. They are freed when the last upcast image is."""

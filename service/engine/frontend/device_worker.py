@@ -43,7 +43,7 @@ class DeviceWorker:
         self.index: Final = index
         self.ready = False
         """Whether the worker has ever reported its costs. Before, they are guesses."""
-        self._max_counts = limits.resolve(config, None).max_counts
+        self._configured = self._max_counts = limits.resolve(config, None).max_counts
         self.cost = CostModel(CostTable(), max_counts=self._max_counts)
         self._link = link
         self._images: dict[str, InFlightImage] = {}
@@ -113,7 +113,7 @@ class DeviceWorker:
 
     def serve(self, ready: Ready) -> None:
         """Takes over the costs and the bounds of a worker that has become ready."""
-        self._max_counts = ready.max_counts or self._max_counts
+        self._max_counts = ready.max_counts or self._configured
         self.cost = CostModel(ready.costs, max_counts=self._max_counts)
         self.ready = True
 

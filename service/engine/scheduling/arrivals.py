@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from service.engine.scheduling.image import ScheduledImage
+from service.engine.scheduling.image import Prediction, ScheduledImage
 
 _REMEMBERED: Final = 64
 """Arrivals from which the rate is learned."""
@@ -17,10 +17,12 @@ _PRIOR_S: Final = 5.0
 """Seconds without an arrival that are assumed before the first, so that one burst does not count as a steady rate."""
 _ROUNDS: Final = 5
 """Rounds after which a longer wait, in which more arrives, is taken for settled."""
-_CAUTION: Final = 1.5
+_CAUTION: Final = 1.75
 """Factor on the expected delay: callers mind an image that is late more than one that is early."""
 _MAX_FACTOR: Final = 6.0
 """Largest factor by which arrivals lengthen an estimate."""
+_DECAY: Final = 0.95
+"""Factor on what was learned of delays with each further image."""
 
 
 class _Arrival(NamedTuple):
@@ -31,28 +33,51 @@ class _Arrival(NamedTuple):
 
 
 class Arrivals:
-    """The latest arrivals, which stand for those to come."""
+    """The latest arrivals, which stand for those to come, and the share of them that did put images back.
+
+    Arrivals at a steady rate overtake. Those of callers who wait for one image before they ask for the next do not.
+    """
 
     def __init__(self) -> None:
         self._latest: deque[_Arrival] = deque(maxlen=_REMEMBERED)
+        self._expected = self._seen = 1.0
+        """Sums of expected and of seen delays, relative to the estimates."""
 
     def add(self, image: ScheduledImage[Any], price_s: float) -> None:
         self._latest.append(_Arrival(image.arrived_s, image.virtual_deadline_s - image.arrived_s, price_s))
 
+    def predict(self, eta_s: float, now_s: float, overtaken_until_s: Callable[[float], float]) -> Prediction:
+        """Returns the prediction for an image that ends in `eta_s` if nothing arrives.
+
+        `overtaken_until_s` returns, for an end, the virtual deadline with which the image will be ordered.
+        """
+        return Prediction(now_s, eta_s, self._delay_s(eta_s, now_s, overtaken_until_s, 1.0))
+
     def put_back_s(self, eta_s: float, now_s: float, overtaken_until_s: Callable[[float], float]) -> float:
         """Returns the estimate with the work of those who will arrive before the image is finished and be served first.
 
-        `eta_s` holds if nothing arrives. `overtaken_until_s` returns, for an end, the virtual deadline with which the
-        image will be ordered.
+        The arguments are those of `predict`.
         """
+        share = min(1.0, max(0.0, self._seen / self._expected))
+        return eta_s + self._delay_s(eta_s, now_s, overtaken_until_s, _CAUTION * share)
+
+    def learn(self, prediction: Prediction, now_s: float) -> None:
+        """Compares a prediction with the end of its image, which is now."""
+        if prediction.eta_s > 0:
+            seen_s = now_s - prediction.at_s - prediction.eta_s
+            self._expected = _DECAY * self._expected + prediction.delay_s / prediction.eta_s
+            self._seen = _DECAY * self._seen + seen_s / prediction.eta_s
+
+    def _delay_s(self, eta_s: float, now_s: float, overtaken_until_s: Callable[[float], float], factor: float) -> float:
         if not self._latest:
-            return eta_s
+            return 0.0
         window_s = now_s - self._latest[0].arrived_s + _PRIOR_S
-        expected_s = eta_s
+        delay_s = 0.0
         for _ in range(_ROUNDS):
+            expected_s = eta_s + delay_s
             deadline_s = overtaken_until_s(now_s + expected_s)
             work_s = sum(
                 each.price_s * max(0.0, min(expected_s, deadline_s - each.patience_s - now_s)) for each in self._latest
             )
-            expected_s = min(eta_s + _CAUTION * work_s / window_s, _MAX_FACTOR * eta_s)
-        return expected_s
+            delay_s = min(factor * work_s / window_s, (_MAX_FACTOR - 1) * eta_s)
+        return delay_s

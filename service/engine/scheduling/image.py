@@ -16,6 +16,16 @@ DEMOTION_FACTOR: Final = 4.0
 """Factor by which the time until a missed virtual deadline is extended."""
 
 
+class Prediction(NamedTuple):
+    """What was expected of an image at some time, to be compared with what came of it."""
+
+    at_s: float
+    eta_s: float
+    """Seconds to its end if nothing arrives."""
+    delay_s: float
+    """Seconds by which arrivals would put it back."""
+
+
 class Group(NamedTuple):
     """Images of one group may share the call for which they wait."""
 
@@ -59,6 +69,8 @@ class ScheduledImage(Generic[StateT]):
     """Whether the image runs in higher precision because its numbers overflowed."""
     decoding: bool = False
     """Whether the image's decode is under way."""
+    prediction: Prediction | None = None
+    """What was expected when progress was first reported."""
     step: int = 0
     """Steps done, as far as the device is known to have come."""
     previews_sent: int = 0
@@ -113,6 +125,10 @@ class ScheduledImage(Generic[StateT]):
         if self.demoted:
             return self.virtual_deadline_s
         return self.arrived_s + DEMOTION_FACTOR * (self.virtual_deadline_s - self.arrived_s)
+
+    def virtual_deadline_at_s(self, end_s: float) -> float:
+        """Returns the virtual deadline by which the image is ordered at last if it ends at this time."""
+        return self.virtual_deadline_s if end_s <= self.virtual_deadline_s else self.late_virtual_deadline_s
 
     def widen_decode(self) -> None:
         """Makes a decoder in a wider dtype decode the finished latents."""

@@ -146,11 +146,14 @@ class Scheduler(Generic[StateT]):
 
     def with_arrivals_s(self, image: ScheduledImage[StateT], eta_s: float, now_s: float) -> float:
         """Returns an image's estimate, lengthened by the arrivals to come that will be served before it."""
+        if image.prediction is None:
+            image.prediction = self._arrivals.predict(eta_s, now_s, image.virtual_deadline_at_s)
+        return self._arrivals.put_back_s(eta_s, now_s, image.virtual_deadline_at_s)
 
-        def virtual_deadline_s(end_s: float) -> float:
-            return image.virtual_deadline_s if end_s <= image.virtual_deadline_s else image.late_virtual_deadline_s
-
-        return self._arrivals.put_back_s(eta_s, now_s, virtual_deadline_s)
+    def learn_end(self, image: ScheduledImage[StateT], now_s: float) -> None:
+        """Learns from an image that is finished how far arrivals put images back."""
+        if image.prediction is not None:
+            self._arrivals.learn(image.prediction, now_s)
 
     def check_integrity(self) -> None:
         """Checks the invariants that hold between any two decisions. Raises AssertionError where one does not."""

@@ -235,6 +235,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         for image, result in results:
             match result:
                 case RgbImage():
+                    self._scheduler.learn_end(image, self._clock())
                     self._scheduler.remove(image)
                     self._reports.send_finished(image, result)
                 case Fault():

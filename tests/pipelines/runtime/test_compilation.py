@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
@@ -23,6 +23,10 @@ from pipelines.runtime.networks import Denoiser, Networks
 from tests.harness.models import tiny_model
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
+
+
+VAE = AutoencoderKL(block_out_channels=(8,), norm_num_groups=4)
+"""Never called."""
 
 
 @pytest.fixture
@@ -89,9 +93,9 @@ def test_row_counts_of_one_bucket_share_one_compilation_kept_in_the_given_folder
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
     compilation.keep_code_in(tmp_path / "cache" / "compiled")
     compiled = CompiledUNet(unet, "default")
-    plain = Networks(text_encoder=None, unet=unet, vae=None)
+    plain = Networks(text_encoder=None, unet=unet, vae=VAE)
     networks = Networks(
-        text_encoder=None, unet=unet, vae=None, batching=BatchingByNetwork(rows=Padded([4])), denoiser=compiled
+        text_encoder=None, unet=unet, vae=VAE, batching=BatchingByNetwork(rows=Padded([4])), denoiser=compiled
     )
     counters.clear()
 
@@ -148,11 +152,11 @@ def test_a_shape_that_was_not_compiled_ahead_runs_uncompiled(unet: UNet2DConditi
     from torch._dynamo.utils import counters
 
     counters.clear()
-    compiled = Networks(text_encoder=None, unet=unet, vae=None, denoiser=CompiledUNet(unet, "default"))
+    compiled = Networks(text_encoder=None, unet=unet, vae=VAE, denoiser=CompiledUNet(unet, "default"))
 
     output = compiled.denoise(*rows(2))
 
-    assert torch.equal(output, Networks(text_encoder=None, unet=unet, vae=None).denoise(*rows(2)))
+    assert torch.equal(output, Networks(text_encoder=None, unet=unet, vae=VAE).denoise(*rows(2)))
     assert counters["stats"]["unique_graphs"] == 0
 
 

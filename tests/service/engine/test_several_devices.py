@@ -14,6 +14,7 @@ from pipelines.fake import INFO
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Phase
 from service.engine.messages import Finished, Progress, Ready, Started
+from service.engine.types import Priority
 from service.errors import EngineUnavailableError, PoisonedError
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed, make_engine, serving
 from tests.harness.engine.worker_harness import make_alone, make_params
@@ -61,21 +62,30 @@ async def test_all_devices_work_on_the_images_of_one_job() -> None:
 
 
 async def test_images_of_a_killed_worker_are_finished_by_the_other_one_with_the_same_pixels() -> None:
-    images = [make_params(seed=seed, steps=30, width=64 + 8 * (seed // 2 % 2)) for seed in range(16)]
+    images = [make_params(seed=seed, steps=30) for seed in range(16)]
+    urgent = [make_params(seed=seed, steps=30, width=96) for seed in range(8)]
     async with serving("--call-s", "0.02", max_rows=4, devices=DEVICES, restart_delay_s=1.0) as (engine, observed):
-        job = engine.submit(images)
+        job = engine.submit(images, priority=Priority.BATCH)
         await both_at_work(observed)
+        # The urgent images are under way now, and those that they displaced are no suspects.
+        urgent_job = engine.submit(urgent)
+        await observed.until(
+            lambda _: any(
+                isinstance(message, Progress) and message.image_id.startswith(urgent_job.id)
+                for message in observed.of_worker(0)
+            )
+        )
         os.kill(worker_pid(engine, 0), signal.SIGKILL)
         await reach(engine, 0, Phase.RESTARTING)
         assert engine.phase is Phase.SERVING
         newcomer = engine.submit([make_params(steps=1)])
         async with asyncio.timeout(TIMEOUT_S):
             await newcomer.result()
-            result = await job.result()
+            result = [*await job.result(), *await urgent_job.result()]
 
-    assert [finished.rgb_image.pixels for finished in result] == [make_alone(params) for params in images]
+    assert [finished.rgb_image.pixels for finished in result] == [make_alone(params) for params in [*images, *urgent]]
     moved = ids_of(observed, 0, Started) & ids_of(observed, 1, Finished)
-    assert moved, "of two sizes, the images of one were under way, and those of the other are no suspects"
+    assert any(image_id.startswith(job.id) for image_id in moved)
     assert count_of(observed, 1, Ready) == 1
 
 

@@ -39,3 +39,24 @@ def test_an_estimate_is_lengthened_by_a_bounded_factor() -> None:
     arrivals, now_s = make_arrivals(every_s=0.1, price=100.0)
 
     assert arrivals.put_back_s(2.0, now_s, lambda _: NEVER) == 12.0
+
+
+def test_arrivals_that_put_nothing_back_are_soon_not_counted() -> None:
+    """A caller who waits for an image before asking for the next one never overtakes it."""
+    arrivals, now_s = make_arrivals(every_s=1.0, price=1.0)
+    before_s = arrivals.put_back_s(20.0, now_s, lambda _: NEVER)
+    for _ in range(30):
+        prediction = arrivals.predict(1.0, now_s, lambda _: NEVER)
+        arrivals.learn(prediction, now_s + 1.0)
+
+    assert before_s > 20.0 * 1.5
+    assert arrivals.put_back_s(20.0, now_s, lambda _: NEVER) < 20.0 * 1.1
+
+
+def test_no_more_is_counted_than_arrives() -> None:
+    arrivals, now_s = make_arrivals(every_s=10.0)
+    before_s = arrivals.put_back_s(20.0, now_s, lambda _: NEVER)
+    for _ in range(30):
+        arrivals.learn(arrivals.predict(1.0, now_s, lambda _: NEVER), now_s + 100.0)
+
+    assert arrivals.put_back_s(20.0, now_s, lambda _: NEVER) == before_s

@@ -92,8 +92,8 @@ def test_a_callers_deadline_brings_no_image_forward() -> None:
     harness = make_harness()
     greedy, polite = ([f"{kind} {number}" for number in range(24)] for kind in ("greedy", "polite"))
     for one, other in zip(polite, greedy, strict=True):
-        harness.submit(one, make_params("a", steps=10))
-        harness.submit(other, make_params("a", steps=10), deadline_s=3600.0)
+        harness.submit(one, make_params("a", steps=10), priority=Priority.BATCH)
+        harness.submit(other, make_params("a", steps=10), priority=Priority.BATCH, deadline_s=40.0)
     start_s = harness.clock.now_s
     ended_s: dict[str, float] = {}
     while len(ended_s) < 48:
