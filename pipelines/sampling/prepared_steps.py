@@ -5,11 +5,11 @@ Setting a scheduler's number of steps and reading the linear form of its steps t
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipelines.errors import InvalidParamsError
@@ -54,15 +54,26 @@ class PreparedSteps:
         self._config = dict(config)
         self._lock = threading.Lock()
         self._kept: OrderedDict[_Key, _Lazy[Steps]] = OrderedDict()
-        self._thread = ThreadPoolExecutor(1, "prepared-steps")
         self._room = threading.BoundedSemaphore(_MOST_ANNOUNCED)
+        self._one_at_a_time = threading.Lock()
 
     def announce(self, choice: SamplerChoice, steps: int) -> None:
-        """Start to prepare steps that will be asked for soon. Returns at once."""
+        """Start to prepare steps that will be asked for soon. Returns at once.
+
+        The thread ends with its work. OpenMP gives every thread that has ever computed threads of its own, and where
+        there are more than cores, it no longer lets them wait actively: UNet calls then take a fifth longer.
+        """
         key = _Key(choice, steps)
         if key not in self._kept and self._room.acquire(blocking=False):
-            preparation = self._thread.submit(self._lazy(key).get)
-            preparation.add_done_callback(lambda _: self._room.release())
+            lazy = self._lazy(key)
+            threading.Thread(target=self._prepare_ahead, args=(lazy,), name="prepared-steps", daemon=True).start()
+
+    def _prepare_ahead(self, lazy: _Lazy[Steps]) -> None:
+        try:
+            with self._one_at_a_time, contextlib.suppress(InvalidParamsError):  # `get` raises it.
+                lazy.get()
+        finally:
+            self._room.release()
 
     def get(self, choice: SamplerChoice, steps: int) -> Steps:
         """Return the steps. Raises `InvalidParamsError` where the model and the sampler cannot make them."""
