@@ -84,10 +84,11 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
         if not isinstance(started, Fault):
             results = self._isolation.run_once(lambda: self._finish(call, images, started))
         if isinstance(results, Fault):
-            results = [
-                self._in_tiles(image, result, decode)
-                for image, result in zip(images, self._isolation.run(decode, images), strict=True)
-            ]
+            # Memory that was too small for all of them will be again.
+            size = (len(images) + 1) // 2 if results.code == OutOfMemoryError.code else len(images)
+            parts = [images[start : start + size] for start in range(0, len(images), size)]
+            again = [result for part in parts for result in self._isolation.run(decode, part)]
+            results = [self._in_tiles(*pair, decode) for pair in zip(images, again, strict=True)]
         self._meter.launched(call)
         for image in images:
             image.decoding = False
