@@ -17,7 +17,7 @@ _PRIOR_S: Final = 5.0
 """Seconds without an arrival that are assumed before the first, so that one burst does not count as a steady rate."""
 _ROUNDS: Final = 5
 """Rounds after which a longer wait, in which more arrives, is taken for settled."""
-_CAUTION: Final = 1.75
+_CAUTION: Final = 2.0
 """Factor on the expected delay: callers mind an image that is late more than one that is early."""
 _MAX_FACTOR: Final = 6.0
 """Largest factor by which arrivals lengthen an estimate."""

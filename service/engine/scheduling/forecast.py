@@ -6,7 +6,7 @@ Runs in the worker's process; pure.
 from __future__ import annotations
 
 import bisect
-from collections import defaultdict
+import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +18,8 @@ from service.engine.scheduling.image import Group, ScheduledImage
 
 _CALLS_BETWEEN_TURNS: Final = 4
 """Calls that a tenant has at a time in the forecast, where there are several tenants."""
+_MOST_TURNS: Final = 128
+"""Turns of tenants in a forecast. Where there are more calls, a turn has more of them."""
 _PLAYED: Final = 96
 """Images whose calls are played through. Later ones are expected after them, at the price of the work before."""
 
@@ -72,11 +74,14 @@ class Forecast:
         self._beside = beside
         self._start_s = now_s
         self._passed_s = 0.0
-        self._groups: defaultdict[Group, list[_Remaining]] = defaultdict(list)
+        self._groups: dict[Group, dict[str, list[_Remaining]]] = {}
+        """What is left of the images by group and tenant, in order of virtual deadline."""
         in_order = sorted(images, key=lambda image: image.virtual_deadline_s)
         self._tags_s = {image.tenant: fair_share.start_tag_s(image.tenant) for image in in_order}
         for image in in_order[:_PLAYED]:
             self._add(image)
+        calls = sum(image.target.calls_left for image in in_order[:_PLAYED])
+        self._calls_between_turns = max(_CALLS_BETWEEN_TURNS, calls // _MOST_TURNS)
         self._beyond = in_order[_PLAYED:]
         self._ends_s: dict[str, float] = {}
 
@@ -109,19 +114,20 @@ class Forecast:
         )
 
     def _put(self, remaining: _Remaining) -> None:
-        bisect.insort(self._groups[remaining.group], remaining, key=lambda each: each.virtual_deadline_s)
+        queue = self._groups.setdefault(remaining.group, {}).setdefault(remaining.image.tenant, [])
+        bisect.insort(queue, remaining, key=lambda each: each.virtual_deadline_s)
 
     def _take(self, remaining: _Remaining) -> None:
-        queue = self._groups[remaining.group]
-        queue.remove(remaining)
-        if not queue:
+        queues = self._groups[remaining.group]
+        queues[remaining.image.tenant].remove(remaining)
+        if not queues[remaining.image.tenant]:
+            del queues[remaining.image.tenant]
+        if not queues:
             del self._groups[remaining.group]
 
     def _head(self) -> _Remaining:
         """Returns the most urgent image."""
-        if len(self._tags_s) == 1:
-            return min((queue[0] for queue in self._groups.values()), key=lambda each: each.virtual_deadline_s)
-        return min((each for queue in self._groups.values() for each in queue), key=self._turn)
+        return min((queue[0] for queues in self._groups.values() for queue in queues.values()), key=self._turn)
 
     def _turn(self, remaining: _Remaining) -> tuple[float, float]:
         return self._tags_s[remaining.image.tenant], remaining.virtual_deadline_s
@@ -142,7 +148,7 @@ class Forecast:
         batch, rows = self._batch(head)
         calls = min(each.calls_left for each in batch)
         if len(self._tags_s) > 1:
-            calls = min(calls, _CALLS_BETWEEN_TURNS)
+            calls = min(calls, self._calls_between_turns)
         call_s = self._call_s(head.call, rows)
         self._passed_s += sum(each.text_s for each in batch) + calls * call_s
         for each in batch:
@@ -157,11 +163,8 @@ class Forecast:
         """Returns the head, the other images of its group up to the knee, and their rows."""
         knee = self._cost.knee(head.call.cost)
         slack_s = head.virtual_deadline_s - self._passed_s - self._later_s(head)
-        queue = self._groups[head.group]
-        if len(self._tags_s) > 1:
-            queue = sorted(queue, key=self._turn)
         batch, rows = [head], head.call.rows
-        for each in queue:
+        for each in heapq.merge(*self._groups[head.group].values(), key=self._turn):
             if rows >= knee:
                 break
             more = rows + each.call.rows

@@ -144,6 +144,10 @@ class Scheduler(Generic[StateT]):
         images = self._images.values()
         return Forecast(images, self._fair_share, self._cost, self._padded_rows, self._beside, now_s).run()
 
+    def alone_s(self, image: ScheduledImage[StateT]) -> float:
+        """Returns the seconds that the image would take from now on with the device to itself."""
+        return min_remaining_s(image, self._cost)
+
     def with_arrivals_s(self, image: ScheduledImage[StateT], eta_s: float, now_s: float) -> float:
         """Returns an image's estimate, lengthened by the arrivals to come that will be served before it."""
         if image.prediction is None:

@@ -20,6 +20,11 @@ from service.engine.worker.fault_isolation import Fault, FaultIsolation
 
 _ETA_AGE_S: Final = 0.25
 """Age at which estimates are made anew."""
+_ETA_SHARE: Final = 0.01
+"""Most of the time that may go into estimates; they are made anew later where they take longer."""
+_CHEAP_S: Final = 0.001
+"""Estimates that take no longer are also made anew for an image that they do not have. Otherwise it is expected to have
+the device to itself until they are due."""
 
 
 class ImageReports(Generic[ConditioningT, StateT, OutputT]):
@@ -41,7 +46,8 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
         self._record = record
         self._clock = clock
         self._etas_s: dict[str, float] = {}
-        self._etas_made_s = -math.inf
+        self._etas_made_s = self._etas_due_s = -math.inf
+        self._etas_took_s = 0.0
 
     def send_progress(self, images: Sequence[ScheduledImage[StateT]]) -> None:
         """Reports images after a UNet call: each new step once, and the previews that are due."""
@@ -70,8 +76,13 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
     def _eta_s(self, image: ScheduledImage[StateT]) -> float:
         """Returns the estimated seconds until the image is finished. All estimates are made together now and then."""
         now_s = self._clock()
-        if now_s >= self._etas_made_s + _ETA_AGE_S or image.id not in self._etas_s:
+        is_new = image.id not in self._etas_s
+        if now_s >= self._etas_due_s or (is_new and self._etas_took_s <= _CHEAP_S):
             self._etas_s, self._etas_made_s = self._scheduler.etas_s(now_s), now_s
+            self._etas_took_s = self._clock() - now_s
+            self._etas_due_s = now_s + max(_ETA_AGE_S, self._etas_took_s / _ETA_SHARE)
+        elif is_new:
+            self._etas_s[image.id] = self._scheduler.alone_s(image) + now_s - self._etas_made_s
         eta_s = max(0.0, self._etas_s[image.id] - (now_s - self._etas_made_s))
         return self._scheduler.with_arrivals_s(image, eta_s, now_s)
 

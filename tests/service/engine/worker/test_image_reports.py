@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from pipelines.fake import FakePipeline, FakeState
+from pipelines.interface import Stage
 from service.engine import messages
-from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_params
+from service.engine.call_record import CallRecord
+from service.engine.costs.cost_model import CostModel
+from service.engine.scheduling.image import ScheduledImage
+from service.engine.scheduling.scheduler import Scheduler
+from service.engine.worker.device import PLAIN_DEVICE
+from service.engine.worker.fault_isolation import FaultIsolation
+from service.engine.worker.image_reports import ImageReports
+from tests.harness.engine.worker_harness import CALL_S, Clock, WorkerHarness, flat_costs, make_params
 
 
 def test_the_eta_of_an_image_alone_is_exact() -> None:
@@ -61,3 +70,57 @@ def test_timings_add_up_to_the_time_between_arrival_and_result() -> None:
     assert second.mean_batch_rows == 2
     total_s = second.queue_s + second.encode_s + second.denoise_s + second.decode_s
     assert total_s == harness.clock.now_s - start_s
+
+
+class SlowForecast(Scheduler[FakeState]):
+    """Takes time for its estimates."""
+
+    clock: Clock
+    made = 0
+
+    def etas_s(self, now_s: float) -> dict[str, float]:
+        type(self).made += 1
+        self.clock.advance(0.5)
+        return super().etas_s(now_s)
+
+
+def test_estimates_that_take_long_are_made_rarely_and_a_newcomer_has_one_at_once() -> None:
+    harness = WorkerHarness()
+    SlowForecast.clock, SlowForecast.made = harness.clock, 0
+    scheduler: SlowForecast = SlowForecast(
+        CostModel(flat_costs(16), max_counts={Stage.TEXT: 16, Stage.DENOISE: 16, Stage.DECODE: 4}),
+        max_state_bytes=1 << 40,
+    )
+    reports: ImageReports[bytes, FakeState, bytes] = ImageReports(
+        FakePipeline(),
+        scheduler,
+        harness.channel,
+        FaultIsolation(PLAIN_DEVICE),
+        CallRecord.private(),
+        harness.clock,
+    )
+    for number in range(5):
+        image = make_begun_image(str(number))
+        scheduler.add(image)
+        reports.send_progress([image])
+
+    etas_s = [progress.eta_s for progress in harness.sent(messages.Progress)]
+    assert SlowForecast.made == 1
+    assert len(etas_s) == 5
+    assert min(etas_s) >= 3 * CALL_S
+
+
+def make_begun_image(image_id: str) -> ScheduledImage[FakeState]:
+    """Returns an image that has made one of four steps."""
+    params, pipeline = make_params(steps=4), FakePipeline()
+    state = pipeline.begin(params, [b""] * len(params.texts))
+    pipeline.advance([state], [b""])
+    return ScheduledImage(
+        id=image_id,
+        params=params,
+        plan=pipeline.plan(params),
+        arrived_s=100.0,
+        virtual_deadline_s=200.0,
+        state=state,
+        step=1,
+    )
