@@ -148,7 +148,7 @@ def _served_table(settings: Settings, record: Record) -> None:
     """Time UNet calls as the worker makes them, the assembly of their rows included."""
     all_rows = _rows(settings, ROWS)
     table = record.table("A UNet call through the pipeline", ["way", *(f"{rows} rows, ms" for rows in all_rows)])
-    for way in served.ways(settings.device):
+    for way in served.ways(settings.device, served.capability(settings.device)):
         pipeline = loader.load(
             str(models.folder(settings)), device=settings.device, mode=served.run_mode(way, max_rows=max(all_rows))
         )

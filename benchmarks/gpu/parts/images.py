@@ -43,7 +43,7 @@ def engine(settings: Settings, record: Record) -> None:
     record.fact("bound by arithmetic, images/s", bound)
     columns = ["way", "ready after, s", "alone, images/s", "saturated, images/s", "share of the bound"]
     table = record.table(f"{steps(settings)} steps guided, at most {max_rows(settings)} rows", columns)
-    for way in served.ways(settings.device):
+    for way in served.ways(settings.device, served.capability(settings.device)):
         asyncio.run(_engine_row(settings, record, table, way, bound))
 
 
@@ -78,7 +78,7 @@ def loop(settings: Settings, record: Record) -> None:
     """Run the worker's loop in this process, and measure what it does outside the networks."""
     columns = ["way and images", "outside the networks", "guidance and updates, of a step", "a call outside, ms"]
     table = record.table("Share of the worker's loop", columns)
-    for way in served.ways(settings.device):
+    for way in served.ways(settings.device, served.capability(settings.device)):
         _loop_rows(settings, record, table, way)
 
 

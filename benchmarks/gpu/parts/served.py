@@ -6,25 +6,38 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+import torch
+
 from pipelines.runtime.modes import RunMode
 from service.engine.config import WorkerConfig
 
-_GRAPHS: Final = next((field.name for field in dataclasses.fields(RunMode) if "graph" in field.name), None)
+WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "eager": {"cuda_graphs": False},
+    "graphs": {"cuda_graphs": True},
+}
+"""Fields of `RunMode`, and of `WorkerConfig` too, by the way that they choose. All make the same images."""
+FP8: Final[Mapping[str, Mapping[str, Any]]] = {"graphs, fp8": {"cuda_graphs": True, "quantize": "fp8"}}
+"""The way with 8-bit floats, which makes other images."""
 
-WAYS: Final[Mapping[str, Mapping[str, Any]]] = (
-    {"eager": {}} if _GRAPHS is None else {"eager": {_GRAPHS: False}, "graphs": {_GRAPHS: True}}
-)
-"""Fields of `RunMode`, which are fields of `WorkerConfig` too, by the way that they choose."""
+_LEAST_CAPABILITY: Final = (8, 9)
+"""Compute capability of the first GPUs with products of 8-bit floats."""
 
 
-def ways(device: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return the ways that the device allows: CUDA graphs need a GPU."""
-    return WAYS if device == "cuda" else {"eager": WAYS["eager"]}
+def ways(device: str, capability: tuple[int, int] = (0, 0)) -> Mapping[str, Mapping[str, Any]]:
+    """Return the ways that the device allows: CUDA graphs need a GPU, and 8-bit floats one of that capability."""
+    if device != "cuda":
+        return {"eager": WAYS["eager"]}
+    return {**WAYS, **FP8} if capability >= _LEAST_CAPABILITY else WAYS
+
+
+def capability(device: str) -> tuple[int, int]:
+    """Return the compute capability of the GPU, or zeros for a CPU."""
+    return torch.cuda.get_device_capability() if device == "cuda" else (0, 0)
 
 
 def run_mode(way: str, *, exact: bool = False, max_rows: int, max_decode: int = 4) -> RunMode:
-    return dataclasses.replace(RunMode(exact=exact, max_rows=max_rows, max_decode=max_decode), **WAYS[way])
+    return dataclasses.replace(RunMode(exact=exact, max_rows=max_rows, max_decode=max_decode), **{**WAYS, **FP8}[way])
 
 
 def worker_config(way: str, model: str, device: str, *, max_rows: int, threads: int | None = None) -> WorkerConfig:
-    return WorkerConfig(model=model, device=device, max_rows=max_rows, threads=threads, **WAYS[way])
+    return WorkerConfig(model=model, device=device, max_rows=max_rows, threads=threads, **{**WAYS, **FP8}[way])

@@ -104,6 +104,7 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, loa
             known=cache.load(),
             max_counts=bounds.max_counts,
             clock=time.monotonic,
+            mark=device.mark,
         )
         costs = warmup.run(
             budget_s=bounds.warm_up_s,

@@ -20,6 +20,7 @@ from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.costs.latency_curve import doublings
 from service.engine.types import Size
+from service.engine.worker.device import ClockMark, Mark
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 
 _MEASURED: Final = 3
@@ -41,12 +42,17 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         known: CostTable,
         max_counts: Mapping[Stage, int],
         clock: Callable[[], float],
+        mark: Callable[[], Mark] | None = None,
     ) -> None:
-        """`known` holds costs from an earlier start. `max_counts` bounds the texts, rows and images of a call."""
+        """`known` holds costs from an earlier start. `max_counts` bounds the texts, rows and images of a call.
+
+        `mark` is that of a device whose work is not done when it is launched.
+        """
         self._pipeline = pipeline
         self._isolation = isolation
         self._max_counts = max_counts
         self._clock = clock
+        self._mark: Callable[[], Mark] = mark or (lambda: ClockMark(clock()))
         self._costs = CostModel(known, max_counts=max_counts)
         self._weights = {(cost.key, point.count): point.weight for cost in known.costs for point in cost.points}
         self._failed: dict[CostKey, int] = {}
@@ -141,9 +147,9 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
                 self._costs.learn(key, count, statistics.median(times_s[1:]))
 
     def _timed_s(self, call: Callable[[], object]) -> float:
-        start_s = self._clock()
+        start = self._mark()
         call()
-        return self._clock() - start_s
+        return self._mark().seconds_since(start)
 
 
 class _Batch(Generic[ConditioningT, StateT, OutputT]):
