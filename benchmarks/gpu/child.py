@@ -27,7 +27,7 @@ CUT: Final = "cut"
 
 
 class Outcome(msgspec.Struct):
-    """How a part ended, and what it found out until then."""
+    """The end of a part: its status, and the facts that it had recorded by then."""
 
     name: str
     title: str

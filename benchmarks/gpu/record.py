@@ -21,7 +21,7 @@ class Table(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """What a part found out."""
+    """The facts and tables that a part has produced."""
 
     facts: dict[str, Any] = msgspec.field(default_factory=dict)
     """By name, with the unit in the name."""

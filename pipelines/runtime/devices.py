@@ -80,7 +80,7 @@ def use_fast_kernels() -> None:
     TF32 has the range of float32 and the precision of float16. Attention takes whichever kernel torch prefers.
     """
     torch.backends.cudnn.benchmark = True
-    # Of torch's two ways to say it, the older is the one that no version from 2.9 on refuses to read back.
+    # torch has an older and a newer name for this setting. Every version from 2.9 on can read the older one back.
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
 

@@ -50,14 +50,14 @@ class LinearSteps:
     rows: int
     """The rows that are used: the first ones."""
     input_scales: tuple[float, ...]
-    """What the latents are multiplied by before each UNet call."""
+    """Factors on the latents, one for each UNet call."""
     draws: tuple[bool, ...]
     """Whether the call draws noise. It then draws one tensor of the latents' shape, even where its factor is zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """What one step made of its operands."""
+    """The result of one step, as a matrix on its operands."""
 
     matrix: Tensor
     """[1 + kept after, 3 + kept before], float64: the latents and what the scheduler keeps."""

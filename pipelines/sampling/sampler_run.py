@@ -77,7 +77,7 @@ class SamplerRun:
 
     @property
     def input_scale(self) -> float:
-        """What the latents are multiplied by before the next UNet call, to get the scale that it was trained on."""
+        """Factor on the latents before the next UNet call. It gives them the scale that the UNet was trained on."""
         if self.steps.linear is not None:
             return self.steps.linear.input_scales[self.position]
         assert self._scheduler is not None, "a sampler without a linear form has a scheduler"

@@ -91,11 +91,11 @@ class EngineConfig:
     max_queued_s: float = 300.0
     """No job is admitted while the prices of the queued images sum up to this many device seconds."""
     max_queued_s_per_tenant: float | None = None
-    """The same bound for the images of one tenant; None sets no bound."""
+    """No job of a tenant is admitted while the prices of its own queued images sum up to this; None sets no bound."""
     max_callers_in_line: int = 64
     """Upper bound on callers that wait until their job is admitted; with 0, jobs are refused at once."""
     max_wait_in_line_s: float = 30.0
-    """How long such a caller waits at most."""
+    """Longest wait of a caller in line, in seconds."""
     max_buffered_events: int = 32
     """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0

@@ -29,9 +29,9 @@ class Work:
     """TFLOP of a model's networks at its trained size."""
 
     row: float
-    """Of a row of a UNet call."""
+    """TFLOP of one row of a UNet call."""
     decode: float
-    """Of the decode of an image."""
+    """TFLOP of the decode of one image."""
 
     def image(self, steps: int) -> float:
         """TFLOP of a guided image, which takes two rows a step."""

@@ -29,7 +29,7 @@ from pipelines.training.stages.text import TextObjective, text_batches
 
 ARCHIVE: Final = "model.tar"
 SEED: Final = 2
-"""Of the scenes, as in the published runs: the samples go on where theirs end."""
+"""Seed of the scenes. It is that of the published runs, so that the samples continue where those runs ended."""
 _MARGIN_S: Final = 15.0
 """Time for loading, publishing and what else is not foreseen."""
 _EVALUATIONS: Final = 1.3

@@ -65,7 +65,7 @@ class Admission:
         self._config = config
         self._queued = queued
         self.speed: Final = DrainSpeed(len(config.workers))
-        """How fast the images that take room are worked off."""
+        """The speed at which the images that take room are worked off."""
 
     @property
     def has_room(self) -> bool:

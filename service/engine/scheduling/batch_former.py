@@ -75,7 +75,7 @@ def form_batch(
 
 @dataclass(frozen=True, slots=True)
 class _Slack:
-    """What the batch owes to an image that can still meet its virtual deadline."""
+    """The time that is left for an image of the batch that can still meet its virtual deadline."""
 
     calls_left: int
     left_s: float

@@ -36,7 +36,7 @@ def remaining_price_s(image: ScheduledImage[Any], cost: CostModel) -> float:
 
 @dataclass(slots=True, eq=False)
 class _Remaining:
-    """What is left of an image in the forecast."""
+    """The remaining work of an image in the forecast."""
 
     image: ScheduledImage[Any]
     call: NextCall
@@ -75,7 +75,7 @@ class Forecast:
         self._start_s = now_s
         self._passed_s = 0.0
         self._groups: dict[Group, dict[str, list[_Remaining]]] = {}
-        """What is left of the images by group and tenant, in order of virtual deadline."""
+        """The remaining work by group and tenant, in order of virtual deadline."""
         in_order = sorted(images, key=lambda image: image.virtual_deadline_s)
         self._tags_s = {image.tenant: fair_share.start_tag_s(image.tenant) for image in in_order}
         for image in in_order[:_PLAYED]:

@@ -17,7 +17,7 @@ DEMOTION_FACTOR: Final = 4.0
 
 
 class Prediction(NamedTuple):
-    """What was expected of an image at some time, to be compared with what came of it."""
+    """An estimate for an image at some time, to be compared with its real end."""
 
     at_s: float
     eta_s: float
@@ -70,7 +70,7 @@ class ScheduledImage(Generic[StateT]):
     decoding: bool = False
     """Whether the image's decode is under way."""
     prediction: Prediction | None = None
-    """What was expected when progress was first reported."""
+    """The estimate at the first report of progress."""
     step: int = 0
     """Steps done, as far as the device is known to have come."""
     previews_sent: int = 0

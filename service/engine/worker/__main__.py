@@ -207,7 +207,7 @@ def _device(device: torch.device) -> Device:
         free_memory=torch.cuda.empty_cache,
         memory_bytes=functools.partial(torch.cuda.memory_reserved, device),
         memory=lambda: _memory(device),
-        mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)),  # type: ignore[no-untyped-call]  # torch's
+        mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)),  # type: ignore[no-untyped-call]  # torch gives it no types
         name=f"{torch.cuda.get_device_name(device)}, {version}",
     )
 

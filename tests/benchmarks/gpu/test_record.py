@@ -1,4 +1,4 @@
-"""What a part found out can be read at any time, by another process."""
+"""Another process can read the facts of a part at any time."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from tests.harness.models.denoising import finish_joined
 from tests.harness.models.diffusers_reference import IMAGES, arguments, distances
 
 TOLERANCE = 1e-3
-"""Of the latents' norm. A GPU computes batches of other shapes with other kernels, so more than on the CPU; a wrong
-update of a sampler is off by at least a hundredth."""
+"""Relative to the latents' norm. It is larger than on the CPU, because a GPU computes batches of other shapes with
+other kernels. A wrong update of a sampler is off by at least a hundredth."""
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from tests.harness.models.sampling import (
 )
 
 TOLERANCE = 2e-5
-"""Of the latents' norm, in float32."""
+"""Relative to the latents' norm, in float32."""
 STEPS = (1, 2, 3, 5, 20, 25)
 
 

@@ -15,7 +15,7 @@ from service.engine.worker.fault_isolation import Fault
 from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
 
 Results: TypeAlias = Sequence[tuple[ScheduledImage[StateT], RgbImage | Fault | None]]
-"""What became of each image of a call: its pixels, its fault, or None where it goes on to its next call."""
+"""The result of each image of a call: its pixels, its fault, or None where it goes on to its next call."""
 
 
 def _always() -> bool:

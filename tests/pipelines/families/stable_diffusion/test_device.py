@@ -31,7 +31,7 @@ PARAMS: Final = GenerationParams(
 )
 STEPS: Final = (1, 2, 3, 5)
 TOLERANCE: Final = 1e-3
-"""Of the latents' norm. PyTorch splits the networks' operators into other parts on the pretended device."""
+"""Relative to the latents' norm. PyTorch splits the networks' operators into other parts on the pretended device."""
 PREVIEW: Final = previews.from_rows([[0.5, 0.2, 0.1]] * 5)
 NOT_FOR_SAMPLE: Final = {"euler_a", "dpm2", "dpm2_a", "pndm"}
 """Samplers whose diffusers classes do not take a model that predicts the clean latents."""

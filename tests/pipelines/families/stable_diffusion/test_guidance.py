@@ -16,7 +16,7 @@ from tests.harness.models import diffusers_reference
 from tests.harness.models.denoising import finish_joined
 
 TOLERANCE = 5e-5
-"""Of the latents' norm. Diffusers' own rounding is 2e-5 where sigmas are in the thousands."""
+"""Relative to the latents' norm. Diffusers' own rounding is 2e-5 where sigmas are in the thousands."""
 
 PARAMS = GenerationParams(
     prompt="a red fox", negative_prompt="fog", width=64, height=64, steps=4, guidance_scale=9.0, seed=3, sampler="pndm"

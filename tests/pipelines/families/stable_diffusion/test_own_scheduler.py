@@ -14,7 +14,7 @@ from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish_joined
 
 TOLERANCE = 5e-5
-"""Of the latents' norm. Diffusers' own rounding is 2e-5 where sigmas are in the thousands."""
+"""Relative to the latents' norm. Diffusers' own rounding is 2e-5 where sigmas are in the thousands."""
 
 BASE = {
     "beta_start": 0.00085,
