@@ -108,9 +108,7 @@ def _load_part(checkpoint: Checkpoint, part: str, device: torch.device) -> Any:
         return components.load_tokenizer(checkpoint.path / part, component_class, checkpoint.support_files[part])
     dtype = DTYPES[checkpoint.dtype]
     tensors = components.read_tensors(files, dtype, device)
-    return components.load_network(
-        checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype
-    )
+    return components.load_network(checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype)
 
 
 def _traits(checkpoint: Checkpoint) -> ModelTraits:

@@ -7,7 +7,6 @@ Fields that belong to another class are left out.
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 import diffusers
 
 from pipelines.errors import ModelLoadError
+from pipelines.families.defaults import LEFT_AT_DEFAULT, filled_in
 
 _TRAINING_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "DDIMInverseScheduler": {},
@@ -37,8 +37,6 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "timestep_spacing": ("linspace", "leading", "trailing"),
 }
 """Fields whose value is one of a few words. The family says which of them it supports."""
-_LEFT_AT_DEFAULT: Final = "_use_default_values"
-"""The name under which diffusers lists the fields that a configuration does not set."""
 
 
 def is_known(class_name: str) -> bool:
@@ -52,15 +50,13 @@ def fill_in(path: Path, class_name: str, config: Mapping[str, Any]) -> dict[str,
 
     `path` is the configuration's file, for messages. Raises `ModelLoadError` for a value that no scheduler knows.
     """
-    arguments = list(inspect.signature(getattr(diffusers, class_name).__init__).parameters.values())[1:]
-    defaults = {each.name: each.default for each in arguments if each.default is not each.empty}
+    defaults = filled_in(getattr(diffusers, class_name), {})
     own = set(defaults)
     if class_name in _TRAINING_DEFAULTS:
         defaults |= _TRAINING_DEFAULTS[class_name]
-        own = set(defaults) | set(_TRAINING_FIELDS)
-    given = {
-        name: value for name, value in config.items() if name in own and name not in config.get(_LEFT_AT_DEFAULT, ())
-    }
+        own |= {*defaults, *_TRAINING_FIELDS}
+    left_at_default = config.get(LEFT_AT_DEFAULT, ())
+    given = {name: value for name, value in config.items() if name in own and name not in left_at_default}
     _check_choices(path, given)
     filled = defaults | given
     if filled.get("trained_betas") is None and "beta_start" not in filled:
@@ -68,7 +64,7 @@ def fill_in(path: Path, class_name: str, config: Mapping[str, Any]) -> dict[str,
             f"{path} does not say how the model was trained: {class_name} has no betas. Take the "
             "scheduler/scheduler_config.json of the model that this one was made from."
         )
-    return {**filled, "_class_name": class_name, _LEFT_AT_DEFAULT: sorted(set(filled) - set(given))}
+    return {**filled, "_class_name": class_name, LEFT_AT_DEFAULT: sorted(set(filled) - set(given))}
 
 
 def _check_choices(path: Path, config: Mapping[str, Any]) -> None:
