@@ -21,15 +21,29 @@ _TRAINING_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "DDIMParallelScheduler": {},
     "DDPMParallelScheduler": {},
     # diffusers has its arguments only where torchsde is installed.
-    "DPMSolverSDEScheduler": {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear"},
+    "DPMSolverSDEScheduler": {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "linear",
+        "timestep_spacing": "linspace",
+    },
     "IPNDMScheduler": {},
     "SASolverScheduler": {},
     "TCDScheduler": {},
 }
 """Classes that no sampler stands for, though what they say of the training suffices for every sampler, with the
 defaults that their signatures do not show."""
-_TRAINING_FIELDS: Final = ("beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type")
-"""Fields of the training that a class may lack an argument for, although its configuration has kept them."""
+_KEPT_FIELDS: Final = (
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "timestep_spacing",
+)
+"""Fields that such a class may lack an argument for, although its configuration has kept them from another class."""
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"),
@@ -54,7 +68,7 @@ def fill_in(path: Path, class_name: str, config: Mapping[str, Any]) -> dict[str,
     own = set(defaults)
     if class_name in _TRAINING_DEFAULTS:
         defaults |= _TRAINING_DEFAULTS[class_name]
-        own |= {*defaults, *_TRAINING_FIELDS}
+        own |= {*defaults, *_KEPT_FIELDS}
     left_at_default = config.get(LEFT_AT_DEFAULT, ())
     given = {name: value for name, value in config.items() if name in own and name not in left_at_default}
     _check_choices(path, given)
