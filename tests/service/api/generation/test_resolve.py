@@ -54,6 +54,7 @@ def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
         prompt="a red circle",
+        negative_prompt="",
         width=INFO.sizes[0][0],
         height=INFO.sizes[0][1],
         steps=INFO.default_steps,
@@ -171,7 +172,7 @@ def test_a_sampler_or_schedule_that_does_not_exist_is_refused(fields: dict[str, 
     assert refused(**fields) == field
 
 
-def test_the_shared_settings_are_all_parameters_but_prompt_and_seed_under_the_names_of_requests() -> None:
+def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_the_names_of_requests() -> None:
     shared = shared_settings(PARAMS)
     assert shared == {
         "width": 128,
