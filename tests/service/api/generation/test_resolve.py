@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.api.generation.request import GenerationRequest
-from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
+from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
 from service.errors import InvalidRequestError, UnknownModelError
 
@@ -184,7 +184,7 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "negative_prompt": "blurry",
         "guidance_rescale": 0.7,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed"}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *_NOT_OFFERED}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
     assert set(shared) - {"width", "height"} <= set(GenerationRequest.model_fields)
 
