@@ -131,6 +131,10 @@ class Engine(Protocol):
     def phase(self) -> Phase: ...
 
     @property
+    def activity(self) -> str:
+        """What a worker that is starting does now and for how long, in words for people; empty where none is."""
+
+    @property
     def model(self) -> ModelInfo:
         """The model that is served. Raises `EngineUnavailableError` before it is known."""
 

@@ -31,6 +31,7 @@ from service.engine.frontend.supervisor import Supervisor
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
 from service.engine.messages import FromWorker
+from service.engine.start_progress import StartProgress
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
 from service.observability.logs import tolerant
@@ -70,6 +71,7 @@ class LocalEngine:
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._model: ModelInfo | None = None
+        self._starts = [StartProgress(clock) for _ in config.workers]
         self._draining = False
         self._phase_changed = asyncio.Event()
         self._supervisors = [self._supervisor(index, worker, command) for index, worker in enumerate(config.workers)]
@@ -102,6 +104,10 @@ class LocalEngine:
         """Why no worker is left, for the operator; None where one is."""
         reasons = [supervisor.failure for supervisor in self._supervisors]
         return None if None in reasons else " ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+    @property
+    def activity(self) -> str:
+        return next((start.activity for start in self._starts if start.activity), "")
 
     @property
     def model(self) -> ModelInfo:
@@ -214,7 +220,8 @@ class LocalEngine:
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
             case Phase.LOADING | Phase.RESTARTING:
-                return EngineUnavailableError("The model is being loaded.", retry_after_s=_RETRY_LOADING_S)
+                doing = f" ({self.activity})" if self.activity else ""
+                return EngineUnavailableError(f"The model is being loaded{doing}.", retry_after_s=_RETRY_LOADING_S)
             case Phase.FAILED:
                 return EngineUnavailableError("The model could not be loaded.")
             case _:
@@ -225,12 +232,15 @@ class LocalEngine:
             case messages.Ready():
                 # All workers load the same model, so the first one tells of all.
                 self._model = self._model or message.model
+                self._starts[index].end()
                 self._workers[index].serve(message)
                 _log.info("worker %d serves on %s", index, message.model.device)
                 self._dispatcher.dispatch()
             case messages.CallDone():
                 self._workers[index].learn(message)
-            case messages.Loading() | messages.Unloadable() | messages.Beat() | messages.Busy():
+            case messages.Loading():
+                self._starts[index].heard(message)
+            case messages.Unloadable() | messages.Beat() | messages.Busy():
                 pass
             case _:
                 self._dispatcher.apply(message)
@@ -240,6 +250,7 @@ class LocalEngine:
             self._observe(message, index)
 
     def _worker_crashed(self, index: int, called: frozenset[str]) -> None:
+        self._starts[index].end()
         self._dispatcher.worker_died(self._workers[index], called)
 
         self._line.advance()

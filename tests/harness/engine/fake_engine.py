@@ -170,6 +170,7 @@ class FakeEngine:
         """Makes the engine as good as new: it serves and has no jobs."""
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
+        self.activity = ""
         self.info: ModelInfo | None = INFO
         """None while the model is unknown."""
         self.jobs: list[FakeJob] = []

@@ -13,6 +13,7 @@ import pytest
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline, FakeState
 from pipelines.interface import CostKey, RgbImage, Stage
+from pipelines.progress import Report, unreported
 from service.engine.costs.cost_table import CostTable, Point
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
@@ -87,7 +88,8 @@ def warm(
     max_counts: dict[Stage, int] = MAX_COUNTS,
     clock: Clock | None = None,
     budget_s: float = 20.0,
-    report: Callable[[], object] = lambda: None,
+    report: Report = unreported,
+    tries_kernels: bool = False,
 ) -> CostTable:
     return Warmup(
         pipeline,
@@ -95,6 +97,7 @@ def warm(
         known=known or CostTable(),
         max_counts=max_counts,
         clock=clock or Clock(),
+        tries_kernels=tries_kernels,
     ).run(budget_s=budget_s, report=report)
 
 
@@ -202,14 +205,51 @@ def test_unknown_shapes_come_first_and_then_those_that_were_measured_least() -> 
     assert order[:3] == [(DENOISE, 1), unknown, oldest]
 
 
-def test_the_warm_up_of_a_slow_model_ends_after_one_image() -> None:
+def test_the_warm_up_of_a_slow_model_ends_after_one_image_of_one_step() -> None:
     clock = Clock()
     pipeline = CountingPipeline(call_s=30.0, sleep=clock.advance)
     table = warm(pipeline, clock=clock)
 
-    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 2, "one to warm up and one that is measured"
+    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 1
     assert {cost.key.stage for cost in table.costs} == set(Stage)
+    assert seconds(table, DENOISE) == {1: pytest.approx(1.25 * 30.0)}
+    assert seconds(table, DECODE) == {1: pytest.approx(60.0)}
+
+
+def test_a_long_first_call_is_not_measured_where_the_device_tries_its_kernels_in_it() -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=30.0, sleep=clock.advance)
+    warm(pipeline, clock=clock, tries_kernels=True)
+
+    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 2
+
+
+def test_the_first_pass_measures_each_call_once_when_the_budget_is_used_up() -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=1.0, sleep=clock.advance)
+    warm(pipeline, clock=clock, budget_s=0.001)
+
+    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 2, "one to warm up and one that is measured"
     assert counts(pipeline, Stage.DENOISE) == {1}
+
+
+def test_a_padded_call_is_known_with_and_without_its_padding() -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=30.0, sleep=clock.advance)
+    pipeline.info = dataclasses.replace(INFO, row_sizes=(16,))
+
+    assert list(seconds(warm(pipeline, clock=clock), DENOISE)) == [1, 16]
+
+
+def test_a_call_that_takes_long_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    clock = Clock()
+    warm(CountingPipeline(call_s=20.0, sleep=clock.advance), clock=clock)
+
+    assert caplog.messages == [
+        "a UNet call of 1 row at 128x128 takes 25.0 s",
+        "a decode of 1 image at 128x128 takes 40.0 s",
+    ]
 
 
 def test_the_budget_is_looked_at_before_every_call() -> None:
@@ -223,16 +263,18 @@ def test_the_budget_is_looked_at_before_every_call() -> None:
 
 def test_no_call_is_made_without_a_report_before_it() -> None:
     clock = Clock()
-    reported_s: list[float] = []
-    warm(
-        CountingPipeline(call_s=1.0, sleep=clock.advance),
-        clock=clock,
-        budget_s=100.0,
-        report=lambda: reported_s.append(clock.now_s),
-    )
-    silences_s = [later_s - earlier_s for earlier_s, later_s in itertools.pairwise(reported_s)]
+    reports: list[tuple[float, str, float]] = []
+
+    def report(activity: str = "", *, expected_s: float = 0.0) -> None:
+        reports.append((clock.now_s, activity, expected_s))
+
+    warm(CountingPipeline(call_s=1.0, sleep=clock.advance), clock=clock, budget_s=100.0, report=report)
+    silences_s = [later - earlier for (earlier, *_), (later, *_) in itertools.pairwise(reports)]
 
     assert max(silences_s) <= 1.0 + 0.25 * max(ROWS)
+    assert all("measuring a" in activity for _, activity, _ in reports)
+    later = [expected_s for _, activity, expected_s in reports if "UNet call of 8 rows" in activity]
+    assert later == pytest.approx([1.0 + 0.25 * 8] * len(later), rel=1.0), "a shape is expected to cost what is known"
 
 
 def test_rows_beyond_the_memory_are_not_tried_again_and_are_reported() -> None:
