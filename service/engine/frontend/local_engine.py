@@ -215,7 +215,11 @@ class LocalEngine:
 
     def _queued(self) -> list[QueuedImage]:
         """Returns the images that take room in the queue."""
-        return [QueuedImage(image.submit.tenant, image.price_s) for image in self._in_flight if not image.job.accepted]
+        return [
+            QueuedImage(image.job, image.submit.tenant, image.price_s * (1 - image.fraction_done))
+            for image in self._in_flight
+            if not image.job.accepted
+        ]
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
@@ -244,7 +248,7 @@ class LocalEngine:
                 pass
             case _:
                 self._dispatcher.apply(message)
-        if isinstance(message, messages.Finished | messages.Failed | messages.Canceled):
+        if isinstance(message, messages.Progress | messages.Finished | messages.Failed | messages.Canceled):
             self._line.advance()
         if self._observe is not None:
             self._observe(message, index)

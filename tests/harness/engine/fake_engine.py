@@ -252,7 +252,7 @@ class FakeEngine:
     def _queued(self) -> list[QueuedImage]:
         """Returns the images that take room in the queue."""
         return [
-            QueuedImage(job.tenant, IMAGE_PRICE_S)
+            QueuedImage(job, job.tenant, IMAGE_PRICE_S)
             for job in self.jobs
             if not job.accepted
             for _ in range(job.unfinished)
