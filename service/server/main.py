@@ -157,9 +157,7 @@ async def _announce(engine: Engine, bound: socket.socket, host: str, on_ready: C
         _log.info("starting", activity=activity, seconds=round(clock() - start_s))
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
-    _log.info(
-        "serving", url=url, model=engine.model.name, device=engine.model.device, seconds=round(clock() - start_s)
-    )
+    _log.info("serving", url=url, model=engine.model.name, device=engine.model.device, seconds=round(clock() - start_s))
     on_ready(engine.model.name, url)
 
 

@@ -19,7 +19,7 @@ _LATE_S: Final = 1.5 * BEAT_S
 _LATE_FACTOR: Final = 3.0
 """Multiple of a call's expected seconds that is added to the silence of a late worker."""
 _STUCK_FACTOR: Final = 10.0
-"""Multiple of the expected seconds, of a call or of a start's silence, that is added to the silence of a stuck worker."""
+"""Multiple of the expected seconds, of a call or of a start's silence, that a stuck worker is silent beyond."""
 
 
 class Watchdog:
