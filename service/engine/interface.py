@@ -145,6 +145,9 @@ class Engine(Protocol):
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         """Estimates the device seconds that these images add to a busy device."""
 
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        """Estimates the seconds in which these images could be finished if there were no others."""
+
     def submit(
         self,
         images: Sequence[GenerationParams],

@@ -122,6 +122,12 @@ class LocalEngine:
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(self._prices_s(images))
 
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        workers = self._measured_workers
+        plans = [work_plan.plan(self.model, params) for params in images]
+        longest_s = max(min(worker.cost.solo_s(plan) for worker in workers) for plan in plans)
+        return max(longest_s, self.price_s(images) / len(workers))
+
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
             self._phase_changed.clear()
@@ -205,9 +211,13 @@ class LocalEngine:
 
     def _image_price_s(self, params: GenerationParams) -> float:
         """Returns the mean of the image's prices on the devices that serve or have served."""
-        workers = [worker for worker in self._workers if worker.ready] or self._workers
         plan = work_plan.plan(self.model, params)
-        return statistics.fmean(worker.cost.price_s(plan) for worker in workers)
+        return statistics.fmean(worker.cost.price_s(plan) for worker in self._measured_workers)
+
+    @property
+    def _measured_workers(self) -> Sequence[DeviceWorker]:
+        """The workers that have ever served; all of them where none has."""
+        return [worker for worker in self._workers if worker.ready] or self._workers
 
     def _cancel(self, job: LocalJob) -> None:
         self._dispatcher.cancel(job)

@@ -171,6 +171,8 @@ class FakeEngine:
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
         self.activity = ""
+        self.image_s = IMAGE_PRICE_S
+        """Seconds that an image takes at least, as callers are told."""
         self.info: ModelInfo | None = INFO
         """None while the model is unknown."""
         self.jobs: list[FakeJob] = []
@@ -214,6 +216,9 @@ class FakeEngine:
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(_prices_s(images))
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        return self.image_s * len(images)
 
     def submit(
         self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
