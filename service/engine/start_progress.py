@@ -24,6 +24,7 @@ class StartProgress:
         self._clock = clock
         self._activity = ""
         self._since_s = 0.0
+        self._is_logged = False
 
     @property
     def activity(self) -> str:
@@ -35,10 +36,11 @@ class StartProgress:
         if loading.activity not in ("", self._activity):
             self.end()
             self._activity, self._since_s = loading.activity, self._clock()
+            self._is_logged = loading.phase != "warming"  # The worker itself says what a call takes.
 
     def end(self) -> None:
         """Takes note that the worker serves, or has ended."""
         took_s = self._clock() - self._since_s
-        if self._activity and took_s > _SHOWN_S:
+        if self._activity and self._is_logged and took_s > _SHOWN_S:
             _log.info("%s took %.1f s", self._activity, took_s)
         self._activity = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffu
 from pipelines.families.registry import FAMILIES
 from pipelines.families.stable_diffusion.conditioner import ClipConditioner
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
 from pipelines.sampling.samplers import SAMPLERS
@@ -86,7 +87,7 @@ class StableDiffusion:
         *,
         preview: Sequence[Sequence[float]] | None,
         mode: RunMode,
-        report: Callable[[], object],
+        report: Report,
     ) -> LatentDiffusion:
         networks = assembled.networks
         modes.prepare_networks(mode, networks, info, report)

@@ -10,6 +10,7 @@ import pytest
 from fastapi import Request, Response
 
 from service.api.retried_requests import RetriedRequests, RetryKey, Work, retry_key
+from service.errors import GoneError
 
 BODY = {"prompt": "a red circle"}
 KEY = RetryKey("first", "first", 0.0)
@@ -30,6 +31,7 @@ class Making:
     def __init__(self) -> None:
         self.finished = asyncio.Event()
         self.canceled = False
+        self.ended = asyncio.Event()
         self.response = Response("image")
 
     async def make(self) -> Response:
@@ -37,6 +39,7 @@ class Making:
             await self.finished.wait()
         except asyncio.CancelledError:
             self.canceled = True
+            self.ended.set()
             raise
         return self.response
 
@@ -119,11 +122,10 @@ async def test_work_whose_caller_does_not_come_again_is_canceled_after_a_while()
     retried, making = RetriedRequests(keep_s=0.01), Making()
     async with caller(retried, KEY, retried.begin(KEY, making.make())):
         pass
-    while retried.find(KEY) is not None:
-        await asyncio.sleep(0.005)
-    await asyncio.sleep(0)
+    await asyncio.wait_for(making.ended.wait(), 60)
 
     assert making.canceled
+    assert retried.find(KEY) is None
 
 
 async def test_work_goes_on_while_another_caller_waits_for_it() -> None:
@@ -171,8 +173,8 @@ async def test_only_so_many_works_without_a_caller_are_kept() -> None:
 
 async def test_the_caller_gets_the_error_of_the_work() -> None:
     async def fail() -> Response:
-        raise ValueError
+        raise GoneError
 
     retried = RetriedRequests()
-    with pytest.raises(ValueError):
+    with pytest.raises(GoneError):
         await retried.result(KEY, retried.begin(KEY, fail()))

@@ -36,9 +36,11 @@ def test_only_what_took_long_is_logged_with_its_seconds(caplog: pytest.LogCaptur
     caplog.set_level("INFO")
     clock = Clock()
     start = StartProgress(clock)
-    for activity, seconds in (("loading the unet", 12.5), ("loading the vae", 0.5), ("measuring", 30.0)):
+    for activity, seconds in (("loading the unet", 12.5), ("loading the vae", 0.5), ("checking", 30.0)):
         start.heard(Loading("preparing", activity))
         clock.advance(seconds)
+    start.heard(Loading("warming", "measuring"))
+    clock.advance(20.0)
     start.end()
 
-    assert caplog.messages == ["loading the unet took 12.5 s", "measuring took 30.0 s"]
+    assert caplog.messages == ["loading the unet took 12.5 s", "checking took 30.0 s"]
