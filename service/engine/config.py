@@ -102,11 +102,12 @@ class EngineConfig:
     max_buffered_events: int = 32
     """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
-    """Silence after which a loading worker counts as stuck."""
+    """Silence after which a loading worker counts as stuck; ten times its longest silence so far are added to it."""
     stall_timeout_s: float = 15.0
     """Silence after which a serving worker counts as stuck; ten times a call's expected seconds are added to it."""
     unmeasured_timeout_s: float = 120.0
-    """Silence after which a worker counts as stuck in a call of a kind that was never measured."""
+    """Least silence after which a worker counts as stuck in a call of a kind that was never measured; more where ten
+    times a guess from other calls is more."""
     kill_timeout_s: float = 30.0
     """Time in which a killed worker must be gone. The engine fails where it is not."""
     max_unread_bytes: int = 512 << 20

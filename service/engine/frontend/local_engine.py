@@ -31,10 +31,10 @@ from service.engine.frontend.supervisor import Supervisor
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
 from service.engine.messages import FromWorker
-from service.engine.start_progress import StartProgress
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
 from service.observability.logs import tolerant
+from service.observability.start_progress import StartProgress
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 

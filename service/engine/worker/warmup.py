@@ -206,6 +206,12 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             self._costs.learn(key, each, seconds)
         if seconds > _SHOWN_S:
             _log.info("%s takes %.1f s", _named(key, count), seconds)
+        if seconds > _SLOW_S and padded_rows >= count:
+            _log.warning(
+                "%d of the %d rows of that call are padding; a smaller max_rows makes single images faster",
+                padded_rows,
+                count + padded_rows,
+            )
 
     def _timed_s(self, call: Callable[[], object]) -> float:
         start = self._mark()

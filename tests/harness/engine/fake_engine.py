@@ -171,8 +171,7 @@ class FakeEngine:
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
         self.activity = ""
-        self.image_s = IMAGE_PRICE_S
-        """Seconds that an image takes at least, as callers are told."""
+        self.image_s = IMAGE_PRICE_S  # Seconds that an image takes at least.
         self.info: ModelInfo | None = INFO
         """None while the model is unknown."""
         self.jobs: list[FakeJob] = []

@@ -192,7 +192,7 @@ def test_no_bound_cuts_off_a_client_that_waits_for_a_slow_image(*, stream: bool)
         "write_timeout_s": 0.2,
         "drain_timeout_s": 0.2,
     }
-    with serving(Settings(**bounds)) as server:
+    with serving(Settings.model_validate(bounds)) as server:
         server.engine.held_before = (0, 1)
         release = threading.Timer(3.0, server.engine.let_go)
         release.start()

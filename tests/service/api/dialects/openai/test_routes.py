@@ -6,7 +6,6 @@ import asyncio
 import base64
 import io
 import re
-import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from service.errors import (
 from service.images.metadata import parameters_text
 from tests.harness.engine.fake_engine import UNENCODABLE, draw
 from tests.harness.http_server import Harness
-from tests.service.api.in_process import GENERATIONS, JOBS, Api, run_in_process
+from tests.service.api.in_process import JOBS, Api, run_in_process
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 CANARY: Final = "cAnArY7"
@@ -274,50 +273,3 @@ async def test_an_unforeseen_error_says_nothing_about_itself(api: Api, stream: b
     assert answer.status_code == (200 if stream else 500)
     assert "internal_error" in answer.text
     assert CANARY not in answer.text
-
-
-def test_a_client_that_times_out_gets_its_image_with_a_later_try(server: Harness) -> None:
-    server.engine.held_before = (0, 1)
-    release = threading.Timer(1.0, server.engine.let_go)
-    release.start()
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=0.4, max_retries=8) as impatient:
-        answer = impatient.images.generate(prompt="x", extra_body={"steps": 1})
-    release.join()
-
-    assert answer.data is not None
-    assert len(server.engine.jobs) == 1, "no try began anew"
-
-
-async def test_a_repeated_idempotency_key_finds_the_image_that_is_being_made(api: Api) -> None:
-    api.engine.held_before = (0, 1)
-    body = {"prompt": "x", "num_inference_steps": 1}
-    first = asyncio.create_task(api.client.post(GENERATIONS, json=body, headers={"Idempotency-Key": "a"}))
-    while not api.engine.jobs:  # noqa: ASYNC110 - the fake engine has no event for it
-        await asyncio.sleep(0.005)
-    first.cancel()
-    await asyncio.wait([first])
-    second = asyncio.create_task(api.client.post(GENERATIONS, json=body, headers={"Idempotency-Key": "a"}))
-    await asyncio.sleep(0.02)
-    api.engine.let_go()
-
-    assert (await second).status_code == 200
-    assert len(api.engine.jobs) == 1
-
-
-async def test_a_slow_answer_says_what_to_use_instead(api: Api) -> None:
-    api.engine.image_s = 1100.0
-    answer = await api.generate()
-
-    assert answer.status_code == 200
-    assert "/api/v1/jobs" in answer.headers["x-slow-request"]
-    streamed = await api.generate(stream=True)
-    assert "x-slow-request" not in streamed.headers
-
-
-async def test_a_client_that_cannot_wait_for_its_image_is_refused_before_it_is_made(api: Api) -> None:
-    api.engine.image_s = 1100.0
-    body = {"prompt": "x", "num_inference_steps": 1}
-    refused = await api.client.post(GENERATIONS, json=body, headers={"X-Stainless-Read-Timeout": "60"})
-
-    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "client_timeout")
-    assert not api.engine.jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.engine.messages import Loading
-from service.engine.start_progress import StartProgress
+from service.observability.start_progress import StartProgress
 from tests.harness.engine.worker_harness import Clock
 
 
