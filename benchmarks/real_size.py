@@ -109,9 +109,8 @@ class _Measurement:
 
     def _started(self, server: RunningServer, name: str) -> dict[str, Any]:
         """What a start took, and what the log said meanwhile."""
-        # Among the lines are the greeting, and one for each of the probes that wait for the server.
-        parsed = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
-        lines = [line for line in parsed if line["event"] != "request"]
+        # Among the lines is the greeting.
+        lines = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
         times_s = [datetime.fromisoformat(line["timestamp"]).timestamp() for line in lines]
         silences_s = [later - earlier for earlier, later in itertools.pairwise(times_s)]
         return {
