@@ -131,11 +131,13 @@ def _check_unet(folder: Path, parts: Configs, addition: str | None) -> None:
     unet, latents = parts.unet, parts.vae["latent_channels"]
     if unet["out_channels"] != latents or unet["in_channels"] not in (latents, 2 * latents + 1):
         raise ModelLoadError(
-            f"{folder} has a UNet with {unet['in_channels']} channels. It must take the {latents} of the latents, "
-            "alone or with a mask and a masked image."
+            f"{folder} is not supported: unet/config.json has {unet['in_channels']} input channels and "
+            f"{unet['out_channels']} output channels, and vae/config.json {latents} latent channels."
         )
     if unet["addition_embed_type"] != addition or any(unet[field] for field in _OTHER_CONDITIONS):
-        raise ModelLoadError(f"{folder} has a UNet that takes other conditions than those of its pipeline class.")
+        raise ModelLoadError(
+            f"{folder}/unet/config.json asks for other conditions than a model of its pipeline class has."
+        )
 
 
 def _check_scheduler(folder: Path, config: Mapping[str, Any]) -> None:

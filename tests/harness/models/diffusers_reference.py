@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,11 @@ REFERENCES: dict[str, tuple[str, dict[str, Any]]] = {
 """The scheduler class of each sampler, and the fields that it changes in the model's own scheduler configuration."""
 
 
-def load(folder: Path, device: str = "cpu") -> Any:
-    """Load the folder in float32, with the pipeline class that its index names."""
-    loaded = DiffusionPipeline.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-    ).to(device)
+def load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Any:
+    """Load the folder with the pipeline class that its index names."""
+    loaded = DiffusionPipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=dtype).to(
+        device
+    )
     loaded.set_progress_bar_config(disable=True)
     return loaded
 
@@ -77,17 +77,21 @@ def distances(
     sampler: str,
     schedule: str | None = None,
     images: Sequence[GenerationParams] = IMAGES,
-    references: Mapping[str, tuple[str, dict[str, Any]]] = REFERENCES,
+    make: Callable[[Any, GenerationParams], Tensor] | None = None,
 ) -> list[float]:
-    """Return how far the images, made in shared calls with that sampler, are from those that diffusers makes alone."""
+    """Return how far the images, made in shared calls with that sampler, are from those that diffusers makes alone.
+
+    `make` makes an image with `theirs` in place of `latents`.
+    """
+    make = make or latents
     images = [replace(params, sampler=sampler, schedule=schedule) for params in images]
-    class_name, fields = references[sampler]
+    class_name, fields = REFERENCES[sampler]
     if schedule is not None:
         fields = {**fields, f"use_{schedule}_sigmas": True}
     own = theirs.scheduler
     theirs.scheduler = getattr(diffusers, class_name).from_config({**own.config, "steps_offset": 1, **fields})
     try:
-        return [distance(state.latents, latents(theirs, state.params)) for state in finish_joined(ours, images)]
+        return [distance(state.latents, make(theirs, state.params)) for state in finish_joined(ours, images)]
     finally:
         theirs.scheduler = own
 

