@@ -62,9 +62,9 @@ class XLConditioner:
     def _read(self, networks: Networks, texts: Sequence[str]) -> Conditioning:
         tokens = torch.stack([self._tokenize(tokenizer, texts) for tokenizer in self._tokenizers], dim=1)
         encoded = networks.encode(tokens, torch.ones_like(tokens))
-        pooled = self._shape.pooled
-        hidden = encoded[:, :-pooled].unflatten(1, (self._shape.tokens, self._shape.features))
-        return Conditioning(hidden, {TEXT_EMBEDS: encoded[:, -pooled:]})
+        hidden, pooled = encoded.tensor_split([-self._shape.pooled], dim=1)
+        by_token = hidden.reshape(len(texts), self._shape.tokens, self._shape.features)
+        return Conditioning(by_token, {TEXT_EMBEDS: pooled})
 
     def _tokenize(self, tokenizer: Any, texts: Sequence[str]) -> Tensor:
         tokens = tokenizer(
@@ -74,9 +74,9 @@ class XLConditioner:
         return ids
 
     def _zeros(self, networks: Networks) -> Conditioning:
-        shape, options = self._shape, {"dtype": networks.dtype, "device": networks.device}
-        hidden = torch.zeros(1, shape.tokens, shape.features, **options)
-        return Conditioning(hidden, {TEXT_EMBEDS: torch.zeros(1, shape.pooled, **options)})
+        numbers = torch.zeros(1, dtype=networks.dtype, device=networks.device)
+        hidden = numbers.repeat(1, self._shape.tokens, self._shape.features)
+        return Conditioning(hidden, {TEXT_EMBEDS: numbers.repeat(1, self._shape.pooled)})
 
 
 def time_ids(params: GenerationParams, rows: int, *, takes_score: bool) -> list[list[float]]:
