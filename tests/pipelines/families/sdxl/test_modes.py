@@ -1,4 +1,4 @@
-"""The further inputs of the UNet are padded, recorded, compiled and widened like the others, and stay with their row."""
+"""The further inputs of the UNet are padded, recorded and widened like the others, and stay with their row."""
 
 from __future__ import annotations
 
