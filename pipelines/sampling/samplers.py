@@ -155,6 +155,8 @@ SAMPLERS: Final[Registry[Sampler]] = _registered()
 
 EDM_SCHEDULERS: Final = frozenset(sampler.edm_scheduler for sampler in _TABLE if sampler.edm_scheduler)
 """The diffusers classes that say of a model that it has the noise of EDM."""
+SCHEDULERS: Final = EDM_SCHEDULERS | {sampler.scheduler for sampler in _TABLE}
+"""The diffusers classes of all samplers."""
 EDM_SCHEDULES: Final = ("karras", "exponential")
 """The members of `SCHEDULES` that the classes for EDM's noise have."""
 

@@ -22,7 +22,7 @@ from pipelines.families.stable_diffusion.conditioner import ClipConditioner
 from pipelines.interface import ModelInfo
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
-from pipelines.sampling.samplers import SAMPLERS
+from pipelines.sampling.samplers import SCHEDULERS
 
 _PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
 _FURTHER_CONDITIONS: Final = ("time_cond_proj_dim", "addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
@@ -40,7 +40,7 @@ class StableDiffusion:
             "text_encoder": {"CLIPTextModel": CLIPTextModel},
             "unet": {"UNet2DConditionModel": UNet2DConditionModel},
             "vae": {"AutoencoderKL": AutoencoderKL},
-            "scheduler": {each.scheduler: getattr(diffusers, each.scheduler) for each in SAMPLERS.values()},
+            "scheduler": {name: getattr(diffusers, name) for name in SCHEDULERS},
         }
 
     def traits(self, folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ModelTraits:

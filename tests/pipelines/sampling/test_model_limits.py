@@ -16,9 +16,9 @@ from diffusers import (
 )
 
 from pipelines.errors import InvalidParamsError
+from pipelines.sampler_limits import SamplerLimits
 from pipelines.sampling import model_limits
 from pipelines.sampling.diffusers_schedulers import construct, count_timesteps
-from pipelines.sampling.limits import SamplerLimits
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice
 from tests.harness.models import sampling

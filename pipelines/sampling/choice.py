@@ -1,35 +1,17 @@
-"""The samplers, noise schedules and numbers of steps that one model can have. Torch-free.
+"""Chooses the sampler and the noise schedule of an image from what its model can have, or refuses. Torch-free.
 
-`pipelines.sampling.model_limits` finds them from the model's own scheduler. Requests are checked against them where
-they enter, and so is each image before it begins.
+Requests are checked here where they enter, and so is each image before it begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from pipelines.errors import InvalidParamsError
+from pipelines.sampler_limits import SamplerLimits
 from pipelines.sampling import samplers
 from pipelines.sampling.samplers import SAMPLERS, SamplerChoice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplerLimits:
-    """How one sampler can be used with one model."""
-
-    name: str
-    schedules: tuple[str, ...] = ()
-    """The noise schedules that it can have, besides the model's own spacing."""
-    max_steps: int | None = None
-    """None is the limit of the model."""
-    impossible_steps: tuple[int, ...] = ()
-    """Numbers of steps, up to `max_steps`, into which the model's own spacing does not divide its timesteps. A named
-    schedule divides them into any number."""
-    refusal: str = ""
-    """A sentence that says why the model cannot have this sampler at all. Empty where it can."""
-
 
 ALL: Final = tuple(
     SamplerLimits(name=sampler.name, schedules=sampler.schedules, max_steps=sampler.max_steps)
@@ -38,14 +20,20 @@ ALL: Final = tuple(
 """The limits of a model that can have every sampler of the table, in the table's order."""
 
 
+def usable(limits: Sequence[SamplerLimits]) -> list[SamplerLimits]:
+    """Return the limits of the samplers that a model with these limits can have."""
+    return [each for each in limits or ALL if not each.refusal]
+
+
 def choose(limits: Sequence[SamplerLimits], name: str, schedule: str | None, steps: int) -> SamplerChoice:
     """Return the sampler with that name or alias, and its schedule, for an image of that many steps.
 
+    `limits` are those of `ModelInfo.samplers`; where they are empty, the model can have every sampler of the table.
     Raises `InvalidParamsError` where there is no such sampler, or where the model of these limits cannot have it, its
     schedule or the steps.
     """
     choice = samplers.find(name, schedule)
-    own = next((each for each in limits if each.name == choice.sampler.name), None)
+    own = next((each for each in limits or ALL if each.name == choice.sampler.name), None)
     if own is None or own.refusal:
         reason = own.refusal if own else f"This model cannot have the sampler {choice.sampler.name}."
         raise InvalidParamsError("sampler", reason)
