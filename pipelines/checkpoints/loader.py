@@ -22,10 +22,11 @@ import pipelines
 from pipelines.checkpoints import folder_checks, hub, serving_defaults
 from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.serving_defaults import ServingDefaults
-from pipelines.errors import ModelLoadError
+from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
+from pipelines.sampling import choice, model_limits
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -98,9 +99,18 @@ def load(
         embeds_guidance=traits.embeds_guidance,
         decodes_beside=on_device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, on_device),
+        samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),
     )
+    _check_defaults(folder, info)
     _log_defaults(info, defaults)
     return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
+
+
+def _check_defaults(folder: Path, info: ModelInfo) -> None:
+    try:
+        choice.choose(info.samplers, info.default_sampler, None, info.default_steps)
+    except InvalidParamsError as error:
+        raise ModelLoadError(f"The defaults of {folder} cannot be used: {error}") from error
 
 
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:

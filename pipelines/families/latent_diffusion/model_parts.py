@@ -21,7 +21,7 @@ from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffu
 from pipelines.interface import ModelInfo
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
-from pipelines.sampling.samplers import SAMPLERS
+from pipelines.sampling.samplers import SCHEDULERS
 
 _PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
 _OTHER_CONDITIONS: Final = ("class_embed_type", "encoder_hid_dim_type")
@@ -30,12 +30,7 @@ _OTHER_CONDITIONS: Final = ("class_embed_type", "encoder_hid_dim_type")
 COMPONENTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "unet": {"UNet2DConditionModel": UNet2DConditionModel},
     "vae": {"AutoencoderKL": AutoencoderKL},
-    "scheduler": {
-        name: getattr(diffusers, name)
-        for sampler in SAMPLERS.values()
-        for name in (sampler.scheduler, sampler.edm_scheduler)
-        if name
-    },
+    "scheduler": {name: getattr(diffusers, name) for name in SCHEDULERS},
 }
 """The components of `Family.components` that are not of the text side."""
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
+from pipelines.sampling.noise import seeded_generator
 from tests.harness.models.denoising import finish_joined
 
 IMAGES = [
@@ -105,7 +106,7 @@ def arguments(params: GenerationParams) -> dict[str, Any]:
         "height": params.height,
         "num_inference_steps": params.steps,
         "guidance_scale": params.guidance_scale,
-        "generator": torch.Generator("cpu").manual_seed(params.seed),
+        "generator": seeded_generator(params.seed),
     }
 
 
