@@ -35,6 +35,8 @@ class Checkpoint:
     vocab.json, the index of shards ... They are copied to the private view that is handed to the libraries."""
     single_file: Path | None = None
     """The file in the original key layout that the weights are in. None for a folder."""
+    ema: bool = False
+    """Whether the averaged weights of a single file are taken."""
     dtype: str
     """float32, float16 or bfloat16: the dtype that it is loaded in and that the variant was chosen for."""
     profile: Profile
