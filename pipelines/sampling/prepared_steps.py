@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling import linear_steps
+from pipelines.sampling import linear_steps, samplers
 from pipelines.sampling.diffusers_schedulers import construct, set_timesteps
 from pipelines.sampling.sampler_run import Steps, clean_factors, copy_scheduler
 from pipelines.sampling.samplers import SamplerChoice
@@ -93,10 +93,7 @@ def _prepare(config: Mapping[str, Any], choice: SamplerChoice, steps: int) -> St
     scheduler = construct(config, choice)
     set_timesteps(scheduler, steps, choice.sampler.calls(steps))
     timesteps = tuple(scheduler.timesteps.unbind())
-    clean = tuple(
-        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
-        for timestep in timesteps
-    )
+    clean = _clean_factors_of_edm(scheduler) if samplers.has_edm_noise(config) else _clean_factors(scheduler)
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:
@@ -104,3 +101,21 @@ def _prepare(config: Mapping[str, Any], choice: SamplerChoice, steps: int) -> St
             "sampler", f"The sampler {choice.sampler.name} cannot use this model's kind of prediction."
         ) from error
     return Steps(scheduler, timesteps, clean, linear, "generator" in inspect.signature(scheduler.step).parameters)
+
+
+def _clean_factors(scheduler: Any) -> tuple[tuple[float, float], ...]:
+    return tuple(
+        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
+        for timestep in scheduler.timesteps
+    )
+
+
+def _clean_factors_of_edm(scheduler: Any) -> tuple[tuple[float, float], ...]:
+    """Return the factors of EDM's preconditioning (table 1 of arXiv:2206.00364), which diffusers' classes have."""
+    return tuple(
+        (
+            float(scheduler.precondition_outputs(1.0, 0.0, sigma) / scheduler.precondition_inputs(1.0, sigma)),
+            float(scheduler.precondition_outputs(0.0, 1.0, sigma)),
+        )
+        for sigma in scheduler.sigmas[: len(scheduler.timesteps)]
+    )
