@@ -60,7 +60,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
         support_files=tokens,
         single_file=path,
         ema=given.ema,
-        dtype=dtype.resolve(configs.values()),
+        dtype=dtype.resolve({"dtype": part.dtype} for part in found.values()),
         profile=given,
         notes=tuple(_notes(file, found, predicted, few_steps)),
     )

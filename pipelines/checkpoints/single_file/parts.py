@@ -51,6 +51,8 @@ class Part:
     config: Mapping[str, Any]
     weights: Path
     """The file that holds its weights."""
+    dtype: str
+    """The dtype of its weights in the file, whatever the configuration says of other files."""
 
 
 def find(file: FileParts, part: str) -> Part | None:
@@ -126,12 +128,12 @@ def _read(file: FileParts, part: str, weights: Path, header: Header, config: Map
     if config is None and own.is_file() and weights == file.path:
         config = json_files.read_config(own)
     if config is not None:
-        return Part(_with_dtype(config, header, recipes), weights)
+        return Part(config, weights, _most_common_dtype(header, recipes))
     usual = json_files.read_config(file.kind.configs / part / CONFIG)
     read = _read_sizes(file, part, recipes, usual)
     if part == VAE and (file.settings.vae_upcast is not None or _UPCAST_NOT_NEEDED.search(weights.name)):
         read = {**read, "force_upcast": bool(file.settings.vae_upcast)}
-    return Part(_with_dtype(read, header, recipes), weights)
+    return Part(read, weights, _most_common_dtype(header, recipes))
 
 
 def _found_recipes(file: FileParts, part: str, header: Header) -> Recipes:
@@ -156,9 +158,7 @@ def _read_sizes(file: FileParts, part: str, recipes: Recipes, usual: Mapping[str
         ) from error
 
 
-def _with_dtype(config: Mapping[str, Any], header: Header, recipes: Recipes) -> dict[str, Any]:
-    """Say in which dtype the weights are, whatever the configuration says of other files."""
+def _most_common_dtype(header: Header, recipes: Recipes) -> str:
     counted = Counter(header.tensors[each.source].dtype for each in recipes.values())
     dtype, _ = counted.most_common(1)[0]
-    rest = {name: value for name, value in config.items() if name not in ("dtype", "torch_dtype")}
-    return {**rest, "torch_dtype": _DTYPES.get(dtype, dtype)}
+    return _DTYPES.get(dtype, dtype)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -63,27 +63,32 @@ _OPEN_CLIP_LAYER: Final = {
 
 def write(folder: Path, path: Path, architecture: str, *, dtype: torch.dtype = torch.float32) -> Path:
     """Write the model of a folder in the diffusers layout to `path`. Returns it."""
-    weights = convert(folder, architecture)
-    save_file({name: each.to(dtype).contiguous() for name, each in weights.items()}, path)
+    return save({name: each.to(dtype) for name, each in convert(folder, architecture).items()}, path)
+
+
+def save(weights: Weights, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
+    """Write weights to `path`. Returns it."""
+    save_file({name: each.contiguous() for name, each in weights.items()}, path, metadata and dict(metadata))
     return path
 
 
 def convert(folder: Path, architecture: str) -> Weights:
     """Return the weights of a folder by their original names."""
+    layers = _read_config(folder / "unet")["layers_per_block"]
+    levels = len(_read_config(folder / "vae")["block_out_channels"])
     return {
-        **{UNET + name: each for name, each in unet(folder / "unet").items()},
-        **{VAE + name: each for name, each in autoencoder(folder / "vae").items()},
+        **{UNET + name: each for name, each in unet(_load(folder / "unet"), layers).items()},
+        **{VAE + name: each for name, each in autoencoder(_load(folder / "vae"), levels).items()},
         **{
             prefix + name: each
             for part, (prefix, implementation) in TEXT_ENCODERS[architecture].items()
-            for name, each in text_encoder(folder / part, implementation).items()
+            for name, each in text_encoder(_load(folder / part), implementation).items()
         },
     }
 
 
-def unet(folder: Path) -> Weights:
-    layers = json.loads((folder / "config.json").read_bytes())["layers_per_block"]
-    weights = {_unet_name(name, layers): each for name, each in _load(folder).items()}
+def unet(weights: Weights, layers_per_block: int) -> Weights:
+    weights = {_unet_name(name, layers_per_block): each for name, each in weights.items()}
     return {_place_upsampler(name, weights): each for name, each in weights.items()}
 
 
@@ -123,9 +128,8 @@ def _inner(part: str, rest: str) -> str:
     return f"0.{_RESNET[stem]}.{kind}"
 
 
-def autoencoder(folder: Path) -> Weights:
-    levels = len(json.loads((folder / "config.json").read_bytes())["block_out_channels"])
-    return dict(_autoencoder_weight(name, each, levels) for name, each in _load(folder).items())
+def autoencoder(weights: Weights, levels: int) -> Weights:
+    return dict(_autoencoder_weight(name, each, levels) for name, each in weights.items())
 
 
 def _autoencoder_weight(name: str, weight: Tensor, levels: int) -> tuple[str, Tensor]:
@@ -144,8 +148,8 @@ def _autoencoder_weight(name: str, weight: Tensor, levels: int) -> tuple[str, Te
     return f"{place}attn_1.{_VAE_ATTENTION[inner]}.{kind}", weight
 
 
-def text_encoder(folder: Path, implementation: str) -> Weights:
-    weights = {name.removeprefix("text_model."): each for name, each in _load(folder).items()}
+def text_encoder(weights: Weights, implementation: str) -> Weights:
+    weights = {name.removeprefix("text_model."): each for name, each in weights.items()}
     if implementation == CLIP:
         return {f"text_model.{name}": each for name, each in weights.items()}
     return _open_clip(weights)
@@ -177,6 +181,11 @@ def _open_clip(weights: Weights) -> Weights:
 
 def _open_clip_layer(name: str) -> str:
     return f"transformer.resblocks.{name.split('.')[2]}"
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_bytes())
+    return config
 
 
 def _load(folder: Path) -> Weights:

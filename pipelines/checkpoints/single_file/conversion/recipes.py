@@ -52,7 +52,7 @@ class Recipe:
         return self
 
     def make(self, tensor: Tensor) -> Tensor:
-        """Take the steps on the tensor of the file. What is only a piece of it becomes a contiguous tensor of its own."""
+        """Take the steps on the tensor of the file. A piece of it becomes a contiguous tensor of its own."""
         for step in self.steps:
             tensor = step(tensor)
         return tensor.clone(memory_format=torch.contiguous_format) if self.steps else tensor
