@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,23 +77,30 @@ def load_network(
     return network.requires_grad_(False).eval()
 
 
-def read_tensors(paths: Sequence[Path], dtype: torch.dtype, device: torch.device) -> Iterator[tuple[str, Tensor]]:
-    """Read all tensors of safetensors files, in turn. Numbers with a fraction are converted to the dtype."""
+def read_tensors(
+    paths: Sequence[Path], dtype: torch.dtype, device: torch.device, names: Collection[str] | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Read the tensors of safetensors files with these names, or all, in turn.
+
+    Numbers with a fraction are converted to the dtype.
+    """
     for path in paths:
         try:
-            yield from _read_file(path, dtype, device)
+            yield from _read_file(path, dtype, device, names)
         except Exception as error:  # The library has its own kinds of errors.
             raise _broken(path, error) from error
 
 
-def _read_file(path: Path, dtype: torch.dtype, device: torch.device) -> Iterator[tuple[str, Tensor]]:
+def _read_file(
+    path: Path, dtype: torch.dtype, device: torch.device, names: Collection[str] | None
+) -> Iterator[tuple[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
-        names = list(file.keys())
-    while names:
+        left = [name for name in file.offset_keys() if names is None or name in names]
+    while left:
         mapped_bytes = 0
         with safe_open(path, framework="pt") as file:
-            while names and mapped_bytes < _MAX_MAPPED_BYTES:
-                name = names.pop(0)
+            while left and mapped_bytes < _MAX_MAPPED_BYTES:
+                name = left.pop(0)
                 tensor = file.get_tensor(name)
                 mapped_bytes += tensor.nbytes
                 yield name, tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype, copy=True)

@@ -22,6 +22,7 @@ from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.serving_defaults import ServingDefaults
+from pipelines.checkpoints.single_file import tensors as single_file_tensors
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import ModelTraits
 from pipelines.interface import ModelInfo, Pipeline
@@ -107,7 +108,10 @@ def _load_part(checkpoint: Checkpoint, part: str, device: torch.device) -> Any:
     if files is None:
         return components.load_tokenizer(checkpoint.path / part, component_class, checkpoint.support_files[part])
     dtype = DTYPES[checkpoint.dtype]
-    tensors = components.read_tensors(files, dtype, device)
+    if checkpoint.single_file is None:
+        tensors = components.read_tensors(files, dtype, device)
+    else:
+        tensors = single_file_tensors.read(checkpoint, part, dtype, device)
     return components.load_network(
         checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype
     )
