@@ -112,9 +112,7 @@ def _load_part(checkpoint: Checkpoint, part: str, device: torch.device) -> Any:
         tensors = components.read_tensors(files, dtype, device)
     else:
         tensors = single_file_tensors.read(checkpoint, part, dtype, device)
-    return components.load_network(
-        checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype
-    )
+    return components.load_network(checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype)
 
 
 def _traits(checkpoint: Checkpoint) -> ModelTraits:

@@ -11,7 +11,7 @@ from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import json_files, safetensors_files, scheduler_configs
 from pipelines.checkpoints.files.safetensors_files import Header
 from pipelines.checkpoints.single_file import parts, prediction, scheduler, settings, tokenizers
-from pipelines.checkpoints.single_file.detection import formats, kind_of_file
+from pipelines.checkpoints.single_file.detection import kind_of_file
 from pipelines.checkpoints.single_file.kinds import Kind
 from pipelines.checkpoints.single_file.parts import FileParts, Part
 from pipelines.checkpoints.single_file.prediction import V_PREDICTION, Prediction
@@ -34,7 +34,6 @@ _PART_LABELS: Final = {
 def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  # noqa: B008 -- frozen
     """Find the kind of the file, its parts and their configurations. Raises `ModelLoadError`."""
     path = source.path
-    formats.check(path)
     header = safetensors_files.read_header(path)
     given = settings.read(path)
     kind, predicted = _find_kind(path, header, given)
@@ -42,7 +41,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     index = json_files.read_config(kind.configs / _INDEX)
     family = _find_family(file, index)
     found = _find_parts(file, family)
-    few_steps = scheduler.find_few_steps(path.stem, predicted)
+    scheduler_config, scheduler_notes = _find_scheduler(file, predicted)
     configs = parts.fit(file, {name: part.config for name, part in found.items()})
     parts.check_unet(file, configs[parts.UNET])
     tokens = {name: tokenizers.find(file, name, configs) for name in family.components if name.startswith(_TOKENIZER)}
@@ -54,7 +53,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
         configs={
             **configs,
             **{name: tokenizers.read_config(files) for name, files in tokens.items()},
-            _SCHEDULER: _read_scheduler(file, predicted, few_steps),
+            _SCHEDULER: scheduler_config,
         },
         weights={name: (part.weights,) for name, part in found.items()},
         support_files=tokens,
@@ -62,7 +61,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
         ema=given.ema,
         dtype=dtype.resolve({"dtype": part.dtype} for part in found.values()),
         profile=given,
-        notes=tuple(_notes(file, found, predicted, few_steps)),
+        notes=(f"{path.name} is a {kind.label} model.", *scheduler_notes, *_override_notes(file, found)),
     )
 
 
@@ -93,27 +92,29 @@ def _find_parts(file: FileParts, family: Family[Any]) -> dict[str, Part]:
     )
 
 
-def _read_scheduler(file: FileParts, predicted: Prediction, few_steps: str | None) -> dict[str, Any]:
-    """Read the scheduler's configuration beside the file, or make one. All defaults are filled in."""
+def _find_scheduler(file: FileParts, predicted: Prediction) -> tuple[dict[str, Any], list[str]]:
+    """Read the scheduler's configuration beside the file, or make one. Returns it with all defaults, and notes."""
     own = settings.companion(file.path) / _SCHEDULER_CONFIG
     if own.is_file():
-        config = json_files.read_config(own)
-        if file.settings.prediction_type is not None:
-            config = {**config, "prediction_type": file.settings.prediction_type}
-    else:
-        own = file.kind.configs / _SCHEDULER_CONFIG
-        config = scheduler.make(json_files.read_config(own), predicted, few_steps)
-    return scheduler_configs.fill_in(own, config["_class_name"], config)
+        asked = file.settings.prediction_type
+        config = {**json_files.read_config(own), **({} if asked is None else {"prediction_type": asked})}
+        return scheduler_configs.fill_in(own, config["_class_name"], config), []
+    usual = file.kind.configs / _SCHEDULER_CONFIG
+    few_steps = scheduler.find_few_steps(file.path.stem, predicted)
+    config = scheduler.make(json_files.read_config(usual), predicted, few_steps)
+    return scheduler_configs.fill_in(usual, config["_class_name"], config), list(_notes(predicted, few_steps))
 
 
-def _notes(file: FileParts, found: Mapping[str, Part], predicted: Prediction, few_steps: str | None) -> Iterator[str]:
-    yield f"{file.path.name} is a {file.kind.label} model."
+def _notes(predicted: Prediction, few_steps: str | None) -> Iterator[str]:
     if predicted.evidence is not None:
         yield f"It predicts {predicted.type}, as {predicted.evidence} says."
     if predicted.zero_terminal_snr:
         yield "Its noise ends at pure noise (zero terminal SNR)."
     if few_steps is not None:
         yield f"Its name says {few_steps}, so its defaults are few steps without guidance."
+
+
+def _override_notes(file: FileParts, found: Mapping[str, Part]) -> Iterator[str]:
     for name, part in found.items():
         if part.weights != file.path:
             yield f"Its {_PART_LABELS[name]} is read from {part.weights}."

@@ -120,8 +120,11 @@ def _open_override(path: Path, part: str) -> tuple[Path, Mapping[str, Any] | Non
 
 def _read(file: FileParts, part: str, weights: Path, header: Header, config: Mapping[str, Any] | None) -> Part | None:
     recipes = _found_recipes(file, part, header)
-    if not recipes:
-        return None
+    if part == UNET and not recipes:
+        raise ModelLoadError(
+            f'{file.path} has no averaged weights: "ema" in {settings.settings_path(file.path).name} beside it must be '
+            "false."
+        )
     if any(key not in recipes for key in _FIRST_KEYS.get(part, ())):
         return None
     own = settings.companion(file.path) / part / CONFIG

@@ -66,9 +66,9 @@ def write(folder: Path, path: Path, architecture: str, *, dtype: torch.dtype = t
     return save({name: each.to(dtype) for name, each in convert(folder, architecture).items()}, path)
 
 
-def save(weights: Weights, path: Path, metadata: Mapping[str, str] | None = None) -> Path:
+def save(weights: Weights, path: Path, metadata: dict[str, str] | None = None) -> Path:
     """Write weights to `path`. Returns it."""
-    save_file({name: each.contiguous() for name, each in weights.items()}, path, metadata and dict(metadata))
+    save_file({name: each.contiguous() for name, each in weights.items()}, path, metadata)
     return path
 
 

@@ -86,7 +86,7 @@ def find_text_encoder(tensors: Mapping[str, Tensor], part: str, layers: int | No
     return {name: each for name, each in own.items() if layers is None or _layer(name) < layers}
 
 
-def _convert_open_clip(own: Recipes) -> Recipes:
+def _convert_open_clip(own: Recipes) -> dict[str, Recipe]:
     # The converter asks only for the width, and only of an encoder that has no projection.
     model = SimpleNamespace(config=SimpleNamespace(hidden_size=own[_OPEN_CLIP_TOKENS].shape[1]))
     converted = single_file_utils.convert_open_clip_checkpoint(
