@@ -7,7 +7,6 @@ Fields that belong to another class are left out.
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,21 +14,36 @@ from typing import Any, Final
 import diffusers
 
 from pipelines.errors import ModelLoadError
+from pipelines.families.defaults import LEFT_AT_DEFAULT, filled_in
 
 _TRAINING_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "DDIMInverseScheduler": {},
     "DDIMParallelScheduler": {},
     "DDPMParallelScheduler": {},
     # diffusers has its arguments only where torchsde is installed.
-    "DPMSolverSDEScheduler": {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear"},
+    "DPMSolverSDEScheduler": {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "linear",
+        "timestep_spacing": "linspace",
+    },
     "IPNDMScheduler": {},
     "SASolverScheduler": {},
     "TCDScheduler": {},
 }
 """Classes that no sampler stands for, though what they say of the training suffices for every sampler, with the
 defaults that their signatures do not show."""
-_TRAINING_FIELDS: Final = ("beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type")
-"""Fields of the training that a class may lack an argument for, although its configuration has kept them."""
+_KEPT_FIELDS: Final = (
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "timestep_spacing",
+)
+"""Fields that such a class may lack an argument for, although its configuration has kept them from another class."""
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"),
@@ -37,8 +51,6 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "timestep_spacing": ("linspace", "leading", "trailing"),
 }
 """Fields whose value is one of a few words. The family says which of them it supports."""
-_LEFT_AT_DEFAULT: Final = "_use_default_values"
-"""The name under which diffusers lists the fields that a configuration does not set."""
 
 
 def is_known(class_name: str) -> bool:
@@ -52,15 +64,13 @@ def fill_in(path: Path, class_name: str, config: Mapping[str, Any]) -> dict[str,
 
     `path` is the configuration's file, for messages. Raises `ModelLoadError` for a value that no scheduler knows.
     """
-    arguments = list(inspect.signature(getattr(diffusers, class_name).__init__).parameters.values())[1:]
-    defaults = {each.name: each.default for each in arguments if each.default is not each.empty}
+    defaults = filled_in(getattr(diffusers, class_name), {})
     own = set(defaults)
     if class_name in _TRAINING_DEFAULTS:
         defaults |= _TRAINING_DEFAULTS[class_name]
-        own = set(defaults) | set(_TRAINING_FIELDS)
-    given = {
-        name: value for name, value in config.items() if name in own and name not in config.get(_LEFT_AT_DEFAULT, ())
-    }
+        own |= {*defaults, *_KEPT_FIELDS}
+    left_at_default = config.get(LEFT_AT_DEFAULT, ())
+    given = {name: value for name, value in config.items() if name in own and name not in left_at_default}
     _check_choices(path, given)
     filled = defaults | given
     if filled.get("trained_betas") is None and "beta_start" not in filled:
@@ -68,7 +78,7 @@ def fill_in(path: Path, class_name: str, config: Mapping[str, Any]) -> dict[str,
             f"{path} does not say how the model was trained: {class_name} has no betas. Take the "
             "scheduler/scheduler_config.json of the model that this one was made from."
         )
-    return {**filled, "_class_name": class_name, _LEFT_AT_DEFAULT: sorted(set(filled) - set(given))}
+    return {**filled, "_class_name": class_name, LEFT_AT_DEFAULT: sorted(set(filled) - set(given))}
 
 
 def _check_choices(path: Path, config: Mapping[str, Any]) -> None:
