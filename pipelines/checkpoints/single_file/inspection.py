@@ -20,7 +20,8 @@ from pipelines.errors import ModelLoadError
 from pipelines.families.base import Family
 from pipelines.families.registry import FAMILIES
 
-_INDEX: Final = "model_index.json"
+_INDEX: Final = "model_index"
+"""The entry of the configurations that tells of the whole model."""
 _SCHEDULER: Final = "scheduler"
 _SCHEDULER_CONFIG: Final = Path(_SCHEDULER, "scheduler_config.json")
 _TOKENIZER: Final = "tokenizer"
@@ -38,7 +39,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     given = settings.read(path)
     kind, predicted = _find_kind(path, header, given)
     file = FileParts(path, header, kind, given)
-    index = json_files.read_config(kind.configs / _INDEX)
+    index = json_files.read_config(kind.configs / f"{_INDEX}.json")
     family = _find_family(file, index)
     found = _find_parts(file, family)
     scheduler_config, scheduler_notes = _find_scheduler(file, predicted)
@@ -54,6 +55,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
             **configs,
             **{name: tokenizers.read_config(files) for name, files in tokens.items()},
             _SCHEDULER: scheduler_config,
+            _INDEX: index,
         },
         weights={name: (part.weights,) for name, part in found.items()},
         support_files=tokens,
