@@ -154,9 +154,7 @@ LAYOUTS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("arrange", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_a_layout_loads_to_the_same_latents(
-    folder: Path, expected: Tensor, arrange: Callable[[Path], object]
-) -> None:
+def test_a_layout_loads_to_the_same_latents(folder: Path, expected: Tensor, arrange: Callable[[Path], object]) -> None:
     arrange(folder)
 
     assert torch.equal(make_latents(folder), expected)
