@@ -26,13 +26,14 @@ class Checkpoint:
     classes: Mapping[str, Any]
     """For each part that the family opens (unet, vae, tokenizer ...), the class that loads it."""
     configs: Mapping[str, Mapping[str, Any]]
-    """For each part its configuration. For `scheduler`, all defaults of its class are filled in."""
+    """For each part its configuration. That of `scheduler` has all defaults of its class filled in, and `model_index`
+    has what the index says of the whole model."""
     weights: Mapping[str, tuple[Path, ...]]
     """For each part with weights, its safetensors files: one, or all shards. Their headers have been checked. For a
     single file, each part has that file, or the file that overrides the part (a VAE)."""
     support_files: Mapping[str, Mapping[str, Path]]
-    """For each part the small files that its class reads, by the name under which it looks for them: config.json,
-    vocab.json, the index of shards ... They are copied to the private view that is handed to the libraries."""
+    """For each tokenizer the files that its class reads, by the name under which it looks for them, such as vocab.json.
+    They are copied to a private folder that is handed to the library."""
     single_file: Path | None = None
     """The file in the original key layout that the weights are in. None for a folder."""
     ema: bool = False

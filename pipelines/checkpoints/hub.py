@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from huggingface_hub.utils.tqdm import tqdm
 
 from pipelines.checkpoints import profile
@@ -61,7 +61,7 @@ class HuggingFaceHub:
 
     def list_files(self, hub_id: str) -> list[str]:
         try:
-            return HfApi(self._endpoint).list_repo_files(hub_id)
+            return [each.rfilename for each in HfApi(self._endpoint).model_info(hub_id).siblings or ()]
         except GatedRepoError as error:
             raise ModelLoadError(
                 f"{hub_id} is open only to those who accepted its terms. Accept them on its page, and set HF_TOKEN to "
@@ -72,7 +72,7 @@ class HuggingFaceHub:
                 f"The hub has no repository {hub_id}, or it is private. Check the spelling; for a private one set "
                 "HF_TOKEN to your token."
             ) from error
-        except (OSError, ValueError, HfHubHTTPError) as error:
+        except Exception as error:  # The HTTP library has its own kinds of errors.
             raise HubUnreachableError(_explain(hub_id, error)) from error
 
     def fetch(self, hub_id: str, paths: Collection[str], report: Callable[[], object]) -> Path:
@@ -84,7 +84,7 @@ class HuggingFaceHub:
                 allow_patterns=[glob.escape(path) for path in paths],
                 tqdm_class=_reporting_bar(report),
             )
-        except (OSError, ValueError, HfHubHTTPError) as error:
+        except Exception as error:  # The HTTP library has its own kinds of errors.
             raise ModelLoadError(_explain(hub_id, error)) from error
         return Path(folder)
 

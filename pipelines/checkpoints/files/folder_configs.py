@@ -14,6 +14,7 @@ from pipelines.checkpoints.files.model_index import ModelIndex
 from pipelines.errors import ModelLoadError
 
 SCHEDULER: Final = "scheduler"
+_WHOLE_MODEL: Final = "model_index"
 _TOKENIZER_FILES: Final = (
     "vocab.json",
     "merges.txt",
@@ -31,7 +32,7 @@ class FolderConfigs:
     index: ModelIndex
     configs: Mapping[str, Mapping[str, Any]]
     """For each part the content of its configuration, empty for a tokenizer without one. The scheduler's has all
-    defaults of its class filled in."""
+    defaults of its class filled in. `model_index` has what the index says of the whole model."""
     support_files: Mapping[str, Mapping[str, Path]]
     """For each tokenizer its files, by name."""
 
@@ -49,7 +50,7 @@ def read(folder: Path, boundary: Path | None, remedy: str) -> FolderConfigs:
     path = folder / model_index.FILE_NAME
     check_link(path, boundary)
     index = model_index.read(path)
-    configs: dict[str, Mapping[str, Any]] = {}
+    configs: dict[str, Mapping[str, Any]] = {_WHOLE_MODEL: index.settings}
     support_files: dict[str, Mapping[str, Path]] = {}
     for part in index.libraries:
         if not (folder / part).is_dir():

@@ -65,6 +65,8 @@ class ModelIndex:
     """For each part, diffusers or transformers."""
     scheduler: str
     """The class of the scheduler."""
+    settings: Mapping[str, Any]
+    """What the index says of the whole model, such as `force_zeros_for_empty_prompt`."""
     other_parts: tuple[str, ...]
     """Parts that the index lists and the family does not open."""
 
@@ -83,6 +85,7 @@ def read(path: Path) -> ModelIndex:
         {name: family.components[name][each] for name, (_, each) in own.items() if name != _SCHEDULER},
         {name: library for name, (library, _) in own.items()},
         own[_SCHEDULER][1],
+        {name: value for name, value in index.items() if not isinstance(value, list)},
         tuple(name for name in entries if name not in family.components),
     )
 

@@ -73,12 +73,16 @@ def fill_in(path: Path, class_name: str, config: Mapping[str, Any]) -> dict[str,
     given = {name: value for name, value in config.items() if name in own and name not in left_at_default}
     _check_choices(path, given)
     filled = defaults | given
-    if filled.get("trained_betas") is None and "beta_start" not in filled:
+    if class_name in _TRAINING_DEFAULTS and not {"beta_start", "trained_betas"} & _set_fields(filled):
         raise ModelLoadError(
             f"{path} does not say how the model was trained: {class_name} has no betas. Take the "
             "scheduler/scheduler_config.json of the model that this one was made from."
         )
     return {**filled, "_class_name": class_name, LEFT_AT_DEFAULT: sorted(set(filled) - set(given))}
+
+
+def _set_fields(config: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in config.items() if value is not None}
 
 
 def _check_choices(path: Path, config: Mapping[str, Any]) -> None:

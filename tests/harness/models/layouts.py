@@ -51,12 +51,10 @@ def shard(folder: Path, part: str, variant: str = "") -> None:
 
 def rename_weights(path: Path, names: Mapping[str, str], extra: Mapping[str, Tensor] | None = None) -> None:
     """Replace parts of the tensors' names, and add tensors."""
-    renamed = dict(extra or {})
-    for name, tensor in load_file(path).items():
-        for old, new in names.items():
-            name = name.replace(old, new)
-        renamed[name] = tensor
-    save_file(renamed, path, {"format": "pt"})
+    tensors = load_file(path)
+    for old, new in names.items():
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    save_file(tensors | dict(extra or {}), path, {"format": "pt"})
 
 
 def into_hub_cache(folder: Path, cache: Path, hub_id: str) -> Path:
