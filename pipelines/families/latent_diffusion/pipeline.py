@@ -25,8 +25,9 @@ from pipelines.interface import UPCAST, ModelInfo, RgbImage, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
-from pipelines.sampling import samplers, stacked_update
+from pipelines.sampling import choice, stacked_update
 from pipelines.sampling.guidance import guide
+from pipelines.sampling.noise import seeded_generator
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.sampler_run import SamplerRun
 from pipelines.sampling.samplers import SamplerChoice
@@ -68,7 +69,7 @@ class LatentDiffusion:
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._steps = PreparedSteps(components.scheduler_config)
         self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
-        self._channels = self._networks.unet.config.in_channels
+        self._channels = self._networks.unet.config.out_channels
         self._preview = preview or previews.fit(self._decode_soundly, self._channels)
 
     @property
@@ -91,9 +92,9 @@ class LatentDiffusion:
         return self._begin(params, self._check(params), self._networks, conditionings)
 
     def begin_upcast(self, params: GenerationParams) -> LatentState:
-        choice = self._check(params)
+        sampler_choice = self._check(params)
         networks = self._upcast_networks()
-        return self._begin(params, choice, networks, self._encode(networks, self.texts(params)), upcast=True)
+        return self._begin(params, sampler_choice, networks, self._encode(networks, self.texts(params)), upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Tensor]:
@@ -139,16 +140,16 @@ class LatentDiffusion:
     def _begin(
         self,
         params: GenerationParams,
-        choice: SamplerChoice,
+        sampler_choice: SamplerChoice,
         networks: Networks,
         conditionings: Sequence[Conditioning],
         *,
         upcast: bool = False,
     ) -> LatentState:
         height, width = params.height // networks.scale, params.width // networks.scale
-        generator = torch.Generator("cpu").manual_seed(params.seed)
+        generator = seeded_generator(params.seed)
         noise = torch.randn(1, self._channels, height, width, generator=generator)
-        steps = self._steps.get(choice, params.steps)
+        steps = self._steps.get(sampler_choice, params.steps)
         run = SamplerRun(steps, noise, generator, networks.device, self._noise_drawer)
         return LatentState(
             params,
@@ -173,11 +174,10 @@ class LatentDiffusion:
 
     def _check(self, params: GenerationParams) -> SamplerChoice:
         """Find the sampler. Raises `InvalidParamsError` where this model cannot use the parameters."""
-        choice = samplers.find(params.sampler, params.schedule)
         limits = self._info.limits
-        max_steps = min(limits.max_steps, choice.sampler.max_steps or limits.max_steps)
-        if not 1 <= params.steps <= max_steps:
-            raise InvalidParamsError("steps", f"The sampler {choice.sampler.name} takes 1 to {max_steps} steps.")
+        if params.steps > limits.max_steps:
+            raise InvalidParamsError("steps", f"Must be at most {limits.max_steps} for this model.")
+        sampler_choice = choice.choose(self._info.samplers, params.sampler, params.schedule, params.steps)
         if not params.guidance_scale <= limits.max_guidance_scale:
             raise InvalidParamsError("guidance_scale", f"It must be at most {limits.max_guidance_scale:g}.")
         if not 0 <= params.guidance_rescale <= 1:
@@ -190,4 +190,4 @@ class LatentDiffusion:
                 )
         if params.width * params.height > limits.max_pixels:
             raise InvalidParamsError("width", f"An image may have at most {limits.max_pixels} pixels.")
-        return choice
+        return sampler_choice
