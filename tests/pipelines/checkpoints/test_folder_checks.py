@@ -33,7 +33,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "pipeline class": (
         lambda folder: tiny_model.edit_json(folder / "model_index.json", _class_name="FluxPipeline"),
-        "pipeline class that is not supported. Supported: StableDiffusionPipeline",
+        "pipeline class that is not supported. Supported: StableDiffusionXLPipeline",
     ),
     "pipeline class in a file": (
         lambda folder: tiny_model.edit_json(folder / "model_index.json", _class_name=["my_pipeline", "Mine"]),
