@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -58,11 +59,11 @@ class LatentEncoder:
         self._deviation, self._mean = normalization(vae.config, torch.device("cpu"))
 
     @torch.inference_mode()
-    def encode(self, images: Tensor) -> Posterior:
+    def encode(self, images: Tensor, owners: Sequence[int] | None = None) -> Posterior:
         """Encode images [B, 3, H, W] in -1 to 1, and wait for the result.
 
         An image whose numbers overflow is encoded once more, in the next wider dtype. Raises `NonFiniteError` with the
-        positions of those that overflow there, too.
+        positions of those that overflow there, too. `owners` has other positions to name instead.
         """
         mean, deviation = self._encode(images, wide=False)
         bad = _overflown(mean, deviation)
@@ -70,7 +71,7 @@ class LatentEncoder:
             mean[bad], deviation[bad] = self._encode(images[bad], wide=True)
             bad = _overflown(mean, deviation)
         if bad:
-            raise NonFiniteError(tuple(bad))
+            raise NonFiniteError(tuple(sorted({owners[n] if owners else n for n in bad})))
         return Posterior(mean, deviation)
 
     def _encode(self, images: Tensor, *, wide: bool) -> tuple[Tensor, Tensor]:

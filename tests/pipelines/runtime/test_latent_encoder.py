@@ -119,7 +119,8 @@ def test_an_image_that_overflows_is_encoded_in_a_wider_dtype(hot: AutoencoderKL)
 
     with torch.inference_mode():
         torch.testing.assert_close(posterior.row(0).mean, encoder._encode(pixels[:1], wide=True)[0])
-        torch.testing.assert_close(posterior.row(1).mean, encoder._encode(pixels[1:], wide=False)[0])
+        plain = encoder._encode(pixels[1:], wide=False)[0]
+        torch.testing.assert_close(posterior.row(1).mean, plain, rtol=0, atol=1e-3)
 
 
 def test_an_image_that_overflows_there_too_is_named(vae: AutoencoderKL) -> None:
