@@ -17,6 +17,7 @@ import torch
 from diffusers import EulerDiscreteScheduler, LMSDiscreteScheduler
 
 from pipelines.errors import InvalidParamsError
+from pipelines.sampling import samplers
 from pipelines.sampling.samplers import SCHEDULES, SamplerChoice, find_own
 
 _TRAINING_FIELDS: Final = (
@@ -27,10 +28,14 @@ _TRAINING_FIELDS: Final = (
     "trained_betas",
     "prediction_type",
     "rescale_betas_zero_snr",
+    "sigma_min",
+    "sigma_max",
+    "sigma_data",
+    "rho",
 )
 """Fields that describe how the model was trained. Every sampler gets the model's values, defaults included."""
 
-_CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one")
+_CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one", "sigma_schedule")
 """Fields that come from the model only where its configuration sets them. Otherwise the class's own default holds."""
 
 _STABLE_DIFFUSION_FIELDS: Final = {"steps_offset": 1, "clip_sample": False, "skip_prk_steps": True}
@@ -98,18 +103,35 @@ def noise_levels(scheduler: Any, first_call: int) -> tuple[tuple[float, float], 
 
 
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
-    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration."""
+    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration.
+
+    Raises `InvalidParamsError` for a sampler that cannot make images with that model's kind of noise.
+    """
+    class_name = choice.sampler.scheduler_for(config)
+    if class_name is None:
+        raise _refusal("sampler", choice, config)
+    if choice.schedule is not None and choice.schedule not in samplers.usable(config)[choice.sampler.name]:
+        raise _refusal("schedule", choice, config)
     fields = dict(config) if choice.sampler is find_own(config) else _training_fields(config)
     fields |= _STABLE_DIFFUSION_FIELDS
     fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
         fields |= {f"use_{schedule}_sigmas": schedule == choice.schedule for schedule in SCHEDULES}
-    scheduler_class = getattr(diffusers, choice.sampler.scheduler)
+        fields["sigma_schedule"] = choice.schedule  # the argument of EDM's classes
+    scheduler_class = getattr(diffusers, class_name)
     if scheduler_class is LMSDiscreteScheduler:
         scheduler_class = ExactLMSScheduler
     if fields.get("rescale_betas_zero_snr") and not _accepted(scheduler_class, {"rescale_betas_zero_snr": True}):
         fields["trained_betas"] = _zero_snr_betas(fields)
     return _instantiate(scheduler_class, _accepted(scheduler_class, fields))
+
+
+def _refusal(field: str, choice: SamplerChoice, config: Mapping[str, Any]) -> InvalidParamsError:
+    """Say that this model, whose noise is EDM's, cannot use the sampler or its schedule."""
+    usable = samplers.usable(config)
+    known = usable if field == "sampler" else usable[choice.sampler.name]
+    name = " ".join(filter(None, (choice.sampler.name, choice.schedule)))
+    return InvalidParamsError(field, f"{name} cannot do this model's EDM noise. It can use: {', '.join(known)}.")
 
 
 def _training_fields(config: Mapping[str, Any]) -> dict[str, Any]:

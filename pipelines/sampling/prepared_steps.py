@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling import linear_steps
+from pipelines.sampling import linear_steps, samplers
 from pipelines.sampling.diffusers_schedulers import construct, noise_levels, set_timesteps
 from pipelines.sampling.sampler_run import Steps, clean_factors, copy_scheduler
 from pipelines.sampling.samplers import SamplerChoice
@@ -98,12 +98,10 @@ def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
     scheduler = construct(config, key.choice)
     set_timesteps(scheduler, key.steps, sampler.calls(key.steps))
     first_call = key.first_step * sampler.calls_per_step
-    timesteps = tuple(scheduler.timesteps.unbind())[first_call:]
     levels = noise_levels(scheduler, first_call)
-    clean = tuple(
-        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
-        for timestep in timesteps
-    )
+    timesteps = tuple(scheduler.timesteps.unbind())[first_call:]
+    clean = _clean_factors_of_edm(scheduler) if samplers.has_edm_noise(config) else _clean_factors(scheduler)
+    clean = clean[first_call:]
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:
@@ -112,3 +110,21 @@ def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
         ) from error
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
     return Steps(scheduler, timesteps, levels, clean, linear, takes_generator)
+
+
+def _clean_factors(scheduler: Any) -> tuple[tuple[float, float], ...]:
+    return tuple(
+        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
+        for timestep in scheduler.timesteps
+    )
+
+
+def _clean_factors_of_edm(scheduler: Any) -> tuple[tuple[float, float], ...]:
+    """Return the factors of EDM's preconditioning (table 1 of arXiv:2206.00364), which diffusers' classes have."""
+    return tuple(
+        (
+            float(scheduler.precondition_outputs(1.0, 0.0, sigma) / scheduler.precondition_inputs(1.0, sigma)),
+            float(scheduler.precondition_outputs(0.0, 1.0, sigma)),
+        )
+        for sigma in scheduler.sigmas[: len(scheduler.timesteps)]
+    )
