@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple
 
-from pipelines.interface import WIDE, BatchKey, EncodedInput, NextCall, Stage, StateT, WorkPlan
+from pipelines.interface import WIDE, BatchKey, EncodedInput, NextCall, Stage, StateT, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 
 DEMOTION_FACTOR: Final = 4.0
@@ -63,7 +63,9 @@ class ScheduledImage(Generic[StateT]):
     """The call that encodes the image to start from and its mask; None once they are, or where there are none."""
     decode_call: NextCall | None = None
     """A decode other than the planned one, for latents that need a wider decoder."""
-    conditionings: dict[str, Any] = field(default_factory=dict)
+    texts: tuple[TextKey, ...] = ()
+    """The texts of the image's rows, in their order."""
+    conditionings: dict[TextKey, Any] = field(default_factory=dict)
     """The conditioning of each text that is known."""
     encoded: EncodedInput | None = None
     """The encoded image to start from, and its mask; kept for a restart in higher precision."""
