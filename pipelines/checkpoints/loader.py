@@ -97,6 +97,8 @@ def load(
         added_features=sum(traits.added_inputs.values()),
         zeros_without_negative=traits.zeros_without_negative,
         embeds_guidance=traits.embeds_guidance,
+        input_kinds=("image", "mask"),
+        reads_kept=traits.reads_kept,
         decodes_beside=on_device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, on_device),
         samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),

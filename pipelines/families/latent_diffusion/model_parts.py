@@ -56,6 +56,11 @@ class Configs:
         return int(2 ** (len(self.vae["block_out_channels"]) - 1))
 
     @property
+    def reads_kept(self) -> bool:
+        """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
+        return bool(self.unet["in_channels"] == 2 * self.vae["latent_channels"] + 1)
+
+    @property
     def embeds_guidance(self) -> bool:
         """Whether the UNet takes the guidance scale as an input."""
         return bool(self.unet["time_cond_proj_dim"])

@@ -58,6 +58,7 @@ REFERENCES: dict[str, tuple[str, dict[str, Any]]] = {
     "lms": ("LMSDiscreteScheduler", {}),
     "deis": ("DEISMultistepScheduler", {}),
     "lcm": ("LCMScheduler", {}),
+    "tcd": ("TCDScheduler", {}),
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
 }
 """The scheduler class of each sampler, and the fields that it changes in the model's own scheduler configuration."""
@@ -124,7 +125,9 @@ def xl_arguments(params: GenerationParams) -> dict[str, Any]:
 def latents(theirs: Any, params: GenerationParams, **more: Any) -> Tensor:
     """Return the finished latents of the image with the pipeline's own scheduler. `more` are further arguments."""
     known = inspect.signature(theirs.__call__).parameters
-    taken = {name: value for name, value in {**arguments(params), **xl_arguments(params)}.items() if name in known}
+    eta = inspect.signature(theirs.scheduler.step).parameters.get("eta")
+    own = {**arguments(params), **xl_arguments(params), "eta": 0.0 if eta is None else eta.default}
+    taken = {name: value for name, value in own.items() if name in known}
     made: Tensor = theirs(**{**taken, **more}, output_type="latent").images
     return made
 
