@@ -22,15 +22,17 @@ import pipelines
 from pipelines.checkpoints import folder_checks, hub, serving_defaults
 from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.serving_defaults import ServingDefaults
-from pipelines.errors import ModelLoadError
+from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
+from pipelines.sampling import choice, model_limits
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 _SCHEDULER: Final = "scheduler"
 """The component of which only the configuration is used."""
+_INDEX: Final = "model_index"
 _CONFIG_FILES: Final = {"tokenizer": "tokenizer_config.json", _SCHEDULER: "scheduler_config.json"}
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -66,7 +68,8 @@ def load(
     in_dtype = DTYPES.get(dtype) or _auto_dtype(folder, checked.classes, devices.half_dtypes(on_device))
     family = checked.family
     profile = model_profile.read(folder)
-    traits = family.traits(folder, {part: _read_part(folder / part) for part in checked.classes})
+    configs = {part: _read_part(folder / part) for part in checked.classes}
+    traits = family.traits(folder, {_INDEX: folder_checks.read_config(folder / f"{_INDEX}.json"), **configs})
     loaded = {
         part: _load_component(folder / part, loader, in_dtype)
         for part, loader in checked.classes.items()
@@ -93,11 +96,23 @@ def load(
         text_features=traits.text_features,
         input_kinds=("image", "mask"),
         reads_kept=traits.reads_kept,
+        added_features=sum(traits.added_inputs.values()),
+        zeros_without_negative=traits.zeros_without_negative,
+        embeds_guidance=traits.embeds_guidance,
         decodes_beside=on_device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, on_device),
+        samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),
     )
+    _check_defaults(folder, info)
     _log_defaults(info, defaults)
     return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
+
+
+def _check_defaults(folder: Path, info: ModelInfo) -> None:
+    try:
+        choice.choose(info.samplers, info.default_sampler, None, info.default_steps)
+    except InvalidParamsError as error:
+        raise ModelLoadError(f"The defaults of {folder} cannot be used: {error}") from error
 
 
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter
 
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
+from pipelines.sampler_limits import SamplerLimits
 from service.api.generation.request import GenerationRequest
-from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
+from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
 from service.errors import InvalidRequestError, UnknownModelError
 
@@ -54,6 +55,7 @@ def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
         prompt="a red circle",
+        negative_prompt="",
         width=INFO.sizes[0][0],
         height=INFO.sizes[0][1],
         steps=INFO.default_steps,
@@ -99,6 +101,29 @@ def test_guidance_is_rescaled_by_the_models_share_unless_another_is_asked_for(
 def test_a_sampler_and_its_schedule_may_be_one_name() -> None:
     (params,) = images(sampler="DPM++ 2M Karras")
     assert (params.sampler, params.schedule) == ("dpm++_2m", "karras")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"sampler": "Heun"}, "sampler", "cannot do this model's noise"),
+        ({"sampler": "euler", "schedule": "beta"}, "schedule", "karras"),
+        ({"sampler": "euler", "num_inference_steps": 61}, "num_inference_steps", "61 steps for the sampler euler"),
+        ({"sampler": "Euler", "num_inference_steps": 21}, "num_inference_steps", "at most 20 with the sampler"),
+    ],
+)
+def test_what_the_model_cannot_do_with_a_sampler_is_refused(fields: dict[str, Any], field: str, reason: str) -> None:
+    most = 20 if fields.get("num_inference_steps") == 21 else None
+    model = replace(
+        INFO,
+        samplers=(
+            SamplerLimits(name="euler", schedules=("karras",), max_steps=most, impossible_steps=(61,)),
+            SamplerLimits(name="heun", refusal="The sampler heun cannot do this model's noise."),
+        ),
+    )
+    with pytest.raises(InvalidRequestError, match=reason) as refusal:
+        resolve(GenerationRequest.model_validate(fields), ["x"], INFO.sizes[0], model, refuse)
+    assert refusal.value.field == field
 
 
 def test_each_prompt_has_n_images_and_each_image_its_own_seed() -> None:
@@ -171,7 +196,7 @@ def test_a_sampler_or_schedule_that_does_not_exist_is_refused(fields: dict[str, 
     assert refused(**fields) == field
 
 
-def test_the_shared_settings_are_all_parameters_but_prompt_and_seed_under_the_names_of_requests() -> None:
+def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_the_names_of_requests() -> None:
     shared = shared_settings(PARAMS)
     assert shared == {
         "width": 128,
@@ -183,7 +208,7 @@ def test_the_shared_settings_are_all_parameters_but_prompt_and_seed_under_the_na
         "negative_prompt": "blurry",
         "guidance_rescale": 0.7,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed"}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *_NOT_OFFERED}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
     assert set(shared) - {"width", "height"} <= set(GenerationRequest.model_fields)
 
