@@ -119,4 +119,5 @@ def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
     copies = _LATENT_COPIES + (0 if params.image is None else _INPUT_COPIES)
     row = info.prompt_tokens * info.text_features + info.added_features
-    return _FLOAT_BYTES * (copies * latents + len(texts(info, params)) * row)
+    passes = 1 if params.hires is None else 2
+    return _FLOAT_BYTES * (copies * latents + passes * len(texts(info, params)) * row)

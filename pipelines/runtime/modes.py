@@ -185,24 +185,15 @@ def _check_exactness(
     report: Report,
 ) -> None:
     sample, *others = _random_inputs(networks, 1, shape, tokens)
+    latents = sample[:, : networks.unet.config.out_channels]
     _, height, width = shape
     image = torch.randn(1, 3, networks.scale * height, networks.scale * width).clamp(-1, 1)
     text = torch.arange(tokens)[None] % networks.text_encoder.config.vocab_size
     # The shortest call is the first: each says for how long whoever waits for a report must be patient with the next.
     checks: Iterable[tuple[str, Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
         ("texts", networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
-        (
-            "images to start from",
-            lambda images: networks.encoder.encode(images).mean,
-            batch_invariance.INPUTS,
-            (image,),
-        ),
-        (
-            "decoded images",
-            networks.decode,
-            mode.max_decode,
-            (sample[:, : networks.vae.config.latent_channels],),
-        ),
+        ("encoded images", lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
+        ("decoded images", networks.decode, mode.max_decode, (latents,)),
         ("UNet rows", networks.denoise, mode.max_rows, (sample, *others)),
     )
     for checked, network, positions, row in checks:

@@ -103,8 +103,8 @@ def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
     set_timesteps(scheduler, key.steps, sampler.calls(key.steps))
     first_call = key.first_step * sampler.calls_per_step
     levels = noise_levels(scheduler, first_call)
-    clean = [_clean_factors(scheduler, call, timestep) for call, timestep in enumerate(scheduler.timesteps)]
-    timesteps, clean = tuple(scheduler.timesteps.unbind())[first_call:], clean[first_call:]
+    timesteps = tuple(scheduler.timesteps.unbind())[first_call:]
+    clean = tuple(_clean_factors(scheduler, call, timestep) for call, timestep in enumerate(timesteps, first_call))
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:
@@ -113,7 +113,7 @@ def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
             f"The sampler {sampler.name} cannot do this model's prediction type, {scheduler.config.prediction_type}.",
         ) from error
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-    return Steps(scheduler, timesteps, levels, tuple(clean), linear, takes_generator)
+    return Steps(scheduler, timesteps, levels, clean, linear, takes_generator)
 
 
 def _check_signal(scheduler: Any, choice: SamplerChoice) -> None:

@@ -58,8 +58,8 @@ class Configs:
 
     @property
     def reads_kept(self) -> bool:
-        """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
-        return bool(self.unet["in_channels"] == 2 * self.vae["latent_channels"] + 1)
+        """Whether the UNet reads a mask, and what it keeps of an image, beside the latents."""
+        return bool(self.unet["in_channels"] > self.unet["out_channels"])
 
     @property
     def embeds_guidance(self) -> bool:

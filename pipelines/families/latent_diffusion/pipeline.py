@@ -105,8 +105,8 @@ class LatentDiffusion:
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> LatentState:
         sampler_choice = self._check(params)
         networks = self._upcast_networks()
-        texts = self._encode(networks, self.texts(params))
-        return self._begin(params, sampler_choice, networks, texts, encoded, upcast=True)
+        conditionings = self._encode(networks, self.texts(params))
+        return self._begin(params, sampler_choice, networks, conditionings, encoded, upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Tensor]:
