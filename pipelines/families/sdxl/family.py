@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -97,7 +97,7 @@ class _XL:
         *,
         preview: Sequence[Sequence[float]] | None,
         mode: RunMode,
-        report: Callable[[], object],
+        report: Report,
     ) -> LatentDiffusion:
         return model_parts.make_pipeline(info, assembled, preview=preview, mode=mode, report=report)
 
