@@ -31,7 +31,7 @@ from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.local_engine import serving
 from tests.harness.engine.worker_harness import make_params
-from tests.harness.models import tiny_model
+from tests.harness.models import layouts, tiny_model
 from tests.harness.paths import ROOT
 from tests.repository.machine import Machine
 
@@ -91,22 +91,21 @@ def a_hub_id(_: Path) -> str:
     return str(caught.value)
 
 
-def a_single_file(folder: Path) -> str:
-    file = folder / "mine.safetensors"
-    file.touch()
-    return refusal(file)
+def a_clone_without_large_files(folder: Path) -> str:
+    model = tiny_model.write(folder / "mine")
+    layouts.weights(model, "unet").write_bytes(layouts.LFS_POINTER)
+    return refusal(model)
 
 
 def a_pickle(folder: Path) -> str:
     model = tiny_model.write(folder / "mine")
-    (model / "unet" / "diffusion_pytorch_model.bin").touch()
+    layouts.weights(model, "unet").rename(model / "unet" / "diffusion_pytorch_model.bin")
     return refusal(model)
 
 
-def half_precision_files_alone(folder: Path) -> str:
+def another_kind_of_model(folder: Path) -> str:
     model = tiny_model.write(folder / "mine")
-    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.rename(weights.with_suffix(".fp16.safetensors"))
+    tiny_model.edit_json(model / "model_index.json", _class_name="FluxPipeline")
     return refusal(model)
 
 
@@ -211,9 +210,9 @@ PROVOCATIONS: list[Callable[[Path], str]] = [  # In the page's order.
     a_port_in_use,
     a_misspelled_variable,
     a_hub_id,
-    a_single_file,
+    a_clone_without_large_files,
     a_pickle,
-    half_precision_files_alone,
+    another_kind_of_model,
     a_data_folder_of_somebody_else,
     a_newer_database,
     a_model_that_is_being_loaded,

@@ -70,21 +70,6 @@ class CostCache:
             self.store(table())
 
 
-def fingerprint(folder: Path) -> str:
-    """Returns a digest of a model folder's JSON files and of the names and sizes of all its files.
-
-    Returns an empty string where `folder` is not a folder.
-    """
-    if not folder.is_dir():
-        return ""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
-        if path.name.endswith(".json"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def _is_valid(table: CostTable) -> bool:
     return all(
         point.count >= 1 and 0 <= point.seconds < math.inf and 0 < point.weight < math.inf
