@@ -67,6 +67,7 @@ class _XL:
             side_multiple=parts.scale,
             prompt_tokens=int(min(*lengths, *(encoder.max_position_embeddings for encoder in encoders))),
             latent_channels=parts.unet["out_channels"],
+            reads_kept=parts.reads_kept,
             text_features=parts.unet["cross_attention_dim"],
             scheduler_config=parts.scheduler,
             zeros_without_negative=bool(configs.get(_INDEX, {}).get("force_zeros_for_empty_prompt", True)),
