@@ -23,9 +23,8 @@ Configs = dict[str, dict[str, Any]]
 def read_configs(folder: Path, kind: str) -> Configs:
     parts = FAMILIES[FAMILY_OF[kind]]().components
     files = {part: folder / part / FILES.get(part.removesuffix("_2"), "config.json") for part in parts}
-    return {part: read_json(path) for part, path in files.items()} | {
-        "model_index": read_json(folder / "model_index.json")
-    }
+    files["model_index"] = folder / "model_index.json"
+    return {part: read_json(path) for part, path in files.items()}
 
 
 FAMILY_OF = {"sdxl": "StableDiffusionXLPipeline", "sdxl_refiner": "StableDiffusionXLImg2ImgPipeline"}
@@ -110,13 +109,17 @@ def test_a_unet_with_other_inputs_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("prediction_type", "sample"), ("timestep_type", "continuous"), ("use_flow_sigmas", True)],
+    ("class_name", "field", "value"),
+    [
+        ("EulerDiscreteScheduler", "prediction_type", "sample"),
+        ("EulerDiscreteScheduler", "timestep_type", "continuous"),
+        ("DPMSolverMultistepScheduler", "use_flow_sigmas", True),
+    ],
 )
 def test_a_scheduler_that_the_samplers_cannot_do_is_refused(
-    zoo: Callable[[str], Path], field: str, value: object
+    zoo: Callable[[str], Path], class_name: str, field: str, value: object
 ) -> None:
     configs = read_configs(zoo("sdxl"), "sdxl")
 
     with pytest.raises(ModelLoadError, match=field):
-        describe("sdxl", {**configs, "scheduler": {**configs["scheduler"], field: value}})
+        describe("sdxl", {**configs, "scheduler": {"_class_name": class_name, field: value}})

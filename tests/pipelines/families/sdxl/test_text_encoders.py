@@ -18,7 +18,7 @@ TOKENS = torch.tensor([[[512, 70, 513, 513], [512, 71, 513, 0]], [[512, 513, 513
 @pytest.fixture(scope="module")
 def encoders(zoo: Callable[[str], Path]) -> TextEncoders:
     classes = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
-    return TextEncoders([each.from_pretrained(zoo("sdxl") / name).eval() for name, each in classes.items()])
+    return TextEncoders([each.from_pretrained(zoo("sdxl") / name) for name, each in classes.items()])
 
 
 @torch.inference_mode()
