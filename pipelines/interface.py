@@ -154,6 +154,10 @@ class ModelInfo:
 
     zeros_without_negative: bool = False
     """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
+    embeds_guidance: bool = False
+    """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
+    added_features: int = 0
+    """Numbers in the conditioning of a row besides those of its tokens."""
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""

@@ -106,10 +106,11 @@ def _check_header(path: Path) -> None:
 
 def _check_index(path: Path, index: Mapping[str, Any]) -> CheckedFolder:
     class_name = index.get("_class_name")
-    if not isinstance(class_name, str) or class_name not in FAMILIES:
+    found = FAMILIES.find(class_name) if isinstance(class_name, str) else None
+    if found is None:
         raise ModelLoadError(f"{path} names a pipeline class that is not supported. Supported: {', '.join(FAMILIES)}.")
-    family = FAMILIES[class_name]()
-    components = {name: value for name, value in index.items() if isinstance(value, list)}
+    family = found()
+    components = {name: value for name, value in index.items() if isinstance(value, list) and any(value)}
     classes = {
         name: _find_class(path, name, value, family.components)
         for name, value in components.items()

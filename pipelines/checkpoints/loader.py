@@ -32,6 +32,7 @@ DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16":
 
 _SCHEDULER: Final = "scheduler"
 """The component of which only the configuration is used."""
+_INDEX: Final = "model_index"
 _CONFIG_FILES: Final = {"tokenizer": "tokenizer_config.json", _SCHEDULER: "scheduler_config.json"}
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -67,7 +68,8 @@ def load(
     in_dtype = DTYPES.get(dtype) or _auto_dtype(folder, checked.classes, devices.half_dtypes(on_device))
     family = checked.family
     profile = model_profile.read(folder)
-    traits = family.traits(folder, {part: _read_part(folder / part) for part in checked.classes})
+    configs = {part: _read_part(folder / part) for part in checked.classes}
+    traits = family.traits(folder, {_INDEX: folder_checks.read_config(folder / f"{_INDEX}.json"), **configs})
     loaded = {
         part: _load_component(folder / part, loader, in_dtype)
         for part, loader in checked.classes.items()
@@ -92,6 +94,9 @@ def load(
         latent_scale=traits.side_multiple,
         latent_channels=traits.latent_channels,
         text_features=traits.text_features,
+        added_features=sum(traits.added_inputs.values()),
+        zeros_without_negative=traits.zeros_without_negative,
+        embeds_guidance=traits.embeds_guidance,
         decodes_beside=on_device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, on_device),
         samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),

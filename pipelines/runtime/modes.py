@@ -7,7 +7,7 @@ This module builds networks for a mode and prepares them. How each mode works is
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -62,9 +62,18 @@ def row_sizes(mode: RunMode, device: torch.device) -> tuple[int, ...]:
 
 
 def build_networks(
-    mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any, make_recorder: MakeRecorder = cuda_graphs.recorder
+    mode: RunMode,
+    *,
+    text_encoder: Any,
+    unet: Any,
+    vae: Any,
+    added_inputs: Mapping[str, int] | None = None,
+    make_recorder: MakeRecorder = cuda_graphs.recorder,
 ) -> Networks:
-    """Build the networks for that mode. Raises `ModelLoadError` where the mode is not possible."""
+    """Build the networks for that mode. Raises `ModelLoadError` where the mode is not possible.
+
+    `added_inputs` is that of `Networks`.
+    """
     if mode.exact and mode.compile != "off":
         raise ModelLoadError("Exact mode and compile exclude each other: set exact=false or compile=off.")
     if mode.quantize == "fp8":
@@ -86,6 +95,7 @@ def build_networks(
         batching=batching,
         denoiser=denoiser,
         max_decode_pixels=mode.max_decode_pixels,
+        added_inputs=added_inputs,
     )
 
 
@@ -117,8 +127,10 @@ def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report:
 
     `report` is called before each call of a network. Raises `ModelLoadError` where this machine is not exact.
     """
-    channels, scale = networks.unet.config.in_channels, networks.scale
-    shapes = [(channels, height // scale, width // scale) for width, height in info.sizes]
+    shapes = [
+        (networks.unet.config.out_channels, height // networks.scale, width // networks.scale)
+        for width, height in info.sizes
+    ]
     _prepare_unet(networks, shapes, _row_sizes(mode), info.prompt_tokens, report)
     _prepare_decoder(networks, shapes, report)
     if mode.exact:
@@ -171,11 +183,11 @@ def _check_exactness(
     tokens: int,
     report: Callable[[], object],
 ) -> None:
-    sample, timestep, conditioning = _random_inputs(networks, 1, shape, tokens)
+    sample, *others = _random_inputs(networks, 1, shape, tokens)
     text = torch.arange(tokens)[None] % networks.text_encoder.config.vocab_size
     checks: Iterable[tuple[Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
         (networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
-        (networks.denoise, mode.max_rows, (sample, timestep, conditioning)),
+        (networks.denoise, mode.max_rows, (sample, *others)),
         (networks.decode, mode.max_decode, (sample,)),
     )
     for network, positions, row in checks:
@@ -183,12 +195,16 @@ def _check_exactness(
         batch_invariance.check_position_invariance(network, positions, *row)
 
 
-def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a sample, timesteps and a conditioning for `Networks.denoise`. `shape` is [C, h, w]."""
+def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, ...]:
+    """Return a sample, timesteps, a conditioning and the added inputs for `Networks.denoise`. `shape` is [C, h, w]."""
     generator = torch.Generator("cpu").manual_seed(0)
-    conditioning = torch.randn(rows, tokens, networks.unet.config.cross_attention_dim, generator=generator)
+
+    def random(*size: int) -> Tensor:
+        return torch.randn(rows, *size, generator=generator).to(networks.device, networks.dtype)
+
     return (
-        torch.randn(rows, *shape, generator=generator).to(networks.device),
+        random(*shape),
         torch.full((rows,), 500.0),
-        conditioning.to(networks.device, networks.dtype),
+        random(tokens, networks.unet.config.cross_attention_dim),
+        *(random(numbers) for numbers in networks.added_inputs.values()),
     )

@@ -69,7 +69,7 @@ class LatentDiffusion:
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._steps = PreparedSteps(components.scheduler_config)
         self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
-        self._channels = self._networks.unet.config.in_channels
+        self._channels = self._networks.unet.config.out_channels
         self._preview = preview or previews.fit(self._decode_soundly, self._channels)
 
     @property
