@@ -17,6 +17,7 @@ from typing import Final
 from pipelines import work_plan
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import (
+    MAX_PROMPT_CHUNKS,
     UPCAST,
     CompletedAdvance,
     CompletedDecode,
@@ -25,8 +26,10 @@ from pipelines.interface import (
     NextCall,
     PendingAdvance,
     PendingDecode,
+    PromptLengths,
     RgbImage,
     TextKey,
+    TextLength,
     WorkPlan,
 )
 from pipelines.params import GenerationParams
@@ -65,6 +68,7 @@ class FakeState:
     """Total number of UNet calls for the image."""
     latent: bytes
     """32 bytes that stand for the latents."""
+    prompt_lengths: PromptLengths
     upcast: bool = False
 
     @property
@@ -112,7 +116,8 @@ class FakePipeline:
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
-        return FakeState(params, work_plan.denoise_call(self.info, params, calls), calls, latent)
+        lengths = _prompt_lengths(self.info, params)
+        return FakeState(params, work_plan.denoise_call(self.info, params, calls), calls, latent, lengths)
 
     def begin_upcast(self, params: GenerationParams) -> FakeState:
         """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
@@ -152,6 +157,20 @@ class FakePipeline:
     def _spend(self, seconds: float) -> None:
         if seconds:
             self._sleep(seconds)
+
+
+def _prompt_lengths(info: ModelInfo, params: GenerationParams) -> PromptLengths:
+    """Return how much of the texts is read, where every word is a token."""
+    room = (info.prompt_tokens - 2) * (MAX_PROMPT_CHUNKS if params.long_prompt else 1)
+
+    def length(text: str) -> TextLength:
+        words = len(text.split())
+        return TextLength(read=min(words, room), total=words)
+
+    negative = params.negative_prompt if params.guided else None
+    return PromptLengths(
+        prompt=length(params.prompt), negative_prompt=None if negative is None else length(negative)
+    )
 
 
 def _digest(*parts: bytes) -> bytes:

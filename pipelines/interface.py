@@ -28,6 +28,10 @@ class Stage(enum.StrEnum):
     DECODE = "decode"
 
 
+MAX_PROMPT_CHUNKS: Final = 8
+"""Most chunks in which a long prompt is read. What lies beyond them is cut."""
+
+
 class TextKey(NamedTuple):
     """A text that an image needs the conditioning of. Images with equal keys share one."""
 
@@ -36,6 +40,27 @@ class TextKey(NamedTuple):
     """None is no text, which some models condition on with zeros."""
     long: bool = False
     """Whether the text is read in chunks where it is longer than the encoder reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLength:
+    """How much of a text the model reads, in tokens of the text itself, without start and end."""
+
+    read: int
+    total: int
+
+    @property
+    def cut(self) -> bool:
+        return self.read < self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptLengths:
+    """How much of an image's texts the model reads."""
+
+    prompt: TextLength
+    negative_prompt: TextLength | None = None
+    """None where the image has no negative prompt, or no guidance that it would have an effect on."""
 
 
 class BatchKey(NamedTuple):
@@ -47,7 +72,7 @@ class BatchKey(NamedTuple):
     """0 in a stage in which the size of the image does not matter."""
     latent_width: int = 0
     tokens: int = 0
-    """Length of the text conditioning; 0 where there is none."""
+    """Length of the text conditioning, where calls do not bring it to that of their longest row; else 0."""
     phase: str = ""
     """`UPCAST`, or empty."""
 
@@ -149,6 +174,9 @@ class ModelInfo:
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
     default_guidance_rescale: float = 0.0
     """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
+    pads_long_prompts: bool = False
+    """Whether long prompts are padded to one length and share calls with each other alone. Otherwise a call pads its
+    rows to its longest one."""
     samplers: tuple[SamplerLimits, ...] = ()
     """How the model can use each sampler. Empty where it can use all of them without limits."""
 
@@ -158,6 +186,11 @@ class ModelInfo:
     """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
     added_features: int = 0
     """Numbers in the conditioning of a row besides those of its tokens."""
+
+    @property
+    def long_prompt_tokens(self) -> int:
+        """Longest prompt that the model reads in chunks, start and end of each included."""
+        return MAX_PROMPT_CHUNKS * self.prompt_tokens
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
@@ -228,6 +261,9 @@ class ImageState(Protocol):
     @property
     def step(self) -> int:
         """Steps done, as users count them: 0 to `params.steps`."""
+
+    @property
+    def prompt_lengths(self) -> PromptLengths: ...
 
 
 ConditioningT = TypeVar("ConditioningT")

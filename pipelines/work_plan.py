@@ -47,11 +47,18 @@ def denoise_call(info: ModelInfo, params: GenerationParams, calls_left: int, *, 
     """Return the image's next UNet call: one row for each of its texts."""
     height, width = params.height // info.latent_scale, params.width // info.latent_scale
     return NextCall(
-        BatchKey(Stage.DENOISE, info.name, height, width, info.prompt_tokens, phase),
+        BatchKey(Stage.DENOISE, info.name, height, width, _fixed_tokens(info, params), phase),
         CostKey(Stage.DENOISE, params.width, params.height, phase),
         rows=len(texts(info, params)),
         calls_left=calls_left,
     )
+
+
+def _fixed_tokens(info: ModelInfo, params: GenerationParams) -> int:
+    """Return the length that all rows of the image's calls have, or 0 where it is that of the call's longest row."""
+    if not info.pads_long_prompts:
+        return 0
+    return info.long_prompt_tokens if params.long_prompt else info.prompt_tokens
 
 
 def decode_call(info: ModelInfo, params: GenerationParams, *, phase: str = "") -> NextCall:
@@ -74,5 +81,6 @@ def unet_calls(params: GenerationParams) -> int:
 def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
-    row = info.prompt_tokens * info.text_features + info.added_features
+    tokens = info.long_prompt_tokens if params.long_prompt else info.prompt_tokens
+    row = tokens * info.text_features + info.added_features
     return _FLOAT_BYTES * (_LATENT_COPIES * latents + len(texts(info, params)) * row)

@@ -99,6 +99,7 @@ def load(
         embeds_guidance=traits.embeds_guidance,
         decodes_beside=on_device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, on_device),
+        pads_long_prompts=mode.exact,
         samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),
     )
     _check_defaults(folder, info)

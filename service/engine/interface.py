@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
-from pipelines.interface import ModelInfo, RgbImage
+from pipelines.interface import ModelInfo, PromptLengths, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.types import Priority, Timings
 
@@ -67,6 +67,7 @@ class ImageFinished:
     params: GenerationParams
     rgb_image: RgbImage
     timings: Timings
+    prompt_lengths: PromptLengths
 
 
 ImageEvent: TypeAlias = ImageStarted | ImageProgress | ImagePreview | ImageFinished

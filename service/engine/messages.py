@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from pipelines.interface import CostKey, ModelInfo, Stage
+from pipelines.interface import CostKey, ModelInfo, PromptLengths, Stage
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_table import CostTable
 from service.engine.types import Priority, Timings
@@ -157,6 +157,7 @@ class Finished(Message, frozen=True):
     height: int
     pixels: bytes
     timings: Timings
+    prompt_lengths: PromptLengths
 
 
 class Failed(Message, frozen=True):

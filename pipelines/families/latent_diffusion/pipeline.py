@@ -21,7 +21,7 @@ from pipelines.errors import InvalidParamsError
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
-from pipelines.interface import UPCAST, ModelInfo, RgbImage, TextKey, WorkPlan
+from pipelines.interface import UPCAST, ModelInfo, PromptLengths, RgbImage, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
@@ -106,7 +106,8 @@ class LatentDiffusion:
         sample = torch.cat([run.latents for run in runs]) * scales[:, None, None, None]
         conditioning = Conditioning.concatenate([state.conditioning for state in states])
         added = [conditioning.added[name] for name in networks.added_inputs]
-        return list(torch.split(networks.denoise(sample, timesteps, conditioning.hidden, *added), rows))
+        output = networks.denoise(sample, timesteps, conditioning.hidden, *added, mask=conditioning.mask)
+        return list(torch.split(output, rows))
 
     @torch.inference_mode()
     def advance(self, states: Sequence[LatentState], outputs: Sequence[Tensor]) -> PendingUpdate:
@@ -155,9 +156,15 @@ class LatentDiffusion:
             params,
             first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),
             networks=networks,
-            conditioning=self._conditioner.condition(params, conditionings),
+            conditioning=self._condition(params, conditionings),
+            prompt_lengths=_prompt_lengths(params, self.texts(params), conditionings),
             run=run,
         )
+
+    def _condition(self, params: GenerationParams, texts: Sequence[Conditioning]) -> Conditioning:
+        conditioning = self._conditioner.condition(params, texts)
+        is_padded = self._info.pads_long_prompts and params.long_prompt
+        return conditioning.padded(self._info.long_prompt_tokens) if is_padded else conditioning
 
     def _decode_soundly(self, latents: Tensor) -> Tensor:
         """Decode latents [B, C, h, w] to images [B, 3, H, W], in a wider dtype where the model's own overflows."""
@@ -191,3 +198,11 @@ class LatentDiffusion:
         if params.width * params.height > limits.max_pixels:
             raise InvalidParamsError("width", f"An image may have at most {limits.max_pixels} pixels.")
         return sampler_choice
+
+
+def _prompt_lengths(
+    params: GenerationParams, texts: Sequence[TextKey], conditionings: Sequence[Conditioning]
+) -> PromptLengths:
+    lengths = {key.text: each.lengths[0] for key, each in zip(texts, conditionings, strict=True)}
+    negative = None if params.negative_prompt is None or len(texts) == 1 else lengths[params.negative_prompt]
+    return PromptLengths(prompt=lengths[params.prompt], negative_prompt=negative)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipelines.errors import NonFiniteError
 from pipelines.families.latent_diffusion.conditioning import Conditioning
-from pipelines.interface import NextCall
+from pipelines.interface import NextCall, PromptLengths
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.sampler_run import SamplerRun
@@ -27,6 +27,7 @@ class LatentState:
         first_call: NextCall,
         networks: Networks,
         conditioning: Conditioning,
+        prompt_lengths: PromptLengths,
         run: SamplerRun,
     ) -> None:
         self.params = params
@@ -35,6 +36,7 @@ class LatentState:
         """The model's own networks, or their copy in a wider dtype for an upcast image."""
         self.conditioning = conditioning
         """One row for each of the image's texts, in their order."""
+        self.prompt_lengths = prompt_lengths
         self.run = run
         """Its latents, its noise, and its position."""
 

@@ -67,10 +67,10 @@ def test_the_preview_of_a_call_is_the_clean_latents_that_the_schedulers_precondi
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in samplers.usable(CONFIG)])
 def test_another_sampler_is_refused_with_both_names(name: str) -> None:
-    with pytest.raises(InvalidParamsError, match=r"EDM noise\. It can use: euler, dpm") as raised:
+    with pytest.raises(InvalidParamsError, match=r"noise, EDM\. It can use: euler, dpm") as raised:
         PreparedSteps(CONFIG).get(SamplerChoice(SAMPLERS[name], None), 4)
 
-    assert str(raised.value).startswith(f"{name} cannot do")
+    assert str(raised.value).startswith(f"The sampler {name} cannot do")
 
 
 def test_a_schedule_that_edm_does_not_have_is_refused() -> None:
