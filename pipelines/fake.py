@@ -168,9 +168,7 @@ def _prompt_lengths(info: ModelInfo, params: GenerationParams) -> PromptLengths:
         return TextLength(read=min(words, room), total=words)
 
     negative = params.negative_prompt if params.guided else None
-    return PromptLengths(
-        prompt=length(params.prompt), negative_prompt=None if negative is None else length(negative)
-    )
+    return PromptLengths(prompt=length(params.prompt), negative_prompt=None if negative is None else length(negative))
 
 
 def _digest(*parts: bytes) -> bytes:

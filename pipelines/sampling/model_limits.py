@@ -12,9 +12,9 @@ from typing import Any
 
 from pipelines.errors import InvalidParamsError
 from pipelines.sampler_limits import SamplerLimits
-from pipelines.sampling.diffusers_schedulers import construct, count_timesteps
+from pipelines.sampling.diffusers_schedulers import construct, count_timesteps, is_edm
 from pipelines.sampling.prepared_steps import PreparedSteps
-from pipelines.sampling.samplers import SAMPLERS, Sampler, SamplerChoice, usable
+from pipelines.sampling.samplers import EDM_SCHEDULES, SAMPLERS, Sampler, SamplerChoice
 
 
 def find(config: Mapping[str, Any], max_steps: int) -> tuple[SamplerLimits, ...]:
@@ -43,11 +43,10 @@ def _limits(config: Mapping[str, Any], sampler: Sampler, max_steps: int) -> Samp
     except IndexError:
         refusal = f"The sampler {sampler.name} cannot divide this model's timesteps into any number of steps."
         return SamplerLimits(name=sampler.name, refusal=refusal)
+    schedules = tuple(each for each in sampler.schedules if not is_edm(config) or each in EDM_SCHEDULES)
     impossible = tuple(sorted(set(range(1, possible[-1])) - set(possible)))
     most = possible[-1] if sampler.max_steps or possible[-1] < max_steps else None
-    return SamplerLimits(
-        name=sampler.name, schedules=usable(config)[sampler.name], max_steps=most, impossible_steps=impossible
-    )
+    return SamplerLimits(name=sampler.name, schedules=schedules, max_steps=most, impossible_steps=impossible)
 
 
 def _possible_steps(scheduler: Any, sampler: Sampler, max_steps: int) -> list[int]:

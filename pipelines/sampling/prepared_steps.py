@@ -12,8 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import torch
+from torch import Tensor
+
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling import linear_steps, samplers
+from pipelines.sampling import linear_steps
 from pipelines.sampling.diffusers_schedulers import construct, set_timesteps
 from pipelines.sampling.sampler_run import Steps, clean_factors, copy_scheduler
 from pipelines.sampling.samplers import SamplerChoice
@@ -94,7 +97,7 @@ def _prepare(config: Mapping[str, Any], choice: SamplerChoice, steps: int) -> St
     _check_signal(scheduler, choice)
     set_timesteps(scheduler, steps, choice.sampler.calls(steps))
     timesteps = tuple(scheduler.timesteps.unbind())
-    clean = _clean_factors_of_edm(scheduler) if samplers.has_edm_noise(config) else _clean_factors(scheduler)
+    clean = tuple(_clean_factors(scheduler, call, timestep) for call, timestep in enumerate(timesteps))
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:
@@ -117,19 +120,10 @@ def _check_signal(scheduler: Any, choice: SamplerChoice) -> None:
         )
 
 
-def _clean_factors(scheduler: Any) -> tuple[tuple[float, float], ...]:
-    return tuple(
-        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
-        for timestep in scheduler.timesteps
-    )
-
-
-def _clean_factors_of_edm(scheduler: Any) -> tuple[tuple[float, float], ...]:
-    """Return the factors of EDM's preconditioning (table 1 of arXiv:2206.00364), which diffusers' classes have."""
-    return tuple(
-        (
-            float(scheduler.precondition_outputs(1.0, 0.0, sigma) / scheduler.precondition_inputs(1.0, sigma)),
-            float(scheduler.precondition_outputs(0.0, 1.0, sigma)),
-        )
-        for sigma in scheduler.sigmas[: len(scheduler.timesteps)]
-    )
+def _clean_factors(scheduler: Any, call: int, timestep: Tensor) -> tuple[float, float]:
+    """Return the factors of the UNet's input and output in the clean latents that a call predicts."""
+    if hasattr(scheduler, "precondition_outputs"):  # EDM's classes
+        one, zero, sigma = torch.ones(()), torch.zeros(()), scheduler.sigmas[call]
+        on_latents = scheduler.precondition_outputs(one, zero, sigma) / scheduler.precondition_inputs(one, sigma)
+        return float(on_latents), float(scheduler.precondition_outputs(zero, one, sigma))
+    return clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))

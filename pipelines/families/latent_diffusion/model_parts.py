@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,10 @@ from pipelines.families.latent_diffusion.conditioning import Conditioner
 from pipelines.families.latent_diffusion.guidance_embedding import TIMESTEP_COND, GuidanceEmbedding
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
-from pipelines.sampling.samplers import SAMPLERS
+from pipelines.sampling.samplers import SCHEDULERS
 
 _PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
 _OTHER_CONDITIONS: Final = ("class_embed_type", "encoder_hid_dim_type")
@@ -30,12 +31,7 @@ _OTHER_CONDITIONS: Final = ("class_embed_type", "encoder_hid_dim_type")
 COMPONENTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "unet": {"UNet2DConditionModel": UNet2DConditionModel},
     "vae": {"AutoencoderKL": AutoencoderKL},
-    "scheduler": {
-        name: getattr(diffusers, name)
-        for sampler in SAMPLERS.values()
-        for name in (sampler.scheduler, sampler.edm_scheduler)
-        if name
-    },
+    "scheduler": {name: getattr(diffusers, name) for name in SCHEDULERS},
 }
 """The components of `Family.components` that are not of the text side."""
 
@@ -118,7 +114,7 @@ def make_pipeline(
     *,
     preview: Sequence[Sequence[float]] | None,
     mode: RunMode,
-    report: Callable[[], object],
+    report: Report,
 ) -> LatentDiffusion:
     """Prepare the networks and make the pipeline, as `Family.make_pipeline` does."""
     networks = components.networks

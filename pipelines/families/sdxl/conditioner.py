@@ -72,15 +72,15 @@ class XLConditioner:
 
     def _conditioning(self, chunks: Tensor, length: TextLength) -> Conditioning:
         """Return the conditioning of one text from what `TextEncoders` gives for its chunks, [chunks, numbers]."""
-        pooled = self._shape.pooled
-        hidden = chunks[:, :-pooled].reshape(1, -1, self._shape.features)
+        hidden, pooled = chunks.tensor_split([-self._shape.pooled], dim=1)
+        by_token = hidden.reshape(1, -1, self._shape.features)
         # The clones keep a cached conditioning from holding the whole batch in memory.
-        return Conditioning(hidden.clone(), {TEXT_EMBEDS: chunks[:1, -pooled:].clone()}, (length,))
+        return Conditioning(by_token.clone(), {TEXT_EMBEDS: pooled[:1].clone()}, (length,))
 
     def _zeros(self, networks: Networks) -> Conditioning:
-        shape, options = self._shape, {"dtype": networks.dtype, "device": networks.device}
-        hidden = torch.zeros(1, shape.tokens, shape.features, **options)
-        added = {TEXT_EMBEDS: torch.zeros(1, shape.pooled, **options)}
+        numbers = torch.zeros(1, dtype=networks.dtype, device=networks.device)
+        hidden = numbers.repeat(1, self._shape.tokens, self._shape.features)
+        added = {TEXT_EMBEDS: numbers.repeat(1, self._shape.pooled)}
         return Conditioning(hidden, added, (TextLength(read=0, total=0),))
 
 

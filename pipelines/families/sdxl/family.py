@@ -21,8 +21,11 @@ from pipelines.interface import ModelInfo
 from pipelines.runtime.modes import RunMode
 
 _TOKENIZERS: Final = {"CLIPTokenizer": CLIPTokenizer, "CLIPTokenizerFast": CLIPTokenizer}
-_FIRST: Final = {"tokenizer": _TOKENIZERS, "text_encoder": {"CLIPTextModel": CLIPTextModel}}
-_SECOND: Final = {
+_FIRST: Final[Mapping[str, Mapping[str, Any]]] = {
+    "tokenizer": _TOKENIZERS,
+    "text_encoder": {"CLIPTextModel": CLIPTextModel},
+}
+_SECOND: Final[Mapping[str, Mapping[str, Any]]] = {
     "tokenizer_2": _TOKENIZERS,
     "text_encoder_2": {"CLIPTextModelWithProjection": CLIPTextModelWithProjection},
 }
@@ -56,7 +59,7 @@ class _XL:
         parts = model_parts.read(folder, configs, addition=_ADDITION)
         encoders = [CLIPTextConfig(**configs[f"text_encoder{suffix}"]) for suffix in self.suffixes]
         lengths = [configs[f"tokenizer{suffix}"].get("model_max_length", math.inf) for suffix in self.suffixes]
-        added = {TEXT_EMBEDS: encoders[-1].projection_dim, TIME_IDS: 5 if self.takes_score else 6}
+        added: dict[str, int] = {TEXT_EMBEDS: encoders[-1].projection_dim or 0, TIME_IDS: 5 if self.takes_score else 6}
         _check_fit(folder, parts.unet, sum(encoder.hidden_size for encoder in encoders), added)
         return ModelTraits(
             trained_side=parts.trained_side(_LATENT_SIDE),
