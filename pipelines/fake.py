@@ -116,7 +116,7 @@ class FakePipeline:
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
-        lengths = _prompt_lengths(self.info, params)
+        lengths = prompt_lengths(self.texts(params))
         return FakeState(params, work_plan.denoise_call(self.info, params, calls), calls, latent, lengths)
 
     def begin_upcast(self, params: GenerationParams) -> FakeState:
@@ -159,16 +159,16 @@ class FakePipeline:
             self._sleep(seconds)
 
 
-def _prompt_lengths(info: ModelInfo, params: GenerationParams) -> PromptLengths:
-    """Return how much of the texts is read, where every word is a token."""
-    room = (info.prompt_tokens - 2) * (MAX_PROMPT_CHUNKS if params.long_prompt else 1)
+def prompt_lengths(texts: Sequence[TextKey]) -> PromptLengths:
+    """Return how much of an image's texts is read, where every word is a token."""
+    lengths = [_length(key) for key in texts]
+    return PromptLengths(prompt=lengths[-1], negative=lengths[0] if len(texts) > 1 else None)
 
-    def length(text: str) -> TextLength:
-        words = len(text.split())
-        return TextLength(read=min(words, room), total=words)
 
-    negative = params.negative_prompt if params.guided else None
-    return PromptLengths(prompt=length(params.prompt), negative_prompt=None if negative is None else length(negative))
+def _length(key: TextKey) -> TextLength:
+    words = len((key.text or "").split())
+    room = (INFO.prompt_tokens - 2) * (MAX_PROMPT_CHUNKS if key.long else 1)
+    return TextLength(read=min(words, room), total=words)
 
 
 def _digest(*parts: bytes) -> bytes:

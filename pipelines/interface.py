@@ -59,8 +59,8 @@ class PromptLengths:
     """How much of an image's texts the model reads."""
 
     prompt: TextLength
-    negative_prompt: TextLength | None = None
-    """None where the image has no negative prompt, or no guidance that it would have an effect on."""
+    negative: TextLength | None = None
+    """That of the negative prompt. None without guidance, where it has no effect."""
 
 
 class BatchKey(NamedTuple):

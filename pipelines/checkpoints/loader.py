@@ -77,7 +77,9 @@ def load(
         if part != _SCHEDULER
     }
     assembled = family.assemble(loaded, traits, on_device, mode)
-    defaults = serving_defaults.from_scheduler(traits.scheduler_config)
+    defaults = serving_defaults.from_scheduler(
+        traits.scheduler_config, guidance_scale=traits.guidance_scale, embeds_guidance=traits.embeds_guidance
+    )
     info = model_profile.describe(
         profile,
         defaults,
@@ -116,11 +118,11 @@ def _check_defaults(folder: Path, info: ModelInfo) -> None:
 
 
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
-    if defaults.distilled_kind is not None:
+    if defaults.special_kind is not None:
         _log.info(
             "%s has the scheduler of a %s model. Its defaults are therefore steps %d, guidance %g; %s can set others.",
             info.name,
-            defaults.distilled_kind,
+            defaults.special_kind,
             info.default_steps,
             info.default_guidance_scale,
             model_profile.FILE_NAME,

@@ -157,7 +157,7 @@ class LatentDiffusion:
             first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),
             networks=networks,
             conditioning=self._condition(params, conditionings),
-            prompt_lengths=_prompt_lengths(params, self.texts(params), conditionings),
+            prompt_lengths=_prompt_lengths(conditionings),
             run=run,
         )
 
@@ -200,9 +200,7 @@ class LatentDiffusion:
         return sampler_choice
 
 
-def _prompt_lengths(
-    params: GenerationParams, texts: Sequence[TextKey], conditionings: Sequence[Conditioning]
-) -> PromptLengths:
-    lengths = {key.text: each.lengths[0] for key, each in zip(texts, conditionings, strict=True)}
-    negative = None if params.negative_prompt is None or len(texts) == 1 else lengths[params.negative_prompt]
-    return PromptLengths(prompt=lengths[params.prompt], negative_prompt=negative)
+def _prompt_lengths(texts: Sequence[Conditioning]) -> PromptLengths:
+    """Return the lengths of an image's texts, the last of which is its prompt."""
+    lengths = [length for text in texts for length in text.lengths]
+    return PromptLengths(prompt=lengths[-1], negative=lengths[0] if len(texts) > 1 else None)

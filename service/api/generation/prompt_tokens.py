@@ -26,8 +26,8 @@ class PromptTokens(BaseModel):
     """How much the model read of the texts of an image."""
 
     prompt: TextTokens
-    negative_prompt: TextTokens | None
-    """Null where there is none, or no guidance that it would have an effect on."""
+    negative: TextTokens | None
+    """Those of the negative prompt; null without guidance, where it has no effect."""
 
 
 def prompt_tokens(lengths: PromptLengths | None) -> PromptTokens | None:
@@ -47,5 +47,5 @@ def truncated_headers(images: Iterable[PromptLengths | None]) -> Mapping[str, st
 def _texts(lengths: PromptLengths | None) -> list[tuple[str, TextLength]]:
     if lengths is None:
         return []
-    found = (("prompt", lengths.prompt), ("negative_prompt", lengths.negative_prompt))
+    found = (("prompt", lengths.prompt), ("negative", lengths.negative))
     return [(name, length) for name, length in found if length is not None]

@@ -103,15 +103,15 @@ def test_images_of_any_length_share_calls_and_without_long_prompt_they_are_cut(p
     [
         (
             replace(PARAMS, prompt="zz " * ROOM, negative_prompt="q"),
-            PromptLengths(prompt=TextLength(read=ROOM, total=2 * ROOM), negative_prompt=TextLength(read=1, total=1)),
+            PromptLengths(prompt=TextLength(read=ROOM, total=2 * ROOM), negative=TextLength(read=1, total=1)),
         ),
         (
             replace(PARAMS, prompt="a", negative_prompt=text(2)),
-            PromptLengths(prompt=TextLength(read=1, total=1), negative_prompt=TextLength(read=ROOM, total=2 * ROOM)),
+            PromptLengths(prompt=TextLength(read=1, total=1), negative=TextLength(read=ROOM, total=2 * ROOM)),
         ),
         (
             replace(LONG, prompt=text(2), negative_prompt=None),
-            PromptLengths(prompt=TextLength(read=2 * ROOM, total=2 * ROOM)),
+            PromptLengths(prompt=TextLength(read=2 * ROOM, total=2 * ROOM), negative=TextLength(read=0, total=0)),
         ),
         (
             replace(PARAMS, prompt="a", negative_prompt="b", guidance_scale=1.0),

@@ -158,6 +158,15 @@ def test_a_wait_that_ends_before_the_job_is_answered_with_the_running_job(server
     assert answer.json()["progress"]["step"] == 1
 
 
+def test_a_job_whose_prompt_was_cut_says_so(jobs: JobsClient) -> None:
+    asked = {"prompt": "word " * 40, "guidance_scale": 1}
+    finished = jobs.post(**asked, headers={"Prefer": "wait=60"}).json()
+    assert finished["prompt_truncated"] is True
+    assert finished["images"][0]["prompt_tokens"] == {"prompt": {"read": 30, "total": 40}, "negative": None}
+    image = jobs.post(**asked, headers={"Accept": "image/png", "Prefer": "wait=60"})
+    assert image.headers["x-truncated-prompt"] == "prompt=30/40"
+
+
 @pytest.mark.parametrize(
     ("accept", "mime"), [("image/*", "image/png"), ("image/webp", "image/webp"), ("image/jpeg", "image/jpeg")]
 )
