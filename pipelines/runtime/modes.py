@@ -46,8 +46,8 @@ class RunMode:
     max_decode: int = 4
     """Most images in a decode. Exact mode pads to it, graphs up to it."""
     max_decode_pixels: int | None = 2048 * 2048
-    """Most pixels that are decoded at once: more images are decoded in slices, and a larger image in tiles. None is no
-    limit."""
+    """Most pixels that are decoded or encoded at once: more images are computed in slices, and a larger image in tiles.
+    None is no limit."""
 
 
 class MakeRecorder(Protocol):
@@ -128,12 +128,11 @@ def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report:
 
     `report` is called before each call of a network. Raises `ModelLoadError` where this machine is not exact.
     """
-    shapes = [
-        (networks.unet.config.out_channels, height // networks.scale, width // networks.scale)
-        for width, height in info.sizes
-    ]
+    scale = networks.scale
+    sizes = [(height // scale, width // scale) for width, height in info.sizes]
+    shapes = [(networks.unet.config.in_channels, *size) for size in sizes]
     _prepare_unet(networks, shapes, _row_sizes(mode), info.prompt_tokens, report)
-    _prepare_decoder(networks, shapes, report)
+    _prepare_decoder(networks, [(networks.vae.config.latent_channels, *size) for size in sizes], report)
     if mode.exact:
         for shape in shapes:
             _check_exactness(mode, networks, shape, info.prompt_tokens, report)
@@ -186,11 +185,15 @@ def _check_exactness(
     report: Report,
 ) -> None:
     sample, *others = _random_inputs(networks, 1, shape, tokens)
+    latents = sample[:, : networks.unet.config.out_channels]
+    _, height, width = shape
+    image = torch.randn(1, 3, networks.scale * height, networks.scale * width).clamp(-1, 1)
     text = torch.arange(tokens)[None] % networks.text_encoder.config.vocab_size
     # The shortest call is the first: each says for how long whoever waits for a report must be patient with the next.
     checks: Iterable[tuple[str, Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
         ("texts", networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
-        ("decoded images", networks.decode, mode.max_decode, (sample,)),
+        ("encoded images", lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
+        ("decoded images", networks.decode, mode.max_decode, (latents,)),
         ("UNet rows", networks.denoise, mode.max_rows, (sample, *others)),
     )
     for checked, network, positions, row in checks:

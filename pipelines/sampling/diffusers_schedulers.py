@@ -60,8 +60,29 @@ def set_timesteps(scheduler: Any, steps: int, calls: int) -> None:
         raise InvalidParamsError(
             "steps", "This model's timesteps cannot be spaced evenly in that many steps. Try another number."
         )
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(0)
+    begin_at(scheduler, 0)
+
+
+def begin_at(scheduler: Any, call: int) -> None:
+    """Make a scheduler that has made no step begin with the UNet call of that index."""
+    if hasattr(scheduler, "set_begin_index"):  # Others find their place by the timestep.
+        scheduler.set_begin_index(call)
+
+
+def noise_levels(scheduler: Any, first_call: int) -> tuple[tuple[float, float], ...]:
+    """Return the factors of clean latents and of noise in the latents before each call, from `first_call` on.
+
+    They are those of diffusers' `add_noise`. The scheduler must not have made a step; it begins at `first_call` after.
+    """
+    levels = []
+    one, zero = torch.ones(1), torch.zeros(1)
+    for call in range(first_call, len(scheduler.timesteps)):
+        begin_at(scheduler, call)
+        timestep = scheduler.timesteps[call : call + 1]
+        signal, noise = scheduler.add_noise(one, zero, timestep), scheduler.add_noise(zero, one, timestep)
+        levels.append((float(signal), float(noise)))
+    begin_at(scheduler, first_call)
+    return tuple(levels)
 
 
 def is_edm(config: Mapping[str, Any]) -> bool:

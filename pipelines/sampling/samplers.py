@@ -50,10 +50,16 @@ class Sampler:
     max_steps: int | None = None
     calls: Callable[[int], int] = _one_call_per_step
     """The number of UNet calls for a number of steps (1 or more)."""
+    calls_per_step: int = 1
+    """The number of UNet calls of each step but the last."""
     scheduler_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Arguments of the diffusers class that set this sampler apart from others of that class."""
     edm_scheduler: str | None = None
     """The diffusers class for models with the noise of EDM (arXiv:2206.00364), if there is one."""
+
+    def calls_from(self, first_step: int, steps: int) -> int:
+        """Return the number of UNet calls where the steps before `first_step` (0 to `steps` - 1) are left out."""
+        return self.calls(steps) - first_step * self.calls_per_step
 
 
 class SamplerChoice(NamedTuple):
@@ -83,7 +89,15 @@ _TABLE: Final = (
         ("k_euler_a", "euler_ancestral", "sample_euler_ancestral", "k_euler_ancestral"),
         stochastic=True,
     ),
-    Sampler("heun", "Heun", "HeunDiscreteScheduler", ("k_heun", "sample_heun"), SCHEDULES, calls=_two_calls_per_step),
+    Sampler(
+        "heun",
+        "Heun",
+        "HeunDiscreteScheduler",
+        ("k_heun", "sample_heun"),
+        SCHEDULES,
+        calls=_two_calls_per_step,
+        calls_per_step=2,
+    ),
     Sampler(
         "dpm2",
         "DPM2",
@@ -91,6 +105,7 @@ _TABLE: Final = (
         ("k_dpm_2", "dpm_2", "sample_dpm_2"),
         SCHEDULES,
         calls=_two_calls_per_step,
+        calls_per_step=2,
     ),
     Sampler(
         "dpm2_a",
@@ -100,6 +115,7 @@ _TABLE: Final = (
         SCHEDULES,
         stochastic=True,
         calls=_two_calls_per_step,
+        calls_per_step=2,
     ),
     Sampler(
         "dpm++_2m",

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
-from pipelines.interface import ModelInfo, PromptLengths, RgbImage
+from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import Priority, Timings
 
 
@@ -46,7 +47,7 @@ class ImageStarted:
 class ImageProgress:
     index: int
     step: int
-    """Steps done, 1 to `GenerationParams.steps`."""
+    """Steps done, 1 to `WorkPlan.steps`."""
     eta_s: float
     """Estimated seconds until the image is finished."""
 

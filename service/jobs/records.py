@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from pipelines.interface import PromptLengths
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import Priority, Timings
 from service.images.encoding import ImageFormat
 

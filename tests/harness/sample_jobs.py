@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import update
 
-from pipelines.interface import PromptLengths, TextLength
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths, TextLength
 from service.engine.types import Timings
 from service.ids import new_job_id
 from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage

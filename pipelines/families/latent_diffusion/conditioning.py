@@ -9,8 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pipelines.interface import TextKey, TextLength
+from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import TextLength
 from pipelines.runtime.networks import Networks
 
 

@@ -57,6 +57,11 @@ class Configs:
         return int(2 ** (len(self.vae["block_out_channels"]) - 1))
 
     @property
+    def reads_kept(self) -> bool:
+        """Whether the UNet reads a mask, and what it keeps of an image, beside the latents."""
+        return bool(self.unet["in_channels"] > self.unet["out_channels"])
+
+    @property
     def embeds_guidance(self) -> bool:
         """Whether the UNet takes the guidance scale as an input."""
         return bool(self.unet["time_cond_proj_dim"])

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pipelines.families.latent_diffusion.conditioning import Conditioning
-from pipelines.interface import TextKey, TextLength
+from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import TextLength
 from pipelines.prompts.chunks import PromptTokenizer
 from pipelines.runtime.networks import Networks
 from pipelines.transfers import upload

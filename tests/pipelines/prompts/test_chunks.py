@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from benchmarks import random_model
-from pipelines.interface import MAX_PROMPT_CHUNKS, TextLength
+from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, TextLength
 from pipelines.prompts.chunks import PromptTokenizer
 
 TOKENS: Final = 77

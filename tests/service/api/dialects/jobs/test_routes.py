@@ -37,7 +37,8 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
     assert job["request"] == {
         "model": INFO.name,
         "prompts": ["a red circle"],
-        "negative_prompt": "",
+        "negative_prompt": None,
+        "long_prompt": False,
         "width": 128,
         "height": 128,
         "num_inference_steps": INFO.default_steps,
@@ -58,6 +59,7 @@ def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: Jobs
         prompt="a red circle",
         model="dall-e-3",
         negative_prompt="blurry",
+        long_prompt=True,
         width=160,
         height=96,
         num_inference_steps=5,
@@ -77,6 +79,7 @@ def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: Jobs
         GenerationParams(
             prompt="a red circle",
             negative_prompt="blurry",
+            long_prompt=True,
             width=160,
             height=96,
             steps=5,
