@@ -180,6 +180,9 @@ def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
             info.default_guidance_scale,
             model_profile.FILE_NAME,
         )
+    refusals = [each.refusal for each in info.samplers if each.refusal]
+    if refusals:
+        _log.info("%s cannot use every sampler. %s", info.name, " ".join(refusals))
 
 
 def _silence_libraries() -> None:
