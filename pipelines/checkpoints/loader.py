@@ -91,7 +91,6 @@ def load_checkpoint(
     on_device = devices.find(device)
     traits = _traits(checkpoint)
     info = _describe(checkpoint, traits, on_device, mode)
-    _silence_libraries()
     for note in checkpoint.notes:
         _log.info("%s: %s", checkpoint.name, note)
     _log_defaults(info, _defaults(traits))
@@ -129,6 +128,7 @@ def _defaults(traits: ModelTraits) -> ServingDefaults:
 
 
 def _describe(checkpoint: Checkpoint, traits: ModelTraits, device: torch.device, mode: RunMode) -> ModelInfo:
+    _silence_libraries()
     profile = checkpoint.profile
     info = model_profile.describe(
         profile,
