@@ -95,7 +95,9 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         made: a slow model should not be away for minutes whenever its server or its worker starts again.
         """
         first, *others = self._passes()
-        if self._weight(*first) > 0 and self._known_s(*first) > budget_s:
+        known_s = self._known_s(*first)
+        if self._weight(*first) > 0 and known_s > budget_s:
+            _log.info("the costs of an earlier start are kept: to measure them again takes %.0f s or more", known_s)
             return self._costs.table()
         self._until_s = self._clock() + budget_s
         self._run_pass(*first, report, whole=True)

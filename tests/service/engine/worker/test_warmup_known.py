@@ -34,11 +34,13 @@ def warm(pipeline: FakePipeline, known: CostTable, budget_s: float) -> CostTable
     return warmup.run(budget_s=budget_s, report=unreported)
 
 
-def test_a_slow_image_that_an_earlier_start_has_made_is_not_made_again() -> None:
+def test_a_slow_image_that_an_earlier_start_has_made_is_not_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     pipeline = Watched()
     table = warm(pipeline, KNOWN, budget_s=20.0)
 
     assert not pipeline.called
+    assert "takes 22 s or more" in caplog.text
     assert {cost.key: cost.points[0].seconds for cost in table.costs} == {
         cost.key: cost.points[0].seconds for cost in KNOWN.costs
     }
