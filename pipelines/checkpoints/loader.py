@@ -10,7 +10,7 @@ import dataclasses
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report, unreported
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
 from pipelines.sampling import choice, model_limits
@@ -51,14 +52,14 @@ def load(
     dtype: str = "auto",
     allow_download: bool = False,
     mode: RunMode = RunMode(),  # noqa: B008 -- frozen
-    report: Callable[[], object] = lambda: None,
+    report: Report = unreported,
 ) -> Pipeline[Any, Any, Any]:
     """Load the model of a folder or, where downloads are allowed, of a hub id such as `owner/name`.
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
     one, in float16 or in the bfloat16 that the model was saved in, and otherwise the CPU, in float32. `report` is
-    called, from any thread, while the model is downloaded, and before each call that compiles or records it or verifies
-    its exactness. Raises `ModelLoadError`.
+    called, from any thread, while the model is downloaded, before each component is loaded, and before each call that
+    compiles or records the model or verifies its exactness. Raises `ModelLoadError`.
     """
     on_device = devices.find(device)
     _check_dtype(dtype)
@@ -71,7 +72,7 @@ def load(
     configs = {part: _read_part(folder / part) for part in checked.classes}
     traits = family.traits(folder, {_INDEX: folder_checks.read_config(folder / f"{_INDEX}.json"), **configs})
     loaded = {
-        part: _load_component(folder / part, loader, in_dtype)
+        part: _load_component(folder / part, loader, in_dtype, report)
         for part, loader in checked.classes.items()
         if part != _SCHEDULER
     }
@@ -160,13 +161,14 @@ def _silence_libraries() -> None:
         library.utils.logging.disable_progress_bar()
 
 
-def _locate(model: str, allow_download: bool, report: Callable[[], object]) -> tuple[Path, Path, str]:
+def _locate(model: str, allow_download: bool, report: Report) -> tuple[Path, Path, str]:
     """Return the model's folder, the folder that its links may not leave, and the name that the model is served by."""
     folder = Path(model)
     if folder.exists() or not _HUB_ID.fullmatch(model):
         return folder, folder, folder.resolve().name
     if not allow_download:
         raise ModelLoadError(f"There is no folder {model}, and downloads from the hub are not allowed.")
+    report(f"downloading {model}")
     snapshot = hub.download(model, report)
     # The hub's cache links snapshots/<revision>/<file> to blobs/<hash>, two folders up.
     return snapshot, snapshot.parents[1], model
@@ -177,13 +179,14 @@ def _read_part(folder: Path) -> dict[str, Any]:
     return folder_checks.read_config(path) if path.exists() else {}
 
 
-def _load_component(folder: Path, component_class: Any, dtype: torch.dtype) -> Any:
+def _load_component(folder: Path, component_class: Any, dtype: torch.dtype, report: Report) -> Any:
+    report(f"loading the {folder.name}")
     if not issubclass(component_class, torch.nn.Module):
         return _from_pretrained(folder, component_class)
-    network, report = _from_pretrained(
+    network, problems = _from_pretrained(
         folder, component_class, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
     )
-    if report["missing_keys"] or report["mismatched_keys"]:
+    if problems["missing_keys"] or problems["mismatched_keys"]:
         raise ModelLoadError(f"{folder} lacks weights that its config.json asks for.")
     return network.requires_grad_(False)
 

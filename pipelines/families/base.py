@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 
 AssembledT = TypeVar("AssembledT")
@@ -77,7 +78,7 @@ class Family(Protocol[AssembledT]):
         *,
         preview: Sequence[Sequence[float]] | None,
         mode: RunMode,
-        report: Callable[[], object],
+        report: Report,
     ) -> Pipeline[Any, Any, Any]:
         """Prepare the networks to run in that mode, and make the pipeline.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime import batch_invariance, compilation, cuda_graphs, fp8
 from pipelines.runtime.batching import Batching, BatchingByNetwork, Padded, image_buckets, row_buckets
 from pipelines.runtime.compilation import CompiledUNet, CompileMode
@@ -122,7 +123,7 @@ def _row_sizes(mode: RunMode) -> list[int]:
     return [mode.max_rows] if mode.exact else row_buckets(mode.max_rows)
 
 
-def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report: Callable[[], object]) -> None:
+def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report: Report) -> None:
     """Compile and record the networks, and verify that results are exact, at each trained size, as the mode wants it.
 
     `report` is called before each call of a network. Raises `ModelLoadError` where this machine is not exact.
@@ -149,22 +150,23 @@ def preparing(networks: Networks) -> Iterator[None]:
 
 
 def _prepare_unet(
-    networks: Networks, shapes: Iterable[Shape], sizes: Sequence[int], tokens: int, report: Callable[[], object]
+    networks: Networks, shapes: Iterable[Shape], sizes: Sequence[int], tokens: int, report: Report
 ) -> None:
     if not (isinstance(networks.denoiser, CompiledUNet) or isinstance(networks.batching.rows, Graphed)):
         return
+    doing = "compiling" if isinstance(networks.denoiser, CompiledUNet) else "recording"
     for shape, rows in _largest_first(shapes, sizes):
-        report()
+        report(f"{doing} a UNet call of {rows} rows{_at(networks, shape)}")
         with preparing(networks):
             networks.denoise(*_random_inputs(networks, rows, shape, tokens))
 
 
-def _prepare_decoder(networks: Networks, shapes: Iterable[Shape], report: Callable[[], object]) -> None:
+def _prepare_decoder(networks: Networks, shapes: Iterable[Shape], report: Report) -> None:
     graphed = networks.batching.images
     if not isinstance(graphed, Graphed):
         return
     for shape, images in _largest_first(shapes, graphed.sizes):
-        report()
+        report(f"recording a decode of {images} images{_at(networks, shape)}")
         with graphed.recording():
             networks.decode(torch.zeros(images, *shape, device=networks.device))
 
@@ -180,22 +182,29 @@ def _check_exactness(
     networks: Networks,
     shape: Shape,
     tokens: int,
-    report: Callable[[], object],
+    report: Report,
 ) -> None:
     sample, *others = _random_inputs(networks, 1, shape, tokens)
     latents = sample[:, : networks.unet.config.out_channels]
     _, height, width = shape
     image = torch.randn(1, 3, networks.scale * height, networks.scale * width).clamp(-1, 1)
     text = torch.arange(tokens)[None] % networks.text_encoder.config.vocab_size
-    checks: Iterable[tuple[Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
-        (networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
-        (networks.denoise, mode.max_rows, (sample, *others)),
-        (networks.decode, mode.max_decode, (latents,)),
-        (lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
+    # The shortest call is the first: each says for how long whoever waits for a report must be patient with the next.
+    checks: Iterable[tuple[str, Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
+        ("texts", networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
+        ("decoded images", networks.decode, mode.max_decode, (latents,)),
+        ("encoded images", lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
+        ("UNet rows", networks.denoise, mode.max_rows, (sample, *others)),
     )
-    for network, positions, row in checks:
-        report()
+    for checked, network, positions, row in checks:
+        report(f"checking that {positions} {checked} are exact{_at(networks, shape)}")
         batch_invariance.check_position_invariance(network, positions, *row)
+
+
+def _at(networks: Networks, shape: Shape) -> str:
+    """Names the size of an image for people."""
+    _, height, width = shape
+    return f" at {width * networks.scale}x{height * networks.scale}"
 
 
 def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, ...]:

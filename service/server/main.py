@@ -12,7 +12,7 @@ import dataclasses
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from rich.console import Console
@@ -30,6 +30,9 @@ from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, listen, uvicorn_config
 from service.settings import Settings
+
+_SAY_EVERY_S: Final = 10.0
+"""Interval between two lines of the log while the model is loaded and measured."""
 
 _Listener = tuple[ASGIApp, str, int]
 """An application, and the host and port where it listens."""
@@ -148,11 +151,24 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
 
 
 async def _announce(engine: Engine, bound: socket.socket, host: str, on_ready: Callable[[str, str], None]) -> None:
-    await engine.wait_for_phase(Phase.SERVING)
+    clock = asyncio.get_running_loop().time
+    start_s = clock()
+    async for activity in activities(engine):
+        _log.info("starting", activity=activity, seconds=round(clock() - start_s))
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
-    _log.info("serving", url=url, model=engine.model.name, device=engine.model.device)
+    _log.info("serving", url=url, model=engine.model.name, device=engine.model.device, seconds=round(clock() - start_s))
     on_ready(engine.model.name, url)
+
+
+async def activities(engine: Engine, *, every_s: float = _SAY_EVERY_S) -> AsyncIterator[str]:
+    """Yields what the engine does, every so many seconds, until it serves."""
+    serving = asyncio.create_task(engine.wait_for_phase(Phase.SERVING))
+    try:
+        while not (await asyncio.wait({serving}, timeout=every_s))[0]:
+            yield engine.activity
+    finally:
+        serving.cancel()
 
 
 def _greet(model: str, url: str) -> None:

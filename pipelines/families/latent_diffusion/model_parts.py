@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from pipelines.families.latent_diffusion.conditioning import Conditioner
 from pipelines.families.latent_diffusion.guidance_embedding import TIMESTEP_COND, GuidanceEmbedding
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
 from pipelines.sampling.samplers import SCHEDULERS
@@ -118,7 +119,7 @@ def make_pipeline(
     *,
     preview: Sequence[Sequence[float]] | None,
     mode: RunMode,
-    report: Callable[[], object],
+    report: Report,
 ) -> LatentDiffusion:
     """Prepare the networks and make the pipeline, as `Family.make_pipeline` does."""
     networks = components.networks

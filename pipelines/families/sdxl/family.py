@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -18,6 +18,7 @@ from pipelines.families.registry import FAMILIES
 from pipelines.families.sdxl.conditioner import TEXT_EMBEDS, TIME_IDS, TextShape, XLConditioner
 from pipelines.families.sdxl.text_encoders import TextEncoders
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 
 _TOKENIZERS: Final = {"CLIPTokenizer": CLIPTokenizer, "CLIPTokenizerFast": CLIPTokenizer}
@@ -97,7 +98,7 @@ class _XL:
         *,
         preview: Sequence[Sequence[float]] | None,
         mode: RunMode,
-        report: Callable[[], object],
+        report: Report,
     ) -> LatentDiffusion:
         return model_parts.make_pipeline(info, assembled, preview=preview, mode=mode, report=report)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffu
 from pipelines.families.registry import FAMILIES
 from pipelines.families.stable_diffusion.conditioner import ClipConditioner
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 
 _LATENT_SIDE: Final = 64
@@ -81,6 +82,6 @@ class StableDiffusion:
         *,
         preview: Sequence[Sequence[float]] | None,
         mode: RunMode,
-        report: Callable[[], object],
+        report: Report,
     ) -> LatentDiffusion:
         return model_parts.make_pipeline(info, assembled, preview=preview, mode=mode, report=report)

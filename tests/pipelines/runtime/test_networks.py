@@ -52,7 +52,7 @@ def test_timesteps_stay_float32_and_predictions_are_float32_in_any_dtype(half: N
 
 def test_added_inputs_reach_the_unet_under_their_names(half: Networks) -> None:
     denoiser = RecordingUnet()
-    names = ("time_ids", "timestep_cond", "text_embeds")
+    names = {"time_ids": 6, "timestep_cond": 6, "text_embeds": 6}
     networks = Networks(
         text_encoder=half.text_encoder, unet=half.unet, vae=half.vae, denoiser=denoiser, added_inputs=names
     )

@@ -12,6 +12,7 @@ import torch
 
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.params import GenerationParams
+from pipelines.progress import unreported
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
 from pipelines.runtime.networks import Networks
@@ -67,7 +68,7 @@ def test_recorded_calls_make_the_images_of_plain_ones(zoo: Callable[[str], Path]
         added_inputs=plain._networks.added_inputs,
         make_recorder=lambda *_, **__: recorder,
     )
-    modes.prepare_networks(mode, networks, plain.info, lambda: None)
+    modes.prepare_networks(mode, networks, plain.info, unreported)
     graphed = with_networks(plain, networks)
 
     made = finish_joined(graphed, IMAGES[:4])
