@@ -110,8 +110,7 @@ def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
     except (NotImplementedError, ValueError) as error:
         raise InvalidParamsError(
             "sampler",
-            f"The sampler {sampler.name} cannot do this model's prediction type, "
-            f"{scheduler.config.prediction_type}.",
+            f"The sampler {sampler.name} cannot do this model's prediction type, {scheduler.config.prediction_type}.",
         ) from error
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
     return Steps(scheduler, timesteps, levels, clean, linear, takes_generator)

@@ -138,7 +138,9 @@ class LatentDiffusion:
         for state, own in slots.items():
             state.repaint(own)
         with undrawn_on_error(list(slots)):
-            second = {state: self._passes.after_first(state, own[LATENTS : LATENTS + 1]) for state, own in slots.items()}
+            second = {
+                state: self._passes.after_first(state, own[LATENTS : LATENTS + 1]) for state, own in slots.items()
+            }
         for state, own in slots.items():
             run = second[state]
             if run is None:

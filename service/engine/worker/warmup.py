@@ -15,20 +15,7 @@ from functools import partial
 from typing import Final, Generic
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import (
-    ConditioningT,
-    CostKey,
-    EncodedInput,
-    InputPixels,
-    ModelInfo,
-    OutputT,
-    Pipeline,
-    Stage,
-    StateT,
-    TextKey,
-    finish_or_raise,
-)
-from pipelines.params import GenerationParams
+from pipelines.interface import ConditioningT, CostKey, OutputT, Pipeline, Stage, StateT, TextKey
 from pipelines.progress import Report
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
@@ -36,13 +23,12 @@ from service.engine.costs.latency_curve import doublings
 from service.engine.types import Size
 from service.engine.worker.device import ClockMark, Mark
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
+from service.engine.worker.warmup_images import WarmupBatch, blank, make_params
 
 _MEASURED: Final = 3
 """Calls of a shape that are measured, after a first one that warms it up."""
 _SLOW_S: Final = 5.0
 """A call that takes longer than this is measured once."""
-_STEPS: Final = 1
-"""Steps of an image. Each call takes another image, so that a slow model makes no more calls than are measured."""
 _NAMES: Final = {
     Stage.TEXT: "a text encoder's call",
     Stage.INPUT: "an encode",
@@ -50,8 +36,6 @@ _NAMES: Final = {
     Stage.DECODE: "a decode",
 }
 _UNITS: Final = {Stage.TEXT: "text", Stage.INPUT: "image", Stage.DENOISE: "row", Stage.DECODE: "image"}
-_BLANK: Final = "blank"
-"""Stands for the digest of the upload that images start from."""
 _SHOWN_S: Final = 1.0
 """A call that takes longer is worth a line in the log."""
 
@@ -174,16 +158,18 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         if Stage.DENOISE in stages:
             yield from self._image_calls(stages, size, count)
         if Stage.INPUT in stages and not self._is_over:
-            params = [_params(self._pipeline.info, size, 1, guided=False)[0]] * count
+            params = [make_params(self._pipeline.info, size, 1, guided=False)[0]] * count
             yield from self._measure(
                 stages[Stage.INPUT],
                 count,
-                lambda: self._pipeline.encode_inputs(params, [[_blank(size, 3)]] * count),
+                lambda: self._pipeline.encode_inputs(params, [[blank(size, 3)]] * count),
             )
 
     def _image_calls(self, stages: Mapping[Stage, CostKey], size: Size, count: int) -> Generator[bool]:
         """Makes the UNet calls of a pass, and its decodes."""
-        batch = _Batch(self._pipeline, _params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages))
+        batch = WarmupBatch(
+            self._pipeline, make_params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages)
+        )
         yield from self._measure(stages[Stage.DENOISE], count, batch.step, prepare=batch.begin_again)
         if Stage.DECODE not in stages:
             return
@@ -244,71 +230,3 @@ def _named(key: CostKey, count: int) -> str:
     """Names a call for people, such as "a UNet call of 2 rows at 512x512"."""
     size = f" at {key.width}x{key.height}" if key.pixels else ""
     return f"{_NAMES[key.stage]} of {count} {_UNITS[key.stage]}{'s' * (count != 1)}{size}"
-
-
-class _Batch(Generic[ConditioningT, StateT, OutputT]):
-    """Images that take their calls together."""
-
-    def __init__(self, pipeline: Pipeline[ConditioningT, StateT, OutputT], images: Sequence[GenerationParams]) -> None:
-        self._pipeline = pipeline
-        self._images = images
-        self._states: list[StateT] = []
-        self._known: dict[TextKey, ConditioningT] = {}
-        self._encoded: EncodedInput | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether there are no images under way."""
-        return not self._states or self._states[0].next_call is None
-
-    def begin_again(self) -> None:
-        """Begins the images if none are under way."""
-        if self.finished:
-            if not self._known:
-                wanted = list({key: None for params in self._images for key in self._pipeline.texts(params)})
-                self._known = dict(zip(wanted, self._pipeline.encode(wanted), strict=True))
-                self._encoded = self._encode_input(self._images[0])
-            self._states = [
-                self._pipeline.begin(params, [self._known[key] for key in self._pipeline.texts(params)], self._encoded)
-                for params in self._images
-            ]
-
-    def _encode_input(self, params: GenerationParams) -> EncodedInput | None:
-        """Encodes what all the images start from, where the model makes none without it."""
-        if not params.pixels:
-            return None
-        size = params.width, params.height
-        (encoded,) = self._pipeline.encode_inputs([params], [[_blank(size, 3), _blank(size, 1)]])
-        return encoded
-
-    def step(self) -> None:
-        """Makes one UNet call and the sampler updates after it."""
-        finish_or_raise(self._pipeline.advance(self._states, self._pipeline.predict(self._states)))
-
-    def decode(self) -> None:
-        self._pipeline.decode(self._states)
-
-
-def _params(info: ModelInfo, size: Size, rows: int, *, guided: bool) -> list[GenerationParams]:
-    """Returns images that take `rows` rows in all: unguided ones, or guided ones and an unguided one if it is odd."""
-    scales = [2.0] * (rows // 2) + [1.0] * (rows % 2) if guided else [1.0] * rows
-    return [
-        GenerationParams(
-            prompt="",
-            width=size[0],
-            height=size[1],
-            steps=_STEPS,
-            guidance_scale=scale,
-            seed=0,
-            sampler=info.default_sampler,
-            image=_BLANK if info.reads_kept else None,
-            mask=_BLANK if info.reads_kept else None,
-        )
-        for scale in scales
-    ]
-
-
-def _blank(size: Size, channels: int) -> InputPixels:
-    """Returns white pixels."""
-    width, height = size
-    return InputPixels(width, height, channels, bytes([255]) * (width * height * channels))

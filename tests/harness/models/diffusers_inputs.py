@@ -36,9 +36,7 @@ def latents(theirs: Any, params: GenerationParams) -> Tensor:
     image, *mask = [_to_pil(pixels) for pixels in uploads.inputs_of(params)]
     if mask:
         pipeline = _sharing(theirs, _UNDER_MASK)
-        return diffusers_reference.latents(
-            pipeline, params, image=image, mask_image=mask[0], strength=params.strength
-        )
+        return diffusers_reference.latents(pipeline, params, image=image, mask_image=mask[0], strength=params.strength)
     return diffusers_reference.latents(_sharing(theirs, _FROM_IMAGE), params, image=image, strength=params.strength)
 
 
@@ -46,9 +44,7 @@ def _in_two_passes(theirs: Any, params: GenerationParams) -> Tensor:
     hires = params.hires
     assert hires is not None
     generator = torch.Generator("cpu").manual_seed(params.seed)
-    first = diffusers_reference.latents(
-        theirs, params, width=hires.width, height=hires.height, generator=generator
-    )
+    first = diffusers_reference.latents(theirs, params, width=hires.width, height=hires.height, generator=generator)
     return diffusers_reference.latents(
         _sharing(theirs, _FROM_IMAGE),
         params,

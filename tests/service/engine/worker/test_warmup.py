@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from pipelines.errors import ModelLoadError
-from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import CostKey, RgbImage, Stage, TextKey
+from pipelines.fake import INFO, FakeInput, FakePipeline, FakeState
+from pipelines.interface import CostKey, InputPixels, RgbImage, Stage, TextKey
+from pipelines.params import GenerationParams
 from pipelines.progress import Report, unreported
 from service.engine.costs.cost_table import CostTable, Point
 from service.engine.worker.device import PLAIN_DEVICE
@@ -20,7 +21,7 @@ from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.warmup import Warmup
 
 CALL_S = 0.001
-MAX_COUNTS = {Stage.TEXT: 2, Stage.DENOISE: 16, Stage.DECODE: 4}
+MAX_COUNTS = {Stage.TEXT: 2, Stage.INPUT: 2, Stage.DENOISE: 16, Stage.DECODE: 4}
 ROWS = (1, 2, 4, 8, 16)
 SIZE = INFO.sizes[0]
 DENOISE = CostKey(Stage.DENOISE, *SIZE)
@@ -54,6 +55,12 @@ class CountingPipeline(FakePipeline):
     def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
         self.calls[TEXT, len(texts)] += 1
         return super().encode(texts)
+
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[FakeInput]:
+        self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height), len(params)] += 1
+        return super().encode_inputs(params, pixels)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         rows = sum(state.next_call.rows for state in states if state.next_call)
@@ -142,7 +149,7 @@ def test_all_stages_are_measured_by_count() -> None:
 
 def test_more_texts_than_rows_are_measured() -> None:
     pipeline = CountingPipeline()
-    table = warm(pipeline, max_counts={Stage.TEXT: 64, Stage.DENOISE: 4, Stage.DECODE: 8})
+    table = warm(pipeline, max_counts={Stage.TEXT: 64, Stage.INPUT: 2, Stage.DENOISE: 4, Stage.DECODE: 8})
 
     assert list(seconds(table, TEXT)) == [1, 2, 4, 8, 16, 32, 64]
     assert counts(pipeline, Stage.DENOISE) == {1, 2, 4}
