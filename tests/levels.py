@@ -32,7 +32,7 @@ INTEGRATION_TESTS: Final = (
     "benchmarks/peers/test_reaper.py",
     "benchmarks/test_engine.py",
     "benchmarks/test_execution.py",
-    "benchmarks/test_process_memory.py",
+    "benchmarks/test_process_use.py",
     "benchmarks/test_random_model.py",
     "benchmarks/test_real_size.py",
     "benchmarks/test_worker_loop.py",

@@ -192,8 +192,8 @@ def _check_exactness(
     # The shortest call is the first: each says for how long whoever waits for a report must be patient with the next.
     checks: Iterable[tuple[str, Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
         ("texts", networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
-        ("decoded images", networks.decode, mode.max_decode, (latents,)),
         ("encoded images", lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
+        ("decoded images", networks.decode, mode.max_decode, (latents,)),
         ("UNet rows", networks.denoise, mode.max_rows, (sample, *others)),
     )
     for checked, network, positions, row in checks:

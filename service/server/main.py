@@ -24,6 +24,7 @@ from service.engine import devices
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
+from service.engine.limits import warm_up_s
 from service.environment import is_loopback
 from service.observability import logs
 from service.observability.metrics import Metrics
@@ -46,7 +47,10 @@ def run(settings: Settings) -> int:
     metrics = Metrics()
 
     async def main() -> int:
-        engine = LocalEngine(engine_config(settings), observe=metrics.observe)
+        config = engine_config(settings)
+        # Most starts are over soon. Who waits for a slow one is told that it ends.
+        _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
+        engine = LocalEngine(config, observe=metrics.observe)
         status = await serve(settings, engine, metrics, on_ready=_greet)
         if engine.failure is not None:
             _log.error("the model cannot be served", reason=engine.failure)
@@ -115,7 +119,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
 
 
 async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> None:
-    _log.info("stopping", phase=engine.phase)
+    _log.info("stopping", phase=engine.phase, waits_for_s=timeout_s, unfinished_s=round(engine.backlog_s))
     draining = asyncio.create_task(engine.stop(timeout_s))
     if not await _done_before(second_signal, draining):
         draining.cancel()

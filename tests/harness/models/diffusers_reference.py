@@ -58,18 +58,33 @@ REFERENCES: dict[str, tuple[str, dict[str, Any]]] = {
     "lms": ("LMSDiscreteScheduler", {}),
     "deis": ("DEISMultistepScheduler", {}),
     "lcm": ("LCMScheduler", {}),
+    "tcd": ("TCDScheduler", {}),
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
 }
 """The scheduler class of each sampler, and the fields that it changes in the model's own scheduler configuration."""
 
 
-def load(folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Any:
-    """Load the folder with the pipeline class that its index names."""
-    loaded = DiffusionPipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=dtype).to(
-        device
-    )
+def load(
+    folder: Path,
+    pipeline_class: Any = DiffusionPipeline,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Any:
+    """Load the folder, by default with the pipeline class that its index names."""
+    loaded = pipeline_class.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=dtype)
     loaded.set_progress_bar_config(disable=True)
-    return loaded
+    return loaded.to(device)
+
+
+def set_sampler(theirs: Any, sampler: str, schedule: str | None = None) -> None:
+    """Give the pipeline the scheduler that does what the sampler does, made from its own."""
+    class_name, fields = REFERENCES[sampler]
+    if schedule is not None:
+        fields = {**fields, f"use_{schedule}_sigmas": True}
+    theirs.scheduler = getattr(diffusers, class_name).from_config(
+        {**theirs.scheduler.config, "steps_offset": 1, **fields}
+    )
 
 
 def distances(
@@ -86,11 +101,8 @@ def distances(
     """
     make = make or latents
     images = [replace(params, sampler=sampler, schedule=schedule) for params in images]
-    class_name, fields = REFERENCES[sampler]
-    if schedule is not None:
-        fields = {**fields, f"use_{schedule}_sigmas": True}
     own = theirs.scheduler
-    theirs.scheduler = getattr(diffusers, class_name).from_config({**own.config, "steps_offset": 1, **fields})
+    set_sampler(theirs, sampler, schedule)
     try:
         return [distance(state.latents, make(theirs, state.params)) for state in finish_joined(ours, images)]
     finally:
@@ -124,7 +136,9 @@ def xl_arguments(params: GenerationParams) -> dict[str, Any]:
 def latents(theirs: Any, params: GenerationParams, **more: Any) -> Tensor:
     """Return the finished latents of the image with the pipeline's own scheduler. `more` are further arguments."""
     known = inspect.signature(theirs.__call__).parameters
-    taken = {name: value for name, value in {**arguments(params), **xl_arguments(params)}.items() if name in known}
+    eta = inspect.signature(theirs.scheduler.step).parameters.get("eta")
+    own = {**arguments(params), **xl_arguments(params), "eta": 0.0 if eta is None else eta.default}
+    taken = {name: value for name, value in own.items() if name in known}
     made: Tensor = theirs(**{**taken, **more}, output_type="latent").images
     return made
 
