@@ -1,6 +1,6 @@
 """The table of upscalers of the hires fix: from the first pass's latents to those with which the second begins.
 
-Torch-free. `docs/models.md` has the measured effect of each. `pipelines.families.latent_diffusion.upscaling` does the
+Torch-free. `docs/inputs.md` has the measured effect of each. `pipelines.families.latent_diffusion.upscaling` does the
 mathematics.
 """
 

@@ -5,9 +5,7 @@ One generator draws for both passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,9 +15,10 @@ from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import UPSCALE
 from pipelines.upscalers import UPSCALERS
 from tests.harness.engine.uploads import DECODED, ENLARGED
-from tests.harness.models import diffusers_inputs, diffusers_reference, tiny_model
+from tests.harness.models import diffusers_inputs
 from tests.harness.models.denoising import finish_joined, step
 from tests.harness.models.diffusers_reference import distances
+from tests.harness.models.pairs import Pair
 from tests.harness.models.tiny_model import PARAMS, begin
 from tests.harness.work_plans import assert_keeps_to_its_plan
 
@@ -28,8 +27,8 @@ LARGE = replace(PARAMS, width=96, height=80, hires=replace(ENLARGED, strength=0.
 
 
 @pytest.mark.parametrize("upscaler", UPSCALERS)
-def test_every_upscaler_matches_diffusers(zoo: Callable[[str], Path], upscaler: str) -> None:
-    ours, theirs = tiny_model.load(zoo("sd15")), diffusers_reference.load(zoo("sd15"))
+def test_every_upscaler_matches_diffusers(pair: Pair, upscaler: str) -> None:
+    ours, theirs = pair("sd15")
     params = replace(LARGE, hires=replace(ENLARGED, upscaler=upscaler))
     images = [params, replace(PARAMS, steps=5), replace(params, seed=9, guidance_scale=1.0)]
 
@@ -37,14 +36,14 @@ def test_every_upscaler_matches_diffusers(zoo: Callable[[str], Path], upscaler: 
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpm++_2m_sde", "pndm", "unipc"])
-def test_samplers_match_diffusers(zoo: Callable[[str], Path], sampler: str) -> None:
-    ours, theirs = tiny_model.load(zoo("sd15")), diffusers_reference.load(zoo("sd15"))
+def test_samplers_match_diffusers(pair: Pair, sampler: str) -> None:
+    ours, theirs = pair("sd15")
 
     assert max(distances(ours, theirs, sampler, images=[LARGE], make=diffusers_inputs.latents)) < TOLERANCE
 
 
-def test_stable_diffusion_xl_conditions_each_pass_on_its_size(zoo: Callable[[str], Path]) -> None:
-    ours, theirs = tiny_model.load(zoo("sdxl")), diffusers_reference.load(zoo("sdxl"))
+def test_stable_diffusion_xl_conditions_each_pass_on_its_size(pair: Pair) -> None:
+    ours, theirs = pair("sdxl")
 
     assert max(distances(ours, theirs, "euler", images=[LARGE], make=diffusers_inputs.latents)) < TOLERANCE
 

@@ -5,10 +5,7 @@ Both draw from one generator: the sample of the image's latents, the initial noi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,10 +13,12 @@ import torch
 from pipelines.errors import InvalidParamsError
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.sampling.samplers import SAMPLERS
+from tests.harness.engine import uploads
 from tests.harness.engine.uploads import IMAGE, OTHER_IMAGE
-from tests.harness.models import diffusers_inputs, diffusers_reference, tiny_model
+from tests.harness.models import diffusers_inputs
 from tests.harness.models.denoising import finish_joined
 from tests.harness.models.diffusers_reference import distances
+from tests.harness.models.pairs import Pair
 from tests.harness.models.tiny_model import PARAMS, begin
 from tests.harness.work_plans import assert_keeps_to_its_plan
 
@@ -35,22 +34,14 @@ IMAGES = [
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_matches_diffusers(zoo: Callable[[str], Path], sampler: str) -> None:
-    ours, theirs = tiny_model.load(zoo("sd15")), diffusers_reference.load(zoo("sd15"))
+def test_every_sampler_matches_diffusers(pair: Pair, sampler: str) -> None:
+    ours, theirs = pair("sd15")
 
     tolerance = LMS_TOLERANCE if sampler == "lms" else TOLERANCE
     assert max(distances(ours, theirs, sampler, images=IMAGES, make=diffusers_inputs.latents)) < tolerance
 
 
-@pytest.mark.parametrize("sampler", ["euler_a", "dpm++_2m", "ddim", "heun"])
-@pytest.mark.parametrize("kind", ["sdxl", "noobai", "playground"])
-def test_stable_diffusion_xl_matches_diffusers(zoo: Callable[[str], Path], kind: str, sampler: str) -> None:
-    ours, theirs = tiny_model.load(zoo(kind)), diffusers_reference.load(zoo(kind))
-
-    assert max(distances(ours, theirs, sampler, images=IMAGES, make=diffusers_inputs.latents)) < TOLERANCE
-
-
-def test_a_sample_that_would_make_no_step_is_refused(pipeline: LatentDiffusion) -> None:
+def test_a_strength_that_would_leave_no_step_is_refused(pipeline: LatentDiffusion) -> None:
     with pytest.raises(InvalidParamsError) as refusal:
         begin(pipeline, replace(PARAMS, steps=3, image=IMAGE, strength=0.3))
 
@@ -76,9 +67,8 @@ def test_images_that_share_what_was_encoded_draw_samples_of_their_own(pipeline: 
 def test_an_upcast_image_starts_from_the_same_image(pipeline: LatentDiffusion) -> None:
     params = replace(PARAMS, image=IMAGE, strength=0.7)
     plain = begin(pipeline, params)
-    from tests.harness.engine import uploads
 
-    upcast: Any = pipeline.begin_upcast(params, uploads.encode(pipeline, params))
+    upcast = pipeline.begin_upcast(params, uploads.encode(pipeline, params))
 
     assert torch.equal(upcast.latents, plain.latents)
     assert upcast.next_call is not None

@@ -6,9 +6,7 @@ and then the sampler's noise. A UNet of 9 channels takes no sample of the image 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,9 +14,10 @@ import torch
 from pipelines.errors import InvalidParamsError
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from tests.harness.engine.uploads import IMAGE, MASK, OTHER_IMAGE
-from tests.harness.models import diffusers_inputs, diffusers_reference, tiny_model
+from tests.harness.models import diffusers_inputs
 from tests.harness.models.denoising import finish_joined, step
 from tests.harness.models.diffusers_reference import distances
+from tests.harness.models.pairs import Pair
 from tests.harness.models.tiny_model import PARAMS, begin
 from tests.harness.work_plans import assert_keeps_to_its_plan
 
@@ -32,24 +31,16 @@ SAMPLERS = ["euler_a", "dpm++_2m", "ddim", "heun", "pndm", "dpm++_2m_sde"]
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("kind", ["sd15", "sd_inpaint"])
-def test_masks_match_diffusers(zoo: Callable[[str], Path], kind: str, sampler: str) -> None:
-    ours, theirs = tiny_model.load(zoo(kind)), diffusers_reference.load(zoo(kind))
+def test_masks_match_diffusers(pair: Pair, kind: str, sampler: str) -> None:
+    ours, theirs = pair(kind)
     # Where the UNet does not read the mask, other images may share the calls.
     others = [replace(PARAMS, image=IMAGE, strength=0.5), PARAMS] if kind == "sd15" else []
 
     assert max(distances(ours, theirs, sampler, images=[*MASKED, *others], make=diffusers_inputs.latents)) < TOLERANCE
 
 
-@pytest.mark.parametrize("sampler", ["euler_a", "dpm++_2m", "ddim"])
-@pytest.mark.parametrize("kind", ["sdxl", "sdxl_inpaint"])
-def test_masks_of_stable_diffusion_xl_match_diffusers(zoo: Callable[[str], Path], kind: str, sampler: str) -> None:
-    ours, theirs = tiny_model.load(zoo(kind)), diffusers_reference.load(zoo(kind))
-
-    assert max(distances(ours, theirs, sampler, images=MASKED, make=diffusers_inputs.latents)) < TOLERANCE
-
-
-def test_a_unet_that_reads_masks_makes_nothing_without_them(zoo: Callable[[str], Path]) -> None:
-    pipeline = tiny_model.load(zoo("sd_inpaint"))
+def test_a_unet_that_reads_masks_makes_nothing_without_them(pair: Pair) -> None:
+    pipeline, _ = pair("sd_inpaint")
     assert pipeline.info.reads_kept
 
     for params, field in ((PARAMS, "image"), (replace(PARAMS, image=IMAGE), "mask")):
@@ -58,8 +49,8 @@ def test_a_unet_that_reads_masks_makes_nothing_without_them(zoo: Callable[[str],
         assert refusal.value.field == field
 
 
-def test_an_image_of_a_unet_that_reads_masks_keeps_to_its_plan(zoo: Callable[[str], Path]) -> None:
-    pipeline = tiny_model.load(zoo("sd_inpaint"))
+def test_an_image_of_a_unet_that_reads_masks_keeps_to_its_plan(pair: Pair) -> None:
+    pipeline, _ = pair("sd_inpaint")
 
     assert_keeps_to_its_plan(pipeline, MASKED[1])
 

@@ -11,9 +11,8 @@ import msgspec
 import pytest
 
 from pipelines.errors import ModelLoadError
-from pipelines.fake import INFO, FakeInput, FakePipeline, FakeState
-from pipelines.interface import CostKey, InputPixels, RgbImage, Stage, TextKey
-from pipelines.params import GenerationParams
+from pipelines.fake import INFO, FakePipeline, FakeState
+from pipelines.interface import CostKey, RgbImage, Stage, TextKey
 from pipelines.progress import Report, unreported
 from service.engine.costs.cost_table import CostTable, Point
 from service.engine.worker.device import PLAIN_DEVICE
@@ -55,12 +54,6 @@ class CountingPipeline(FakePipeline):
     def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
         self.calls[TEXT, len(texts)] += 1
         return super().encode(texts)
-
-    def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
-    ) -> Sequence[FakeInput]:
-        self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height), len(params)] += 1
-        return super().encode_inputs(params, pixels)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         rows = sum(state.next_call.rows for state in states if state.next_call)

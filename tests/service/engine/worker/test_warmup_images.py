@@ -11,6 +11,16 @@ from pipelines.params import GenerationParams
 from tests.service.engine.worker.test_warmup import DECODE, DENOISE, ROWS, CountingPipeline, counts, seconds, warm
 
 
+class CountingInputs(CountingPipeline):
+    """Counts its encodes of images, too."""
+
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[FakeInput]:
+        self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height), len(params)] += 1
+        return super().encode_inputs(params, pixels)
+
+
 class FullEncoder(CountingPipeline):
     """Has no memory for the encode of a single image."""
 
@@ -28,11 +38,13 @@ def test_encodes_of_images_are_measured_for_each_size() -> None:
 
 
 def test_a_model_that_takes_no_images_encodes_none() -> None:
-    pipeline = CountingPipeline()
-    pipeline.info = dataclasses.replace(INFO, input_kinds=())
-    warm(pipeline)
+    images, texts = CountingInputs(), CountingInputs()
+    texts.info = dataclasses.replace(INFO, input_kinds=())
+    for pipeline in (images, texts):
+        warm(pipeline)
 
-    assert counts(pipeline, Stage.INPUT) == set()
+    assert counts(images, Stage.INPUT) == {1, 2}
+    assert counts(texts, Stage.INPUT) == set()
 
 
 def test_a_model_whose_encoder_fails_is_served_nevertheless() -> None:
