@@ -151,7 +151,7 @@ class LatentDiffusion:
     @torch.inference_mode()
     def upscale(self, states: Sequence[LatentState]) -> None:
         with undrawn_on_error(states):
-            runs = self._passes.upscale(states, self._networks)
+            runs = self._passes.upscale(states, self._decoder, self._networks.encoder)
         for state, run in zip(states, runs, strict=True):
             state.begin_second(run)
 
