@@ -77,13 +77,8 @@ class Passes:
             second=next(iter(second), None),
         )
 
-    def after_first(self, state: LatentState, latents: Tensor) -> SamplerRun | None:
-        """Return the second pass of an image whose first one ended with these latents, if it is to begin at once.
-
-        It is not where the first pass has more calls, or where an upscaler has to call the autoencoder before.
-        """
-        if state.run.position + 1 < state.run.calls or not state.awaits_second or state.upscaler.decoded:
-            return None
+    def after_first(self, state: LatentState, latents: Tensor) -> SamplerRun:
+        """Return the second pass of an image whose first one ended with these latents, which are enlarged."""
         return self.second(state, enlarge(latents, state.upscaler, *self._latent_size(state)))
 
     def second(self, state: LatentState, clean: Tensor) -> SamplerRun:
