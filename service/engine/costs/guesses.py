@@ -17,7 +17,7 @@ _PIXEL_S: Final = 1e-6
 _SIZELESS_S: Final = 0.005
 """Seconds per row of a stage in which the size does not matter, before any measurement."""
 _SLOWNESS: Final = {UPCAST: 2.0, UPSCALE: 2.0}
-"""Ratio of a variant's seconds to those of the plain key: twice the bytes a number, or a decode besides an encode."""
+"""Ratio of a variant's seconds to those of the plain key: twice the bytes a number, and a decode before the encode."""
 
 
 def guess(key: CostKey, known: Mapping[CostKey, KeyCosts], *, most: int, factor: float) -> LatencyCurve:
