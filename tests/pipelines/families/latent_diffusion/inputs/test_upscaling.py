@@ -25,7 +25,9 @@ def test_an_image_is_enlarged_alike_beside_others(upscaler: Upscaler) -> None:
 
 @every_upscaler
 def test_a_uniform_field_stays_uniform(upscaler: Upscaler) -> None:
-    torch.testing.assert_close(enlarge(torch.full((1, 3, 8, 8), 0.7), upscaler, 20, 12), torch.full((1, 3, 20, 12), 0.7))
+    enlarged = enlarge(torch.full((1, 3, 8, 8), 0.7), upscaler, 20, 12)
+
+    torch.testing.assert_close(enlarged, torch.full((1, 3, 20, 12), 0.7))
 
 
 @pytest.mark.parametrize("size", [(40, 56), (16, 12)], ids=str)
