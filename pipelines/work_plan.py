@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.interface import UPCAST, BatchKey, CostKey, ModelInfo, NextCall, Stage, WorkPlan
+from pipelines.interface import UPCAST, BatchKey, CostKey, ModelInfo, NextCall, Stage, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 
@@ -22,12 +22,20 @@ def plan(info: ModelInfo, params: GenerationParams, *, upcast: bool = False) -> 
     phase = UPCAST if upcast else ""
     return WorkPlan(
         calls=(
-            text_call(info, len(set(params.texts))),
+            text_call(info, len(set(texts(info, params)))),
             denoise_call(info, params, unet_calls(params), phase=phase),
             decode_call(info, params, phase=phase),
         ),
         state_bytes=_state_bytes(info, params),
     )
+
+
+def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
+    """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
+    without_negative = None if info.zeros_without_negative else ""
+    negative = without_negative if params.negative_prompt is None else params.negative_prompt
+    rows = (negative, params.prompt) if params.guided else (params.prompt,)
+    return tuple(TextKey(info.name, text, params.long_prompt) for text in rows)
 
 
 def text_call(info: ModelInfo, texts: int) -> NextCall:
@@ -41,7 +49,7 @@ def denoise_call(info: ModelInfo, params: GenerationParams, calls_left: int, *, 
     return NextCall(
         BatchKey(Stage.DENOISE, info.name, height, width, info.prompt_tokens, phase),
         CostKey(Stage.DENOISE, params.width, params.height, phase),
-        rows=len(params.texts),
+        rows=len(texts(info, params)),
         calls_left=calls_left,
     )
 
@@ -66,4 +74,6 @@ def unet_calls(params: GenerationParams) -> int:
 def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
-    return _FLOAT_BYTES * (_LATENT_COPIES * latents + len(params.texts) * info.prompt_tokens * info.text_features)
+    return _FLOAT_BYTES * (
+        _LATENT_COPIES * latents + len(texts(info, params)) * info.prompt_tokens * info.text_features
+    )

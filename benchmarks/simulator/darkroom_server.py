@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.simulator.servers import Action, Estimate
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import CostKey, RgbImage, Stage
+from pipelines.interface import CostKey, RgbImage, Stage, TextKey
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
@@ -29,7 +29,7 @@ class SimulatedPipeline(FakePipeline):
         self._cost = cost
         self._pass_time = sleep
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
         self._pass_time(self._cost.seconds(CostKey(Stage.TEXT), len(texts)))
         return super().encode(texts)
 

@@ -176,6 +176,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             id=submit.image_id,
             params=submit.params,
             plan=plan,
+            texts=self._pipeline.texts(submit.params),
             tenant=submit.tenant,
             isolation=submit.isolation,
             previews=submit.previews,

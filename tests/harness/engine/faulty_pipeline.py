@@ -13,7 +13,7 @@ from typing import Self
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import CompletedAdvance, PendingAdvance, RgbImage
+from pipelines.interface import CompletedAdvance, PendingAdvance, RgbImage, TextKey
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -77,8 +77,8 @@ class FaultyPipeline(FakePipeline):
         super().__init__(call_s=call_s, sleep=sleep)
         self._trigger = trigger
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
-        self._visit(Stage.ENCODE, [(text, self._trigger.step) for text in texts])
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
+        self._visit(Stage.ENCODE, [(key.text or "", self._trigger.step) for key in texts])
         return super().encode(texts)
 
     def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:

@@ -80,7 +80,7 @@ def make_params(
 def make_alone(params: GenerationParams) -> bytes:
     """Returns the pixels of an image that the fake pipeline generates alone, without an engine."""
     pipeline = FakePipeline()
-    state = pipeline.begin(params, pipeline.encode(params.texts))
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
     while state.next_call is not None:
         (output,) = pipeline.predict([state])
         pipeline.advance([state], [output])

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import CostKey, RgbImage, Stage
+from pipelines.interface import CostKey, RgbImage, Stage, TextKey
 from service.engine.costs.cost_table import CostTable, Point
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
@@ -50,7 +50,7 @@ class CountingPipeline(FakePipeline):
         self.room = room
         self.calls: Counter[tuple[CostKey, int]] = Counter()
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
         self.calls[TEXT, len(texts)] += 1
         return super().encode(texts)
 
