@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 from service.images.disk import store_file
 
+UPLOADS: Final = "uploads"
+"""Name of the folder, within the data folder."""
 _NAME: Final = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{32})\.png", re.ASCII)
 
 

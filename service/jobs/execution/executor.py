@@ -27,6 +27,7 @@ from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, JobFailure, JobPreview, Status, StoredImage
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
+from service.jobs.uploads import Uploads
 from service.jobs.watching.subscriptions import JobNotifier
 
 _PREVIEW_FORMAT: Final = "webp"
@@ -61,6 +62,7 @@ class JobExecutor:
         self,
         claims: JobClaims,
         files: ImageFiles,
+        uploads: Uploads,
         engine: Engine,
         encoder: Encoder,
         notifier: JobNotifier,
@@ -70,6 +72,7 @@ class JobExecutor:
     ) -> None:
         self._claims = claims
         self._files = files
+        self._uploads = uploads
         self._engine = engine
         self._encoder = encoder
         self._notifier = notifier
@@ -103,14 +106,17 @@ class JobExecutor:
 
     async def _make_part(self, running: RunningJob, indices: Sequence[int]) -> None:
         claim, spec = running.claim, running.claim.spec
+        images = [spec.images[index].params for index in indices]
+        inputs = await self._uploads.pixels(claim.tenant, [key for params in images for key in params.pixels])
         if running.lost:
             raise LostError
         running.engine_job = engine_job = self._engine.submit(
-            [spec.images[index].params for index in indices],
+            images,
             previews=spec.previews,
             priority=spec.priority,
             tenant=claim.tenant,
             deadline_s=self._time_left_s(claim),
+            inputs=inputs,
             accepted=True,
         )
         try:
