@@ -45,8 +45,8 @@ class RunMode:
     max_decode: int = 4
     """Most images in a decode. Exact mode pads to it, graphs up to it."""
     max_decode_pixels: int | None = 2048 * 2048
-    """Most pixels that are decoded at once: more images are decoded in slices, and a larger image in tiles. None is no
-    limit."""
+    """Most pixels that are decoded or encoded at once: more images are computed in slices, and a larger image in tiles.
+    None is no limit."""
 
 
 class MakeRecorder(Protocol):
@@ -172,11 +172,14 @@ def _check_exactness(
     report: Callable[[], object],
 ) -> None:
     sample, timestep, conditioning = _random_inputs(networks, 1, shape, tokens)
+    _, height, width = shape
+    image = torch.randn(1, 3, networks.scale * height, networks.scale * width).clamp(-1, 1)
     text = torch.arange(tokens)[None] % networks.text_encoder.config.vocab_size
     checks: Iterable[tuple[Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
         (networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
         (networks.denoise, mode.max_rows, (sample, timestep, conditioning)),
         (networks.decode, mode.max_decode, (sample,)),
+        (lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
     )
     for network, positions, row in checks:
         report()

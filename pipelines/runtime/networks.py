@@ -14,7 +14,8 @@ from torch import Tensor
 
 from pipelines.runtime import latent_decoder
 from pipelines.runtime.batching import BatchingByNetwork
-from pipelines.runtime.latent_decoder import LatentDecoder
+from pipelines.runtime.latent_decoder import ENCODING_PARTS, LatentDecoder
+from pipelines.runtime.latent_encoder import LatentEncoder
 
 _ADDED_CONDITIONS: Final = ("text_embeds", "time_ids")
 """Inputs that a UNet takes in a dictionary, `added_cond_kwargs`. It takes others by their own name."""
@@ -45,7 +46,7 @@ class Networks:
         """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
         `denoiser` is called in place of the UNet. `added_inputs` names what `denoise` takes besides, in
-        that order. `max_decode_pixels` is the most pixels that are decoded at once; None is no limit.
+        that order. `max_decode_pixels` is the most pixels that are decoded or encoded at once; None is no limit.
         """
         self.text_encoder = text_encoder
         self.unet = unet
@@ -53,6 +54,7 @@ class Networks:
         self.batching = batching or BatchingByNetwork()
         self._max_decode_pixels = max_decode_pixels
         self.decoder = LatentDecoder(vae, self.batching.images, max_pixels=max_decode_pixels)
+        self.encoder = LatentEncoder(vae, self.batching.inputs, max_pixels=max_decode_pixels)
         self.denoiser: Denoiser = denoiser or unet
         self.added_inputs = tuple(added_inputs)
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
@@ -86,12 +88,15 @@ class Networks:
         return self.decoder.decode(latents, wide=wide, tiled=tiled)
 
     def upcast(self) -> Networks:
-        """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32."""
+        """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32.
+
+        It encodes no images: `LatentEncoder` widens by itself where it has to.
+        """
         dtype = latent_decoder.WIDER[self.dtype]
         return Networks(
             text_encoder=copy.deepcopy(self.text_encoder).to(dtype),
             unet=copy.deepcopy(self.unet).to(dtype),
-            vae=latent_decoder.widened(self.vae, dtype),
+            vae=latent_decoder.widened(self.vae, dtype, without=ENCODING_PARTS),
             batching=self.batching,
             max_decode_pixels=self._max_decode_pixels,
             added_inputs=self.added_inputs,

@@ -17,6 +17,7 @@ import torch
 from diffusers import EulerDiscreteScheduler, LMSDiscreteScheduler
 
 from pipelines.errors import InvalidParamsError
+from pipelines.sampling import samplers
 from pipelines.sampling.samplers import SCHEDULES, SamplerChoice, find_own
 
 _TRAINING_FIELDS: Final = (
@@ -27,10 +28,14 @@ _TRAINING_FIELDS: Final = (
     "trained_betas",
     "prediction_type",
     "rescale_betas_zero_snr",
+    "sigma_min",
+    "sigma_max",
+    "sigma_data",
+    "rho",
 )
 """Fields that describe how the model was trained. Every sampler gets the model's values, defaults included."""
 
-_CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one")
+_CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one", "sigma_schedule")
 """Fields that come from the model only where its configuration sets them. Otherwise the class's own default holds."""
 
 _STABLE_DIFFUSION_FIELDS: Final = {"steps_offset": 1, "clip_sample": False, "skip_prk_steps": True}
@@ -72,23 +77,61 @@ def set_timesteps(scheduler: Any, steps: int, calls: int) -> None:
         raise InvalidParamsError(
             "steps", "This model's timesteps cannot be spaced evenly in that many steps. Try another number."
         )
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(0)
+    begin_at(scheduler, 0)
+
+
+def begin_at(scheduler: Any, call: int) -> None:
+    """Make a scheduler that has made no step begin with the UNet call of that index."""
+    if hasattr(scheduler, "set_begin_index"):  # Others find their place by the timestep.
+        scheduler.set_begin_index(call)
+
+
+def noise_levels(scheduler: Any, first_call: int) -> tuple[tuple[float, float], ...]:
+    """Return the factors of clean latents and of noise in the latents before each call, from `first_call` on.
+
+    They are those of diffusers' `add_noise`. The scheduler must not have made a step; it begins at `first_call` after.
+    """
+    levels = []
+    one, zero = torch.ones(1), torch.zeros(1)
+    for call in range(first_call, len(scheduler.timesteps)):
+        begin_at(scheduler, call)
+        timestep = scheduler.timesteps[call : call + 1]
+        signal, noise = scheduler.add_noise(one, zero, timestep), scheduler.add_noise(zero, one, timestep)
+        levels.append((float(signal), float(noise)))
+    begin_at(scheduler, first_call)
+    return tuple(levels)
 
 
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
-    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration."""
+    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration.
+
+    Raises `InvalidParamsError` for a sampler that cannot make images with that model's kind of noise.
+    """
+    class_name = choice.sampler.scheduler_for(config)
+    if class_name is None:
+        raise _refusal("sampler", choice, config)
+    if choice.schedule is not None and choice.schedule not in samplers.usable(config)[choice.sampler.name]:
+        raise _refusal("schedule", choice, config)
     fields = dict(config) if choice.sampler is find_own(config) else _training_fields(config)
     fields |= _STABLE_DIFFUSION_FIELDS
     fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
         fields |= {f"use_{schedule}_sigmas": schedule == choice.schedule for schedule in SCHEDULES}
-    scheduler_class = getattr(diffusers, choice.sampler.scheduler)
+        fields["sigma_schedule"] = choice.schedule  # the argument of EDM's classes
+    scheduler_class = getattr(diffusers, class_name)
     if scheduler_class is LMSDiscreteScheduler:
         scheduler_class = ExactLMSScheduler
     if fields.get("rescale_betas_zero_snr") and not _accepted(scheduler_class, {"rescale_betas_zero_snr": True}):
         fields["trained_betas"] = _zero_snr_betas(fields)
     return _instantiate(scheduler_class, _accepted(scheduler_class, fields))
+
+
+def _refusal(field: str, choice: SamplerChoice, config: Mapping[str, Any]) -> InvalidParamsError:
+    """Say that this model, whose noise is EDM's, cannot use the sampler or its schedule."""
+    usable = samplers.usable(config)
+    known = usable if field == "sampler" else usable[choice.sampler.name]
+    name = " ".join(filter(None, (choice.sampler.name, choice.schedule)))
+    return InvalidParamsError(field, f"{name} cannot do this model's EDM noise. It can use: {', '.join(known)}.")
 
 
 def _training_fields(config: Mapping[str, Any]) -> dict[str, Any]:

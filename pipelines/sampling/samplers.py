@@ -16,6 +16,9 @@ from pipelines.registry import Registry
 SCHEDULES: Final = ("karras", "exponential", "beta")
 """Spacings of the noise levels: Karras (arXiv:2206.00364), exponential (k-diffusion), beta (arXiv:2407.12173)."""
 
+EDM_SCHEDULES: Final = ("karras", "exponential")
+"""The members of `SCHEDULES` that there are for a model with EDM's noise."""
+
 
 def _one_call_per_step(steps: int) -> int:
     return steps
@@ -50,8 +53,23 @@ class Sampler:
     max_steps: int | None = None
     calls: Callable[[int], int] = _one_call_per_step
     """The number of UNet calls for a number of steps (1 or more)."""
+    calls_per_step: int = 1
+    """The number of UNet calls of each step but the last."""
     scheduler_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Arguments of the diffusers class that set this sampler apart from others of that class."""
+    edm_scheduler: str | None = None
+    """The diffusers class for a model with EDM's noise (arXiv:2206.00364), if there is one."""
+
+    def scheduler_for(self, config: Mapping[str, Any]) -> str | None:
+        """Return the diffusers class for a model whose own scheduler has that configuration.
+
+        None if this sampler cannot make images with that model's kind of noise.
+        """
+        return self.edm_scheduler if has_edm_noise(config) else self.scheduler
+
+    def calls_from(self, first_step: int, steps: int) -> int:
+        """Return the number of UNet calls where the steps before `first_step` (0 to `steps` - 1) are left out."""
+        return self.calls(steps) - first_step * self.calls_per_step
 
 
 class SamplerChoice(NamedTuple):
@@ -66,7 +84,14 @@ class SamplerChoice(NamedTuple):
 _TABLE: Final = (
     Sampler("ddim", "DDIM", "DDIMScheduler", ()),
     Sampler("ddpm", "DDPM", "DDPMScheduler", (), stochastic=True),
-    Sampler("euler", "Euler", "EulerDiscreteScheduler", ("k_euler", "sample_euler"), SCHEDULES),
+    Sampler(
+        "euler",
+        "Euler",
+        "EulerDiscreteScheduler",
+        ("k_euler", "sample_euler"),
+        SCHEDULES,
+        edm_scheduler="EDMEulerScheduler",
+    ),
     Sampler(
         "euler_a",
         "Euler a",
@@ -74,7 +99,15 @@ _TABLE: Final = (
         ("k_euler_a", "euler_ancestral", "sample_euler_ancestral", "k_euler_ancestral"),
         stochastic=True,
     ),
-    Sampler("heun", "Heun", "HeunDiscreteScheduler", ("k_heun", "sample_heun"), SCHEDULES, calls=_two_calls_per_step),
+    Sampler(
+        "heun",
+        "Heun",
+        "HeunDiscreteScheduler",
+        ("k_heun", "sample_heun"),
+        SCHEDULES,
+        calls=_two_calls_per_step,
+        calls_per_step=2,
+    ),
     Sampler(
         "dpm2",
         "DPM2",
@@ -82,6 +115,7 @@ _TABLE: Final = (
         ("k_dpm_2", "dpm_2", "sample_dpm_2"),
         SCHEDULES,
         calls=_two_calls_per_step,
+        calls_per_step=2,
     ),
     Sampler(
         "dpm2_a",
@@ -91,6 +125,7 @@ _TABLE: Final = (
         SCHEDULES,
         stochastic=True,
         calls=_two_calls_per_step,
+        calls_per_step=2,
     ),
     Sampler(
         "dpm++_2m",
@@ -99,6 +134,7 @@ _TABLE: Final = (
         ("k_dpmpp_2m", "dpmpp_2m", "sample_dpmpp_2m"),
         SCHEDULES,
         scheduler_fields={"algorithm_type": "dpmsolver++"},
+        edm_scheduler="EDMDPMSolverMultistepScheduler",
     ),
     Sampler(
         "dpm++_2m_sde",
@@ -108,6 +144,7 @@ _TABLE: Final = (
         SCHEDULES,
         stochastic=True,
         scheduler_fields={"algorithm_type": "sde-dpmsolver++"},
+        edm_scheduler="EDMDPMSolverMultistepScheduler",
     ),
     Sampler(
         "dpm++_sde",
@@ -141,12 +178,32 @@ def _registered() -> Registry[Sampler]:
 SAMPLERS: Final[Registry[Sampler]] = _registered()
 """All samplers by public name, in the order in which they are listed."""
 
+_EDM_SCHEDULERS: Final = frozenset(each.edm_scheduler for each in _TABLE if each.edm_scheduler)
+
 _BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in reversed(_TABLE)}
 """By diffusers class. The first sampler of the table stands for a class that several use."""
 
 
 def _find_sampler(name: str) -> Sampler | None:
     return SAMPLERS.find(name) or _BY_SCHEDULER.get(_normalize(name))
+
+
+def has_edm_noise(scheduler_config: Mapping[str, Any]) -> bool:
+    """Return whether a model was trained with the noise and the preconditioning of EDM (arXiv:2206.00364)."""
+    return scheduler_config.get("_class_name") in _EDM_SCHEDULERS
+
+
+def usable(scheduler_config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the samplers that a model can use, and for each its schedules, by public names.
+
+    `scheduler_config` is the configuration of the model's own scheduler.
+    """
+    schedules = EDM_SCHEDULES if has_edm_noise(scheduler_config) else SCHEDULES
+    return {
+        sampler.name: tuple(each for each in sampler.schedules if each in schedules)
+        for sampler in _TABLE
+        if sampler.scheduler_for(scheduler_config)
+    }
 
 
 def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
@@ -158,7 +215,7 @@ def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
     fitting = (
         sampler
         for sampler in _TABLE
-        if sampler.scheduler == scheduler_config.get("_class_name")
+        if sampler.scheduler_for(scheduler_config) == scheduler_config.get("_class_name")
         and all(scheduler_config.get(name) == value for name, value in sampler.scheduler_fields.items())
     )
     return next(fitting, None)

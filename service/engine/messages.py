@@ -50,6 +50,34 @@ class Submit(Message, frozen=True):
     other call is: where the worker dies then, it is plain which images were at work."""
 
 
+class Input(Message, frozen=True):
+    """Brings the pixels of an upload, prepared at one size: an image to start from, or a mask.
+
+    The frontend sends it before the first `Submit` that needs these pixels, and not again until it has sent `Forget`.
+    """
+
+    digest: str
+    """SHA-256 of the upload, in hexadecimal."""
+    width: int
+    height: int
+    channels: int
+    """3 for an image in sRGB, 1 for a mask, whose white is repainted."""
+    pixels: bytes
+    """`height` x `width` x `channels` bytes, row by row."""
+
+
+class Forget(Message, frozen=True):
+    """Tells the worker that no image which it was given and has not ended needs these pixels any more.
+
+    Messages arrive in order, so the worker has the pixels for as long as the frontend counts on it. Were it to drop them
+    by itself, a `Submit` that is on its way might still need them.
+    """
+
+    digest: str
+    width: int
+    height: int
+
+
 class Cancel(Message, frozen=True):
     image_id: str
 
@@ -173,7 +201,7 @@ class Canceled(Message, frozen=True):
     image_id: str
 
 
-ToWorker: TypeAlias = Submit | Cancel | Drain
+ToWorker: TypeAlias = Input | Forget | Submit | Cancel | Drain
 ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Finished | Failed | Canceled
 """Messages about one image, told apart by its `image_id`."""
 FromWorker: TypeAlias = Loading | Ready | Unloadable | Beat | Busy | CallDone | ImageMessage

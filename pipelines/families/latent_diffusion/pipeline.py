@@ -149,7 +149,7 @@ class LatentDiffusion:
         generator = torch.Generator("cpu").manual_seed(params.seed)
         noise = torch.randn(1, self._channels, height, width, generator=generator)
         steps = self._steps.get(choice, params.steps)
-        run = SamplerRun(steps, noise, generator, networks.device, self._noise_drawer)
+        run = SamplerRun(steps, steps.from_noise(noise), generator, networks.device, self._noise_drawer)
         return LatentState(
             params,
             first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),

@@ -191,7 +191,7 @@ def test_exact_mode_verifies_each_network_at_each_trained_size(networks: Network
 
     modes.prepare_networks(EXACT, build(networks, EXACT), info, lambda: reports.append(None))
 
-    assert len(reports) == 2 * 3
+    assert len(reports) == 2 * 4
 
 
 def test_the_default_mode_needs_no_preparation_on_the_cpu(networks: Networks, info: ModelInfo) -> None:
