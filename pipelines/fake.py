@@ -41,6 +41,7 @@ INFO: Final = ModelInfo(
     prompt_tokens=32,
     device="cpu",
     dtype="float32",
+    input_kinds=("image", "mask"),
     limits=Limits(
         side_multiple=8,
         min_side=64,

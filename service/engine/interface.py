@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
@@ -123,7 +123,7 @@ class Submission:
     priority: Priority = Priority.INTERACTIVE
     tenant: str = ""
     deadline_s: float | None = None
-    inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS
+    inputs: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
     """The pixels that the images start from. It may hold more than they need."""
 
     def __post_init__(self) -> None:

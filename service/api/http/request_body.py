@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,16 +13,20 @@ from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.errors import InvalidRequestError
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
+RequestT_co = TypeVar("RequestT_co", bound=BaseModel, covariant=True)
+
+Refuse: TypeAlias = Callable[[str, str], InvalidRequestError]
+"""Makes the error about a field of the request, with a message for the caller."""
 
 _ANNOTATIONS: Final = ("default", "description", "title")
 """JSON Schema keywords that stay beside an alternative."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed(Generic[RequestT]):
+class Parsed(Generic[RequestT_co]):
     """A body that was understood."""
 
-    request: RequestT
+    request: RequestT_co
     rules: BodyRules
     spelled: Mapping[str, str]
     """Maps a field to the alias that the caller wrote, where it was one."""
@@ -82,16 +86,24 @@ def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
     return schema
 
 
-def form_schema(kind: type[BaseModel], rules: BodyRules, files: Sequence[str]) -> dict[str, Any]:
-    """The JSON Schema of the forms that `parse` accepts `as_text`; `files` names the fields that are files."""
+def body_content(kind: type[BaseModel], rules: BodyRules, files: Sequence[str]) -> dict[str, Any]:
+    """The OpenAPI content of a body that is JSON or a form. `files` names the fields that are files in a form."""
     schema = body_schema(kind, rules)
-    binary = {"type": "string", "format": "binary"}
-    schema["properties"] = {
-        name: {**declared, **binary} if name in files else declared for name, declared in schema["properties"].items()
+    return {
+        "application/json": {"schema": schema},
+        "multipart/form-data": {"schema": _form_schema(schema, files)},
     }
-    for name in files:
-        schema["properties"][name].pop("anyOf", None)
-    return schema
+
+
+def _form_schema(schema: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """The schema with files in place of their text. The other fields are given as text."""
+    properties = {
+        name: {"type": "string", "format": "binary", "description": declared.get("description", "")}
+        if name in files
+        else declared
+        for name, declared in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

@@ -12,18 +12,19 @@ import hashlib
 import math
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from pipelines.fake import INFO
-from pipelines.interface import ModelInfo, RgbImage
-from pipelines.params import GenerationParams
+from pipelines.interface import InputPixels, ModelInfo, RgbImage
+from pipelines.params import GenerationParams, PixelKey
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
     ADMITTING,
     ADMITTING_ACCEPTED,
+    NO_INPUTS,
     ImageEvent,
     ImageFinished,
     ImagePreview,
@@ -49,9 +50,10 @@ _POLL_S = 0.005
 """Interval at which a paused job looks whether a test, in its own thread, has let it continue."""
 
 
-def draw(params: GenerationParams) -> RgbImage:
+def draw(params: GenerationParams, inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS) -> RgbImage:
     """Returns an image in one color, which the prompt and the seed decide.
 
+    An image that starts from another one is that one, mixed with the color by its strength, where its mask is white.
     The prompt "noise" gives pixels that do not compress, the prompt `UNENCODABLE` too few pixels.
     """
     if params.prompt == UNENCODABLE:
@@ -61,7 +63,16 @@ def draw(params: GenerationParams) -> RgbImage:
             params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)
         )
     color = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
-    return RgbImage(params.width, params.height, color * (params.width * params.height))
+    flat = color * (params.width * params.height)
+    if not params.pixels:
+        return RgbImage(params.width, params.height, flat)
+    image, *masks = (inputs[key].pixels for key in params.pixels)
+    white = masks[0] if masks else bytes([255]) * (params.width * params.height)
+    mixed = bytes(
+        round(old + (new - old) * params.strength) if white[i // 3] else old
+        for i, (old, new) in enumerate(zip(image, flat, strict=True))
+    )
+    return RgbImage(params.width, params.height, mixed)
 
 
 class FakeJob:
@@ -77,6 +88,7 @@ class FakeJob:
         self.priority = submission.priority
         self.tenant = submission.tenant
         self.deadline_s = submission.deadline_s
+        self.inputs = submission.inputs
         self.canceled = False
         self.ended = False
         self.unfinished = len(self.images)
@@ -147,7 +159,7 @@ class FakeJob:
         if self._engine.failure is not None:
             raise self._engine.failure
         self.unfinished -= 1
-        self._publish(ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0)))
+        self._publish(ImageFinished(index, params, draw(params, self.inputs), Timings(0.0, 0.0, 0.0, 0.0, 1.0)))
         self._engine.line.advance()
 
     def _check_deadline(self, steps_left: int) -> None:

@@ -33,7 +33,7 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
 async def test_a_backup_holds_the_records_and_every_image_file(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     made = back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
 
-    assert made == Backup(images=1, missing=1)
+    assert made == Backup(images=1, uploads=0, missing=1)
     assert ImageFolder(tmp_path / "copy" / "images").read(job_id, 0, "image/png") == PNG
     database = Database(database_url(None, tmp_path / "copy"))
     assert len((await JobRepository(database, REPOSITORY_POLICY).get(job_id, "alice")).images) == 2
@@ -76,6 +76,6 @@ def test_data_of_an_earlier_release_are_copied_unchanged(schema: str, tmp_path: 
 
     made = back_up(database_url(None, data), data / "images", copy)
 
-    assert made == Backup(images=1, missing=3)
+    assert made == Backup(images=1, uploads=0, missing=3)
     assert ImageFolder(copy / "pictures").read(SUCCEEDED, 1, "image/png") == PNG
     assert not (data / "images").exists(), "the server of that release may still run"
