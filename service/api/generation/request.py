@@ -15,7 +15,8 @@ MAX_PIXELS_A_SIDE: Final = 16384
 
 Side = Annotated[int, Field(ge=1, le=MAX_PIXELS_A_SIDE)]
 Offset = Annotated[int, Field(ge=0, le=MAX_PIXELS_A_SIDE)]
-Pair = Field(min_length=2, max_length=2)
+Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
+Offsets = Annotated[list[Offset], Field(min_length=2, max_length=2)]
 
 
 class HiresRequest(BaseModel):
@@ -65,18 +66,16 @@ class GenerationRequest(BaseModel):
         Field(description="Makes the image at a smaller size first, then enlarges it and denoises it further"),
     ] = None
     original_size: Annotated[
-        list[Side] | None,
+        Sides | None,
         BeforeValidator(json_text),
-        Pair,
         Field(description="[width, height] that a model with size conditioning is told; the image's own"),
     ] = None
     crop: Annotated[
-        list[Offset] | None, BeforeValidator(json_text), Pair, Field(description="[left, top] that it is told; [0, 0]")
+        Offsets | None, BeforeValidator(json_text), Field(description="[left, top] that it is told; [0, 0]")
     ] = None
     target_size: Annotated[
-        list[Side] | None,
+        Sides | None,
         BeforeValidator(json_text),
-        Pair,
         Field(description="[width, height] that it is told; the image's own"),
     ] = None
     output_format: Annotated[ImageFormat | None, Field(description="png, unless Accept asks for another")] = None

@@ -19,7 +19,7 @@ from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.request import GenerationRequest, HiresRequest
 from service.api.http.fields import MAX_SEED
 from service.api.generation.sizes import enlarged, size_for
-from service.api.http.request_body import Refuse
+from service.api.http.request_body import Refuse, inlined
 from service.engine.types import Size
 from service.errors import InvalidRequestError
 
@@ -31,10 +31,12 @@ _DECODED_STRENGTH: Final = 0.5
 """Strengths of the second pass of the hires fix. Enlarged latents are no latents of an image: more is to be made anew."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 """Parameters that requests and answers spell otherwise."""
+_NOT_OFFERED: Final = ("long_prompt",)
+"""Parameters that requests cannot ask for yet."""
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
-    if field.name not in ("long_prompt", "model", "prompt", "seed")
+    if field.name not in ("prompt", "seed", "model", *_NOT_OFFERED)
 }
 """Parameters that all images of one request share, and their names on the wire."""
 
@@ -106,7 +108,7 @@ def shared_settings(params: GenerationParams) -> dict[str, Any]:
 
 def shared_settings_schema() -> dict[str, Any]:
     """The JSON Schema of each value of `shared_settings`."""
-    properties = TypeAdapter(GenerationParams).json_schema()["properties"]
+    properties = inlined(TypeAdapter(GenerationParams).json_schema())["properties"]
     return {wire_name: _without_default(properties[name]) for name, wire_name in _SHARED.items()}
 
 

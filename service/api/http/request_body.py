@@ -71,7 +71,7 @@ def parse(
 
 def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
     """The JSON Schema of the bodies that `parse` accepts, for OpenAPI."""
-    schema = _inlined(kind.model_json_schema())
+    schema = inlined(kind.model_json_schema())
     if rules.unknown_fields is UnknownFields.REFUSE:
         schema["additionalProperties"] = False
     if rules.null_is_absent:
@@ -106,7 +106,7 @@ def _form_schema(schema: dict[str, Any], files: Sequence[str]) -> dict[str, Any]
     return {**schema, "properties": properties}
 
 
-def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
     """Puts definitions where they are referred to: the schema becomes a part of a larger document."""
     definitions = schema.pop("$defs", {})
 
