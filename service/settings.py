@@ -160,7 +160,8 @@ class Settings(WorkerSettings):
         "PIXELS",
     )
     decode_processes: Annotated[int, Field(ge=1, le=64)] = setting(
-        2, "Processes that decode uploads at a time, 1 to 64. Each decodes one and has limits of its own.",
+        2,
+        "Processes that decode uploads at a time, 1 to 64. Each decodes one and has limits of its own.",
         Section.IMAGES,
         "N",
     )

@@ -91,6 +91,8 @@ def load(
         latent_scale=traits.side_multiple,
         latent_channels=traits.latent_channels,
         text_features=traits.text_features,
+        input_kinds=("image", "mask"),
+        reads_kept=traits.reads_kept,
         decodes_beside=on_device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, on_device),
     )

@@ -26,6 +26,8 @@ class ModelTraits:
     prompt_tokens: int
     """Longest prompt that the model reads whole, start and end tokens included."""
     latent_channels: int
+    reads_kept: bool = False
+    """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
     text_features: int
     """Numbers in the conditioning of one token."""
     scheduler_config: Mapping[str, Any]

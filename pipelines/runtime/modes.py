@@ -117,10 +117,11 @@ def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report:
 
     `report` is called before each call of a network. Raises `ModelLoadError` where this machine is not exact.
     """
-    channels, scale = networks.unet.config.in_channels, networks.scale
-    shapes = [(channels, height // scale, width // scale) for width, height in info.sizes]
+    scale = networks.scale
+    sizes = [(height // scale, width // scale) for width, height in info.sizes]
+    shapes = [(networks.unet.config.in_channels, *size) for size in sizes]
     _prepare_unet(networks, shapes, _row_sizes(mode), info.prompt_tokens, report)
-    _prepare_decoder(networks, shapes, report)
+    _prepare_decoder(networks, [(networks.vae.config.latent_channels, *size) for size in sizes], report)
     if mode.exact:
         for shape in shapes:
             _check_exactness(mode, networks, shape, info.prompt_tokens, report)
@@ -178,7 +179,7 @@ def _check_exactness(
     checks: Iterable[tuple[Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
         (networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
         (networks.denoise, mode.max_rows, (sample, timestep, conditioning)),
-        (networks.decode, mode.max_decode, (sample,)),
+        (networks.decode, mode.max_decode, (sample[:, : networks.vae.config.latent_channels],)),
         (lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
     )
     for network, positions, row in checks:

@@ -42,7 +42,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_begun_bytes: int | None = None
     """Upper bound on the estimated bytes of the states of begun images, those that wait for their decode included."""
     max_decode: int | None = None
-    """Upper bound on the images of one decode."""
+    """Upper bound on the images that are decoded in one call, or encoded in one."""
     max_texts: int | None = None
     """Upper bound on the texts that are encoded in one call."""
     max_decode_pixels: int | None = 2048 * 2048

@@ -47,7 +47,7 @@ class ImageStarted:
 class ImageProgress:
     index: int
     step: int
-    """Steps done, 1 to `GenerationParams.steps`."""
+    """Steps done, 1 to `WorkPlan.steps`."""
     eta_s: float
     """Estimated seconds until the image is finished."""
 

@@ -47,7 +47,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def max_counts(self) -> dict[Stage, int]:
         """The most rows of a call of each stage."""
-        return {Stage.TEXT: self.max_texts, Stage.DENOISE: self.max_rows, Stage.DECODE: self.max_decode}
+        return {
+            Stage.TEXT: self.max_texts,
+            Stage.INPUT: self.max_decode,
+            Stage.DENOISE: self.max_rows,
+            Stage.DECODE: self.max_decode,
+        }
 
     def fill_in(self, config: WorkerConfig) -> WorkerConfig:
         """Returns the configuration with these bounds."""

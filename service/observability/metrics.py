@@ -73,6 +73,7 @@ class Metrics:
             "sampler_update_seconds", "Duration of guidance and sampler updates after a UNet call.", _SECONDS
         )
         self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
+        self._inputs = self._histogram("input_seconds", "Duration of an encode of images to start from.", _SECONDS, "size")
         self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
 
     def observe(self, message: FromWorker, worker: int = 0) -> None:
@@ -123,6 +124,8 @@ class Metrics:
         match call.key.stage:
             case Stage.TEXT:
                 self._encodes.observe(call.seconds)
+            case Stage.INPUT:
+                self._inputs.labels(size).observe(call.seconds)
             case Stage.DENOISE:
                 rows = _next_power_of_two(call.rows)
                 self._calls.labels(size, str(rows)).observe(call.seconds - call.update_s)

@@ -15,6 +15,7 @@ from torch import Tensor
 from pipelines.interface import InputPixels
 from pipelines.runtime.latent_encoder import LatentEncoder, Posterior
 from pipelines.sampling.sampler_run import Steps
+from pipelines.transfers import upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class Repainting:
-    """What stays of an image under a mask, for a model whose UNet does not read it. On the device."""
+    """What stays of an image under a mask, for a model whose UNet does not read it."""
 
     mask: Tensor
     """[1, 1, h, w], bool: where to repaint."""
@@ -58,6 +59,14 @@ class Start:
     repainting: Repainting | None = None
     concatenated: Tensor | None = None
     """[1, 1 + C, h, w]: the mask and the latents of what stays, for a UNet that reads them beside the latents."""
+
+    def on(self, device: torch.device) -> Start:
+        """Return this with what later calls need on the device. The latents stay on the CPU."""
+        repainting, concatenated = self.repainting, self.concatenated
+        if repainting is not None:
+            tensors = (repainting.mask, repainting.clean, repainting.noise)
+            repainting = Repainting(*(upload(each, device) for each in tensors))
+        return Start(self.latents, repainting, None if concatenated is None else upload(concatenated, device))
 
 
 def encode(

@@ -59,7 +59,8 @@ class StableDiffusion:
             prompt_tokens=min(
                 configs["tokenizer"].get("model_max_length", math.inf), text_encoder.max_position_embeddings
             ),
-            latent_channels=unet["in_channels"],
+            latent_channels=vae["latent_channels"],
+            reads_kept=unet["in_channels"] == 2 * vae["latent_channels"] + 1,
             text_features=unet["cross_attention_dim"],
             scheduler_config=scheduler,
         )
@@ -95,11 +96,12 @@ class StableDiffusion:
 
 
 def _check_fit(folder: Path, unet: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
-    """Refuse a UNet whose inputs are not exactly latents, a timestep and text."""
-    if not unet["in_channels"] == unet["out_channels"] == vae["latent_channels"]:
+    """Refuse a UNet whose inputs are not latents, alone or with a mask and what it keeps, a timestep and text."""
+    latents = vae["latent_channels"]
+    if unet["out_channels"] != latents or unet["in_channels"] not in (latents, 2 * latents + 1):
         raise ModelLoadError(
             f"{folder} is not a text-to-image model: unet/config.json has {unet['in_channels']} input channels and "
-            f"{unet['out_channels']} output channels, and vae/config.json {vae['latent_channels']} latent channels."
+            f"{unet['out_channels']} output channels, and vae/config.json {latents} latent channels."
         )
     if any(unet[field] for field in _FURTHER_CONDITIONS):
         raise ModelLoadError(f"{folder}/unet/config.json asks for conditions besides text, which is not supported.")

@@ -65,7 +65,7 @@ class ExtensionRequest(BaseModel):
 class InputRequest(GenerationRequest):
     image: Annotated[
         ImageSource | None,
-        Field(description="PNG, JPEG or WebP to start from: a file of a form, base64, a data URL, or an upload's sha256"),
+        Field(description="PNG, JPEG or WebP to start from: a file, base64, a data URL, or an upload's sha256"),
     ] = None
     mask: Annotated[
         ImageSource | None,

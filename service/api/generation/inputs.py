@@ -34,8 +34,6 @@ from service.jobs.uploads import Uploads
 
 _DATA_URL: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{0,100})*;base64,", re.ASCII | re.IGNORECASE)
 _WHITESPACE: Final = {ord(character): None for character in " \t\r\n"}
-_WITHOUT_MASK: Final = 0.75
-_WITH_MASK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class DecodedInputs:
 
     image: Raster
     mask: Raster | None
-    strength: float
+    strength: float | None
+    """None leaves it to `resolve`."""
 
     @property
     def size(self) -> Size:
@@ -81,7 +80,13 @@ class InputReader:
         mask = None if request.mask is None else await self.raster(request.mask, tenant, "mask", refuse)
         if mask is not None and mask.size != image.size:
             raise refuse("mask", "Must have the size of the image.")
-        if mask is None and transparency_is_mask and request.extend is None and image.has_transparency and "mask" in model.input_kinds:
+        if (
+            mask is None
+            and transparency_is_mask
+            and request.extend is None
+            and image.has_transparency
+            and "mask" in model.input_kinds
+        ):
             mask = image
         return await asyncio.to_thread(_arranged, request, image, mask)
 
@@ -125,8 +130,7 @@ def _prepared(inputs: DecodedInputs, size: Size, resize_mode: str) -> PreparedIn
         mask=digests[1] if inputs.mask is not None else None,
         strength=inputs.strength,
         pixels={
-            PixelKey(digest, *size): input_pixels(raster, size)
-            for digest, raster in zip(digests, rasters, strict=True)
+            PixelKey(digest, *size): input_pixels(raster, size) for digest, raster in zip(digests, rasters, strict=True)
         },
         files=files,
     )
@@ -138,8 +142,7 @@ def _arranged(request: InputRequest, image: Raster, mask: Raster | None) -> Deco
     if margins := _margins(request.extend):
         painted = extension_mask(image.size, margins, painted)
         image = extended(image, margins)
-    default = _WITHOUT_MASK if painted is None else _WITH_MASK
-    return DecodedInputs(image, painted, default if request.strength is None else request.strength)
+    return DecodedInputs(image, painted, request.strength)
 
 
 def _margins(extend: ExtensionRequest | None) -> Margins:

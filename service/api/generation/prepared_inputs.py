@@ -16,7 +16,8 @@ class PreparedInputs:
     image: str | None = None
     """SHA-256 of the prepared image, as `GenerationParams.image`; None where the images start from noise alone."""
     mask: str | None = None
-    strength: float = 1.0
+    strength: float | None = None
+    """None leaves it to `resolve`."""
     pixels: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
     """What the engine needs."""
     files: Sequence[InputFile] = ()

@@ -17,18 +17,19 @@ from pipelines.sampling import samplers
 from service.api.generation.model_names import check_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.request import GenerationRequest, HiresRequest
-from service.api.http.fields import MAX_SEED
 from service.api.generation.sizes import enlarged, size_for
+from service.api.http.fields import MAX_SEED
 from service.api.http.request_body import Refuse, inlined
 from service.engine.types import Size
-from service.errors import InvalidRequestError
 
 _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
+_STRENGTH_WITHOUT_MASK: Final = 0.75
+"""Strength where none is asked for. With a mask it is 1: what is repainted is painted from noise."""
 _HIRES_SCALE: Final = 2.0
 _LATENT_STRENGTH: Final = 0.7
 _DECODED_STRENGTH: Final = 0.5
-"""Strengths of the second pass of the hires fix. Enlarged latents are no latents of an image: more is to be made anew."""
+"""Strengths of the second pass of the hires fix. Enlarged latents are no latents of an image: more is made anew."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 """Parameters that requests and answers spell otherwise."""
 _NOT_OFFERED: Final = ("long_prompt",)
@@ -79,7 +80,7 @@ def resolve(
         target_size=_pair(request.target_size),
         image=inputs.image,
         mask=inputs.mask,
-        strength=inputs.strength,
+        strength=_strength(inputs, steps),
         hires=_hires(request.hires, size, steps, model, refuse),
     )
     _check_input_parameters(first, model, refuse)
@@ -139,9 +140,14 @@ def _pair(values: list[int] | None) -> tuple[int, int] | None:
     return None if values is None else (values[0], values[1])
 
 
-def _hires(
-    request: HiresRequest | None, size: Size, steps: int, model: ModelInfo, refuse: Refuse
-) -> HiresFix | None:
+def _strength(inputs: PreparedInputs, steps: int) -> float:
+    if inputs.strength is not None:
+        return inputs.strength
+    leaves_some = input_checks.steps_made(steps, _STRENGTH_WITHOUT_MASK) > 0
+    return _STRENGTH_WITHOUT_MASK if inputs.image and not inputs.mask and leaves_some else 1.0
+
+
+def _hires(request: HiresRequest | None, size: Size, steps: int, model: ModelInfo, refuse: Refuse) -> HiresFix | None:
     if request is None:
         return None
     if (request.width is None) is not (request.height is None) or (request.width and request.scale):

@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, Stage, StateT
+from pipelines.interface import UPSCALE, ConditioningT, OutputT, Pipeline, RgbImage, Stage, StateT
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
-from service.engine.messages import BEAT_S, Cancel, Drain, Submit, ToWorker
+from service.engine.messages import BEAT_S, Cancel, Drain, Forget, Input, Submit, ToWorker
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
@@ -32,8 +32,10 @@ from service.engine.worker.image_reports import ImageReports
 from service.engine.worker.stages.call_meter import CallMeter
 from service.engine.worker.stages.decode_stage import DecodeStage
 from service.engine.worker.stages.denoise_stage import DenoiseStage
+from service.engine.worker.stages.input_stage import InputStage
 from service.engine.worker.stages.running_call import Results, RunningCall
 from service.engine.worker.stages.text_stage import TextStage
+from service.engine.worker.stages.upscale_stage import UpscaleStage
 from service.errors import DeadlineExceededError, NonFiniteResultError
 
 _DEPTH: Final = 1
@@ -82,6 +84,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._text_stage = TextStage(
             pipeline, self._scheduler, meter, self._isolation, max_cached_prompts=config.max_cached_prompts
         )
+        self._input_stage = InputStage(pipeline, self._scheduler, meter, self._isolation)
+        self._upscale_stage = UpscaleStage(pipeline, self._scheduler, meter, self._isolation)
         self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
@@ -156,9 +160,12 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _receive(self, message: ToWorker) -> None:
         match message:
+            case Input() | Forget():
+                self._input_stage.receive(message)
             case Submit():
                 image = self._schedulable(message)
                 self._text_stage.admit(image)
+                self._input_stage.admit(image)
                 self._scheduler.add(image)
             case Cancel():
                 canceled = self._scheduler.get(message.image_id)
@@ -199,6 +206,10 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         match batch.key.stage:
             case Stage.TEXT:
                 return self._text_stage.start(batch)
+            case Stage.INPUT if batch.key.phase == UPSCALE:
+                return self._upscale_stage.start(batch)
+            case Stage.INPUT:
+                return self._input_stage.start(batch)
             case Stage.DENOISE:
                 return self._denoise_stage.start(batch)
             case Stage.DECODE:
@@ -245,10 +256,11 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     def _retry_or_fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
         """Gives an image whose numbers overflowed another chance in higher precision. Any other fault is final.
 
-        Where its pixels overflowed, a wider decoder has the first chance: its latents are sound.
+        Where its pixels overflowed, a wider decoder has the first chance: its latents are sound. An image to start from
+        that overflowed was encoded in higher precision already.
         """
         final: Fault | None = fault
-        if fault.code == NonFiniteResultError.code and not image.upcast:
+        if fault.code == NonFiniteResultError.code and not image.upcast and image.input_call is None:
             if image.finished and image.decode_call is None:
                 image.widen_decode()
                 self._scheduler.update(image)

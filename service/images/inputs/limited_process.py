@@ -1,4 +1,4 @@
-"""The process that decodes one file: `python -m service.images.inputs.limited_process MAX_PIXELS`.
+"""The process that decodes one file: `python -m service.images.inputs.limited_process MAX_PIXELS FILE_BYTES`.
 
 It limits itself before it reads anything: memory, CPU seconds, no files, no core dump. It reads the file from standard
 input until its end, and writes an answer of one line and, where the file was decoded, its pixels:
@@ -30,8 +30,8 @@ def limit(max_pixels: int, file_bytes: int) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(kind)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (least, least))
 
 
 def answer(file: bytes, max_pixels: int, out: BinaryIO) -> None:

@@ -1,7 +1,7 @@
 """Prepares input images at the size at which a model takes them. Pure functions of pixels.
 
 Resizing is that of diffusers' `VaeImageProcessor` (Lanczos, its `resize_mode` "default"): the whole image is stretched
-to the size. A mask is thresholded at one half, as `VaeImageProcessor(do_binarize=True, do_convert_grayscale=True)` does.
+to the size. A mask is thresholded at one half, as the processor does with `do_binarize` and `do_convert_grayscale`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from pipelines.work_plan import total_steps
 from service.engine.interface import Engine, ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.errors import (
     DarkroomError,
@@ -170,7 +171,7 @@ class JobExecutor:
             timings=image.timings,
         )
         await self._claims.add_image(claim, stored)
-        running.record_step(index, image.params.steps, 0.0)
+        running.record_step(index, total_steps(image.params), 0.0)
 
 
 def _failed(error: DarkroomError) -> Outcome:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import CostKey, Stage
-from pipelines.params import GenerationParams
+from pipelines.interface import UPSCALE, CostKey, Stage
+from pipelines.params import GenerationParams, HiresFix
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
@@ -18,6 +18,7 @@ from service.engine.messages import FromWorker, ToWorker
 from service.engine.types import Priority
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.loop import Worker
+from tests.harness.engine import uploads
 
 MessageT = TypeVar("MessageT", bound=messages.Message)
 
@@ -65,6 +66,10 @@ def make_params(
     guidance_scale: float = 4.0,
     seed: int = 7,
     sampler: str = "ddim",
+    image: str | None = None,
+    mask: str | None = None,
+    strength: float = 1.0,
+    hires: HiresFix | None = None,
 ) -> GenerationParams:
     return GenerationParams(
         prompt=prompt,
@@ -74,14 +79,21 @@ def make_params(
         guidance_scale=guidance_scale,
         seed=seed,
         sampler=sampler,
+        image=image,
+        mask=mask,
+        strength=strength,
+        hires=hires,
     )
 
 
 def make_alone(params: GenerationParams) -> bytes:
     """Returns the pixels of an image that the fake pipeline generates alone, without an engine."""
     pipeline = FakePipeline()
-    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)), uploads.encode(pipeline, params))
     while state.next_call is not None:
+        if state.next_call.key.phase == UPSCALE:
+            pipeline.upscale([state])
+            continue
         (output,) = pipeline.predict([state])
         pipeline.advance([state], [output])
     (rgb_image,) = pipeline.decode([state])
@@ -138,6 +150,7 @@ class WorkerHarness:
         """`pipeline` is called with a `sleep` function that advances the clock."""
         self.clock = Clock()
         self.channel = MemoryChannel(self.clock)
+        self._sent_inputs: list[messages.Input] = []
         config = WorkerConfig(model="fake", max_rows=max_rows, max_decode=max_decode)
         self.worker: Worker[bytes, FakeState, bytes] = Worker(
             pipeline(self.clock.advance),
@@ -159,6 +172,10 @@ class WorkerHarness:
         deadline_s: float | None = None,
         isolation: str = "",
     ) -> None:
+        for message in uploads.messages_of(params):
+            if message not in self._sent_inputs:
+                self._sent_inputs.append(message)
+                self.channel.inbox.append(message)
         self.channel.inbox.append(
             messages.Submit(image_id, params, priority, previews=previews, deadline_s=deadline_s, isolation=isolation)
         )

@@ -12,6 +12,7 @@ import pytest
 from service.api.dialects.registry import DIALECTS
 from service.api.generation.request import GenerationRequest
 from service.api.http.dialect import Dialect, UnknownFields
+from service.api.http.request_body import body_schema
 from tests.service.api.in_process import JOBS, TENANT, Api
 from tests.service.images.inputs.samples import picture, saved
 
@@ -74,10 +75,18 @@ def bounds(schema: dict[str, Any]) -> dict[str, Any]:
     alternatives = [each for each in schema.get("anyOf", [schema]) if each != NULL]
     assert len(alternatives) == 1
     return {
-        name: float(value) if isinstance(value, int) else value
+        name: _with_floats(value)
         for name, value in alternatives[0].items()
         if name not in ("title", "description", "default")
     }
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_floats(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(each) for each in value]
+    return float(value) if isinstance(value, int) else value
 
 
 def is_nullable(schema: dict[str, Any]) -> bool:
@@ -85,7 +94,7 @@ def is_nullable(schema: dict[str, Any]) -> bool:
 
 
 async def test_every_generation_parameter_is_accepted_with_the_same_bounds(operations: list[Operation]) -> None:
-    shared = GenerationRequest.model_json_schema()["properties"]
+    shared = body_schema(GenerationRequest, DIALECTS.at(JOBS).body_rules)["properties"]
     for operation in operations:
         properties = operation.body["properties"]
         assert set(shared) <= set(properties)

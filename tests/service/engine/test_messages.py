@@ -17,6 +17,8 @@ COST = CostKey(Stage.DENOISE, 64, 64, UPCAST)
 
 TO_WORKER = [
     messages.Submit("a", make_params("é"), Priority.BATCH, "alice", 2, 1.5, 9.0, "suspects"),
+    messages.Input("d" * 64, 2, 1, 3, b"\0\1\2\3\4\5"),
+    messages.Forget("d" * 64, 2, 1),
     messages.Cancel("a"),
     messages.Drain(),
 ]

@@ -34,9 +34,7 @@ def _body(kind: type[EditRequest]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": body_content(kind, BODY_RULES, files=("image", "mask"))}}
 
 
-@router.post(
-    "/images/edits", response_model=ImagesResponse, openapi_extra=_body(EditRequest), responses=_RESPONSES
-)
+@router.post("/images/edits", response_model=ImagesResponse, openapi_extra=_body(EditRequest), responses=_RESPONSES)
 async def edit(request: Request) -> Response:
     """Make n images from an image and a prompt; with a mask, only its transparent or white parts are painted anew."""
     return await _edit(request, EditRequest)

@@ -14,7 +14,6 @@ from service.api.generation.request import GenerationRequest
 from service.api.http.fields import Text
 from service.images.encoding import ImageFormat
 
-
 PartialType: TypeAlias = Literal["image_generation.partial_image", "image_edit.partial_image"]
 CompletedType: TypeAlias = Literal["image_generation.completed", "image_edit.completed"]
 

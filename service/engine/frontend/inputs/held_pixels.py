@@ -34,9 +34,7 @@ class HeldPixels:
         if self._pixels and more_bytes and self.total_bytes + more_bytes > self._max_bytes:
             raise QueueFullError("Too many images to start from are waiting already.", retry_after_s=_RETRY_S)
 
-    def hold(
-        self, keys: Iterable[PixelKey], inputs: Mapping[PixelKey, InputPixels]
-    ) -> dict[PixelKey, InputPixels]:
+    def hold(self, keys: Iterable[PixelKey], inputs: Mapping[PixelKey, InputPixels]) -> dict[PixelKey, InputPixels]:
         """Holds what one image needs, and returns it. Images with equal keys share one copy."""
         held = {key: self._pixels.setdefault(key, inputs[key]) for key in keys}
         self._users.update(held)

@@ -1,6 +1,6 @@
 """The pixels that one worker has: sent before the first image that needs them, forgotten after the last one.
 
-Runs in the server's process. Messages arrive in order, so the worker has what it was sent until it is told to forget it.
+Runs in the server's process. Messages arrive in order: the worker has what it was sent until it is told to forget it.
 """
 
 from __future__ import annotations

@@ -70,7 +70,9 @@ async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
 ) -> None:
     repository, claims = JobRepository(database, REPOSITORY_POLICY), JobClaims(database, CLAIM_POLICY)
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier(8)
-    executor = JobExecutor(claims, files, make_uploads(database, tmp_path / "uploads"), full_engine, encoder, notifier, ExecutorConfig())
+    executor = JobExecutor(
+        claims, files, make_uploads(database, tmp_path / "uploads"), full_engine, encoder, notifier, ExecutorConfig()
+    )
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
     runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), config)
     job = make_job(images=IMAGES)

@@ -76,7 +76,9 @@ async def make_runner(
 ) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
-    executor = JobExecutor(watched, files, make_uploads(database, tmp_path / "uploads"), engine, encoder, notifier, ExecutorConfig())
+    executor = JobExecutor(
+        watched, files, make_uploads(database, tmp_path / "uploads"), engine, encoder, notifier, ExecutorConfig()
+    )
     made = []
 
     def make(heartbeat_s: float = NEVER_S) -> Runner:

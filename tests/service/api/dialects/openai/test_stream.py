@@ -93,7 +93,9 @@ async def test_every_event_is_named_by_its_type_and_is_not_to_be_buffered(api_wi
     assert (answer.headers["x-accel-buffering"], answer.headers["cache-control"]) == ("no", "no-store")
     named = [frame.split("\n")[0].removeprefix("event: ") for frame in answer.text.strip().split("\n\n")]
     assert named == [event["type"] for event in data_of(answer.text)]
-    assert {*named, "message"} == set(STREAM_SCHEMAS["image_generation"]["properties"]["event"]["enum"]), "an error has no name"
+    assert {*named, "message"} == set(STREAM_SCHEMAS["image_generation"]["properties"]["event"]["enum"]), (
+        "an error has no name"
+    )
 
 
 async def test_an_error_that_is_known_before_the_stream_is_an_ordinary_status(api_without_store: Api) -> None:
