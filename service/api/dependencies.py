@@ -35,6 +35,8 @@ class Services:
     encoder: Encoder
     metrics: Metrics
     max_body_bytes: int
+    max_upload_bytes: int
+    max_upload_pixels: int
     file_bodies: FileBodies
     inputs: InputReader
     embed_parameters: bool

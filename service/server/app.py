@@ -48,6 +48,8 @@ def create_app(
         encoder=encoder,
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_upload_pixels=settings.max_upload_pixels,
         file_bodies=FileBodies(settings.max_body_bytes, settings.max_upload_bytes),
         inputs=InputReader(
             decoder or LimitedDecoder(settings.max_upload_pixels, processes=settings.decode_processes),

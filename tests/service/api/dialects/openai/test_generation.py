@@ -43,6 +43,8 @@ def generation(
         encoder=encoder,
         metrics=Metrics(),
         max_body_bytes=1024,
+        max_upload_bytes=1024,
+        max_upload_pixels=1024,
         file_bodies=FileBodies(1024, 1024),
         inputs=InputReader(DirectDecoder(1024), None),
         embed_parameters=embed_parameters,
