@@ -16,8 +16,9 @@ from service.errors import QueueFullError, UnsupportedMediaTypeError
 
 _LARGE_BODIES: Final = 16
 """Large bodies that are held at a time, from their first byte until their files are decoded."""
-_MAX_WAIT_S: Final = 10.0
 _RETRY_S: Final = 2.0
+_MAX_DIGITS: Final = 20
+"""Longer numbers are not read as lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class FileBody:
 class FileBodies:
     """All methods belong to one event loop."""
 
-    def __init__(self, max_bytes: int, max_file_bytes: int) -> None:
+    def __init__(self, max_bytes: int, max_file_bytes: int, *, max_wait_s: float = 10.0) -> None:
         """A body may have `max_bytes` without its files, and `max_file_bytes` with them."""
+        self._max_wait_s = max_wait_s
         self._max_bytes = max_bytes
         self._max_file_bytes = max(max_bytes, max_file_bytes)
         self._places = asyncio.Semaphore(_LARGE_BODIES)
@@ -54,11 +56,11 @@ class FileBodies:
     @contextlib.asynccontextmanager
     async def _place(self, request: Request) -> AsyncIterator[None]:
         declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and len(declared) < len(str(self._max_bytes)):
+        if declared.isdecimal() and len(declared) < _MAX_DIGITS and int(declared) <= self._max_bytes:
             yield  # A small body.
             return
         try:
-            async with asyncio.timeout(_MAX_WAIT_S):
+            async with asyncio.timeout(self._max_wait_s):
                 await self._places.acquire()
         except TimeoutError:
             raise QueueFullError("Too many files are being uploaded.", retry_after_s=_RETRY_S) from None

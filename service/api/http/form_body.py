@@ -42,18 +42,30 @@ async def read_form(request: Request, max_bytes: int, max_file_bytes: int) -> di
     Raises `UnsupportedMediaTypeError`, `BodyTooLargeError` and `InvalidRequestError`.
     """
     stream = bounded_stream(request, max_file_bytes)
-    parser = MultiPartParser(
-        request.headers, stream, max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=max_bytes
-    )
+    parser = _Parser(request.headers, stream, max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=max_bytes)
     try:
         form = await parser.parse()
-    except MultiPartException:
-        raise InvalidRequestError("The form is malformed, or has too many or too large fields.") from None
-    try:
         _check_text(form, max_bytes)
-        return await _fields(form)
+        if parser.complete:
+            return await _fields(form)
+    except MultiPartException:
+        pass
     finally:
-        await form.close()
+        parser.close_files()
+    raise InvalidRequestError("The form is malformed, or has too many or too large fields.")
+
+
+class _Parser(MultiPartParser):
+    """Knows whether the form has come to its end, and all files that were begun."""
+
+    complete = False
+
+    def on_end(self) -> None:
+        self.complete = True
+
+    def close_files(self) -> None:
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 def _check_text(form: FormData, max_bytes: int) -> None:

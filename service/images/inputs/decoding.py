@@ -10,7 +10,7 @@ import io
 import warnings
 from typing import Final
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from service.images.inputs.raster import Raster
 
@@ -41,7 +41,7 @@ def decode(file: bytes, *, max_pixels: int) -> Raster:
                 return Raster(_normalized(image))
     except UnreadableImageError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise UnreadableImageError("The file is no PNG, JPEG or WebP image.") from None
     except Image.DecompressionBombError:
         raise _too_large(max_pixels) from None
