@@ -20,6 +20,7 @@ from pipelines.interface import InputPixels, ModelInfo, RgbImage
 from pipelines.params import GenerationParams, PixelKey
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
     ADMITTING,
@@ -89,6 +90,7 @@ class FakeJob:
         self.tenant = submission.tenant
         self.deadline_s = submission.deadline_s
         self.inputs = submission.inputs
+        self._held = engine.held.hold(submission.inputs, submission.inputs)
         self.canceled = False
         self.ended = False
         self.unfinished = len(self.images)
@@ -126,6 +128,7 @@ class FakeJob:
         """Ends the job, wherever its task is."""
         if not self.ended:
             self.ended, self.unfinished, self._error = True, 0, error
+            self._engine.held.release(self._held)
             self._changed.set()
             self._task.cancel()
             self._engine.line.advance()
@@ -199,6 +202,7 @@ class FakeEngine:
         """Sets the bounds of the queue, which are fields of `EngineConfig`; without this call there are none."""
         config = EngineConfig(worker=WorkerConfig(model="fake"), **bounds)
         self.line: WaitingLine[FakeJob] = WaitingLine(config, Admission(config, self._queued))
+        self.held = HeldPixels(config.max_input_bytes)
 
     def let_go(self) -> None:
         """Lets all running jobs end soon."""
@@ -254,6 +258,8 @@ class FakeEngine:
             raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
+        if not accepted:
+            self.held.check_room(submission.inputs)
         return submission
 
     def _admit(self, submission: Submission, arrived_s: float, *, accepted: bool = False) -> FakeJob:

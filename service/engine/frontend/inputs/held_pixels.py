@@ -37,7 +37,7 @@ class HeldPixels:
     def hold(self, keys: Iterable[PixelKey], inputs: Mapping[PixelKey, InputPixels]) -> dict[PixelKey, InputPixels]:
         """Holds what one image needs, and returns it. Images with equal keys share one copy."""
         held = {key: self._pixels.setdefault(key, inputs[key]) for key in keys}
-        self._users.update(held)
+        self._users.update(list(held))
         return held
 
     def release(self, keys: Iterable[PixelKey]) -> None:
