@@ -29,7 +29,9 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
         yield engine
 
 
-def starting_from(name: str, *, steps: int = 2, **parameters: Any) -> tuple[GenerationParams, dict[PixelKey, InputPixels]]:
+def starting_from(
+    name: str, *, steps: int = 2, **parameters: Any
+) -> tuple[GenerationParams, dict[PixelKey, InputPixels]]:
     params = make_params(steps=steps, image=name * 64, **parameters)
     (key,) = params.pixels
     return params, {key: InputPixels(64, 64, 3, name.encode() * IMAGE_BYTES)}
