@@ -9,6 +9,7 @@ from pipelines import upscalers
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams, HiresFix
+from pipelines.sampling import choice
 
 
 def check(info: ModelInfo, params: GenerationParams) -> None:
@@ -48,15 +49,19 @@ def _check_image(info: ModelInfo, params: GenerationParams) -> None:
 def _check_strength(field: str, steps: int, strength: float) -> None:
     if not 0 < strength <= 1:
         raise InvalidParamsError(field, "The strength must be above 0 and at most 1.")
-    if steps and not steps_made(steps, strength):
+    if not steps_made(steps, strength):
         raise InvalidParamsError(field, f"At this strength, none of the {steps} steps would be made.")
 
 
 def _check_hires(info: ModelInfo, params: GenerationParams, hires: HiresFix) -> None:
     upscalers.find(hires.upscaler)
     limits = info.limits
-    if not 1 <= hires.steps <= limits.max_steps:
-        raise InvalidParamsError("hires", f"The second pass takes 1 to {limits.max_steps} steps.")
+    if hires.steps > limits.max_steps:
+        raise InvalidParamsError("hires", f"The second pass takes at most {limits.max_steps} steps.")
+    try:
+        choice.choose(info.samplers, params.sampler, params.schedule, hires.steps)
+    except InvalidParamsError as error:
+        raise InvalidParamsError("hires" if error.field == "steps" else error.field, str(error)) from error
     _check_strength("hires", hires.steps, hires.strength)
     for side, final_side in ((hires.width, params.width), (hires.height, params.height)):
         if side % limits.side_multiple or not limits.min_side <= side <= final_side:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from pipelines.params import GenerationParams
+from pipelines.sampler_limits import SamplerLimits
 
 UPCAST: Final = "upcast"
 """The phase of images that `Pipeline.begin_upcast` began."""
@@ -155,6 +156,8 @@ class ModelInfo:
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
     default_guidance_rescale: float = 0.0
     """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
+    samplers: tuple[SamplerLimits, ...] = ()
+    """How the model can use each sampler. Empty where it can use all of them without limits."""
 
     input_kinds: tuple[Literal["image", "mask"], ...] = ()
     """What an image may start from, besides its texts."""
@@ -162,6 +165,10 @@ class ModelInfo:
     """Whether the UNet reads the mask and the image without what is repainted. It then makes no image without them."""
     zeros_without_negative: bool = False
     """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
+    embeds_guidance: bool = False
+    """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
+    added_features: int = 0
+    """Numbers in the conditioning of a row besides those of its tokens."""
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""

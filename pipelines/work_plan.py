@@ -59,7 +59,7 @@ def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
     """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
     without_negative = None if info.zeros_without_negative else ""
     negative = without_negative if params.negative_prompt is None else params.negative_prompt
-    rows = (negative, params.prompt) if params.guided else (params.prompt,)
+    rows = (negative, params.prompt) if params.guided and not info.embeds_guidance else (params.prompt,)
     return tuple(TextKey(info.name, text, params.long_prompt) for text in rows)
 
 
@@ -123,4 +123,6 @@ def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
     copies = _LATENT_COPIES + (0 if params.image is None else _INPUT_COPIES)
-    return _FLOAT_BYTES * (copies * latents + len(texts(info, params)) * info.prompt_tokens * info.text_features)
+    row = info.prompt_tokens * info.text_features + info.added_features
+    passes = 1 if params.hires is None else 2
+    return _FLOAT_BYTES * (copies * latents + passes * len(texts(info, params)) * row)

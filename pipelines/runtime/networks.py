@@ -6,7 +6,7 @@ This module knows shapes, dtypes and memory formats. The pipeline of the family 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import torch
@@ -41,12 +41,13 @@ class Networks:
         batching: BatchingByNetwork | None = None,
         denoiser: Denoiser | None = None,
         max_decode_pixels: int | None = None,
-        added_inputs: Sequence[str] = (),
+        added_inputs: Mapping[str, int] | None = None,
     ) -> None:
         """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
-        `denoiser` is called in place of the UNet. `added_inputs` names what `denoise` takes besides, in
-        that order. `max_decode_pixels` is the most pixels that are decoded or encoded at once; None is no limit.
+        A family with several text encoders gives a network that holds them all (`encode`). `denoiser` is called in
+        place of the UNet. `added_inputs` names what `denoise` takes besides, in that order, and how many numbers each
+        has in a row. `max_decode_pixels` is the most pixels that are decoded or encoded at once; None is no limit.
         """
         self.text_encoder = text_encoder
         self.unet = unet
@@ -56,7 +57,7 @@ class Networks:
         self.decoder = LatentDecoder(vae, self.batching.images, max_pixels=max_decode_pixels)
         self.encoder = LatentEncoder(vae, self.batching.inputs, max_pixels=max_decode_pixels)
         self.denoiser: Denoiser = denoiser or unet
-        self.added_inputs = tuple(added_inputs)
+        self.added_inputs = dict(added_inputs or {})
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
@@ -68,7 +69,11 @@ class Networks:
 
     @torch.inference_mode()
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features]."""
+        """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features].
+
+        Where one network holds several text encoders, ids and mask may be [B, encoders, tokens], and a row of the
+        result has the form that this network gives it.
+        """
         return self.batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
@@ -76,8 +81,8 @@ class Networks:
         """Evaluate the UNet once. Returns [rows, C, h, w] in float32.
 
         `sample` is [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features], and `added` holds
-        [rows, ...] for each of `added_inputs`. Timesteps stay float32 whatever the model's dtype: bfloat16 would turn
-        999 into 1000.
+        [rows, numbers] for each of `added_inputs`. Timesteps stay float32 whatever the model's dtype: bfloat16 would
+        turn 999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
         output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning, *added)

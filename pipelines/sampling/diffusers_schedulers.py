@@ -8,17 +8,16 @@ gets the corrections that diffusers' `StableDiffusionPipeline` makes to old conf
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 import diffusers
 import torch
-from diffusers import EulerDiscreteScheduler, LMSDiscreteScheduler
+from diffusers import EulerDiscreteScheduler
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling import samplers
-from pipelines.sampling.samplers import SCHEDULES, SamplerChoice, find_own
+from pipelines.sampling import exact_schedulers
+from pipelines.sampling.samplers import EDM_SCHEDULERS, EDM_SCHEDULES, SAMPLERS, SCHEDULES, SamplerChoice, find_own
 
 _TRAINING_FIELDS: Final = (
     "num_train_timesteps",
@@ -28,14 +27,13 @@ _TRAINING_FIELDS: Final = (
     "trained_betas",
     "prediction_type",
     "rescale_betas_zero_snr",
-    "sigma_min",
-    "sigma_max",
-    "sigma_data",
-    "rho",
 )
 """Fields that describe how the model was trained. Every sampler gets the model's values, defaults included."""
 
-_CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one", "sigma_schedule")
+_EDM_TRAINING_FIELDS: Final = ("num_train_timesteps", "sigma_min", "sigma_max", "sigma_data", "prediction_type")
+"""Fields that describe how a model with the noise of EDM was trained."""
+
+_CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one")
 """Fields that come from the model only where its configuration sets them. Otherwise the class's own default holds."""
 
 _STABLE_DIFFUSION_FIELDS: Final = {"steps_offset": 1, "clip_sample": False, "skip_prk_steps": True}
@@ -46,33 +44,18 @@ Diffusion counts its timesteps from one, and its PNDM has no Runge-Kutta steps."
 _FIRST_TIMESTEPS: Final = 2
 
 
-class ExactLMSScheduler(LMSDiscreteScheduler):  # type: ignore[misc]  # diffusers has no types
-    """LMS with exact coefficients. Diffusers integrates numerically in every step, which takes milliseconds."""
-
-    def get_lms_coefficient(self, order: int, t: int, current_order: int) -> float:
-        """Integrate a Lagrange polynomial of degree 3 or less, for which two Gauss-Legendre points are exact."""
-        recent = [float(self.sigmas[t - k]) for k in range(order)]
-        end = float(self.sigmas[t + 1])
-        middle, half = (end + recent[0]) / 2, (end - recent[0]) / 2
-        own = recent.pop(current_order)
-        integral = 0.0
-        for tau in (middle - half / math.sqrt(3), middle + half / math.sqrt(3)):
-            product = half
-            for other in recent:
-                product *= (tau - other) / (own - other)
-            integral += product
-        return integral
+def count_timesteps(scheduler: Any, steps: int) -> int:
+    """Space the timesteps and return how many there are, 0 where the scheduler refuses that many steps."""
+    try:
+        scheduler.set_timesteps(steps, device="cpu")
+    except ValueError:  # LCM refuses more steps than its model was distilled from.
+        return 0
+    return len(scheduler.timesteps)
 
 
 def set_timesteps(scheduler: Any, steps: int, calls: int) -> None:
     """Space the timesteps. Raises `InvalidParamsError` where that does not give the number of calls."""
-    try:
-        scheduler.set_timesteps(steps, device="cpu")
-    except ValueError:  # LCM refuses more steps than its model was distilled from.
-        spaced = 0
-    else:
-        spaced = len(scheduler.timesteps)
-    if spaced != calls:
+    if count_timesteps(scheduler, steps) != calls:
         # Rounding makes diffusers' "trailing" spacing overshoot for some numbers, 61 among them.
         raise InvalidParamsError(
             "steps", "This model's timesteps cannot be spaced evenly in that many steps. Try another number."
@@ -102,36 +85,53 @@ def noise_levels(scheduler: Any, first_call: int) -> tuple[tuple[float, float], 
     return tuple(levels)
 
 
+def is_edm(config: Mapping[str, Any]) -> bool:
+    """Whether the model whose own scheduler has that configuration was trained with the noise of EDM."""
+    return config.get("_class_name") in EDM_SCHEDULERS
+
+
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration.
 
-    Raises `InvalidParamsError` for a sampler that cannot make images with that model's kind of noise.
+    Raises `InvalidParamsError` where the sampler cannot do the model's noise.
     """
-    class_name = choice.sampler.scheduler_for(config)
-    if class_name is None:
-        raise _refusal("sampler", choice, config)
-    if choice.schedule is not None and choice.schedule not in samplers.usable(config)[choice.sampler.name]:
-        raise _refusal("schedule", choice, config)
+    return _construct_edm(config, choice) if is_edm(config) else _construct_discrete(config, choice)
+
+
+def _construct_discrete(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     fields = dict(config) if choice.sampler is find_own(config) else _training_fields(config)
     fields |= _STABLE_DIFFUSION_FIELDS
     fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
         fields |= {f"use_{schedule}_sigmas": schedule == choice.schedule for schedule in SCHEDULES}
-        fields["sigma_schedule"] = choice.schedule  # the argument of EDM's classes
-    scheduler_class = getattr(diffusers, class_name)
-    if scheduler_class is LMSDiscreteScheduler:
-        scheduler_class = ExactLMSScheduler
+    name = choice.sampler.scheduler
+    scheduler_class = exact_schedulers.EXACT.get(name) or getattr(diffusers, name)
     if fields.get("rescale_betas_zero_snr") and not _accepted(scheduler_class, {"rescale_betas_zero_snr": True}):
         fields["trained_betas"] = _zero_snr_betas(fields)
+    scheduler = _instantiate(scheduler_class, _accepted(scheduler_class, fields))
+    precise_class = exact_schedulers.EXACT_WHERE_NOISE_FALLS_FAR.get(name)
+    if precise_class is not None and exact_schedulers.noise_fall(scheduler) > exact_schedulers.MAX_FALL:
+        return _instantiate(precise_class, _accepted(scheduler_class, fields))
+    return scheduler
+
+
+def _construct_edm(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
+    sampler, schedule = choice
+    if sampler.edm_scheduler is None:
+        able = ", ".join(name for name, each in SAMPLERS.items() if each.edm_scheduler)
+        raise InvalidParamsError(
+            "sampler", f"The sampler {sampler.name} cannot do this model's noise, EDM. Try {able}."
+        )
+    if schedule is not None and schedule not in EDM_SCHEDULES:
+        known = " and ".join(EDM_SCHEDULES)
+        raise InvalidParamsError("schedule", f"This model's noise, EDM, can have these schedules: {known}.")
+    own = sampler is find_own(config)
+    fields = dict(config) if own else {name: config[name] for name in _EDM_TRAINING_FIELDS if name in config}
+    fields |= sampler.scheduler_fields
+    if schedule is not None:
+        fields["sigma_schedule"] = schedule
+    scheduler_class = getattr(diffusers, sampler.edm_scheduler)
     return _instantiate(scheduler_class, _accepted(scheduler_class, fields))
-
-
-def _refusal(field: str, choice: SamplerChoice, config: Mapping[str, Any]) -> InvalidParamsError:
-    """Say that this model, whose noise is EDM's, cannot use the sampler or its schedule."""
-    usable = samplers.usable(config)
-    known = usable if field == "sampler" else usable[choice.sampler.name]
-    name = " ".join(filter(None, (choice.sampler.name, choice.schedule)))
-    return InvalidParamsError(field, f"{name} cannot do this model's EDM noise. It can use: {', '.join(known)}.")
 
 
 def _training_fields(config: Mapping[str, Any]) -> dict[str, Any]:

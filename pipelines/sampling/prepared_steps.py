@@ -12,8 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import torch
+from torch import Tensor
+
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling import linear_steps, samplers
+from pipelines.sampling import linear_steps
 from pipelines.sampling.diffusers_schedulers import construct, noise_levels, set_timesteps
 from pipelines.sampling.sampler_run import Steps, clean_factors, copy_scheduler
 from pipelines.sampling.samplers import SamplerChoice
@@ -96,35 +99,38 @@ class PreparedSteps:
 def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
     sampler = key.choice.sampler
     scheduler = construct(config, key.choice)
+    _check_signal(scheduler, key.choice)
     set_timesteps(scheduler, key.steps, sampler.calls(key.steps))
     first_call = key.first_step * sampler.calls_per_step
     levels = noise_levels(scheduler, first_call)
     timesteps = tuple(scheduler.timesteps.unbind())[first_call:]
-    clean = _clean_factors_of_edm(scheduler) if samplers.has_edm_noise(config) else _clean_factors(scheduler)
-    clean = clean[first_call:]
+    clean = tuple(_clean_factors(scheduler, call, timestep) for call, timestep in enumerate(timesteps, first_call))
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:
         raise InvalidParamsError(
-            "sampler", f"The sampler {sampler.name} cannot use this model's kind of prediction."
+            "sampler",
+            f"The sampler {sampler.name} cannot do this model's prediction type, {scheduler.config.prediction_type}.",
         ) from error
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
     return Steps(scheduler, timesteps, levels, clean, linear, takes_generator)
 
 
-def _clean_factors(scheduler: Any) -> tuple[tuple[float, float], ...]:
-    return tuple(
-        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
-        for timestep in scheduler.timesteps
-    )
-
-
-def _clean_factors_of_edm(scheduler: Any) -> tuple[tuple[float, float], ...]:
-    """Return the factors of EDM's preconditioning (table 1 of arXiv:2206.00364), which diffusers' classes have."""
-    return tuple(
-        (
-            float(scheduler.precondition_outputs(1.0, 0.0, sigma) / scheduler.precondition_inputs(1.0, sigma)),
-            float(scheduler.precondition_outputs(0.0, 1.0, sigma)),
+def _check_signal(scheduler: Any, choice: SamplerChoice) -> None:
+    """Refuse to compute clean latents from a prediction of noise where nothing but noise is left of them."""
+    alphas = getattr(scheduler, "alphas_cumprod", None)
+    if alphas is not None and scheduler.config.prediction_type == "epsilon" and not float(alphas[-1]):
+        raise InvalidParamsError(
+            "sampler",
+            f"The sampler {choice.sampler.name} cannot do this model's noise, which leaves no signal at the last "
+            "timestep, with its prediction type, epsilon.",
         )
-        for sigma in scheduler.sigmas[: len(scheduler.timesteps)]
-    )
+
+
+def _clean_factors(scheduler: Any, call: int, timestep: Tensor) -> tuple[float, float]:
+    """Return the factors of the UNet's input and output in the clean latents that a call predicts."""
+    if hasattr(scheduler, "precondition_outputs"):  # EDM's classes
+        one, zero, sigma = torch.ones(()), torch.zeros(()), scheduler.sigmas[call]
+        on_latents = scheduler.precondition_outputs(one, zero, sigma) / scheduler.precondition_inputs(one, sigma)
+        return float(on_latents), float(scheduler.precondition_outputs(zero, one, sigma))
+    return clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))

@@ -16,9 +16,6 @@ from pipelines.registry import Registry
 SCHEDULES: Final = ("karras", "exponential", "beta")
 """Spacings of the noise levels: Karras (arXiv:2206.00364), exponential (k-diffusion), beta (arXiv:2407.12173)."""
 
-EDM_SCHEDULES: Final = ("karras", "exponential")
-"""The members of `SCHEDULES` that there are for a model with EDM's noise."""
-
 
 def _one_call_per_step(steps: int) -> int:
     return steps
@@ -58,14 +55,7 @@ class Sampler:
     scheduler_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Arguments of the diffusers class that set this sampler apart from others of that class."""
     edm_scheduler: str | None = None
-    """The diffusers class for a model with EDM's noise (arXiv:2206.00364), if there is one."""
-
-    def scheduler_for(self, config: Mapping[str, Any]) -> str | None:
-        """Return the diffusers class for a model whose own scheduler has that configuration.
-
-        None if this sampler cannot make images with that model's kind of noise.
-        """
-        return self.edm_scheduler if has_edm_noise(config) else self.scheduler
+    """The diffusers class for models with the noise of EDM (arXiv:2206.00364), if there is one."""
 
     def calls_from(self, first_step: int, steps: int) -> int:
         """Return the number of UNet calls where the steps before `first_step` (0 to `steps` - 1) are left out."""
@@ -160,6 +150,7 @@ _TABLE: Final = (
     Sampler("lms", "LMS", "LMSDiscreteScheduler", ("k_lms", "sample_lms"), SCHEDULES),
     Sampler("deis", "DEIS", "DEISMultistepScheduler", (), SCHEDULES),
     Sampler("lcm", "LCM", "LCMScheduler", (), stochastic=True, max_steps=50),
+    Sampler("tcd", "TCD", "TCDScheduler", (), stochastic=True, max_steps=50),
     Sampler("pndm", "PLMS", "PNDMScheduler", (), calls=_one_extra_call),
 )
 
@@ -178,7 +169,12 @@ def _registered() -> Registry[Sampler]:
 SAMPLERS: Final[Registry[Sampler]] = _registered()
 """All samplers by public name, in the order in which they are listed."""
 
-_EDM_SCHEDULERS: Final = frozenset(each.edm_scheduler for each in _TABLE if each.edm_scheduler)
+EDM_SCHEDULERS: Final = frozenset(sampler.edm_scheduler for sampler in _TABLE if sampler.edm_scheduler)
+"""The diffusers classes that say of a model that it has the noise of EDM."""
+SCHEDULERS: Final = EDM_SCHEDULERS | {sampler.scheduler for sampler in _TABLE}
+"""The diffusers classes of all samplers."""
+EDM_SCHEDULES: Final = ("karras", "exponential")
+"""The members of `SCHEDULES` that the classes for EDM's noise have."""
 
 _BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in reversed(_TABLE)}
 """By diffusers class. The first sampler of the table stands for a class that several use."""
@@ -186,24 +182,6 @@ _BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in re
 
 def _find_sampler(name: str) -> Sampler | None:
     return SAMPLERS.find(name) or _BY_SCHEDULER.get(_normalize(name))
-
-
-def has_edm_noise(scheduler_config: Mapping[str, Any]) -> bool:
-    """Return whether a model was trained with the noise and the preconditioning of EDM (arXiv:2206.00364)."""
-    return scheduler_config.get("_class_name") in _EDM_SCHEDULERS
-
-
-def usable(scheduler_config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the samplers that a model can use, and for each its schedules, by public names.
-
-    `scheduler_config` is the configuration of the model's own scheduler.
-    """
-    schedules = EDM_SCHEDULES if has_edm_noise(scheduler_config) else SCHEDULES
-    return {
-        sampler.name: tuple(each for each in sampler.schedules if each in schedules)
-        for sampler in _TABLE
-        if sampler.scheduler_for(scheduler_config)
-    }
 
 
 def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
@@ -215,7 +193,7 @@ def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
     fitting = (
         sampler
         for sampler in _TABLE
-        if sampler.scheduler_for(scheduler_config) == scheduler_config.get("_class_name")
+        if scheduler_config.get("_class_name") in (sampler.scheduler, sampler.edm_scheduler)
         and all(scheduler_config.get(name) == value for name, value in sampler.scheduler_fields.items())
     )
     return next(fitting, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
@@ -15,6 +15,7 @@ from pipelines.interface import InputPixels
 from pipelines.params import GenerationParams, PixelKey
 from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
+from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
 from service.engine.interface import NO_INPUTS, Engine, Job
 from service.engine.types import Priority
@@ -47,6 +48,7 @@ class Services:
     """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
     """When the server started, in Unix seconds."""
+    retried: RetriedRequests = field(default_factory=RetriedRequests)
 
     async def submit(
         self,

@@ -141,6 +141,10 @@ class Engine(Protocol):
     def phase(self) -> Phase: ...
 
     @property
+    def activity(self) -> str:
+        """What a worker that is starting does now and for how long, in words for people; empty where none is."""
+
+    @property
     def model(self) -> ModelInfo:
         """The model that is served. Raises `EngineUnavailableError` before it is known."""
 
@@ -150,6 +154,9 @@ class Engine(Protocol):
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         """Estimates the device seconds that these images add to a busy device."""
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        """Estimates the seconds in which these images could be finished if there were no others."""
 
     def submit(
         self,

@@ -79,6 +79,11 @@ _CPU: Final = Limits(
 )
 
 
+def warm_up_s(config: WorkerConfig) -> float:
+    """Returns the time limit of the warm-up, which is the same on every device."""
+    return resolve(config, None).warm_up_s
+
+
 def _gpu_defaults(memory: DeviceMemory) -> Limits:
     return Limits(
         max_rows=_GPU_ROWS,

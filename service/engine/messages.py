@@ -93,7 +93,11 @@ class Loading(Message, frozen=True):
     """Reports start-up progress."""
 
     phase: str
-    """`loading` first, then `preparing`, while a model is downloaded or compiled, and `warming`."""
+    """`loading` first, then `preparing`, while a model is downloaded, read or compiled, and `warming`."""
+    activity: str = ""
+    """What begins now, in words for people; empty where the last activity goes on."""
+    expected_s: float = 0.0
+    """The longest silence that is to be expected until the next message."""
 
 
 class Ready(Message, frozen=True):
@@ -128,7 +132,9 @@ class Busy(Message, frozen=True):
     """Announces a call during which the loop may miss a beat."""
 
     expected_s: float | None
-    """The cost model's estimate; None where no such call was ever measured."""
+    """The cost model's estimate; None for work of unknown length."""
+    is_guess: bool = False
+    """Whether no such call was ever measured, so that the estimate is a guess from calls of another size or kind."""
 
 
 class CallDone(Message, frozen=True):

@@ -11,20 +11,18 @@ import pytest
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline
 from pipelines.interface import UPCAST, UPSCALE, Stage, WorkPlan
-from pipelines.params import HiresFix
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness.engine.uploads import IMAGE, MASK
+from tests.harness.engine.uploads import DECODED, ENLARGED, IMAGE, MASK
 from tests.harness.engine.worker_harness import make_params
 from tests.harness.work_plans import assert_keeps_to_its_plan
 
 PARAMS = make_params(steps=3)
-HIRES = HiresFix(width=64, height=64, steps=4, strength=0.5, upscaler="bilinear")
 STARTS: list[dict[str, Any]] = [
     {},
     {"image": IMAGE, "strength": 0.7},
     {"image": IMAGE, "mask": MASK},
-    {"hires": HIRES},
-    {"hires": replace(HIRES, upscaler="decoded")},
+    {"hires": ENLARGED},
+    {"hires": DECODED},
 ]
 
 
@@ -109,7 +107,7 @@ def test_a_unet_that_reads_what_a_mask_keeps_has_two_images_encoded() -> None:
 
 
 def test_a_hires_fix_has_two_passes_of_different_sizes() -> None:
-    params = replace(PARAMS, width=96, height=64, hires=replace(HIRES, upscaler="decoded"))
+    params = replace(PARAMS, width=96, height=64, hires=DECODED)
     plan = work_plan.plan(INFO, params)
 
     assert [(call.key.stage, call.cost.width, call.cost.variant, call.calls_left) for call in plan.calls[1:]] == [

@@ -89,7 +89,9 @@ def encode(
     ]
 
 
-def start(steps: Steps, encoded: EncodedImage, generator: torch.Generator, *, strength: float, reads_kept: bool) -> Start:
+def start(
+    steps: Steps, encoded: EncodedImage, generator: torch.Generator, *, strength: float, reads_kept: bool
+) -> Start:
     """Draw the latents with which an image begins that starts from another one.
 
     Draws the sample of the image, the noise and, with a mask, the sample of what stays; a UNet that reads what stays

@@ -19,6 +19,7 @@ from pipelines.families.latent_diffusion.upscaling import enlarge
 from pipelines.interface import UPCAST, ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
+from pipelines.sampling.noise import seeded_generator
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.sampler_run import SamplerRun, Steps
 from pipelines.sampling.samplers import SamplerChoice
@@ -55,7 +56,7 @@ class Passes:
         """Begin an image. Raises `InvalidParamsError` where the sampler cannot make its steps."""
         steps, *second_steps = [self._prepared.get(choice, each, each - made) for each, made in _step_counts(params)]
         first = _first_pass(params)
-        generator = torch.Generator("cpu").manual_seed(params.seed)
+        generator = seeded_generator(params.seed)
         start = self._start(first, steps, encoded, generator, networks)
         second = [
             SecondPass(each, self._conditioner.condition(params, conditionings), work_plan.second_pass_steps(params))

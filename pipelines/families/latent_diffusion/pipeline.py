@@ -28,7 +28,7 @@ from pipelines.interface import EncodedInput, InputPixels, ModelInfo, RgbImage, 
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
-from pipelines.sampling import samplers, stacked_update
+from pipelines.sampling import choice, stacked_update
 from pipelines.sampling.guidance import guide
 from pipelines.sampling.linear_steps import LATENTS
 from pipelines.sampling.prepared_steps import PreparedSteps
@@ -103,9 +103,10 @@ class LatentDiffusion:
         return self._begin(params, self._check(params), self._networks, conditionings, encoded)
 
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> LatentState:
-        choice = self._check(params)
+        sampler_choice = self._check(params)
         networks = self._upcast_networks()
-        return self._begin(params, choice, networks, self._encode(networks, self.texts(params)), encoded, upcast=True)
+        conditionings = self._encode(networks, self.texts(params))
+        return self._begin(params, sampler_choice, networks, conditionings, encoded, upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Tensor]:
@@ -137,7 +138,9 @@ class LatentDiffusion:
         for state, own in slots.items():
             state.repaint(own)
         with undrawn_on_error(list(slots)):
-            second = {state: self._passes.after_first(state, own[LATENTS : LATENTS + 1]) for state, own in slots.items()}
+            second = {
+                state: self._passes.after_first(state, own[LATENTS : LATENTS + 1]) for state, own in slots.items()
+            }
         for state, own in slots.items():
             run = second[state]
             if run is None:
@@ -172,7 +175,7 @@ class LatentDiffusion:
     def _begin(
         self,
         params: GenerationParams,
-        choice: SamplerChoice,
+        sampler_choice: SamplerChoice,
         networks: Networks,
         conditionings: Sequence[Conditioning],
         encoded: EncodedInput | None,
@@ -181,7 +184,7 @@ class LatentDiffusion:
     ) -> LatentState:
         assert encoded is None or isinstance(encoded, EncodedImage), "inputs come from this pipeline"
         assert (encoded is None) == (params.image is None), "an image that starts from another one needs it encoded"
-        return self._passes.begin(params, choice, networks, conditionings, encoded, upcast=upcast)
+        return self._passes.begin(params, sampler_choice, networks, conditionings, encoded, upcast=upcast)
 
     def _decode_soundly(self, latents: Tensor) -> Tensor:
         """Decode latents [B, C, h, w] to images [B, 3, H, W], in a wider dtype where the model's own overflows."""
@@ -198,11 +201,10 @@ class LatentDiffusion:
 
     def _check(self, params: GenerationParams) -> SamplerChoice:
         """Find the sampler. Raises `InvalidParamsError` where this model cannot use the parameters."""
-        choice = samplers.find(params.sampler, params.schedule)
         limits = self._info.limits
-        max_steps = min(limits.max_steps, choice.sampler.max_steps or limits.max_steps)
-        if not 1 <= params.steps <= max_steps:
-            raise InvalidParamsError("steps", f"The sampler {choice.sampler.name} takes 1 to {max_steps} steps.")
+        if params.steps > limits.max_steps:
+            raise InvalidParamsError("steps", f"Must be at most {limits.max_steps} for this model.")
+        sampler_choice = choice.choose(self._info.samplers, params.sampler, params.schedule, params.steps)
         if not params.guidance_scale <= limits.max_guidance_scale:
             raise InvalidParamsError("guidance_scale", f"It must be at most {limits.max_guidance_scale:g}.")
         if not 0 <= params.guidance_rescale <= 1:
@@ -216,4 +218,4 @@ class LatentDiffusion:
         if params.width * params.height > limits.max_pixels:
             raise InvalidParamsError("width", f"An image may have at most {limits.max_pixels} pixels.")
         input_checks.check(self._info, params)
-        return choice
+        return sampler_choice

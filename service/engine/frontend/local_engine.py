@@ -35,6 +35,7 @@ from service.engine.messages import FromWorker
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
 from service.observability.logs import tolerant
+from service.observability.start_progress import StartProgress
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 
@@ -72,6 +73,7 @@ class LocalEngine:
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._model: ModelInfo | None = None
+        self._starts = [StartProgress(clock) for _ in config.workers]
         self._draining = False
         self._phase_changed = asyncio.Event()
         self._supervisors = [self._supervisor(index, worker, command) for index, worker in enumerate(config.workers)]
@@ -106,6 +108,10 @@ class LocalEngine:
         return None if None in reasons else " ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     @property
+    def activity(self) -> str:
+        return next((start.activity for start in self._starts if start.activity), "")
+
+    @property
     def model(self) -> ModelInfo:
         if self._model is None:
             raise self._unavailable()
@@ -117,6 +123,12 @@ class LocalEngine:
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(self._prices_s(images))
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        workers = self._measured_workers
+        plans = [work_plan.plan(self.model, params) for params in images]
+        longest_s = max(min(worker.cost.solo_s(plan) for worker in workers) for plan in plans)
+        return max(longest_s, self.price_s(images) / len(workers))
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
@@ -209,9 +221,13 @@ class LocalEngine:
 
     def _image_price_s(self, params: GenerationParams) -> float:
         """Returns the mean of the image's prices on the devices that serve or have served."""
-        workers = [worker for worker in self._workers if worker.ready] or self._workers
         plan = work_plan.plan(self.model, params)
-        return statistics.fmean(worker.cost.price_s(plan) for worker in workers)
+        return statistics.fmean(worker.cost.price_s(plan) for worker in self._measured_workers)
+
+    @property
+    def _measured_workers(self) -> Sequence[DeviceWorker]:
+        """The workers that have ever served; all of them where none has."""
+        return [worker for worker in self._workers if worker.ready] or self._workers
 
     def _cancel(self, job: LocalJob) -> None:
         self._dispatcher.cancel(job)
@@ -219,12 +235,17 @@ class LocalEngine:
 
     def _queued(self) -> list[QueuedImage]:
         """Returns the images that take room in the queue."""
-        return [QueuedImage(image.submit.tenant, image.price_s) for image in self._in_flight if not image.job.accepted]
+        return [
+            QueuedImage(image.job, image.submit.tenant, image.price_s * (1 - image.fraction_done))
+            for image in self._in_flight
+            if not image.job.accepted
+        ]
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
             case Phase.LOADING | Phase.RESTARTING:
-                return EngineUnavailableError("The model is being loaded.", retry_after_s=_RETRY_LOADING_S)
+                doing = f" ({self.activity})" if self.activity else ""
+                return EngineUnavailableError(f"The model is being loaded{doing}.", retry_after_s=_RETRY_LOADING_S)
             case Phase.FAILED:
                 return EngineUnavailableError("The model could not be loaded.")
             case _:
@@ -235,21 +256,25 @@ class LocalEngine:
             case messages.Ready():
                 # All workers load the same model, so the first one tells of all.
                 self._model = self._model or message.model
+                self._starts[index].end()
                 self._workers[index].serve(message)
                 _log.info("worker %d serves on %s", index, message.model.device)
                 self._dispatcher.dispatch()
             case messages.CallDone():
                 self._workers[index].learn(message)
-            case messages.Loading() | messages.Unloadable() | messages.Beat() | messages.Busy():
+            case messages.Loading():
+                self._starts[index].heard(message)
+            case messages.Unloadable() | messages.Beat() | messages.Busy():
                 pass
             case _:
                 self._dispatcher.apply(message)
-        if isinstance(message, messages.Finished | messages.Failed | messages.Canceled):
+        if isinstance(message, messages.Progress | messages.Finished | messages.Failed | messages.Canceled):
             self._line.advance()
         if self._observe is not None:
             self._observe(message, index)
 
     def _worker_crashed(self, index: int, called: frozenset[str]) -> None:
+        self._starts[index].end()
         self._dispatcher.worker_died(self._workers[index], called)
 
         self._line.advance()

@@ -26,6 +26,7 @@ import msgspec
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
@@ -35,14 +36,15 @@ from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_close
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
+from service.engine.worker.start_report import StartReport
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
 
 if TYPE_CHECKING:
     import torch
 
-Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
-"""Loads the model. A slow load calls its second argument now and then to show that it is alive."""
+Load: TypeAlias = Callable[[WorkerConfig, Report], tuple[Pipeline[Any, Any, Any], Device]]
+"""Loads the model. A slow load reports now and then to show that it is alive."""
 
 _PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2) that sets the signal which a process gets when its parent ends."""
@@ -94,8 +96,10 @@ def _open_record(descriptor: int | None) -> CallRecord:
 
 def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
     try:
-        channel.send(messages.Loading("loading"))
-        pipeline, device = load(config, functools.partial(channel.send, messages.Loading("preparing")))
+        report = StartReport(channel, time.monotonic)
+        report.enter("loading", "importing the libraries")
+        report.enter("preparing", "loading the model")
+        pipeline, device = load(config, report)
         bounds = limits.resolve(config, device.memory())
         cache = _cost_cache(config, bounds, pipeline.info, device)
         warmup = Warmup(
@@ -105,11 +109,10 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, loa
             max_counts=bounds.max_counts,
             clock=time.monotonic,
             mark=device.mark,
+            tries_kernels=device.tries_kernels,
         )
-        costs = warmup.run(
-            budget_s=bounds.warm_up_s,
-            report=functools.partial(channel.send, messages.Loading("warming")),
-        )
+        report.enter("warming", "measuring")
+        costs = warmup.run(budget_s=bounds.warm_up_s, report=report)
         cache.store(costs)
     except ModelLoadError as error:
         channel.send(messages.Unloadable(str(error)))
@@ -138,7 +141,7 @@ def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: D
     return CostCache(None if config.cache_dir is None else Path(config.cache_dir), identity)
 
 
-def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:
+def load_model(config: WorkerConfig, report: Report) -> tuple[Pipeline[Any, Any, Any], Device]:
     """Loads the configured model onto its device, which becomes the one that this process uses."""
     set_library_variables(config, os.environ)
     import torch
@@ -207,6 +210,7 @@ def _device(device: torch.device) -> Device:
         free_memory=torch.cuda.empty_cache,
         memory_bytes=functools.partial(torch.cuda.memory_reserved, device),
         memory=lambda: _memory(device),
+        tries_kernels=True,
         mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)),  # type: ignore[no-untyped-call]  # torch gives it no types
         name=f"{torch.cuda.get_device_name(device)}, {version}",
     )

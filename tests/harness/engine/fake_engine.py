@@ -185,6 +185,8 @@ class FakeEngine:
         """Makes the engine as good as new: it serves and has no jobs."""
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
+        self.activity = ""
+        self.image_s = IMAGE_PRICE_S  # Seconds that an image takes at least.
         self.info: ModelInfo | None = INFO
         """None while the model is unknown."""
         self.jobs: list[FakeJob] = []
@@ -230,6 +232,9 @@ class FakeEngine:
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(_prices_s(images))
 
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        return self.image_s * len(images)
+
     def submit(
         self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
     ) -> FakeJob:
@@ -269,7 +274,7 @@ class FakeEngine:
     def _queued(self) -> list[QueuedImage]:
         """Returns the images that take room in the queue."""
         return [
-            QueuedImage(job.tenant, IMAGE_PRICE_S)
+            QueuedImage(job, job.tenant, IMAGE_PRICE_S)
             for job in self.jobs
             if not job.accepted
             for _ in range(job.unfinished)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 
 from pipelines.errors import ModelLoadError
 from pipelines.fake import FakePipeline
+from pipelines.progress import Report
 from service.engine.config import WorkerConfig
 from service.engine.worker import __main__ as worker_main
 from service.engine.worker.device import PLAIN_DEVICE, Device
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--unloadable-on", help="device on which it fails; without it, on every one")
     own, rest = parser.parse_known_args()
 
-    def load(config: WorkerConfig, _: Callable[[], object]) -> tuple[FakePipeline, Device]:
+    def load(config: WorkerConfig, _: Report) -> tuple[FakePipeline, Device]:
         if own.unloadable is not None and own.unloadable_on in (None, config.device):
             raise ModelLoadError(own.unloadable)
         if own.fault is not None:

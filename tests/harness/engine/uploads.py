@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, Final
 
 from pipelines.interface import EncodedInput, InputPixels, Pipeline
-from pipelines.params import GenerationParams, PixelKey
+from pipelines.params import GenerationParams, HiresFix, PixelKey
 from service.engine import messages
 
 IMAGE: Final = "1" * 64
 OTHER_IMAGE: Final = "2" * 64
 MASK: Final = "3" * 64
+ENLARGED: Final = HiresFix(width=64, height=64, steps=4, strength=0.5, upscaler="bilinear")
+"""A first pass whose latents are enlarged."""
+DECODED: Final = replace(ENLARGED, upscaler="decoded")
+"""A first pass that is enlarged by way of its pixels."""
 
 
 def pixels_of(key: PixelKey, channels: int) -> InputPixels:

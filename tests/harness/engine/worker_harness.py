@@ -32,6 +32,7 @@ def make_costs(
     calls_s: Mapping[tuple[int, int], Mapping[int, float]],
     decodes_s: Mapping[tuple[int, int], Mapping[int, float]],
     texts_s: Mapping[int, float],
+    inputs_s: Mapping[tuple[int, int], Mapping[int, float]] | None = None,
 ) -> CostTable:
     """Returns a table of well-known costs: seconds by rows, images and texts, for each size."""
     return CostTable(
@@ -39,6 +40,11 @@ def make_costs(
             *(_cost(CostKey(Stage.DENOISE, *size), points) for size, points in calls_s.items()),
             *(_cost(CostKey(Stage.DECODE, *size), points) for size, points in decodes_s.items()),
             _cost(CostKey(Stage.TEXT), texts_s),
+            *(
+                _cost(CostKey(Stage.INPUT, *size, variant), points)
+                for size, points in (inputs_s or {}).items()
+                for variant in ("", UPSCALE)
+            ),
         )
     )
 
@@ -54,6 +60,7 @@ def flat_costs(max_rows: int, call_s: float = CALL_S) -> CostTable:
         {size: {1: call_s, max_rows: call_s} for size in sizes},
         {size: {1: 0.0, 4: 0.0} for size in sizes},
         {1: 0.0, 16: 0.0},
+        {size: {1: 0.0, 4: 0.0} for size in sizes},
     )
 
 

@@ -1,78 +1,73 @@
-"""Samplers make the images of a model with EDM's noise as diffusers' EDM classes do, and refuse it where none does."""
+"""Models with the noise of EDM (arXiv:2206.00364), as playground-v2.5 has it, are sampled as diffusers samples them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
 import torch
+from diffusers import EDMDPMSolverMultistepScheduler, EDMEulerScheduler
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling import samplers
-from pipelines.sampling.diffusers_schedulers import construct
 from pipelines.sampling.prepared_steps import PreparedSteps
-from pipelines.sampling.samplers import SAMPLERS, SamplerChoice
-from tests.harness.models.sampling import begin, denoise_with_diffusers, finish, label
+from pipelines.sampling.samplers import SamplerChoice, find, find_own
+from tests.harness.models import sampling
+from tests.harness.models.sampling import SHAPE, label, predict
 
-CONFIG: Final[Mapping[str, Any]] = {
+TOLERANCE: Final = 1e-5
+PLAYGROUND: Final[dict[str, Any]] = {
+    **EDMDPMSolverMultistepScheduler(sigma_min=0.002, sigma_max=80.0, sigma_data=0.5).config,
     "_class_name": "EDMDPMSolverMultistepScheduler",
-    "sigma_min": 0.002,
-    "sigma_max": 80.0,
-    "sigma_data": 0.5,
-    "rho": 7.0,
-    "prediction_type": "epsilon",
-    "sigma_schedule": "karras",
-    "solver_order": 2,
-    "algorithm_type": "dpmsolver++",
 }
+EULER: Final[dict[str, Any]] = {**EDMEulerScheduler().config, "_class_name": "EDMEulerScheduler"}
 CHOICES: Final = [
-    SamplerChoice(SAMPLERS[name], schedule)
-    for name, schedules in samplers.usable(CONFIG).items()
-    for schedule in (None, *schedules)
+    find(name, schedule)
+    for name in ("euler", "dpm++_2m", "dpm++_2m_sde")
+    for schedule in (None, "karras", "exponential")
 ]
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("choice", CHOICES, ids=label)
-def test_each_usable_sampler_makes_the_latents_of_diffusers(choice: SamplerChoice, prediction_type: str) -> None:
-    config = {**CONFIG, "prediction_type": prediction_type}
-    runs = [begin(PreparedSteps(config), choice, count) for count in (1, 2, 7)]
+@pytest.mark.parametrize("count", [1, 6])
+def test_latents_are_those_of_diffusers(choice: SamplerChoice, count: int) -> None:
+    run = sampling.begin(PreparedSteps(PLAYGROUND), choice, count, seed=3)
 
-    finish(runs)
+    sampling.finish([run])
 
-    for run in runs:
-        expected = denoise_with_diffusers(config, choice, run.calls)
-        torch.testing.assert_close(run.latents, expected.float(), rtol=1e-5, atol=1e-5)
+    theirs = sampling.denoise_with_diffusers(PLAYGROUND, choice, count, seed=3)
+    assert float((run.latents - theirs).norm() / theirs.norm()) < TOLERANCE
 
 
-def test_the_sampler_of_the_models_own_scheduler_is_found() -> None:
-    own = samplers.find_own(CONFIG)
+@pytest.mark.parametrize(("config", "sampler"), [(PLAYGROUND, "dpm++_2m"), (EULER, "euler")])
+def test_the_models_own_scheduler_is_a_sampler_of_the_table(config: dict[str, Any], sampler: str) -> None:
+    own = find_own(config)
 
     assert own is not None
-    assert own.name == "dpm++_2m"
+    assert own.name == sampler
 
 
-def test_the_preview_of_a_call_is_the_clean_latents_that_the_schedulers_preconditioning_gives() -> None:
-    run = begin(PreparedSteps(CONFIG), SamplerChoice(SAMPLERS["euler"], None), 3)
-    scheduler = construct(CONFIG, SamplerChoice(SAMPLERS["euler"], None))
-    scheduler.set_timesteps(3)
-    on_input, on_output = run.steps.clean[0]
-    output = torch.randn(run.latents.shape, generator=torch.Generator("cpu").manual_seed(1))
+def test_the_noise_of_the_model_is_kept_whatever_the_sampler() -> None:
+    steps = PreparedSteps({**PLAYGROUND, "sigma_max": 40.0, "sigma_data": 1.0}).get(find("euler"), 4)
 
-    ours = on_input * run.input_scale * run.latents + on_output * output
-
-    torch.testing.assert_close(ours, scheduler.precondition_outputs(run.latents, output, scheduler.sigmas[0]))
+    assert float(steps.scheduler.sigmas[0]) == pytest.approx(40)
+    assert steps.scheduler.config.sigma_data == 1.0
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in samplers.usable(CONFIG)])
-def test_another_sampler_is_refused_with_both_names(name: str) -> None:
-    with pytest.raises(InvalidParamsError, match=r"EDM noise\. It can use: euler, dpm") as raised:
-        PreparedSteps(CONFIG).get(SamplerChoice(SAMPLERS[name], None), 4)
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_previews_show_the_clean_latents_that_a_call_predicts(prediction: str) -> None:
+    run = sampling.begin(PreparedSteps({**PLAYGROUND, "prediction_type": prediction}), find("euler"), 4)
+    model_input = run.latents * run.input_scale
+    scheduler, latents = run.steps.scheduler, run.latents.clone()
 
-    assert str(raised.value).startswith(f"{name} cannot do")
+    sampling.advance([run])
+
+    expected = scheduler.precondition_outputs(latents, predict(model_input), scheduler.sigmas[0])
+    torch.testing.assert_close(run.preview, expected, rtol=1e-4, atol=1e-4)
+    assert run.preview.shape == (1, *SHAPE)
 
 
 def test_a_schedule_that_edm_does_not_have_is_refused() -> None:
-    with pytest.raises(InvalidParamsError, match=r"dpm\+\+_2m beta cannot .* It can use: karras, exponential\."):
-        construct(CONFIG, SamplerChoice(SAMPLERS["dpm++_2m"], "beta"))
+    with pytest.raises(InvalidParamsError) as refusal:
+        PreparedSteps(PLAYGROUND).get(find("euler", "beta"), 4)
+
+    assert refusal.value.field == "schedule"

@@ -48,7 +48,9 @@ def test_the_table_knows_the_calls_that_are_left(
 
 @pytest.mark.parametrize("choice", CHOICES, ids=label)
 @pytest.mark.parametrize("first_step", [0, 3, 5])
-def test_every_sampler_ends_where_diffusers_does(prepared: PreparedSteps, choice: SamplerChoice, first_step: int) -> None:
+def test_every_sampler_ends_where_diffusers_does(
+    prepared: PreparedSteps, choice: SamplerChoice, first_step: int
+) -> None:
     run = begin_from(prepared, choice, 6, first_step, CLEAN)
 
     finish([run])

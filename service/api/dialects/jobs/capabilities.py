@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final, get_args
 
@@ -10,7 +11,9 @@ from pydantic import BaseModel
 
 from pipelines import upscalers
 from pipelines.interface import ModelInfo
-from pipelines.sampling import samplers
+from pipelines.sampler_limits import SamplerLimits
+from pipelines.sampling import choice
+from pipelines.sampling.samplers import SAMPLERS, SCHEDULES
 from service.api.dependencies import services_of
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS
 from service.api.generation.model_names import OPENAI_PREFIXES
@@ -48,6 +51,16 @@ class ModelLimits(BaseModel):
     max_prompt_chars: int
 
 
+class SamplerLimitsOut(BaseModel):
+    """How the model can use a sampler. It cannot have those that are missing."""
+
+    name: str
+    schedules: list[str]
+    max_steps: int
+    impossible_steps: list[int]
+    """Numbers of steps that the sampler cannot make without a schedule."""
+
+
 class ModelOut(BaseModel):
     id: str
     alias_prefixes: list[str]
@@ -57,6 +70,8 @@ class ModelOut(BaseModel):
     prompt_tokens: int
     inputs: list[str]
     """What its images can start from: image, mask."""
+    """Longest prompt that is read whole, with its start and its end, which take a token each."""
+    samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits
 
@@ -104,11 +119,11 @@ async def capabilities(request: Request) -> Capabilities:
     services = services_of(request)
     return Capabilities(
         models=[_model(services.engine.model)],
-        samplers=[_sampler(sampler) for sampler in samplers.SAMPLERS.values()],
-        schedules=list(samplers.SCHEDULES),
         upscalers=[
             UpscalerOut(name=each.name, label=each.label, decoded=each.decoded) for each in upscalers.UPSCALERS.values()
         ],
+        samplers=_samplers([services.engine.model]),
+        schedules=list(SCHEDULES),
         output_formats=list(get_args(ImageFormat)),
         limits=RequestLimits(
             max_pictures_per_prompt=MAX_IMAGES_PER_PROMPT,
@@ -132,6 +147,7 @@ def _model(model: ModelInfo) -> ModelOut:
         sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
         prompt_tokens=model.prompt_tokens,
         inputs=list(model.input_kinds),
+        samplers=[_limits(each, model) for each in choice.usable(model.samplers)],
         defaults=DefaultsOut(
             width=width,
             height=height,
@@ -143,12 +159,30 @@ def _model(model: ModelInfo) -> ModelOut:
     )
 
 
-def _sampler(sampler: samplers.Sampler) -> SamplerOut:
-    return SamplerOut(
-        name=sampler.name,
-        label=sampler.label,
-        aliases=list(sampler.aliases),
-        schedules=list(sampler.schedules),
-        max_steps=sampler.max_steps,
-        stochastic=sampler.stochastic,
+def _limits(limits: SamplerLimits, model: ModelInfo) -> SamplerLimitsOut:
+    return SamplerLimitsOut(
+        name=limits.name,
+        schedules=list(limits.schedules),
+        max_steps=min(limits.max_steps or model.limits.max_steps, model.limits.max_steps),
+        impossible_steps=list(limits.impossible_steps),
     )
+
+
+def _samplers(models: Sequence[ModelInfo]) -> list[SamplerOut]:
+    """The samplers and schedules that at least one of the models can have."""
+    schedules: dict[str, set[str]] = {}
+    for model in models:
+        for limits in choice.usable(model.samplers):
+            schedules.setdefault(limits.name, set()).update(limits.schedules)
+    return [
+        SamplerOut(
+            name=sampler.name,
+            label=sampler.label,
+            aliases=list(sampler.aliases),
+            schedules=[each for each in sampler.schedules if each in schedules[name]],
+            max_steps=sampler.max_steps,
+            stochastic=sampler.stochastic,
+        )
+        for name, sampler in SAMPLERS.items()
+        if name in schedules
+    ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from fastapi import Request, Response
 
+from service.api.client_timeouts import advice
 from service.api.dependencies import jobs_of, unless_gone
 from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
@@ -17,6 +18,7 @@ from service.api.generation.resolve import shared_settings
 from service.api.http.negotiation import image_format
 from service.api.http.request_body import Parsed
 from service.api.http.sse import EventStream
+from service.api.retried_requests import retry_key
 from service.engine.interface import ImageFinished, Job
 from service.images.encoding import ImageFormat
 from service.jobs.records import ImageSpec, JobSpec
@@ -24,9 +26,14 @@ from service.jobs.records import ImageSpec, JobSpec
 _URL_LIFETIME_S: Final = 3600.0
 
 
-async def answer(request: Request, generation: Generation) -> Response:
-    """Makes the images, and answers as the request asks."""
-    services, plan = generation.services, generation.plan
+async def answer(request: Request, generation: Generation, wish: Mapping[str, Any]) -> Response:
+    """Makes the images, and answers as the request asks. Equal requests have equal wishes."""
+    services, plan, streams = generation.services, generation.plan, generation.parsed.request.stream
+    key = None if streams else retry_key(request, services.tenant(request), wish)
+    work = services.retried.find(key)
+    if work is not None:
+        return await unless_gone(request, services.retried.result(key, work))
+    slow = None if streams else advice(request.headers, services.engine.least_s(plan.images))
     job = await services.submit(
         request,
         plan.images,
@@ -35,13 +42,23 @@ async def answer(request: Request, generation: Generation) -> Response:
         deadline_s=plan.deadline_s,
         inputs=plan.inputs.pixels,
     )
-    if generation.parsed.request.stream:
+    if streams:
         return EventStream(frames(generation, job), headers=generation.headers, on_end=lambda: _cancel(job))
+    headers = {} if slow is None else {"X-Slow-Request": slow}
+    work = services.retried.begin(key, _whole_answer(request, generation, job, headers))
+    return await unless_gone(request, services.retried.result(key, work))
+
+
+async def _whole_answer(
+    request: Request, generation: Generation, job: Job, further_headers: Mapping[str, str]
+) -> Response:
+    """Makes the answer to a request without a stream."""
+    services, headers = generation.services, {**generation.headers, **further_headers}
     with services.running(job):
-        finished = await unless_gone(request, job.result())
+        finished = await job.result()
         files = await asyncio.gather(*(generation.encode_finished(image) for image in finished))
     if generation.sole_format is not None:
-        return Response(files[0], media_type=f"image/{generation.sole_format}", headers=generation.headers)
+        return Response(files[0], media_type=f"image/{generation.sole_format}", headers=headers)
     if generation.parsed.request.response_format == "url":
         images = await _store_images(request, generation, finished, files)
     else:
@@ -54,11 +71,11 @@ async def answer(request: Request, generation: Generation) -> Response:
             "created": int(time.time()),
             "data": images,
             "model": generation.model,
-            **shared_settings(plan.images[0]),
+            **shared_settings(generation.plan.images[0]),
             **generation.response_fields,
         }
     )
-    return Response(body.model_dump_json(), media_type="application/json", headers=generation.headers)
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
 
 
 def check_response_format(parsed: Parsed[ImageRequest], *, stores_images: bool) -> None:

@@ -19,6 +19,7 @@ from service.images.storage import EXTENSIONS
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+_FILES: Final = ("image", "mask")
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "content": {
@@ -31,7 +32,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def _body(kind: type[EditRequest]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": body_content(kind, BODY_RULES, files=("image", "mask"))}}
+    return {"requestBody": {"required": True, "content": body_content(kind, BODY_RULES, files=_FILES)}}
 
 
 @router.post("/images/edits", response_model=ImagesResponse, openapi_extra=_body(EditRequest), responses=_RESPONSES)
@@ -52,6 +53,7 @@ async def _edit(request: Request, kind: type[EditRequest]) -> Response:
     services = services_of(request)
     model = services.engine.model
     async with services.file_bodies.read(request) as body:
+        texts = {name: value for name, value in body.fields.items() if name not in _FILES}
         parsed = parse(kind, body.fields, BODY_RULES, as_text=body.is_form)
         check_response_format(parsed, stores_images=services.jobs is not None)
         decoded = await services.inputs.read(
@@ -61,7 +63,5 @@ async def _edit(request: Request, kind: type[EditRequest]) -> Response:
     size = choose_size(parsed, model, decoded.size)
     inputs = await prepare(decoded, size.size, parsed.request.resize_mode)
     planned = plan(parsed, model, size, inputs)
-    return await answer(
-        request,
-        Generation(services, parsed, planned, model.name, sole_format(request, parsed), events="image_edit"),
-    )
+    generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed), events="image_edit")
+    return await answer(request, generation, {**texts, "image": inputs.image, "mask": inputs.mask})

@@ -40,8 +40,10 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 async def generate(request: Request) -> Response:
     """Make n images of a prompt; with `stream`, as server-sent events."""
     services = services_of(request)
-    parsed = parse_request(await read_json_object(request, services.max_body_bytes))
+    body = await read_json_object(request, services.max_body_bytes)
+    parsed = parse_request(body)
     model = services.engine.model
     check_response_format(parsed, stores_images=services.jobs is not None)
     planned = plan(parsed, model)
-    return await answer(request, Generation(services, parsed, planned, model.name, sole_format(request, parsed)))
+    generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed))
+    return await answer(request, generation, body)

@@ -49,6 +49,7 @@ class Kind:
 _PNDM: Final = {"skip_prk_steps": True, "set_alpha_to_one": False}
 _DDIM: Final = {"clip_sample": False, "set_alpha_to_one": False}
 _SD: Final = {"safety_checker": [None, None], "feature_extractor": [None, None], "requires_safety_checker": False}
+_LEADING: Final = {"timestep_spacing": "leading", "interpolation_type": "linear"}
 _XL: Final = {"force_zeros_for_empty_prompt": True, "add_watermarker": None}
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -106,6 +107,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         architecture=SDXL,
         pipeline="StableDiffusionXLPipeline",
         scheduler="EulerDiscreteScheduler",
+        scheduler_fields=_LEADING,
         index=_XL,
     ),
     "noobai": Kind(
@@ -119,6 +121,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         architecture=SSD_1B,
         pipeline="StableDiffusionXLPipeline",
         scheduler="EulerDiscreteScheduler",
+        scheduler_fields=_LEADING,
         index=_XL,
     ),
     "sdxl_turbo": Kind(
@@ -158,6 +161,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         architecture=SDXL,
         pipeline="StableDiffusionXLInpaintPipeline",
         scheduler="EulerDiscreteScheduler",
+        scheduler_fields=_LEADING,
         unet={"in_channels": 9},
         vae={"force_upcast": False},
         index={**_XL, "requires_aesthetics_score": False},
@@ -166,6 +170,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         architecture=REFINER,
         pipeline="StableDiffusionXLImg2ImgPipeline",
         scheduler="EulerDiscreteScheduler",
+        scheduler_fields=_LEADING,
         index={
             "force_zeros_for_empty_prompt": False,
             "requires_aesthetics_score": True,

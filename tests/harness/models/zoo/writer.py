@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -25,7 +24,7 @@ def write(kind: str, folder: Path, *, seed: int = 0) -> Path:
         index = _write_text(model, folder)
         _unet(model).save_pretrained(folder / "unet")
         _vae(model).save_pretrained(folder / "vae")
-    _scheduler(model).save_pretrained(folder / "scheduler")
+    _write_scheduler(model, folder / "scheduler")
     _write_index(model, folder, index)
     return folder
 
@@ -64,8 +63,11 @@ def _vae(kind: Kind) -> Any:
     return AutoencoderKL(**{"force_upcast": False, **kind.architecture.vae, **kind.vae})
 
 
-def _scheduler(kind: Kind) -> Any:
-    return getattr(diffusers, kind.scheduler)(**kind.training, **kind.scheduler_fields)
+def _write_scheduler(kind: Kind, folder: Path) -> None:
+    """Write the fields that the makers name, and no defaults of today."""
+    folder.mkdir()
+    config = {"_class_name": kind.scheduler, "_diffusers_version": "0.19.0", **kind.training, **kind.scheduler_fields}
+    (folder / "scheduler_config.json").write_text(json.dumps(config))
 
 
 def _write_index(kind: Kind, folder: Path, text: Mapping[str, list[str]]) -> None:
