@@ -53,8 +53,9 @@ async def _edit(request: Request, kind: type[EditRequest]) -> Response:
     services = services_of(request)
     model = services.engine.model
     async with services.file_bodies.read(request) as body:
-        texts = {name: value for name, value in body.fields.items() if name not in _FILES}
         parsed = parse(kind, body.fields, BODY_RULES, as_text=body.is_form)
+        left_out = (*_FILES, *parsed.ignored)
+        texts = {name: value for name, value in body.fields.items() if name not in left_out}
         check_response_format(parsed, stores_images=services.jobs is not None)
         decoded = await services.inputs.read(
             parsed.request, model, services.tenant(request), parsed.refusal, transparency_is_mask=True

@@ -67,7 +67,8 @@ async def test_a_job_takes_a_form(api: Api) -> None:
 async def test_the_request_of_a_job_with_an_image_makes_the_same_image_again(api: Api) -> None:
     first = await make(api, image=(await upload(api))["sha256"], extend={"left": 32}, width=128, height=64)
     again = {name: value for name, value in first["request"].items() if value is not None}
-    second = await make(api, **{**again, "prompt": again.pop("prompts"), "seed": first["seeds"][0]})
+    prompts = again.pop("prompts")
+    second = await make(api, **again, prompt=prompts, seed=first["seeds"][0])
     assert second["images"][0]["sha256"] == first["images"][0]["sha256"]
 
 

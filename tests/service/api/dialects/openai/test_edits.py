@@ -1,4 +1,4 @@
-"""Images that start from images, on /v1: as forms and as JSON, with masks, in streams, and refused in OpenAI's shape."""
+"""Images that start from images, on /v1: forms and JSON, masks, streams, and refusals in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def edit(
     """Sends a form whose files have names and media types that are not theirs."""
     given = {"image": FILE} if files is None else files
     return await api.client.post(
-        path,
+        EDITS,
         data={"prompt": "x", "num_inference_steps": "4", **fields},
         files={name: ("image.exe", data, "text/html") for name, data in given.items()},
         headers=headers or {},
@@ -185,6 +185,13 @@ async def test_what_cannot_be_used_is_refused_before_the_engine_hears_of_it(
         answer = await api.client.post(EDITS, json=body)
     assert error_of(answer) == (400, field), answer.text
     assert api.engine.jobs == []
+
+
+async def test_a_file_in_a_field_that_nobody_knows_is_ignored(api: Api) -> None:
+    headers = {"X-Stainless-Retry-Count": "0", "X-Stainless-Read-Timeout": "600"}
+    answer = await edit(api, files={"image": FILE, "notes": b"x"}, headers=headers)
+    assert answer.headers["x-ignored-params"] == "notes"
+    assert error_of(await edit(api, files={"image": FILE, "prompt": b"x"}))[0] == 400
 
 
 async def test_two_images_are_one_too_many(api: Api) -> None:
