@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
-from service.api.generation.input_request import InputRequest
 from pipelines.sampler_limits import SamplerLimits
+from service.api.generation.input_request import InputRequest
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
