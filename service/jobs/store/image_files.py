@@ -6,7 +6,7 @@ import hashlib
 
 from service.images.inputs.folder import InputFolder, InputName
 from service.images.storage import ImageFolder
-from service.jobs.store.file_access import FileAccess
+from service.jobs.file_access import FileAccess
 
 
 class ImageFiles:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import math
-import random
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Unpack
 
 from pipelines.fake import INFO
-from pipelines.interface import InputPixels, ModelInfo, RgbImage
-from pipelines.params import GenerationParams, PixelKey
+from pipelines.interface import ModelInfo, RgbImage
+from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage
 from service.engine.frontend.inputs.held_pixels import HeldPixels
@@ -25,7 +23,6 @@ from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
     ADMITTING,
     ADMITTING_ACCEPTED,
-    NO_INPUTS,
     ImageEvent,
     ImageFinished,
     ImagePreview,
@@ -43,37 +40,12 @@ from service.errors import (
     EngineUnavailableError,
     InvalidRequestError,
 )
+from tests.harness.engine.fake_drawing import draw
 
-UNENCODABLE = "unencodable"
 IMAGE_PRICE_S = 0.1
 _SIDE_MULTIPLE = 8
 _POLL_S = 0.005
 """Interval at which a paused job looks whether a test, in its own thread, has let it continue."""
-
-
-def draw(params: GenerationParams, inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS) -> RgbImage:
-    """Returns an image in one color, which the prompt and the seed decide.
-
-    An image that starts from another one is that one, mixed with the color by its strength, where its mask is white.
-    The prompt "noise" gives pixels that do not compress, the prompt `UNENCODABLE` too few pixels.
-    """
-    if params.prompt == UNENCODABLE:
-        return RgbImage(params.width, params.height, b"")
-    if params.prompt == "noise":
-        return RgbImage(
-            params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)
-        )
-    color = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
-    flat = color * (params.width * params.height)
-    if not params.pixels:
-        return RgbImage(params.width, params.height, flat)
-    image, *masks = (inputs[key].pixels for key in params.pixels)
-    white = masks[0] if masks else bytes([255]) * (params.width * params.height)
-    mixed = bytes(
-        round(old + (new - old) * params.strength) if white[i // 3] else old
-        for i, (old, new) in enumerate(zip(image, flat, strict=True))
-    )
-    return RgbImage(params.width, params.height, mixed)
 
 
 class FakeJob:

@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from sqlalchemy import URL, func, insert, select
 
 from service.errors import GoneError, NotFoundError, StoreUnavailableError
-from service.images.inputs.raster import InputFile, Raster, encode_raster
 from service.images.storage import ImageFolder
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.claims import JobClaims
@@ -264,48 +262,3 @@ async def test_sweeps_continue_after_one_has_failed(harness: RetentionHarness) -
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop
-
-
-async def make_upload(harness: RetentionHarness, color: int, *, for_job: bool = False) -> InputFile:
-    """Stores an upload, alone or with a job that starts from it and goes on."""
-    file = encode_raster(Raster(Image.new("RGB", (8, 8), (color, 0, 0))))
-    if not for_job:
-        await harness.uploads.add("alice", file)
-        return file
-    async with harness.uploads.staged([file]) as staged:
-        await harness.repository.create(make_job(), now=0.0, starts_from=staged)
-    return file
-
-
-async def has_upload(harness: RetentionHarness, file: InputFile) -> bool:
-    try:
-        await harness.uploads.read("alice", file.sha256)
-    except NotFoundError:
-        return False
-    return True
-
-
-async def test_uploads_expire_unless_a_job_starts_from_them(harness: RetentionHarness) -> None:
-    alone, used = await make_upload(harness, 1), await make_upload(harness, 2, for_job=True)
-    harness.clock.now_s = KEEP_S + 1.0
-    await harness.retention.sweep()
-
-    assert [await has_upload(harness, file) for file in (alone, used)] == [False, True]
-
-
-async def test_uploads_that_no_job_needs_go_before_any_job(harness: RetentionHarness) -> None:
-    ended = await harness.make_job(ended_at=1.0, size_bytes=60)
-    alone = await make_upload(harness, 1)
-    await harness.retention.sweep()
-
-    assert not await has_upload(harness, alone)
-    assert await harness.exist(ended) == [True]
-
-
-async def test_uploads_that_jobs_need_count_towards_the_bound(harness: RetentionHarness) -> None:
-    ended = await harness.make_job(ended_at=1.0, size_bytes=60)
-    used = await make_upload(harness, 2, for_job=True)
-    await harness.retention.sweep()
-
-    assert await has_upload(harness, used)
-    assert await harness.exist(ended) == [False]

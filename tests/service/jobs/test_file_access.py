@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from service.errors import StoreUnavailableError
-from service.jobs.store.file_access import FileAccess
+from service.jobs.file_access import FileAccess
 
 
 def fail(error: OSError) -> None:
