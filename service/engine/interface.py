@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
 from pipelines.interface import InputPixels, ModelInfo, RgbImage
 from pipelines.params import GenerationParams, PixelKey
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import Priority, Timings
 
 
@@ -68,6 +69,8 @@ class ImageFinished:
     params: GenerationParams
     rgb_image: RgbImage
     timings: Timings
+    prompt_lengths: PromptLengths | None = None
+    """How much of its texts the model read. None where the engine does not know."""
 
 
 ImageEvent: TypeAlias = ImageStarted | ImageProgress | ImagePreview | ImageFinished

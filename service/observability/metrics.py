@@ -73,7 +73,9 @@ class Metrics:
             "sampler_update_seconds", "Duration of guidance and sampler updates after a UNet call.", _SECONDS
         )
         self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
-        self._inputs = self._histogram("input_seconds", "Duration of an encode of images to start from.", _SECONDS, "size")
+        self._inputs = self._histogram(
+            "input_seconds", "Duration of an encode of images to start from.", _SECONDS, "size"
+        )
         self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
 
     def observe(self, message: FromWorker, worker: int = 0) -> None:

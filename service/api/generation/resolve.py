@@ -22,6 +22,7 @@ from service.api.http.fields import MAX_SEED
 from service.api.http.request_body import Refuse, inlined
 from service.engine.types import Size
 
+NO_GUIDANCE: Final = 1.0
 _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
 _STRENGTH_WITHOUT_MASK: Final = 0.75
@@ -32,12 +33,10 @@ _DECODED_STRENGTH: Final = 0.5
 """Strengths of the second pass of the hires fix. Enlarged latents are no latents of an image: more is made anew."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 """Parameters that requests and answers spell otherwise."""
-_NOT_OFFERED: Final = ("long_prompt",)
-"""Parameters that requests cannot ask for yet."""
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
-    if field.name not in ("prompt", "seed", "model", *_NOT_OFFERED)
+    if field.name not in ("prompt", "seed", "model")
 }
 """Parameters that all images of one request share, and their names on the wire."""
 
@@ -70,7 +69,7 @@ def resolve(
         width=size[0],
         height=size[1],
         steps=steps,
-        guidance_scale=guidance_scale,
+        guidance_scale=_effective(guidance_scale, model),
         seed=_first_seed(request, request.n * (1 if shared_seeds else len(prompts)), refuse),
         sampler=sampler,
         schedule=schedule,
@@ -82,6 +81,7 @@ def resolve(
         mask=inputs.mask,
         strength=_strength(inputs, steps),
         hires=_hires(request.hires, size, steps, model, refuse),
+        long_prompt=request.long_prompt,
     )
     _check_input_parameters(first, model, refuse)
     return [
@@ -100,6 +100,11 @@ def default_size(request: GenerationRequest, model: ModelInfo, upload: Size | No
         return model.sizes[0]
     first = (hires.width, hires.height) if hires.width and hires.height else model.sizes[0]
     return enlarged(first, hires.scale or _HIRES_SCALE, model.limits)
+
+
+def _effective(guidance_scale: float, model: ModelInfo) -> float:
+    """Return 1 for all scales that turn guidance off. Models that take the scale as an input know no such scales."""
+    return guidance_scale if model.embeds_guidance else max(guidance_scale, NO_GUIDANCE)
 
 
 def shared_settings(params: GenerationParams) -> dict[str, Any]:
@@ -127,7 +132,7 @@ def _first_seed(request: GenerationRequest, count: int, refuse: Refuse) -> int:
 
 def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: ModelInfo, refuse: Refuse) -> None:
     limits = model.limits
-    for field, text in (("prompt", max(prompts, key=len)), ("negative_prompt", request.negative_prompt)):
+    for field, text in (("prompt", max(prompts, key=len)), ("negative_prompt", request.negative_prompt or "")):
         if len(text) > limits.max_prompt_chars:
             raise refuse(field, f"Must have at most {limits.max_prompt_chars} characters.")
     if (request.num_inference_steps or 1) > limits.max_steps:

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Unpack
 
-from pipelines.fake import INFO
+from pipelines import work_plan
+from pipelines.fake import INFO, prompt_lengths
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
@@ -134,7 +135,10 @@ class FakeJob:
         if self._engine.failure is not None:
             raise self._engine.failure
         self.unfinished -= 1
-        self._publish(ImageFinished(index, params, draw(params, self.inputs), Timings(0.0, 0.0, 0.0, 0.0, 1.0)))
+        lengths = prompt_lengths(work_plan.texts(INFO, params))
+        self._publish(
+            ImageFinished(index, params, draw(params, self.inputs), Timings(0.0, 0.0, 0.0, 0.0, 1.0), lengths)
+        )
         self._engine.line.advance()
 
     def _check_deadline(self, steps_left: int) -> None:

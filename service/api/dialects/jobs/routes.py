@@ -19,6 +19,7 @@ from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, 
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
 from service.api.generation.inputs import prepare
+from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
 from service.api.http.form_body import UploadedFile
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
@@ -199,7 +200,8 @@ async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -
     """The answer that is the job's only image."""
     stored, data = await jobs_of(request).read_image(record.id, 0, record.tenant)
     answer = image_answer(request, stored, data)
-    answer.headers.update({**headers, "X-Seed": str(record.spec.images[0].params.seed)})
+    seed = {"X-Seed": str(record.spec.images[0].params.seed)}
+    answer.headers.update({**headers, **seed, **truncated_headers([record.images[0].prompt_lengths])})
     return answer
 
 

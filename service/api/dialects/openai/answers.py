@@ -14,6 +14,7 @@ from service.api.dependencies import jobs_of, unless_gone
 from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import frames
+from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.api.http.negotiation import image_format
 from service.api.http.request_body import Parsed
@@ -57,13 +58,19 @@ async def _whole_answer(
     with services.running(job):
         finished = await job.result()
         files = await asyncio.gather(*(generation.encode_finished(image) for image in finished))
+    headers |= truncated_headers(image.prompt_lengths for image in finished)
     if generation.sole_format is not None:
         return Response(files[0], media_type=f"image/{generation.sole_format}", headers=headers)
     if generation.parsed.request.response_format == "url":
         images = await _store_images(request, generation, finished, files)
     else:
         images = [
-            Image(b64_json=to_base64(file), url=None, seed=image.params.seed)
+            Image(
+                b64_json=to_base64(file),
+                url=None,
+                seed=image.params.seed,
+                prompt_tokens=prompt_tokens(image.prompt_lengths),
+            )
             for image, file in zip(finished, files, strict=True)
         ]
     body = ImagesResponse.model_validate(
@@ -116,6 +123,7 @@ async def _store_images(
             b64_json=None,
             url=services.absolute(request, services.links.path(record.id, image.index, expires_at)),
             seed=image.params.seed,
+            prompt_tokens=prompt_tokens(image.prompt_lengths),
         )
         for image in finished
     ]

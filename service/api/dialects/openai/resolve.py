@@ -48,7 +48,7 @@ class Plan:
     deadline_s: float | None
     """Seconds after which the caller has no more use for the images."""
     adjusted: str
-    """`field=value` where the model cannot do what was asked and the nearest was taken; else empty."""
+    """`field=value` for each field of which something else than was asked has an effect; else empty."""
     inputs: PreparedInputs = NO_INPUTS
 
 
@@ -68,14 +68,20 @@ def plan(
     size = size or choose_size(parsed, model)
     if request.background == "transparent":
         raise parsed.refusal("background", "Must be opaque or auto: images have no transparency.")
+    images = resolve(request, [request.prompt], size.size, model, parsed.refusal, inputs=inputs)
     return Plan(
-        tuple(resolve(request, [request.prompt], size.size, model, parsed.refusal, inputs=inputs)),
+        tuple(images),
         previews=request.partial_images if request.stream else 0,
         priority=Priority(request.priority),
         deadline_s=request.deadline_s,
-        adjusted=size.adjusted,
+        adjusted=", ".join(filter(None, (size.adjusted, _adjusted_guidance(request, images[0])))),
         inputs=inputs,
     )
+
+
+def _adjusted_guidance(request: ImageRequest, made: GenerationParams) -> str:
+    is_kept = request.guidance_scale in (None, made.guidance_scale)
+    return "" if is_kept else f"guidance_scale={made.guidance_scale:g}"
 
 
 def choose_size(parsed: Parsed[ImageRequest], model: ModelInfo, upload: Size | None = None) -> SizeChoice:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.generation.input_request import ImageSource, InputRequest
+from service.api.generation.prompt_tokens import PromptTokens
 from service.api.generation.request import GenerationRequest
 from service.api.http.fields import Text
 from service.images.encoding import ImageFormat
@@ -65,6 +66,8 @@ class Image(BaseModel):
     url: str | None
     """Address of the image, valid for an hour. `response_format` decides which of the two is null."""
     seed: int
+    prompt_tokens: PromptTokens | None
+    """How much of its texts the model read."""
 
 
 class ImagesResponse(BaseModel):
@@ -125,6 +128,8 @@ class CompletedEvent(BaseModel):
     usage: Usage
     index: int
     seed: int
+    prompt_tokens: PromptTokens | None
+    """How much of its texts the model read. A stream's headers are sent before that is known."""
 
 
 class Model(BaseModel):

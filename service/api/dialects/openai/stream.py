@@ -20,6 +20,7 @@ from service.api.dialects.openai.schemas import (
     PartialImageEvent,
     PartialType,
 )
+from service.api.generation.prompt_tokens import prompt_tokens
 from service.api.http.dialect import ErrorAnswer
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Job
@@ -74,6 +75,7 @@ async def _message(generation: Generation, event: ImageEvent) -> PartialImageEve
                 usage=NO_USAGE,
                 index=event.index,
                 seed=event.params.seed,
+                prompt_tokens=prompt_tokens(event.prompt_lengths),
                 **generation.response_fields,
             )
         case _:

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from pipelines.params import GenerationParams
 from service.api.generation.input_request import InputRequest
 from service.api.generation.request import MAX_IMAGES_PER_PROMPT, GenerationRequest
-from service.api.generation.resolve import _NOT_OFFERED
 from service.api.http.fields import MAX_SEED
 from tests.harness.paths import ROOT
 
@@ -24,8 +23,8 @@ MAX_FILES = 6
 
 def test_everything_has_a_default() -> None:
     request = GenerationRequest()
-    assert (request.n, request.negative_prompt, request.priority) == (1, "", "interactive")
-    rest = set(GenerationRequest.model_fields) - {"n", "negative_prompt", "priority"}
+    assert (request.n, request.negative_prompt, request.priority) == (1, None, "interactive")
+    rest = set(GenerationRequest.model_fields) - {"n", "negative_prompt", "priority", "long_prompt"}
     assert {getattr(request, name) for name in rest} == {None}
 
 
@@ -41,6 +40,8 @@ def test_every_field_is_described() -> None:
         ("guidance_scale", [0, 0.5, 7, 10**6]),
         ("seed", [-1, 0, MAX_SEED]),
         ("output_compression", [0, 100]),
+        ("negative_prompt", [None, "", "blurry"]),
+        ("long_prompt", [False, True]),
         ("priority", ["interactive", "batch"]),
         ("deadline_s", [0.001, 1, 10**6]),
         ("output_format", ["png", "webp", "jpeg"]),
@@ -62,7 +63,8 @@ def test_values_within_the_bounds_are_accepted(field: str, accepted: list[object
         ("priority", ["urgent", None]),
         ("deadline_s", [0, -1, float("inf"), float("nan")]),
         ("output_format", ["gif", "PNG"]),
-        ("negative_prompt", [None, 7, "\0", "\ud800"]),
+        ("negative_prompt", [7, "\0", "\ud800"]),
+        ("long_prompt", [None, 1, "true"]),
         ("sampler", [7, "\0"]),
         ("model", [7, "\ud800"]),
     ],
@@ -76,7 +78,6 @@ def test_values_of_another_type_or_beyond_the_bounds_are_refused(field: str, ref
 def test_every_generation_parameter_can_be_asked_for() -> None:
     """A dialect adds the prompt and the size in its own words; `steps` has the name that clients know."""
     parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "width", "height", "steps"}
-    parameters -= set(_NOT_OFFERED)
     assert parameters <= set(InputRequest.model_fields)
 
 

@@ -15,7 +15,7 @@ from pipelines.params import GenerationParams
 from pipelines.sampler_limits import SamplerLimits
 from service.api.generation.input_request import InputRequest
 from service.api.generation.request import GenerationRequest
-from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
+from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
 from service.errors import InvalidRequestError, UnknownModelError
 
@@ -31,6 +31,7 @@ PARAMS: Final = GenerationParams(
     schedule="karras",
     negative_prompt="blurry",
     guidance_rescale=0.7,
+    long_prompt=True,
 )
 
 
@@ -56,7 +57,7 @@ def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
         prompt="a red circle",
-        negative_prompt="",
+        negative_prompt=None,
         width=INFO.sizes[0][0],
         height=INFO.sizes[0][1],
         steps=INFO.default_steps,
@@ -74,6 +75,7 @@ def test_what_is_asked_for_is_kept() -> None:
             num_inference_steps=5,
             guidance_scale=1.5,
             guidance_rescale=0.7,
+            long_prompt=True,
             sampler="Euler",
             schedule="karras",
             seed=7,
@@ -86,8 +88,20 @@ def test_what_is_asked_for_is_kept() -> None:
     assert params == PARAMS
 
 
-def test_no_guidance_is_not_the_models_default_guidance() -> None:
-    assert images(guidance_scale=0)[0].guidance_scale == 0
+@pytest.mark.parametrize("asked", [0, 0.5, 1])
+def test_no_guidance_is_the_scale_of_1_and_not_the_models_default(asked: float) -> None:
+    assert images(guidance_scale=asked)[0].guidance_scale == 1
+
+
+def test_a_model_that_takes_guidance_as_an_input_is_given_the_scale_that_was_asked_for() -> None:
+    model = replace(INFO, embeds_guidance=True)
+    (params,) = resolve(GenerationRequest(guidance_scale=0.5), ["x"], INFO.sizes[0], model, refuse)
+    assert params.guidance_scale == 0.5
+
+
+def test_no_negative_prompt_is_not_the_empty_one() -> None:
+    asked: list[dict[str, Any]] = [{}, {"negative_prompt": None}, {"negative_prompt": ""}]
+    assert [images(**fields)[0].negative_prompt for fields in asked] == [None, None, ""]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [({}, 0.5), ({"guidance_rescale": 0}, 0.0)])
@@ -215,8 +229,9 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "mask": None,
         "strength": 1.0,
         "hires": None,
+        "long_prompt": True,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *_NOT_OFFERED}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model"}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
     assert set(shared) - {"width", "height"} <= set(InputRequest.model_fields)
 
