@@ -238,7 +238,7 @@ class CompletedDecode:
 
 
 class EncodedInput(Protocol):
-    """The image to start from, and its mask, as the pipeline needs them. Images that start from the same one share it."""
+    """The image to start from, and its mask, as the pipeline needs them. Images that start from the same share it."""
 
     @property
     def nbytes(self) -> int:
