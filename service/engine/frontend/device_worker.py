@@ -14,6 +14,7 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.frontend.inflight import InFlightImage
+from service.engine.frontend.inputs.sent_pixels import SentPixels
 from service.engine.interface import Phase
 from service.engine.messages import CallDone, Ready, ToWorker
 from service.engine.types import Priority
@@ -47,6 +48,7 @@ class DeviceWorker:
         self.cost = CostModel(CostTable(), max_counts=self._max_counts)
         self._link = link
         self._images: dict[str, InFlightImage] = {}
+        self._pixels = SentPixels(link.send)
         self._factors = {
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
@@ -89,6 +91,7 @@ class DeviceWorker:
         image.worker = self.index
         image.work_s = self.cost.price_s(image.plan)
         self._images[image.submit.image_id] = image
+        self._pixels.need(image.inputs)
         self._link.send(image.submit_message(now_s))
 
     def cancel(self, image: InFlightImage) -> None:
@@ -98,6 +101,7 @@ class DeviceWorker:
     def release(self, image: InFlightImage) -> None:
         """Forgets an image that has ended."""
         del self._images[image.submit.image_id]
+        self._pixels.release(image.inputs)
 
     @property
     def images(self) -> list[InFlightImage]:
@@ -110,6 +114,7 @@ class DeviceWorker:
             image.started = False
             image.fraction_done = 0.0
         self._images.clear()
+        self._pixels.lose()
 
     def serve(self, ready: Ready) -> None:
         """Takes over the costs and the bounds of a worker that has become ready."""

@@ -26,6 +26,7 @@ from service.engine.frontend.admission import Admission, QueuedImage
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
+from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.supervisor import Supervisor
 from service.engine.frontend.waiting_line import WaitingLine
@@ -67,7 +68,8 @@ class LocalEngine:
         self._config = config
         self._observe = None if observe is None else tolerant(observe)
         self._clock = clock
-        self._in_flight = InFlightImages()
+        self._held = HeldPixels(config.max_input_bytes)
+        self._in_flight = InFlightImages(self._held)
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._model: ModelInfo | None = None
@@ -156,6 +158,7 @@ class LocalEngine:
         prices_s, arrived_s = self._prices_s(images), self._clock()
         if accepted:
             return self._admit(submission, prices_s, arrived_s, accepted=True)
+        self._held.check_room(submission.inputs)
         return self._line.admit_now(
             submission.tenant, prices_s, lambda: self._admit(submission, prices_s, arrived_s, accepted=False)
         )
@@ -163,12 +166,17 @@ class LocalEngine:
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> LocalJob:
         submission = self._checked(images, options, ADMITTING)
         prices_s, arrived_s = self._prices_s(images), self._clock()
-        return await self._line.admit_in_turn(
-            submission.tenant,
-            prices_s,
-            lambda: self._admit(submission, prices_s, arrived_s, accepted=False),
-            submission.deadline_s,
-        )
+        self._held.check_room(submission.inputs)
+        held = self._held.hold(submission.inputs, submission.inputs)
+        try:
+            return await self._line.admit_in_turn(
+                submission.tenant,
+                prices_s,
+                lambda: self._admit(submission, prices_s, arrived_s, accepted=False),
+                submission.deadline_s,
+            )
+        finally:
+            self._held.release(held)
 
     def _checked(
         self, images: Sequence[GenerationParams], options: JobOptions, admitting: Sequence[Phase]
@@ -205,7 +213,9 @@ class LocalEngine:
         if not accepted and not self._queued():
             self._admission.speed.started(self._clock())
         plans = [work_plan.plan(self.model, params) for params in submission.images]
-        self._in_flight.add_job(job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted)
+        self._in_flight.add_job(
+            job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted, inputs=submission.inputs
+        )
         self._dispatcher.dispatch()
         return job
 

@@ -83,8 +83,15 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         call. Then come shapes that were never measured, and then known ones, those with the least weight first. A key
         whose call fails gets no larger calls. Calls `report` before every call. Raises `ModelLoadError` where the model
         cannot generate a single image.
+
+        Where an earlier start has made that image, and doing so again would take longer than the budget, no call is
+        made: a slow model should not be away for minutes whenever its server or its worker starts again.
         """
         first, *others = self._passes()
+        known_s = self._known_s(*first)
+        if self._weight(*first) > 0 and known_s > budget_s:
+            _log.info("the costs of an earlier start are kept: to measure them again takes %.0f s or more", known_s)
+            return self._costs.table()
         self._until_s = self._clock() + budget_s
         self._run_pass(*first, report, whole=True)
         for size, count in sorted(others, key=lambda later: self._weight(*later)):
@@ -106,6 +113,10 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
     def _weight(self, size: Size, count: int) -> float:
         """Returns the weight of what is known of the pass: 0 if some of it was never measured."""
         return min((self._weights.get((key, count), 0.0) for key in self._keys(size, count)), default=math.inf)
+
+    def _known_s(self, size: Size, count: int) -> float:
+        """Returns the seconds of the calls of a pass, each made once."""
+        return sum(self._costs.seconds(key, count) for key in self._keys(size, count))
 
     def _keys(self, size: Size, count: int) -> list[CostKey]:
         """Returns the cost keys of the calls of a pass. Texts belong to the passes of the first size."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from pipelines.work_plan import total_steps
 from service.engine.interface import Job
 from service.jobs.records import Claim, JobPreview, JobProgress, LiveState
 
@@ -39,10 +40,10 @@ class RunningJob:
     def update_live(self, *, preview: JobPreview | None = None) -> None:
         """Sets `live` to the current progress, with the next version and, if one is given, a new preview."""
         specs = self.claim.spec.images
-        step = sum(self.steps.values()) + sum(specs[index].params.steps for index in self.claim.done)
+        step = sum(self.steps.values()) + sum(total_steps(specs[index].params) for index in self.claim.done)
         progress = JobProgress(
             step=step,
-            steps=sum(spec.params.steps for spec in specs),
+            steps=sum(total_steps(spec.params) for spec in specs),
             eta_s=max(self.eta_s.values(), default=None),
         )
         self.live = LiveState(self.live.version + 1, progress, preview or self.live.preview)

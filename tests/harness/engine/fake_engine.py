@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import math
-import random
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Unpack
@@ -21,6 +19,7 @@ from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
     ADMITTING,
@@ -42,27 +41,12 @@ from service.errors import (
     EngineUnavailableError,
     InvalidRequestError,
 )
+from tests.harness.engine.fake_drawing import draw
 
-UNENCODABLE = "unencodable"
 IMAGE_PRICE_S = 0.1
 _SIDE_MULTIPLE = 8
 _POLL_S = 0.005
 """Interval at which a paused job looks whether a test, in its own thread, has let it continue."""
-
-
-def draw(params: GenerationParams) -> RgbImage:
-    """Returns an image in one color, which the prompt and the seed decide.
-
-    The prompt "noise" gives pixels that do not compress, the prompt `UNENCODABLE` too few pixels.
-    """
-    if params.prompt == UNENCODABLE:
-        return RgbImage(params.width, params.height, b"")
-    if params.prompt == "noise":
-        return RgbImage(
-            params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)
-        )
-    color = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
-    return RgbImage(params.width, params.height, color * (params.width * params.height))
 
 
 class FakeJob:
@@ -78,6 +62,8 @@ class FakeJob:
         self.priority = submission.priority
         self.tenant = submission.tenant
         self.deadline_s = submission.deadline_s
+        self.inputs = submission.inputs
+        self._held = engine.held.hold(submission.inputs, submission.inputs)
         self.canceled = False
         self.ended = False
         self.unfinished = len(self.images)
@@ -115,6 +101,7 @@ class FakeJob:
         """Ends the job, wherever its task is."""
         if not self.ended:
             self.ended, self.unfinished, self._error = True, 0, error
+            self._engine.held.release(self._held)
             self._changed.set()
             self._task.cancel()
             self._engine.line.advance()
@@ -149,7 +136,9 @@ class FakeJob:
             raise self._engine.failure
         self.unfinished -= 1
         lengths = prompt_lengths(work_plan.texts(INFO, params))
-        self._publish(ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0), lengths))
+        self._publish(
+            ImageFinished(index, params, draw(params, self.inputs), Timings(0.0, 0.0, 0.0, 0.0, 1.0), lengths)
+        )
         self._engine.line.advance()
 
     def _check_deadline(self, steps_left: int) -> None:
@@ -191,6 +180,7 @@ class FakeEngine:
         """Sets the bounds of the queue, which are fields of `EngineConfig`; without this call there are none."""
         config = EngineConfig(worker=WorkerConfig(model="fake"), **bounds)
         self.line: WaitingLine[FakeJob] = WaitingLine(config, Admission(config, self._queued))
+        self.held = HeldPixels(config.max_input_bytes)
 
     def let_go(self) -> None:
         """Lets all running jobs end soon."""
@@ -249,6 +239,8 @@ class FakeEngine:
             raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
+        if not accepted:
+            self.held.check_room(submission.inputs)
         return submission
 
     def _admit(self, submission: Submission, arrived_s: float, *, accepted: bool = False) -> FakeJob:
