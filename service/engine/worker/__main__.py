@@ -30,7 +30,7 @@ from pipelines.progress import Report
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_cache import CostCache, fingerprint
+from service.engine.costs.cost_cache import CostCache
 from service.engine.limits import DeviceMemory, Limits
 from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
 from service.engine.worker.device import Device, EventMark
@@ -130,7 +130,7 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, loa
 def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostCache:
     identity: dict[str, str | int | None] = {
         "model": info.name,
-        "files": fingerprint(Path(config.model)),
+        "files": info.fingerprint,
         "device": info.device,
         "hardware": device.name,
         "dtype": info.dtype,
