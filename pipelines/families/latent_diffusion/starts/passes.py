@@ -19,7 +19,7 @@ from pipelines.families.latent_diffusion.starts.upscaling import enlarge
 from pipelines.families.latent_diffusion.state import LatentState, SecondPass
 from pipelines.interface import UPCAST, ModelInfo
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from pipelines.runtime.latent_encoder import LatentEncoder
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.noise import seeded_generator
