@@ -16,11 +16,13 @@ def fail(error: OSError) -> None:
 
 async def test_a_failed_write_is_remembered_until_one_succeeds() -> None:
     access = FileAccess()
+    availabilities = []
     with pytest.raises(StoreUnavailableError):
         await access.write(lambda: fail(OSError(errno.ENOSPC, "full")))
-    assert not access.available
+    availabilities.append(access.available)
     await access.write(lambda: None)
-    assert access.available
+    availabilities.append(access.available)
+    assert availabilities == [False, True]
     access.close()
 
 

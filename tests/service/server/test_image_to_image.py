@@ -30,7 +30,7 @@ def circle(color: tuple[int, int, int]) -> Image.Image:
     """A disc on white, as the model's scenes have them."""
     y, x = np.mgrid[:SIDE, :SIDE]
     inside = (x - SIDE / 2) ** 2 + (y - SIDE / 2) ** 2 < (SIDE / 4) ** 2
-    return Image.fromarray(np.where(inside[..., None], np.uint8(color), np.uint8(255)).astype(np.uint8))
+    return Image.fromarray(np.where(inside[..., None], np.array(color), 255).astype(np.uint8))
 
 
 class Server:
@@ -100,11 +100,12 @@ def distance(one: Any, other: Any) -> float:
 
 def edited(sdk: openai.OpenAI, image: Image.Image, prompt: str, **extra: Any) -> Any:
     mask = extra.pop("mask", None)
+    masked: dict[str, Any] = {} if mask is None else {"mask": saved(mask)}
     return sdk.images.edit(
         image=saved(image),
         prompt=prompt,
         extra_body={"num_inference_steps": 8, "seed": 5, **extra},
-        **({} if mask is None else {"mask": saved(mask)}),
+        **masked,
     )
 
 

@@ -22,7 +22,8 @@ def test_anything_else_is_none(source: object) -> None:
 
 def test_only_a_sha256_in_small_letters_names_an_upload() -> None:
     assert is_digest("0a" * 32)
-    assert not any(map(is_digest, ["0A" * 32, "0a" * 31, "0a" * 33, UploadedFile(b"0a" * 32)]))
+    others: list[UploadedFile | str] = ["0A" * 32, "0a" * 31, "0a" * 33, UploadedFile(b"0a" * 32)]
+    assert not any(is_digest(other) for other in others)
 
 
 def test_text_of_a_form_is_read_as_objects() -> None:

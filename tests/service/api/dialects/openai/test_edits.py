@@ -177,7 +177,7 @@ async def test_extending_an_image_paints_its_margins_and_keeps_the_rest(api: Api
     ],
 )
 async def test_what_cannot_be_used_is_refused_before_the_engine_hears_of_it(
-    api: Api, files: dict[str, bytes], fields: dict[str, str], field: str
+    api: Api, files: dict[str, bytes], fields: dict[str, Any], field: str
 ) -> None:
     answer = await edit(api, files=files, **fields)
     if not files:  # Without files the client sends no multipart form.

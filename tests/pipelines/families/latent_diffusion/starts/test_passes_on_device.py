@@ -28,7 +28,7 @@ IMAGES: Final = [
 
 def call(pipeline: LatentDiffusion, states: Sequence[LatentState]) -> list[PendingAdvance]:
     """Make all calls of images that need no enlargement by way of their pixels, and finish none of them."""
-    made = []
+    made: list[PendingAdvance] = []
     while running := [state for state in states if state.next_call]:
         keys = [state.next_call.key for state in running if state.next_call]
         batch = [state for state, key in zip(running, keys, strict=True) if key == keys[0]]
