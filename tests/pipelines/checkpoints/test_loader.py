@@ -131,18 +131,6 @@ def test_a_link_is_served_by_its_own_name(model_folder: Path, tmp_path: Path) ->
     assert loader.load(str(tmp_path / "mine"), device="cpu").info.name == "mine"
 
 
-def test_equal_fingerprints_mean_equal_configurations_and_sizes(folder: Path, model_folder: Path) -> None:
-    """Costs that were measured with one are then right for the other, whatever lies beside the model."""
-
-    def fingerprint(path: Path) -> str:
-        return inspection.inspect(sources.find(str(path))).fingerprint()
-
-    layouts.clone(folder)
-    assert fingerprint(folder) == fingerprint(model_folder)
-    tiny_model.edit_json(folder / "unet" / "config.json", upcast_attention=True)
-    assert fingerprint(folder) != fingerprint(model_folder)
-
-
 def test_notes_of_the_inspection_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     layouts.rename_to_variant(folder, "fp16", "vae")
 
