@@ -12,7 +12,7 @@ from torch import Tensor
 from pipelines import upscalers
 from pipelines.errors import NonFiniteError
 from pipelines.families.latent_diffusion.conditioning import Conditioning
-from pipelines.families.latent_diffusion.inputs import Repainting
+from pipelines.families.latent_diffusion.starts.inputs import Repainting
 from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
 from pipelines.prompt_lengths import PromptLengths

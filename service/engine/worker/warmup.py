@@ -23,7 +23,7 @@ from service.engine.costs.latency_curve import doublings
 from service.engine.types import Size
 from service.engine.worker.device import ClockMark, Mark
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
-from service.engine.worker.warmup_images import WarmupBatch, blank, make_params
+from service.engine.worker.stages.warmup_images import WarmupBatch, blank, make_params
 
 _MEASURED: Final = 3
 """Calls of a shape that are measured, after a first one that warms it up."""

@@ -182,3 +182,24 @@ def test_a_profile_in_the_folder_is_applied(folder: Path) -> None:
     info = loader.load(str(folder), device="cpu").info
 
     assert (info.sizes, info.default_sampler) == (((80, 48),), "euler_a")
+
+
+def test_a_model_takes_the_samplers_and_steps_that_its_scheduler_allows(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edit_scheduler(folder, "EulerDiscreteScheduler", timestep_spacing="trailing", rescale_betas_zero_snr=True)
+
+    with caplog.at_level(logging.INFO, logger="pipelines"):
+        limits = {each.name: each for each in loader.load(str(folder), device="cpu").info.samplers}
+
+    assert {61, 103} <= set(limits["euler"].impossible_steps)
+    assert {name for name, each in limits.items() if each.refusal} == {"ddim", "ddpm", "lcm", "tcd"}
+    assert limits["ddim"].refusal in caplog.text
+
+
+def test_defaults_that_the_model_cannot_make_are_refused(folder: Path) -> None:
+    edit_scheduler(folder, "EulerDiscreteScheduler", timestep_spacing="trailing")
+    (folder / "darkroom.json").write_text(json.dumps({"default_steps": 61}))
+
+    with pytest.raises(ModelLoadError, match="cannot be divided into 61 steps"):
+        loader.load(str(folder), device="cpu")
