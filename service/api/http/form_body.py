@@ -19,7 +19,8 @@ from service.api.http.json_body import bounded_stream
 from service.errors import BodyTooLargeError, InvalidRequestError
 
 _MAX_FILES: Final = 4
-_MAX_FIELDS: Final = 100
+_MAX_FIELDS: Final = 200
+"""A job has up to a hundred prompts, each of which may be a field of its own."""
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _MAX_DEPTH: Final = 2
 """Brackets behind a name, as in `image[]` and `hires[scale]`: clients spell lists and objects so in forms."""
