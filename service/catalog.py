@@ -23,7 +23,6 @@ def find_models(data_dir: Path) -> dict[str, Path]:
     return {name: folder for name, folder in folders.items() if (folder / _INDEX).is_file()}
 
 
-def locate(name: str, data_dir: Path) -> str:
-    """Returns the folder of the model called `name`; any other text, such as a path, comes back as it is."""
-    folder = find_models(data_dir).get(name)
-    return name if folder is None else str(folder)
+def find_models_in(root: Path) -> dict[str, Path]:
+    """Maps names to the model folders in a folder of models."""
+    return {index.parent.name: index.parent for index in sorted(root.glob(f"*/{_INDEX}"))}

@@ -11,13 +11,11 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, Unpack
 
-from pipelines import work_plan
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
@@ -27,9 +25,19 @@ from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.local_job import LocalJob, UnreadImages
+from service.engine.frontend.models.prices import Prices
+from service.engine.frontend.models.served_models import ServedModels
 from service.engine.frontend.supervisor import Supervisor
 from service.engine.frontend.waiting_line import WaitingLine
-from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
+from service.engine.interface import (
+    ADMITTING,
+    ADMITTING_ACCEPTED,
+    JobOptions,
+    ModelWish,
+    Phase,
+    ServedModel,
+    Submission,
+)
 from service.engine.messages import FromWorker
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
@@ -69,7 +77,6 @@ class LocalEngine:
         self._in_flight = InFlightImages()
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
-        self._model: ModelInfo | None = None
         self._draining = False
         self._phase_changed = asyncio.Event()
         self._supervisors = [self._supervisor(index, worker, command) for index, worker in enumerate(config.workers)]
@@ -77,6 +84,8 @@ class LocalEngine:
             DeviceWorker(index, supervisor, worker)
             for index, (supervisor, worker) in enumerate(zip(self._supervisors, config.workers, strict=True))
         ]
+        self._served = ServedModels(self._workers)
+        self._prices = Prices(self._served, self._workers, self._in_flight)
         self._unread = UnreadImages(config.max_unread_bytes)
         self._dispatcher = Dispatcher(self._in_flight, self._workers, self._admission.speed, self._unread, clock)
 
@@ -105,9 +114,21 @@ class LocalEngine:
 
     @property
     def model(self) -> ModelInfo:
-        if self._model is None:
-            raise self._unavailable()
-        return self._model
+        return self.find_model("")
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        self._require_models()
+        return self._served.listed()
+
+    def find_model(self, name: str) -> ModelInfo:
+        self._require_models()
+        return self._served.find(name)
+
+    def change_model(self, name: str, wish: ModelWish) -> None:
+        self._require_models()
+        for worker in self._workers:
+            worker.send(self._served.message(name, wish))
 
     @property
     def backlog_s(self) -> float:
@@ -166,8 +187,13 @@ class LocalEngine:
             raise self._unavailable()
         return submission
 
+    def _require_models(self) -> None:
+        if self._served.default is None:
+            raise self._unavailable()
+
     def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
-        return [self._image_price_s(params) for params in images]
+        self._require_models()
+        return self._prices.prices_s(self._prices.plans(images))
 
     def _admit(
         self, submission: Submission, prices_s: Sequence[float], arrived_s: float, *, accepted: bool
@@ -187,21 +213,16 @@ class LocalEngine:
                 tenant=submission.tenant,
                 previews=submission.previews,
                 deadline_s=submission.deadline_s,
+                max_load_wait_s=None if accepted else self._config.max_load_wait_s,
             )
             for index, params in enumerate(submission.images)
         ]
         if not accepted and not self._queued():
             self._admission.speed.started(self._clock())
-        plans = [work_plan.plan(self.model, params) for params in submission.images]
+        plans = self._prices.plans(submission.images)
         self._in_flight.add_job(job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted)
         self._dispatcher.dispatch()
         return job
-
-    def _image_price_s(self, params: GenerationParams) -> float:
-        """Returns the mean of the image's prices on the devices that serve or have served."""
-        workers = [worker for worker in self._workers if worker.ready] or self._workers
-        plan = work_plan.plan(self.model, params)
-        return statistics.fmean(worker.cost.price_s(plan) for worker in workers)
 
     def _cancel(self, job: LocalJob) -> None:
         self._dispatcher.cancel(job)
@@ -223,13 +244,14 @@ class LocalEngine:
     def _receive(self, index: int, message: FromWorker) -> None:
         match message:
             case messages.Ready():
-                # All workers load the same model, so the first one tells of all.
-                self._model = self._model or message.model
+                self._served.learn(message.models)
                 self._workers[index].serve(message)
-                _log.info("worker %d serves on %s", index, message.model.device)
+                _log.info("worker %d serves on %s", index, message.models[0].device)
                 self._dispatcher.dispatch()
             case messages.CallDone():
                 self._workers[index].learn(message)
+            case messages.ModelState():
+                self._dispatcher.apply_model(message, self._workers[index])
             case messages.Loading() | messages.Unloadable() | messages.Beat() | messages.Busy():
                 pass
             case _:

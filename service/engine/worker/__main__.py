@@ -18,31 +18,49 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import ModelInfo
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
-from service.engine.costs.cost_cache import CostCache, fingerprint
+from service.engine.costs.cost_cache import CostCache, CostIdentity, fingerprint
+from service.engine.costs.cost_table import CostTable
 from service.engine.limits import DeviceMemory, Limits
+from service.engine.worker import host_memory
 from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
+from service.engine.worker.models.entry import DescribedModel
+from service.engine.worker.models.loader_thread import LoaderThread
+from service.engine.worker.models.pool import ModelPool
+from service.engine.worker.models.store import ModelStore, Report
+from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
 
 if TYPE_CHECKING:
     import torch
 
-Load: TypeAlias = Callable[[WorkerConfig, Callable[[], object]], tuple[Pipeline[Any, Any, Any], Device]]
-"""Loads the model. A slow load calls its second argument now and then to show that it is alive."""
+
+
+class OpenedModels(NamedTuple):
+    """The models that a worker serves, none of them loaded yet."""
+
+    models: Sequence[DescribedModel]
+    """The default one first."""
+    store: ModelStore
+    device: Device
+
+
+Open: TypeAlias = Callable[[WorkerConfig, Report], OpenedModels]
+"""Finds and describes the models. It calls its second argument now and then to show that it is alive."""
 
 _PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2) that sets the signal which a process gets when its parent ends."""
@@ -52,10 +70,10 @@ _EXIT_UNLOADABLE: Final = 3
 _log = logging.getLogger(__name__)
 
 
-def main(argv: Sequence[str], load: Load) -> int:
-    """Serves the model that `load` returns on the socket with descriptor `--fd` until drained. Returns the exit status.
+def main(argv: Sequence[str], open_models: Open) -> int:
+    """Serves the models of `open_models` on the socket with descriptor `--fd` until drained. Returns the exit status.
 
-    `load` raises `ModelLoadError` where another attempt would fail, too.
+    `open_models` raises `ModelLoadError` where another attempt would fail, too.
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
@@ -70,7 +88,7 @@ def main(argv: Sequence[str], load: Load) -> int:
     if is_closed(connection):  # The server had ended before the kernel was told.
         return EXIT_ORPHANED
     try:
-        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, load)
+        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, open_models)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
@@ -92,42 +110,60 @@ def _open_record(descriptor: int | None) -> CallRecord:
     return CallRecord.private() if descriptor is None else CallRecord.shared(descriptor)
 
 
-def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
+def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, open_models: Open) -> int:
+    report = functools.partial(channel.send, messages.Loading("preparing"))
     try:
         channel.send(messages.Loading("loading"))
-        pipeline, device = load(config, functools.partial(channel.send, messages.Loading("preparing")))
+        models, store, device = open_models(config, report)
+        memory = limits.model_memory(config, device.memory(), host_memory.total_bytes())
+        transfers = Transfers(store, LoaderThread(), host_bytes=memory.host_bytes, clock=time.monotonic)
+        pool = ModelPool(models, transfers, device_bytes=memory.device_bytes, clock=time.monotonic)
+        pool.open(report)
         bounds = limits.resolve(config, device.memory())
-        cache = _cost_cache(config, bounds, pipeline.info, device)
-        warmup = Warmup(
-            pipeline,
-            FaultIsolation(device),
-            known=cache.load(),
-            max_counts=bounds.max_counts,
-            clock=time.monotonic,
-            mark=device.mark,
-        )
-        costs = warmup.run(
-            budget_s=bounds.warm_up_s,
-            report=functools.partial(channel.send, messages.Loading("warming")),
-        )
-        cache.store(costs)
+        cache = _cost_cache(config, bounds, pool.infos, device)
+        costs = _warm_up(pool, cache, bounds, device, channel)
     except ModelLoadError as error:
         channel.send(messages.Unloadable(str(error)))
         channel.close()
         return _EXIT_UNLOADABLE
-    channel.send(messages.Ready(pipeline.info, costs, bounds.max_counts))
-    worker = Worker(
-        pipeline, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device
-    )
+    channel.send(messages.Ready(pool.infos, costs, bounds.max_counts))
+    worker = Worker(pool, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device)
+    pool.tell_all()
     worker.run()
     channel.close()
     return 0
 
 
-def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostCache:
-    identity: dict[str, str | int | None] = {
+def _warm_up(
+    pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, channel: SocketChannel
+) -> CostTable:
+    """Warms up the default model. The others are measured while they serve."""
+    warmup = Warmup(
+        pool.pipeline(""),
+        FaultIsolation(device),
+        known=cache.load(),
+        max_counts=bounds.max_counts,
+        clock=time.monotonic,
+        mark=device.mark,
+    )
+    costs = warmup.run(
+        budget_s=bounds.warm_up_s,
+        report=functools.partial(channel.send, messages.Loading("warming")),
+    )
+    cache.store(costs)
+    return costs
+
+
+def _cost_cache(config: WorkerConfig, bounds: Limits, infos: Iterable[ModelInfo], device: Device) -> CostCache:
+    folder = None if config.cache_dir is None else Path(config.cache_dir)
+    return CostCache(folder, {info.name: _cost_identity(config, bounds, info, device) for info in infos})
+
+
+def _cost_identity(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostIdentity:
+    sources = {model.name: model.source for model in config.models}
+    return {
         "model": info.name,
-        "files": fingerprint(Path(config.model)),
+        "files": fingerprint(Path(sources.get(info.name, config.model))),
         "device": info.device,
         "hardware": device.name,
         "dtype": info.dtype,
@@ -135,7 +171,6 @@ def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: D
         "execution": f"exact {config.exact}, compile {config.compile}, graphs {config.cuda_graphs}, "
         f"quantize {config.quantize}, {bounds.max_rows} rows, {bounds.max_decode}",
     }
-    return CostCache(None if config.cache_dir is None else Path(config.cache_dir), identity)
 
 
 def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import math
-import random
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Unpack
@@ -30,7 +28,9 @@ from service.engine.interface import (
     ImageProgress,
     ImageStarted,
     JobOptions,
+    ModelWish,
     Phase,
+    ServedModel,
     Submission,
 )
 from service.engine.types import Timings
@@ -41,27 +41,13 @@ from service.errors import (
     EngineUnavailableError,
     InvalidRequestError,
 )
+from tests.harness.engine.drawing import draw
+from tests.harness.engine.fake_models import FakeModels
 
-UNENCODABLE = "unencodable"
 IMAGE_PRICE_S = 0.1
 _SIDE_MULTIPLE = 8
 _POLL_S = 0.005
 """Interval at which a paused job looks whether a test, in its own thread, has let it continue."""
-
-
-def draw(params: GenerationParams) -> RgbImage:
-    """Returns an image in one color, which the prompt and the seed decide.
-
-    The prompt "noise" gives pixels that do not compress, the prompt `UNENCODABLE` too few pixels.
-    """
-    if params.prompt == UNENCODABLE:
-        return RgbImage(params.width, params.height, b"")
-    if params.prompt == "noise":
-        return RgbImage(
-            params.width, params.height, random.Random(params.seed).randbytes(3 * params.width * params.height)
-        )
-    color = hashlib.sha256(f"{params.prompt}/{params.seed}".encode()).digest()[:3]
-    return RgbImage(params.width, params.height, color * (params.width * params.height))
 
 
 class FakeJob:
@@ -170,8 +156,7 @@ class FakeEngine:
         """Makes the engine as good as new: it serves and has no jobs."""
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
-        self.info: ModelInfo | None = INFO
-        """None while the model is unknown."""
+        self.served = FakeModels()
         self.jobs: list[FakeJob] = []
         self.bound(max_queued_images=1_000_000, max_queued_s=1e9)
         self.steps = 0
@@ -202,10 +187,27 @@ class FakeEngine:
         return self.running == 0
 
     @property
+    def info(self) -> ModelInfo | None:
+        """The default model; None while it is unknown."""
+        return self.served.default
+
+    @info.setter
+    def info(self, info: ModelInfo | None) -> None:
+        self.served.default = info
+
+    @property
     def model(self) -> ModelInfo:
-        if self.info is None:
-            raise EngineUnavailableError("The model is being loaded.", retry_after_s=5.0)
-        return self.info
+        return self.find_model("")
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        return self.served.listed()
+
+    def find_model(self, name: str) -> ModelInfo:
+        return self.served.find(name)
+
+    def change_model(self, name: str, wish: ModelWish) -> None:
+        self.served.change(name, wish)
 
     @property
     def backlog_s(self) -> float:
@@ -242,6 +244,8 @@ class FakeEngine:
             raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
+        for params in images:
+            self.find_model(params.model)
         return submission
 
     def _admit(self, submission: Submission, arrived_s: float, *, accepted: bool = False) -> FakeJob:

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from pipelines.interface import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
+from service.api.generation.model_names import chosen_model
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
 from service.api.generation.resolve import resolve
 from service.api.generation.sizes import can_draw, can_draw_side, spell
 from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.api.http.request_body import Parsed, parse
+from service.engine.interface import Engine
 from service.engine.types import Priority, Size
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
@@ -36,13 +38,14 @@ def _pointer(location: Sequence[str | int]) -> str:
 BODY_RULES: Final = BodyRules(unknown_fields=UnknownFields.REFUSE, refuse=_refuse)
 
 
-def job_spec(fields: Mapping[str, Any], model: ModelInfo, accepted: ImageFormat | None) -> JobSpec:
+def job_spec(fields: Mapping[str, Any], engine: Engine, accepted: ImageFormat | None) -> JobSpec:
     """`accepted` is the format that the caller would take where the body names none.
 
-    Raises `UnprocessableError` and `UnknownModelError`.
+    Raises `UnprocessableError`, and what `Engine.find_model` raises.
     """
     parsed = parse(JobRequest, fields, BODY_RULES)
     request = parsed.request
+    model = chosen_model(request.model, engine)
     prompts = _prompts(parsed)
     if len(prompts) * request.n > MAX_JOB_IMAGES:
         raise parsed.refusal("n", f"Must leave at most {MAX_JOB_IMAGES} images a job.")

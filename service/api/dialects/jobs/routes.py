@@ -91,7 +91,7 @@ async def create_job(request: Request) -> Response:
     services, jobs = services_of(request), jobs_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
     accepted = image_format(request.headers.get("accept"))
-    spec = job_spec(fields, services.engine.model, accepted)
+    spec = job_spec(fields, services.engine, accepted)
     preferred = preference(request.headers.get("prefer"))
     idempotency = _idempotency_key(request, fields)
     view, replayed = await jobs.submit(spec, tenant=services.tenant(request), idempotency=idempotency)

@@ -50,7 +50,8 @@ def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
 
 
 def plan(parsed: Parsed[ImageRequest], model: ModelInfo) -> Plan:
-    """Raises `InvalidRequestError` and `UnknownModelError`, naming the field as the caller spelled it."""
+    """`model` is the one that the request names. Raises `InvalidRequestError`, naming the field as the caller spelled
+    it."""
     request = parsed.request
     if request.background == "transparent":
         raise parsed.refusal("background", "Must be opaque or auto: images have no transparency.")

@@ -15,6 +15,7 @@ from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.resolve import BODY_RULES, parse_request, plan
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import STREAM_SCHEMA, frames
+from service.api.generation.model_names import chosen_model
 from service.api.generation.resolve import shared_settings
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import image_format
@@ -48,7 +49,7 @@ async def generate(request: Request) -> Response:
     """Make n images of a prompt; with `stream`, as server-sent events."""
     services = services_of(request)
     parsed = parse_request(await read_json_object(request, services.max_body_bytes))
-    model = services.engine.model
+    model = chosen_model(parsed.request.model, services.engine)
     _check_response_format(parsed, stores_images=services.jobs is not None)
     generation = Generation(services, parsed, plan(parsed, model), model.name, _sole_format(request, parsed))
     job = await services.submit(

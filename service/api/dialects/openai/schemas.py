@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.generation.request import GenerationRequest
 from service.api.http.fields import Text
+from service.engine.types import ModelStatus
 from service.images.encoding import ImageFormat
 
 
@@ -116,6 +117,8 @@ class Model(BaseModel):
     default_steps: int
     default_guidance_scale: float
     default_sampler: str
+    status: ModelStatus
+    """Where it is. A model that is not resident is loaded when an image needs it."""
 
 
 class ModelList(BaseModel):

@@ -16,7 +16,7 @@ from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import NO_USAGE, CompletedEvent, PartialImageEvent
 from service.api.http.dialect import ErrorAnswer
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
-from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Job
+from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, Job
 from service.errors import DarkroomError
 
 STREAM_SCHEMA: Final = event_schema(
@@ -35,6 +35,8 @@ async def frames(generation: Generation, job: Job, *, heartbeat_s: float = HEART
                 async for event in events:
                     if event is None:
                         yield KEEPALIVE_COMMENT
+                    elif isinstance(event, ImageLoading):
+                        yield format_sse_event(comment=f"loading the model, about {event.wait_s:.0f} s")
                     elif (message := await _message(generation, event)) is not None:
                         yield format_sse_event(event=message.type, data_str=message.model_dump_json())
     except DarkroomError as error:

@@ -1,0 +1,79 @@
+"""One pipeline that stands for all resident models of a worker: each call goes to the model of its images.
+
+Runs in the worker's process. The images of one call share their model, which is part of the batch key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines import work_plan
+from pipelines.interface import (
+    EncodedInput,
+    ImageState,
+    InputPixels,
+    ModelInfo,
+    PendingAdvance,
+    PendingDecode,
+    RgbImage,
+    TextKey,
+    WorkPlan,
+)
+from pipelines.params import GenerationParams
+from service.engine.worker.models.pool import ModelPool
+
+
+class PipelineRouter:
+    """Implements `interface.Pipeline` with the pipelines of a pool."""
+
+    def __init__(self, pool: ModelPool) -> None:
+        self._pool = pool
+
+    @property
+    def info(self) -> ModelInfo:
+        """The default model. All models of a worker are padded and decoded alike."""
+        return self._pool.info("")
+
+    def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
+        """Return the plan of an image, also of one whose model is not resident."""
+        if self._pool.is_resident(params.model):
+            return self._pool.pipeline(params.model).plan(params, upcast=upcast)
+        return work_plan.plan(self._pool.info(params.model), params, upcast=upcast)
+
+    def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
+        return self._pool.pipeline(params.model).texts(params)
+
+    def encode(self, texts: Sequence[TextKey]) -> list[Any]:
+        return self._pool.pipeline(texts[0].model).encode(texts)
+
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> list[EncodedInput]:
+        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels)
+
+    def begin(
+        self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None = None
+    ) -> ImageState:
+        return self._pool.pipeline(params.model).begin(params, conditionings, encoded)
+
+    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> ImageState:
+        return self._pool.pipeline(params.model).begin_upcast(params, encoded)
+
+    def predict(self, states: Sequence[ImageState]) -> list[Any]:
+        return self._of(states).predict(states)
+
+    def advance(self, states: Sequence[ImageState], outputs: Sequence[Any]) -> PendingAdvance:
+        return self._of(states).advance(states, outputs)
+
+    def start_decode(self, states: Sequence[ImageState], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
+        return self._of(states).start_decode(states, wide=wide, tiled=tiled)
+
+    def decode(self, states: Sequence[ImageState]) -> list[RgbImage]:
+        return self._of(states).decode(states)
+
+    def preview(self, state: ImageState) -> RgbImage:
+        return self._of([state]).preview(state)
+
+    def _of(self, states: Sequence[ImageState]) -> Any:
+        return self._pool.pipeline(states[0].params.model)
