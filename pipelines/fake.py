@@ -26,6 +26,7 @@ from pipelines.interface import (
     PendingAdvance,
     PendingDecode,
     RgbImage,
+    TextKey,
     WorkPlan,
 )
 from pipelines.params import GenerationParams
@@ -85,9 +86,10 @@ class FakePipeline:
         row_s: float = 0.0,
         decode_s: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
+        info: ModelInfo = INFO,
     ) -> None:
         """`predict` sleeps call_s + row_s x rows seconds, and `decode` sleeps decode_s, by calling `sleep`."""
-        self.info = INFO
+        self.info = info
         self._call_s = call_s
         self._row_s = row_s
         self._decode_s = decode_s
@@ -96,11 +98,14 @@ class FakePipeline:
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
         return work_plan.plan(self.info, params, upcast=upcast)
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
-        return [hashlib.sha256(text.encode()).digest() for text in texts]
+    def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
+        return work_plan.texts(self.info, params)
+
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
+        return [hashlib.sha256((key.text or "").encode()).digest() for key in texts]
 
     def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
-        assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
+        assert len(conditionings) == len(self.texts(params)), "an image takes one conditioning for each of its texts"
         for field, side in (("width", params.width), ("height", params.height)):
             if side % _SCALE:
                 raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
@@ -112,7 +117,7 @@ class FakePipeline:
 
     def begin_upcast(self, params: GenerationParams) -> FakeState:
         """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
-        state = self.begin(params, self.encode(params.texts))
+        state = self.begin(params, self.encode(self.texts(params)))
         state.upcast = True
         state.next_call = work_plan.denoise_call(self.info, params, state.calls, phase=UPCAST)
         return state

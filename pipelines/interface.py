@@ -25,6 +25,18 @@ class Stage(enum.StrEnum):
     TEXT = "text"
     DENOISE = "denoise"
     DECODE = "decode"
+    LOAD = "load"
+    """Bringing the model itself to the device. It shares no calls and belongs to no plan."""
+
+
+class TextKey(NamedTuple):
+    """A text that an image needs the conditioning of. Images with equal keys share one."""
+
+    model: str
+    text: str | None
+    """None is no text, which some models condition on with zeros."""
+    long: bool = False
+    """Whether the text is read in chunks where it is longer than the encoder reads."""
 
 
 class BatchKey(NamedTuple):
@@ -49,7 +61,9 @@ class CostKey(NamedTuple):
     """Pixels; 0 in a stage in which the size of the image does not matter."""
     height: int = 0
     variant: str = ""
-    """`UPCAST`, or empty."""
+    """`UPCAST`, or empty. Of a load, where the model comes from."""
+    model: str = ""
+    """Name of the model."""
 
     @property
     def pixels(self) -> int:
@@ -87,6 +101,18 @@ class RgbImage:
     pixels: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class InputPixels:
+    """Raw pixels of an image that another one starts from, or of its mask."""
+
+    width: int
+    height: int
+    channels: int
+    """3 for sRGB, 1 for a mask."""
+    pixels: bytes
+    """`height` x `width` x `channels` bytes, row by row."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Limits of a model's parameters. Dialects refuse requests beyond them, or bring them to the nearest one."""
@@ -102,9 +128,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """Describes a loaded model."""
+    """Describes a model."""
 
     name: str
+    aliases: tuple[str, ...] = ()
+    """Other names by which requests may ask for it."""
     sizes: tuple[tuple[int, int], ...]
     """Sizes that the model was trained for, width by height. The first is its default."""
     default_steps: int
@@ -126,6 +154,9 @@ class ModelInfo:
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
     default_guidance_rescale: float = 0.0
     """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
+
+    zeros_without_negative: bool = False
+    """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
@@ -212,13 +243,16 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
         """Return the calls that the image will take. Every image keeps to its plan."""
 
-    def encode(self, texts: Sequence[str]) -> list[ConditioningT]:
+    def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
+        """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
+
+    def encode(self, texts: Sequence[TextKey]) -> list[ConditioningT]:
         """Encode texts in one batched call. A result may be kept and used for any image that has the text."""
 
     def begin(self, params: GenerationParams, conditionings: Sequence[ConditioningT]) -> StateT:
         """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`.
 
-        `conditionings` holds one for each of `params.texts`, in that order.
+        `conditionings` holds one for each of `texts(params)`, in that order.
         """
 
     def begin_upcast(self, params: GenerationParams) -> StateT:

@@ -3,6 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class PixelKey(NamedTuple):
+    """The pixels of one upload at one size."""
+
+    digest: str
+    """SHA-256 of the upload, in hexadecimal."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiresFix:
+    """A first pass at a smaller size, whose latents are enlarged and denoised further at the image's own size."""
+
+    width: int
+    """Pixels of the first pass."""
+    height: int
+    """Pixels of the first pass."""
+    steps: int
+    """Steps of the second pass, of which it makes the share `strength`."""
+    strength: float
+    """0 to 1: the share of the noise schedule that the second pass goes back."""
+    upscaler: str
+    """Name of the way in which the first pass is enlarged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +41,8 @@ class GenerationParams:
     them where they enter.
     """
 
+    model: str = ""
+    """Name of the model that makes the image. Empty stands for the engine's default model."""
     prompt: str
     width: int
     """Pixels."""
@@ -29,16 +59,35 @@ class GenerationParams:
     """A public name of `pipelines.sampling.samplers`."""
     schedule: str | None = None
     """Spacing of the noise levels: karras, exponential or beta. None is the sampler's own."""
-    negative_prompt: str = ""
+    negative_prompt: str | None = None
+    """None is no negative prompt. Some models take zeros for it, and encode the empty one."""
     guidance_rescale: float = 0.0
     """Share, 0 to 1, by which guided predictions are brought back to the deviation of unguided ones (section 3.4 of
     arXiv:2305.08891)."""
+    original_size: tuple[int, int] | None = None
+    """Width and height in pixels that the image pretends to have had before it was resized (section 2.2 of
+    arXiv:2307.01952). None is its own size. Only models with size conditioning use it."""
+    crop: tuple[int, int] = (0, 0)
+    """Pixels that it pretends to have been cropped by, on the left and at the top."""
+    target_size: tuple[int, int] | None = None
+    """Width and height in pixels that it pretends to have been resized to. None is its own size."""
+    long_prompt: bool = False
+    """Whether texts beyond the length of the text encoder are read in chunks, instead of being cut."""
+    image: str | None = None
+    """SHA-256, in hexadecimal, of the upload that the image starts from. None starts from noise alone."""
+    mask: str | None = None
+    """SHA-256, in hexadecimal, of the mask: white is repainted, and black stays."""
+    strength: float = 1.0
+    """Share of the noise schedule, above 0 and up to 1, that is made where the image starts from another one."""
+    hires: HiresFix | None = None
+    """None makes the image in one pass at its own size."""
 
     @property
     def guided(self) -> bool:
         return self.guidance_scale > 1.0
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """The texts whose conditioning the image needs, in the order of its rows in a UNet call."""
-        return (self.negative_prompt, self.prompt) if self.guided else (self.prompt,)
+    def pixels(self) -> tuple[PixelKey, ...]:
+        """The pixels of uploads that the image needs: those of `image`, then those of `mask`."""
+        digests = (self.image, self.mask)
+        return tuple(PixelKey(digest, self.width, self.height) for digest in digests if digest is not None)

@@ -6,7 +6,7 @@
     |-- KeyReusedError                422 idempotency_key_reused  the idempotency key was used with another body
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
-    |-- ModelUnusableError            400 model_unusable          the model's files cannot be used; a retry does not help
+    |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type

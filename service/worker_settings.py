@@ -22,16 +22,16 @@ class WorkerSettings(BaseSettings):
     )
     models: Models = setting(
         None,
-        "Further models, with commas between them: names, model folders, .safetensors files, hub ids, folders that hold "
-        "models, each on its own or as NAME=PATH. They are loaded when images ask for them; `model` is the default one, "
-        "without it the first of these.",
+        "Further models, with commas between them: names, model folders, .safetensors files, hub ids, or folders of "
+        "models; each on its own or as NAME=PATH. They are loaded when images need them. `model` is the default one, "
+        "and without it the first of these.",
         Section.MODEL,
         "NAMES",
     )
     max_model_bytes: Count | None = setting(
         None,
-        "Memory of the device for the weights of all models. What does not fit is loaded in turn. Without it half of the "
-        "machine's memory on a CPU, and 60% of the GPU's.",
+        "Memory of the device for the weights of all models. What does not fit is loaded in turn. Without it half of "
+        "the machine's memory on a CPU, and 60% of the GPU's.",
         Section.MODEL,
         "BYTES",
     )

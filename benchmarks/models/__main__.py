@@ -28,7 +28,7 @@ def main() -> None:
         requests = trace.generated(arguments.requests, seed=1)
     else:
         requests = trace.read(arguments.trace)[arguments.skip : arguments.skip + arguments.requests]
-    print("\n".join(table(requests, arguments.rates, Device())))  # noqa: T201 - the report of a command
+    print("\n".join(table(requests, arguments.rates, Device())))
 
 
 def table(requests: Sequence[ModelRequest], rates: Sequence[float], device: Device) -> list[str]:

@@ -107,9 +107,10 @@ class Job(Protocol):
     def events(self) -> AsyncIterator[ImageEvent]:
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
 
-        An image may be told to wait for its model before it starts. It starts before it makes progress, and makes progress before it is finished. Its steps only grow. A
-        slow reader loses progress and previews, never a finished image; but a job that is not read while others need
-        the room for finished images ends with `ResultDiscardedError` in place of those that wait. Raises the job's
+        An image may be told that it waits for its model before it starts. It starts before it makes progress, and makes
+        progress before it is finished. Its steps only grow. A slow reader loses progress and previews, never a finished
+        image; but a job that is not read while others need the room for finished images ends with
+        `ResultDiscardedError` in place of those that wait. Raises the job's
         `service.errors.DarkroomError` where an image failed, after the images that were finished, and `CanceledError`
         where the job was canceled.
         """
@@ -215,8 +216,9 @@ class Engine(Protocol):
         and it takes no room from jobs that may be refused: whoever accepted it bounds how many the engine has.
 
         Raises ValueError where there are no images, `previews` is negative, or `deadline_s` is not positive;
-        `UnknownModelError` and `ModelUnusableError` for the model that an image names; `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where
-        too much work is queued or callers wait in line, with the seconds after which to try again.
+        `UnknownModelError` and `ModelUnusableError` for the model that an image names; `EngineUnavailableError` in a
+        phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where too much work is queued or
+        callers wait in line, with the seconds after which to try again.
         """
 
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:

@@ -90,9 +90,10 @@ class Loading(Message, frozen=True):
 
 
 class Ready(Message, frozen=True):
-    """Reports that the model is loaded and warmed up."""
+    """Reports that the default model is loaded and warmed up."""
 
-    model: ModelInfo
+    models: tuple[ModelInfo, ...]
+    """The models that can be described, the default one first."""
     costs: CostTable = CostTable()
     max_counts: dict[Stage, int] | None = None
     """The most rows of a call of each stage, as the worker chose them for its device; None leaves it as configured."""

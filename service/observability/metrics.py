@@ -1,8 +1,8 @@
 """The server's Prometheus metrics, fed by the worker's messages and by the API. Knows no HTTP framework.
 
 `Metrics.__init__` is the only declaration of the metrics. docs/metrics.md describes each of them; a test compares the
-two. The values of labels come from our own code, from the models' trained sizes, or from the list of models that the server
-was told to serve, so that no caller can create new series.
+two. The values of labels come from our own code, from the models' trained sizes, or from the list of models that the
+server was told to serve, so that no caller can create new series.
 """
 
 from __future__ import annotations
@@ -75,11 +75,15 @@ class Metrics:
         )
         self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
         self._model_seconds = self._counter("model_device_seconds", "Device seconds of each model's calls.", "model")
-        self._model_loads = self._counter("model_loads", "Models loaded onto a device after the start.", "model", "source")
+        self._model_loads = self._counter(
+            "model_loads", "Models loaded onto a device after the start.", "model", "source"
+        )
         self._model_load_seconds = self._histogram(
             "model_load_seconds", "Time that a model took to load, beside the calls of others.", _SECONDS, "source"
         )
-        self._model_resident = self._gauge("model_resident", "1 while the device has the model, else 0.", "model", "worker")
+        self._model_resident = self._gauge(
+            "model_resident", "1 while the device has the model, else 0.", "model", "worker"
+        )
         self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
 
     def observe(self, message: FromWorker, worker: int = 0) -> None:

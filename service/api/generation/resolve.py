@@ -44,8 +44,8 @@ def resolve(
 ) -> list[GenerationParams]:
     """Returns the parameters of each image: `request.n` for each prompt, in the order of the prompts.
 
-    `model` is the one that the request names, and `size` one that it can draw. Seeds are counted up from image to image or, with `shared_seeds`, within
-    each prompt alone. Raises what `refuse` makes.
+    `model` is the one that the request names, and `size` one that it can draw. Seeds are counted up from image to image
+    or, with `shared_seeds`, within each prompt alone. Raises what `refuse` makes.
     """
     _check_bounds(request, prompts, model, refuse)
     steps = request.num_inference_steps or model.default_steps

@@ -16,8 +16,6 @@ from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.state_room import StateRoom
 
-TEXTS: Final = CostKey(Stage.TEXT)
-
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[StateT]):
@@ -145,4 +143,4 @@ class BatchBuilder(Generic[StateT]):
     def _text_s(self, image: ScheduledImage[StateT]) -> float:
         """Returns the seconds for the texts that must be encoded first if the image is added."""
         texts = self._texts + (image.text_call.rows if image.text_call else 0)
-        return self._cost.seconds(TEXTS, texts) if texts else 0.0
+        return self._cost.seconds(CostKey(Stage.TEXT, model=self._key.model), texts) if texts else 0.0

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple
 
-from pipelines.interface import WIDE, BatchKey, NextCall, Stage, StateT, WorkPlan
+from pipelines.interface import WIDE, BatchKey, NextCall, Stage, StateT, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 
 DEMOTION_FACTOR: Final = 4.0
@@ -65,7 +65,9 @@ class ScheduledImage(Generic[StateT]):
     """The call that encodes the texts whose conditioning is not known; None once all are known."""
     decode_call: NextCall | None = None
     """A decode other than the planned one, for latents that need a wider decoder."""
-    conditionings: dict[str, Any] = field(default_factory=dict)
+    texts: tuple[TextKey, ...] = ()
+    """The texts of the image's rows, in their order."""
+    conditionings: dict[TextKey, Any] = field(default_factory=dict)
     """The conditioning of each text that is known."""
     state: StateT | None = None
     """None until the image begins."""

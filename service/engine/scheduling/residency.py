@@ -3,9 +3,9 @@
 Runs in the worker's process. A model that images wait for is loaded in the order of these images, beside the calls of
 the other models. Where memory is short, models leave that nothing needs, the least recently needed first; then models
 whose images can wait, because theirs come later in the order. A model with waiting images leaves only after it has
-worked for several times as long as the load takes, so that loads never take most of the device's time; and since the
-order of waiting images does not move, every model's turn comes. A model that is to leave begins no further images. It is
-moved when the images that it has begun are finished. docs/decisions/0019-several-models.md gives the reasons.
+worked for longer than the load takes, so that loads never take most of the device's time; and since the order of
+waiting images does not move, every model's turn comes. A model that is to leave begins no further images, and is moved
+when those that it has begun are finished. docs/decisions/0019-several-models.md gives the reasons.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo
+from pipelines.interface import ModelInfo, Pipeline
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
@@ -37,30 +37,15 @@ from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_close
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
-from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
+from service.engine.worker.models.opening import Open
 from service.engine.worker.models.pool import ModelPool
-from service.engine.worker.models.store import ModelStore, Report
 from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
 
 if TYPE_CHECKING:
     import torch
-
-
-
-class OpenedModels(NamedTuple):
-    """The models that a worker serves, none of them loaded yet."""
-
-    models: Sequence[DescribedModel]
-    """The default one first."""
-    store: ModelStore
-    device: Device
-
-
-Open: TypeAlias = Callable[[WorkerConfig, Report], OpenedModels]
-"""Finds and describes the models. It calls its second argument now and then to show that it is alive."""
 
 _PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2) that sets the signal which a process gets when its parent ends."""
@@ -134,9 +119,7 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, ope
     return 0
 
 
-def _warm_up(
-    pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, channel: SocketChannel
-) -> CostTable:
+def _warm_up(pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, channel: SocketChannel) -> CostTable:
     """Warms up the default model. The others are measured while they serve."""
     warmup = Warmup(
         pool.pipeline(""),

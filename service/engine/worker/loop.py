@@ -64,7 +64,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `record` is written before each call. Bounds that `config` leaves open are those of a CPU."""
+        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `record`
+        is written before each call. Bounds that `config` leaves open are those of a CPU."""
         pipeline = self._pipeline = PipelineRouter(pool)
         self._channel = channel
         self._clock = clock
@@ -201,6 +202,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             id=submit.image_id,
             params=submit.params,
             plan=plan,
+            texts=self._pipeline.texts(submit.params),
             tenant=submit.tenant,
             isolation=submit.isolation,
             previews=submit.previews,

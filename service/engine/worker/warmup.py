@@ -14,7 +14,17 @@ from functools import partial
 from typing import Final, Generic
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ConditioningT, CostKey, ModelInfo, OutputT, Pipeline, Stage, StateT, finish_or_raise
+from pipelines.interface import (
+    ConditioningT,
+    CostKey,
+    ModelInfo,
+    OutputT,
+    Pipeline,
+    Stage,
+    StateT,
+    TextKey,
+    finish_or_raise,
+)
 from pipelines.params import GenerationParams
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
@@ -87,9 +97,10 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
 
     def _keys(self, size: Size, count: int) -> list[CostKey]:
         """Returns the cost keys of the calls of a pass. Texts belong to the passes of the first size."""
-        keys = [CostKey(Stage.DENOISE, *size), CostKey(Stage.DECODE, *size)]
+        model = self._pipeline.info.name
+        keys = [CostKey(Stage.DENOISE, *size, model=model), CostKey(Stage.DECODE, *size, model=model)]
         if size == self._pipeline.info.sizes[0]:
-            keys.insert(0, CostKey(Stage.TEXT))
+            keys.insert(0, CostKey(Stage.TEXT, model=model))
         return [
             key
             for key in keys
@@ -118,7 +129,11 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         """Makes the calls of a pass, and yields True after each call that another one follows."""
         stages = {key.stage: key for key in self._keys(size, count)}
         if Stage.TEXT in stages:
-            yield from self._measure(stages[Stage.TEXT], count, lambda: self._pipeline.encode([""] * count))
+            yield from self._measure(
+                stages[Stage.TEXT],
+                count,
+                lambda: self._pipeline.encode([TextKey(self._pipeline.info.name, "")] * count),
+            )
         if Stage.DENOISE not in stages:
             return
         batch = _Batch(self._pipeline, _params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages))
@@ -168,8 +183,12 @@ class _Batch(Generic[ConditioningT, StateT, OutputT]):
     def begin_again(self) -> None:
         """Begins the images if none are under way."""
         if self.finished:
-            (text,) = self._pipeline.encode([""])
-            self._states = [self._pipeline.begin(params, [text] * len(params.texts)) for params in self._images]
+            wanted = list({key: None for params in self._images for key in self._pipeline.texts(params)})
+            known = dict(zip(wanted, self._pipeline.encode(wanted), strict=True))
+            self._states = [
+                self._pipeline.begin(params, [known[key] for key in self._pipeline.texts(params)])
+                for params in self._images
+            ]
 
     def step(self) -> None:
         """Makes one UNet call and the sampler updates after it."""

@@ -62,6 +62,7 @@ def decode_spec(data: bytes) -> JobSpec:
 def _with_model(spec: JobSpec) -> JobSpec:
     """Returns the spec with its model in the parameters of each image, where earlier releases had none."""
     images = tuple(
-        ImageSpec(replace(image.params, model=image.params.model or spec.model), image.position) for image in spec.images
+        ImageSpec(replace(image.params, model=image.params.model or spec.model), image.position)
+        for image in spec.images
     )
     return msgspec.structs.replace(spec, images=images)

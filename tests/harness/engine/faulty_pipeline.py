@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipelines.errors import NonFiniteError
-from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import CompletedAdvance, PendingAdvance, RgbImage
+from pipelines.fake import INFO, FakePipeline, FakeState
+from pipelines.interface import CompletedAdvance, ModelInfo, PendingAdvance, RgbImage, TextKey
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -73,12 +73,19 @@ class Trigger:
 class FaultyPipeline(FakePipeline):
     """A `FakePipeline` with a `Trigger`."""
 
-    def __init__(self, trigger: Trigger, *, call_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> None:
-        super().__init__(call_s=call_s, sleep=sleep)
+    def __init__(
+        self,
+        trigger: Trigger,
+        *,
+        call_s: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+        info: ModelInfo = INFO,
+    ) -> None:
+        super().__init__(call_s=call_s, sleep=sleep, info=info)
         self._trigger = trigger
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
-        self._visit(Stage.ENCODE, [(text, self._trigger.step) for text in texts])
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
+        self._visit(Stage.ENCODE, [(key.text or "", self._trigger.step) for key in texts])
         return super().encode(texts)
 
     def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import RgbImage
+from pipelines.interface import RgbImage, TextKey
 from tests.harness.engine.worker_harness import CALL_S, WorkerHarness
 
 
@@ -17,8 +17,8 @@ class RecordingPipeline(FakePipeline):
         self.encoded: list[list[str]] = []
         self.decoded: list[int] = []
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
-        self.encoded.append(list(texts))
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
+        self.encoded.append([key.text or "" for key in texts])
         return super().encode(texts)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:

@@ -143,7 +143,7 @@ class SchedulerHarness:
                 left_s = image.target.calls_left * CALL_S
                 assert self.now_s - CALL_S + left_s <= image.deadline_s + 1e-9, "no step is wasted"
                 if image.state is None:
-                    image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
+                    image.state = PIPELINE.begin(image.params, [b""] * len(PIPELINE.texts(image.params)))
                 PIPELINE.advance([image.state], [b""])
                 self.scheduler.update(image)
             case Stage.DECODE:

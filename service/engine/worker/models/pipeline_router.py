@@ -10,9 +10,6 @@ from typing import Any
 
 from pipelines import work_plan
 from pipelines.interface import (
-    EncodedInput,
-    ImageState,
-    InputPixels,
     ModelInfo,
     PendingAdvance,
     PendingDecode,
@@ -42,38 +39,33 @@ class PipelineRouter:
         return work_plan.plan(self._pool.info(params.model), params, upcast=upcast)
 
     def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
-        return self._pool.pipeline(params.model).texts(params)
+        if self._pool.is_resident(params.model):
+            return self._pool.pipeline(params.model).texts(params)
+        return work_plan.texts(self._pool.info(params.model), params)
 
     def encode(self, texts: Sequence[TextKey]) -> list[Any]:
         return self._pool.pipeline(texts[0].model).encode(texts)
 
-    def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
-    ) -> list[EncodedInput]:
-        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels)
+    def begin(self, params: GenerationParams, conditionings: Sequence[Any]) -> Any:
+        return self._pool.pipeline(params.model).begin(params, conditionings)
 
-    def begin(
-        self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None = None
-    ) -> ImageState:
-        return self._pool.pipeline(params.model).begin(params, conditionings, encoded)
+    def begin_upcast(self, params: GenerationParams) -> Any:
+        return self._pool.pipeline(params.model).begin_upcast(params)
 
-    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> ImageState:
-        return self._pool.pipeline(params.model).begin_upcast(params, encoded)
-
-    def predict(self, states: Sequence[ImageState]) -> list[Any]:
+    def predict(self, states: Sequence[Any]) -> list[Any]:
         return self._of(states).predict(states)
 
-    def advance(self, states: Sequence[ImageState], outputs: Sequence[Any]) -> PendingAdvance:
+    def advance(self, states: Sequence[Any], outputs: Sequence[Any]) -> PendingAdvance:
         return self._of(states).advance(states, outputs)
 
-    def start_decode(self, states: Sequence[ImageState], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
+    def start_decode(self, states: Sequence[Any], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
         return self._of(states).start_decode(states, wide=wide, tiled=tiled)
 
-    def decode(self, states: Sequence[ImageState]) -> list[RgbImage]:
+    def decode(self, states: Sequence[Any]) -> list[RgbImage]:
         return self._of(states).decode(states)
 
-    def preview(self, state: ImageState) -> RgbImage:
+    def preview(self, state: Any) -> RgbImage:
         return self._of([state]).preview(state)
 
-    def _of(self, states: Sequence[ImageState]) -> Any:
+    def _of(self, states: Sequence[Any]) -> Any:
         return self._pool.pipeline(states[0].params.model)

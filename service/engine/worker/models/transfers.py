@@ -79,7 +79,9 @@ class Transfers:
         pipeline = self._store.load(entry.name, report)
         self._arrive(entry, "disk", pipeline, self._clock() - start_s)
 
-    def start(self, entry: ModelEntry, leaving: Sequence[ModelEntry], others: Iterable[ModelEntry], tenant: str) -> None:
+    def start(
+        self, entry: ModelEntry, leaving: Sequence[ModelEntry], others: Iterable[ModelEntry], tenant: str
+    ) -> None:
         """Starts to load a model. Those that leave for it are not resident from now on.
 
         `others` are all other models; those of them on the host may have to leave it.

@@ -101,7 +101,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         return begun
 
     def _begin(self, image: ScheduledImage[StateT]) -> Fault | None:
-        conditionings = [image.conditionings[text] for text in image.params.texts]
+        conditionings = [image.conditionings[text] for text in image.texts]
         state = self._isolation.run_once(lambda: self._pipeline.begin(image.params, conditionings))
         if isinstance(state, Fault):
             return state

@@ -7,33 +7,45 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Final, Generic
+from typing import Generic
 
-from pipelines.interface import ConditioningT
-
-EMPTY_PROMPT: Final = ""
-"""The negative prompt of most images; it is never evicted."""
+from pipelines.interface import ConditioningT, TextKey
 
 
 class PromptCache(Generic[ConditioningT]):
-    """Keeps the conditioning of the `capacity` most recently used texts, and that of the empty prompt."""
+    """Keeps the conditioning of the `capacity` most recently used texts.
+
+    The empty text and no text, which most images have as their negative prompt, are kept besides.
+    """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._known: OrderedDict[str, ConditioningT] = OrderedDict()
+        self._known: OrderedDict[TextKey, ConditioningT] = OrderedDict()
+        self._empty: dict[TextKey, ConditioningT] = {}
 
-    def find(self, texts: Iterable[str]) -> dict[str, ConditioningT]:
+    def find(self, texts: Iterable[TextKey]) -> dict[TextKey, ConditioningT]:
         """Returns the conditioning of those of the texts that are known, which makes them the most recently used."""
-        found = {text: self._known[text] for text in texts if text in self._known}
-        for text in found:
-            self._known.move_to_end(text)
+        found: dict[TextKey, ConditioningT] = {}
+        for key in texts:
+            if key in self._known:
+                self._known.move_to_end(key)
+            kept = self._known if key.text else self._empty
+            if key in kept:
+                found[key] = kept[key]
         return found
 
-    def add(self, conditionings: Mapping[str, ConditioningT]) -> None:
-        for text, conditioning in conditionings.items():
-            self._known[text] = conditioning
-            self._known.move_to_end(text)
-        if EMPTY_PROMPT in self._known:
-            self._known.move_to_end(EMPTY_PROMPT)
-        while len(self._known) > self._capacity + 1:
+    def forget(self, model: str) -> None:
+        """Drops the conditionings of a model's texts."""
+        for kept in (self._known, self._empty):
+            for key in [key for key in kept if key.model == model]:
+                del kept[key]
+
+    def add(self, conditionings: Mapping[TextKey, ConditioningT]) -> None:
+        for key, conditioning in conditionings.items():
+            if not key.text:
+                self._empty[key] = conditioning
+                continue
+            self._known[key] = conditioning
+            self._known.move_to_end(key)
+        while len(self._known) > self._capacity:
             self._known.popitem(last=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic
 
-from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT
+from pipelines.interface import ConditioningT, OutputT, Pipeline, StateT, TextKey
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
@@ -39,14 +39,22 @@ class TextStage(Generic[ConditioningT, StateT, OutputT]):
 
     def admit(self, image: ScheduledImage[StateT]) -> None:
         """Gives a new image the conditionings that are known, and the call that encodes its other texts."""
-        self._give(image, self._cache.find(image.params.texts))
+        self._give(image, self._cache.find(image.texts))
+
+    def forget(self, model: str) -> None:
+        """Drops the conditionings of a model that is not resident any more. Its images wait for them again."""
+        self._cache.forget(model)
+        for image in self._scheduler:
+            if image.model == model:
+                image.conditionings.clear()
+                self._give(image, {})
 
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
         """Encodes the missing texts of the batch's images in one call."""
         wanted = dict.fromkeys(text for image in batch.images for text in _missing(image))
         calls: list[MeteredCall] = []
 
-        def encode(texts: Sequence[str]) -> Sequence[ConditioningT]:
+        def encode(texts: Sequence[TextKey]) -> Sequence[ConditioningT]:
             call = self._meter.start(batch.images, batch.cost, len(texts))
             calls.append(call)
             try:
@@ -66,19 +74,17 @@ class TextStage(Generic[ConditioningT, StateT, OutputT]):
         return RunningCall(self._meter, batch, calls, lambda: self._results(batch.images, found))
 
     def _results(
-        self, images: Iterable[ScheduledImage[StateT]], found: Mapping[str, ConditioningT | Fault]
+        self, images: Iterable[ScheduledImage[StateT]], found: Mapping[TextKey, ConditioningT | Fault]
     ) -> Results[StateT]:
         """Returns the fault of each image that has a text that could not be encoded."""
         faults = {text: each for text, each in found.items() if isinstance(each, Fault)}
-        return [
-            (image, next((faults[text] for text in image.params.texts if text in faults), None)) for image in images
-        ]
+        return [(image, next((faults[text] for text in image.texts if text in faults), None)) for image in images]
 
-    def _give(self, image: ScheduledImage[StateT], known: Mapping[str, ConditioningT]) -> None:
-        image.conditionings |= {text: known[text] for text in image.params.texts if text in known}
+    def _give(self, image: ScheduledImage[StateT], known: Mapping[TextKey, ConditioningT]) -> None:
+        image.conditionings |= {text: known[text] for text in image.texts if text in known}
         missing = _missing(image)
         image.text_call = replace(image.plan.calls[0], rows=len(missing)) if missing else None
 
 
-def _missing(image: ScheduledImage[StateT]) -> list[str]:
-    return [text for text in dict.fromkeys(image.params.texts) if text not in image.conditionings]
+def _missing(image: ScheduledImage[StateT]) -> list[TextKey]:
+    return [text for text in dict.fromkeys(image.texts) if text not in image.conditionings]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import PendingAdvance, RgbImage
+from pipelines.interface import PendingAdvance, RgbImage, TextKey
 from pipelines.params import GenerationParams
 from service.engine.call_record import CallRecord
 from service.engine.messages import Submit
@@ -28,8 +28,8 @@ class WatchedPipeline(FakePipeline):
         """For each stage, the prompts and the recorded ids of its calls."""
         self._record = record
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
-        self._note("encode", {text for text in texts if text})
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
+        self._note("encode", {key.text for key in texts if key.text})
         return super().encode(texts)
 
     def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:

@@ -25,7 +25,7 @@ def make_image(*, steps: int = 4, previews: int = 0, sampler: str = "ddim") -> S
 
 
 def begin(image: ScheduledImage[FakeState]) -> None:
-    image.state = PIPELINE.begin(image.params, PIPELINE.encode(image.params.texts))
+    image.state = PIPELINE.begin(image.params, PIPELINE.encode(PIPELINE.texts(image.params)))
 
 
 def test_an_image_that_has_not_begun_knows_its_calls_and_rows() -> None:

@@ -11,7 +11,7 @@ from tests.harness.engine.scheduler_harness import PIPELINE, SchedulerHarness
 def make_image(state_bytes: int, *, tenant: str = "", begun: bool = False) -> ScheduledImage[FakeState]:
     image = SchedulerHarness().add(state_bytes=state_bytes, tenant=tenant)
     if begun:
-        image.state = PIPELINE.begin(image.params, [b""] * len(image.params.texts))
+        image.state = PIPELINE.begin(image.params, [b""] * len(PIPELINE.texts(image.params)))
     return image
 
 

@@ -113,7 +113,7 @@ def test_estimates_that_take_long_are_made_rarely_and_a_newcomer_has_one_at_once
 def make_begun_image(image_id: str) -> ScheduledImage[FakeState]:
     """Returns an image that has made one of four steps."""
     params, pipeline = make_params(steps=4), FakePipeline()
-    state = pipeline.begin(params, [b""] * len(params.texts))
+    state = pipeline.begin(params, [b""] * len(pipeline.texts(params)))
     pipeline.advance([state], [b""])
     return ScheduledImage(
         id=image_id,

@@ -174,7 +174,7 @@ async def test_a_model_folder_is_loaded_and_draws_what_its_pipeline_draws(tmp_pa
         await engine.stop()
 
     pipeline = loader.load(str(folder), device="cpu")
-    state = pipeline.begin(params, pipeline.encode(params.texts))
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
     while state.next_call is not None:
         finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     (rgb_image,) = pipeline.decode([state])

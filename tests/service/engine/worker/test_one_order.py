@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from pipelines.fake import FakePipeline
-from pipelines.interface import Stage
+from pipelines.interface import Stage, TextKey
 from service.engine import messages
 from service.engine.config import INTERACTIVE_DEADLINE_FACTOR
 from service.engine.costs.cost_table import CostTable
@@ -27,7 +27,7 @@ class SlowPipeline(FakePipeline):
         super().__init__(call_s=CALL_S, decode_s=DECODE_S, sleep=sleep)
         self._pass_time = sleep
 
-    def encode(self, texts: Sequence[str]) -> list[bytes]:
+    def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
         self._pass_time(TEXT_S * len(texts))
         return super().encode(texts)
 

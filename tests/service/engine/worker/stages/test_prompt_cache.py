@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
-from service.engine.worker.stages.prompt_cache import EMPTY_PROMPT, PromptCache
+from collections.abc import Mapping
+
+import pytest
+
+from pipelines.interface import TextKey
+from service.engine.worker.stages.prompt_cache import PromptCache
 
 
-def make_cache(*texts: str, capacity: int = 2) -> PromptCache[int]:
+def keys(*texts: str | None) -> list[TextKey]:
+    return [TextKey("tiny", text) for text in texts]
+
+
+def make_cache(*texts: str | None, capacity: int = 2) -> PromptCache[int]:
     """Returns a cache to which these texts were added one after the other; a conditioning is the text's length."""
     cache: PromptCache[int] = PromptCache(capacity)
-    for text in texts:
-        cache.add({text: len(text)})
+    for key in keys(*texts):
+        cache.add({key: len(key.text or "")})
     return cache
 
 
+def found(cache: PromptCache[int], *texts: str | None) -> Mapping[str | None, int]:
+    return {key.text: conditioning for key, conditioning in cache.find(keys(*texts)).items()}
+
+
 def test_only_known_texts_are_found() -> None:
-    assert make_cache("a", "bb").find(["bb", "ccc", "ccc"]) == {"bb": 2}
+    assert found(make_cache("a", "bb"), "bb", "ccc", "ccc") == {"bb": 2}
 
 
 def test_the_most_recently_added_texts_are_kept() -> None:
-    assert make_cache(EMPTY_PROMPT, "a", "bb", "ccc").find(["a", "bb", "ccc"]) == {"bb": 2, "ccc": 3}
+    assert found(make_cache("", "a", "bb", "ccc"), "a", "bb", "ccc") == {"bb": 2, "ccc": 3}
 
 
 def test_a_text_that_is_used_stays() -> None:
-    cache = make_cache(EMPTY_PROMPT, "a", "bb")
-    cache.find(["a"])
-    cache.add({"ccc": 3})
+    cache = make_cache("", "a", "bb")
+    found(cache, "a")
+    cache.add(dict(zip(keys("ccc"), [3], strict=True)))
 
-    assert cache.find(["a", "bb", "ccc"]) == {"a": 1, "ccc": 3}
+    assert found(cache, "a", "bb", "ccc") == {"a": 1, "ccc": 3}
 
 
-def test_the_empty_prompt_is_never_evicted_and_takes_no_place() -> None:
-    cache = make_cache(EMPTY_PROMPT, "a", "bb", "ccc", "dddd")
+@pytest.mark.parametrize("empty", ["", None])
+def test_the_empty_prompt_and_no_prompt_are_never_evicted_and_take_no_place(empty: str | None) -> None:
+    cache = make_cache(empty, "a", "bb", "ccc", "dddd")
 
-    assert cache.find([EMPTY_PROMPT, "bb", "ccc", "dddd"]) == {EMPTY_PROMPT: 0, "ccc": 3, "dddd": 4}
+    assert found(cache, empty, "bb", "ccc", "dddd") == {empty: 0, "ccc": 3, "dddd": 4}
 
 
 def test_more_texts_than_the_capacity_may_be_added_at_once() -> None:
     cache: PromptCache[int] = PromptCache(1)
-    cache.add({"a": 1, "bb": 2, "ccc": 3})
+    cache.add(dict(zip(keys("a", "bb", "ccc"), [1, 2, 3], strict=True)))
 
-    assert "ccc" in cache.find(["a", "bb", "ccc"])
+    assert "ccc" in found(cache, "a", "bb", "ccc")
+
+
+def test_one_text_of_two_models_has_two_conditionings() -> None:
+    cache: PromptCache[int] = PromptCache(2)
+    one, other = TextKey("one", "a"), TextKey("other", "a")
+    cache.add({one: 1})
+    cache.add({other: 2})
+
+    assert cache.find([one, other]) == {one: 1, other: 2}

@@ -61,6 +61,6 @@ def test_a_finished_call_tells_its_seconds_and_each_tenants_rows() -> None:
 def test_the_results_of_images_that_were_begun_again_do_not_count() -> None:
     harness = Harness()
     again, other = harness.images
-    again.state = PIPELINE.begin(again.params, [b""] * len(again.params.texts))
+    again.state = PIPELINE.begin(again.params, [b""] * len(PIPELINE.texts(again.params)))
 
     assert [image for image, _ in harness.call.finish()] == [other]
