@@ -52,10 +52,11 @@ def check(folder: Path, boundary: Path | None = None) -> CheckedFolder:
         raise ModelLoadError(f"{folder} is not a diffusers model folder: it has no model_index.json.")
     for path in _walk(folder):
         _check_file(path, (boundary or folder).resolve())
-    return _check_index(index, _read_config(index))
+    return _check_index(index, read_config(index))
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises `ModelLoadError`."""
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
             raise ModelLoadError(f"{path} is too large for a configuration.")
@@ -85,7 +86,7 @@ def _check_file(path: Path, boundary: Path) -> None:
     if suffix == ".safetensors":
         _check_header(path)
     elif path.name.endswith("config.json") or path.name == "model_index.json":
-        config = _read_config(path)
+        config = read_config(path)
         for field in _REMOTE_CODE_FIELDS:
             if field in config:
                 raise ModelLoadError(f"{path} asks for code of its own ({field}), which is not run.")

@@ -29,6 +29,9 @@ from pipelines.runtime.modes import RunMode
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
+_SCHEDULER: Final = "scheduler"
+"""The component of which only the configuration is used."""
+_CONFIG_FILES: Final = {"tokenizer": "tokenizer_config.json", _SCHEDULER: "scheduler_config.json"}
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 _log = logging.getLogger(__name__)
@@ -63,9 +66,13 @@ def load(
     in_dtype = DTYPES.get(dtype) or _auto_dtype(folder, checked.classes, devices.half_dtypes(on_device))
     family = checked.family
     profile = model_profile.read(folder)
-    loaded = {part: _load_component(folder / part, loader, in_dtype) for part, loader in checked.classes.items()}
-    assembled = family.assemble(folder, loaded, on_device, mode)
-    traits = family.describe(assembled)
+    traits = family.traits(folder, {part: _read_part(folder / part) for part in checked.classes})
+    loaded = {
+        part: _load_component(folder / part, loader, in_dtype)
+        for part, loader in checked.classes.items()
+        if part != _SCHEDULER
+    }
+    assembled = family.assemble(loaded, traits, on_device, mode)
     defaults = serving_defaults.from_scheduler(traits.scheduler_config)
     info = model_profile.describe(
         profile,
@@ -146,6 +153,11 @@ def _locate(model: str, allow_download: bool, report: Callable[[], object]) -> t
     snapshot = hub.download(model, report)
     # The hub's cache links snapshots/<revision>/<file> to blobs/<hash>, two folders up.
     return snapshot, snapshot.parents[1], model
+
+
+def _read_part(folder: Path) -> dict[str, Any]:
+    path = folder / _CONFIG_FILES.get(folder.name, "config.json")
+    return folder_checks.read_config(path) if path.exists() else {}
 
 
 def _load_component(folder: Path, component_class: Any, dtype: torch.dtype) -> Any:

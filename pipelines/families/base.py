@@ -17,7 +17,7 @@ AssembledT = TypeVar("AssembledT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTraits:
-    """Facts about the images that a model makes, from its own configuration."""
+    """Facts about a model and the images that it makes, from its own configuration."""
 
     trained_side: int
     """Side in pixels of the square image that the model was configured for."""
@@ -45,14 +45,21 @@ class Family(Protocol[AssembledT]):
         A folder must have all components. A class is anything with diffusers' or transformers' `from_pretrained`.
         """
 
-    def assemble(self, folder: Path, loaded: Mapping[str, Any], device: torch.device, mode: RunMode) -> AssembledT:
-        """Check that the loaded components fit together, and move them to the device.
+    def traits(self, folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ModelTraits:
+        """Check the model's configuration, and return what follows from it. No weights are read for it.
 
-        `loaded` has one object for each of `components`; `folder` is for error messages. Raises `ModelLoadError` for a
-        model or a mode that is not supported.
+        `configs` has the content of the configuration's file of each of `components`, empty where there is no file;
+        `folder` is for error messages. Raises `ModelLoadError` for a model that is not supported.
         """
 
-    def describe(self, assembled: AssembledT) -> ModelTraits: ...
+    def assemble(
+        self, loaded: Mapping[str, Any], traits: ModelTraits, device: torch.device, mode: RunMode
+    ) -> AssembledT:
+        """Move the loaded components to the device.
+
+        `loaded` has one object for each of `components` but the scheduler. Raises `ModelLoadError` for a mode that is
+        not supported.
+        """
 
     def make_pipeline(
         self,

@@ -64,18 +64,20 @@ class CompiledUNet:
             self._is_compiling = False
 
     def __call__(
-        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool
+        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool, **added: Any
     ) -> tuple[Tensor, ...]:
         if self._is_compiling:
             self._shapes.add(sample.shape)
         if sample.shape not in self._shapes:
             with torch.compiler.set_stance("force_eager"):  # for the blocks of the mode "regional"
                 output: tuple[Tensor, ...] = self._unet(
-                    sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict
+                    sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict, **added
                 )
             return output
         torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # torch gives it no types
-        outputs = self._compiled(sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict)
+        outputs = self._compiled(
+            sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict, **added
+        )
         # A recorded CUDA graph writes to the same memory each time.
         return tuple(each.clone() for each in outputs)
 

@@ -186,7 +186,7 @@ def _check_exactness(
 def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return a sample, timesteps and a conditioning for `Networks.denoise`. `shape` is [C, h, w]."""
     generator = torch.Generator("cpu").manual_seed(0)
-    conditioning = torch.randn(rows, tokens, networks.text_encoder.config.hidden_size, generator=generator)
+    conditioning = torch.randn(rows, tokens, networks.unet.config.cross_attention_dim, generator=generator)
     return (
         torch.randn(rows, *shape, generator=generator).to(networks.device),
         torch.full((rows,), 500.0),

@@ -6,7 +6,8 @@ This module knows shapes, dtypes and memory formats. The pipeline of the family 
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor
@@ -15,12 +16,15 @@ from pipelines.runtime import latent_decoder
 from pipelines.runtime.batching import BatchingByNetwork
 from pipelines.runtime.latent_decoder import LatentDecoder
 
+_ADDED_CONDITIONS: Final = ("text_embeds", "time_ids")
+"""Inputs that a UNet takes in a dictionary, `added_cond_kwargs`. It takes others by their own name."""
+
 
 class Denoiser(Protocol):
     """A UNet, or a compiled one in its place."""
 
     def __call__(
-        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool
+        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool, **added: Any
     ) -> tuple[Tensor, ...]: ...
 
 
@@ -36,11 +40,12 @@ class Networks:
         batching: BatchingByNetwork | None = None,
         denoiser: Denoiser | None = None,
         max_decode_pixels: int | None = None,
+        added_inputs: Sequence[str] = (),
     ) -> None:
         """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
-        `denoiser` is called in place of the UNet. `max_decode_pixels` is the most pixels that are decoded at once; None
-        is no limit.
+        `denoiser` is called in place of the UNet. `added_inputs` names what `denoise` takes besides, in
+        that order. `max_decode_pixels` is the most pixels that are decoded at once; None is no limit.
         """
         self.text_encoder = text_encoder
         self.unet = unet
@@ -49,6 +54,7 @@ class Networks:
         self._max_decode_pixels = max_decode_pixels
         self.decoder = LatentDecoder(vae, self.batching.images, max_pixels=max_decode_pixels)
         self.denoiser: Denoiser = denoiser or unet
+        self.added_inputs = tuple(added_inputs)
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
@@ -64,14 +70,15 @@ class Networks:
         return self.batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
-    def denoise(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def denoise(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor, *added: Tensor) -> Tensor:
         """Evaluate the UNet once. Returns [rows, C, h, w] in float32.
 
-        `sample` is [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features]. Timesteps stay float32
-        whatever the model's dtype: bfloat16 would turn 999 into 1000.
+        `sample` is [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features], and `added` holds
+        [rows, ...] for each of `added_inputs`. Timesteps stay float32 whatever the model's dtype: bfloat16 would turn
+        999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
-        output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning)
+        output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning, *added)
         return output.float().contiguous()
 
     def decode(self, latents: Tensor, *, wide: bool = False, tiled: bool = False) -> Tensor:
@@ -87,6 +94,7 @@ class Networks:
             vae=latent_decoder.widened(self.vae, dtype),
             batching=self.batching,
             max_decode_pixels=self._max_decode_pixels,
+            added_inputs=self.added_inputs,
         )
 
     def _call_text_encoder(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -94,6 +102,10 @@ class Networks:
         hidden: Tensor = self.text_encoder(tokens, attention_mask=mask if use_mask else None)[0]
         return hidden.to(self.dtype)
 
-    def _call_unet(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def _call_unet(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor, *added: Tensor) -> Tensor:
         sample = sample.contiguous(memory_format=torch.channels_last)
-        return self.denoiser(sample, timesteps, encoder_hidden_states=conditioning, return_dict=False)[0]
+        named: dict[str, Any] = dict(zip(self.added_inputs, added, strict=True))
+        conditions = {name: named.pop(name) for name in _ADDED_CONDITIONS if name in named}
+        if conditions:
+            named["added_cond_kwargs"] = conditions
+        return self.denoiser(sample, timesteps, encoder_hidden_states=conditioning, return_dict=False, **named)[0]

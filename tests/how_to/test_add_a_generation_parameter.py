@@ -51,7 +51,7 @@ pipeline = tiny_model.load(tiny_model.write(Path("tiny")))
 
 
 def make(params):
-    state = pipeline.begin(params, pipeline.encode(params.texts))
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
     while state.next_call is not None:
         finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     return state.latents

@@ -35,7 +35,7 @@ pipeline = FakePipeline()
 params = GenerationParams(
     prompt="a circle", width=64, height=64, steps=3, guidance_scale=2.0, seed=1, sampler="dpm++_2s"
 )
-state = pipeline.begin(params, pipeline.encode(params.texts))
+state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
 while state.next_call is not None:
     finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
 assert len(pipeline.decode([state])[0].pixels) == 64 * 64 * 3

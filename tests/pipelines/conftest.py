@@ -10,7 +10,7 @@ import pytest
 from tests.levels import integration_fixture
 
 if TYPE_CHECKING:
-    from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+    from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
 from pipelines.checkpoints.loader import bundled_model_path
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import RgbImage
 from pipelines.training.evaluation.image_grader import matches, read_scene
 from pipelines.training.evaluation.scores import CATEGORIES, default_params, evaluation_specs, render, to_pixels

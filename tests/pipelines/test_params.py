@@ -1,16 +1,15 @@
-"""The parameters of an image name the texts that it needs."""
+"""The parameters of an image name the pixels that it needs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.params import GenerationParams
+from pipelines.params import GenerationParams, PixelKey
 
 PARAMS = GenerationParams(
     prompt="a fox",
-    negative_prompt="fog",
     width=64,
-    height=64,
+    height=96,
     steps=1,
     guidance_scale=5.0,
     seed=0,
@@ -18,10 +17,10 @@ PARAMS = GenerationParams(
 )
 
 
-def test_a_guided_image_needs_its_negative_prompt_and_then_its_prompt() -> None:
-    assert PARAMS.texts == ("fog", "a fox")
-    assert replace(PARAMS, negative_prompt="").texts == ("", "a fox")
+def test_an_image_from_noise_alone_needs_no_pixels() -> None:
+    assert PARAMS.pixels == ()
 
 
-def test_an_unguided_image_needs_its_prompt_alone() -> None:
-    assert replace(PARAMS, guidance_scale=1.0).texts == ("a fox",)
+def test_an_image_needs_its_inputs_at_its_own_size_and_the_mask_last() -> None:
+    assert replace(PARAMS, image="a").pixels == (PixelKey("a", 64, 96),)
+    assert replace(PARAMS, mask="b", image="a").pixels == (PixelKey("a", 64, 96), PixelKey("b", 64, 96))

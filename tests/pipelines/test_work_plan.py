@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,27 @@ def test_an_unguided_image_takes_one_row() -> None:
     plan = work_plan.plan(INFO, replace(PARAMS, guidance_scale=1.0))
 
     assert by_stage(plan) == {Stage.TEXT: (1, 1), Stage.DENOISE: (1, 3), Stage.DECODE: (1, 1)}
+
+
+def texts(*, zeros: bool = False, **changes: Any) -> list[str | None]:
+    keys = work_plan.texts(replace(INFO, zeros_without_negative=zeros), replace(PARAMS, prompt="a fox", **changes))
+    assert {key.model for key in keys} == {INFO.name}
+    return [key.text for key in keys]
+
+
+def test_a_guided_image_needs_its_negative_prompt_and_then_its_prompt() -> None:
+    assert texts(negative_prompt="fog") == ["fog", "a fox"]
+    assert texts(negative_prompt="") == ["", "a fox"]
+
+
+def test_without_a_negative_prompt_it_needs_the_empty_text_or_none_as_the_model_wants_it() -> None:
+    assert texts(negative_prompt=None) == ["", "a fox"]
+    assert texts(negative_prompt=None, zeros=True) == [None, "a fox"]
+    assert texts(negative_prompt="", zeros=True) == ["", "a fox"]
+
+
+def test_an_unguided_image_needs_its_prompt_alone() -> None:
+    assert texts(negative_prompt="fog", guidance_scale=1.0) == ["a fox"]
 
 
 def test_a_text_that_is_also_the_negative_prompt_is_encoded_once() -> None:

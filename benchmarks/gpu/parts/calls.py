@@ -64,7 +64,7 @@ def begin(pipeline: Pipeline[Any, Any, Any], rows: int) -> list[Any]:
             seed=rows,
             sampler="dpm++_2m",
         )
-        states.append(pipeline.begin(params, pipeline.encode(params.texts)))
+        states.append(pipeline.begin(params, pipeline.encode(pipeline.texts(params))))
     return states
 
 

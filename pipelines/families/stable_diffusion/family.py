@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,19 +10,23 @@ from typing import Any, Final
 import diffusers
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from pipelines import previews
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import ModelTraits
+from pipelines.families.defaults import filled_in
+from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.families.registry import FAMILIES
-from pipelines.families.stable_diffusion.pipeline import Components, LatentDiffusion
+from pipelines.families.stable_diffusion.conditioner import ClipConditioner
 from pipelines.interface import ModelInfo
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
 from pipelines.sampling.samplers import SAMPLERS
 
 _PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
+_FURTHER_CONDITIONS: Final = ("time_cond_proj_dim", "addition_embed_type", "class_embed_type", "encoder_hid_dim_type")
+"""Fields of a UNet's configuration that ask for inputs besides latents, timestep and text."""
 
 
 @FAMILIES.register("StableDiffusionPipeline")
@@ -38,33 +43,40 @@ class StableDiffusion:
             "scheduler": {each.scheduler: getattr(diffusers, each.scheduler) for each in SAMPLERS.values()},
         }
 
-    def assemble(self, folder: Path, loaded: Mapping[str, Any], device: torch.device, mode: RunMode) -> Components:
+    def traits(self, folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ModelTraits:
+        unet = filled_in(UNet2DConditionModel, configs["unet"])
+        vae = filled_in(AutoencoderKL, configs["vae"])
+        text_encoder = CLIPTextConfig(**configs["text_encoder"])
+        scheduler_class = configs["scheduler"]["_class_name"]
+        scheduler = filled_in(getattr(diffusers, scheduler_class), configs["scheduler"])
+        scheduler["_class_name"] = scheduler_class
+        _check_fit(folder, unet, vae)
+        _check_scheduler(folder, scheduler)
+        scale = 2 ** (len(vae["block_out_channels"]) - 1)
+        return ModelTraits(
+            trained_side=scale * unet["sample_size"],
+            side_multiple=scale,
+            prompt_tokens=min(
+                configs["tokenizer"].get("model_max_length", math.inf), text_encoder.max_position_embeddings
+            ),
+            latent_channels=unet["in_channels"],
+            text_features=unet["cross_attention_dim"],
+            scheduler_config=scheduler,
+        )
+
+    def assemble(
+        self, loaded: Mapping[str, Any], traits: ModelTraits, device: torch.device, mode: RunMode
+    ) -> Components:
         text_encoder, unet, vae = loaded["text_encoder"], loaded["unet"], loaded["vae"]
-        scheduler_config = {**loaded["scheduler"].config, "_class_name": type(loaded["scheduler"]).__name__}
-        _check_fit(folder, unet.config, vae.config)
-        _check_scheduler(folder, scheduler_config)
         return Components(
-            tokenizer=loaded["tokenizer"],
+            conditioner=ClipConditioner(loaded["tokenizer"], traits.prompt_tokens),
             networks=modes.build_networks(
                 mode,
                 text_encoder=text_encoder.to(device).eval(),
                 unet=unet.to(device, memory_format=torch.channels_last).eval(),
                 vae=vae.to(device, memory_format=torch.channels_last).eval(),
             ),
-            scheduler_config=scheduler_config,
-        )
-
-    def describe(self, assembled: Components) -> ModelTraits:
-        networks = assembled.networks
-        return ModelTraits(
-            trained_side=networks.scale * networks.unet.config.sample_size,
-            side_multiple=networks.scale,
-            prompt_tokens=min(
-                assembled.tokenizer.model_max_length, networks.text_encoder.config.max_position_embeddings
-            ),
-            latent_channels=networks.unet.config.in_channels,
-            text_features=networks.unet.config.cross_attention_dim,
-            scheduler_config=assembled.scheduler_config,
+            scheduler_config=traits.scheduler_config,
         )
 
     def make_pipeline(
@@ -82,13 +94,13 @@ class StableDiffusion:
         return LatentDiffusion(info, assembled, linear_preview, exact=mode.exact)
 
 
-def _check_fit(folder: Path, unet: Any, vae: Any) -> None:
+def _check_fit(folder: Path, unet: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
     """Refuse a UNet whose inputs are not exactly latents, a timestep and text."""
-    if not unet.in_channels == unet.out_channels == vae.latent_channels:
+    if not unet["in_channels"] == unet["out_channels"] == vae["latent_channels"]:
         raise ModelLoadError(f"{folder} is not a text-to-image model: its UNet takes more than the latents.")
-    if unet.time_cond_proj_dim or unet.addition_embed_type or unet.class_embed_type or unet.encoder_hid_dim_type:
+    if any(unet[field] for field in _FURTHER_CONDITIONS):
         raise ModelLoadError(f"{folder} has a UNet that takes conditions besides text, which is not supported.")
-    if not isinstance(unet.sample_size, int):
+    if not isinstance(unet["sample_size"], int):
         raise ModelLoadError(f"{folder}/unet/config.json must give sample_size as one number.")
 
 

@@ -105,8 +105,11 @@ def render(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> Iterato
 
 def denoise(pipeline: AnyPipeline, params: Sequence[GenerationParams]) -> list[Any]:
     """Runs all images together and returns their states after the last step."""
-    encoded = iter(pipeline.encode([text for one in params for text in one.texts]))
-    states = [pipeline.begin(one, list(itertools.islice(encoded, len(one.texts)))) for one in params]
+    texts = [pipeline.texts(one) for one in params]
+    encoded = iter(pipeline.encode(list(itertools.chain.from_iterable(texts))))
+    states = [
+        pipeline.begin(one, list(itertools.islice(encoded, len(own)))) for one, own in zip(params, texts, strict=True)
+    ]
     while running := [state for state in states if state.next_call is not None]:
         finish_or_raise(pipeline.advance(running, pipeline.predict(running)))
     return states

@@ -103,7 +103,7 @@ class Observation:
 def expected_sha256(params: GenerationParams, model: str, image_format: ImageFormat, quality: int | None) -> str:
     """Return the SHA-256 of the image file that an undisturbed server makes."""
     pipeline = FakePipeline()
-    state = pipeline.begin(params, pipeline.encode(params.texts))
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
     while state.next_call is not None:
         finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     (rgb_image,) = pipeline.decode([state])

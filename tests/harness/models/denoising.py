@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
 from tests.harness.models.tiny_model import begin
@@ -80,9 +80,9 @@ class RandomBatches:
         self, pipeline: LatentDiffusion, images: Sequence[GenerationParams], dice: random.Random
     ) -> list[Made]:
         """Make all images in calls with random members, order and number of rows."""
-        texts = list({text for params in images for text in params.texts})
+        texts = list({text for params in images for text in pipeline.texts(params)})
         known = dict(zip(texts, pipeline.encode(texts), strict=True))
-        states = [pipeline.begin(params, [known[text] for text in params.texts]) for params in images]
+        states = [pipeline.begin(params, [known[text] for text in pipeline.texts(params)]) for params in images]
         while any(state.next_call for state in states):
             step(pipeline, self._batch(states, dice))
         pixels = self._decode(pipeline, states, dice)
@@ -94,8 +94,8 @@ class RandomBatches:
         dice.shuffle(candidates)
         rows_left, batch = dice.randint(2, self.max_rows), []
         for state in candidates:
-            if len(state.conditioning) <= rows_left:
-                rows_left -= len(state.conditioning)
+            if state.conditioning.rows <= rows_left:
+                rows_left -= state.conditioning.rows
                 batch.append(state)
         return batch
 

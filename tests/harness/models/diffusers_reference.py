@@ -12,7 +12,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
 from tests.harness.models.denoising import finish_joined
 

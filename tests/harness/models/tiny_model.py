@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from benchmarks import random_model
 from pipelines.checkpoints import loader
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
+from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
 from pipelines.runtime.modes import RunMode
 
@@ -20,6 +22,17 @@ SHAPE: Final = random_model.TINY
 TOKENS: Final = SHAPE.tokens
 SIDE: Final = 64
 """Side of the trained size in pixels: eight latents."""
+
+PARAMS: Final = GenerationParams(
+    prompt="a red fox",
+    negative_prompt="fog",
+    width=SIDE,
+    height=SIDE,
+    steps=3,
+    guidance_scale=5.0,
+    seed=3,
+    sampler="ddim",
+)
 
 
 def write(folder: Path, seed: int = 0) -> Path:
@@ -42,7 +55,13 @@ def load(
 
 def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
     """Begin an image with its own texts encoded."""
-    return pipeline.begin(params, pipeline.encode(params.texts))
+    return pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
+
+
+def encode(pipeline: LatentDiffusion, *texts: str) -> list[Tensor]:
+    """Encode texts in one call. Returns a conditioning [1, tokens, features] for each."""
+    keys = [TextKey(pipeline.info.name, text) for text in texts]
+    return [conditioning.hidden for conditioning in pipeline.encode(keys)]
 
 
 def copy(folder: Path, to: Path) -> Path:

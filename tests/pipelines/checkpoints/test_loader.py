@@ -104,10 +104,10 @@ def test_an_unknown_dtype_is_refused(model_folder: Path) -> None:
 
 
 def test_another_dtype_is_used(model_folder: Path) -> None:
-    pipeline = loader.load(str(model_folder), device="cpu", dtype="bfloat16")
+    pipeline = tiny_model.load(model_folder, dtype="bfloat16")
 
     assert pipeline.info.dtype == "bfloat16"
-    assert pipeline.encode(["a"])[0].element_size() == 2
+    assert tiny_model.encode(pipeline, "a")[0].element_size() == 2
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_text_encoders_of_the_first_stable_diffusion_folders_are_loaded(folder: 
     weights["text_model.embeddings.position_ids"] = torch.arange(tiny_model.TOKENS)[None]
     save_file(weights, path, metadata={"format": "pt"})
 
-    (old,), (new,) = (tiny_model.load(path).encode(["a fox"]) for path in (folder, model_folder))
+    (old,), (new,) = (tiny_model.encode(tiny_model.load(path), "a fox") for path in (folder, model_folder))
 
     assert torch.equal(old, new)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from tests.harness.models import tiny_model
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from tests.harness.models.denoising import finish, finish_joined, step
 from tests.harness.models.tiny_model import begin

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.gpu.parts import served
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from tests.harness.models import tiny_model
 from tests.harness.models.denoising import RandomBatches, finish_joined
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.conditioning import Conditioning
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import Pipeline, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.config import WorkerConfig
@@ -126,7 +127,7 @@ def test_an_image_that_fits_in_no_way_fails_and_the_next_call_succeeds(
 ) -> None:
     pipeline, device = served
     states: list[LatentState] = begin_many(pipeline)[:1]
-    typed: Pipeline[Tensor, LatentState, Tensor] = pipeline
+    typed: Pipeline[Conditioning, LatentState, Tensor] = pipeline
 
     torch.cuda.empty_cache()
     with limited(gpu, torch.cuda.memory_reserved(gpu)):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from diffusers import StableDiffusionPipeline
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish_joined

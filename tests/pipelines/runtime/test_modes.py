@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import ModelLoadError
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import ModelInfo
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.runtime.networks import Networks
 from tests.harness.models import tiny_model
 from tests.harness.models.tiny_model import TOKENS
@@ -20,11 +20,13 @@ class RecordingUnet:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.added: list[dict[str, Any]] = []
 
     def __call__(
-        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool
+        self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool, **added: Any
     ) -> tuple[Tensor, ...]:
         self.calls.append((sample, timestep, encoder_hidden_states))
+        self.added.append(added)
         return (sample,)
 
 
@@ -49,6 +51,21 @@ def test_timesteps_stay_float32_and_predictions_are_float32_in_any_dtype(half: N
 
 
 @pytest.mark.parametrize("configured", [False, True])
+def test_added_inputs_reach_the_unet_under_their_names(half: Networks) -> None:
+    denoiser = RecordingUnet()
+    names = ("time_ids", "timestep_cond", "text_embeds")
+    networks = Networks(
+        text_encoder=half.text_encoder, unet=half.unet, vae=half.vae, denoiser=denoiser, added_inputs=names
+    )
+    added = [torch.full((2, 6), float(n)) for n in range(3)]
+
+    networks.denoise(torch.ones(2, 4, 8, 8), torch.ones(2), torch.zeros(2, TOKENS, 16), *added)
+
+    (given,) = denoiser.added
+    assert given["added_cond_kwargs"] == {"time_ids": added[0], "text_embeds": added[2]}
+    assert given["timestep_cond"] is added[1]
+
+
 def test_the_attention_mask_is_used_only_if_the_text_encoder_is_configured_for_it(
     pipeline: LatentDiffusion, configured: bool
 ) -> None:

@@ -6,38 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+from diffusers import PNDMScheduler
 
-from pipelines.checkpoints import folder_checks
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import ModelTraits
 from pipelines.families.stable_diffusion.family import StableDiffusion
-from pipelines.families.stable_diffusion.pipeline import Components
-from pipelines.runtime.modes import RunMode
-from tests.harness.models.tiny_model import SIDE, TOKENS
+from tests.harness.models.tiny_model import SIDE, TOKENS, read_json
+
+FILES = {"tokenizer": "tokenizer_config.json", "scheduler": "scheduler_config.json"}
 
 
 @pytest.fixture(scope="module")
-def loaded(model_folder: Path) -> dict[str, Any]:
-    classes = folder_checks.check(model_folder).classes
-    return {name: each.from_pretrained(model_folder / name, local_files_only=True) for name, each in classes.items()}
+def configs(model_folder: Path) -> dict[str, dict[str, Any]]:
+    parts = StableDiffusion().components
+    return {part: read_json(model_folder / part / FILES.get(part, "config.json")) for part in parts}
 
 
-def assemble(loaded: dict[str, Any], mode: RunMode) -> Components:
-    return StableDiffusion().assemble(Path("model"), loaded, torch.device("cpu"), mode)
+def test_a_model_is_described_by_its_configuration(configs: dict[str, dict[str, Any]], model_folder: Path) -> None:
+    traits = StableDiffusion().traits(Path("model"), configs)
 
-
-def test_a_model_is_described_by_its_configuration(loaded: dict[str, Any]) -> None:
-    traits = StableDiffusion().describe(assemble(loaded, RunMode()))
-
+    scheduler = PNDMScheduler.from_pretrained(model_folder / "scheduler")
+    known = {name: value for name, value in scheduler.config.items() if name in traits.scheduler_config}
     assert traits == ModelTraits(
         trained_side=SIDE,
         side_multiple=8,
         prompt_tokens=TOKENS,
         latent_channels=4,
         text_features=16,
-        scheduler_config={**loaded["scheduler"].config, "_class_name": "PNDMScheduler"},
+        scheduler_config={**known, "_class_name": "PNDMScheduler"},
     )
+
+
+def test_prompts_are_read_up_to_the_text_encoders_length_where_the_tokenizer_says_nothing(
+    configs: dict[str, dict[str, Any]],
+) -> None:
+    traits = StableDiffusion().traits(Path("model"), {**configs, "tokenizer": {}})
+
+    assert traits.prompt_tokens == configs["text_encoder"]["max_position_embeddings"]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +54,8 @@ def test_a_model_is_described_by_its_configuration(loaded: dict[str, Any]) -> No
         ("sample_size", [64, 64], "sample_size as one number"),
     ],
 )
-def test_a_unet_with_other_inputs_is_refused(loaded: dict[str, Any], field: str, value: object, reason: str) -> None:
-    class Unet:
-        config = type(loaded["unet"].config)(loaded["unet"].config | {field: value})
-
+def test_a_unet_with_other_inputs_is_refused(
+    configs: dict[str, dict[str, Any]], field: str, value: object, reason: str
+) -> None:
     with pytest.raises(ModelLoadError, match=reason):
-        assemble({**loaded, "unet": Unet()}, RunMode())
+        StableDiffusion().traits(Path("model"), {**configs, "unet": {**configs["unet"], field: value}})

@@ -1,7 +1,7 @@
-"""Stable Diffusion, split into the calls of `interface.Pipeline`: text, noise, sampler, guidance, pixels.
+"""Latent diffusion, split into the calls of `interface.Pipeline`: text, noise, sampler, guidance, pixels.
 
-This module knows nothing of files (`pipelines.checkpoints.loader`), of how a network runs on a batch
-(`pipelines.runtime`), of queues, or of which images should share a call.
+This module knows nothing of how a family is conditioned, of files (`pipelines.checkpoints.loader`), of how a network
+runs on a batch (`pipelines.runtime`), of queues, or of which images should share a call.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from torch import Tensor
 
 from pipelines import previews, work_plan
 from pipelines.errors import InvalidParamsError
-from pipelines.families.stable_diffusion.decode import Decoder, PendingLatentDecode
-from pipelines.families.stable_diffusion.state import LatentState, PendingUpdate
-from pipelines.interface import UPCAST, ModelInfo, RgbImage, WorkPlan
+from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
+from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
+from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
+from pipelines.interface import UPCAST, ModelInfo, RgbImage, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
@@ -34,20 +35,19 @@ from pipelines.transfers import download, upload
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The components of a Stable Diffusion folder, ready to run."""
+    """The components of one loaded model, ready to run."""
 
-    tokenizer: Any
-    """A transformers.CLIPTokenizer."""
+    conditioner: Conditioner
     networks: Networks
     scheduler_config: Mapping[str, Any]
     """The configuration of the folder's own scheduler, with all defaults filled in."""
 
 
 class LatentDiffusion:
-    """Implements `interface.Pipeline[Tensor, LatentState, Tensor]` for a Stable Diffusion model.
+    """Implements `interface.Pipeline[Conditioning, LatentState, Tensor]`.
 
-    A conditioning is [1, tokens, features] in the UNet's dtype. An output is [rows, C, h, w], float32: one row for each
-    of the image's texts, in their order. Latents and the samplers' mathematics are float32. The result of a row may
+    A conditioning has one row. An output is [rows, C, h, w], float32: one row for each of the image's texts, in their
+    order. Latents and the samplers' mathematics are float32. The result of a row may
     depend on the shape of its batch and on its index in it, but never on the other rows. In exact mode
     (`pipelines.runtime.batch_invariance`) it depends on neither.
     """
@@ -62,7 +62,7 @@ class LatentDiffusion:
     ) -> None:
         """If `preview` is None, a preview is fitted to the autoencoder. `exact` says that the networks run exactly."""
         self._info = info
-        self._tokenizer = components.tokenizer
+        self._conditioner = components.conditioner
         self._networks = components.networks
         self._decoder = Decoder(self._networks, exact=exact)
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
@@ -80,28 +80,32 @@ class LatentDiffusion:
             self._steps.announce(self._check(params), params.steps)
         return work_plan.plan(self._info, params, upcast=upcast)
 
-    def encode(self, texts: Sequence[str]) -> list[Tensor]:
+    def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
+        return work_plan.texts(self._info, params)
+
+    def encode(self, texts: Sequence[TextKey]) -> list[Conditioning]:
         return self._encode(self._networks, texts)
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[Tensor]) -> LatentState:
-        assert len(conditionings) == len(params.texts), "an image takes one conditioning for each of its texts"
+    def begin(self, params: GenerationParams, conditionings: Sequence[Conditioning]) -> LatentState:
+        assert len(conditionings) == len(self.texts(params)), "an image takes one conditioning for each of its texts"
         return self._begin(params, self._check(params), self._networks, conditionings)
 
     def begin_upcast(self, params: GenerationParams) -> LatentState:
         choice = self._check(params)
         networks = self._upcast_networks()
-        return self._begin(params, choice, networks, self._encode(networks, params.texts), upcast=True)
+        return self._begin(params, choice, networks, self._encode(networks, self.texts(params)), upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Tensor]:
         networks = states[0].networks
-        rows = [len(state.conditioning) for state in states]
+        rows = [state.conditioning.rows for state in states]
         runs = [state.run for state, n in zip(states, rows, strict=True) for _ in range(n)]
         numbers = torch.tensor([[run.input_scale for run in runs], [run.timestep for run in runs]])
         scales, timesteps = upload(numbers, networks.device)
         sample = torch.cat([run.latents for run in runs]) * scales[:, None, None, None]
-        conditioning = torch.cat([state.conditioning for state in states])
-        return list(torch.split(networks.denoise(sample, timesteps, conditioning), rows))
+        conditioning = Conditioning.concatenate([state.conditioning for state in states])
+        added = [conditioning.added[name] for name in networks.added_inputs]
+        return list(torch.split(networks.denoise(sample, timesteps, conditioning.hidden, *added), rows))
 
     @torch.inference_mode()
     def advance(self, states: Sequence[LatentState], outputs: Sequence[Tensor]) -> PendingUpdate:
@@ -128,17 +132,8 @@ class LatentDiffusion:
         return self._preview.draw(state.run.preview)
 
     @torch.inference_mode()
-    def _encode(self, networks: Networks, texts: Sequence[str]) -> list[Tensor]:
-        tokens = self._tokenizer(
-            list(texts),
-            padding="max_length",
-            max_length=self._info.prompt_tokens,
-            truncation=True,
-            return_tensors="pt",
-        )
-        conditioning = networks.encode(tokens.input_ids, tokens.attention_mask)
-        # The clones keep a cached conditioning from holding the whole batch in memory.
-        return [row.clone() for row in torch.split(conditioning, 1)]
+    def _encode(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
+        return self._conditioner.encode(networks, texts)
 
     @torch.inference_mode()
     def _begin(
@@ -146,7 +141,7 @@ class LatentDiffusion:
         params: GenerationParams,
         choice: SamplerChoice,
         networks: Networks,
-        conditionings: Sequence[Tensor],
+        conditionings: Sequence[Conditioning],
         *,
         upcast: bool = False,
     ) -> LatentState:
@@ -159,7 +154,7 @@ class LatentDiffusion:
             params,
             first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),
             networks=networks,
-            conditioning=torch.cat(list(conditionings)),
+            conditioning=self._conditioner.condition(params, conditionings),
             run=run,
         )
 

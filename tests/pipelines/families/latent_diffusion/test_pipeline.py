@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from pipelines.errors import InvalidParamsError, NonFiniteError
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import BatchKey, CostKey, NextCall, Stage, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
+from tests.harness.models import tiny_model
 from tests.harness.models.tiny_model import TOKENS, begin
 
 PARAMS = GenerationParams(
@@ -138,10 +139,10 @@ def test_a_preview_can_be_drawn_at_any_time_and_changes_nothing(pipeline: Latent
 
 
 def test_texts_encoded_together_equal_texts_encoded_alone(pipeline: LatentDiffusion) -> None:
-    together = pipeline.encode(["a cat", "", "ein Hündchen ☂"])
+    together = tiny_model.encode(pipeline, "a cat", "", "ein Hündchen ☂")
 
     for text, conditioning in zip(["a cat", "", "ein Hündchen ☂"], together, strict=True):
-        (alone,) = pipeline.encode([text])
+        (alone,) = tiny_model.encode(pipeline, text)
         assert conditioning.shape == (1, TOKENS, 16)
         assert conditioning.untyped_storage().nbytes() == conditioning.nbytes
         torch.testing.assert_close(conditioning, alone)
@@ -150,7 +151,7 @@ def test_texts_encoded_together_equal_texts_encoded_alone(pipeline: LatentDiffus
 def test_a_text_is_cut_at_the_models_length(pipeline: LatentDiffusion) -> None:
     read = "a" * (TOKENS - 2)
 
-    longer, longest, other = pipeline.encode([read + "bc", read + "bcd", read[:-1] + "bcd"])
+    longer, longest, other = tiny_model.encode(pipeline, read + "bc", read + "bcd", read[:-1] + "bcd")
 
     assert pipeline.info.prompt_tokens == TOKENS
     assert torch.equal(longer, longest)

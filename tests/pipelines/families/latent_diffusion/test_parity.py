@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from diffusers import StableDiffusionPipeline
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.models import diffusers_reference
 from tests.harness.models.denoising import finish_joined

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pipelines.errors import BlackImageError, NonFiniteError
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from tests.harness.models import tiny_model
 from tests.harness.models.tiny_model import begin

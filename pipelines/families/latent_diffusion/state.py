@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from pipelines.errors import NonFiniteError
+from pipelines.families.latent_diffusion.conditioning import Conditioning
 from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
@@ -25,7 +26,7 @@ class LatentState:
         *,
         first_call: NextCall,
         networks: Networks,
-        conditioning: Tensor,
+        conditioning: Conditioning,
         run: SamplerRun,
     ) -> None:
         self.params = params
@@ -33,7 +34,7 @@ class LatentState:
         self.networks = networks
         """The model's own networks, or their copy in a wider dtype for an upcast image."""
         self.conditioning = conditioning
-        """[rows, tokens, features]: one row for each of the image's texts, in their order."""
+        """One row for each of the image's texts, in their order."""
         self.run = run
         """Its latents, its noise, and its position."""
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipelines.errors import NonFiniteError
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.params import GenerationParams
 from pipelines.runtime.modes import RunMode
 from tests.harness.models import tiny_model

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from pipelines.errors import InvalidParamsError, NonFiniteError
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import UPCAST, finish_or_raise
 from pipelines.params import GenerationParams
 from tests.harness.models import tiny_model

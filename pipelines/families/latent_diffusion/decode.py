@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import BlackImageError, NonFiniteError, NumericalError
-from pipelines.families.stable_diffusion.state import LatentState
+from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import RgbImage
 from pipelines.runtime import devices
 from pipelines.runtime.networks import Networks

@@ -16,9 +16,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipelines import previews
 from pipelines.errors import NonFiniteError
-from pipelines.families.stable_diffusion.pipeline import Components, LatentDiffusion
-from pipelines.families.stable_diffusion.state import LatentState
-from pipelines.interface import RgbImage, finish_or_raise
+from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
+from pipelines.families.latent_diffusion.state import LatentState
+from pipelines.interface import RgbImage, TextKey, finish_or_raise
 from pipelines.params import GenerationParams
 from pipelines.runtime.batching import BatchingByNetwork, Padded
 from pipelines.runtime.networks import Networks
@@ -40,7 +40,7 @@ NOT_FOR_SAMPLE: Final = {"euler_a", "dpm2", "dpm2_a", "pndm"}
 @pytest.fixture(scope="module")
 def on_cpu(model_folder: Path, pipeline: LatentDiffusion) -> Components:
     scheduler_config = json.loads((model_folder / "scheduler" / "scheduler_config.json").read_text())
-    return Components(tokenizer=pipeline._tokenizer, networks=pipeline._networks, scheduler_config=scheduler_config)
+    return Components(conditioner=pipeline._conditioner, networks=pipeline._networks, scheduler_config=scheduler_config)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,8 @@ def test_all_samplers_together_make_the_images_of_the_cpu_on_the_device(
 
     def run(components: Components) -> list[Tensor]:
         made = make(pipeline, components, prediction_type=prediction_type)
-        text = made.encode([""])
-        batch = [made.begin(params, text * len(params.texts)) for params in images]
+        text = made.encode([TextKey("tiny", "")])
+        batch = [made.begin(params, text * len(made.texts(params))) for params in images]
         while running := [state for state in batch if state.next_call]:
             call(made, running)
         for state in batch:
@@ -111,7 +111,7 @@ def test_all_samplers_together_make_the_images_of_the_cpu_on_the_device(
 
 def make_images(pipeline: LatentDiffusion) -> list[RgbImage]:
     """All previews and images of a batch of two, with guidance and without, and of one in the wider dtype."""
-    conditionings = pipeline.encode(PARAMS.texts)
+    conditionings = pipeline.encode(pipeline.texts(PARAMS))
     guided = pipeline.begin(PARAMS, conditionings)
     unguided = pipeline.begin(replace(PARAMS, sampler="euler_a", guidance_scale=1.0), conditionings[1:])
     upcast = pipeline.begin_upcast(PARAMS)
@@ -143,7 +143,7 @@ def test_the_host_waits_for_the_device_neither_to_begin_nor_between_calls_nor_to
 ) -> None:
     with DeviceLint() as lint:
         device = make(pipeline, on_device)
-        conditionings = device.encode(PARAMS.texts)
+        conditionings = device.encode(device.texts(PARAMS))
         lint.transfers = Transfers()
         states = [device.begin(replace(PARAMS, sampler=sampler), conditionings) for sampler in SAMPLERS]
         finished = []
@@ -166,7 +166,7 @@ def kernels_of_a_call(pipeline: LatentDiffusion, components: Components, sampler
     networks = move(components.networks, BatchingByNetwork(), denoiser=denoiser)
     with DeviceLint() as lint:
         device = make(pipeline, replace(components, networks=networks))
-        conditionings = device.encode(PARAMS.texts)
+        conditionings = device.encode(device.texts(PARAMS))
         states = [device.begin(replace(PARAMS, sampler=sampler), conditionings) for sampler in samplers]
         for _ in range(2):
             call(device, states)
@@ -190,7 +190,7 @@ def test_an_image_of_nan_on_the_device_is_found_when_its_update_is_finished(
 ) -> None:
     with DeviceLint() as lint:
         device = make(pipeline, on_device)
-        text = device.encode([""])
+        text = device.encode([TextKey("tiny", "")])
         sound, broken = (device.begin(replace(PARAMS, guidance_scale=1.0), text) for _ in range(2))
         broken.run.slots = torch.full_like(broken.run.slots, float("nan"))
         lint.transfers = Transfers()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipelines.families.stable_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import finish_or_raise
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.engine.worker_harness import make_params
@@ -26,7 +26,7 @@ def test_a_real_image_keeps_to_its_plan(pipeline: LatentDiffusion, sampler: str,
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_state_holds_no_more_bytes_than_planned(pipeline: LatentDiffusion, sampler: str) -> None:
     params = replace(PARAMS, sampler=sampler, width=96)
-    conditionings = pipeline.encode(params.texts)
+    conditionings = pipeline.encode(pipeline.texts(params))
     pipeline.begin(params, conditionings)  # makes what all images of the sampler share
     before = held_bytes()
     state = pipeline.begin(params, conditionings)

@@ -1,0 +1,1 @@
+"""Latent diffusion with a UNet: the part that the families share."""
