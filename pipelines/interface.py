@@ -39,16 +39,6 @@ class TextKey(NamedTuple):
     """Whether the text is read in chunks where it is longer than the encoder reads."""
 
 
-class TextKey(NamedTuple):
-    """A text that an image needs the conditioning of. Images with equal keys share one."""
-
-    model: str
-    text: str | None
-    """None is no text, which some models condition on with zeros."""
-    long: bool = False
-    """Whether the text is read in chunks where it is longer than the encoder reads."""
-
-
 class BatchKey(NamedTuple):
     """Images may share a call if their keys are equal."""
 

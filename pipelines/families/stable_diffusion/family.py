@@ -97,9 +97,12 @@ class StableDiffusion:
 def _check_fit(folder: Path, unet: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
     """Refuse a UNet whose inputs are not exactly latents, a timestep and text."""
     if not unet["in_channels"] == unet["out_channels"] == vae["latent_channels"]:
-        raise ModelLoadError(f"{folder} is not a text-to-image model: its UNet takes more than the latents.")
+        raise ModelLoadError(
+            f"{folder} is not a text-to-image model: unet/config.json has {unet['in_channels']} input channels and "
+            f"{unet['out_channels']} output channels, and vae/config.json {vae['latent_channels']} latent channels."
+        )
     if any(unet[field] for field in _FURTHER_CONDITIONS):
-        raise ModelLoadError(f"{folder} has a UNet that takes conditions besides text, which is not supported.")
+        raise ModelLoadError(f"{folder}/unet/config.json asks for conditions besides text, which is not supported.")
     if not isinstance(unet["sample_size"], int):
         raise ModelLoadError(f"{folder}/unet/config.json must give sample_size as one number.")
 

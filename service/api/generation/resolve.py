@@ -22,10 +22,21 @@ _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 """Parameters that requests and answers spell otherwise."""
+_NOT_OFFERED: Final = (
+    "original_size",
+    "crop",
+    "target_size",
+    "long_prompt",
+    "image",
+    "mask",
+    "strength",
+    "hires",
+)
+"""Parameters that requests cannot ask for yet."""
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
-    if field.name not in ("model", "prompt", "seed")
+    if field.name not in ("prompt", "seed", "model", *_NOT_OFFERED)
 }
 """Parameters that all images of one request share, and their names on the wire."""
 

@@ -67,7 +67,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         self._weights = {(cost.key, point.count): point.weight for cost in known.costs for point in cost.points}
         self._failed: dict[CostKey, int] = {}
         """The count with which a call failed."""
-        self._call: tuple[CostKey, int] = CostKey(Stage.TEXT), 1
+        self._call: tuple[CostKey, int] = CostKey(Stage.TEXT, model=pipeline.info.name), 1
         """The call that is under way."""
 
     def run(self, *, budget_s: float, report: Callable[[], object]) -> CostTable:

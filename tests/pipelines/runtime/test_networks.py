@@ -50,7 +50,6 @@ def test_timesteps_stay_float32_and_predictions_are_float32_in_any_dtype(half: N
     assert output.is_contiguous()
 
 
-@pytest.mark.parametrize("configured", [False, True])
 def test_added_inputs_reach_the_unet_under_their_names(half: Networks) -> None:
     denoiser = RecordingUnet()
     names = ("time_ids", "timestep_cond", "text_embeds")
@@ -66,6 +65,7 @@ def test_added_inputs_reach_the_unet_under_their_names(half: Networks) -> None:
     assert given["timestep_cond"] is added[1]
 
 
+@pytest.mark.parametrize("configured", [False, True])
 def test_the_attention_mask_is_used_only_if_the_text_encoder_is_configured_for_it(
     pipeline: LatentDiffusion, configured: bool
 ) -> None:

@@ -31,7 +31,14 @@ from tests.service.jobs.released_databases import (
 
 AFTER_ALL_LEASES: Final = 1060.0
 PARAMS: Final = GenerationParams(
-    prompt="a red circle", width=160, height=96, steps=20, guidance_scale=2.5, seed=7, sampler="dpm++_2m_sde"
+    negative_prompt="",
+    prompt="a red circle",
+    width=160,
+    height=96,
+    steps=20,
+    guidance_scale=2.5,
+    seed=7,
+    sampler="dpm++_2m_sde",
 )
 TIMINGS: Final = Timings(
     queue_s=0.25, encode_s=0.5, denoise_s=1.5, decode_s=0.125, mean_batch_rows=3.5, first_step_s=0.75

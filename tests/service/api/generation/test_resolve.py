@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.api.generation.request import GenerationRequest
-from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
+from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
 from service.errors import InvalidRequestError, UnknownModelError
 
@@ -54,6 +54,7 @@ def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
         prompt="a red circle",
+        negative_prompt="",
         width=INFO.sizes[0][0],
         height=INFO.sizes[0][1],
         steps=INFO.default_steps,
@@ -171,7 +172,7 @@ def test_a_sampler_or_schedule_that_does_not_exist_is_refused(fields: dict[str, 
     assert refused(**fields) == field
 
 
-def test_the_shared_settings_are_all_parameters_but_prompt_and_seed_under_the_names_of_requests() -> None:
+def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_the_names_of_requests() -> None:
     shared = shared_settings(PARAMS)
     assert shared == {
         "width": 128,
@@ -183,7 +184,7 @@ def test_the_shared_settings_are_all_parameters_but_prompt_and_seed_under_the_na
         "negative_prompt": "blurry",
         "guidance_rescale": 0.7,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed"}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *_NOT_OFFERED}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
     assert set(shared) - {"width", "height"} <= set(GenerationRequest.model_fields)
 

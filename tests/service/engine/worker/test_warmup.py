@@ -71,7 +71,8 @@ class CountingPipeline(FakePipeline):
         return super().decode(states)
 
     def _count(self, stage: Stage, states: Sequence[FakeState], count: int) -> None:
-        self.calls[CostKey(stage, states[0].params.width, states[0].params.height), count] += 1
+        params = states[0].params
+        self.calls[CostKey(stage, params.width, params.height, model=INFO.name), count] += 1
 
 
 class SlowAtFirst(CountingPipeline):

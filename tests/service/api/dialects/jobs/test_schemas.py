@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 from pydantic import ValidationError
 
-from pipelines.params import GenerationParams
 from service.api.dialects.jobs.schemas import JobRequest, ResolvedRequest
+from service.api.generation.resolve import shared_settings_schema
 
 
 def test_one_prompt_is_a_list_of_one() -> None:
@@ -24,7 +22,6 @@ def test_a_job_has_between_one_and_a_hundred_prompts(prompt: object) -> None:
 
 def test_the_schema_of_an_answer_lists_every_shared_setting_as_required() -> None:
     schema = ResolvedRequest.model_json_schema()
-    shared = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "steps"}
-    assert shared | {"num_inference_steps"} <= set(schema["required"])
+    assert set(shared_settings_schema()) <= set(schema["required"])
     assert set(schema["required"]) == set(schema["properties"])
     assert schema["additionalProperties"] is False
