@@ -45,11 +45,11 @@ class Submit(Message, frozen=True):
     """Seconds since the image's admission; long where an earlier worker crashed under the image."""
     deadline_s: float | None = None
     """The caller's deadline, in seconds from the image's admission."""
-    max_load_wait_s: float | None = None
-    """Seconds from the image's admission after which it fails if its model is not resident; None sets no bound."""
     isolation: str = ""
     """Images share calls of any kind only with images of the same mark. While a call of marked images is under way, no
     other call is: where the worker dies then, it is plain which images were at work."""
+    max_load_wait_s: float | None = None
+    """Seconds from the image's admission after which it fails if its model is not resident; None sets no bound."""
 
 
 class Cancel(Message, frozen=True):

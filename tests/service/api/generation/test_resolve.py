@@ -15,7 +15,7 @@ from pipelines.params import GenerationParams
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
-from service.errors import InvalidRequestError, UnknownModelError
+from service.errors import InvalidRequestError
 
 CANARY: Final = "cAnArY7"
 PARAMS: Final = GenerationParams(
@@ -131,12 +131,6 @@ def test_the_last_seed_may_be_the_greatest_and_no_greater() -> None:
     assert images("a", "b", n=2, seed=MAX_SEED - 3)[-1].seed == MAX_SEED
     assert refused("a", "b", n=2, seed=MAX_SEED - 2) == "seed"
     assert images("a", "b", n=2, seed=MAX_SEED - 1, shared_seeds=True)[-1].seed == MAX_SEED
-
-
-def test_another_model_is_unknown() -> None:
-    with pytest.raises(UnknownModelError) as error:
-        images(model_name=CANARY)
-    assert CANARY not in error.value.message
 
 
 @pytest.mark.parametrize(

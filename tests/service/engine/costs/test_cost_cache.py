@@ -15,7 +15,10 @@ IDENTITY = {"device": "cpu", "threads": None}
 IDENTITIES = {"fake": IDENTITY}
 KEY = CostKey(Stage.DENOISE, 128, 96, model="fake")
 TABLE = CostTable(
-    (KeyCost(KEY, (Point(1, 0.25, 0.5), Point(2, 0.375, 9.0))), KeyCost(CostKey(Stage.TEXT, model="fake"), (Point(1, 0.5),)))
+    (
+        KeyCost(KEY, (Point(1, 0.25, 0.5), Point(2, 0.375, 9.0))),
+        KeyCost(CostKey(Stage.TEXT, model="fake"), (Point(1, 0.5),)),
+    )
 )
 
 
