@@ -1,16 +1,14 @@
-"""Loads a model folder, or the hub id of one, into a pipeline on its device.
+"""Describes and loads models: from what a user named, through what was found of it, to a pipeline on its device.
 
-`folder_checks` decides what may be loaded, `profile` how the model is served, and the model's family
-(`pipelines.families`) what its components are and which pipeline runs them.
+`sources` finds the files, `inspection` decides whether a model can be made of them, `profile` says how it is served,
+`components` reads the parts, and the model's family (`pipelines.families`) makes the pipeline.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,20 +17,18 @@ import torch
 import transformers
 
 import pipelines
-from pipelines.checkpoints import folder_checks, hub, serving_defaults
+from pipelines.checkpoints import components, inspection, serving_defaults, sources
 from pipelines.checkpoints import profile as model_profile
+from pipelines.checkpoints.checkpoint import Checkpoint
+from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
+from pipelines.families.base import ModelTraits
 from pipelines.interface import ModelInfo, Pipeline
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-
-_SCHEDULER: Final = "scheduler"
-"""The component of which only the configuration is used."""
-_CONFIG_FILES: Final = {"tokenizer": "tokenizer_config.json", _SCHEDULER: "scheduler_config.json"}
-_HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 _log = logging.getLogger(__name__)
 
@@ -42,60 +38,107 @@ def bundled_model_path() -> Path:
     return Path(pipelines.__file__).with_name("bundled")
 
 
+def choose_dtype(asked: str, device: str) -> DtypeChoice:
+    """Return the choice of a dtype for a device. Raises `ModelLoadError` for a dtype or device that there is not."""
+    half_dtypes = devices.half_dtypes(devices.find(device))
+    return DtypeChoice(asked, frozenset(str(each).removeprefix("torch.") for each in half_dtypes))
+
+
 def load(
     model: str,
     *,
+    roots: Sequence[Path] = (),
     device: str = "auto",
     dtype: str = "auto",
     allow_download: bool = False,
     mode: RunMode = RunMode(),  # noqa: B008 -- frozen
     report: Callable[[], object] = lambda: None,
 ) -> Pipeline[Any, Any, Any]:
-    """Load the model of a folder or, where downloads are allowed, of a hub id such as `owner/name`.
+    """Find, inspect and load a model: a name below one of `roots`, a folder, a file or a hub id such as `owner/name`.
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
     one, in float16 or in the bfloat16 that the model was saved in, and otherwise the CPU, in float32. `report` is
-    called, from any thread, while the model is downloaded, and before each call that compiles or records it or verifies
-    its exactness. Raises `ModelLoadError`.
+    called, from any thread, while the model is downloaded, after each part that was read, and before each call that
+    compiles or records it or verifies its exactness. Raises `ModelLoadError`.
     """
+    choice = choose_dtype(dtype, device)
+    source = sources.find(model, roots=roots, allow_download=allow_download, dtype=choice, report=report)
+    return load_checkpoint(inspection.inspect(source, choice), device=device, mode=mode, report=report)
+
+
+def describe(
+    checkpoint: Checkpoint,
+    *,
+    device: str = "auto",
+    mode: RunMode = RunMode(),  # noqa: B008 -- frozen
+) -> ModelInfo:
+    """Describe a model as it will be served, from its configurations alone. Raises `ModelLoadError`."""
+    return _describe(checkpoint, _traits(checkpoint), devices.find(device), mode)
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    device: str = "auto",
+    mode: RunMode = RunMode(),  # noqa: B008 -- frozen
+    report: Callable[[], object] = lambda: None,
+) -> Pipeline[Any, Any, Any]:
+    """Load an inspected model, part after part, onto the device. Raises `ModelLoadError`. `load` tells of `report`."""
     on_device = devices.find(device)
-    _check_dtype(dtype)
+    traits = _traits(checkpoint)
+    info = _describe(checkpoint, traits, on_device, mode)
     _silence_libraries()
-    folder, boundary, name = _locate(model, allow_download, report)
-    checked = folder_checks.check(folder, boundary)
-    in_dtype = DTYPES.get(dtype) or _auto_dtype(folder, checked.classes, devices.half_dtypes(on_device))
-    family = checked.family
-    profile = model_profile.read(folder)
-    traits = family.traits(folder, {part: _read_part(folder / part) for part in checked.classes})
-    loaded = {
-        part: _load_component(folder / part, loader, in_dtype)
-        for part, loader in checked.classes.items()
-        if part != _SCHEDULER
-    }
-    assembled = family.assemble(loaded, traits, on_device, mode)
-    defaults = serving_defaults.from_scheduler(traits.scheduler_config)
+    for note in checkpoint.notes:
+        _log.info("%s: %s", checkpoint.name, note)
+    _log_defaults(info, serving_defaults.from_scheduler(traits.scheduler_config))
+    loaded = {}
+    for part in checkpoint.classes:
+        loaded[part] = _load_part(checkpoint, part, on_device)
+        report()
+    assembled = checkpoint.family.assemble(loaded, traits, on_device, mode)
+    return checkpoint.family.make_pipeline(
+        info, assembled, preview=checkpoint.profile.preview, mode=mode, report=report
+    )
+
+
+def _load_part(checkpoint: Checkpoint, part: str, device: torch.device) -> Any:
+    component_class = checkpoint.classes[part]
+    files = checkpoint.weights.get(part)
+    if files is None:
+        return components.load_tokenizer(checkpoint.path / part, component_class, checkpoint.support_files[part])
+    dtype = DTYPES[checkpoint.dtype]
+    tensors = components.read_tensors(files, dtype, device)
+    return components.load_network(checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype)
+
+
+def _traits(checkpoint: Checkpoint) -> ModelTraits:
+    return checkpoint.family.traits(checkpoint.path, checkpoint.configs)
+
+
+def _describe(checkpoint: Checkpoint, traits: ModelTraits, device: torch.device, mode: RunMode) -> ModelInfo:
+    profile = checkpoint.profile
     info = model_profile.describe(
         profile,
-        defaults,
-        name=name,
+        serving_defaults.from_scheduler(traits.scheduler_config),
+        name=checkpoint.name,
         trained_side=traits.trained_side,
         side_multiple=traits.side_multiple,
         prompt_tokens=traits.prompt_tokens,
-        device=str(on_device),
-        dtype=str(in_dtype).removeprefix("torch."),
+        device=str(device),
+        dtype=checkpoint.dtype,
     )
     if profile.preview is not None and len(profile.preview) != traits.latent_channels + 1:
-        raise ModelLoadError(f"{folder / model_profile.FILE_NAME}: preview needs a row for each channel and a bias.")
-    info = dataclasses.replace(
+        raise ModelLoadError(
+            f"{checkpoint.path / model_profile.FILE_NAME}: preview needs a row for each channel and a bias."
+        )
+    return dataclasses.replace(
         info,
         latent_scale=traits.side_multiple,
         latent_channels=traits.latent_channels,
         text_features=traits.text_features,
-        decodes_beside=on_device.type == "cuda" and not mode.exact,
-        row_sizes=modes.row_sizes(mode, on_device),
+        decodes_beside=device.type == "cuda" and not mode.exact,
+        row_sizes=modes.row_sizes(mode, device),
     )
-    _log_defaults(info, defaults)
-    return family.make_pipeline(info, assembled, preview=profile.preview, mode=mode, report=report)
 
 
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
@@ -110,73 +153,7 @@ def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
         )
 
 
-def _check_dtype(name: str) -> None:
-    if name != "auto" and name not in DTYPES:
-        raise ModelLoadError(f"The dtype must be auto or one of {', '.join(DTYPES)}.")
-
-
-def _auto_dtype(folder: Path, components: Iterable[str], device_dtypes: Collection[torch.dtype]) -> torch.dtype:
-    """Return float32 for a CPU; for a GPU float16, or bfloat16 if a component's configuration says so.
-
-    `device_dtypes` are the half-precision dtypes with which the device computes. A model that was trained in bfloat16
-    may overflow in float16.
-    """
-    named = {_saved_dtype(folder / component / "config.json") for component in components}
-    if "bfloat16" in named and torch.bfloat16 in device_dtypes:
-        return torch.bfloat16
-    return torch.float16 if torch.float16 in device_dtypes else torch.float32
-
-
-def _saved_dtype(config: Path) -> str:
-    """Return the dtype that a component's configuration names, without "torch.", or an empty string."""
-    try:
-        values = json.loads(config.read_bytes())
-    except (OSError, ValueError):  # the component's own loader says what is wrong with it
-        return ""
-    named = values.get("dtype") or values.get("torch_dtype") if isinstance(values, dict) else None
-    return str(named or "").removeprefix("torch.")
-
-
 def _silence_libraries() -> None:
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
-
-
-def _locate(model: str, allow_download: bool, report: Callable[[], object]) -> tuple[Path, Path, str]:
-    """Return the model's folder, the folder that its links may not leave, and the name that the model is served by."""
-    folder = Path(model)
-    if folder.exists() or not _HUB_ID.fullmatch(model):
-        return folder, folder, folder.resolve().name
-    if not allow_download:
-        raise ModelLoadError(f"There is no folder {model}, and downloads from the hub are not allowed.")
-    snapshot = hub.download(model, report)
-    # The hub's cache links snapshots/<revision>/<file> to blobs/<hash>, two folders up.
-    return snapshot, snapshot.parents[1], model
-
-
-def _read_part(folder: Path) -> dict[str, Any]:
-    path = folder / _CONFIG_FILES.get(folder.name, "config.json")
-    return folder_checks.read_config(path) if path.exists() else {}
-
-
-def _load_component(folder: Path, component_class: Any, dtype: torch.dtype) -> Any:
-    if not issubclass(component_class, torch.nn.Module):
-        return _from_pretrained(folder, component_class)
-    network, report = _from_pretrained(
-        folder, component_class, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
-    )
-    if report["missing_keys"] or report["mismatched_keys"]:
-        raise ModelLoadError(f"{folder} lacks weights that its config.json asks for.")
-    return network.requires_grad_(False)
-
-
-def _from_pretrained(folder: Path, component_class: Any, **options: Any) -> Any:
-    try:
-        return component_class.from_pretrained(folder, local_files_only=True, **options)
-    except Exception as error:  # The libraries raise many kinds of errors for a broken file.
-        raise ModelLoadError(f"{folder} cannot be loaded: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -48,8 +48,9 @@ class Family(Protocol[AssembledT]):
     def traits(self, folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ModelTraits:
         """Check the model's configuration, and return what follows from it. No weights are read for it.
 
-        `configs` has the content of the configuration's file of each of `components`, empty where there is no file;
-        `folder` is for error messages. Raises `ModelLoadError` for a model that is not supported.
+        `configs` has the content of the configuration's file of each of `components`, empty where there is no file. The
+        scheduler's has its `_class_name`. `folder` is for error messages. Raises `ModelLoadError` for a model that is
+        not supported.
         """
 
     def assemble(

@@ -15,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from pipelines import previews
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import ModelTraits
-from pipelines.families.defaults import filled_in
+from pipelines.families.defaults import filled_in, latent_side
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.families.registry import FAMILIES
 from pipelines.families.stable_diffusion.conditioner import ClipConditioner
@@ -29,7 +29,22 @@ _FURTHER_CONDITIONS: Final = ("time_cond_proj_dim", "addition_embed_type", "clas
 """Fields of a UNet's configuration that ask for inputs besides latents, timestep and text."""
 
 
-@FAMILIES.register("StableDiffusionPipeline")
+_LATENT_SIDE: Final = 64
+"""The side of the latents that Stable Diffusion 1 was trained on, for configurations without `sample_size`."""
+_SAME_MODEL: Final = (
+    "LatentConsistencyModelImg2ImgPipeline",
+    "LatentConsistencyModelPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",
+    "StableDiffusionInpaintPipelineLegacy",
+    "StableDiffusionPAGImg2ImgPipeline",
+    "StableDiffusionPAGInpaintPipeline",
+    "StableDiffusionPAGPipeline",
+)
+"""Pipelines of diffusers that run the same components in another way."""
+
+
+@FAMILIES.register("StableDiffusionPipeline", *_SAME_MODEL)
 class StableDiffusion:
     """Implements `families.base.Family[Components]`."""
 
@@ -54,7 +69,7 @@ class StableDiffusion:
         _check_scheduler(folder, scheduler)
         scale = 2 ** (len(vae["block_out_channels"]) - 1)
         return ModelTraits(
-            trained_side=scale * unet["sample_size"],
+            trained_side=scale * latent_side(unet["sample_size"], _LATENT_SIDE),
             side_multiple=scale,
             prompt_tokens=min(
                 configs["tokenizer"].get("model_max_length", math.inf), text_encoder.max_position_embeddings
@@ -103,8 +118,6 @@ def _check_fit(folder: Path, unet: Mapping[str, Any], vae: Mapping[str, Any]) ->
         )
     if any(unet[field] for field in _FURTHER_CONDITIONS):
         raise ModelLoadError(f"{folder}/unet/config.json asks for conditions besides text, which is not supported.")
-    if not isinstance(unet["sample_size"], int):
-        raise ModelLoadError(f"{folder}/unet/config.json must give sample_size as one number.")
 
 
 def _check_scheduler(folder: Path, config: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -35,9 +36,9 @@ PARAMS: Final = GenerationParams(
 )
 
 
-def write(folder: Path, seed: int = 0) -> Path:
+def write(folder: Path, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
     """Write a new folder in the layout of Stable Diffusion 1.x. Equal seeds give equal weights."""
-    return random_model.write(folder, SHAPE, seed)
+    return random_model.write(folder, SHAPE, seed, dtype)
 
 
 def load(

@@ -51,7 +51,6 @@ def test_prompts_are_read_up_to_the_text_encoders_length_where_the_tokenizer_say
         ("in_channels", 9, "not a text-to-image model"),
         ("time_cond_proj_dim", 256, "conditions besides text"),
         ("addition_embed_type", "text_time", "conditions besides text"),
-        ("sample_size", [64, 64], "sample_size as one number"),
     ],
 )
 def test_a_unet_with_other_inputs_is_refused(

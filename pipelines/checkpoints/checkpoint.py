@@ -1,0 +1,44 @@
+"""A model on disk that can be loaded: its family, its configurations and the files of its weights. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.checkpoints.profile import Profile
+from pipelines.families.base import Family
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A model on disk that can be loaded: all that is known of it before its weights are read.
+
+    `inspect` makes one of a folder and `single_file` of a file.
+    """
+
+    name: str
+    """The name that the model is served by."""
+    path: Path
+    """The folder or file that the user named, for messages."""
+    family: Family[Any]
+    classes: Mapping[str, Any]
+    """For each part that the family opens (unet, vae, tokenizer ...), the class that loads it."""
+    configs: Mapping[str, Mapping[str, Any]]
+    """For each part its configuration. That of `scheduler` has all defaults of its class filled in, and `model_index`
+    has what the index says of the whole model."""
+    weights: Mapping[str, tuple[Path, ...]]
+    """For each part with weights, its safetensors files: one, or all shards. Their headers have been checked. For a
+    single file, each part has that file, or the file that overrides the part (a VAE)."""
+    support_files: Mapping[str, Mapping[str, Path]]
+    """For each tokenizer the files that its class reads, by the name under which it looks for them, such as vocab.json.
+    They are copied to a private folder that is handed to the library."""
+    single_file: Path | None = None
+    """The file in the original key layout that the weights are in. None for a folder."""
+    dtype: str
+    """float32, float16 or bfloat16: the dtype that it is loaded in and that the variant was chosen for."""
+    profile: Profile
+    """The model's darkroom.json, or all defaults."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people: which variant was taken, and what was left aside."""

@@ -1,0 +1,1 @@
+"""The files of a checkpoint: configurations, safetensors files, and which of several forms of the weights to take."""
