@@ -132,6 +132,9 @@ class _SimulatedLoads:
         self._seconds += self._device.host_load_s
         return pipeline
 
+    def forget(self, name: str) -> None:
+        """Keeps nothing besides."""
+
     def free(self) -> None:
         """Frees nothing."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,18 +84,42 @@ def load_checkpoint(
     report: Callable[[], object] = lambda: None,
 ) -> Pipeline[Any, Any, Any]:
     """Load an inspected model, part after part, onto the device. Raises `ModelLoadError`. `load` tells of `report`."""
+    parts = read_parts(checkpoint, device=device, report=report)
+    return assemble(checkpoint, parts, device=device, mode=mode, report=report)
+
+
+def read_parts(
+    checkpoint: Checkpoint, *, device: str = "auto", report: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Read the parts of an inspected model, one after another, onto the device. Raises `ModelLoadError`."""
     on_device = devices.find(device)
-    traits = _traits(checkpoint)
-    info = _describe(checkpoint, traits, on_device, mode)
     _silence_libraries()
     for note in checkpoint.notes:
         _log.info("%s: %s", checkpoint.name, note)
-    _log_defaults(info, serving_defaults.from_scheduler(traits.scheduler_config))
-    loaded = {}
+    parts = {}
     for part in checkpoint.classes:
-        loaded[part] = _load_part(checkpoint, part, on_device)
+        parts[part] = _load_part(checkpoint, part, on_device)
         report()
-    assembled = checkpoint.family.assemble(loaded, traits, on_device, mode)
+    return parts
+
+
+def assemble(
+    checkpoint: Checkpoint,
+    parts: Mapping[str, Any],
+    *,
+    device: str = "auto",
+    mode: RunMode = RunMode(),  # noqa: B008 -- frozen
+    report: Callable[[], object] = lambda: None,
+) -> Pipeline[Any, Any, Any]:
+    """Make the pipeline of parts that were read, which are moved to the device if they are not there.
+
+    Raises `ModelLoadError`.
+    """
+    on_device = devices.find(device)
+    traits = _traits(checkpoint)
+    info = _describe(checkpoint, traits, on_device, mode)
+    _log_defaults(info, serving_defaults.from_scheduler(traits.scheduler_config))
+    assembled = checkpoint.family.assemble(parts, traits, on_device, mode)
     return checkpoint.family.make_pipeline(
         info, assembled, preview=checkpoint.profile.preview, mode=mode, report=report
     )

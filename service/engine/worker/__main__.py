@@ -18,17 +18,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import ModelInfo
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
-from service.engine.config import WorkerConfig
+from service.engine.config import ModelSource, WorkerConfig
 from service.engine.costs.cost_cache import CostCache, CostIdentity, fingerprint
 from service.engine.costs.cost_table import CostTable
 from service.engine.limits import DeviceMemory, Limits
@@ -37,15 +37,19 @@ from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_close
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
+from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
-from service.engine.worker.models.opening import Open
+from service.engine.worker.models.opening import Open, OpenedModels
 from service.engine.worker.models.pool import ModelPool
+from service.engine.worker.models.store import Report
 from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
 
 if TYPE_CHECKING:
     import torch
+
+    from pipelines.checkpoints.model_files import ModelFiles
 
 _PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2) that sets the signal which a process gets when its parent ends."""
@@ -55,10 +59,10 @@ _EXIT_UNLOADABLE: Final = 3
 _log = logging.getLogger(__name__)
 
 
-def main(argv: Sequence[str], open_models: Open) -> int:
-    """Serves the models of `open_models` on the socket with descriptor `--fd` until drained. Returns the exit status.
+def main(argv: Sequence[str], opening: Open) -> int:
+    """Serves the models of `opening` on the socket with descriptor `--fd` until drained. Returns the exit status.
 
-    `open_models` raises `ModelLoadError` where another attempt would fail, too.
+    `opening` raises `ModelLoadError` where another attempt would fail, too.
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
@@ -73,7 +77,7 @@ def main(argv: Sequence[str], open_models: Open) -> int:
     if is_closed(connection):  # The server had ended before the kernel was told.
         return EXIT_ORPHANED
     try:
-        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, open_models)
+        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, opening)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
@@ -95,11 +99,11 @@ def _open_record(descriptor: int | None) -> CallRecord:
     return CallRecord.private() if descriptor is None else CallRecord.shared(descriptor)
 
 
-def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, open_models: Open) -> int:
+def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, opening: Open) -> int:
     report = functools.partial(channel.send, messages.Loading("preparing"))
     try:
         channel.send(messages.Loading("loading"))
-        models, store, device = open_models(config, report)
+        models, store, device = opening(config, report)
         memory = limits.model_memory(config, device.memory(), host_memory.total_bytes())
         transfers = Transfers(store, LoaderThread(), host_bytes=memory.host_bytes, clock=time.monotonic)
         pool = ModelPool(models, transfers, device_bytes=memory.device_bytes, clock=time.monotonic)
@@ -156,12 +160,16 @@ def _cost_identity(config: WorkerConfig, bounds: Limits, info: ModelInfo, device
     }
 
 
-def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipeline[Any, Any, Any], Device]:
-    """Loads the configured model onto its device, which becomes the one that this process uses."""
+def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
+    """Finds and describes the configured models. The device becomes the one that this process uses.
+
+    Raises `ModelLoadError` for a device that cannot be used.
+    """
     set_library_variables(config, os.environ)
     import torch
 
     from pipelines.checkpoints import loader
+    from pipelines.checkpoints.model_files import ModelFiles
     from pipelines.runtime import batch_invariance, compilation, devices
     from pipelines.runtime.modes import RunMode
 
@@ -177,11 +185,9 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
         compilation.keep_code_in(Path(config.cache_dir) / "compiled")
     device = _device(on_device)
     bounds = limits.resolve(config, device.memory())
-    pipeline = loader.load(
-        config.model,
+    files = ModelFiles(
         device=str(on_device),
-        dtype=config.dtype,
-        allow_download=config.allow_download,
+        dtype=loader.choose_dtype(config.dtype, str(on_device)),
         mode=RunMode(
             exact=config.exact,
             compile=config.compile,
@@ -191,9 +197,18 @@ def load_model(config: WorkerConfig, report: Callable[[], object]) -> tuple[Pipe
             max_decode=bounds.max_decode,
             max_decode_pixels=config.max_decode_pixels,
         ),
-        report=report,
+        allow_download=config.allow_download,
     )
-    return pipeline, device
+    listed = [ModelSource(config.model_name, config.model), *config.models]
+    return OpenedModels([_describe(files, model, report) for model in listed], files, device)
+
+
+def _describe(files: ModelFiles, model: ModelSource, report: Report) -> DescribedModel:
+    try:
+        found = files.find(model.source, model.name, report)
+    except ModelLoadError as error:
+        return DescribedModel(model.name or model.source, None, failure=str(error))
+    return DescribedModel(found.info.name, found.info, found.size_bytes)
 
 
 def set_library_variables(config: WorkerConfig, environ: MutableMapping[str, str]) -> None:
@@ -244,4 +259,4 @@ def _resident_bytes() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], load_model))
+    sys.exit(main(sys.argv[1:], open_models))

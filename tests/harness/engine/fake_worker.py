@@ -74,6 +74,9 @@ class FakeStore:
     def to_host(self, name: str, pipeline: object) -> None:
         """Nothing is kept on the host."""
 
+    def forget(self, name: str) -> None:
+        """Keeps nothing besides."""
+
     def free(self) -> None:
         """There is nothing to free."""
 

@@ -77,6 +77,9 @@ class MemoryStore:
         self.log.append(f"to host {name}")
         return MemoryCopy(self, name, pipeline)
 
+    def forget(self, name: str) -> None:
+        """Keeps nothing besides."""
+
     def free(self) -> None:
         """Frees nothing."""
 

@@ -17,7 +17,7 @@ from huggingface_hub.constants import DOWNLOAD_CHUNK_SIZE
 
 from pipelines.checkpoints import hub
 from pipelines.checkpoints.dtypes import DtypeChoice
-from pipelines.checkpoints.hub import HuggingFaceHub, HubUnreachableError
+from pipelines.checkpoints.hub import HubUnreachableError, HuggingFaceHub
 from pipelines.errors import ModelLoadError
 from tests.harness.models import layouts, tiny_model
 

@@ -43,6 +43,9 @@ class LoadedStore:
     def to_host(self, name: str, pipeline: Pipeline[Any, Any, Any]) -> NoReturn:
         raise AssertionError("there is no other model that could displace it")
 
+    def forget(self, name: str) -> None:
+        """Keeps nothing besides."""
+
     def free(self) -> None:
         """Nothing was dropped."""
 

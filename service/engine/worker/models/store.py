@@ -34,5 +34,8 @@ class ModelStore(Protocol):
     def to_host(self, name: str, pipeline: Pipeline[Any, Any, Any]) -> HostCopy | None:
         """Moves a model that makes nothing now to the host. Returns None where it cannot be moved, only dropped."""
 
+    def forget(self, name: str) -> None:
+        """Drops what is kept of a model that is not on the device any more."""
+
     def free(self) -> None:
         """Returns to the device or the system what dropped models have held."""

@@ -113,6 +113,7 @@ class Transfers:
             each.host_copy = transfer.copies.get(each.name)
         if outcome.result is not None:
             self._arrive(transfer.entry, transfer.source, outcome.result, transfer.seconds)
+            _log.info("model %s was loaded from %s in %.1f s", transfer.entry.name, transfer.source, transfer.seconds)
         else:
             _fail(transfer.entry, outcome)
         return transfer
@@ -120,6 +121,7 @@ class Transfers:
     def drop(self, entry: ModelEntry) -> None:
         """Frees what the model holds on the device and on the host."""
         entry.leave()
+        self._store.forget(entry.name)
         self._store.free()
 
     def _move(
@@ -135,6 +137,7 @@ class Transfers:
             if name in kept:
                 transfer.copies[name] = self._store.to_host(name, pipelines[name])
             del pipelines[name]
+            self._store.forget(name)
         self._store.free()
         report()
         return self._store.load(transfer.entry.name, report) if copy is None else copy.to_device(report)
@@ -152,7 +155,6 @@ class Transfers:
     def _arrive(self, entry: ModelEntry, source: str, pipeline: Pipeline[Any, Any, Any], seconds: float) -> None:
         entry.arrive(pipeline, self._clock())
         self._costs.learn(entry.name, source, entry.size_bytes, seconds)
-        _log.info("model %s was loaded from the %s in %.1f s", entry.name, source, seconds)
 
 
 def _fail(entry: ModelEntry, outcome: Outcome[Pipeline[Any, Any, Any]]) -> None:
