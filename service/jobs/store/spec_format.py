@@ -11,7 +11,6 @@ A field with a default that does not change what an older server makes needs no 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -50,19 +49,10 @@ def decode_spec(data: bytes) -> JobSpec:
                 "The job was stored by a newer version of Darkroom. Upgrade this server to read it."
             )
         if version == VERSION:
-            return _with_model(msgspec.json.decode(data, type=JobSpec))
+            return msgspec.json.decode(data, type=JobSpec)
         if version == 1:
             first = msgspec.json.decode(data, type=_JobSpec1)
-            return _with_model(JobSpec(**msgspec.structs.asdict(first)))
+            return JobSpec(**msgspec.structs.asdict(first))
     except msgspec.MsgspecError:
         pass
     raise UnreadableSpecError("The stored job is damaged: its spec cannot be decoded.")
-
-
-def _with_model(spec: JobSpec) -> JobSpec:
-    """Returns the spec with its model in the parameters of each image, where earlier releases had none."""
-    images = tuple(
-        ImageSpec(replace(image.params, model=image.params.model or spec.model), image.position)
-        for image in spec.images
-    )
-    return msgspec.structs.replace(spec, images=images)

@@ -23,6 +23,8 @@ from service.engine.worker.models.opening import OpenedModels
 from service.engine.worker.models.store import Report
 from tests.harness.engine.faulty_pipeline import FaultyPipeline, Trigger
 
+MODEL_BYTES = 1 << 30
+"""What each model is said to take."""
 _REPORT_S = 0.01
 """Interval at which a load reports."""
 
@@ -48,14 +50,14 @@ def main() -> int:
         if own.unloadable is not None and own.unloadable_on in (None, config.device):
             raise ModelLoadError(own.unloadable)
         names = [config.model_name or INFO.name, *(model.name for model in config.models)]
-        models = [DescribedModel(name, replace(INFO, name=name), size_bytes=1) for name in names]
+        models = [DescribedModel(name, replace(INFO, name=name), MODEL_BYTES) for name in names]
         return OpenedModels(models, FakeStore(make, own.load_s, own.broken), PLAIN_DEVICE)
 
     return worker_main.main(rest, open_models)
 
 
 class FakeStore:
-    """A `ModelStore` of fake pipelines. Each counts as one byte."""
+    """A `ModelStore` of fake pipelines."""
 
     def __init__(self, make: Callable[[ModelInfo], FakePipeline], load_s: float, broken: Sequence[str]) -> None:
         self._make = make
