@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipelines.fake import FakePipeline
+from pipelines.progress import Report
 from service.engine.config import WorkerConfig
 from service.engine.worker import __main__ as worker_main
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.models.opening import OpenedModels, open_loaded
-from service.engine.worker.models.store import Report
 
 CALL_S: Final = 0.02
 """Seconds of a UNet call without rows."""

@@ -79,9 +79,9 @@ def write(folder: Path, shape: Shape, seed: int = 0, dtype: torch.dtype = torch.
     """Writes a new folder and returns it. The same seed gives the same weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tokenizer = _tokenizer(shape.tokens)
-        tokenizer.save_pretrained(folder / "tokenizer")
-        _text_encoder(tokenizer, shape).to(dtype).save_pretrained(folder / "text_encoder")
+        words = tokenizer(shape.tokens)
+        words.save_pretrained(folder / "tokenizer")
+        _text_encoder(words, shape).to(dtype).save_pretrained(folder / "text_encoder")
         _unet(shape).to(dtype).save_pretrained(folder / "unet")
         _vae(shape).to(dtype).save_pretrained(folder / "vae")
     PNDMScheduler(
@@ -103,23 +103,26 @@ def write(folder: Path, shape: Shape, seed: int = 0, dtype: torch.dtype = torch.
     return folder
 
 
-def _tokenizer(tokens: int) -> CLIPTokenizer:
-    """Returns a CLIP tokenizer without merges: 256 bytes, each alone and at the end of a word."""
+def tokenizer(tokens: int, *, pad_token: str = "<|endoftext|>") -> CLIPTokenizer:
+    """Returns a CLIP tokenizer without merges: 256 bytes, each alone and at the end of a word.
+
+    `tokens` is the longest text that it gives a model, padding included.
+    """
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(0x100) if byte not in printable]
     letters = [chr(byte) for byte in printable] + [chr(0x100 + n) for n in range(len(others))]
     words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {word: number for number, word in enumerate(words)}
-    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=tokens)
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=tokens, pad_token=pad_token)
 
 
-def _text_encoder(tokenizer: CLIPTokenizer, shape: Shape) -> Any:
+def _text_encoder(words: CLIPTokenizer, shape: Shape) -> Any:
     config = CLIPTextConfig(
-        **{"vocab_size": len(tokenizer)} | dict(shape.text_encoder),
+        **{"vocab_size": len(words)} | dict(shape.text_encoder),
         max_position_embeddings=shape.tokens,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
     )
     return CLIPTextModel(config)
 

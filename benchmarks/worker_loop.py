@@ -15,6 +15,7 @@ from transformers import CLIPTextModel
 
 from pipelines.interface import Pipeline, Stage
 from pipelines.params import GenerationParams
+from pipelines.progress import unreported
 from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_table import CostTable
@@ -62,7 +63,7 @@ def _device() -> Device:
     """Returns a device that times calls by its own events, where it is a GPU."""
     if not torch.cuda.is_available():
         return PLAIN_DEVICE
-    return Device(mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)))  # type: ignore[no-untyped-call]  # torch gives it no types
+    return Device(tries_kernels=True, mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)))  # type: ignore[no-untyped-call]  # torch gives it no types
 
 
 def measure_costs(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> CostTable:
@@ -76,8 +77,9 @@ def measure_costs(pipeline: Pipeline[Any, Any, Any], config: WorkerConfig) -> Co
         max_counts=bounds.max_counts,
         clock=time.monotonic,
         mark=device.mark,
+        tries_kernels=device.tries_kernels,
     )
-    return warmup.run(budget_s=bounds.warm_up_s, report=lambda: None)
+    return warmup.run(budget_s=bounds.warm_up_s, report=unreported)
 
 
 def run(

@@ -14,18 +14,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pipelines import work_plan
+from pipelines import input_checks, work_plan
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import (
     UPCAST,
+    UPSCALE,
     CompletedAdvance,
     CompletedDecode,
+    EncodedInput,
+    InputPixels,
     Limits,
     ModelInfo,
     NextCall,
     PendingAdvance,
     PendingDecode,
     RgbImage,
+    Stage,
     TextKey,
     WorkPlan,
 )
@@ -41,6 +45,7 @@ INFO: Final = ModelInfo(
     prompt_tokens=32,
     device="cpu",
     dtype="float32",
+    input_kinds=("image", "mask"),
     limits=Limits(
         side_multiple=8,
         min_side=64,
@@ -57,23 +62,56 @@ _SCALE: Final = 8
 """Pixels per latent, in width and in height."""
 
 
+@dataclass(frozen=True, slots=True)
+class FakeInput:
+    """Implements `interface.EncodedInput`."""
+
+    digest: bytes
+    """32 bytes that stand for what was encoded."""
+    nbytes: int
+
+
 @dataclass(slots=True)
 class FakeState:
     params: GenerationParams
-    next_call: NextCall | None
-    calls: int
-    """Total number of UNet calls for the image."""
+    phases: list[NextCall]
+    """The next call, and the first call of each later phase up to finished latents."""
     latent: bytes
     """32 bytes that stand for the latents."""
     upcast: bool = False
+    calls_done: int = 0
+    """UNet calls that were made, in all passes together."""
+    _calls_before: int = 0
+    _steps_before: int = 0
 
     @property
-    def calls_done(self) -> int:
-        return self.calls - (self.next_call.calls_left if self.next_call else 0)
+    def next_call(self) -> NextCall | None:
+        return self.phases[0] if self.phases else None
 
     @property
     def step(self) -> int:
-        return self.calls_done * self.params.steps // self.calls
+        steps = work_plan.second_pass_steps(self.params) if self._calls_before else self._first_steps
+        calls = self.calls_done - self._calls_before
+        left = sum(call.calls_left for call in self.phases[:1] if call.key.stage is Stage.DENOISE)
+        return self._steps_before + (steps * calls // (calls + left) if calls else 0)
+
+    def make_call(self) -> None:
+        """Count one UNet call, and go on to the next pass where it was the last of one and nothing lies between."""
+        self.calls_done += 1
+        left = self.phases[0].calls_left - 1
+        if left:
+            self.phases[0] = replace(self.phases[0], calls_left=left)
+        else:
+            self.end_phase()
+
+    def end_phase(self) -> None:
+        self.phases.pop(0)
+        if self.phases and self.phases[0].key.stage is Stage.DENOISE:
+            self._calls_before, self._steps_before = self.calls_done, self._first_steps
+
+    @property
+    def _first_steps(self) -> int:
+        return work_plan.first_pass_steps(self.params)
 
 
 class FakePipeline:
@@ -85,14 +123,17 @@ class FakePipeline:
         call_s: float = 0.0,
         row_s: float = 0.0,
         decode_s: float = 0.0,
+        encode_s: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
         info: ModelInfo = INFO,
     ) -> None:
-        """`predict` sleeps call_s + row_s x rows seconds, and `decode` sleeps decode_s, by calling `sleep`."""
+        """`predict` sleeps call_s + row_s x rows seconds, `decode` sleeps decode_s, `encode_inputs` sleeps encode_s and
+        `upscale` both, by calling `sleep`."""
         self.info = info
         self._call_s = call_s
         self._row_s = row_s
         self._decode_s = decode_s
+        self._encode_s = encode_s
         self._sleep = sleep
 
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
@@ -104,22 +145,39 @@ class FakePipeline:
     def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
         return [hashlib.sha256((key.text or "").encode()).digest() for key in texts]
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[FakeInput]:
+        assert len({(each.width, each.height) for each in params}) == 1, "images of one call share a size"
+        self._spend(self._encode_s)
+        return [
+            FakeInput(_digest(*(each.pixels for each in inputs)), sum(len(each.pixels) for each in inputs))
+            for inputs in pixels
+        ]
+
+    def begin(
+        self, params: GenerationParams, conditionings: Sequence[bytes], encoded: EncodedInput | None = None
+    ) -> FakeState:
         assert len(conditionings) == len(self.texts(params)), "an image takes one conditioning for each of its texts"
         for field, side in (("width", params.width), ("height", params.height)):
             if side % _SCALE:
                 raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
-        calls = samplers.find(params.sampler, params.schedule).sampler.calls(params.steps)
+        samplers.find(params.sampler, params.schedule)
+        input_checks.check(self.info, params)
+        assert encoded is None or isinstance(encoded, FakeInput), "inputs come from this pipeline"
+        assert (encoded is None) == (params.image is None), "an image that starts from another one needs it encoded"
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
-        return FakeState(params, work_plan.denoise_call(self.info, params, calls), calls, latent)
+        if encoded is not None:
+            latent = _digest(latent, encoded.digest, struct.pack("<d", params.strength))
+        return FakeState(params, list(work_plan.denoising_calls(self.info, params)), latent)
 
-    def begin_upcast(self, params: GenerationParams) -> FakeState:
+    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> FakeState:
         """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
-        state = self.begin(params, self.encode(self.texts(params)))
+        state = self.begin(params, self.encode(self.texts(params)), encoded)
         state.upcast = True
-        state.next_call = work_plan.denoise_call(self.info, params, state.calls, phase=UPCAST)
+        state.phases = list(work_plan.denoising_calls(self.info, params, phase=UPCAST))
         return state
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
@@ -133,9 +191,16 @@ class FakePipeline:
         for state, output in zip(states, outputs, strict=True):
             assert state.next_call is not None, "a finished image cannot advance"
             state.latent = _digest(b"advance", state.latent, output)
-            left = state.next_call.calls_left - 1
-            state.next_call = replace(state.next_call, calls_left=left) if left else None
+            state.make_call()
         return CompletedAdvance([None] * len(states))
+
+    def upscale(self, states: Sequence[FakeState]) -> None:
+        keys = {state.next_call.key for state in states if state.next_call is not None}
+        assert [key.phase for key in keys] == [UPSCALE], "only images between two passes are enlarged"
+        self._spend(self._decode_s + self._encode_s)
+        for state in states:
+            state.latent = _digest(b"upscale", state.latent)
+            state.end_phase()
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         sizes = {(state.params.width, state.params.height) for state in states}

@@ -9,20 +9,25 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from pipelines.params import GenerationParams
+from pipelines.sampler_limits import SamplerLimits
 
 UPCAST: Final = "upcast"
 """The phase of images that `Pipeline.begin_upcast` began."""
 WIDE: Final = "wide"
 """The phase of decodes with a decoder in a wider dtype than the model's."""
+UPSCALE: Final = "upscale"
+"""The phase of calls between the two passes of the hires fix: a decode, an enlargement and an encode."""
 
 
 class Stage(enum.StrEnum):
     """One kind of work on the way from text to pixels. The calls of a stage run one network."""
 
     TEXT = "text"
+    INPUT = "input"
+    """Images to start from are encoded, or the first pass of the hires fix is enlarged by way of its pixels."""
     DENOISE = "denoise"
     DECODE = "decode"
     LOAD = "load"
@@ -50,7 +55,7 @@ class BatchKey(NamedTuple):
     tokens: int = 0
     """Length of the text conditioning; 0 where there is none."""
     phase: str = ""
-    """`UPCAST`, or empty."""
+    """`UPCAST`, `WIDE`, `UPSCALE`, or empty."""
 
 
 class CostKey(NamedTuple):
@@ -61,7 +66,7 @@ class CostKey(NamedTuple):
     """Pixels; 0 in a stage in which the size of the image does not matter."""
     height: int = 0
     variant: str = ""
-    """`UPCAST`, or empty. Of a load, where the model comes from."""
+    """`UPCAST`, `WIDE`, `UPSCALE`, or empty. Of a load, where the model comes from."""
     model: str = ""
     """Name of the model."""
 
@@ -77,9 +82,9 @@ class NextCall:
     key: BatchKey
     cost: CostKey
     rows: int
-    """Rows that the image takes in the call: texts, rows of the UNet's batch, or images to decode."""
+    """Rows that the image takes in the call: texts, rows of the UNet's batch, or images to encode or decode."""
     calls_left: int
-    """Calls until the stage is done, this one included."""
+    """Calls until the phase is done, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,12 @@ class WorkPlan:
     """The calls that an image takes from its texts to its pixels, known before any of them is made."""
 
     calls: tuple[NextCall, ...]
-    """The first call of each stage, in the order of the stages."""
+    """The first call of each phase, in their order. The hires fix has a UNet phase for each of its passes. The keys of
+    any two phases differ."""
     state_bytes: int
     """Upper bound on the device bytes that the image holds from `Pipeline.begin` to its end."""
+    steps: int
+    """Steps that are made, as users count them, in all passes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +162,19 @@ class ModelInfo:
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
     default_guidance_rescale: float = 0.0
     """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
+    samplers: tuple[SamplerLimits, ...] = ()
+    """How the model can use each sampler. Empty where it can use all of them without limits."""
 
+    input_kinds: tuple[Literal["image", "mask"], ...] = ()
+    """What an image may start from, besides its texts."""
+    reads_kept: bool = False
+    """Whether the UNet reads the mask and the image without what is repainted. It then makes no image without them."""
     zeros_without_negative: bool = False
     """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
+    embeds_guidance: bool = False
+    """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
+    added_features: int = 0
+    """Numbers in the conditioning of a row besides those of its tokens."""
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
@@ -214,6 +232,14 @@ class CompletedDecode:
         return self.images
 
 
+class EncodedInput(Protocol):
+    """The image to start from, and its mask, as the pipeline needs them. Images that start from the same one share it."""
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+
+
 class ImageState(Protocol):
     """An image that was begun. Its latents, sampler, generator and position are its own."""
 
@@ -226,7 +252,7 @@ class ImageState(Protocol):
 
     @property
     def step(self) -> int:
-        """Steps done, as users count them: 0 to `params.steps`."""
+        """Steps done, as users count them: 0 to `WorkPlan.steps`."""
 
 
 ConditioningT = TypeVar("ConditioningT")
@@ -249,13 +275,26 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def encode(self, texts: Sequence[TextKey]) -> list[ConditioningT]:
         """Encode texts in one batched call. A result may be kept and used for any image that has the text."""
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[ConditioningT]) -> StateT:
-        """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`.
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[EncodedInput]:
+        """Encode what these images of one size start from, in one batched call, and wait for it.
 
-        `conditionings` holds one for each of `texts(params)`, in that order.
+        `pixels` holds for each image the pixels of `params.pixels`, in that order. The result depends on the pixels
+        alone, and may be kept and used for any image that names the same ones. Raises a `NumericalError` that names the
+        bad ones.
         """
 
-    def begin_upcast(self, params: GenerationParams) -> StateT:
+    def begin(
+        self, params: GenerationParams, conditionings: Sequence[ConditioningT], encoded: EncodedInput | None = None
+    ) -> StateT:
+        """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`.
+
+        `conditionings` holds one for each of `texts(params)`, in that order. `encoded` is needed where `params.pixels`
+        names something.
+        """
+
+    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> StateT:
         """Begin the image again from its initial noise, in the next wider dtype, after a `NumericalError`.
 
         It encodes the image's texts itself, in the wider dtype. Upcast images share calls only with each other
@@ -273,6 +312,13 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
 
         Each state moves on to its next call at once. If this raises, no state has changed, and the call may be
         repeated. A state for which `PendingAdvance.finish` returns an error must not be used again.
+        """
+
+    def upscale(self, states: Sequence[StateT]) -> None:
+        """Enlarge images between two passes, in one batched call, and wait for it. Each begins its second pass.
+
+        Their next calls have the phase `UPSCALE`. If this raises, no state has changed, and the call may be repeated.
+        Raises a `NumericalError` that names the bad ones.
         """
 
     def start_decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> PendingDecode:

@@ -6,15 +6,23 @@ else about how an image is made.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
-from pipelines.interface import UPCAST, BatchKey, CostKey, ModelInfo, NextCall, Stage, TextKey, WorkPlan
-from pipelines.params import GenerationParams
+from pipelines import upscalers
+from pipelines.input_checks import steps_made
+from pipelines.interface import UPCAST, UPSCALE, BatchKey, CostKey, ModelInfo, NextCall, Stage, TextKey, WorkPlan
+from pipelines.params import GenerationParams, HiresFix
 from pipelines.sampling.samplers import SAMPLERS
 
 _LATENT_COPIES: Final = 8
 """Copies of the latents in one state: the latents, the sampler's history, and the last call's input and output."""
+_INPUT_COPIES: Final = 3
+"""Further copies of an image that starts from another one: its latents, its noise, and the mask."""
 _FLOAT_BYTES: Final = 4
+
+_Size: TypeAlias = tuple[int, int]
+"""Width and height in pixels."""
 
 
 def plan(info: ModelInfo, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
@@ -23,18 +31,30 @@ def plan(info: ModelInfo, params: GenerationParams, *, upcast: bool = False) -> 
     return WorkPlan(
         calls=(
             text_call(info, len(set(texts(info, params)))),
-            denoise_call(info, params, unet_calls(params), phase=phase),
+            *([input_call(info, params)] if params.image is not None else []),
+            *denoising_calls(info, params, phase=phase),
             decode_call(info, params, phase=phase),
         ),
         state_bytes=_state_bytes(info, params),
+        steps=first_pass_steps(params) + second_pass_steps(params),
     )
+
+
+def first_pass_steps(params: GenerationParams) -> int:
+    """Return the steps that the image makes, without those of the second pass of a hires fix."""
+    return params.steps if params.image is None else steps_made(params.steps, params.strength)
+
+
+def second_pass_steps(params: GenerationParams) -> int:
+    """Return the steps of the second pass of a hires fix."""
+    return 0 if params.hires is None else steps_made(params.hires.steps, params.hires.strength)
 
 
 def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
     """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
     without_negative = None if info.zeros_without_negative else ""
     negative = without_negative if params.negative_prompt is None else params.negative_prompt
-    rows = (negative, params.prompt) if params.guided else (params.prompt,)
+    rows = (negative, params.prompt) if params.guided and not info.embeds_guidance else (params.prompt,)
     return tuple(TextKey(info.name, text, params.long_prompt) for text in rows)
 
 
@@ -45,37 +65,61 @@ def text_call(info: ModelInfo, texts: int) -> NextCall:
     )
 
 
-def denoise_call(info: ModelInfo, params: GenerationParams, calls_left: int, *, phase: str = "") -> NextCall:
-    """Return the image's next UNet call: one row for each of its texts."""
-    height, width = params.height // info.latent_scale, params.width // info.latent_scale
-    return NextCall(
-        BatchKey(Stage.DENOISE, info.name, height, width, info.prompt_tokens, phase),
-        CostKey(Stage.DENOISE, params.width, params.height, phase, info.name),
-        rows=len(texts(info, params)),
-        calls_left=calls_left,
-    )
+def input_call(info: ModelInfo, params: GenerationParams) -> NextCall:
+    """Return the call that encodes the image to start from: two rows where the UNet reads what a mask keeps of it."""
+    rows = 2 if params.mask is not None and info.reads_kept else 1
+    return _call(info, Stage.INPUT, (params.width, params.height), rows, 1)
+
+
+def denoising_calls(info: ModelInfo, params: GenerationParams, *, phase: str = "") -> Iterator[NextCall]:
+    """Yield the first call of each phase from the initial noise to finished latents."""
+    final, hires = (params.width, params.height), params.hires
+    first = final if hires is None else (hires.width, hires.height)
+    yield _denoise_call(info, params, first, _unet_calls(params, params.steps, first_pass_steps(params)), phase)
+    if hires is None:
+        return
+    if _is_decoded(hires):
+        yield _call(info, Stage.INPUT, final, 1, 1, UPSCALE)
+    yield _denoise_call(info, params, final, _unet_calls(params, hires.steps, second_pass_steps(params)), phase)
 
 
 def decode_call(info: ModelInfo, params: GenerationParams, *, phase: str = "") -> NextCall:
     """Return the call that decodes the image's finished latents."""
-    height, width = params.height // info.latent_scale, params.width // info.latent_scale
+    return _call(info, Stage.DECODE, (params.width, params.height), 1, 1, phase)
+
+
+def _denoise_call(info: ModelInfo, params: GenerationParams, size: _Size, calls_left: int, phase: str) -> NextCall:
+    """Return a UNet call: one row for each of the image's texts."""
+    return _call(info, Stage.DENOISE, size, len(texts(info, params)), calls_left, phase, info.prompt_tokens)
+
+
+def _call(
+    info: ModelInfo, stage: Stage, size: _Size, rows: int, calls_left: int, phase: str = "", tokens: int = 0
+) -> NextCall:
+    width, height = size
     return NextCall(
-        BatchKey(Stage.DECODE, info.name, height, width, phase=phase),
-        CostKey(Stage.DECODE, params.width, params.height, phase, info.name),
-        rows=1,
-        calls_left=1,
+        BatchKey(stage, info.name, height // info.latent_scale, width // info.latent_scale, tokens, phase),
+        CostKey(stage, width, height, phase, info.name),
+        rows,
+        calls_left,
     )
 
 
-def unet_calls(params: GenerationParams) -> int:
-    """Return the number of UNet calls from the first noise to finished latents."""
+def _unet_calls(params: GenerationParams, steps: int, made: int) -> int:
+    """Return the number of UNet calls of the last `made` of so many steps."""
     sampler = SAMPLERS.get(params.sampler)
-    return sampler.calls(params.steps) if sampler else params.steps
+    return max(0, sampler.calls_from(steps - made, steps)) if sampler else made
+
+
+def _is_decoded(hires: HiresFix) -> bool:
+    upscaler = upscalers.UPSCALERS.find(hires.upscaler)
+    return upscaler is not None and upscaler.decoded
 
 
 def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
-    return _FLOAT_BYTES * (
-        _LATENT_COPIES * latents + len(texts(info, params)) * info.prompt_tokens * info.text_features
-    )
+    copies = _LATENT_COPIES + (0 if params.image is None else _INPUT_COPIES)
+    row = info.prompt_tokens * info.text_features + info.added_features
+    passes = 1 if params.hires is None else 2
+    return _FLOAT_BYTES * (copies * latents + passes * len(texts(info, params)) * row)

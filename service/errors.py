@@ -2,7 +2,8 @@
 
     DarkroomError                     500 internal_error
     |-- InvalidRequestError           400 invalid_value           names the field
-    |   `-- UnprocessableError        422 invalid_value           on routes whose bodies have a strict schema
+    |   |-- UnprocessableError        422 invalid_value           on routes whose bodies have a strict schema
+    |   `-- ClientTimeoutError        400 client_timeout          the client gives up before the images can be finished
     |-- KeyReusedError                422 idempotency_key_reused  the idempotency key was used with another body
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
@@ -68,6 +69,10 @@ class UnprocessableError(InvalidRequestError):
     def __init__(self, message: str, *, problems: tuple[Problem, ...]) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class ClientTimeoutError(InvalidRequestError):
+    code = "client_timeout"
 
 
 class KeyReusedError(DarkroomError):

@@ -62,7 +62,10 @@ class Settings(WorkerSettings):
         "N",
     )
     max_queued_s: Seconds = setting(
-        300.0, "Device seconds of those images from which on it does so.", Section.QUEUE, "SECONDS"
+        300.0,
+        "Device seconds of those images from which on it does so, if they are of four requests or more.",
+        Section.QUEUE,
+        "SECONDS",
     )
     max_queued_s_per_tenant: Seconds | None = setting(
         None,

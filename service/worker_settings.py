@@ -124,7 +124,8 @@ class WorkerSettings(BaseSettings):
 
     load_timeout_s: Seconds = setting(
         900.0,
-        "A worker that loads or downloads its model is replaced after so long without progress.",
+        "A worker that loads, downloads or measures its model is replaced after so long, and ten times its longest "
+        "silence so far, without progress.",
         Section.WORKER,
         "SECONDS",
     )
@@ -135,7 +136,10 @@ class WorkerSettings(BaseSettings):
         "SECONDS",
     )
     unmeasured_timeout_s: Seconds = setting(
-        120.0, "The same bound for a call of a kind that was never measured.", Section.WORKER, "SECONDS"
+        120.0,
+        "The least such bound for a call of a kind that was never measured.",
+        Section.WORKER,
+        "SECONDS",
     )
     kill_timeout_s: Seconds = setting(
         30.0,

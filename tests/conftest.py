@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,16 @@ def data_dir_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         del os.environ["DARKROOM_DATA_DIR"]
     else:
         os.environ["DARKROOM_DATA_DIR"] = before
+
+
+@pytest.fixture(scope="session")
+@levels.integration_fixture
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give the folder of a tiny model of a kind, such as `zoo("sdxl")`. Tests must not write to it.
+
+    The kinds are in `tests.harness.models.zoo.kinds`. A folder is written when it is first asked for.
+    """
+    from tests.harness.models.zoo import writer
+
+    root = tmp_path_factory.mktemp("zoo")
+    return functools.cache(lambda kind: writer.write(kind, root / kind))

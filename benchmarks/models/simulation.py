@@ -16,6 +16,7 @@ from benchmarks.simulator.darkroom_server import SimulatedPipeline
 from pipelines.fake import INFO
 from pipelines.interface import CostKey, Pipeline, Stage
 from pipelines.params import GenerationParams
+from pipelines.progress import Report, unreported
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel
@@ -25,7 +26,7 @@ from service.engine.worker.loop import Worker
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import Outcome
 from service.engine.worker.models.pool import ModelPool
-from service.engine.worker.models.store import HostCopy, Report
+from service.engine.worker.models.store import HostCopy
 from service.engine.worker.models.transfers import Transfers
 
 MAX_ROWS: Final = 16
@@ -101,7 +102,7 @@ class _SimulatedLoads:
 
     def start(self, work: Callable[[Report], Pipeline[Any, Any, Any]]) -> None:
         self._seconds = 0.0
-        self._outcome = Outcome(work(lambda: None))
+        self._outcome = Outcome(work(unreported))
         self._ready_s = self._clock.now_s + self._seconds
         self.loads += 1
         self.loading_s += self._seconds
@@ -216,7 +217,7 @@ def play_darkroom(requests: Sequence[ModelRequest], device: Device) -> Played:
     transfers = Transfers(loads, loads, host_bytes=device.host_models, clock=clock)
     described = [DescribedModel(name, infos[name], size_bytes=1) for name in names]
     pool = ModelPool(described, transfers, device_bytes=device.models, clock=clock)
-    pool.open(lambda: None)
+    pool.open(unreported)
     channel, following = _Channel(clock), _Requests(requests)
     config = WorkerConfig(model="simulated", max_rows=MAX_ROWS, max_decode=4)
     worker: Worker[Any, Any, Any] = Worker(pool, channel, config, costs=table, clock=clock)

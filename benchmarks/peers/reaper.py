@@ -48,17 +48,17 @@ def _exit(status: int) -> NoReturn:
 
 def _terminate(child: subprocess.Popen[bytes]) -> None:
     """Terminates the command, which can stop its children in order, and then kills its remaining descendants."""
-    descendants = _descendants(child.pid)
+    left = descendants(child.pid)
     child.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_GRACE_S)
-    for pid in descendants:
+    for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _kill_session(child)
 
 
-def _descendants(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
     """Returns the ids of all descendants of `root`, including those in other sessions."""
     listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     children: dict[int, list[int]] = {}

@@ -36,6 +36,8 @@ class Checkpoint:
     They are copied to a private folder that is handed to the library."""
     single_file: Path | None = None
     """The file in the original key layout that the weights are in. None for a folder."""
+    ema: bool = False
+    """Whether the averaged weights of a single file are taken."""
     dtype: str
     """float32, float16 or bfloat16: the dtype that it is loaded in and that the variant was chosen for."""
     profile: Profile

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,38 +62,53 @@ def load_network(
     places = dict(network.named_parameters()) | dict(network.named_buffers())
     missing = set(network.state_dict())
     for name, tensor in tensors:
-        place = _find_place(name, places)
-        if place is None:
-            continue
-        if places[place].shape != tensor.shape:
-            raise ModelLoadError(
-                f"{path}: {name} has the shape {list(tensor.shape)}, but the part's configuration asks for "
-                f"{list(places[place].shape)}. The configuration belongs to another model."
-            )
-        _put(network, place, tensor)
-        missing.discard(place)
-    if missing:
-        raise ModelLoadError(f"{path} lacks weights that the part's configuration asks for: {_some(missing)}.")
+        place = _find_place(path, name, tensor.shape, places)
+        if place is not None:
+            _put(network, place, tensor)
+            missing.discard(place)
+    _check_complete(path, missing)
     return network.requires_grad_(False).eval()
 
 
-def read_tensors(paths: Sequence[Path], dtype: torch.dtype, device: torch.device) -> Iterator[tuple[str, Tensor]]:
-    """Read all tensors of safetensors files, in turn. Numbers with a fraction are converted to the dtype."""
+def check_weights(
+    path: Path, component_class: Any, config: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]
+) -> None:
+    """Refuse weights of these names and shapes as `load_network` would, without reading them."""
+    network = _make_empty(path, component_class, config, torch.float32)
+    places = dict(network.named_parameters()) | dict(network.named_buffers())
+    found = {_find_place(path, name, shape, places) for name, shape in shapes.items()}
+    _check_complete(path, set(network.state_dict()) - found)
+
+
+def _check_complete(path: Path, missing: Collection[str]) -> None:
+    if missing:
+        raise ModelLoadError(f"{path} lacks weights that the part's configuration asks for: {_some(missing)}.")
+
+
+def read_tensors(
+    paths: Sequence[Path], dtype: torch.dtype, device: torch.device, names: Collection[str] | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Read the tensors of safetensors files with these names, or all, in turn.
+
+    Numbers with a fraction are converted to the dtype.
+    """
     for path in paths:
         try:
-            yield from _read_file(path, dtype, device)
+            yield from _read_file(path, dtype, device, names)
         except Exception as error:  # The library has its own kinds of errors.
             raise _broken(path, error) from error
 
 
-def _read_file(path: Path, dtype: torch.dtype, device: torch.device) -> Iterator[tuple[str, Tensor]]:
+def _read_file(
+    path: Path, dtype: torch.dtype, device: torch.device, names: Collection[str] | None
+) -> Iterator[tuple[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
-        names = list(file.keys())
-    while names:
+        left = [name for name in file.offset_keys() if names is None or name in names]
+    while left:
         mapped_bytes = 0
         with safe_open(path, framework="pt") as file:
-            while names and mapped_bytes < _MAX_MAPPED_BYTES:
-                name = names.pop(0)
+            while left and mapped_bytes < _MAX_MAPPED_BYTES:
+                name = left.pop(0)
                 tensor = file.get_tensor(name)
                 mapped_bytes += tensor.nbytes
                 yield name, tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
@@ -115,7 +130,18 @@ def _make_empty(path: Path, component_class: Any, config: Mapping[str, Any], dty
     return network
 
 
-def _find_place(name: str, places: Mapping[str, object]) -> str | None:
+def _find_place(path: Path, name: str, shape: Sequence[int], places: Mapping[str, Tensor]) -> str | None:
+    """Return the network's name for a weight, or None if it has no place for it."""
+    place = _find_name(name, places)
+    if place is not None and tuple(places[place].shape) != tuple(shape):
+        raise ModelLoadError(
+            f"{path}: {name} has the shape {list(shape)}, but the part's configuration asks for "
+            f"{list(places[place].shape)}. The configuration belongs to another model."
+        )
+    return place
+
+
+def _find_name(name: str, places: Collection[str]) -> str | None:
     candidates = [name, name.removeprefix(_TEXT_PREFIX), _TEXT_PREFIX + name]
     candidates += [name.replace(old, new) for old, new in _OLD_ATTENTION.items() if old in name]
     return next((each for each in candidates if each in places), None)

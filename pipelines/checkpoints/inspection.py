@@ -17,6 +17,7 @@ from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import folder_configs, json_files, model_index, safetensors_files, weight_files
 from pipelines.checkpoints.files.folder_configs import FolderConfigs
 from pipelines.checkpoints.files.weight_files import Form
+from pipelines.checkpoints.single_file import inspection as single_file
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ModelLoadError
 
@@ -41,7 +42,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     The message names the file, the cause, and what to do instead.
     """
     if source.is_file:
-        raise ModelLoadError(f"{source.path} is a file. A model is a folder in the diffusers layout.")
+        return single_file.inspect(source, dtype)
     _check_layout(source)
     found = folder_configs.read(source.path, source.boundary, source.remedy)
     in_dtype = dtype.resolve(found.configs.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,11 +22,15 @@ from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.serving_defaults import ServingDefaults
-from pipelines.errors import ModelLoadError
+from pipelines.checkpoints.single_file import tensors as single_file_tensors
+from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.families.base import ModelTraits
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report, unreported
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
+from pipelines.sampling import choice as sampler_choice
+from pipelines.sampling import model_limits
 
 DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -52,13 +56,13 @@ def load(
     dtype: str = "auto",
     allow_download: bool = False,
     mode: RunMode = RunMode(),  # noqa: B008 -- frozen
-    report: Callable[[], object] = lambda: None,
+    report: Report = unreported,
 ) -> Pipeline[Any, Any, Any]:
     """Find, inspect and load a model: a name below one of `roots`, a folder, a file or a hub id such as `owner/name`.
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
     one, in float16 or in the bfloat16 that the model was saved in, and otherwise the CPU, in float32. `report` is
-    called, from any thread, while the model is downloaded, after each part that was read, and before each call that
+    called, from any thread, while the model is downloaded, before each part is read, and before each call that
     compiles or records it or verifies its exactness. Raises `ModelLoadError`.
     """
     choice = choose_dtype(dtype, device)
@@ -81,16 +85,14 @@ def load_checkpoint(
     *,
     device: str = "auto",
     mode: RunMode = RunMode(),  # noqa: B008 -- frozen
-    report: Callable[[], object] = lambda: None,
+    report: Report = unreported,
 ) -> Pipeline[Any, Any, Any]:
     """Load an inspected model, part after part, onto the device. Raises `ModelLoadError`. `load` tells of `report`."""
     parts = read_parts(checkpoint, device=device, report=report)
     return assemble(checkpoint, parts, device=device, mode=mode, report=report)
 
 
-def read_parts(
-    checkpoint: Checkpoint, *, device: str = "auto", report: Callable[[], object] = lambda: None
-) -> dict[str, Any]:
+def read_parts(checkpoint: Checkpoint, *, device: str = "auto", report: Report = unreported) -> dict[str, Any]:
     """Read the parts of an inspected model, one after another, onto the device. Raises `ModelLoadError`."""
     on_device = devices.find(device)
     _silence_libraries()
@@ -98,8 +100,8 @@ def read_parts(
         _log.info("%s: %s", checkpoint.name, note)
     parts = {}
     for part in checkpoint.classes:
+        report(f"loading the {part}")
         parts[part] = _load_part(checkpoint, part, on_device)
-        report()
     return parts
 
 
@@ -109,7 +111,7 @@ def assemble(
     *,
     device: str = "auto",
     mode: RunMode = RunMode(),  # noqa: B008 -- frozen
-    report: Callable[[], object] = lambda: None,
+    report: Report = unreported,
 ) -> Pipeline[Any, Any, Any]:
     """Make the pipeline of parts that were read, which are moved to the device if they are not there.
 
@@ -131,7 +133,10 @@ def _load_part(checkpoint: Checkpoint, part: str, device: torch.device) -> Any:
     if files is None:
         return components.load_tokenizer(checkpoint.path / part, component_class, checkpoint.support_files[part])
     dtype = DTYPES[checkpoint.dtype]
-    tensors = components.read_tensors(files, dtype, device)
+    if checkpoint.single_file is None:
+        tensors = components.read_tensors(files, dtype, device)
+    else:
+        tensors = single_file_tensors.read(checkpoint, part, dtype, device)
     return components.load_network(checkpoint.path / part, component_class, checkpoint.configs[part], tensors, dtype)
 
 
@@ -155,14 +160,29 @@ def _describe(checkpoint: Checkpoint, traits: ModelTraits, device: torch.device,
         raise ModelLoadError(
             f"{checkpoint.path / model_profile.FILE_NAME}: preview needs a row for each channel and a bias."
         )
-    return dataclasses.replace(
+    described = dataclasses.replace(
         info,
         latent_scale=traits.side_multiple,
         latent_channels=traits.latent_channels,
         text_features=traits.text_features,
+        input_kinds=("image", "mask"),
+        reads_kept=traits.reads_kept,
+        added_features=sum(traits.added_inputs.values()),
+        zeros_without_negative=traits.zeros_without_negative,
+        embeds_guidance=traits.embeds_guidance,
+        samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),
         decodes_beside=device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, device),
     )
+    _check_defaults(checkpoint.path, described)
+    return described
+
+
+def _check_defaults(path: Path, info: ModelInfo) -> None:
+    try:
+        sampler_choice.choose(info.samplers, info.default_sampler, None, info.default_steps)
+    except InvalidParamsError as error:
+        raise ModelLoadError(f"The defaults of {path} cannot be used: {error}") from error
 
 
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:

@@ -21,9 +21,8 @@ from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import safetensors_files
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
-
-Report = Callable[[], object]
 
 _DTYPE_BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2}
 

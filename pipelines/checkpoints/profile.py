@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -40,13 +40,20 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Map from latent channels to a color in 0 to 1: red, green and blue for each channel, and last the bias."""
 
 
+ProfileT = TypeVar("ProfileT", bound=Profile)
+
+
 def read(folder: Path) -> Profile:
     """Read the profile in the folder, or return all defaults if it has none. Raises `ModelLoadError`."""
-    path = folder / FILE_NAME
+    return read_file(folder / FILE_NAME, Profile)
+
+
+def read_file(path: Path, schema: type[ProfileT]) -> ProfileT:
+    """Read a profile, which may have more fields, or return all defaults if there is none. Raises `ModelLoadError`."""
     if not path.exists():
-        return Profile()
+        return schema()
     try:
-        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+        profile = msgspec.json.decode(path.read_bytes(), type=schema)
         choice = None if profile.default_sampler is None else samplers.find(profile.default_sampler)
     except (OSError, msgspec.DecodeError, InvalidParamsError) as error:
         raise ModelLoadError(f"{path} cannot be used: {error}") from error

@@ -20,6 +20,7 @@ from pipelines.errors import ModelLoadError
 
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _SUFFIX: Final = ".safetensors"
+_QUANTIZED: Final = ".gguf"
 _DOWNLOAD_AGAIN: Final = "Download the model again, or ask whoever made the folder."
 _ALLOW_DOWNLOAD: Final = "Add --allow-download to fetch what the hub's cache lacks."
 
@@ -114,6 +115,11 @@ def _from_file(path: Path) -> Source:
         raise ModelLoadError(
             f"{path} is a pickle checkpoint, which could run code; only safetensors are loaded. Look for the same "
             "model as a .safetensors file."
+        )
+    if path.suffix.lower() == _QUANTIZED:
+        raise ModelLoadError(
+            f"{path} is a GGUF file, whose weights are quantized; only safetensors are loaded. Look for the same model "
+            "as a .safetensors file."
         )
     raise ModelLoadError(f"{path} is not a model. Name a folder in the diffusers layout or a .safetensors file.")
 

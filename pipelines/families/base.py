@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
 
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 
 AssembledT = TypeVar("AssembledT")
@@ -26,10 +27,18 @@ class ModelTraits:
     prompt_tokens: int
     """Longest prompt that the model reads whole, start and end tokens included."""
     latent_channels: int
+    reads_kept: bool = False
+    """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
     text_features: int
     """Numbers in the conditioning of one token."""
     scheduler_config: Mapping[str, Any]
     """Configuration of the folder's own scheduler, with all defaults filled in."""
+    zeros_without_negative: bool = False
+    """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
+    embeds_guidance: bool = False
+    """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
+    added_inputs: Mapping[str, int] = field(default_factory=dict)
+    """Inputs of the UNet besides latents, timestep and text, and how many numbers each has in a row."""
 
 
 class Family(Protocol[AssembledT]):
@@ -48,9 +57,9 @@ class Family(Protocol[AssembledT]):
     def traits(self, folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ModelTraits:
         """Check the model's configuration, and return what follows from it. No weights are read for it.
 
-        `configs` has the content of the configuration's file of each of `components`, empty where there is no file. The
-        scheduler's has its `_class_name`. `folder` is for error messages. Raises `ModelLoadError` for a model that is
-        not supported.
+        `configs` has the content of the configuration's file of each of `components`, empty where there is no file, and
+        as `model_index` what the folder's index says of the whole model;
+        `folder` is for error messages. Raises `ModelLoadError` for a model that is not supported.
         """
 
     def assemble(
@@ -69,7 +78,7 @@ class Family(Protocol[AssembledT]):
         *,
         preview: Sequence[Sequence[float]] | None,
         mode: RunMode,
-        report: Callable[[], object],
+        report: Report,
     ) -> Pipeline[Any, Any, Any]:
         """Prepare the networks to run in that mode, and make the pipeline.
 

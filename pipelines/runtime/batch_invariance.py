@@ -20,6 +20,8 @@ from pipelines.runtime.batching import BatchingByNetwork, Network, Padded
 
 TEXTS: Final = 4
 """Texts in one call of the text encoder. An image has two at most, and rarely two that are not cached."""
+INPUTS: Final = 2
+"""Images in one call of the autoencoder's encoder: an image to start from, or with a mask the parts to keep, too."""
 
 _POSITION_DEPENDENT: Final = frozenset(
     {
@@ -82,7 +84,10 @@ class BatchInvariant:
 def exact_batching(*, max_rows: int, max_decode: int) -> BatchingByNetwork:
     """Return a batching that gives each network one shape for each image size."""
     return BatchingByNetwork(
-        texts=BatchInvariant(TEXTS), rows=BatchInvariant(max_rows), images=BatchInvariant(max_decode)
+        texts=BatchInvariant(TEXTS),
+        rows=BatchInvariant(max_rows),
+        images=BatchInvariant(max_decode),
+        inputs=BatchInvariant(INPUTS),
     )
 
 

@@ -53,6 +53,8 @@ class BatchingByNetwork(NamedTuple):
     """For the UNet."""
     images: Batching = Unpadded()
     """For the autoencoder's decoder."""
+    inputs: Batching = Unpadded()
+    """For the autoencoder's encoder."""
 
 
 def row_buckets(max_rows: int) -> list[int]:

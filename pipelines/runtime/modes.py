@@ -7,7 +7,7 @@ This module builds networks for a mode and prepares them. How each mode works is
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from pipelines.runtime import batch_invariance, compilation, cuda_graphs, fp8
 from pipelines.runtime.batching import Batching, BatchingByNetwork, Padded, image_buckets, row_buckets
 from pipelines.runtime.compilation import CompiledUNet, CompileMode
@@ -45,8 +46,8 @@ class RunMode:
     max_decode: int = 4
     """Most images in a decode. Exact mode pads to it, graphs up to it."""
     max_decode_pixels: int | None = 2048 * 2048
-    """Most pixels that are decoded at once: more images are decoded in slices, and a larger image in tiles. None is no
-    limit."""
+    """Most pixels that are decoded or encoded at once: more images are computed in slices, and a larger image in tiles.
+    None is no limit."""
 
 
 class MakeRecorder(Protocol):
@@ -62,9 +63,18 @@ def row_sizes(mode: RunMode, device: torch.device) -> tuple[int, ...]:
 
 
 def build_networks(
-    mode: RunMode, *, text_encoder: Any, unet: Any, vae: Any, make_recorder: MakeRecorder = cuda_graphs.recorder
+    mode: RunMode,
+    *,
+    text_encoder: Any,
+    unet: Any,
+    vae: Any,
+    added_inputs: Mapping[str, int] | None = None,
+    make_recorder: MakeRecorder = cuda_graphs.recorder,
 ) -> Networks:
-    """Build the networks for that mode. Raises `ModelLoadError` where the mode is not possible."""
+    """Build the networks for that mode. Raises `ModelLoadError` where the mode is not possible.
+
+    `added_inputs` is that of `Networks`.
+    """
     if mode.exact and mode.compile != "off":
         raise ModelLoadError("Exact mode and compile exclude each other: set exact=false or compile=off.")
     if mode.quantize == "fp8":
@@ -86,6 +96,7 @@ def build_networks(
         batching=batching,
         denoiser=denoiser,
         max_decode_pixels=mode.max_decode_pixels,
+        added_inputs=added_inputs,
     )
 
 
@@ -112,15 +123,16 @@ def _row_sizes(mode: RunMode) -> list[int]:
     return [mode.max_rows] if mode.exact else row_buckets(mode.max_rows)
 
 
-def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report: Callable[[], object]) -> None:
+def prepare_networks(mode: RunMode, networks: Networks, info: ModelInfo, report: Report) -> None:
     """Compile and record the networks, and verify that results are exact, at each trained size, as the mode wants it.
 
     `report` is called before each call of a network. Raises `ModelLoadError` where this machine is not exact.
     """
-    channels, scale = networks.unet.config.in_channels, networks.scale
-    shapes = [(channels, height // scale, width // scale) for width, height in info.sizes]
+    scale = networks.scale
+    sizes = [(height // scale, width // scale) for width, height in info.sizes]
+    shapes = [(networks.unet.config.in_channels, *size) for size in sizes]
     _prepare_unet(networks, shapes, _row_sizes(mode), info.prompt_tokens, report)
-    _prepare_decoder(networks, shapes, report)
+    _prepare_decoder(networks, [(networks.vae.config.latent_channels, *size) for size in sizes], report)
     if mode.exact:
         for shape in shapes:
             _check_exactness(mode, networks, shape, info.prompt_tokens, report)
@@ -138,22 +150,23 @@ def preparing(networks: Networks) -> Iterator[None]:
 
 
 def _prepare_unet(
-    networks: Networks, shapes: Iterable[Shape], sizes: Sequence[int], tokens: int, report: Callable[[], object]
+    networks: Networks, shapes: Iterable[Shape], sizes: Sequence[int], tokens: int, report: Report
 ) -> None:
     if not (isinstance(networks.denoiser, CompiledUNet) or isinstance(networks.batching.rows, Graphed)):
         return
+    doing = "compiling" if isinstance(networks.denoiser, CompiledUNet) else "recording"
     for shape, rows in _largest_first(shapes, sizes):
-        report()
+        report(f"{doing} a UNet call of {rows} rows{_at(networks, shape)}")
         with preparing(networks):
             networks.denoise(*_random_inputs(networks, rows, shape, tokens))
 
 
-def _prepare_decoder(networks: Networks, shapes: Iterable[Shape], report: Callable[[], object]) -> None:
+def _prepare_decoder(networks: Networks, shapes: Iterable[Shape], report: Report) -> None:
     graphed = networks.batching.images
     if not isinstance(graphed, Graphed):
         return
     for shape, images in _largest_first(shapes, graphed.sizes):
-        report()
+        report(f"recording a decode of {images} images{_at(networks, shape)}")
         with graphed.recording():
             networks.decode(torch.zeros(images, *shape, device=networks.device))
 
@@ -169,26 +182,41 @@ def _check_exactness(
     networks: Networks,
     shape: Shape,
     tokens: int,
-    report: Callable[[], object],
+    report: Report,
 ) -> None:
-    sample, timestep, conditioning = _random_inputs(networks, 1, shape, tokens)
+    sample, *others = _random_inputs(networks, 1, shape, tokens)
+    latents = sample[:, : networks.unet.config.out_channels]
+    _, height, width = shape
+    image = torch.randn(1, 3, networks.scale * height, networks.scale * width).clamp(-1, 1)
     text = torch.arange(tokens)[None] % networks.text_encoder.config.vocab_size
-    checks: Iterable[tuple[Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
-        (networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
-        (networks.denoise, mode.max_rows, (sample, timestep, conditioning)),
-        (networks.decode, mode.max_decode, (sample,)),
+    # The shortest call is the first: each says for how long whoever waits for a report must be patient with the next.
+    checks: Iterable[tuple[str, Callable[..., Tensor], int, tuple[Tensor, ...]]] = (
+        ("texts", networks.encode, batch_invariance.TEXTS, (text, torch.ones_like(text))),
+        ("encoded images", lambda images: networks.encoder.encode(images).mean, batch_invariance.INPUTS, (image,)),
+        ("decoded images", networks.decode, mode.max_decode, (latents,)),
+        ("UNet rows", networks.denoise, mode.max_rows, (sample, *others)),
     )
-    for network, positions, row in checks:
-        report()
+    for checked, network, positions, row in checks:
+        report(f"checking that {positions} {checked} are exact{_at(networks, shape)}")
         batch_invariance.check_position_invariance(network, positions, *row)
 
 
-def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a sample, timesteps and a conditioning for `Networks.denoise`. `shape` is [C, h, w]."""
+def _at(networks: Networks, shape: Shape) -> str:
+    """Names the size of an image for people."""
+    _, height, width = shape
+    return f" at {width * networks.scale}x{height * networks.scale}"
+
+
+def _random_inputs(networks: Networks, rows: int, shape: Shape, tokens: int) -> tuple[Tensor, ...]:
+    """Return a sample, timesteps, a conditioning and the added inputs for `Networks.denoise`. `shape` is [C, h, w]."""
     generator = torch.Generator("cpu").manual_seed(0)
-    conditioning = torch.randn(rows, tokens, networks.unet.config.cross_attention_dim, generator=generator)
+
+    def random(*size: int) -> Tensor:
+        return torch.randn(rows, *size, generator=generator).to(networks.device, networks.dtype)
+
     return (
-        torch.randn(rows, *shape, generator=generator).to(networks.device),
+        random(*shape),
         torch.full((rows,), 500.0),
-        conditioning.to(networks.device, networks.dtype),
+        random(tokens, networks.unet.config.cross_attention_dim),
+        *(random(numbers) for numbers in networks.added_inputs.values()),
     )

@@ -6,7 +6,7 @@ This module knows shapes, dtypes and memory formats. The pipeline of the family 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from pipelines.runtime import latent_decoder
 from pipelines.runtime.batching import BatchingByNetwork
-from pipelines.runtime.latent_decoder import LatentDecoder
+from pipelines.runtime.latent_decoder import ENCODING_PARTS, LatentDecoder
+from pipelines.runtime.latent_encoder import LatentEncoder
 
 _ADDED_CONDITIONS: Final = ("text_embeds", "time_ids")
 """Inputs that a UNet takes in a dictionary, `added_cond_kwargs`. It takes others by their own name."""
@@ -40,12 +41,13 @@ class Networks:
         batching: BatchingByNetwork | None = None,
         denoiser: Denoiser | None = None,
         max_decode_pixels: int | None = None,
-        added_inputs: Sequence[str] = (),
+        added_inputs: Mapping[str, int] | None = None,
     ) -> None:
         """Take a transformers.CLIPTextModel, a diffusers.UNet2DConditionModel and a diffusers.AutoencoderKL.
 
-        `denoiser` is called in place of the UNet. `added_inputs` names what `denoise` takes besides, in
-        that order. `max_decode_pixels` is the most pixels that are decoded at once; None is no limit.
+        A family with several text encoders gives a network that holds them all (`encode`). `denoiser` is called in
+        place of the UNet. `added_inputs` names what `denoise` takes besides, in that order, and how many numbers each
+        has in a row. `max_decode_pixels` is the most pixels that are decoded or encoded at once; None is no limit.
         """
         self.text_encoder = text_encoder
         self.unet = unet
@@ -53,8 +55,9 @@ class Networks:
         self.batching = batching or BatchingByNetwork()
         self._max_decode_pixels = max_decode_pixels
         self.decoder = LatentDecoder(vae, self.batching.images, max_pixels=max_decode_pixels)
+        self.encoder = LatentEncoder(vae, self.batching.inputs, max_pixels=max_decode_pixels)
         self.denoiser: Denoiser = denoiser or unet
-        self.added_inputs = tuple(added_inputs)
+        self.added_inputs = dict(added_inputs or {})
         # Diffusers searches all of a network's parameters each time: 3 ms in every call.
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
@@ -66,7 +69,11 @@ class Networks:
 
     @torch.inference_mode()
     def encode(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features]."""
+        """Encode token ids and their attention mask, [B, tokens] each, as conditioning [B, tokens, features].
+
+        Where one network holds several text encoders, ids and mask may be [B, encoders, tokens], and a row of the
+        result has the form that this network gives it.
+        """
         return self.batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
@@ -74,8 +81,8 @@ class Networks:
         """Evaluate the UNet once. Returns [rows, C, h, w] in float32.
 
         `sample` is [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features], and `added` holds
-        [rows, ...] for each of `added_inputs`. Timesteps stay float32 whatever the model's dtype: bfloat16 would turn
-        999 into 1000.
+        [rows, numbers] for each of `added_inputs`. Timesteps stay float32 whatever the model's dtype: bfloat16 would
+        turn 999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
         output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning, *added)
@@ -86,12 +93,15 @@ class Networks:
         return self.decoder.decode(latents, wide=wide, tiled=tiled)
 
     def upcast(self) -> Networks:
-        """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32."""
+        """Return an uncompiled copy in the next wider dtype: float32 for half precision, float64 for float32.
+
+        It encodes no images: `LatentEncoder` widens by itself where it has to.
+        """
         dtype = latent_decoder.WIDER[self.dtype]
         return Networks(
             text_encoder=copy.deepcopy(self.text_encoder).to(dtype),
             unet=copy.deepcopy(self.unet).to(dtype),
-            vae=latent_decoder.widened(self.vae, dtype),
+            vae=latent_decoder.widened(self.vae, dtype, without=ENCODING_PARTS),
             batching=self.batching,
             max_decode_pixels=self._max_decode_pixels,
             added_inputs=self.added_inputs,

@@ -1,4 +1,4 @@
-"""Decodes latents in overlapping tiles, so that the memory that a decode takes does not grow with the image.
+"""Decodes and encodes images in overlapping tiles, so that the memory that it takes does not grow with the image.
 
 All tiles have one size and are spread evenly. Diffusers' `tiled_decode` cuts what is left at the right and lower edges
 into strips, which may be one latent wide and are decoded without their surroundings.
@@ -26,16 +26,36 @@ def decode_in_tiles(decode: Callable[[Tensor], Tensor], latents: Tensor, *, scal
     `decode` returns images [B, 3, scale h, scale w]. Where two tiles overlap, one fades into the other linearly. Tones
     may still differ a little from tile to tile, because a decoder normalizes over its whole input.
     """
-    height, width = latents.shape[2:]
+    return _in_tiles(decode, latents, 1, scale, tile)
+
+
+def encode_in_tiles(encode: Callable[[Tensor], Tensor], images: Tensor, *, scale: int, tile: int = TILE) -> Tensor:
+    """Encode images [B, 3, scale h, scale w] in tiles of `tile` x `tile` latents, as `decode_in_tiles` decodes.
+
+    `encode` returns [B, C, h, w].
+    """
+    return _in_tiles(encode, images, scale, 1, tile)
+
+
+def _in_tiles(network: Callable[[Tensor], Tensor], inputs: Tensor, side_in: int, side_out: int, tile: int) -> Tensor:
+    """Call the network on tiles. A latent stands for squares of `side_in` and `side_out` numbers of its two sides."""
+    height, width = (size // side_in for size in inputs.shape[2:])
     rows, columns = _starts(height, tile), _starts(width, tile)
-    images = torch.zeros(len(latents), 3, scale * height, scale * width, device=latents.device)
-    down = _weights(rows, height, tile, scale).to(latents.device, non_blocking=True)
-    across = _weights(columns, width, tile, scale).to(latents.device, non_blocking=True)
+    down = _weights(rows, height, tile, side_out).to(inputs.device, non_blocking=True)
+    across = _weights(columns, width, tile, side_out).to(inputs.device, non_blocking=True)
+    outputs: Tensor | None = None
     for (row, top), (column, left) in product(enumerate(rows), enumerate(columns)):
-        decoded = decode(latents[:, :, top : top + tile, left : left + tile])
-        ys, xs = slice(scale * top, scale * (top + tile)), slice(scale * left, scale * (left + tile))
-        images[:, :, ys, xs] += decoded * (down[row, ys, None] * across[column, xs])
-    return images
+        output = network(inputs[:, :, _span(top, tile, side_in), _span(left, tile, side_in)])
+        if outputs is None:
+            outputs = torch.zeros(*output.shape[:2], side_out * height, side_out * width, device=inputs.device)
+        ys, xs = _span(top, tile, side_out), _span(left, tile, side_out)
+        outputs[:, :, ys, xs] += output * (down[row, ys, None] * across[column, xs])
+    assert outputs is not None, "an image has at least one tile"
+    return outputs
+
+
+def _span(start: int, size: int, side: int) -> slice:
+    return slice(side * start, side * (start + size))
 
 
 def _starts(size: int, tile: int) -> list[int]:

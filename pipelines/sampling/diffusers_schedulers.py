@@ -8,16 +8,16 @@ gets the corrections that diffusers' `StableDiffusionPipeline` makes to old conf
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 import diffusers
 import torch
-from diffusers import EulerDiscreteScheduler, LMSDiscreteScheduler
+from diffusers import EulerDiscreteScheduler
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampling.samplers import SCHEDULES, SamplerChoice, find_own
+from pipelines.sampling import exact_schedulers
+from pipelines.sampling.samplers import EDM_SCHEDULERS, EDM_SCHEDULES, SAMPLERS, SCHEDULES, SamplerChoice, find_own
 
 _TRAINING_FIELDS: Final = (
     "num_train_timesteps",
@@ -30,6 +30,9 @@ _TRAINING_FIELDS: Final = (
 )
 """Fields that describe how the model was trained. Every sampler gets the model's values, defaults included."""
 
+_EDM_TRAINING_FIELDS: Final = ("num_train_timesteps", "sigma_min", "sigma_max", "sigma_data", "prediction_type")
+"""Fields that describe how a model with the noise of EDM was trained."""
+
 _CHOSEN_FIELDS: Final = ("timestep_spacing", "set_alpha_to_one")
 """Fields that come from the model only where its configuration sets them. Otherwise the class's own default holds."""
 
@@ -41,53 +44,93 @@ Diffusion counts its timesteps from one, and its PNDM has no Runge-Kutta steps."
 _FIRST_TIMESTEPS: Final = 2
 
 
-class ExactLMSScheduler(LMSDiscreteScheduler):  # type: ignore[misc]  # diffusers has no types
-    """LMS with exact coefficients. Diffusers integrates numerically in every step, which takes milliseconds."""
-
-    def get_lms_coefficient(self, order: int, t: int, current_order: int) -> float:
-        """Integrate a Lagrange polynomial of degree 3 or less, for which two Gauss-Legendre points are exact."""
-        recent = [float(self.sigmas[t - k]) for k in range(order)]
-        end = float(self.sigmas[t + 1])
-        middle, half = (end + recent[0]) / 2, (end - recent[0]) / 2
-        own = recent.pop(current_order)
-        integral = 0.0
-        for tau in (middle - half / math.sqrt(3), middle + half / math.sqrt(3)):
-            product = half
-            for other in recent:
-                product *= (tau - other) / (own - other)
-            integral += product
-        return integral
+def count_timesteps(scheduler: Any, steps: int) -> int:
+    """Space the timesteps and return how many there are, 0 where the scheduler refuses that many steps."""
+    try:
+        scheduler.set_timesteps(steps, device="cpu")
+    except ValueError:  # LCM refuses more steps than its model was distilled from.
+        return 0
+    return len(scheduler.timesteps)
 
 
 def set_timesteps(scheduler: Any, steps: int, calls: int) -> None:
     """Space the timesteps. Raises `InvalidParamsError` where that does not give the number of calls."""
-    try:
-        scheduler.set_timesteps(steps, device="cpu")
-    except ValueError:  # LCM refuses more steps than its model was distilled from.
-        spaced = 0
-    else:
-        spaced = len(scheduler.timesteps)
-    if spaced != calls:
+    if count_timesteps(scheduler, steps) != calls:
         # Rounding makes diffusers' "trailing" spacing overshoot for some numbers, 61 among them.
         raise InvalidParamsError(
             "steps", "This model's timesteps cannot be spaced evenly in that many steps. Try another number."
         )
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(0)
+    begin_at(scheduler, 0)
+
+
+def begin_at(scheduler: Any, call: int) -> None:
+    """Make a scheduler that has made no step begin with the UNet call of that index."""
+    if hasattr(scheduler, "set_begin_index"):  # Others find their place by the timestep.
+        scheduler.set_begin_index(call)
+
+
+def noise_levels(scheduler: Any, first_call: int) -> tuple[tuple[float, float], ...]:
+    """Return the factors of clean latents and of noise in the latents before each call, from `first_call` on.
+
+    They are those of diffusers' `add_noise`. The scheduler must not have made a step; it begins at `first_call` after.
+    """
+    levels = []
+    one, zero = torch.ones(1), torch.zeros(1)
+    for call in range(first_call, len(scheduler.timesteps)):
+        begin_at(scheduler, call)
+        timestep = scheduler.timesteps[call : call + 1]
+        signal, noise = scheduler.add_noise(one, zero, timestep), scheduler.add_noise(zero, one, timestep)
+        levels.append((float(signal), float(noise)))
+    begin_at(scheduler, first_call)
+    return tuple(levels)
+
+
+def is_edm(config: Mapping[str, Any]) -> bool:
+    """Whether the model whose own scheduler has that configuration was trained with the noise of EDM."""
+    return config.get("_class_name") in EDM_SCHEDULERS
 
 
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
-    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration."""
+    """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration.
+
+    Raises `InvalidParamsError` where the sampler cannot do the model's noise.
+    """
+    return _construct_edm(config, choice) if is_edm(config) else _construct_discrete(config, choice)
+
+
+def _construct_discrete(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     fields = dict(config) if choice.sampler is find_own(config) else _training_fields(config)
     fields |= _STABLE_DIFFUSION_FIELDS
     fields |= choice.sampler.scheduler_fields
     if choice.schedule is not None:
         fields |= {f"use_{schedule}_sigmas": schedule == choice.schedule for schedule in SCHEDULES}
-    scheduler_class = getattr(diffusers, choice.sampler.scheduler)
-    if scheduler_class is LMSDiscreteScheduler:
-        scheduler_class = ExactLMSScheduler
+    name = choice.sampler.scheduler
+    scheduler_class = exact_schedulers.EXACT.get(name) or getattr(diffusers, name)
     if fields.get("rescale_betas_zero_snr") and not _accepted(scheduler_class, {"rescale_betas_zero_snr": True}):
         fields["trained_betas"] = _zero_snr_betas(fields)
+    scheduler = _instantiate(scheduler_class, _accepted(scheduler_class, fields))
+    precise_class = exact_schedulers.EXACT_WHERE_NOISE_FALLS_FAR.get(name)
+    if precise_class is not None and exact_schedulers.noise_fall(scheduler) > exact_schedulers.MAX_FALL:
+        return _instantiate(precise_class, _accepted(scheduler_class, fields))
+    return scheduler
+
+
+def _construct_edm(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
+    sampler, schedule = choice
+    if sampler.edm_scheduler is None:
+        able = ", ".join(name for name, each in SAMPLERS.items() if each.edm_scheduler)
+        raise InvalidParamsError(
+            "sampler", f"The sampler {sampler.name} cannot do this model's noise, EDM. Try {able}."
+        )
+    if schedule is not None and schedule not in EDM_SCHEDULES:
+        known = " and ".join(EDM_SCHEDULES)
+        raise InvalidParamsError("schedule", f"This model's noise, EDM, can have these schedules: {known}.")
+    own = sampler is find_own(config)
+    fields = dict(config) if own else {name: config[name] for name in _EDM_TRAINING_FIELDS if name in config}
+    fields |= sampler.scheduler_fields
+    if schedule is not None:
+        fields["sigma_schedule"] = schedule
+    scheduler_class = getattr(diffusers, sampler.edm_scheduler)
     return _instantiate(scheduler_class, _accepted(scheduler_class, fields))
 
 

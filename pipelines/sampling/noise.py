@@ -1,12 +1,36 @@
-"""The noise of one image, tensor after tensor, from the image's own generator on the CPU."""
+"""The noise of one image, tensor after tensor, from the image's own generator on the CPU, and that generator."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from typing import Final
 
 import torch
 from torch import Tensor
+
+_SEED_BITS: Final = 32
+"""Bits of a seed that torch's generator uses."""
+_WORDS: Final = 624
+"""Words in the state of a Mersenne Twister."""
+_FIRST_WORD: Final = 3
+"""Index of the first of them in torch's form of the state, which has 8 bytes for each number."""
+
+
+def seeded_generator(seed: int) -> torch.Generator:
+    """Return a generator on the CPU for a seed from 0 to 2**63 - 1, all of whose bits count.
+
+    torch seeds its Mersenne Twister with the lower 32 bits alone. Seeds that have no others keep that generator, and so
+    their images. The others get the seeding by array of Matsumoto and Nishida's mt19937ar, which Python uses as well.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    if seed >> _SEED_BITS:
+        _, words, _ = random.Random(seed).getstate()  # noqa: S311 -- the noise of an image is no secret
+        state = generator.get_state()
+        state.view(torch.int64)[_FIRST_WORD : _FIRST_WORD + _WORDS] = torch.tensor(words[:_WORDS])
+        generator.set_state(state)
+    return generator
 
 
 class Noise:

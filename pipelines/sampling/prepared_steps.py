@@ -12,9 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import torch
+from torch import Tensor
+
 from pipelines.errors import InvalidParamsError
 from pipelines.sampling import linear_steps
-from pipelines.sampling.diffusers_schedulers import construct, set_timesteps
+from pipelines.sampling.diffusers_schedulers import construct, noise_levels, set_timesteps
 from pipelines.sampling.sampler_run import Steps, clean_factors, copy_scheduler
 from pipelines.sampling.samplers import SamplerChoice
 
@@ -29,6 +32,7 @@ ValueT = TypeVar("ValueT")
 class _Key(NamedTuple):
     choice: SamplerChoice
     steps: int
+    first_step: int
 
 
 class _Lazy(Generic[ValueT]):
@@ -57,13 +61,13 @@ class PreparedSteps:
         self._room = threading.BoundedSemaphore(_MOST_ANNOUNCED)
         self._one_at_a_time = threading.Lock()
 
-    def announce(self, choice: SamplerChoice, steps: int) -> None:
+    def announce(self, choice: SamplerChoice, steps: int, first_step: int = 0) -> None:
         """Start to prepare steps that will be asked for soon. Returns at once.
 
         The thread ends with its work. OpenMP gives every thread that has ever computed threads of its own, and where
         there are more than cores, it no longer lets them wait actively: UNet calls then take a fifth longer.
         """
-        key = _Key(choice, steps)
+        key = _Key(choice, steps, first_step)
         if key not in self._kept and self._room.acquire(blocking=False):
             lazy = self._lazy(key)
             threading.Thread(target=self._prepare_ahead, args=(lazy,), name="prepared-steps", daemon=True).start()
@@ -75,32 +79,58 @@ class PreparedSteps:
         finally:
             self._room.release()
 
-    def get(self, choice: SamplerChoice, steps: int) -> Steps:
-        """Return the steps. Raises `InvalidParamsError` where the model and the sampler cannot make them."""
-        return self._lazy(_Key(choice, steps)).get()
+    def get(self, choice: SamplerChoice, steps: int, first_step: int = 0) -> Steps:
+        """Return the steps, without those before `first_step` (0 to `steps` - 1), which an image to start from saves.
+
+        Raises `InvalidParamsError` where the model and the sampler cannot make them.
+        """
+        return self._lazy(_Key(choice, steps, first_step)).get()
 
     def _lazy(self, key: _Key) -> _Lazy[Steps]:
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = _Lazy(lambda: _prepare(self._config, key.choice, key.steps))
+                self._kept[key] = _Lazy(lambda: _prepare(self._config, key))
             self._kept.move_to_end(key)
             if len(self._kept) > CAPACITY:
                 self._kept.popitem(last=False)
             return self._kept[key]
 
 
-def _prepare(config: Mapping[str, Any], choice: SamplerChoice, steps: int) -> Steps:
-    scheduler = construct(config, choice)
-    set_timesteps(scheduler, steps, choice.sampler.calls(steps))
-    timesteps = tuple(scheduler.timesteps.unbind())
-    clean = tuple(
-        clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))
-        for timestep in timesteps
-    )
+def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
+    sampler = key.choice.sampler
+    scheduler = construct(config, key.choice)
+    _check_signal(scheduler, key.choice)
+    set_timesteps(scheduler, key.steps, sampler.calls(key.steps))
+    first_call = key.first_step * sampler.calls_per_step
+    levels = noise_levels(scheduler, first_call)
+    timesteps = tuple(scheduler.timesteps.unbind())[first_call:]
+    clean = tuple(_clean_factors(scheduler, call, timestep) for call, timestep in enumerate(timesteps, first_call))
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:
         raise InvalidParamsError(
-            "sampler", f"The sampler {choice.sampler.name} cannot use this model's kind of prediction."
+            "sampler",
+            f"The sampler {sampler.name} cannot do this model's prediction type, {scheduler.config.prediction_type}.",
         ) from error
-    return Steps(scheduler, timesteps, clean, linear, "generator" in inspect.signature(scheduler.step).parameters)
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    return Steps(scheduler, timesteps, levels, clean, linear, takes_generator)
+
+
+def _check_signal(scheduler: Any, choice: SamplerChoice) -> None:
+    """Refuse to compute clean latents from a prediction of noise where nothing but noise is left of them."""
+    alphas = getattr(scheduler, "alphas_cumprod", None)
+    if alphas is not None and scheduler.config.prediction_type == "epsilon" and not float(alphas[-1]):
+        raise InvalidParamsError(
+            "sampler",
+            f"The sampler {choice.sampler.name} cannot do this model's noise, which leaves no signal at the last "
+            "timestep, with its prediction type, epsilon.",
+        )
+
+
+def _clean_factors(scheduler: Any, call: int, timestep: Tensor) -> tuple[float, float]:
+    """Return the factors of the UNet's input and output in the clean latents that a call predicts."""
+    if hasattr(scheduler, "precondition_outputs"):  # EDM's classes
+        one, zero, sigma = torch.ones(()), torch.zeros(()), scheduler.sigmas[call]
+        on_latents = scheduler.precondition_outputs(one, zero, sigma) / scheduler.precondition_inputs(one, sigma)
+        return float(on_latents), float(scheduler.precondition_outputs(zero, one, sigma))
+    return clean_factors(scheduler.config.prediction_type, float(scheduler.alphas_cumprod[round(float(timestep))]))

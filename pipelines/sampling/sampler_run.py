@@ -19,17 +19,33 @@ from pipelines.transfers import upload
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The calls of one sampler, noise schedule and number of steps. All images that take them share one object."""
+    """The calls of one sampler, noise schedule, number of steps and first step. Images that take them share them."""
 
     scheduler: Any
     """A diffusers scheduler that has made no step. It is copied, not used."""
     timesteps: tuple[Tensor, ...]
     """One scalar for each UNet call, in the form that the scheduler's `step` takes."""
+    levels: tuple[tuple[float, float], ...]
+    """The factors of clean latents and of noise in the latents before each call, at the sampler's scale."""
     clean: tuple[tuple[float, float], ...]
     """The factors of the UNet's input and output in the clean latents that a call predicts."""
     linear: LinearSteps | None
     """None if the scheduler has no linear form. Each image then gets its own copy of it."""
     takes_generator: bool
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Return the latents with which an image begins that starts from nothing."""
+        return noise * float(self.scheduler.init_noise_sigma)
+
+    def noised(self, clean: Tensor, noise: Tensor, position: int = 0) -> Tensor:
+        """Return clean latents with the noise that they have before the call at `position`; after the last one, none.
+
+        These are the latents with which an image begins that starts from another one.
+        """
+        if position == len(self.levels):
+            return clean
+        on_clean, on_noise = self.levels[position]
+        return on_clean * clean + on_noise * noise
 
 
 class SamplerRun:
@@ -38,24 +54,23 @@ class SamplerRun:
     def __init__(
         self,
         steps: Steps,
-        noise: Tensor,
+        latents: Tensor,
         generator: torch.Generator,
         device: torch.device,
         drawer: Executor | None = None,
     ) -> None:
-        """Begin with `noise` [1, C, h, w]. Later noise comes from `generator`, and `drawer` draws it ahead.
-
-        Noise and generator are on the CPU, so that they are the same for any device.
+        """Begin with `latents` [1, C, h, w], those of `Steps.from_noise` or `Steps.noised`. Later noise comes from
+        `generator`, and `drawer` draws it ahead. The generator is on the CPU, so that noise is the same on any device.
         """
-        shape = noise.shape[1:]
+        shape = latents.shape[1:]
         self.steps = steps
         self.position = 0
         """The number of UNet calls that were made."""
         self._generator = generator
         self._scheduler = None if steps.linear else copy_scheduler(steps.scheduler)
-        slots = torch.zeros(steps.linear.rows if steps.linear else FIRST_KEPT, *shape)
-        slots[LATENTS] = noise[0] * float(steps.scheduler.init_noise_sigma)
-        self.slots = upload(slots, device)
+        slots = torch.zeros(steps.linear.rows if steps.linear else FIRST_KEPT, *shape, device=latents.device)
+        slots[LATENTS] = latents[0]
+        self.slots = upload(slots, device) if slots.device.type == "cpu" else slots
         """[rows, C, h, w], float32: latents, clean latents, and what the sampler keeps, as in `linear_steps`. Rows that
         are missing at the end hold zeros."""
         self.noise = Noise(generator, shape, drawer)

@@ -50,8 +50,16 @@ class Sampler:
     max_steps: int | None = None
     calls: Callable[[int], int] = _one_call_per_step
     """The number of UNet calls for a number of steps (1 or more)."""
+    calls_per_step: int = 1
+    """The number of UNet calls of each step but the last."""
     scheduler_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Arguments of the diffusers class that set this sampler apart from others of that class."""
+    edm_scheduler: str | None = None
+    """The diffusers class for models with the noise of EDM (arXiv:2206.00364), if there is one."""
+
+    def calls_from(self, first_step: int, steps: int) -> int:
+        """Return the number of UNet calls where the steps before `first_step` (0 to `steps` - 1) are left out."""
+        return self.calls(steps) - first_step * self.calls_per_step
 
 
 class SamplerChoice(NamedTuple):
@@ -66,7 +74,14 @@ class SamplerChoice(NamedTuple):
 _TABLE: Final = (
     Sampler("ddim", "DDIM", "DDIMScheduler", ()),
     Sampler("ddpm", "DDPM", "DDPMScheduler", (), stochastic=True),
-    Sampler("euler", "Euler", "EulerDiscreteScheduler", ("k_euler", "sample_euler"), SCHEDULES),
+    Sampler(
+        "euler",
+        "Euler",
+        "EulerDiscreteScheduler",
+        ("k_euler", "sample_euler"),
+        SCHEDULES,
+        edm_scheduler="EDMEulerScheduler",
+    ),
     Sampler(
         "euler_a",
         "Euler a",
@@ -74,7 +89,15 @@ _TABLE: Final = (
         ("k_euler_a", "euler_ancestral", "sample_euler_ancestral", "k_euler_ancestral"),
         stochastic=True,
     ),
-    Sampler("heun", "Heun", "HeunDiscreteScheduler", ("k_heun", "sample_heun"), SCHEDULES, calls=_two_calls_per_step),
+    Sampler(
+        "heun",
+        "Heun",
+        "HeunDiscreteScheduler",
+        ("k_heun", "sample_heun"),
+        SCHEDULES,
+        calls=_two_calls_per_step,
+        calls_per_step=2,
+    ),
     Sampler(
         "dpm2",
         "DPM2",
@@ -82,6 +105,7 @@ _TABLE: Final = (
         ("k_dpm_2", "dpm_2", "sample_dpm_2"),
         SCHEDULES,
         calls=_two_calls_per_step,
+        calls_per_step=2,
     ),
     Sampler(
         "dpm2_a",
@@ -91,6 +115,7 @@ _TABLE: Final = (
         SCHEDULES,
         stochastic=True,
         calls=_two_calls_per_step,
+        calls_per_step=2,
     ),
     Sampler(
         "dpm++_2m",
@@ -99,6 +124,7 @@ _TABLE: Final = (
         ("k_dpmpp_2m", "dpmpp_2m", "sample_dpmpp_2m"),
         SCHEDULES,
         scheduler_fields={"algorithm_type": "dpmsolver++"},
+        edm_scheduler="EDMDPMSolverMultistepScheduler",
     ),
     Sampler(
         "dpm++_2m_sde",
@@ -108,6 +134,7 @@ _TABLE: Final = (
         SCHEDULES,
         stochastic=True,
         scheduler_fields={"algorithm_type": "sde-dpmsolver++"},
+        edm_scheduler="EDMDPMSolverMultistepScheduler",
     ),
     Sampler(
         "dpm++_sde",
@@ -123,6 +150,7 @@ _TABLE: Final = (
     Sampler("lms", "LMS", "LMSDiscreteScheduler", ("k_lms", "sample_lms"), SCHEDULES),
     Sampler("deis", "DEIS", "DEISMultistepScheduler", (), SCHEDULES),
     Sampler("lcm", "LCM", "LCMScheduler", (), stochastic=True, max_steps=50),
+    Sampler("tcd", "TCD", "TCDScheduler", (), stochastic=True, max_steps=50),
     Sampler("pndm", "PLMS", "PNDMScheduler", (), calls=_one_extra_call),
 )
 
@@ -141,6 +169,13 @@ def _registered() -> Registry[Sampler]:
 SAMPLERS: Final[Registry[Sampler]] = _registered()
 """All samplers by public name, in the order in which they are listed."""
 
+EDM_SCHEDULERS: Final = frozenset(sampler.edm_scheduler for sampler in _TABLE if sampler.edm_scheduler)
+"""The diffusers classes that say of a model that it has the noise of EDM."""
+SCHEDULERS: Final = EDM_SCHEDULERS | {sampler.scheduler for sampler in _TABLE}
+"""The diffusers classes of all samplers."""
+EDM_SCHEDULES: Final = ("karras", "exponential")
+"""The members of `SCHEDULES` that the classes for EDM's noise have."""
+
 _BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in reversed(_TABLE)}
 """By diffusers class. The first sampler of the table stands for a class that several use."""
 
@@ -158,7 +193,7 @@ def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
     fitting = (
         sampler
         for sampler in _TABLE
-        if sampler.scheduler == scheduler_config.get("_class_name")
+        if scheduler_config.get("_class_name") in (sampler.scheduler, sampler.edm_scheduler)
         and all(scheduler_config.get(name) == value for name, value in sampler.scheduler_fields.items())
     )
     return next(fitting, None)

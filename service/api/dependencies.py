@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
 from fastapi import Request
 
 from pipelines.params import GenerationParams
+from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
 from service.engine.interface import Engine, Job
 from service.engine.types import Priority
@@ -40,6 +41,7 @@ class Services:
     """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
     """When the server started, in Unix seconds."""
+    retried: RetriedRequests = field(default_factory=RetriedRequests)
 
     async def submit(
         self,

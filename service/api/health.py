@@ -20,6 +20,8 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     phase: Phase
+    activity: str
+    """What a worker that is starting does now and for how long; empty where none is."""
     store: Literal["available", "unavailable"]
     """The store of jobs and images."""
 
@@ -39,7 +41,12 @@ async def readyz(request: Request, response: Response) -> Readiness:
     """200 while jobs are admitted, else 503 with the state of the engine and of the store."""
     services = services_of(request)
     phase, store = services.engine.phase, services.jobs is None or services.jobs.available
-    if phase is Phase.SERVING and store:
-        return Readiness(status="ready", phase=phase, store="available")
-    response.status_code = 503
-    return Readiness(status="not ready", phase=phase, store="available" if store else "unavailable")
+    ready = phase is Phase.SERVING and store
+    if not ready:
+        response.status_code = 503
+    return Readiness(
+        status="ready" if ready else "not ready",
+        phase=phase,
+        activity=services.engine.activity,
+        store="available" if store else "unavailable",
+    )

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from service.cli import models
 from service.cli.options import typed, with_settings
 from service.settings import Settings
 
 app = typer.Typer(add_completion=False)
+app.add_typer(models.app, name="models")
 
 
 @app.command()

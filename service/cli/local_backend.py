@@ -75,6 +75,8 @@ async def _until_serving(engine: LocalEngine) -> None:
 
 def _tell(watch: Watch, message: messages.FromWorker, _: int) -> None:
     match message:
+        case messages.Loading(activity=activity) if activity:
+            watch.stage(f"{activity[0].upper()}{activity[1:]}")
         case messages.Progress():
             watch.advance(message.image_id, message.step / message.steps)
         case messages.Finished():

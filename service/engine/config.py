@@ -60,7 +60,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_begun_bytes: int | None = None
     """Upper bound on the estimated bytes of the states of begun images, those that wait for their decode included."""
     max_decode: int | None = None
-    """Upper bound on the images of one decode."""
+    """Upper bound on the images that are decoded in one call, or encoded in one."""
     max_texts: int | None = None
     """Upper bound on the texts that are encoded in one call."""
     max_decode_pixels: int | None = 2048 * 2048
@@ -113,6 +113,9 @@ class EngineConfig:
     before, as durable ones are, neither count here nor are bounded by this."""
     max_queued_s: float = 300.0
     """No job is admitted while the prices of the queued images sum up to this many device seconds."""
+    min_queued_jobs: int = 4
+    """While fewer jobs than this are queued, one more is admitted whatever their prices, so that a single job of a slow
+    model does not refuse everybody else."""
     max_queued_s_per_tenant: float | None = None
     """No job of a tenant is admitted while the prices of its own queued images sum up to this; None sets no bound."""
     max_callers_in_line: int = 64
@@ -124,11 +127,12 @@ class EngineConfig:
     max_buffered_events: int = 32
     """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
-    """Silence after which a loading worker counts as stuck."""
+    """Silence after which a loading worker counts as stuck; ten times its longest silence so far are added to it."""
     stall_timeout_s: float = 15.0
     """Silence after which a serving worker counts as stuck; ten times a call's expected seconds are added to it."""
     unmeasured_timeout_s: float = 120.0
-    """Silence after which a worker counts as stuck in a call of a kind that was never measured."""
+    """Least silence after which a worker counts as stuck in a call of a kind that was never measured; more where ten
+    times a guess from other calls is more."""
     kill_timeout_s: float = 30.0
     """Time in which a killed worker must be gone. The engine fails where it is not."""
     max_unread_bytes: int = 512 << 20
@@ -147,6 +151,7 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         _require_at_least("max_queued_images", self.max_queued_images, 1)
+        _require_at_least("min_queued_jobs", self.min_queued_jobs, 0)
         _require_at_least("max_callers_in_line", self.max_callers_in_line, 0)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
         _require_at_least("max_unread_bytes", self.max_unread_bytes, 1)

@@ -71,7 +71,7 @@ class ImageStarted:
 class ImageProgress:
     index: int
     step: int
-    """Steps done, 1 to `GenerationParams.steps`."""
+    """Steps done, 1 to `WorkPlan.steps`."""
     eta_s: float
     """Estimated seconds until the image is finished."""
 
@@ -169,6 +169,10 @@ class Engine(Protocol):
     def phase(self) -> Phase: ...
 
     @property
+    def activity(self) -> str:
+        """What a worker that is starting does now and for how long, in words for people; empty where none is."""
+
+    @property
     def model(self) -> ModelInfo:
         """The default model. Raises `EngineUnavailableError` before it is known."""
 
@@ -195,6 +199,9 @@ class Engine(Protocol):
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         """Estimates the device seconds that these images add to a busy device."""
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        """Estimates the seconds in which these images could be finished if there were no others."""
 
     def submit(
         self,

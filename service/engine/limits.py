@@ -59,7 +59,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def max_counts(self) -> dict[Stage, int]:
         """The most rows of a call of each stage."""
-        return {Stage.TEXT: self.max_texts, Stage.DENOISE: self.max_rows, Stage.DECODE: self.max_decode}
+        return {
+            Stage.TEXT: self.max_texts,
+            Stage.INPUT: self.max_decode,
+            Stage.DENOISE: self.max_rows,
+            Stage.DECODE: self.max_decode,
+        }
 
     def fill_in(self, config: WorkerConfig) -> WorkerConfig:
         """Returns the configuration with these bounds."""
@@ -98,6 +103,11 @@ _CPU: Final = Limits(
     max_texts=_TEXTS,
     warm_up_s=_WARM_UP_S,
 )
+
+
+def warm_up_s(config: WorkerConfig) -> float:
+    """Returns the time limit of the warm-up, which is the same on every device."""
+    return resolve(config, None).warm_up_s
 
 
 def _gpu_defaults(memory: DeviceMemory) -> Limits:

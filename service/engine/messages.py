@@ -52,6 +52,34 @@ class Submit(Message, frozen=True):
     """Seconds from the image's admission after which it fails if its model is not resident; None sets no bound."""
 
 
+class Input(Message, frozen=True):
+    """Brings the pixels of an upload, prepared at one size: an image to start from, or a mask.
+
+    The frontend sends it before the first `Submit` that needs these pixels, and not again until it has sent `Forget`.
+    """
+
+    digest: str
+    """SHA-256 of the upload, in hexadecimal."""
+    width: int
+    height: int
+    channels: int
+    """3 for an image in sRGB, 1 for a mask, whose white is repainted."""
+    pixels: bytes
+    """`height` x `width` x `channels` bytes, row by row."""
+
+
+class Forget(Message, frozen=True):
+    """Tells the worker that no image which it was given and has not ended needs these pixels any more.
+
+    Messages arrive in order, so the worker has the pixels for as long as the frontend counts on it. Were it to drop them
+    by itself, a `Submit` that is on its way might still need them.
+    """
+
+    digest: str
+    width: int
+    height: int
+
+
 class Cancel(Message, frozen=True):
     image_id: str
 
@@ -86,7 +114,11 @@ class Loading(Message, frozen=True):
     """Reports start-up progress."""
 
     phase: str
-    """`loading` first, then `preparing`, while a model is downloaded or compiled, and `warming`."""
+    """`loading` first, then `preparing`, while a model is downloaded, read or compiled, and `warming`."""
+    activity: str = ""
+    """What begins now, in words for people; empty where the last activity goes on."""
+    expected_s: float = 0.0
+    """The longest silence that is to be expected until the next message."""
 
 
 class Ready(Message, frozen=True):
@@ -134,7 +166,9 @@ class Busy(Message, frozen=True):
     """Announces a call during which the loop may miss a beat."""
 
     expected_s: float | None
-    """The cost model's estimate; None where no such call was ever measured."""
+    """The cost model's estimate; None for work of unknown length."""
+    is_guess: bool = False
+    """Whether no such call was ever measured, so that the estimate is a guess from calls of another size or kind."""
 
 
 class CallDone(Message, frozen=True):
@@ -207,7 +241,7 @@ class Canceled(Message, frozen=True):
     image_id: str
 
 
-ToWorker: TypeAlias = Submit | Cancel | LoadModel | UnloadModel | PinModel | Drain
+ToWorker: TypeAlias = Input | Forget | Submit | Cancel | LoadModel | UnloadModel | PinModel | Drain
 ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Finished | Failed | Canceled
 """Messages about one image, told apart by its `image_id`."""
 FromWorker: TypeAlias = Loading | Ready | ModelState | Unloadable | Beat | Busy | CallDone | ImageMessage

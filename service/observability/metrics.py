@@ -84,6 +84,9 @@ class Metrics:
         self._model_resident = self._gauge(
             "model_resident", "1 while the device has the model, else 0.", "model", "worker"
         )
+        self._inputs = self._histogram(
+            "input_seconds", "Duration of an encode of images to start from.", _SECONDS, "size"
+        )
         self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
 
     def observe(self, message: FromWorker, worker: int = 0) -> None:
@@ -139,6 +142,8 @@ class Metrics:
         match call.key.stage:
             case Stage.TEXT:
                 self._encodes.observe(call.seconds)
+            case Stage.INPUT:
+                self._inputs.labels(size).observe(call.seconds)
             case Stage.DENOISE:
                 rows = _next_power_of_two(call.rows)
                 self._calls.labels(size, str(rows)).observe(call.seconds - call.update_s)

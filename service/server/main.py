@@ -12,7 +12,7 @@ import dataclasses
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from rich.console import Console
@@ -24,6 +24,7 @@ from service.engine import devices
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
+from service.engine.limits import warm_up_s
 from service.environment import is_loopback
 from service.observability import logs
 from service.observability.metrics import Metrics
@@ -31,6 +32,9 @@ from service.server.app import create_app
 from service.server.listeners import Server, listen, uvicorn_config
 from service.server.model_list import ListedModel, listed_models
 from service.settings import Settings
+
+_SAY_EVERY_S: Final = 10.0
+"""Interval between two lines of the log while the model is loaded and measured."""
 
 _Listener = tuple[ASGIApp, str, int]
 """An application, and the host and port where it listens."""
@@ -44,7 +48,10 @@ def run(settings: Settings) -> int:
     metrics = Metrics()
 
     async def main() -> int:
-        engine = LocalEngine(engine_config(settings), observe=metrics.observe)
+        config = engine_config(settings)
+        # Most starts are over soon. Who waits for a slow one is told that it ends.
+        _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
+        engine = LocalEngine(config, observe=metrics.observe)
         status = await serve(settings, engine, metrics, on_ready=_greet)
         if engine.failure is not None:
             _log.error("the model cannot be served", reason=engine.failure)
@@ -123,7 +130,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
 
 
 async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> None:
-    _log.info("stopping", phase=engine.phase)
+    _log.info("stopping", phase=engine.phase, waits_for_s=timeout_s, unfinished_s=round(engine.backlog_s))
     draining = asyncio.create_task(engine.stop(timeout_s))
     if not await _done_before(second_signal, draining):
         draining.cancel()
@@ -159,11 +166,24 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
 
 
 async def _announce(engine: Engine, bound: socket.socket, host: str, on_ready: Callable[[str, str], None]) -> None:
-    await engine.wait_for_phase(Phase.SERVING)
+    clock = asyncio.get_running_loop().time
+    start_s = clock()
+    async for activity in activities(engine):
+        _log.info("starting", activity=activity, seconds=round(clock() - start_s))
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
-    _log.info("serving", url=url, model=engine.model.name, device=engine.model.device)
+    _log.info("serving", url=url, model=engine.model.name, device=engine.model.device, seconds=round(clock() - start_s))
     on_ready(engine.model.name, url)
+
+
+async def activities(engine: Engine, *, every_s: float = _SAY_EVERY_S) -> AsyncIterator[str]:
+    """Yields what the engine does, every so many seconds, until it serves."""
+    serving = asyncio.create_task(engine.wait_for_phase(Phase.SERVING))
+    try:
+        while not (await asyncio.wait({serving}, timeout=every_s))[0]:
+            yield engine.activity
+    finally:
+        serving.cancel()
 
 
 def _greet(model: str, url: str) -> None:

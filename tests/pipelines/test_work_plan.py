@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,20 @@ import pytest
 
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline
-from pipelines.interface import UPCAST, Stage, WorkPlan
+from pipelines.interface import UPCAST, UPSCALE, Stage, WorkPlan
 from pipelines.sampling.samplers import SAMPLERS
+from tests.harness.engine.uploads import DECODED, ENLARGED, IMAGE, MASK
 from tests.harness.engine.worker_harness import make_params
 from tests.harness.work_plans import assert_keeps_to_its_plan
 
 PARAMS = make_params(steps=3)
+STARTS: list[dict[str, Any]] = [
+    {},
+    {"image": IMAGE, "strength": 0.7},
+    {"image": IMAGE, "mask": MASK},
+    {"hires": ENLARGED},
+    {"hires": DECODED},
+]
 
 
 def by_stage(plan: WorkPlan) -> dict[Stage, tuple[int, int]]:
@@ -69,14 +78,43 @@ def test_texts_of_images_of_different_sizes_may_share_a_call_and_nothing_else_ma
 
 
 def test_images_in_higher_precision_share_no_call_with_others_and_cost_something_else() -> None:
-    for plain, upcast in (
-        (work_plan.denoise_call(INFO, PARAMS, 1), work_plan.denoise_call(INFO, PARAMS, 1, phase=UPCAST)),
-        (work_plan.decode_call(INFO, PARAMS), work_plan.decode_call(INFO, PARAMS, phase=UPCAST)),
-    ):
+    plans = (work_plan.plan(INFO, PARAMS), work_plan.plan(INFO, PARAMS, upcast=True))
+    for plain, upcast in list(zip(*(plan.calls for plan in plans), strict=True))[1:]:
         assert upcast.key == plain.key._replace(phase=UPCAST)
         assert upcast.cost == plain.cost._replace(variant=UPCAST)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_fake_image_keeps_to_its_plan(sampler: str) -> None:
-    assert_keeps_to_its_plan(FakePipeline(), replace(PARAMS, sampler=sampler))
+@pytest.mark.parametrize("start", STARTS, ids=str)
+def test_a_fake_image_keeps_to_its_plan(sampler: str, start: Mapping[str, Any]) -> None:
+    assert_keeps_to_its_plan(FakePipeline(), replace(PARAMS, sampler=sampler, width=96, **start))
+
+
+def test_an_image_that_starts_from_another_makes_fewer_calls_and_holds_more() -> None:
+    plain, plan = (work_plan.plan(INFO, replace(PARAMS, **start)) for start in ({}, {"image": IMAGE, "strength": 0.7}))
+
+    assert [call.key.stage for call in plan.calls] == [Stage.TEXT, Stage.INPUT, Stage.DENOISE, Stage.DECODE]
+    assert by_stage(plan)[Stage.INPUT] == (1, 1)
+    assert (by_stage(plan)[Stage.DENOISE], plan.steps) == ((2, 2), 2)
+    assert plan.state_bytes > plain.state_bytes
+
+
+def test_a_unet_that_reads_what_a_mask_keeps_has_two_images_encoded() -> None:
+    params = replace(PARAMS, image=IMAGE, mask=MASK)
+
+    assert by_stage(work_plan.plan(INFO, params))[Stage.INPUT] == (1, 1)
+    assert by_stage(work_plan.plan(replace(INFO, reads_kept=True), params))[Stage.INPUT] == (2, 1)
+
+
+def test_a_hires_fix_has_two_passes_of_different_sizes() -> None:
+    params = replace(PARAMS, width=96, height=64, hires=DECODED)
+    plan = work_plan.plan(INFO, params)
+
+    assert [(call.key.stage, call.cost.width, call.cost.variant, call.calls_left) for call in plan.calls[1:]] == [
+        (Stage.DENOISE, 64, "", 3),
+        (Stage.INPUT, 96, UPSCALE, 1),
+        (Stage.DENOISE, 96, "", 2),
+        (Stage.DECODE, 96, "", 1),
+    ]
+    assert plan.steps == 5
+    assert len({call.key for call in plan.calls}) == len(plan.calls)

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from darkroom._version import __version__
+from darkroom.cli import models
 from darkroom.cli.backends import installed_backend, installed_commands
 from darkroom.cli.generate import generate
-from darkroom.cli.models import models
 from darkroom.cli.selection import FindLocal
 
 _INTERRUPTED = 130
@@ -52,7 +52,7 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
     for subcommands in commands:
         app.add_typer(subcommands)
     app.command()(generate)
-    app.command()(models)
+    app.add_typer(models.models_group(commands), name=models.NAME)
     return app
 
 

@@ -16,19 +16,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines import previews, work_plan
+from pipelines import input_checks, previews, work_plan
 from pipelines.errors import InvalidParamsError
+from pipelines.families.latent_diffusion import inputs
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
+from pipelines.families.latent_diffusion.inputs import EncodedImage
+from pipelines.families.latent_diffusion.passes import Passes, undrawn_on_error
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
-from pipelines.interface import UPCAST, ModelInfo, RgbImage, TextKey, WorkPlan
+from pipelines.interface import EncodedInput, InputPixels, ModelInfo, RgbImage, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
-from pipelines.sampling import samplers, stacked_update
+from pipelines.sampling import choice, stacked_update
 from pipelines.sampling.guidance import guide
+from pipelines.sampling.linear_steps import LATENTS
 from pipelines.sampling.prepared_steps import PreparedSteps
-from pipelines.sampling.sampler_run import SamplerRun
 from pipelines.sampling.samplers import SamplerChoice
 from pipelines.transfers import download, upload
 
@@ -68,8 +71,8 @@ class LatentDiffusion:
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._steps = PreparedSteps(components.scheduler_config)
         self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
-        self._channels = self._networks.unet.config.in_channels
-        self._preview = preview or previews.fit(self._decode_soundly, self._channels)
+        self._passes = Passes(info, self._steps, self._conditioner, self._noise_drawer)
+        self._preview = preview or previews.fit(self._decode_soundly, info.latent_channels)
 
     @property
     def info(self) -> ModelInfo:
@@ -77,7 +80,7 @@ class LatentDiffusion:
 
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
         with suppress(InvalidParamsError):  # `begin` raises it.
-            self._steps.announce(self._check(params), params.steps)
+            self._passes.announce(params, self._check(params))
         return work_plan.plan(self._info, params, upcast=upcast)
 
     def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
@@ -86,14 +89,24 @@ class LatentDiffusion:
     def encode(self, texts: Sequence[TextKey]) -> list[Conditioning]:
         return self._encode(self._networks, texts)
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[Conditioning]) -> LatentState:
-        assert len(conditionings) == len(self.texts(params)), "an image takes one conditioning for each of its texts"
-        return self._begin(params, self._check(params), self._networks, conditionings)
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[EncodedInput]:
+        return inputs.encode(
+            self._networks.encoder, pixels, scale=self._networks.scale, reads_kept=self._info.reads_kept
+        )
 
-    def begin_upcast(self, params: GenerationParams) -> LatentState:
-        choice = self._check(params)
+    def begin(
+        self, params: GenerationParams, conditionings: Sequence[Conditioning], encoded: EncodedInput | None = None
+    ) -> LatentState:
+        assert len(conditionings) == len(self.texts(params)), "an image takes one conditioning for each of its texts"
+        return self._begin(params, self._check(params), self._networks, conditionings, encoded)
+
+    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> LatentState:
+        sampler_choice = self._check(params)
         networks = self._upcast_networks()
-        return self._begin(params, choice, networks, self._encode(networks, self.texts(params)), upcast=True)
+        conditionings = self._encode(networks, self.texts(params))
+        return self._begin(params, sampler_choice, networks, conditionings, encoded, upcast=True)
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Tensor]:
@@ -103,6 +116,9 @@ class LatentDiffusion:
         numbers = torch.tensor([[run.input_scale for run in runs], [run.timestep for run in runs]])
         scales, timesteps = upload(numbers, networks.device)
         sample = torch.cat([run.latents for run in runs]) * scales[:, None, None, None]
+        beside = [state.concatenated for state, n in zip(states, rows, strict=True) for _ in range(n)]
+        if beside[0] is not None:  # The UNet of this model reads something beside the latents, for each of its rows.
+            sample = torch.cat([sample, torch.cat([each for each in beside if each is not None])], 1)
         conditioning = Conditioning.concatenate([state.conditioning for state in states])
         added = [conditioning.added[name] for name in networks.added_inputs]
         return list(torch.split(networks.denoise(sample, timesteps, conditioning.hidden, *added), rows))
@@ -114,10 +130,30 @@ class LatentDiffusion:
         guided = guide(outputs, scales, [state.params.guidance_rescale for state in states])
         sums = download(guided.flatten(1).sum(1))
         results = stacked_update.next_slots(runs, guided)
-        for run, result in zip(runs, results, strict=True):
-            if isinstance(result, Tensor):
-                run.commit(result)
+        self._commit({state: each for state, each in zip(states, results, strict=True) if isinstance(each, Tensor)})
         return PendingUpdate([result if isinstance(result, Exception) else None for result in results], sums)
+
+    def _commit(self, slots: Mapping[LatentState, Tensor]) -> None:
+        """Move images on to their next calls with these slots of their runs."""
+        for state, own in slots.items():
+            state.repaint(own)
+        with undrawn_on_error(list(slots)):
+            second = {
+                state: self._passes.after_first(state, own[LATENTS : LATENTS + 1]) for state, own in slots.items()
+            }
+        for state, own in slots.items():
+            run = second[state]
+            if run is None:
+                state.run.commit(own)
+            else:
+                state.begin_second(run)
+
+    @torch.inference_mode()
+    def upscale(self, states: Sequence[LatentState]) -> None:
+        with undrawn_on_error(states):
+            runs = self._passes.upscale(states, self._networks)
+        for state, run in zip(states, runs, strict=True):
+            state.begin_second(run)
 
     def start_decode(
         self, states: Sequence[LatentState], *, wide: bool = False, tiled: bool = False
@@ -129,7 +165,7 @@ class LatentDiffusion:
 
     @torch.inference_mode()
     def preview(self, state: LatentState) -> RgbImage:
-        return self._preview.draw(state.run.preview)
+        return self._preview.draw(state.preview)
 
     @torch.inference_mode()
     def _encode(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
@@ -139,24 +175,16 @@ class LatentDiffusion:
     def _begin(
         self,
         params: GenerationParams,
-        choice: SamplerChoice,
+        sampler_choice: SamplerChoice,
         networks: Networks,
         conditionings: Sequence[Conditioning],
+        encoded: EncodedInput | None,
         *,
         upcast: bool = False,
     ) -> LatentState:
-        height, width = params.height // networks.scale, params.width // networks.scale
-        generator = torch.Generator("cpu").manual_seed(params.seed)
-        noise = torch.randn(1, self._channels, height, width, generator=generator)
-        steps = self._steps.get(choice, params.steps)
-        run = SamplerRun(steps, noise, generator, networks.device, self._noise_drawer)
-        return LatentState(
-            params,
-            first_call=work_plan.denoise_call(self._info, params, run.calls, phase=UPCAST if upcast else ""),
-            networks=networks,
-            conditioning=self._conditioner.condition(params, conditionings),
-            run=run,
-        )
+        assert encoded is None or isinstance(encoded, EncodedImage), "inputs come from this pipeline"
+        assert (encoded is None) == (params.image is None), "an image that starts from another one needs it encoded"
+        return self._passes.begin(params, sampler_choice, networks, conditionings, encoded, upcast=upcast)
 
     def _decode_soundly(self, latents: Tensor) -> Tensor:
         """Decode latents [B, C, h, w] to images [B, 3, H, W], in a wider dtype where the model's own overflows."""
@@ -173,11 +201,10 @@ class LatentDiffusion:
 
     def _check(self, params: GenerationParams) -> SamplerChoice:
         """Find the sampler. Raises `InvalidParamsError` where this model cannot use the parameters."""
-        choice = samplers.find(params.sampler, params.schedule)
         limits = self._info.limits
-        max_steps = min(limits.max_steps, choice.sampler.max_steps or limits.max_steps)
-        if not 1 <= params.steps <= max_steps:
-            raise InvalidParamsError("steps", f"The sampler {choice.sampler.name} takes 1 to {max_steps} steps.")
+        if params.steps > limits.max_steps:
+            raise InvalidParamsError("steps", f"Must be at most {limits.max_steps} for this model.")
+        sampler_choice = choice.choose(self._info.samplers, params.sampler, params.schedule, params.steps)
         if not params.guidance_scale <= limits.max_guidance_scale:
             raise InvalidParamsError("guidance_scale", f"It must be at most {limits.max_guidance_scale:g}.")
         if not 0 <= params.guidance_rescale <= 1:
@@ -190,4 +217,5 @@ class LatentDiffusion:
                 )
         if params.width * params.height > limits.max_pixels:
             raise InvalidParamsError("width", f"An image may have at most {limits.max_pixels} pixels.")
-        return choice
+        input_checks.check(self._info, params)
+        return sampler_choice

@@ -6,15 +6,31 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
+from pipelines import upscalers
 from pipelines.errors import NonFiniteError
 from pipelines.families.latent_diffusion.conditioning import Conditioning
+from pipelines.families.latent_diffusion.inputs import Repainting
 from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
 from pipelines.runtime.networks import Networks
-from pipelines.sampling.sampler_run import SamplerRun
+from pipelines.sampling.linear_steps import LATENTS
+from pipelines.sampling.sampler_run import SamplerRun, Steps
 from pipelines.transfers import Download
+from pipelines.upscalers import Upscaler
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPass:
+    """What is known in advance of the second pass of a hires fix."""
+
+    steps: Steps
+    conditioning: Conditioning
+    """The rows of the image, for its final size."""
+    step_count: int
+    """Steps that the pass makes, as users count them."""
 
 
 class LatentState:
@@ -24,19 +40,34 @@ class LatentState:
         self,
         params: GenerationParams,
         *,
-        first_call: NextCall,
+        calls: Sequence[NextCall],
         networks: Networks,
         conditioning: Conditioning,
         run: SamplerRun,
+        steps: int,
+        generator: torch.Generator,
+        repainting: Repainting | None = None,
+        concatenated: Tensor | None = None,
+        second: SecondPass | None = None,
     ) -> None:
+        """`calls` holds the first call of each phase up to finished latents, and `steps` is the number of steps of the
+        first pass, as users count them."""
         self.params = params
-        self.first_call = first_call
+        self._calls = calls
         self.networks = networks
         """The model's own networks, or their copy in a wider dtype for an upcast image."""
         self.conditioning = conditioning
         """One row for each of the image's texts, in their order."""
         self.run = run
         """Its latents, its noise, and its position."""
+        self.generator = generator
+        """Draws all of the image's noise."""
+        self.repainting = repainting
+        """What stays of the image to start from. None where all is made anew, or where the UNet reads what stays."""
+        self.concatenated = concatenated
+        """[1, channels, h, w]: what the UNet reads beside the latents, or None."""
+        self._second = second
+        self._steps, self._steps_before = steps, 0
 
     @property
     def latents(self) -> Tensor:
@@ -46,11 +77,50 @@ class LatentState:
     @property
     def next_call(self) -> NextCall | None:
         calls_left = self.run.calls - self.run.position
-        return replace(self.first_call, calls_left=calls_left) if calls_left else None
+        if calls_left:
+            return replace(self._calls[0], calls_left=calls_left)
+        return self._calls[1] if self.awaits_second else None
 
     @property
     def step(self) -> int:
-        return self.params.steps * self.run.position // self.run.calls
+        return self._steps_before + self._steps * self.run.position // self.run.calls
+
+    @property
+    def awaits_second(self) -> bool:
+        """Whether there is a second pass, which has not begun."""
+        return self._second is not None
+
+    @property
+    def second_pass(self) -> SecondPass:
+        assert self._second is not None, "the image has a second pass, which has not begun"
+        return self._second
+
+    @property
+    def upscaler(self) -> Upscaler:
+        """The upscaler between its two passes."""
+        assert self.params.hires is not None, "the image has two passes"
+        return upscalers.find(self.params.hires.upscaler)
+
+    def begin_second(self, run: SamplerRun) -> None:
+        """Go on to the second pass."""
+        second, self._second = self.second_pass, None
+        self._calls = self._calls[-1:]
+        self._steps, self._steps_before = second.step_count, self._steps_before + self._steps
+        self.conditioning = second.conditioning
+        self.run = run
+
+    def repaint(self, slots: Tensor) -> None:
+        """Put what stays of the image to start from into the latents that the next call gets."""
+        if self.repainting is not None:
+            latents = slots[LATENTS : LATENTS + 1]
+            slots[LATENTS : LATENTS + 1] = self.repainting.blend(latents, self.run.steps, self.run.position + 1)
+
+    @property
+    def preview(self) -> Tensor:
+        """[1, C, h, w], at the UNet's scale: the clean latents that the last call predicted, or the initial noise."""
+        if self.repainting is None or not self.run.position:
+            return self.run.preview
+        return torch.where(self.repainting.mask, self.run.preview, self.repainting.clean)
 
 
 @dataclass(frozen=True, slots=True)

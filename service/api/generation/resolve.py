@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
-from pipelines.sampling import samplers
+from pipelines.sampling import choice
 from service.api.generation.request import GenerationRequest
 from service.api.http.fields import MAX_SEED
 from service.engine.types import Size
@@ -120,9 +120,7 @@ def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: Mod
 def _sampler(request: GenerationRequest, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:
     name = model.default_sampler if request.sampler is None else request.sampler
     try:
-        sampler, schedule = samplers.find(name, request.schedule)
+        sampler, schedule = choice.choose(model.samplers, name, request.schedule, steps)
     except InvalidParamsError as error:
-        raise refuse(error.field, str(error)) from None
-    if sampler.max_steps is not None and steps > sampler.max_steps:
-        raise refuse("num_inference_steps", f"Must be at most {sampler.max_steps} with the sampler {sampler.name}.")
+        raise refuse(_WIRE_NAMES.get(error.field, error.field), str(error).removesuffix(".")) from None
     return sampler.name, schedule

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
+from typing import Final
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -12,6 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.http.errors import METHODS, ErrorAnswers
 from service.errors import DarkroomError
 from service.observability.metrics import Metrics
+
+_PROBES: Final = frozenset({"/livez", "/readyz", "/health"})
+"""Paths that are asked every few seconds. Their lines would hide all others, so they are logged at the level debug."""
 
 _log = structlog.get_logger("darkroom.http")
 
@@ -59,4 +64,5 @@ class RequestContext:
         self._metrics.request_answered(method, route, status, seconds)
         # The raw path is percent-encoded ASCII. The query string may hold secrets and is not logged.
         path = scope["raw_path"].decode("ascii", "replace")[:200]
-        _log.info("request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))
+        level = logging.DEBUG if path in _PROBES else logging.INFO
+        _log.log(level, "request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))

@@ -7,15 +7,17 @@ who gets the room.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, NamedTuple
 
 from service.engine.config import EngineConfig
 from service.errors import QueueFullError, QuotaExceededError
 
 _MIN_RETRY_S: Final = 1.0
-_MAX_RETRY_S: Final = 120.0
-"""Clients ignore a longer Retry-After."""
+_MAX_RETRY_S: Final = 3600.0
+"""Nobody knows what a queue will be like after more than an hour."""
+_NAMED_S: Final = 120.0
+"""Clients do not wait as long as this by themselves, so that the message says it to people."""
 _PRIOR_S: Final = 10.0
 """Seconds of assumed history, at speed 1.0 of each device, with which the moving average starts."""
 _DECAY: Final = 0.95
@@ -49,15 +51,18 @@ class DrainSpeed:
 class QueuedImage(NamedTuple):
     """An image that takes room in the queue."""
 
+    job: Hashable
     tenant: str
-    price_s: float
+    left_s: float
+    """Its price, as far as it is not done."""
 
 
 class Admission:
     """The bounds of one engine's queue.
 
     What is queued before a job decides, and not the job's own size. So a job of several images finds room as soon as a
-    single image does, an idle engine admits a job of any size, and at most one job goes beyond a bound.
+    single image does, an idle engine admits a job of any size, and at most one job goes beyond a bound. A few jobs find
+    room whatever they cost: on a slow device one alone may be more work than the bound in seconds.
     """
 
     def __init__(self, config: EngineConfig, queued: Callable[[], Sequence[QueuedImage]]) -> None:
@@ -70,20 +75,28 @@ class Admission:
     @property
     def has_room(self) -> bool:
         """Whether a job may be admitted now."""
-        prices_s = [image.price_s for image in self._queued()]
-        return len(prices_s) < self._config.max_queued_images and sum(prices_s) < self._config.max_queued_s
+        config, queued = self._config, self._queued()
+        is_short = sum(image.left_s for image in queued) < config.max_queued_s
+        is_small = len({image.job for image in queued}) < config.min_queued_jobs
+        return len(queued) < config.max_queued_images and (is_short or is_small)
 
-    def wait_s(self, ahead_s: Sequence[float]) -> float:
-        """Returns the seconds until there is room for a job behind the queue and images of these prices."""
-        prices_s = [*(image.price_s for image in self._queued()), *ahead_s]
-        total_s, excess_images = sum(prices_s), len(prices_s) - self._config.max_queued_images + 1
-        excess_s = max(total_s - self._config.max_queued_s, total_s * excess_images / max(len(prices_s), 1), 0.0)
+    def wait_s(self, ahead: Sequence[Sequence[float]]) -> float:
+        """Returns the seconds until there is room for a job behind the queue and jobs of images of these prices."""
+        config, queued = self._config, self._queued()
+        total_s = sum(image.left_s for image in queued) + sum(map(sum, ahead))
+        images = len(queued) + sum(map(len, ahead))
+        jobs = len({image.job for image in queued}) + len(ahead)
+        excess_s = max(
+            total_s * (images - config.max_queued_images + 1) / max(images, 1),
+            min(total_s - config.max_queued_s, total_s * (jobs - config.min_queued_jobs + 1) / max(jobs, 1)),
+            0.0,
+        )
         return excess_s / self.speed.factor
 
     def check_quota(self, tenant: str, waiting_s: float) -> None:
         """Raises `QuotaExceededError` where the tenant holds its share, with images of this price that wait in line."""
         queued, quota_s = self._queued(), self._config.max_queued_s_per_tenant
-        own_s = sum(image.price_s for image in queued if image.tenant == tenant) + waiting_s
+        own_s = sum(image.left_s for image in queued if image.tenant == tenant) + waiting_s
         if quota_s is not None and own_s >= quota_s:
             # The tenants share the device, so each one's queue drains that many times slower.
             wait_s = (own_s - quota_s) * len({image.tenant for image in queued}) / self.speed.factor
@@ -91,11 +104,11 @@ class Admission:
                 "You have too many images in the queue. Try again later.", retry_after_s=_retry_after_s(wait_s)
             )
 
-    def refusal(self, ahead_s: Sequence[float]) -> QueueFullError:
-        """Returns the error for a job behind the queue and images of these prices."""
-        return QueueFullError(
-            "Too many images are in the queue. Try again later.", retry_after_s=_retry_after_s(self.wait_s(ahead_s))
-        )
+    def refusal(self, ahead: Sequence[Sequence[float]]) -> QueueFullError:
+        """Returns the error for a job behind the queue and jobs of images of these prices."""
+        wait_s = self.wait_s(ahead)
+        again = "Try again later." if wait_s < _NAMED_S else f"There is room again in about {wait_s / 60:.0f} minutes."
+        return QueueFullError(f"Too many images are in the queue. {again}", retry_after_s=_retry_after_s(wait_s))
 
 
 def _retry_after_s(wait_s: float) -> float:

@@ -42,6 +42,7 @@ from service.engine.messages import FromWorker
 from service.errors import EngineUnavailableError, WorkerLostError
 from service.ids import new_job_id
 from service.observability.logs import tolerant
+from service.observability.start_progress import StartProgress
 
 WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 
@@ -77,6 +78,7 @@ class LocalEngine:
         self._in_flight = InFlightImages()
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
+        self._starts = [StartProgress(clock) for _ in config.workers]
         self._draining = False
         self._phase_changed = asyncio.Event()
         self._supervisors = [self._supervisor(index, worker, command) for index, worker in enumerate(config.workers)]
@@ -113,6 +115,10 @@ class LocalEngine:
         return None if None in reasons else " ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     @property
+    def activity(self) -> str:
+        return next((start.activity for start in self._starts if start.activity), "")
+
+    @property
     def model(self) -> ModelInfo:
         return self.find_model("")
 
@@ -136,6 +142,10 @@ class LocalEngine:
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(self._prices_s(images))
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        self._require_models()
+        return self._prices.least_s(images)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
@@ -230,12 +240,17 @@ class LocalEngine:
 
     def _queued(self) -> list[QueuedImage]:
         """Returns the images that take room in the queue."""
-        return [QueuedImage(image.submit.tenant, image.price_s) for image in self._in_flight if not image.job.accepted]
+        return [
+            QueuedImage(image.job, image.submit.tenant, image.price_s * (1 - image.fraction_done))
+            for image in self._in_flight
+            if not image.job.accepted
+        ]
 
     def _unavailable(self) -> EngineUnavailableError:
         match self.phase:
             case Phase.LOADING | Phase.RESTARTING:
-                return EngineUnavailableError("The model is being loaded.", retry_after_s=_RETRY_LOADING_S)
+                doing = f" ({self.activity})" if self.activity else ""
+                return EngineUnavailableError(f"The model is being loaded{doing}.", retry_after_s=_RETRY_LOADING_S)
             case Phase.FAILED:
                 return EngineUnavailableError("The model could not be loaded.")
             case _:
@@ -245,6 +260,7 @@ class LocalEngine:
         match message:
             case messages.Ready():
                 self._served.learn(message.models)
+                self._starts[index].end()
                 self._workers[index].serve(message)
                 _log.info("worker %d serves on %s", index, message.models[0].device)
                 self._dispatcher.dispatch()
@@ -252,16 +268,19 @@ class LocalEngine:
                 self._workers[index].learn(message)
             case messages.ModelState():
                 self._dispatcher.apply_model(message, self._workers[index])
-            case messages.Loading() | messages.Unloadable() | messages.Beat() | messages.Busy():
+            case messages.Loading():
+                self._starts[index].heard(message)
+            case messages.Unloadable() | messages.Beat() | messages.Busy():
                 pass
             case _:
                 self._dispatcher.apply(message)
-        if isinstance(message, messages.Finished | messages.Failed | messages.Canceled):
+        if isinstance(message, messages.Progress | messages.Finished | messages.Failed | messages.Canceled):
             self._line.advance()
         if self._observe is not None:
             self._observe(message, index)
 
     def _worker_crashed(self, index: int, called: frozenset[str]) -> None:
+        self._starts[index].end()
         self._dispatcher.worker_died(self._workers[index], called)
 
         self._line.advance()

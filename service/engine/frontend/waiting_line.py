@@ -58,7 +58,7 @@ class WaitingLine(Generic[JobT]):
         """Returns what `admit` returns. Raises `QuotaExceededError`, and `QueueFullError` where it is full."""
         self._admission.check_quota(tenant, self._waiting_s(tenant))
         if self._callers or not self._admission.has_room:
-            raise self._admission.refusal(self._ahead_s(_Caller(tenant, prices_s, admit)))
+            raise self._admission.refusal(self._ahead(_Caller(tenant, prices_s, admit)))
         return admit()
 
     async def admit_in_turn(
@@ -86,7 +86,7 @@ class WaitingLine(Generic[JobT]):
             return caller.job
         if left_s <= self._config.max_wait_in_line_s:
             raise DeadlineExceededError("The images could not be begun in time for their deadline.")
-        raise self._admission.refusal(self._ahead_s(caller))
+        raise self._admission.refusal(self._ahead(caller))
 
     def advance(self) -> None:
         """Admits those whose turn it is. Call it whenever there may be room."""
@@ -108,10 +108,10 @@ class WaitingLine(Generic[JobT]):
         """Gives the caller the last place. Raises `QueueFullError`."""
         places = self._config.max_callers_in_line
         own = sum(other.tenant == caller.tenant for other in self._callers)
-        ahead_s = self._ahead_s(caller)
+        ahead = self._ahead(caller)
         is_full = len(self._callers) >= places or own >= math.ceil(_TENANT_SHARE * places)
-        if is_full or self._admission.wait_s(ahead_s) > self._config.max_wait_in_line_s:
-            raise self._admission.refusal(ahead_s)
+        if is_full or self._admission.wait_s(ahead) > self._config.max_wait_in_line_s:
+            raise self._admission.refusal(ahead)
         self._callers.append(caller)
 
     def _leave(self, caller: _Caller[JobT]) -> None:
@@ -121,11 +121,11 @@ class WaitingLine(Generic[JobT]):
     def _waiting_s(self, tenant: str) -> float:
         return sum(sum(caller.prices_s) for caller in self._callers if caller.tenant == tenant)
 
-    def _ahead_s(self, caller: _Caller[JobT]) -> list[float]:
-        """Returns the prices of the images in line that are admitted before this caller's."""
+    def _ahead(self, caller: _Caller[JobT]) -> list[Sequence[float]]:
+        """Returns the prices of the images of each job in line that is admitted before this caller's."""
         line = self._callers if caller in self._callers else [*self._callers, caller]
         before = itertools.takewhile(lambda other: other is not caller, _in_turn(line, self._shares))
-        return [price_s for other in before for price_s in other.prices_s]
+        return [other.prices_s for other in before]
 
 
 async def _wait(caller: _Caller[JobT], limit_s: float) -> None:

@@ -19,7 +19,7 @@ _LATE_S: Final = 1.5 * BEAT_S
 _LATE_FACTOR: Final = 3.0
 """Multiple of a call's expected seconds that is added to the silence of a late worker."""
 _STUCK_FACTOR: Final = 10.0
-"""Multiple of a call's expected seconds that is added to the silence of a stuck worker."""
+"""Multiple of the expected seconds, of a call or of a start's silence, that a stuck worker is silent beyond."""
 
 
 class Watchdog:
@@ -54,9 +54,13 @@ class Watchdog:
         config = self._config
         match message:
             case Loading():
-                return math.inf, config.load_timeout_s
+                return math.inf, config.load_timeout_s + _STUCK_FACTOR * message.expected_s
             case Busy(expected_s=None):
                 return config.unmeasured_timeout_s, config.unmeasured_timeout_s
+            case Busy(expected_s=float(expected_s), is_guess=True):
+                # On a slow device a call that was never made is long, too.
+                limit_s = max(config.unmeasured_timeout_s, config.stall_timeout_s + _STUCK_FACTOR * expected_s)
+                return limit_s, limit_s
             case Busy(expected_s=float(expected_s)):
                 return _LATE_S + _LATE_FACTOR * expected_s, config.stall_timeout_s + _STUCK_FACTOR * expected_s
             case _:

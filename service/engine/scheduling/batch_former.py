@@ -6,11 +6,12 @@ Runs in the worker's process; pure.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic
 
-from pipelines.interface import BatchKey, CostKey, NextCall, Stage, StateT
+from pipelines.interface import BatchKey, CostKey, NextCall, StateT
 from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.image import ScheduledImage
@@ -100,8 +101,8 @@ class BatchBuilder(Generic[StateT]):
         knee = cost.knee(key)
         self._max_rows = knee + padded_rows(knee)
         self._rows = 0
-        self._texts = 0
-        """Texts that must be encoded first."""
+        self._preparing: Counter[CostKey] = Counter()
+        """Texts and images that must be encoded first."""
         self._slacks: list[_Slack] = []
 
     @property
@@ -117,8 +118,8 @@ class BatchBuilder(Generic[StateT]):
         for an image of the batch that can still meet its virtual deadline."""
         target = image.target
         rows = self._rows + target.rows
-        call_s, text_s = self._call_s(rows), self._text_s(image)
-        if rows > self._max_rows or not all(slack.allows(call_s, text_s) for slack in self._slacks):
+        call_s, before_s = self._call_s(rows), self._preparing_s(image)
+        if rows > self._max_rows or not all(slack.allows(call_s, before_s) for slack in self._slacks):
             return False
         if not self._room.admits(image):
             return False
@@ -126,21 +127,25 @@ class BatchBuilder(Generic[StateT]):
         return True
 
     def _add(self, image: ScheduledImage[StateT], target: NextCall) -> None:
-        text_s = self._text_s(image)
+        before_s = self._preparing_s(image)
         self.images.append(image)
         self._room.take(image)
         self._rows += target.rows
-        self._texts += image.text_call.rows if image.text_call else 0
-        later_s = sum(self._cost.seconds(call.cost, call.rows) for call in image.later_calls)
+        self._preparing += _preparing_rows(image)
+        later_s = sum(call.calls_left * self._cost.seconds(call.cost, call.rows) for call in image.later_calls)
         slack = _Slack(target.calls_left, image.virtual_deadline_s - self._now_s - later_s)
         # An image that is late in any case does not limit the batch.
-        if slack.allows(self._call_s(self._rows), text_s):
+        if slack.allows(self._call_s(self._rows), before_s):
             self._slacks.append(slack)
 
     def _call_s(self, rows: int) -> float:
         return self._cost.seconds(self._key, rows + self._padded_rows(rows))
 
-    def _text_s(self, image: ScheduledImage[StateT]) -> float:
-        """Returns the seconds for the texts that must be encoded first if the image is added."""
-        texts = self._texts + (image.text_call.rows if image.text_call else 0)
-        return self._cost.seconds(CostKey(Stage.TEXT, model=self._key.model), texts) if texts else 0.0
+    def _preparing_s(self, image: ScheduledImage[StateT]) -> float:
+        """Returns the seconds for the texts and images that must be encoded first if the image is added."""
+        preparing = self._preparing + _preparing_rows(image)
+        return sum(self._cost.seconds(key, rows) for key, rows in preparing.items())
+
+
+def _preparing_rows(image: ScheduledImage[StateT]) -> Counter[CostKey]:
+    return Counter({call.cost: call.rows for call in image.preparing_calls})

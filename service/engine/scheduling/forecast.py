@@ -42,8 +42,8 @@ class _Remaining:
     call: NextCall
     calls_left: int
     later: list[NextCall]
-    text_s: float
-    """Seconds until its texts are known."""
+    preparing_s: float
+    """Seconds until its texts and its image to start from are encoded."""
     virtual_deadline_s: float
     """Seconds from the start of the forecast."""
     demoted: bool
@@ -99,7 +99,7 @@ class Forecast:
         return self._ends_s
 
     def _add(self, image: ScheduledImage[Any]) -> None:
-        text_s = 0.0 if image.text_call is None else self._cost.seconds(image.text_call.cost, image.text_call.rows)
+        preparing_s = sum(self._cost.seconds(call.cost, call.rows) for call in image.preparing_calls)
         target = image.target
         self._put(
             _Remaining(
@@ -107,7 +107,7 @@ class Forecast:
                 target,
                 target.calls_left,
                 image.later_calls,
-                text_s,
+                preparing_s,
                 image.virtual_deadline_s - self._start_s,
                 image.demoted,
             )
@@ -136,7 +136,7 @@ class Forecast:
 
     def _is_late(self, head: _Remaining) -> bool:
         """Returns whether the image will be demoted, since it cannot meet its virtual deadline even alone."""
-        alone_s = head.text_s + head.calls_left * self._call_s(head.call, head.call.rows) + self._later_s(head)
+        alone_s = head.preparing_s + head.calls_left * self._call_s(head.call, head.call.rows) + self._later_s(head)
         return not head.demoted and head.virtual_deadline_s < max(self._passed_s, head.image.load_s) + alone_s
 
     def _demote(self, head: _Remaining) -> None:
@@ -153,10 +153,10 @@ class Forecast:
         if len(self._tags_s) > 1:
             calls = min(calls, self._calls_between_turns)
         call_s = self._call_s(head.call, rows)
-        self._passed_s += sum(each.text_s for each in batch) + calls * call_s
+        self._passed_s += sum(each.preparing_s for each in batch) + calls * call_s
         for each in batch:
-            self._tags_s[each.image.tenant] += each.text_s + calls * call_s * each.call.rows / rows
-            each.text_s = 0.0
+            self._tags_s[each.image.tenant] += each.preparing_s + calls * call_s * each.call.rows / rows
+            each.preparing_s = 0.0
             each.calls_left -= calls
             if not each.calls_left:
                 self._take(each)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple
 
-from pipelines.interface import WIDE, BatchKey, NextCall, Stage, StateT, TextKey, WorkPlan
+from pipelines.interface import WIDE, BatchKey, EncodedInput, NextCall, Stage, StateT, TextKey, WorkPlan
 from pipelines.params import GenerationParams
 
 DEMOTION_FACTOR: Final = 4.0
@@ -63,12 +63,16 @@ class ScheduledImage(Generic[StateT]):
     """Seconds after its arrival at which the image fails if its model is not resident."""
     text_call: NextCall | None = None
     """The call that encodes the texts whose conditioning is not known; None once all are known."""
+    input_call: NextCall | None = None
+    """The call that encodes the image to start from and its mask; None once they are, or where there are none."""
     decode_call: NextCall | None = None
     """A decode other than the planned one, for latents that need a wider decoder."""
     texts: tuple[TextKey, ...] = ()
     """The texts of the image's rows, in their order."""
     conditionings: dict[TextKey, Any] = field(default_factory=dict)
     """The conditioning of each text that is known."""
+    encoded: EncodedInput | None = None
+    """The encoded image to start from, and its mask; kept for a restart in higher precision."""
     state: StateT | None = None
     """None until the image begins."""
     upcast: bool = False
@@ -110,25 +114,36 @@ class ScheduledImage(Generic[StateT]):
 
     @property
     def target(self) -> NextCall:
-        """The call for which the image waits: its next UNet call or its decode. Its texts are encoded on the way."""
+        """The call for which the image waits: its next UNet call, its enlargement or its decode. Its texts and the
+        image to start from are encoded on the way."""
         if self.state is None:
             return self._planned(Stage.DENOISE)
         return self.state.next_call or self.decode_call or self._planned(Stage.DECODE)
 
     @property
+    def preparing_calls(self) -> list[NextCall]:
+        """The calls that encode what the image needs before its target and what is not known."""
+        return [call for call in (self.text_call, self.input_call) if call is not None]
+
+    @property
     def next_call(self) -> NextCall:
-        """The image's next call: the one that encodes its texts if they are not known, and otherwise the target."""
-        return self.text_call or self.target
+        """The image's next call: one that prepares the target where there is one left, and otherwise the target."""
+        return next(iter(self.preparing_calls), self.target)
 
     @property
     def later_calls(self) -> list[NextCall]:
-        """The image's work after its target."""
-        return [] if self.finished else [self._planned(Stage.DECODE)]
+        """The image's work after its target, one entry for each phase that is left."""
+        if self.finished:
+            return []
+        key = self.target.key
+        phases = iter(self.plan.calls)
+        assert any(call.key == key for call in phases), "an image keeps to its plan"
+        return list(phases)
 
     @property
     def calls_to_come(self) -> list[NextCall]:
-        """The image's work from now to its end, one entry for each stage that is left."""
-        return [*([] if self.text_call is None else [self.text_call]), self.target, *self.later_calls]
+        """The image's work from now to its end, one entry for each phase that is left."""
+        return [*self.preparing_calls, self.target, *self.later_calls]
 
     @property
     def late_virtual_deadline_s(self) -> float:
@@ -154,7 +169,7 @@ class ScheduledImage(Generic[StateT]):
     def preview_due(self) -> bool:
         """Whether enough steps are done for the next preview; previews divide the steps evenly."""
         next_preview = self.previews_sent + 1
-        return next_preview <= self.previews and (self.step * (self.previews + 1) >= self.params.steps * next_preview)
+        return next_preview <= self.previews and (self.step * (self.previews + 1) >= self.plan.steps * next_preview)
 
     def _planned(self, stage: Stage) -> NextCall:
         return next(call for call in self.plan.calls if call.key.stage is stage)

@@ -220,13 +220,15 @@ class Scheduler(Generic[StateT]):
         padded_rows = self._padded_rows if head.target.key.stage is Stage.DENOISE else _no_padding
         builder: BatchBuilder[StateT] = BatchBuilder(self._cost, head.target.cost, room, padded_rows, now_s)
         images = form_batch(head, self._groups[head.group], self._fair_share, builder)
-        unprepared = [image for image in images if image.text_call is not None]
+        unprepared = [image for image in images if image.preparing_calls]
         if unprepared:
-            return self._texts_of(unprepared)
+            return self._preparing(unprepared)
         return _batch(images, [image.target for image in images])
 
-    def _texts_of(self, images: list[ScheduledImage[StateT]]) -> Batch[StateT]:
-        """Returns the call that encodes the texts of the first of these images, up to the knee."""
+    def _preparing(self, images: list[ScheduledImage[StateT]]) -> Batch[StateT]:
+        """Returns the call that encodes what the first of these images needs before its target, for as many of the
+        others as need the same kind of call, up to the knee."""
+        images = [image for image in images if image.next_call.key == images[0].next_call.key]
         calls = [image.next_call for image in images]
         knee, rows, count = self._cost.knee(calls[0].cost), calls[0].rows, 1
         while count < len(images) and rows + calls[count].rows <= knee:

@@ -26,6 +26,7 @@ import msgspec
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import ModelSource, WorkerConfig
@@ -41,8 +42,8 @@ from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
 from service.engine.worker.models.opening import Open, OpenedModels
 from service.engine.worker.models.pool import ModelPool
-from service.engine.worker.models.store import Report
 from service.engine.worker.models.transfers import Transfers
+from service.engine.worker.start_report import StartReport
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
 
@@ -100,9 +101,10 @@ def _open_record(descriptor: int | None) -> CallRecord:
 
 
 def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, opening: Open) -> int:
-    report = functools.partial(channel.send, messages.Loading("preparing"))
     try:
-        channel.send(messages.Loading("loading"))
+        report = StartReport(channel, time.monotonic)
+        report.enter("loading", "importing the libraries")
+        report.enter("preparing", "loading the model")
         models, store, device = opening(config, report)
         memory = limits.model_memory(config, device.memory(), host_memory.total_bytes())
         transfers = Transfers(store, LoaderThread(), host_bytes=memory.host_bytes, clock=time.monotonic)
@@ -110,7 +112,8 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, ope
         pool.open(report)
         bounds = limits.resolve(config, device.memory())
         cache = _cost_cache(config, bounds, pool.infos, device)
-        costs = _warm_up(pool, cache, bounds, device, channel)
+        report.enter("warming", "measuring")
+        costs = _warm_up(pool, cache, bounds, device, report)
     except ModelLoadError as error:
         channel.send(messages.Unloadable(str(error)))
         channel.close()
@@ -123,7 +126,7 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, ope
     return 0
 
 
-def _warm_up(pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, channel: SocketChannel) -> CostTable:
+def _warm_up(pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, report: Report) -> CostTable:
     """Warms up the default model. The others are measured while they serve."""
     warmup = Warmup(
         pool.pipeline(""),
@@ -132,11 +135,9 @@ def _warm_up(pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, 
         max_counts=bounds.max_counts,
         clock=time.monotonic,
         mark=device.mark,
+        tries_kernels=device.tries_kernels,
     )
-    costs = warmup.run(
-        budget_s=bounds.warm_up_s,
-        report=functools.partial(channel.send, messages.Loading("warming")),
-    )
+    costs = warmup.run(budget_s=bounds.warm_up_s, report=report)
     cache.store(costs)
     return costs
 
@@ -240,6 +241,7 @@ def _device(device: torch.device) -> Device:
         free_memory=torch.cuda.empty_cache,
         memory_bytes=functools.partial(torch.cuda.memory_reserved, device),
         memory=lambda: _memory(device),
+        tries_kernels=True,
         mark=lambda: EventMark(torch.cuda.Event(enable_timing=True)),  # type: ignore[no-untyped-call]  # torch gives it no types
         name=f"{torch.cuda.get_device_name(device)}, {version}",
     )

@@ -101,6 +101,8 @@ class Device:
     mark: Callable[[], Mark] | None = None
     """Marks the end of the work that was launched so far; None where work is done when it is launched. A call is
     measured between two marks."""
+    tries_kernels: bool = False
+    """Whether the first call of a shape takes much longer than later ones, because the library tries its kernels."""
     name: str = ""
     """The hardware and the version of its library. Measured costs are valid for one name."""
 

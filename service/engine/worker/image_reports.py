@@ -57,7 +57,7 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
                 image.first_step_s = self._clock() - image.arrived_s
             if step > image.reported_step:
                 image.reported_step = step
-                self._channel.send(messages.Progress(image.id, step, image.params.steps, self._eta_s(image)))
+                self._channel.send(messages.Progress(image.id, step, image.plan.steps, self._eta_s(image)))
             if not image.finished and image.preview_due and not self._channel.congested:
                 self._send_preview(image)
 

@@ -7,36 +7,48 @@ the next one is prepared and launched; where the device has no queue of its own,
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic
 
-from pipelines.interface import ConditioningT, OutputT, RgbImage, Stage, StateT
+from pipelines.interface import UPSCALE, ConditioningT, OutputT, RgbImage, Stage, StateT
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
-from service.engine.messages import BEAT_S, Cancel, Drain, LoadModel, PinModel, Submit, ToWorker, UnloadModel
+from service.engine.messages import (
+    BEAT_S,
+    Cancel,
+    Drain,
+    Forget,
+    Input,
+    LoadModel,
+    PinModel,
+    Submit,
+    ToWorker,
+    UnloadModel,
+)
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
-from service.engine.types import Priority
 from service.engine.worker.channel import Channel
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.image_reports import ImageReports
+from service.engine.worker.intake import Intake
 from service.engine.worker.models.pipeline_router import PipelineRouter
 from service.engine.worker.models.pool import ModelPool
 from service.engine.worker.models.supply import ModelSupply
 from service.engine.worker.stages.call_meter import CallMeter
 from service.engine.worker.stages.decode_stage import DecodeStage
 from service.engine.worker.stages.denoise_stage import DenoiseStage
+from service.engine.worker.stages.input_stage import InputStage
 from service.engine.worker.stages.running_call import Results, RunningCall
 from service.engine.worker.stages.text_stage import TextStage
+from service.engine.worker.stages.upscale_stage import UpscaleStage
 from service.errors import DeadlineExceededError, NonFiniteResultError
 
 _DEPTH: Final = 1
@@ -66,7 +78,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     ) -> None:
         """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `record`
         is written before each call. Bounds that `config` leaves open are those of a CPU."""
-        pipeline = self._pipeline = PipelineRouter(pool)
+        pipeline = PipelineRouter(pool)
         self._channel = channel
         self._clock = clock
         self._device = device
@@ -86,14 +98,13 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._text_stage = TextStage(
             pipeline, self._scheduler, meter, self._isolation, max_cached_prompts=config.max_cached_prompts
         )
+        self._input_stage = InputStage(pipeline, self._scheduler, meter, self._isolation)
+        self._upscale_stage = UpscaleStage(pipeline, self._scheduler, meter, self._isolation)
         self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
         self._models = ModelSupply(pool, self._scheduler, channel, clock, forget=self._text_stage.forget)
+        self._intake: Intake[StateT] = Intake(pipeline, self._cost, config, clock, load_s=pool.wait_s)
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
-        self._deadline_factors = {
-            Priority.INTERACTIVE: config.interactive_deadline_factor,
-            Priority.BATCH: config.batch_deadline_factor,
-        }
         self._max_unsent = _UNSENT_DECODES * bounds.max_decode
         self._running: deque[RunningCall[StateT]] = deque()
         """Calls that were launched one after the other, oldest first."""
@@ -172,6 +183,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _receive(self, message: ToWorker) -> None:
         match message:
+            case Input() | Forget():
+                self._input_stage.receive(message)
             case Submit():
                 self._admit(message)
             case Cancel():
@@ -189,30 +202,10 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         if fault is not None:
             self._channel.send(messages.Failed(submit.image_id, fault.code, fault.message))
             return
-        image = self._schedulable(submit)
+        image = self._intake.image_of(submit)
         self._text_stage.admit(image)
+        self._input_stage.admit(image)
         self._scheduler.add(image)
-
-    def _schedulable(self, submit: Submit) -> ScheduledImage[StateT]:
-        arrived_s = self._clock() - submit.waited_s
-        plan = self._pipeline.plan(submit.params)
-        load_s = self._models.wait_s(submit.params.model)
-        solo_s = load_s + self._cost.solo_s(plan)
-        return ScheduledImage(
-            id=submit.image_id,
-            params=submit.params,
-            plan=plan,
-            texts=self._pipeline.texts(submit.params),
-            tenant=submit.tenant,
-            isolation=submit.isolation,
-            previews=submit.previews,
-            arrived_s=arrived_s,
-            virtual_deadline_s=arrived_s + self._deadline_factors[submit.priority] * solo_s,
-            solo_s=solo_s,
-            load_s=load_s,
-            max_load_wait_s=math.inf if submit.max_load_wait_s is None else submit.max_load_wait_s,
-            deadline_s=math.inf if submit.deadline_s is None else arrived_s + submit.deadline_s,
-        )
 
     def _choose(self) -> Batch[StateT] | None:
         return self._scheduler.choose(self._clock(), may_begin=not self._blocked)
@@ -227,6 +220,10 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         match batch.key.stage:
             case Stage.TEXT:
                 return self._text_stage.start(batch)
+            case Stage.INPUT if batch.key.phase == UPSCALE:
+                return self._upscale_stage.start(batch)
+            case Stage.INPUT:
+                return self._input_stage.start(batch)
             case Stage.DENOISE:
                 return self._denoise_stage.start(batch)
             case Stage.DECODE:
@@ -274,10 +271,11 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     def _retry_or_fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
         """Gives an image whose numbers overflowed another chance in higher precision. Any other fault is final.
 
-        Where its pixels overflowed, a wider decoder has the first chance: its latents are sound.
+        Where its pixels overflowed, a wider decoder has the first chance: its latents are sound. An image to start from
+        that overflowed was encoded in higher precision already.
         """
         final: Fault | None = fault
-        if fault.code == NonFiniteResultError.code and not image.upcast:
+        if fault.code == NonFiniteResultError.code and not image.upcast and image.input_call is None:
             if image.finished and image.decode_call is None:
                 image.widen_decode()
                 self._scheduler.update(image)

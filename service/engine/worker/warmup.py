@@ -1,12 +1,13 @@
 """Runs real passes through a fresh model before it is served, and measures what its calls cost.
 
 Runs in the worker's process. After the warm-up no caller waits for the work that a device does once per shape, and a
-model that cannot generate an image is never served.
+model that cannot generate an image is never served. On a slow device it ends after one image of one step.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import statistics
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from pipelines.interface import (
     finish_or_raise,
 )
 from pipelines.params import GenerationParams
+from pipelines.progress import Report
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.costs.latency_curve import doublings
@@ -37,8 +39,14 @@ _MEASURED: Final = 3
 """Calls of a shape that are measured, after a first one that warms it up."""
 _SLOW_S: Final = 5.0
 """A call that takes longer than this is measured once."""
-_STEPS: Final = 2
-"""Steps of an image: a call that warms up and one that is measured. Further calls take further images."""
+_STEPS: Final = 1
+"""Steps of an image. Each call takes another image, so that a slow model makes no more calls than are measured."""
+_NAMES: Final = {Stage.TEXT: "a text encoder's call", Stage.DENOISE: "a UNet call", Stage.DECODE: "a decode"}
+_UNITS: Final = {Stage.TEXT: "text", Stage.DENOISE: "row", Stage.DECODE: "image"}
+_SHOWN_S: Final = 1.0
+"""A call that takes longer is worth a line in the log."""
+
+_log = logging.getLogger(__name__)
 
 
 class Warmup(Generic[ConditioningT, StateT, OutputT]):
@@ -53,12 +61,15 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         max_counts: Mapping[Stage, int],
         clock: Callable[[], float],
         mark: Callable[[], Mark] | None = None,
+        tries_kernels: bool = False,
     ) -> None:
         """`known` holds costs from an earlier start. `max_counts` bounds the texts, rows and images of a call.
 
-        `mark` is that of a device whose work is not done when it is launched.
+        `mark` is that of a device whose work is not done when it is launched. Where the device `tries_kernels`, the
+        first call of a shape says nothing about later ones, however long it takes.
         """
         self._pipeline = pipeline
+        self._first_calls_count = not tries_kernels
         self._isolation = isolation
         self._max_counts = max_counts
         self._clock = clock
@@ -68,23 +79,31 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         self._failed: dict[CostKey, int] = {}
         """The count with which a call failed."""
         self._call: tuple[CostKey, int] = CostKey(Stage.TEXT, model=pipeline.info.name), 1
-        """The call that is under way."""
+        """The call that comes next or is under way."""
+        self._until_s = math.inf
+        """When the budget is used up."""
 
-    def run(self, *, budget_s: float, report: Callable[[], object]) -> CostTable:
+    def run(self, *, budget_s: float, report: Report) -> CostTable:
         """Measures calls of 1, 2, 4 ... texts, rows and images for each trained size until `budget_s` is used up.
 
-        The first pass generates an image and is always finished. Then come shapes that were never measured, and then
-        known ones, those with the least weight first. A key whose call fails gets no larger calls. Calls `report`
-        before every call. Raises `ModelLoadError` where the model cannot generate a single image.
+        The first pass generates an image and is always finished, after the budget with a single measurement of each
+        call. Then come shapes that were never measured, and then known ones, those with the least weight first. A key
+        whose call fails gets no larger calls. Calls `report` before every call. Raises `ModelLoadError` where the model
+        cannot generate a single image.
         """
         first, *others = self._passes()
-        until_s = self._clock() + budget_s
-        self._run_pass(*first, math.inf, report)
+        self._until_s = self._clock() + budget_s
+        self._run_pass(*first, report, whole=True)
         for size, count in sorted(others, key=lambda later: self._weight(*later)):
-            if self._clock() >= until_s:
+            if self._is_over:
                 break
-            self._run_pass(size, count, until_s, report)
+            self._run_pass(size, count, report)
         return self._costs.table()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the budget is used up."""
+        return self._clock() >= self._until_s
 
     def _passes(self) -> list[tuple[Size, int]]:
         """Returns the size and the count of each pass, small counts first."""
@@ -107,15 +126,23 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             if count in doublings(self._max_counts[key.stage]) and count < self._failed.get(key, math.inf)
         ]
 
-    def _run_pass(self, size: Size, count: int, until_s: float, report: Callable[[], object]) -> None:
-        """Makes the calls of a pass, or as many of them as begin before `until_s`."""
-        going_on: bool | Fault = True
+    def _run_pass(self, size: Size, count: int, report: Report, *, whole: bool = False) -> None:
+        """Makes the calls of a pass; unless it is to be `whole`, as many of them as begin within the budget."""
         with contextlib.closing(self._calls(size, count)) as calls:
-            while going_on is True and self._clock() < until_s:
-                report()
+            going_on: bool | Fault = next(calls, False)
+            while going_on is True and (whole or not self._is_over):
+                report(self._activity(), expected_s=self._expected_s())
                 going_on = self._isolation.run_once(partial(next, calls, False))
         if isinstance(going_on, Fault):
             self._learn_failure(going_on, size, count)
+
+    def _activity(self) -> str:
+        return f"measuring {_named(*self._call)}"
+
+    def _expected_s(self) -> float:
+        """Returns the seconds of the call that comes next, or 0 where its kind was never measured."""
+        key, count = self._call
+        return self._costs.seconds(key, count) if self._costs.is_measured(key) else 0.0
 
     def _learn_failure(self, fault: Fault, size: Size, count: int) -> None:
         if count == 1:
@@ -126,7 +153,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         self._costs.learn_out_of_memory(key, count)
 
     def _calls(self, size: Size, count: int) -> Generator[bool]:
-        """Makes the calls of a pass, and yields True after each call that another one follows."""
+        """Makes the calls of a pass, and yields True before each."""
         stages = {key.stage: key for key in self._keys(size, count)}
         if Stage.TEXT in stages:
             yield from self._measure(
@@ -141,30 +168,62 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         if Stage.DECODE not in stages:
             return
         while not batch.finished:
-            batch.step()
             yield True
+            batch.step()
         yield from self._measure(stages[Stage.DECODE], count, batch.decode)
 
     def _measure(
         self, key: CostKey, count: int, call: Callable[[], object], prepare: Callable[[], object] = lambda: None
     ) -> Iterator[bool]:
-        """Makes the same call several times, each after `prepare`, and yields True after each. Learns the median of all
-        but the first, also where the pass is cut short."""
+        """Makes the same call several times, each after `prepare`, and yields True before each. Learns the median of
+        those that count, also where the pass is cut short."""
         times_s: list[float] = []
         try:
-            while len(times_s) <= _MEASURED and not any(time_s > _SLOW_S for time_s in times_s[1:]):
+            while not self._is_measured(times_s):
                 self._call = key, count
+                yield True
                 prepare()
                 times_s.append(self._timed_s(call))
-                yield True
         finally:
-            if times_s[1:]:
-                self._costs.learn(key, count, statistics.median(times_s[1:]))
+            self._learn(key, count, self._counting(times_s))
+
+    def _counting(self, times_s: Sequence[float]) -> Sequence[float]:
+        """Returns the times that show what a call takes: all but the first, or a long first one alone."""
+        is_slow = self._first_calls_count and any(time_s > _SLOW_S for time_s in times_s[:1])
+        return times_s[1:] or (times_s[:1] if is_slow else ())
+
+    def _is_measured(self, times_s: Sequence[float]) -> bool:
+        counting = self._counting(times_s)
+        is_enough = len(times_s) > _MEASURED or any(time_s > _SLOW_S for time_s in counting)
+        return is_enough or (bool(counting) and self._is_over)
+
+    def _learn(self, key: CostKey, count: int, times_s: Sequence[float]) -> None:
+        """Learns the median. A call that was padded is known with its padding, too, as it is counted when served."""
+        if not times_s:
+            return
+        seconds = statistics.median(times_s)
+        padded_rows = self._pipeline.info.padded_rows(count) if key.stage is Stage.DENOISE else 0
+        for each in sorted({count, count + padded_rows}):
+            self._costs.learn(key, each, seconds)
+        if seconds > _SHOWN_S:
+            _log.info("%s takes %.1f s", _named(key, count), seconds)
+        if seconds > _SLOW_S and padded_rows >= count:
+            _log.warning(
+                "%d of the %d rows of that call are padding; a smaller max_rows makes single images faster",
+                padded_rows,
+                count + padded_rows,
+            )
 
     def _timed_s(self, call: Callable[[], object]) -> float:
         start = self._mark()
         call()
         return self._mark().seconds_since(start)
+
+
+def _named(key: CostKey, count: int) -> str:
+    """Names a call for people, such as "a UNet call of 2 rows at 512x512"."""
+    size = f" at {key.width}x{key.height}" if key.pixels else ""
+    return f"{_NAMES[key.stage]} of {count} {_UNITS[key.stage]}{'s' * (count != 1)}{size}"
 
 
 class _Batch(Generic[ConditioningT, StateT, OutputT]):
@@ -174,6 +233,7 @@ class _Batch(Generic[ConditioningT, StateT, OutputT]):
         self._pipeline = pipeline
         self._images = images
         self._states: list[StateT] = []
+        self._known: dict[TextKey, ConditioningT] = {}
 
     @property
     def finished(self) -> bool:
@@ -183,10 +243,11 @@ class _Batch(Generic[ConditioningT, StateT, OutputT]):
     def begin_again(self) -> None:
         """Begins the images if none are under way."""
         if self.finished:
-            wanted = list({key: None for params in self._images for key in self._pipeline.texts(params)})
-            known = dict(zip(wanted, self._pipeline.encode(wanted), strict=True))
+            if not self._known:
+                wanted = list({key: None for params in self._images for key in self._pipeline.texts(params)})
+                self._known = dict(zip(wanted, self._pipeline.encode(wanted), strict=True))
             self._states = [
-                self._pipeline.begin(params, [known[key] for key in self._pipeline.texts(params)])
+                self._pipeline.begin(params, [self._known[key] for key in self._pipeline.texts(params)])
                 for params in self._images
             ]
 

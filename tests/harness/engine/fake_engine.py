@@ -41,8 +41,8 @@ from service.errors import (
     EngineUnavailableError,
     InvalidRequestError,
 )
-from tests.harness.engine.drawing import draw
-from tests.harness.engine.fake_models import FakeModels
+from tests.harness.served.drawing import draw
+from tests.harness.served.fake_models import FakeModels
 
 IMAGE_PRICE_S = 0.1
 _SIDE_MULTIPLE = 8
@@ -156,17 +156,16 @@ class FakeEngine:
         """Makes the engine as good as new: it serves and has no jobs."""
         self.phase = self.phase_after_start = Phase.SERVING
         self._phase_changed = asyncio.Event()
+        self.activity = ""
+        self.image_s = IMAGE_PRICE_S  # Seconds that an image takes at least.
         self.served = FakeModels()
         self.jobs: list[FakeJob] = []
         self.bound(max_queued_images=1_000_000, max_queued_s=1e9)
         self.steps = 0
         self.step_s = 0.0
-        self.held_before: tuple[int, int] | None = None
-        """Index and step of an image before which every job pauses."""
-        self.refusals: list[DarkroomError] = []
-        """Errors of the next submissions, in order."""
-        self.failure: Exception | None = None
-        """Error with which every image ends."""
+        self.held_before: tuple[int, int] | None = None  # Index and step of an image before which every job pauses.
+        self.refusals: list[DarkroomError] = []  # Errors of the next submissions, in order.
+        self.failure: Exception | None = None  # Error with which every image ends.
 
     def bound(self, **bounds: Any) -> None:
         """Sets the bounds of the queue, which are fields of `EngineConfig`; without this call there are none."""
@@ -188,7 +187,6 @@ class FakeEngine:
 
     @property
     def info(self) -> ModelInfo | None:
-        """The default model; None while it is unknown."""
         return self.served.default
 
     @info.setter
@@ -215,6 +213,9 @@ class FakeEngine:
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(_prices_s(images))
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        return self.image_s * len(images)
 
     def submit(
         self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
@@ -255,7 +256,7 @@ class FakeEngine:
     def _queued(self) -> list[QueuedImage]:
         """Returns the images that take room in the queue."""
         return [
-            QueuedImage(job.tenant, IMAGE_PRICE_S)
+            QueuedImage(job, job.tenant, IMAGE_PRICE_S)
             for job in self.jobs
             if not job.accepted
             for _ in range(job.unfinished)

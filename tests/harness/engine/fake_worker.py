@@ -15,12 +15,12 @@ from dataclasses import replace
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline
 from pipelines.interface import ModelInfo
+from pipelines.progress import Report
 from service.engine.config import WorkerConfig
 from service.engine.worker import __main__ as worker_main
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.opening import OpenedModels
-from service.engine.worker.models.store import Report
 from tests.harness.engine.faulty_pipeline import FaultyPipeline, Trigger
 
 MODEL_BYTES = 1 << 30

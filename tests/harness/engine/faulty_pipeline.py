@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipelines.errors import NonFiniteError
-from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import CompletedAdvance, ModelInfo, PendingAdvance, RgbImage, TextKey
+from pipelines.fake import INFO, FakeInput, FakePipeline, FakeState
+from pipelines.interface import (
+    CompletedAdvance,
+    EncodedInput,
+    InputPixels,
+    ModelInfo,
+    PendingAdvance,
+    RgbImage,
+    TextKey,
+)
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -22,7 +30,9 @@ SECRET = "/home/somebody/a poisonous prompt"
 
 class Stage(enum.StrEnum):
     ENCODE = "encode"
+    INPUT = "input"
     BEGIN = "begin"
+    UPSCALE = "upscale"
     PREDICT = "predict"
     ADVANCE = "advance"
     DECODE = "decode"
@@ -88,9 +98,21 @@ class FaultyPipeline(FakePipeline):
         self._visit(Stage.ENCODE, [(key.text or "", self._trigger.step) for key in texts])
         return super().encode(texts)
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[FakeInput]:
+        self._visit(Stage.INPUT, [(each.prompt, self._trigger.step) for each in params])
+        return super().encode_inputs(params, pixels)
+
+    def begin(
+        self, params: GenerationParams, conditionings: Sequence[bytes], encoded: EncodedInput | None = None
+    ) -> FakeState:
         self._visit(Stage.BEGIN, [(params.prompt, self._trigger.step)])
-        return super().begin(params, conditionings)
+        return super().begin(params, conditionings, encoded)
+
+    def upscale(self, states: Sequence[FakeState]) -> None:
+        self._visit(Stage.UPSCALE, [(state.params.prompt, self._trigger.step) for state in states])
+        super().upscale(states)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         self._visit(Stage.PREDICT, [(state.params.prompt, state.calls_done) for state in states])

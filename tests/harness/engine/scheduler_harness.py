@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, defaultdict
+from typing import Any
 
 from pipelines import work_plan
 from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import Stage
+from pipelines.interface import UPSCALE, BatchKey, Stage
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
+from tests.harness.engine import uploads
 from tests.harness.engine.worker_harness import CALL_S, flat_costs, make_params
 
 MAX_ROWS = 5
@@ -38,7 +40,12 @@ class SchedulerHarness:
         """`padded_to` is the multiple to which UNet calls are padded; `knows_texts` leaves no texts to encode."""
         self.cost = cost_model(
             costs or flat_costs(MAX_ROWS),
-            max_counts={Stage.TEXT: MAX_TEXTS, Stage.DENOISE: MAX_ROWS, Stage.DECODE: MAX_DECODE},
+            max_counts={
+                Stage.TEXT: MAX_TEXTS,
+                Stage.INPUT: MAX_DECODE,
+                Stage.DENOISE: MAX_ROWS,
+                Stage.DECODE: MAX_DECODE,
+            },
         )
         self.scheduler: Scheduler[FakeState] = Scheduler(
             self.cost,
@@ -68,10 +75,11 @@ class SchedulerHarness:
         tenant: str = "",
         isolation: str = "",
         state_bytes: int = 0,
+        **start: Any,
     ) -> ScheduledImage[FakeState]:
-        """Adds a new image. Both deadlines are seconds from now."""
+        """Adds a new image. Both deadlines are seconds from now. `start` names what it starts from, in its params."""
         self.added += 1
-        params = make_params(steps=steps, width=width, guidance_scale=guidance_scale)
+        params = make_params(steps=steps, width=width, guidance_scale=guidance_scale, **start)
         plan = dataclasses.replace(work_plan.plan(INFO, params), state_bytes=state_bytes)
         image: ScheduledImage[FakeState] = ScheduledImage(
             id=str(self.added),
@@ -84,6 +92,7 @@ class SchedulerHarness:
             deadline_s=self.now_s + deadline_s,
             solo_s=self.cost.solo_s(plan),
             text_call=None if self._knows_texts else plan.calls[0],
+            input_call=plan.calls[1] if params.pixels else None,
         )
         self.scheduler.add(image)
         self.open.append(image)
@@ -129,21 +138,26 @@ class SchedulerHarness:
         self.now_s += seconds
         self.made.append(batch)
         for image in batch.images:
-            self._move(image, batch.key.stage)
+            self._move(image, batch.key)
         parts = [(image.tenant, rows) for image, rows in zip(batch.images, batch.rows_of, strict=True)]
         self.scheduler.charge(parts, seconds)
         for tenant, rows in parts:
             self.served_s[tenant] += seconds * rows / batch.rows
 
-    def _move(self, image: ScheduledImage[FakeState], stage: Stage) -> None:
-        match stage:
+    def _move(self, image: ScheduledImage[FakeState], key: BatchKey) -> None:
+        match key.stage:
             case Stage.TEXT:
                 image.text_call = None
+            case Stage.INPUT if key.phase == UPSCALE:
+                PIPELINE.upscale([image.begun_state])
+                self.scheduler.update(image)
+            case Stage.INPUT:
+                image.input_call, image.encoded = None, uploads.encode(PIPELINE, image.params)
             case Stage.DENOISE:
                 left_s = image.target.calls_left * CALL_S
                 assert self.now_s - CALL_S + left_s <= image.deadline_s + 1e-9, "no step is wasted"
                 if image.state is None:
-                    image.state = PIPELINE.begin(image.params, [b""] * len(PIPELINE.texts(image.params)))
+                    image.state = PIPELINE.begin(image.params, [b""] * len(PIPELINE.texts(image.params)), image.encoded)
                 PIPELINE.advance([image.state], [b""])
                 self.scheduler.update(image)
             case Stage.DECODE:

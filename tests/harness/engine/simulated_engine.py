@@ -72,4 +72,4 @@ class SimulatedEngine:
         return job
 
     def _queued(self) -> list[QueuedImage]:
-        return [QueuedImage(job.tenant, IMAGE_S) for job in self.jobs for _ in range(job.unfinished)]
+        return [QueuedImage(job, job.tenant, IMAGE_S) for job in self.jobs for _ in range(job.unfinished)]

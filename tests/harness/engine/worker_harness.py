@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import CostKey, Stage
-from pipelines.params import GenerationParams
+from pipelines.interface import UPSCALE, CostKey, Stage
+from pipelines.params import GenerationParams, HiresFix
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
@@ -19,6 +19,7 @@ from service.engine.types import Priority
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.loop import Worker
 from service.engine.worker.models.opening import single_model
+from tests.harness.engine import uploads
 
 MessageT = TypeVar("MessageT", bound=messages.Message)
 
@@ -32,6 +33,7 @@ def make_costs(
     calls_s: Mapping[tuple[int, int], Mapping[int, float]],
     decodes_s: Mapping[tuple[int, int], Mapping[int, float]],
     texts_s: Mapping[int, float],
+    inputs_s: Mapping[tuple[int, int], Mapping[int, float]] | None = None,
     model: str = INFO.name,
 ) -> CostTable:
     """Returns a table of well-known costs: seconds by rows, images and texts, for each size."""
@@ -40,6 +42,11 @@ def make_costs(
             *(_cost(CostKey(Stage.DENOISE, *size, model=model), points) for size, points in calls_s.items()),
             *(_cost(CostKey(Stage.DECODE, *size, model=model), points) for size, points in decodes_s.items()),
             _cost(CostKey(Stage.TEXT, model=model), texts_s),
+            *(
+                _cost(CostKey(Stage.INPUT, *size, variant, model), points)
+                for size, points in (inputs_s or {}).items()
+                for variant in ("", UPSCALE)
+            ),
         )
     )
 
@@ -55,6 +62,7 @@ def flat_costs(max_rows: int, call_s: float = CALL_S) -> CostTable:
         {size: {1: call_s, max_rows: call_s} for size in sizes},
         {size: {1: 0.0, 4: 0.0} for size in sizes},
         {1: 0.0, 16: 0.0},
+        {size: {1: 0.0, 4: 0.0} for size in sizes},
     )
 
 
@@ -67,6 +75,10 @@ def make_params(
     guidance_scale: float = 4.0,
     seed: int = 7,
     sampler: str = "ddim",
+    image: str | None = None,
+    mask: str | None = None,
+    strength: float = 1.0,
+    hires: HiresFix | None = None,
 ) -> GenerationParams:
     return GenerationParams(
         prompt=prompt,
@@ -76,14 +88,21 @@ def make_params(
         guidance_scale=guidance_scale,
         seed=seed,
         sampler=sampler,
+        image=image,
+        mask=mask,
+        strength=strength,
+        hires=hires,
     )
 
 
 def make_alone(params: GenerationParams) -> bytes:
     """Returns the pixels of an image that the fake pipeline generates alone, without an engine."""
     pipeline = FakePipeline()
-    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)), uploads.encode(pipeline, params))
     while state.next_call is not None:
+        if state.next_call.key.phase == UPSCALE:
+            pipeline.upscale([state])
+            continue
         (output,) = pipeline.predict([state])
         pipeline.advance([state], [output])
     (rgb_image,) = pipeline.decode([state])
@@ -140,6 +159,7 @@ class WorkerHarness:
         """`pipeline` is called with a `sleep` function that advances the clock."""
         self.clock = Clock()
         self.channel = MemoryChannel(self.clock)
+        self._sent_inputs: list[messages.Input] = []
         config = WorkerConfig(model="fake", max_rows=max_rows, max_decode=max_decode)
         self.worker: Worker[bytes, FakeState, bytes] = Worker(
             single_model(pipeline(self.clock.advance)),
@@ -161,6 +181,10 @@ class WorkerHarness:
         deadline_s: float | None = None,
         isolation: str = "",
     ) -> None:
+        for message in uploads.messages_of(params):
+            if message not in self._sent_inputs:
+                self._sent_inputs.append(message)
+                self.channel.inbox.append(message)
         self.channel.inbox.append(
             messages.Submit(image_id, params, priority, previews=previews, deadline_s=deadline_s, isolation=isolation)
         )

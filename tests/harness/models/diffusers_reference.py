@@ -1,19 +1,21 @@
-"""Images made by diffusers' own StableDiffusionPipeline, one at a time, to compare ours with."""
+"""Images made by diffusers' own pipelines, one at a time, to compare ours with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DiffusionPipeline
 from torch import Tensor
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
+from pipelines.sampling.noise import seeded_generator
 from tests.harness.models.denoising import finish_joined
 
 IMAGES = [
@@ -56,37 +58,53 @@ REFERENCES: dict[str, tuple[str, dict[str, Any]]] = {
     "lms": ("LMSDiscreteScheduler", {}),
     "deis": ("DEISMultistepScheduler", {}),
     "lcm": ("LCMScheduler", {}),
+    "tcd": ("TCDScheduler", {}),
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
 }
 """The scheduler class of each sampler, and the fields that it changes in the model's own scheduler configuration."""
 
 
-def load(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
-    """Load the folder in float32."""
-    loaded = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True).to(device)
+def load(
+    folder: Path,
+    pipeline_class: Any = DiffusionPipeline,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Any:
+    """Load the folder, by default with the pipeline class that its index names."""
+    loaded = pipeline_class.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=dtype)
     loaded.set_progress_bar_config(disable=True)
-    return loaded
+    return loaded.to(device)
+
+
+def set_sampler(theirs: Any, sampler: str, schedule: str | None = None) -> None:
+    """Give the pipeline the scheduler that does what the sampler does, made from its own."""
+    class_name, fields = REFERENCES[sampler]
+    if schedule is not None:
+        fields = {**fields, f"use_{schedule}_sigmas": True}
+    theirs.scheduler = getattr(diffusers, class_name).from_config(
+        {**theirs.scheduler.config, "steps_offset": 1, **fields}
+    )
 
 
 def distances(
     ours: LatentDiffusion,
-    theirs: StableDiffusionPipeline,
+    theirs: Any,
     sampler: str,
     schedule: str | None = None,
     images: Sequence[GenerationParams] = IMAGES,
+    make: Callable[[Any, GenerationParams], Tensor] | None = None,
 ) -> list[float]:
-    """Return how far the images, made in shared calls with that sampler, are from those that diffusers makes alone."""
+    """Return how far the images, made in shared calls with that sampler, are from those that diffusers makes alone.
+
+    `make` makes an image with `theirs` in place of `latents`.
+    """
+    make = make or latents
     images = [replace(params, sampler=sampler, schedule=schedule) for params in images]
-    class_name, fields = REFERENCES[sampler]
-    if schedule is not None:
-        fields = {**fields, f"use_{schedule}_sigmas": True}
     own = theirs.scheduler
-    theirs.scheduler = getattr(diffusers, class_name).from_config(own.config, steps_offset=1, **fields)
+    set_sampler(theirs, sampler, schedule)
     try:
-        return [
-            distance(state.latents, theirs(**arguments(state.params), output_type="latent").images)
-            for state in finish_joined(ours, images)
-        ]
+        return [distance(state.latents, make(theirs, state.params)) for state in finish_joined(ours, images)]
     finally:
         theirs.scheduler = own
 
@@ -100,13 +118,28 @@ def arguments(params: GenerationParams) -> dict[str, Any]:
         "height": params.height,
         "num_inference_steps": params.steps,
         "guidance_scale": params.guidance_scale,
-        "generator": torch.Generator("cpu").manual_seed(params.seed),
+        "generator": seeded_generator(params.seed),
     }
 
 
-def latents(theirs: StableDiffusionPipeline, params: GenerationParams, **more: Any) -> Tensor:
-    """Return the finished latents of the image with the pipeline's own scheduler."""
-    made: Tensor = theirs(**arguments(params), output_type="latent", **more).images
+def xl_arguments(params: GenerationParams) -> dict[str, Any]:
+    """Return further arguments for the pipelines of Stable Diffusion XL."""
+    left, top = params.crop
+    return {
+        "original_size": params.original_size and params.original_size[::-1],
+        "crops_coords_top_left": (top, left),
+        "target_size": params.target_size and params.target_size[::-1],
+        "guidance_rescale": params.guidance_rescale,
+    }
+
+
+def latents(theirs: Any, params: GenerationParams, **more: Any) -> Tensor:
+    """Return the finished latents of the image with the pipeline's own scheduler. `more` are further arguments."""
+    known = inspect.signature(theirs.__call__).parameters
+    eta = inspect.signature(theirs.scheduler.step).parameters.get("eta")
+    own = {**arguments(params), **xl_arguments(params), "eta": 0.0 if eta is None else eta.default}
+    taken = {name: value for name, value in own.items() if name in known}
+    made: Tensor = theirs(**{**taken, **more}, output_type="latent").images
     return made
 
 

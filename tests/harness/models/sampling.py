@@ -26,12 +26,23 @@ def label(choice: SamplerChoice) -> str:
     return f"{choice.sampler.name}-{choice.schedule}"
 
 
-def begin(steps: PreparedSteps, choice: SamplerChoice, count: int, *, seed: int = 0, **options: Any) -> SamplerRun:
+def begin(prepared: PreparedSteps, choice: SamplerChoice, count: int, *, seed: int = 0, **options: Any) -> SamplerRun:
     """Begin an image of `count` steps. `options` are those of a `SamplerRun`, and its `shape`, [C, h, w]."""
     generator = torch.Generator("cpu").manual_seed(seed)
     noise = torch.randn(1, *options.pop("shape", SHAPE), generator=generator)
-    options = {"noise": noise, "generator": generator, "device": CPU, **options}
-    return SamplerRun(steps.get(choice, count), **options)
+    steps = prepared.get(choice, count)
+    options = {"latents": steps.from_noise(noise), "generator": generator, "device": CPU, **options}
+    return SamplerRun(steps, **options)
+
+
+def begin_from(
+    prepared: PreparedSteps, choice: SamplerChoice, count: int, first_step: int, clean: Tensor, *, seed: int = 0
+) -> SamplerRun:
+    """Begin an image of `count` steps at the step `first_step`, from clean latents [1, C, h, w] and noise."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    noise = torch.randn(clean.shape, generator=generator)
+    steps = prepared.get(choice, count, first_step)
+    return SamplerRun(steps, steps.noised(clean, noise), generator, CPU)
 
 
 def predict(model_input: Tensor) -> Tensor:
@@ -60,18 +71,34 @@ def finish(runs: Sequence[SamplerRun]) -> None:
 
 
 @torch.inference_mode()
-def denoise_with_diffusers(config: Mapping[str, Any], choice: SamplerChoice, count: int, *, seed: int = 0) -> Tensor:
+def denoise_with_diffusers(
+    config: Mapping[str, Any],
+    choice: SamplerChoice,
+    count: int,
+    *,
+    seed: int = 0,
+    clean: Tensor | None = None,
+    first_step: int = 0,
+) -> Tensor:
     """Return the latents of one image, [1, C, h, w], as diffusers' own scheduler makes them.
 
     They are float64, where no noise is drawn in the steps, because some schedulers lose more in float32 than we do.
+    With `clean`, the image starts from these latents, at the step `first_step`, as its image-to-image pipelines do.
     """
     scheduler = construct(config, choice)
     scheduler.set_timesteps(count)
+    first_call = first_step * scheduler.order
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(first_call)
     generator = torch.Generator("cpu").manual_seed(seed)
-    latents: Tensor = torch.randn(1, *SHAPE, generator=generator) * scheduler.init_noise_sigma
+    drawn = torch.randn(1, *SHAPE, generator=generator)
+    timesteps = scheduler.timesteps[first_call:]
+    latents: Tensor = (
+        drawn * scheduler.init_noise_sigma if clean is None else scheduler.add_noise(clean, drawn, timesteps[:1])
+    )
     latents = latents.to(torch.float32 if choice.sampler.stochastic else torch.float64)
     noise = {"generator": generator} if choice.sampler.stochastic else {}
-    for timestep in scheduler.timesteps:
+    for timestep in timesteps:
         output = predict(scheduler.scale_model_input(latents, timestep))
         latents = scheduler.step(output, timestep, latents, return_dict=False, **noise)[0]
     return latents

@@ -13,13 +13,10 @@ from pipelines.checkpoints import loader
 from pipelines.checkpoints.model_files import ModelFiles
 from pipelines.errors import ModelLoadError
 from pipelines.interface import finish_or_raise
+from pipelines.progress import unreported
 from pipelines.runtime.modes import RunMode
 from tests.harness.models import tiny_model
 from tests.harness.models.tiny_model import PARAMS
-
-
-def nothing() -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def files() -> ModelFiles:
-    return ModelFiles(
-        device="cpu", dtype=loader.choose_dtype("auto", "cpu"), mode=RunMode(), allow_download=False
-    )
+    return ModelFiles(device="cpu", dtype=loader.choose_dtype("auto", "cpu"), mode=RunMode(), allow_download=False)
 
 
 def latents_of(pipeline: object) -> torch.Tensor:
@@ -42,39 +37,41 @@ def latents_of(pipeline: object) -> torch.Tensor:
 
 
 def test_a_model_is_described_by_the_name_that_it_is_given(files: ModelFiles, folder: Path) -> None:
-    assert files.find(str(folder), "", nothing).info.name == "tiny"
-    found = files.find(str(folder), "mine", nothing)
+    assert files.find(str(folder), "", unreported).info.name == "tiny"
+    found = files.find(str(folder), "mine", unreported)
 
     assert found.info.name == "mine"
-    assert files.load("mine", nothing).info == found.info
+    assert files.load("mine", unreported).info == found.info
 
 
 def test_the_size_of_a_model_is_that_of_its_weights(files: ModelFiles, folder: Path) -> None:
     parts = loader.read_parts(files_checkpoint(files, folder))
-    numbers = sum(weight.numel() for part in parts.values() if isinstance(part, torch.nn.Module) for weight in part.parameters())
+    numbers = sum(
+        weight.numel() for part in parts.values() if isinstance(part, torch.nn.Module) for weight in part.parameters()
+    )
 
-    assert files.find(str(folder), "tiny", nothing).size_bytes == pytest.approx(4 * numbers, rel=0.02)
+    assert files.find(str(folder), "tiny", unreported).size_bytes == pytest.approx(4 * numbers, rel=0.02)
 
 
 def files_checkpoint(files: ModelFiles, folder: Path) -> loader.Checkpoint:
-    files.find(str(folder), "tiny", nothing)
+    files.find(str(folder), "tiny", unreported)
     return files._checkpoints["tiny"]
 
 
 def test_a_model_comes_back_from_the_host_as_it_went(files: ModelFiles, folder: Path) -> None:
-    files.find(str(folder), "tiny", nothing)
-    pipeline = files.load("tiny", nothing)
+    files.find(str(folder), "tiny", unreported)
+    pipeline = files.load("tiny", unreported)
     before = latents_of(pipeline)
 
     copy = files.to_host("tiny", pipeline)
     assert copy is not None
-    assert torch.equal(latents_of(copy.to_device(nothing)), before)
+    assert torch.equal(latents_of(copy.to_device(unreported)), before)
 
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_nothing_holds_a_pipeline_that_is_dropped(files: ModelFiles, folder: Path, *, kept: bool) -> None:
-    files.find(str(folder), "tiny", nothing)
-    pipeline = files.load("tiny", nothing)
+    files.find(str(folder), "tiny", unreported)
+    pipeline = files.load("tiny", unreported)
     unet = weakref.ref(pipeline._networks.unet)  # type: ignore[attr-defined]  # to see the weights themselves go
     held = weakref.ref(pipeline)
 
@@ -89,8 +86,8 @@ def test_nothing_holds_a_pipeline_that_is_dropped(files: ModelFiles, folder: Pat
 
 def test_a_model_whose_weights_are_broken_cannot_be_loaded(files: ModelFiles, tmp_path: Path) -> None:
     broken = tiny_model.write(tmp_path / "broken")
-    files.find(str(broken), "broken", nothing)
+    files.find(str(broken), "broken", unreported)
     (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
 
     with pytest.raises((ModelLoadError, SafetensorError, OSError)):
-        files.load("broken", nothing)
+        files.load("broken", unreported)

@@ -18,6 +18,7 @@ from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import Pipeline, RgbImage
 from pipelines.params import GenerationParams
+from pipelines.progress import unreported
 from service.engine.config import WorkerConfig
 from service.engine.worker.__main__ import load_model
 from service.engine.worker.device import Device
@@ -35,7 +36,7 @@ SMALL = 4
 def served(device: str, model_folder: Path) -> tuple[LatentDiffusion, Device]:
     """The pipeline, and the functions by which a worker knows its device."""
     pipeline, functions = load_model(
-        WorkerConfig(model=str(model_folder), device=device, dtype="float32"), report=lambda: None
+        WorkerConfig(model=str(model_folder), device=device, dtype="float32"), report=unreported
     )
     assert isinstance(pipeline, LatentDiffusion)
     return pipeline, functions

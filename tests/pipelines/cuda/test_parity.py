@@ -22,7 +22,7 @@ other kernels. A wrong update of a sampler is off by at least a hundredth."""
 
 @pytest.fixture(scope="module")
 def reference(model_folder: Path, device: str) -> StableDiffusionPipeline:
-    return diffusers_reference.load(model_folder, device)
+    return diffusers_reference.load(model_folder, device=device)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

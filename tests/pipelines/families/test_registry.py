@@ -15,8 +15,12 @@ MAX_FILES = 6
 """Files outside its folder that may know of a family."""
 
 
-def test_stable_diffusion_is_registered_by_its_pipeline_class() -> None:
-    assert list(FAMILIES) == ["StableDiffusionPipeline"]
+def test_families_are_registered_by_their_pipeline_classes() -> None:
+    assert list(FAMILIES) == [
+        "StableDiffusionXLPipeline",
+        "StableDiffusionXLImg2ImgPipeline",
+        "StableDiffusionPipeline",
+    ]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -11,9 +11,11 @@ from torch import Tensor
 from pipelines.errors import ModelLoadError
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import ModelInfo
+from pipelines.progress import unreported
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode
 from pipelines.runtime.networks import Networks
+from tests.harness.activities import Activities
 from tests.harness.models.graph_recorder import FakeRecorder
 from tests.harness.models.tiny_model import TOKENS
 
@@ -65,7 +67,7 @@ def build_with_graphs(networks: Networks, mode: RunMode, info: ModelInfo) -> tup
         vae=networks.vae,
         make_recorder=recorders,
     )
-    modes.prepare_networks(mode, graphed, info, lambda: None)
+    modes.prepare_networks(mode, graphed, info, unreported)
     return graphed, recorders
 
 
@@ -187,16 +189,17 @@ def test_exact_mode_and_compile_exclude_each_other(networks: Networks) -> None:
 
 
 def test_exact_mode_verifies_each_network_at_each_trained_size(networks: Networks, info: ModelInfo) -> None:
-    reports: list[None] = []
+    report = Activities()
 
-    modes.prepare_networks(EXACT, build(networks, EXACT), info, lambda: reports.append(None))
+    modes.prepare_networks(EXACT, build(networks, EXACT), info, report)
 
-    assert len(reports) == 2 * 3
+    assert len(report.said) == 2 * 4
+    assert "UNet rows are exact at 64x64" in report.said[3]
 
 
 def test_the_default_mode_needs_no_preparation_on_the_cpu(networks: Networks, info: ModelInfo) -> None:
-    reports: list[None] = []
+    report = Activities()
 
-    modes.prepare_networks(RunMode(), build(networks, RunMode()), info, lambda: reports.append(None))
+    modes.prepare_networks(RunMode(), build(networks, RunMode()), info, report)
 
-    assert not reports
+    assert not report.said

@@ -52,9 +52,9 @@ def test_timesteps_stay_float32_and_predictions_are_float32_in_any_dtype(half: N
 
 def test_added_inputs_reach_the_unet_under_their_names(half: Networks) -> None:
     denoiser = RecordingUnet()
-    names = ("time_ids", "timestep_cond", "text_embeds")
+    inputs = {"time_ids": 6, "timestep_cond": 6, "text_embeds": 6}
     networks = Networks(
-        text_encoder=half.text_encoder, unet=half.unet, vae=half.vae, denoiser=denoiser, added_inputs=names
+        text_encoder=half.text_encoder, unet=half.unet, vae=half.vae, denoiser=denoiser, added_inputs=inputs
     )
     added = [torch.full((2, 6), float(n)) for n in range(3)]
 

@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from pipelines.runtime.tiling import TILE, decode_in_tiles
+from pipelines.runtime.tiling import TILE, decode_in_tiles, encode_in_tiles
 
 SCALE = 8
 
@@ -78,3 +78,13 @@ def test_tiles_match_those_of_diffusers_where_both_cut_alike() -> None:
     common = (slice(None), slice(None), slice(0, 12 * SCALE), slice(0, 24 * SCALE))
     torch.testing.assert_close(ours[common], theirs[common], rtol=0, atol=0.05)
     assert (ours - whole).abs().mean() < (theirs - whole).abs().mean()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 8), (13, 30), (3, 40)])
+def test_an_encoder_without_surroundings_encodes_the_same_in_tiles(size: tuple[int, int]) -> None:
+    images = torch.randn(2, 3, SCALE * size[0], SCALE * size[1], generator=torch.Generator("cpu").manual_seed(0))
+
+    def shrink(images: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(images, SCALE)
+
+    torch.testing.assert_close(encode_in_tiles(shrink, images, scale=SCALE, tile=8), shrink(images))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 import torch
-from diffusers import DDIMScheduler, EulerDiscreteScheduler, LMSDiscreteScheduler, PNDMScheduler
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, PNDMScheduler
 
 from pipelines.sampling.diffusers_schedulers import construct
 from pipelines.sampling.samplers import SamplerChoice, find
@@ -45,18 +43,6 @@ def test_spacing_is_the_models_if_configured_and_otherwise_the_classs_own() -> N
         construct(unwritten, find("euler")).config.timestep_spacing == EulerDiscreteScheduler().config.timestep_spacing
     )
     assert construct(written, find("euler")).config.timestep_spacing == "trailing"
-
-
-def test_lms_coefficients_equal_those_that_diffusers_integrates_numerically() -> None:
-    exact = construct(CONFIG, find("lms", "karras"))
-    numerical = LMSDiscreteScheduler(**CONFIG, use_karras_sigmas=True)
-    for scheduler in (exact, numerical):
-        scheduler.set_timesteps(10)
-
-    for order, step in product(range(1, 5), range(3, 10)):
-        for current in range(order):
-            expected = numerical.get_lms_coefficient(order, step, current)
-            assert exact.get_lms_coefficient(order, step, current) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=label)

@@ -1,15 +1,16 @@
-"""Noise has the order of the generator's draws, whether it is drawn ahead or not."""
+"""Noise has the order of the generator's draws, drawn ahead or not, and all bits of a seed count in it."""
 
 from __future__ import annotations
 
 import gc
+import random
 import weakref
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 import torch
 
-from pipelines.sampling.noise import Noise
+from pipelines.sampling.noise import Noise, seeded_generator
 
 SHAPE = (4, 6, 8)
 
@@ -42,3 +43,28 @@ def test_what_was_drawn_ahead_for_an_image_is_freed_with_it() -> None:
         gc.collect()
 
         assert tensor() is None
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31, 2**32 - 1])
+def test_small_seeds_keep_torchs_own_noise(seed: int) -> None:
+    theirs = torch.Generator("cpu").manual_seed(seed)
+
+    assert torch.equal(torch.randn(SHAPE, generator=seeded_generator(seed)), torch.randn(SHAPE, generator=theirs))
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_every_bit_of_a_seed_changes_the_noise(seed: int) -> None:
+    seeds = [seed, *(seed ^ (1 << bit) for bit in range(63))]
+
+    drawn = {tuple(torch.randn(4, generator=seeded_generator(each)).tolist()) for each in seeds}
+
+    assert len(drawn) == len(seeds)
+
+
+@pytest.mark.parametrize("seed", [2**32, 7 + 2**32, 2**63 - 1])
+def test_large_seeds_give_the_mersenne_twister_that_python_has(seed: int) -> None:
+    python = random.Random(seed)
+
+    drawn = torch.empty(1000, dtype=torch.int32).random_(generator=seeded_generator(seed))
+
+    assert drawn.tolist() == [python.getrandbits(32) % 2**31 for _ in range(1000)]

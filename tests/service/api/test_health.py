@@ -18,12 +18,17 @@ async def test_readiness_is_the_phase_of_the_engine(api_without_store: Api, path
     answer = await api_without_store.client.get(path)
     ready = phase is Phase.SERVING
     assert answer.status_code == (200 if ready else 503)
-    assert answer.json() == {"status": "ready" if ready else "not ready", "phase": phase, "store": "available"}
+    assert answer.json() == {
+        "status": "ready" if ready else "not ready",
+        "phase": phase,
+        "activity": "",
+        "store": "available",
+    }
     assert (await api_without_store.client.head(path)).status_code == answer.status_code
 
 
 async def test_a_process_with_a_job_store_is_ready_when_the_store_is(api: Api) -> None:
-    ready = {"status": "ready", "phase": "serving", "store": "available"}
+    ready = {"status": "ready", "phase": "serving", "activity": "", "store": "available"}
     assert (await api.client.get("/readyz")).json() == ready
 
 

@@ -56,3 +56,11 @@ def test_begun_images_get_a_share_of_the_memory_that_is_free_and_only_they() -> 
     assert empty.max_begun_bytes == 4 * loaded.max_begun_bytes
     assert 0 < loaded.max_begun_bytes < after.free_bytes
     assert msgspec.structs.replace(empty, max_begun_bytes=1) == msgspec.structs.replace(loaded, max_begun_bytes=1)
+
+
+@pytest.mark.parametrize("memory", MEMORY.values(), ids=MEMORY)
+def test_the_time_limit_of_the_warm_up_is_known_before_the_device_is(memory: DeviceMemory | None) -> None:
+    chosen = msgspec.structs.replace(CONFIG, warm_up_s=3.0)
+
+    assert limits.warm_up_s(CONFIG) == limits.resolve(CONFIG, memory).warm_up_s
+    assert limits.warm_up_s(chosen) == 3.0

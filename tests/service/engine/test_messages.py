@@ -17,11 +17,13 @@ COST = CostKey(Stage.DENOISE, 64, 64, UPCAST)
 
 TO_WORKER = [
     messages.Submit("a", make_params("é"), Priority.BATCH, "alice", 2, 1.5, 9.0, "suspects"),
+    messages.Input("d" * 64, 2, 1, 3, b"\0\1\2\3\4\5"),
+    messages.Forget("d" * 64, 2, 1),
     messages.Cancel("a"),
     messages.Drain(),
 ]
 FROM_WORKER = [
-    messages.Loading("warming"),
+    messages.Loading("warming", "measuring", 22.0),
     messages.Ready((INFO,), CostTable((KeyCost(COST, (Point(1, 0.5, 2.0),), 8),))),
     messages.Unloadable("no such folder"),
     messages.Beat(active=1, waiting=2, oldest_s=3.0, memory_bytes=4),

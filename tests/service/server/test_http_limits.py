@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -180,6 +181,25 @@ def test_a_connection_over_the_limit_gets_its_answer_even_after_it_sent_a_body()
                 time.sleep(BETWEEN_SEGMENTS_S)
                 second.sendall(segment)
             assert_refused(answers_in(read_to_end(second)), 503)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_bound_cuts_off_a_client_that_waits_for_a_slow_image(*, stream: bool) -> None:
+    bounds = {
+        "header_timeout_s": 0.2,
+        "body_timeout_s": 0.2,
+        "keep_alive_timeout_s": 0.2,
+        "write_timeout_s": 0.2,
+        "drain_timeout_s": 0.2,
+    }
+    with serving(Settings.model_validate(bounds)) as server:
+        server.engine.held_before = (0, 1)
+        release = threading.Timer(3.0, server.engine.let_go)
+        release.start()
+        answer = server.post(prompt="x", steps=1, stream=stream)
+        release.join()
+    assert answer.status_code == 200
+    assert b"b64_json" in answer.content
 
 
 def test_the_server_still_serves_after_all_of_this(strict: Harness) -> None:

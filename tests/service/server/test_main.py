@@ -21,7 +21,7 @@ from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
-from service.server.main import engine_config, greeting, serve
+from service.server.main import activities, engine_config, greeting, serve
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.http_server import Harness, wait_until
@@ -138,3 +138,15 @@ def test_the_command_in_the_greeting_makes_an_image(server: Harness, tmp_path: P
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
     with Image.open(tmp_path / "circle.png") as image:
         assert (image.format, image.size) == ("PNG", (128, 128))
+
+
+async def test_a_slow_start_says_what_it_does_until_it_serves() -> None:
+    engine = FakeEngine()
+    engine.phase, engine.activity = Phase.LOADING, "loading the unet, 14 s so far"
+    heard: list[str] = []
+    async for activity in activities(engine, every_s=0.01):
+        heard.append(activity)
+        if len(heard) == 2:
+            await engine.start()
+
+    assert heard == [engine.activity] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final, get_args
 
@@ -9,7 +10,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from pipelines.interface import ModelInfo
-from pipelines.sampling import samplers
+from pipelines.sampler_limits import SamplerLimits
+from pipelines.sampling import choice
+from pipelines.sampling.samplers import SAMPLERS, SCHEDULES
 from service.api.dependencies import services_of
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS
 from service.api.generation.model_names import OPENAI_PREFIXES
@@ -50,6 +53,16 @@ class ModelLimits(BaseModel):
     max_prompt_chars: int
 
 
+class SamplerLimitsOut(BaseModel):
+    """How the model can use a sampler. It cannot have those that are missing."""
+
+    name: str
+    schedules: list[str]
+    max_steps: int
+    impossible_steps: list[int]
+    """Numbers of steps that the sampler cannot make without a schedule."""
+
+
 class ModelOut(BaseModel):
     id: str
     default: bool
@@ -65,6 +78,8 @@ class ModelOut(BaseModel):
     sizes: list[SizeOut]
     """Sizes that the model was trained for. Others within the limits work less well."""
     prompt_tokens: int
+    """Longest prompt that is read whole, with its start and its end, which take a token each."""
+    samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits
 
@@ -116,8 +131,8 @@ async def capabilities(request: Request) -> Capabilities:
             for each in served
             if each.status is ModelStatus.FAILED
         ],
-        samplers=[_sampler(sampler) for sampler in samplers.SAMPLERS.values()],
-        schedules=list(samplers.SCHEDULES),
+        samplers=_samplers([each.info for each in served if each.info]),
+        schedules=list(SCHEDULES),
         output_formats=list(get_args(ImageFormat)),
         limits=RequestLimits(
             max_pictures_per_prompt=MAX_IMAGES_PER_PROMPT,
@@ -142,6 +157,7 @@ def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
         alias_prefixes=list(OPENAI_PREFIXES) if default else [],
         sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
         prompt_tokens=model.prompt_tokens,
+        samplers=[_limits(each, model) for each in choice.usable(model.samplers)],
         defaults=DefaultsOut(
             width=width,
             height=height,
@@ -153,12 +169,30 @@ def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
     )
 
 
-def _sampler(sampler: samplers.Sampler) -> SamplerOut:
-    return SamplerOut(
-        name=sampler.name,
-        label=sampler.label,
-        aliases=list(sampler.aliases),
-        schedules=list(sampler.schedules),
-        max_steps=sampler.max_steps,
-        stochastic=sampler.stochastic,
+def _limits(limits: SamplerLimits, model: ModelInfo) -> SamplerLimitsOut:
+    return SamplerLimitsOut(
+        name=limits.name,
+        schedules=list(limits.schedules),
+        max_steps=min(limits.max_steps or model.limits.max_steps, model.limits.max_steps),
+        impossible_steps=list(limits.impossible_steps),
     )
+
+
+def _samplers(models: Sequence[ModelInfo]) -> list[SamplerOut]:
+    """The samplers and schedules that at least one of the models can have."""
+    schedules: dict[str, set[str]] = {}
+    for model in models:
+        for limits in choice.usable(model.samplers):
+            schedules.setdefault(limits.name, set()).update(limits.schedules)
+    return [
+        SamplerOut(
+            name=sampler.name,
+            label=sampler.label,
+            aliases=list(sampler.aliases),
+            schedules=[each for each in sampler.schedules if each in schedules[name]],
+            max_steps=sampler.max_steps,
+            stochastic=sampler.stochastic,
+        )
+        for name, sampler in SAMPLERS.items()
+        if name in schedules
+    ]

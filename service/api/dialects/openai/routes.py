@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.client_timeouts import advice
 from service.api.dependencies import jobs_of, services_of, unless_gone
 from service.api.dialects.openai.errors import ErrorResponse
 from service.api.dialects.openai.generation import Generation, to_base64
@@ -21,6 +22,7 @@ from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import image_format
 from service.api.http.request_body import Parsed, body_schema
 from service.api.http.sse import EventStream
+from service.api.retried_requests import retry_key
 from service.engine.interface import ImageFinished, Job
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
@@ -48,10 +50,16 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 async def generate(request: Request) -> Response:
     """Make n images of a prompt; with `stream`, as server-sent events."""
     services = services_of(request)
-    parsed = parse_request(await read_json_object(request, services.max_body_bytes))
+    body = await read_json_object(request, services.max_body_bytes)
+    parsed = parse_request(body)
     model = chosen_model(parsed.request.model, services.engine)
     _check_response_format(parsed, stores_images=services.jobs is not None)
     generation = Generation(services, parsed, plan(parsed, model), model.name, _sole_format(request, parsed))
+    key = None if parsed.request.stream else retry_key(request, services.tenant(request), body)
+    work = services.retried.find(key)
+    if work is not None:
+        return await unless_gone(request, services.retried.result(key, work))
+    slow = None if parsed.request.stream else advice(request.headers, services.engine.least_s(generation.plan.images))
     job = await services.submit(
         request,
         generation.plan.images,
@@ -61,11 +69,21 @@ async def generate(request: Request) -> Response:
     )
     if parsed.request.stream:
         return EventStream(frames(generation, job), headers=generation.headers, on_end=lambda: _cancel(job))
+    work = services.retried.begin(
+        key, _answer(request, generation, job, {} if slow is None else {"X-Slow-Request": slow})
+    )
+    return await unless_gone(request, services.retried.result(key, work))
+
+
+async def _answer(request: Request, generation: Generation, job: Job, headers: Mapping[str, str]) -> Response:
+    """Makes the answer to a request without a stream, with these headers beside the usual ones."""
+    services, parsed = generation.services, generation.parsed
+    headers = {**generation.headers, **headers}
     with services.running(job):
-        finished = await unless_gone(request, job.result())
+        finished = await job.result()
         files = await asyncio.gather(*(generation.encode_finished(image) for image in finished))
     if generation.sole_format is not None:
-        return Response(files[0], media_type=f"image/{generation.sole_format}", headers=generation.headers)
+        return Response(files[0], media_type=f"image/{generation.sole_format}", headers=headers)
     if parsed.request.response_format == "url":
         images = await _store_images(request, generation, finished, files)
     else:
@@ -82,7 +100,7 @@ async def generate(request: Request) -> Response:
             **generation.response_fields,
         }
     )
-    return Response(answer.model_dump_json(), media_type="application/json", headers=generation.headers)
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 
 def _check_response_format(parsed: Parsed[ImageRequest], *, stores_images: bool) -> None:

@@ -31,7 +31,7 @@ class Prices:
     def prices_s(self, plans: Sequence[WorkPlan]) -> list[float]:
         """Returns the price of each image. The first one of a model that must be loaded pays for the load, unless an
         image in flight does."""
-        workers = [worker for worker in self._workers if worker.ready] or self._workers
+        workers = self._measured_workers
         paid = {image.model for image in self._in_flight}
         prices_s = []
         for plan in plans:
@@ -40,3 +40,17 @@ class Prices:
             paid.add(model)
             prices_s.append(statistics.fmean(worker.cost.price_s(plan) for worker in workers) + load_s)
         return prices_s
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        """Returns the seconds that these images take at least, with all devices to themselves."""
+        plans, workers = self.plans(images), self._measured_workers
+        longest_s = max(
+            min(worker.cost.solo_s(plan) + worker.load_s(plan.calls[-1].key.model) for worker in workers)
+            for plan in plans
+        )
+        return max(longest_s, sum(self.prices_s(plans)) / len(workers))
+
+    @property
+    def _measured_workers(self) -> Sequence[DeviceWorker]:
+        """The workers that have ever served; all of them where none has."""
+        return [worker for worker in self._workers if worker.ready] or self._workers

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from service.engine.worker.models.store import LoadCanceledError, Report
+from pipelines.progress import Report
+from service.engine.worker.models.store import LoadCanceledError
 
 ResultT = TypeVar("ResultT")
 
@@ -68,6 +69,6 @@ class LoaderThread(Generic[ResultT]):
         except Exception as error:  # noqa: BLE001 - whoever polls decides what the error means
             self._outcome.error = error
 
-    def _report(self) -> None:
+    def _report(self, activity: str = "", *, expected_s: float = 0.0) -> None:
         if self._canceled.is_set():
             raise LoadCanceledError

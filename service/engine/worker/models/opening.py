@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from pipelines.interface import Pipeline
+from pipelines.progress import Report, unreported
 from service.engine.config import WorkerConfig
 from service.engine.worker.device import Device
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
 from service.engine.worker.models.pool import ModelPool
-from service.engine.worker.models.store import ModelStore, Report
+from service.engine.worker.models.store import ModelStore
 from service.engine.worker.models.transfers import Transfers
 
 
@@ -60,5 +61,5 @@ def single_model(pipeline: Pipeline[Any, Any, Any]) -> ModelPool:
     described = [DescribedModel(pipeline.info.name, pipeline.info)]
     transfers = Transfers(LoadedStore(pipeline), LoaderThread(), host_bytes=0, clock=lambda: 0.0)
     pool = ModelPool(described, transfers, device_bytes=0, clock=lambda: 0.0)
-    pool.open(lambda: None)
+    pool.open(unreported)
     return pool

@@ -10,6 +10,8 @@ from typing import Any
 
 from pipelines import work_plan
 from pipelines.interface import (
+    EncodedInput,
+    InputPixels,
     ModelInfo,
     PendingAdvance,
     PendingDecode,
@@ -46,11 +48,19 @@ class PipelineRouter:
     def encode(self, texts: Sequence[TextKey]) -> list[Any]:
         return self._pool.pipeline(texts[0].model).encode(texts)
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[Any]) -> Any:
-        return self._pool.pipeline(params.model).begin(params, conditionings)
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[EncodedInput]:
+        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels)
 
-    def begin_upcast(self, params: GenerationParams) -> Any:
-        return self._pool.pipeline(params.model).begin_upcast(params)
+    def begin(self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None = None) -> Any:
+        return self._pool.pipeline(params.model).begin(params, conditionings, encoded)
+
+    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> Any:
+        return self._pool.pipeline(params.model).begin_upcast(params, encoded)
+
+    def upscale(self, states: Sequence[Any]) -> None:
+        self._of(states).upscale(states)
 
     def predict(self, states: Sequence[Any]) -> list[Any]:
         return self._of(states).predict(states)

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report
 from service.engine.messages import ModelState
 from service.engine.scheduling.residency import NO_DEMAND, Demand, Move, next_move
 from service.engine.worker.models.entry import DescribedModel, ModelEntry
-from service.engine.worker.models.store import Report
 from service.engine.worker.models.transfers import Transfer, Transfers
 
 _ASKED_FOR: Final = Demand(first=(-math.inf, -math.inf))

@@ -5,17 +5,14 @@ Runs in the worker's process, mostly in the loader's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from pipelines.interface import Pipeline
-
-Report: TypeAlias = Callable[[], object]
-"""A slow load calls it now and then, from any thread. It raises where the load was canceled."""
+from pipelines.progress import Report
 
 
 class LoadCanceledError(Exception):
-    """Raised by `Report` in a load that is not wanted any more."""
+    """Raised by the report of a load that is not wanted any more."""
 
 
 class HostCopy(Protocol):
@@ -26,7 +23,10 @@ class HostCopy(Protocol):
 
 
 class ModelStore(Protocol):
-    """Loads models and moves them between the disk, the host and the device."""
+    """Loads models and moves them between the disk, the host and the device.
+
+    A slow load reports now and then; where it was canceled, the report raises `LoadCanceledError`.
+    """
 
     def load(self, name: str, report: Report) -> Pipeline[Any, Any, Any]:
         """Loads a model from its files onto the device. Raises `pipelines.errors.ModelLoadError`."""

@@ -80,10 +80,6 @@ class ModelSupply(Generic[StateT]):
         """Returns why images of this model cannot be made, if they cannot."""
         return None if self._pool.serves(model) else UNUSABLE
 
-    def wait_s(self, model: str) -> float:
-        """Estimates the seconds until the model could be resident; 0 where it is."""
-        return self._pool.wait_s(model)
-
     def worked(self, model: str, seconds: float) -> None:
         """Takes note of device seconds of the model's calls."""
         self._pool.worked(model, seconds)

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from pipelines.errors import ModelLoadError
 from pipelines.interface import Pipeline
+from pipelines.progress import Report
 from service.engine.costs.load_costs import LoadCosts
 from service.engine.scheduling.residency import NO_DEMAND, least_recently_needed
 from service.engine.worker.models.entry import ModelEntry
 from service.engine.worker.models.loader_thread import Loader, Outcome
-from service.engine.worker.models.store import HostCopy, LoadCanceledError, ModelStore, Report
+from service.engine.worker.models.store import HostCopy, LoadCanceledError, ModelStore
 
 _UNFORESEEN: Final = "The model could not be loaded. The worker's log has the error."
 

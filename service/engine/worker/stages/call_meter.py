@@ -131,8 +131,6 @@ class CallMeter:
 
     def _announce(self, key: CostKey, count: int) -> None:
         """Tells the frontend about a call that may delay a beat."""
-        expected_s = self._cost.seconds(key, count)
-        if not self._cost.is_measured(key):
-            self._channel.send(messages.Busy(None))
-        elif expected_s > _UNANNOUNCED_S:
-            self._channel.send(messages.Busy(expected_s))
+        expected_s, is_guess = self._cost.seconds(key, count), not self._cost.is_measured(key)
+        if is_guess or expected_s > _UNANNOUNCED_S:
+            self._channel.send(messages.Busy(expected_s, is_guess))

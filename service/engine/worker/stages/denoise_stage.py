@@ -77,7 +77,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         """Begins the image again in higher precision."""
         image.upcast = True
         self._meter.announce_unknown()
-        state = self._isolation.run_once(lambda: self._pipeline.begin_upcast(image.params))
+        state = self._isolation.run_once(lambda: self._pipeline.begin_upcast(image.params, image.encoded))
         if isinstance(state, Fault):
             return state
         image.state = state
@@ -102,7 +102,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
 
     def _begin(self, image: ScheduledImage[StateT]) -> Fault | None:
         conditionings = [image.conditionings[text] for text in image.texts]
-        state = self._isolation.run_once(lambda: self._pipeline.begin(image.params, conditionings))
+        state = self._isolation.run_once(lambda: self._pipeline.begin(image.params, conditionings, image.encoded))
         if isinstance(state, Fault):
             return state
         image.state = state

@@ -111,4 +111,4 @@ def test_an_upcast_image_is_decoded_by_its_own_networks(pipeline: LatentDiffusio
     state = pipeline.begin_upcast(PARAMS)
 
     assert pipeline.start_decode([state], wide=True).finish() == pipeline.decode([state])
-    assert state.networks.decoder._wide_vae is None
+    assert state.networks.decoder._half._wide_vae is None

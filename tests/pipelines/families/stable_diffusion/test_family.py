@@ -48,9 +48,10 @@ def test_prompts_are_read_up_to_the_text_encoders_length_where_the_tokenizer_say
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("in_channels", 9, "not a text-to-image model"),
-        ("time_cond_proj_dim", 256, "conditions besides text"),
-        ("addition_embed_type", "text_time", "conditions besides text"),
+        ("in_channels", 5, "has 5 input channels and 4 output channels, and vae/config.json 4 latent channels"),
+        ("out_channels", 8, "has 4 input channels and 8 output channels"),
+        ("addition_embed_type", "text_time", "other conditions"),
+        ("class_embed_type", "timestep", "other conditions"),
     ],
 )
 def test_a_unet_with_other_inputs_is_refused(

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
+from pipelines.sampler_limits import SamplerLimits
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
@@ -100,6 +101,29 @@ def test_guidance_is_rescaled_by_the_models_share_unless_another_is_asked_for(
 def test_a_sampler_and_its_schedule_may_be_one_name() -> None:
     (params,) = images(sampler="DPM++ 2M Karras")
     assert (params.sampler, params.schedule) == ("dpm++_2m", "karras")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"sampler": "Heun"}, "sampler", "cannot do this model's noise"),
+        ({"sampler": "euler", "schedule": "beta"}, "schedule", "karras"),
+        ({"sampler": "euler", "num_inference_steps": 61}, "num_inference_steps", "61 steps for the sampler euler"),
+        ({"sampler": "Euler", "num_inference_steps": 21}, "num_inference_steps", "at most 20 with the sampler"),
+    ],
+)
+def test_what_the_model_cannot_do_with_a_sampler_is_refused(fields: dict[str, Any], field: str, reason: str) -> None:
+    most = 20 if fields.get("num_inference_steps") == 21 else None
+    model = replace(
+        INFO,
+        samplers=(
+            SamplerLimits(name="euler", schedules=("karras",), max_steps=most, impossible_steps=(61,)),
+            SamplerLimits(name="heun", refusal="The sampler heun cannot do this model's noise."),
+        ),
+    )
+    with pytest.raises(InvalidRequestError, match=reason) as refusal:
+        resolve(GenerationRequest.model_validate(fields), ["x"], INFO.sizes[0], model, refuse)
+    assert refusal.value.field == field
 
 
 def test_each_prompt_has_n_images_and_each_image_its_own_seed() -> None:

@@ -105,6 +105,13 @@ async def test_a_request_is_logged_with_its_path_and_without_its_query() -> None
     assert CANARY not in str(line)
 
 
+@pytest.mark.parametrize(("path", "level"), [("/livez", "debug"), ("/readyz", "debug"), ("/ok/x", "info")])
+async def test_a_probe_does_not_hide_other_requests_in_the_log(path: str, level: str) -> None:
+    with capture_logs() as lines:
+        await Server().request("GET", path)
+    assert [line["log_level"] for line in lines] == [level]
+
+
 async def test_a_long_path_is_cut_in_the_log() -> None:
     with capture_logs() as lines:
         await Server().request("GET", "/" + "x" * 5000)

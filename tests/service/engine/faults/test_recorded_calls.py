@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import PendingAdvance, RgbImage, TextKey
+from pipelines.interface import EncodedInput, PendingAdvance, RgbImage, TextKey
 from pipelines.params import GenerationParams
 from service.engine.call_record import CallRecord
 from service.engine.messages import Submit
@@ -32,9 +32,11 @@ class WatchedPipeline(FakePipeline):
         self._note("encode", {key.text for key in texts if key.text})
         return super().encode(texts)
 
-    def begin(self, params: GenerationParams, conditionings: Sequence[bytes]) -> FakeState:
+    def begin(
+        self, params: GenerationParams, conditionings: Sequence[bytes], encoded: EncodedInput | None = None
+    ) -> FakeState:
         self._note("begin", {params.prompt})
-        return super().begin(params, conditionings)
+        return super().begin(params, conditionings, encoded)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         self._note("predict", {state.params.prompt for state in states})

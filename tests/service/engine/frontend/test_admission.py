@@ -13,9 +13,10 @@ from service.errors import QuotaExceededError
 
 
 def make_admission(queued: Sequence[tuple[str, float]], **config: Any) -> Admission:
-    """Makes an admission with queued images, each given by its tenant and its price."""
-    images = [QueuedImage(tenant, price_s) for tenant, price_s in queued]
-    return Admission(EngineConfig(worker=WorkerConfig(model="fake"), **config), lambda: images)
+    """Makes an admission with queued images, each a job of its own, given by its tenant and its price."""
+    images = [QueuedImage(job, tenant, price_s) for job, (tenant, price_s) in enumerate(queued)]
+    bounds = {"min_queued_jobs": 0, **config}
+    return Admission(EngineConfig(worker=WorkerConfig(model="fake"), **bounds), lambda: images)
 
 
 def over_quota(admission: Admission, tenant: str, waiting_s: float = 0.0) -> QuotaExceededError:
@@ -38,14 +39,14 @@ def test_a_refused_caller_waits_until_its_job_has_room_behind_the_queue_and_the_
     admission = make_admission([("", 60.0), ("", 50.0)], max_queued_s=100.0)
 
     assert admission.refusal([]).retry_after_s == 10.0
-    assert admission.refusal([5.0, 5.0]).retry_after_s == 20.0
+    assert admission.refusal([[5.0], [5.0]]).retry_after_s == 20.0
 
 
 def test_an_excess_of_images_is_worked_off_at_their_mean_price() -> None:
     admission = make_admission([("", 10.0)] * 5, max_queued_images=5)
 
     assert admission.refusal([]).retry_after_s == 10.0
-    assert admission.refusal([10.0, 10.0]).retry_after_s == 30.0
+    assert admission.refusal([[10.0, 10.0]]).retry_after_s == 30.0
 
 
 def test_a_tenant_at_its_quota_is_refused_and_others_are_not() -> None:
@@ -77,9 +78,36 @@ def test_a_queue_that_drains_slower_than_priced_asks_for_a_later_retry() -> None
     assert admission.refusal([]).retry_after_s == 40.0
 
 
-def test_no_refusal_asks_for_a_retry_after_less_than_a_second_or_more_than_two_minutes() -> None:
+def test_no_refusal_asks_for_a_retry_after_less_than_a_second_or_more_than_an_hour() -> None:
     assert make_admission([("", 300.0)]).refusal([]).retry_after_s == 1.0
-    assert make_admission([("", 290.0)]).refusal([1000.0]).retry_after_s == 120.0
+    assert make_admission([("", 290.0)]).refusal([[1000.0, 1e6]]).retry_after_s == 3600.0
+
+
+def test_a_few_jobs_have_room_whatever_they_cost() -> None:
+    slow = [("", 1100.0)] * 3
+
+    assert make_admission(slow, min_queued_jobs=4).has_room
+    assert not make_admission([*slow, ("", 1.0)], min_queued_jobs=4).has_room
+
+
+def test_the_images_of_one_job_are_one_job() -> None:
+    config = EngineConfig(worker=WorkerConfig(model="fake"), min_queued_jobs=2)
+
+    assert Admission(config, lambda: [QueuedImage("job", "", 1100.0)] * 10).has_room
+
+
+def test_a_caller_behind_few_costly_jobs_waits_until_enough_of_them_have_ended() -> None:
+    admission = make_admission([("", 1000.0)] * 4, min_queued_jobs=4)
+
+    assert admission.wait_s([]) == 1000.0
+    assert admission.wait_s([[1000.0]]) == 2000.0
+
+
+def test_a_long_wait_is_said_in_words() -> None:
+    error = make_admission([("", 1320.0)], max_queued_s=120.0).refusal([])
+
+    assert error.retry_after_s == 1200.0
+    assert error.message.endswith("There is room again in about 20 minutes.")
 
 
 def test_several_devices_drain_the_queue_faster() -> None:

@@ -63,6 +63,26 @@ async def test_prices_count_with_the_rows_that_the_worker_chose_for_its_device()
     assert prices_s[0] > prices_s[1] > prices_s[2]
 
 
+async def test_the_least_time_is_that_of_the_images_alone_on_all_devices() -> None:
+    costs, params = flat_costs(4, call_s=2.0), make_params(steps=10)
+    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model="fake"), devices=("cpu", "cpu")))
+    for index in range(2):
+        engine._receive(index, messages.Ready(FakePipeline().info, costs, {Stage.DENOISE: 4}))
+
+    assert engine.least_s([params]) == pytest.approx(10 * 2.0), "each step is a call"
+    assert engine.least_s([params] * 8) == pytest.approx(8 * 10 * 2.0 / 2 / 2), "two share a call, on two devices"
+
+
+async def test_a_job_that_is_more_work_than_the_queue_may_hold_leaves_room_for_others() -> None:
+    async with serving("--call-s", "0.1", max_queued_s=0.01) as (engine, _):
+        long = engine.submit([LONG])
+        async with asyncio.timeout(TIMEOUT_S):
+            (image,) = await engine.submit([make_params(steps=1)]).result()
+        long.cancel()
+
+    assert image.rgb_image.pixels == make_alone(make_params(steps=1))
+
+
 async def test_concurrent_jobs_share_calls(engine: LocalEngine, observed: Observed) -> None:
     before = len(observed.messages)
     jobs = [engine.submit([make_params(seed=seed, steps=6)]) for seed in range(5)]

@@ -65,11 +65,32 @@ def test_an_announcement_holds_for_one_call_only(watchdog: Watchdog) -> None:
     assert be_silent(watchdog, 16).stuck
 
 
-def test_a_call_that_was_never_measured_has_a_timeout_of_its_own(watchdog: Watchdog) -> None:
+def test_work_of_unknown_length_has_a_timeout_of_its_own(watchdog: Watchdog) -> None:
     watchdog.heard(Busy(None))
 
     assert not be_silent(watchdog, 119).late
     assert be_silent(watchdog, 2).stuck
+
+
+def test_a_call_of_a_kind_that_was_never_measured_may_take_ten_times_its_guess(watchdog: Watchdog) -> None:
+    watchdog.heard(Busy(60.0, is_guess=True))
+
+    assert not be_silent(watchdog, 610).late
+    assert be_silent(watchdog, 10).stuck
+
+
+def test_a_short_guess_leaves_such_a_call_its_timeout(watchdog: Watchdog) -> None:
+    watchdog.heard(Busy(0.01, is_guess=True))
+
+    assert not be_silent(watchdog, 119).late
+    assert be_silent(watchdog, 2).stuck
+
+
+def test_a_start_that_expects_a_long_silence_is_given_the_time(watchdog: Watchdog) -> None:
+    watchdog.heard(Loading("warming", expected_s=500.0))
+
+    assert not be_silent(watchdog, 5800).stuck
+    assert be_silent(watchdog, 200).stuck
 
 
 def test_a_loading_worker_is_never_late_but_may_be_stuck() -> None:

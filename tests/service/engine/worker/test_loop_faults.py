@@ -13,12 +13,18 @@ from pipelines.interface import Stage as WorkStage
 from service.engine import messages
 from service.engine.worker.device import Device
 from tests.harness.engine.faulty_pipeline import SECRET, FaultyPipeline, Kind, Stage, Trigger
+from tests.harness.engine.uploads import DECODED, IMAGE
 from tests.harness.engine.worker_harness import CALL_S, WorkerHarness, make_alone, make_params
 
 STEPS = 4
 OTHERS = {str(seed): make_params(f"other {seed}", steps=STEPS, seed=seed) for seed in range(5)}
 CODES = {Kind.RAISE: "generation_failed", Kind.MEMORY: "out_of_memory", Kind.NAN: "non_finite_result"}
 
+BAD = {
+    Stage.INPUT: make_params("poison", steps=STEPS, image=IMAGE),
+    Stage.UPSCALE: make_params("poison", steps=STEPS, width=96, hires=DECODED),
+}
+"""The images at fault in stages through which not every image goes."""
 TRIGGERS = [
     Trigger(stage, kind, step)
     for stage in Stage
@@ -45,7 +51,7 @@ def test_an_image_that_raises_fails_alone(trigger: Trigger) -> None:
     harness = WorkerHarness(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
     for position, (image_id, params) in enumerate(OTHERS.items()):
         if position == 2:
-            harness.submit("bad", make_params("poison", steps=STEPS))
+            harness.submit("bad", BAD.get(trigger.stage, make_params("poison", steps=STEPS)))
         harness.submit(image_id, params)
     harness.run()
 

@@ -13,6 +13,7 @@ import pytest
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline, FakeState
 from pipelines.interface import CostKey, RgbImage, Stage, TextKey
+from pipelines.progress import Report, unreported
 from service.engine.costs.cost_table import CostTable, Point
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
@@ -92,7 +93,8 @@ def warm(
     max_counts: dict[Stage, int] = MAX_COUNTS,
     clock: Clock | None = None,
     budget_s: float = 20.0,
-    report: Callable[[], object] = lambda: None,
+    report: Report = unreported,
+    tries_kernels: bool = False,
 ) -> CostTable:
     return Warmup(
         pipeline,
@@ -100,6 +102,7 @@ def warm(
         known=known or CostTable(),
         max_counts=max_counts,
         clock=clock or Clock(),
+        tries_kernels=tries_kernels,
     ).run(budget_s=budget_s, report=report)
 
 
@@ -212,14 +215,30 @@ def test_unknown_shapes_come_first_and_then_those_that_were_measured_least() -> 
     assert order[:3] == [(DENOISE, 1), unknown, oldest]
 
 
-def test_the_warm_up_of_a_slow_model_ends_after_one_image() -> None:
-    clock = Clock()
-    pipeline = CountingPipeline(call_s=30.0, sleep=clock.advance)
+def test_the_warm_up_of_a_slow_model_ends_after_one_image_of_one_step(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    pipeline = CountingPipeline(call_s=30.0, sleep=(clock := Clock()).advance)
     table = warm(pipeline, clock=clock)
 
+    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 1
+    assert seconds(table, DENOISE) == {1: pytest.approx(37.5)}
+    assert seconds(table, DECODE) == {1: pytest.approx(60.0)}
+    assert "a UNet call of 1 row at 128x128 takes 37.5 s" in caplog.messages
+
+
+def test_a_long_first_call_is_not_measured_where_the_device_tries_its_kernels_in_it() -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=30.0, sleep=clock.advance)
+    warm(pipeline, clock=clock, tries_kernels=True)
+
+    assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 2
+
+
+def test_the_first_pass_measures_each_call_once_when_the_budget_is_used_up() -> None:
+    pipeline = CountingPipeline()
+    warm(pipeline, budget_s=0.0)
+
     assert pipeline.calls[DENOISE, 1] == pipeline.calls[DECODE, 1] == 2, "one to warm up and one that is measured"
-    assert {cost.key.stage for cost in table.costs} == set(Stage) - {Stage.LOAD}
-    assert counts(pipeline, Stage.DENOISE) == {1}
 
 
 def test_the_budget_is_looked_at_before_every_call() -> None:
@@ -233,16 +252,26 @@ def test_the_budget_is_looked_at_before_every_call() -> None:
 
 def test_no_call_is_made_without_a_report_before_it() -> None:
     clock = Clock()
-    reported_s: list[float] = []
-    warm(
-        CountingPipeline(call_s=1.0, sleep=clock.advance),
-        clock=clock,
-        budget_s=100.0,
-        report=lambda: reported_s.append(clock.now_s),
-    )
-    silences_s = [later_s - earlier_s for earlier_s, later_s in itertools.pairwise(reported_s)]
+    reports: list[tuple[float, str]] = []
+
+    def report(activity: str = "", *, expected_s: float = 0.0) -> None:
+        reports.append((clock.now_s, activity))
+
+    warm(CountingPipeline(call_s=1.0, sleep=clock.advance), clock=clock, budget_s=100.0, report=report)
+    silences_s = [later - earlier for (earlier, *_), (later, *_) in itertools.pairwise(reports)]
 
     assert max(silences_s) <= 1.0 + 0.25 * max(ROWS)
+    assert all("measuring a" in activity for _, activity in reports)
+
+
+def test_a_slow_call_that_is_mostly_padding_is_known_with_it_and_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    pipeline = CountingPipeline(call_s=20.0, sleep=clock.advance)
+    pipeline.info = dataclasses.replace(INFO, row_sizes=(16,))
+    assert list(seconds(warm(pipeline, clock=clock), DENOISE)) == [1, 16]
+    assert "15 of the 16 rows of that call are padding" in caplog.text
 
 
 def test_rows_beyond_the_memory_are_not_tried_again_and_are_reported() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 
 from pipelines.fake import INFO
+from pipelines.sampler_limits import SamplerLimits
 from pipelines.sampling import samplers
 from service.engine.interface import Phase
 from tests.service.api.in_process import JOBS, Api
@@ -55,6 +57,33 @@ async def test_every_sampler_and_schedule_that_is_listed_is_accepted(api: Api, c
             assert (await accepted(api, sampler=name))["sampler"] == sampler["name"]
         for schedule in sampler["schedules"]:
             assert (await accepted(api, sampler=sampler["name"], schedule=schedule))["schedule"] == schedule
+
+
+async def test_what_a_model_cannot_do_is_not_listed_and_is_refused_before_it_is_accepted(api: Api) -> None:
+    api.engine.info = replace(
+        INFO,
+        samplers=(
+            SamplerLimits(name="euler", schedules=("karras",), impossible_steps=(61, 103)),
+            SamplerLimits(name="ddim", refusal="The sampler ddim cannot do this model's noise."),
+        ),
+    )
+    listed = (await api.client.get("/api/v1/capabilities")).json()
+    api.engine.phase = Phase.LOADING
+
+    (own,) = listed["models"][0]["samplers"]
+    assert [(each["name"], each["schedules"]) for each in listed["samplers"]] == [("euler", ["karras"])]
+    assert (own["name"], own["max_steps"]) == ("euler", INFO.limits.max_steps)
+    assert own["impossible_steps"] == [61, 103]
+    assert (await ask(api, sampler="euler", num_inference_steps=60)).status_code == 202
+    assert (await ask(api, sampler="euler", schedule="karras", num_inference_steps=61)).status_code == 202
+    for asked, field in (
+        ({"sampler": "ddim"}, "sampler"),
+        ({"sampler": "euler", "num_inference_steps": 61}, "num_inference_steps"),
+        ({"sampler": "euler", "schedule": "beta"}, "schedule"),
+    ):
+        refusal = await ask(api, **asked)
+        assert refusal.status_code == 422
+        assert [problem["pointer"] for problem in refusal.json()["errors"]] == [f"/{field}"]
 
 
 async def test_every_format_and_name_of_the_model_that_is_listed_is_accepted(

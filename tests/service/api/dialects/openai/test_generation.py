@@ -19,8 +19,8 @@ from service.engine.interface import ImageFinished
 from service.engine.types import Timings
 from service.images.encoding import Encoder, ImageFormat
 from service.observability.metrics import Metrics
-from tests.harness.engine.drawing import draw
 from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.served.drawing import draw
 from tests.service.images.reading import parameters_in
 
 TIMINGS: Final = Timings(0.0, 0.0, 0.0, 0.0, 1.0)

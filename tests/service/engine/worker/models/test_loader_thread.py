@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from pipelines.progress import Report
 from service.engine.worker.models.loader_thread import LoaderThread, Outcome
-from service.engine.worker.models.store import LoadCanceledError, Report
+from service.engine.worker.models.store import LoadCanceledError
 
 
 def outcome_of(loader: LoaderThread[str]) -> Outcome[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ModelLoadError
+from pipelines.progress import unreported
 from service.engine.scheduling.residency import Demand
 from service.engine.types import ModelStatus
-from tests.harness.engine.model_store import GB, PoolHarness, broken
+from tests.harness.served.model_store import GB, PoolHarness, broken
 
 WANTED = Demand(first=(0.0, 1.0), first_tenant="somebody")
 
 
 def opened(harness: PoolHarness) -> PoolHarness:
-    harness.pool.open(lambda: None)
+    harness.pool.open(unreported)
     return harness
 
 
@@ -28,14 +29,14 @@ def test_the_first_model_that_can_be_used_is_the_default_one() -> None:
         {"none": GB, "bad": GB, "good": GB}, device_bytes=4 * GB, broken={"bad": broken("bad")}, undescribed=["none"]
     )
 
-    assert harness.pool.open(lambda: None).info.name == "good"
+    assert harness.pool.open(unreported).info.name == "good"
     assert [info.name for info in harness.pool.infos] == ["good", "bad"]
     assert [harness.pool.serves(name) for name in ("", "good", "bad", "none", "other")] == [True, True, *[False] * 3]
 
 
 def test_a_pool_whose_only_model_is_broken_cannot_be_opened() -> None:
     with pytest.raises(ModelLoadError, match="/models/a has no weights"):
-        PoolHarness({"a": GB}, device_bytes=GB, broken={"a": broken("a")}).pool.open(lambda: None)
+        PoolHarness({"a": GB}, device_bytes=GB, broken={"a": broken("a")}).pool.open(unreported)
 
 
 def test_a_model_is_loaded_when_an_image_waits_for_it_and_not_before() -> None:

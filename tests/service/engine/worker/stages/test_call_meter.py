@@ -174,12 +174,14 @@ def test_short_calls_are_not_announced() -> None:
     assert not harness.sent(messages.Busy)
 
 
-def test_calls_are_announced_without_an_estimate_until_the_first_measurement() -> None:
+def test_calls_are_announced_with_a_guess_until_the_first_measurement() -> None:
     harness = WorkerHarness(lambda sleep: FakePipeline(call_s=2.0, sleep=sleep), costs=CostTable())
     harness.submit("a", make_params(steps=2))
     harness.run()
 
-    assert [busy.expected_s for busy in harness.sent(messages.Busy)] == [None, None, pytest.approx(2.0), None]
+    announced = harness.sent(messages.Busy)
+    assert [busy.is_guess for busy in announced] == [True, True, False, True]
+    assert announced[2].expected_s == pytest.approx(2.0)
     assert [call.key.stage for call in harness.sent(messages.CallDone)] == [
         Stage.TEXT,
         Stage.DENOISE,

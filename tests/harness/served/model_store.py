@@ -9,12 +9,13 @@ from typing import Any
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline
 from pipelines.interface import ModelInfo, Pipeline
+from pipelines.progress import Report
 from service.engine.messages import ModelState
 from service.engine.types import ModelStatus
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import Outcome
 from service.engine.worker.models.pool import ModelPool
-from service.engine.worker.models.store import HostCopy, LoadCanceledError, Report
+from service.engine.worker.models.store import HostCopy, LoadCanceledError
 from service.engine.worker.models.transfers import Transfers
 from tests.harness.engine.worker_harness import Clock
 
@@ -52,7 +53,7 @@ class ManualLoader:
         except Exception as error:  # noqa: BLE001 - the pool decides what it means
             self.outcome = Outcome(error=error)
 
-    def _report(self) -> None:
+    def _report(self, activity: str = "", *, expected_s: float = 0.0) -> None:
         if self.canceled:
             raise LoadCanceledError
 

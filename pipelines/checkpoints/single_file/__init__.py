@@ -1,0 +1,1 @@
+"""Single files: models in one `.safetensors` file with the keys of the original implementations."""

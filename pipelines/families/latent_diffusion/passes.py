@@ -1,0 +1,155 @@
+"""Begins the passes of an image: from noise, from another image or, with the hires fix, from its own first pass."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pipelines import work_plan
+from pipelines.families.latent_diffusion import inputs
+from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
+from pipelines.families.latent_diffusion.inputs import EncodedImage
+from pipelines.families.latent_diffusion.state import LatentState, SecondPass
+from pipelines.families.latent_diffusion.upscaling import enlarge
+from pipelines.interface import UPCAST, ModelInfo
+from pipelines.params import GenerationParams
+from pipelines.runtime.networks import Networks
+from pipelines.sampling.noise import seeded_generator
+from pipelines.sampling.prepared_steps import PreparedSteps
+from pipelines.sampling.sampler_run import SamplerRun, Steps
+from pipelines.sampling.samplers import SamplerChoice
+from pipelines.transfers import upload
+
+
+class Passes:
+    """Begins the passes of one model's images."""
+
+    def __init__(
+        self, info: ModelInfo, prepared: PreparedSteps, conditioner: Conditioner, drawer: Executor | None
+    ) -> None:
+        """`drawer` draws noise beside the caller."""
+        self._info = info
+        self._prepared = prepared
+        self._conditioner = conditioner
+        self._drawer = drawer
+
+    def announce(self, params: GenerationParams, choice: SamplerChoice) -> None:
+        """Start to prepare the steps of an image that will begin soon."""
+        for steps, made in _step_counts(params):
+            self._prepared.announce(choice, steps, steps - made)
+
+    def begin(
+        self,
+        params: GenerationParams,
+        choice: SamplerChoice,
+        networks: Networks,
+        conditionings: Sequence[Conditioning],
+        encoded: EncodedImage | None,
+        *,
+        upcast: bool,
+    ) -> LatentState:
+        """Begin an image. Raises `InvalidParamsError` where the sampler cannot make its steps."""
+        steps, *second_steps = [self._prepared.get(choice, each, each - made) for each, made in _step_counts(params)]
+        first = _first_pass(params)
+        generator = seeded_generator(params.seed)
+        start = self._start(first, steps, encoded, generator, networks)
+        second = [
+            SecondPass(each, self._conditioner.condition(params, conditionings), work_plan.second_pass_steps(params))
+            for each in second_steps
+        ]
+        return LatentState(
+            params,
+            calls=list(work_plan.denoising_calls(self._info, params, phase=UPCAST if upcast else "")),
+            networks=networks,
+            conditioning=self._conditioner.condition(first, conditionings),
+            run=SamplerRun(steps, start.latents, generator, networks.device, self._drawer),
+            steps=work_plan.first_pass_steps(params),
+            generator=generator,
+            repainting=start.repainting,
+            concatenated=start.concatenated,
+            second=next(iter(second), None),
+        )
+
+    def after_first(self, state: LatentState, latents: Tensor) -> SamplerRun | None:
+        """Return the second pass of an image whose first one ended with these latents, if it is to begin at once.
+
+        It is not where the first pass has more calls, or where an upscaler has to call the autoencoder before.
+        """
+        if state.run.position + 1 < state.run.calls or not state.awaits_second or state.upscaler.decoded:
+            return None
+        return self.second(state, enlarge(latents, state.upscaler, *self._latent_size(state)))
+
+    def second(self, state: LatentState, clean: Tensor) -> SamplerRun:
+        """Return the second pass of an image, from clean latents [1, C, h, w] of its final size."""
+        steps = state.second_pass.steps
+        noise = torch.randn(clean.shape, generator=state.generator)
+        noised = steps.noised(clean, upload(noise, clean.device))
+        return SamplerRun(steps, noised, state.generator, state.networks.device, self._drawer)
+
+    def upscale(self, states: Sequence[LatentState], networks: Networks) -> list[SamplerRun]:
+        """Enlarge first passes by way of their pixels, and return the second ones. `networks` encode them again."""
+        size = states[0].params.height, states[0].params.width
+        decoded = [_decode_soundly(state, networks) for state in states]
+        images = [enlarge(image, state.upscaler, *size) for image, state in zip(decoded, states, strict=True)]
+        posterior = networks.encoder.encode(torch.cat(images).clamp(-1, 1))
+        cleans = [posterior.row(n).sample(state.generator) for n, state in enumerate(states)]
+        return [self.second(state, clean) for state, clean in zip(states, cleans, strict=True)]
+
+    def _start(
+        self,
+        params: GenerationParams,
+        steps: Steps,
+        encoded: EncodedImage | None,
+        generator: torch.Generator,
+        networks: Networks,
+    ) -> inputs.Start:
+        """Draw the latents with which an image begins."""
+        if encoded is None:
+            height, width = params.height // networks.scale, params.width // networks.scale
+            noise = torch.randn(1, self._info.latent_channels, height, width, generator=generator)
+            return inputs.Start(steps.from_noise(noise))
+        reads_kept = self._info.reads_kept
+        start = inputs.start(steps, encoded, generator, strength=params.strength, reads_kept=reads_kept)
+        return start.on(networks.device)
+
+    def _latent_size(self, state: LatentState) -> tuple[int, int]:
+        scale = self._info.latent_scale
+        return state.params.height // scale, state.params.width // scale
+
+
+@contextlib.contextmanager
+def undrawn_on_error(states: Sequence[LatentState]) -> Iterator[None]:
+    """Put the states' generators back where the block raises, so that it can be repeated."""
+    before = [state.generator.get_state() for state in states]
+    try:
+        yield
+    except BaseException:
+        for state, generator_state in zip(states, before, strict=True):
+            state.generator.set_state(generator_state)
+        raise
+
+
+def _first_pass(params: GenerationParams) -> GenerationParams:
+    """Return the parameters of the first pass: those of the image, or of a smaller one."""
+    if params.hires is None:
+        return params
+    return replace(params, width=params.hires.width, height=params.hires.height, hires=None)
+
+
+def _step_counts(params: GenerationParams) -> list[tuple[int, int]]:
+    """Return for each pass its steps, and how many of them are made."""
+    first = (params.steps, work_plan.first_pass_steps(params))
+    return [first] if params.hires is None else [first, (params.hires.steps, work_plan.second_pass_steps(params))]
+
+
+def _decode_soundly(state: LatentState, networks: Networks) -> Tensor:
+    """Decode an image's latents to [1, 3, H, W], in a wider dtype where the model's own overflows."""
+    image = state.networks.decode(state.latents)
+    if state.networks is networks and not bool(image.isfinite().all()):
+        image = networks.decode(state.latents, wide=True)
+    return image.float()

@@ -1,0 +1,60 @@
+"""Adds a model to the data folder, as links to its files or as copies. Never overwrites."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from service.catalog import BUNDLED
+
+_SUFFIX: Final = ".safetensors"
+_BESIDE: Final = (".darkroom.json", ".yaml", ".vae.safetensors", "")
+"""Ends of the names of what may stand beside a single file: settings, configurations and an autoencoder."""
+
+
+class AddError(Exception):
+    """The model cannot be added under that name. The text says why."""
+
+
+def add(path: Path, name: str, data_dir: Path, *, copy: bool) -> Path:
+    """Add the folder or file at `path` under a name, which may have subfolders. Returns its new path.
+
+    What belongs to a single file and stands beside it is added too. Raises `AddError` and `OSError`.
+    """
+    parts = PurePosixPath(name).parts
+    if name == BUNDLED or not parts or any(part.startswith(".") or part == "/" for part in parts):
+        raise AddError(f"{name!r} cannot be the name of a model.")
+    models = data_dir.expanduser() / "models"
+    targets = dict(_targets(path, models / name))
+    for target in targets.values():
+        if os.path.lexists(target):
+            raise AddError(f"{target} is there already. Give the model another name, with --name.")
+    (models / name).parent.mkdir(parents=True, exist_ok=True)
+    for source, target in targets.items():
+        _copy(source, target) if copy else target.symlink_to(source.absolute())
+    return targets[path]
+
+
+def _targets(path: Path, target: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield each file or folder to add, and where to."""
+    if path.is_dir():
+        yield path, target
+        return
+    yield path, target.with_name(target.name + _SUFFIX)
+    for end in _BESIDE:
+        beside = path.with_name(path.stem + end)
+        if beside.exists():
+            yield beside, target.with_name(target.name + end)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy under another name first, so that half a copy is never taken for a model."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    if source.is_dir():
+        shutil.copytree(source, unfinished)
+    else:
+        shutil.copyfile(source, unfinished)
+    unfinished.rename(target)

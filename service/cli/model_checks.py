@@ -1,0 +1,61 @@
+"""Runs `pipelines.checkpoints.check`, which needs torch, as a program of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from service.catalog import locate
+from service.settings import Settings
+
+_PROGRAM: Final = (sys.executable, "-m", "pipelines.checkpoints.check")
+
+
+class CheckError(Exception):
+    """The model cannot be served. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedModel:
+    name: str
+    path: Path
+    """The folder or file."""
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """What is read of the program's JSON."""
+
+    ok: bool
+    error: str = ""
+    name: str = ""
+    path: str = ""
+
+
+def show(model: str, settings: Settings, *, as_json: bool, allow_download: bool) -> int:
+    """Print what the program says of the model. Returns its exit status."""
+    command = _command(model, settings, as_json=as_json, allow_download=allow_download)
+    return subprocess.run(command, check=False).returncode  # noqa: S603 -- a program of ours
+
+
+def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedModel:
+    """Return the model's name and place, if it can be served. Raises `CheckError`."""
+    command = _command(model, settings, as_json=True, allow_download=allow_download)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE)  # noqa: S603 -- a program of ours
+    try:
+        report = msgspec.json.decode(done.stdout, type=_Report)
+    except msgspec.DecodeError as error:
+        raise CheckError(f"{model} could not be checked: the program ended with status {done.returncode}.") from error
+    if not report.ok:
+        raise CheckError(report.error)
+    return CheckedModel(report.name, Path(report.path))
+
+
+def _command(model: str, settings: Settings, *, as_json: bool, allow_download: bool) -> list[str]:
+    options = ["--device", settings.device, "--dtype", settings.dtype]
+    switches = [*(["--json"] if as_json else []), *(["--allow-download"] if allow_download else [])]
+    return [*_PROGRAM, *options, *switches, "--", locate(model, settings.data_dir)]

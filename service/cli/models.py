@@ -1,0 +1,70 @@
+"""The server's subcommands of `darkroom models`: they look into a model before it is served."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli.options import typed, with_settings
+
+app = typer.Typer(add_completion=False)
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="A name that `darkroom models` shows, a folder, a .safetensors file, or a hub id.")
+]
+DownloadOption = Annotated[
+    bool, typer.Option("--allow-download", help="Whether what is not in the hub's cache may be downloaded.")
+]
+
+
+@app.command()
+@with_settings("data_dir", "device", "dtype")
+def check(
+    context: typer.Context,
+    model: ModelArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    allow_download: DownloadOption = False,
+    **given: object,
+) -> None:
+    """Say what a model is, what it lacks and how it would be served. Reads no weights.
+
+    The exit status is 1 if it cannot be served.
+    """
+    from service.cli import model_checks
+    from service.environment import SettingsError, load_settings
+
+    try:
+        settings = load_settings(typed(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    raise typer.Exit(model_checks.show(model, settings, as_json=as_json, allow_download=allow_download))
+
+
+@app.command()
+@with_settings("data_dir")
+def add(
+    context: typer.Context,
+    model: ModelArgument,
+    name: Annotated[
+        str | None, typer.Option(help="The name to serve it by, without --name its own.", metavar="NAME")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the files instead of linking to them.")] = False,
+    allow_download: DownloadOption = False,
+    **given: object,
+) -> None:
+    """Check a model and make it one of DARKROOM_DATA_DIR/models, as a link. Nothing is overwritten."""
+    from service.cli import added_models, model_checks
+    from service.environment import SettingsError, load_settings
+
+    try:
+        settings = load_settings(typed(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        found = model_checks.find(model, settings, allow_download=allow_download)
+        added = added_models.add(found.path, name or found.name, settings.data_dir, copy=copy)
+    except (model_checks.CheckError, added_models.AddError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{name or found.name} is now among the models, as {added}.")

@@ -1,0 +1,46 @@
+"""Follows what a starting worker says it does, and writes a line to the log for all that took long.
+
+Runs in the server's process; reads no clock itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from service.engine.messages import Loading
+
+_SHOWN_S: Final = 2.0
+"""An activity that took longer is worth a line."""
+
+_log = logging.getLogger(__name__)
+
+
+class StartProgress:
+    """The start of one worker, and of its successors."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._activity = ""
+        self._since_s = 0.0
+        self._is_logged = False
+
+    @property
+    def activity(self) -> str:
+        """What the worker does now and for how long it has done so; empty unless it is starting."""
+        return f"{self._activity}, {self._clock() - self._since_s:.0f} s so far" if self._activity else ""
+
+    def heard(self, loading: Loading) -> None:
+        """Takes note of a message. One without an activity, or with the same, continues the last."""
+        if loading.activity not in ("", self._activity):
+            self.end()
+            self._activity, self._since_s = loading.activity, self._clock()
+            self._is_logged = loading.phase != "warming"  # The worker itself says what a call takes.
+
+    def end(self) -> None:
+        """Takes note that the worker serves, or has ended."""
+        took_s = self._clock() - self._since_s
+        if self._activity and self._is_logged and took_s > _SHOWN_S:
+            _log.info("%s took %.1f s", self._activity, took_s)
+        self._activity = ""
