@@ -39,7 +39,7 @@ def alone(folder: Path, params: GenerationParams) -> bytes:
 async def test_two_models_share_a_worker_in_which_one_fits(tmp_path: Path) -> None:
     first, second = tiny_model.write(tmp_path / "first"), tiny_model.write(tmp_path / "second", seed=2)
     broken = tiny_model.write(tmp_path / "broken")
-    (broken / "unet" / "config.json").write_text("{}")
+    (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     worker = WorkerConfig(
         model=str(first),
         models=(ModelSource("other", str(second)), ModelSource("broken", str(broken))),
