@@ -79,7 +79,7 @@ class DarkroomServer:
         self._now_s = 0.0
         self._channel = _Channel()
         self._priority = priority
-        self._worker = Worker(
+        self._worker: Worker[bytes, FakeState, bytes] = Worker(
             single_model(SimulatedPipeline(cost, self._sleep)),
             self._channel,
             WorkerConfig(model="simulated", max_rows=max_rows, max_decode=max_decode),

@@ -19,7 +19,7 @@ class ModelSource(msgspec.Struct, frozen=True):
     """A model that a worker serves besides its default one."""
 
     name: str
-    """The name that requests use."""
+    """The name that requests use; empty leaves it to the model."""
     source: str
     """A model folder, a model file or a hub id."""
 
@@ -90,8 +90,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
         _require_at_least("max_model_bytes", self.max_model_bytes, 1)
         _require_at_least("max_host_model_bytes", self.max_host_model_bytes, 0)
-        names = [model.name for model in self.models]
-        if len({*names, self.model_name}) <= len(names):
+        names = [name for name in (self.model_name, *(model.name for model in self.models)) if name]
+        if len(set(names)) < len(names):
             raise ValueError("each model needs a name of its own")
         if self.warm_up_s is not None and not self.warm_up_s > 0:
             raise ValueError("warm_up_s must be positive")

@@ -30,7 +30,7 @@ from service.observability import logs
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, listen, uvicorn_config
-from service.server.model_list import ListedModel, listed_models
+from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.settings import Settings
 
 _SAY_EVERY_S: Final = 10.0
@@ -47,8 +47,13 @@ def run(settings: Settings) -> int:
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
 
-    async def main() -> int:
+    try:
         config = engine_config(settings)
+    except ModelListError as error:
+        _log.error("cannot start", reason=str(error))
+        return 1
+
+    async def main() -> int:
         # Most starts are over soon. Who waits for a slow one is told that it ends.
         _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
         engine = LocalEngine(config, observe=metrics.observe)

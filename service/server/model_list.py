@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
-
-_SUFFIX: Final = ".safetensors"
+from typing import NamedTuple
 
 
 class ListedModel(NamedTuple):
     """A model of the list."""
 
     name: str
-    """The name that requests use."""
+    """The name that requests use. Empty leaves it to the model's files."""
     source: str
     """A folder, a file or a hub id."""
 
@@ -33,11 +31,11 @@ def listed_models(text: str, known: Mapping[str, Path], find: Find) -> list[List
     Raises `ModelListError`.
     """
     models = [model for part in text.split(",") for model in _listed(part.strip(), known, find)]
-    sources: dict[str, str] = {}
+    named: dict[str, ListedModel] = {}
     for model in models:
-        if sources.setdefault(model.name, model.source) != model.source:
+        if named.setdefault(model.name or model.source, model) != model:
             raise ModelListError(f"Two models are called {model.name}. Give one of them another name: NAME=PATH.")
-    return [ListedModel(name, source) for name, source in sources.items()]
+    return list(named.values())
 
 
 def _listed(part: str, known: Mapping[str, Path], find: Find) -> list[ListedModel]:
@@ -47,17 +45,22 @@ def _listed(part: str, known: Mapping[str, Path], find: Find) -> list[ListedMode
     if source in known:
         return [ListedModel(name or source, str(known[source]))]
     path = Path(source).expanduser()
-    if not path.exists():
-        return [ListedModel(name or source, source)]  # A hub id, or nothing, which its loader says.
-    if path.is_file() or (path / "model_index.json").exists():
-        return [ListedModel(name or _name(path), str(path))]
+    if not _is_folder(path) or (path / "model_index.json").exists():
+        return [ListedModel(name, str(path) if _exists(path) else source)]
     found = find(path)
     if not found:
-        raise ModelListError(f"{source} is neither a model nor a folder of models.")
+        return [ListedModel(name, str(path))]  # Its loader says what is wrong with it.
     if name:
         raise ModelListError(f"{source} is a folder of models, which cannot have one name.")
     return [ListedModel(each, str(folder)) for each, folder in found.items()]
 
 
-def _name(path: Path) -> str:
-    return path.absolute().name.removesuffix(_SUFFIX)
+def _is_folder(path: Path) -> bool:
+    return _exists(path) and path.is_dir()
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as for a name that is too long
+        return False

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -201,7 +202,11 @@ def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
         allow_download=config.allow_download,
     )
     listed = [ModelSource(config.model_name, config.model), *config.models]
-    return OpenedModels([_describe(files, model, report) for model in listed], files, device)
+    described = [_describe(files, model, report) for model in listed]
+    for name, count in Counter(model.name for model in described).items():
+        if count > 1:
+            raise ModelLoadError(f"{count} models are called {name}. Give each a name of its own: NAME=PATH.")
+    return OpenedModels(described, files, device)
 
 
 def _describe(files: ModelFiles, model: ModelSource, report: Report) -> DescribedModel:

@@ -102,7 +102,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._upscale_stage = UpscaleStage(pipeline, self._scheduler, meter, self._isolation)
         self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
-        self._models = ModelSupply(pool, self._scheduler, channel, clock, forget=self._text_stage.forget)
+        self._models = ModelSupply(pool, self._scheduler, channel, clock, forget=self._forget)
         self._intake: Intake[StateT] = Intake(pipeline, self._cost, config, clock, load_s=pool.wait_s)
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
         self._max_unsent = _UNSENT_DECODES * bounds.max_decode
@@ -207,6 +207,11 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._input_stage.admit(image)
         self._scheduler.add(image)
 
+    def _forget(self, model: str) -> None:
+        """Drops what was encoded with a model that is not resident any more."""
+        self._text_stage.forget(model)
+        self._input_stage.forget(model)
+
     def _choose(self) -> Batch[StateT] | None:
         return self._scheduler.choose(self._clock(), may_begin=not self._blocked)
 
@@ -228,6 +233,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                 return self._denoise_stage.start(batch)
             case Stage.DECODE:
                 return self._decode_stage.start(batch)
+            case Stage.LOAD:
+                raise AssertionError("loads are no calls of images")
 
     def _collect(self, *, wait: bool) -> None:
         """Collects the calls that are done. With `wait`, and where too many are under way, waits for the oldest."""

@@ -15,6 +15,7 @@ from pipelines.interface import (
     ModelInfo,
     PendingAdvance,
     PendingDecode,
+    Pipeline,
     RgbImage,
     TextKey,
     WorkPlan,
@@ -77,5 +78,5 @@ class PipelineRouter:
     def preview(self, state: Any) -> RgbImage:
         return self._of([state]).preview(state)
 
-    def _of(self, states: Sequence[Any]) -> Any:
+    def _of(self, states: Sequence[Any]) -> Pipeline[Any, Any, Any]:
         return self._pool.pipeline(states[0].params.model)

@@ -29,9 +29,7 @@ def test_waiting_before_it_came_counts_for_an_image() -> None:
 
 @pytest.mark.parametrize(("priority", "factor"), [(Priority.INTERACTIVE, 2.0), (Priority.BATCH, 10.0)])
 def test_the_load_of_its_model_puts_an_image_back_in_the_order(priority: Priority, factor: float) -> None:
-    at_once, after_load = (
-        make_intake(load_s).image_of(Submit("a", make_params(), priority)) for load_s in (0.0, 8.0)
-    )
+    at_once, after_load = (make_intake(load_s).image_of(Submit("a", make_params(), priority)) for load_s in (0.0, 8.0))
 
     assert after_load.load_s == 8.0
     assert after_load.solo_s == at_once.solo_s + 8.0
