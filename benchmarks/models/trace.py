@@ -73,9 +73,10 @@ def generated(count: int, seed: int) -> list[ModelRequest]:
 
 
 def at_rate(requests: Sequence[ModelRequest], rate: float) -> list[ModelRequest]:
-    """Returns the requests with times stretched so that `rate` of them arrive per second on average."""
-    factor = len(requests) / rate / max(requests[-1].at_s, 1e-9)
-    return [request._replace(at_s=request.at_s * factor) for request in requests]
+    """Returns the requests with times from 0 on, stretched so that `rate` of them arrive per second on average."""
+    first_s, last_s = requests[0].at_s, requests[-1].at_s
+    factor = len(requests) / rate / max(last_s - first_s, 1e-9)
+    return [request._replace(at_s=(request.at_s - first_s) * factor) for request in requests]
 
 
 def _shares() -> Iterator[float]:
