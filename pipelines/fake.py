@@ -34,6 +34,7 @@ from pipelines.interface import (
     WorkPlan,
 )
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, PromptLengths, TextLength
 from pipelines.sampling import samplers
 
 INFO: Final = ModelInfo(
@@ -78,6 +79,7 @@ class FakeState:
     """The next call, and the first call of each later phase up to finished latents."""
     latent: bytes
     """32 bytes that stand for the latents."""
+    prompt_lengths: PromptLengths
     upcast: bool = False
     calls_done: int = 0
     """UNet calls that were made, in all passes together."""
@@ -171,7 +173,8 @@ class FakePipeline:
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
         if encoded is not None:
             latent = _digest(latent, encoded.digest, struct.pack("<d", params.strength))
-        return FakeState(params, list(work_plan.denoising_calls(self.info, params)), latent)
+        lengths = prompt_lengths(self.texts(params))
+        return FakeState(params, list(work_plan.denoising_calls(self.info, params)), latent, lengths)
 
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> FakeState:
         """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
@@ -218,6 +221,18 @@ class FakePipeline:
     def _spend(self, seconds: float) -> None:
         if seconds:
             self._sleep(seconds)
+
+
+def prompt_lengths(texts: Sequence[TextKey]) -> PromptLengths:
+    """Return how much of an image's texts is read, where every word is a token."""
+    lengths = [_length(key) for key in texts]
+    return PromptLengths(prompt=lengths[-1], negative=lengths[0] if len(texts) > 1 else None)
+
+
+def _length(key: TextKey) -> TextLength:
+    words = len((key.text or "").split())
+    room = (INFO.prompt_tokens - 2) * (MAX_PROMPT_CHUNKS if key.long else 1)
+    return TextLength(read=min(words, room), total=words)
 
 
 def _digest(*parts: bytes) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, PromptLengths
 from pipelines.sampler_limits import SamplerLimits
 
 UPCAST: Final = "upcast"
@@ -53,7 +54,7 @@ class BatchKey(NamedTuple):
     """0 in a stage in which the size of the image does not matter."""
     latent_width: int = 0
     tokens: int = 0
-    """Length of the text conditioning; 0 where there is none."""
+    """Length of the text conditioning, where calls do not bring it to that of their longest row; else 0."""
     phase: str = ""
     """`UPCAST`, `WIDE`, `UPSCALE`, or empty."""
 
@@ -162,6 +163,9 @@ class ModelInfo:
     """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
     default_guidance_rescale: float = 0.0
     """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
+    pads_long_prompts: bool = False
+    """Whether long prompts are padded to one length and share calls with each other alone. Otherwise a call pads its
+    rows to its longest one."""
     samplers: tuple[SamplerLimits, ...] = ()
     """How the model can use each sampler. Empty where it can use all of them without limits."""
 
@@ -175,6 +179,11 @@ class ModelInfo:
     """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
     added_features: int = 0
     """Numbers in the conditioning of a row besides those of its tokens."""
+
+    @property
+    def long_prompt_tokens(self) -> int:
+        """Longest prompt that the model reads in chunks, start and end of each included."""
+        return MAX_PROMPT_CHUNKS * self.prompt_tokens
 
     def padded_rows(self, rows: int) -> int:
         """Return how many rows of padding a call with `rows` rows gets."""
@@ -253,6 +262,9 @@ class ImageState(Protocol):
     @property
     def step(self) -> int:
         """Steps done, as users count them: 0 to `WorkPlan.steps`."""
+
+    @property
+    def prompt_lengths(self) -> PromptLengths: ...
 
 
 ConditioningT = TypeVar("ConditioningT")

@@ -83,6 +83,13 @@ def denoising_calls(info: ModelInfo, params: GenerationParams, *, phase: str = "
     yield _denoise_call(info, params, final, _unet_calls(params, hires.steps, second_pass_steps(params)), phase)
 
 
+def _fixed_tokens(info: ModelInfo, params: GenerationParams) -> int:
+    """Return the length that all rows of the image's calls have, or 0 where it is that of the call's longest row."""
+    if not info.pads_long_prompts:
+        return 0
+    return info.long_prompt_tokens if params.long_prompt else info.prompt_tokens
+
+
 def decode_call(info: ModelInfo, params: GenerationParams, *, phase: str = "") -> NextCall:
     """Return the call that decodes the image's finished latents."""
     return _call(info, Stage.DECODE, (params.width, params.height), 1, 1, phase)
@@ -90,7 +97,8 @@ def decode_call(info: ModelInfo, params: GenerationParams, *, phase: str = "") -
 
 def _denoise_call(info: ModelInfo, params: GenerationParams, size: _Size, calls_left: int, phase: str) -> NextCall:
     """Return a UNet call: one row for each of the image's texts."""
-    return _call(info, Stage.DENOISE, size, len(texts(info, params)), calls_left, phase, info.prompt_tokens)
+    rows = len(texts(info, params))
+    return _call(info, Stage.DENOISE, size, rows, calls_left, phase, _fixed_tokens(info, params))
 
 
 def _call(
@@ -120,6 +128,7 @@ def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
     copies = _LATENT_COPIES + (0 if params.image is None else _INPUT_COPIES)
-    row = info.prompt_tokens * info.text_features + info.added_features
+    tokens = info.long_prompt_tokens if params.long_prompt else info.prompt_tokens
+    row = tokens * info.text_features + info.added_features
     passes = 1 if params.hires is None else 2
     return _FLOAT_BYTES * (copies * latents + passes * len(texts(info, params)) * row)

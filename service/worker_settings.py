@@ -15,8 +15,8 @@ class WorkerSettings(BaseSettings):
 
     model: str | None = setting(
         None,
-        "A name that `darkroom models` shows, a folder in the diffusers layout, or a hub id. Without it the bundled "
-        "model.",
+        "A name that `darkroom models` shows, a folder in the diffusers layout, a .safetensors file, or a hub id. "
+        "Without it the bundled model.",
         Section.MODEL,
         "NAME",
     )

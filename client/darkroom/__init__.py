@@ -34,7 +34,16 @@ if TYPE_CHECKING:
         StreamError,
         UnprocessableEntityError,
     )
-    from darkroom.results import CompletedImage, Image, ImageEvent, ImagesResult, Model, PartialImage
+    from darkroom.results import (
+        CompletedImage,
+        Image,
+        ImageEvent,
+        ImagesResult,
+        Model,
+        PartialImage,
+        PromptTokens,
+        TextTokens,
+    )
     from darkroom.types import GenerateParams
 
 __all__ = [
@@ -60,8 +69,10 @@ __all__ = [
     "NotFoundError",
     "PartialImage",
     "PermissionDeniedError",
+    "PromptTokens",
     "RateLimitError",
     "StreamError",
+    "TextTokens",
     "UnprocessableEntityError",
     "__version__",
 ]

@@ -48,11 +48,28 @@ class _Image(_Answer):
         return image
 
 
+class TextTokens(_Answer):
+    """How much of a text the model read, in tokens."""
+
+    read: int
+    total: int
+    """More than `read` where the rest of the text had no effect on the image."""
+
+
+class PromptTokens(_Answer):
+    """How much of its texts the model read for an image."""
+
+    prompt: TextTokens
+    negative: TextTokens | None = None
+    """That of the negative prompt. None without guidance, where it has no effect."""
+
+
 class Image(_Image):
     """One finished image."""
 
     seed: int | None = None
     """A request with this seed and the same other parameters gives this image again."""
+    prompt_tokens: PromptTokens | None = None
 
 
 class ImagesResult(_Answer):
@@ -88,6 +105,7 @@ class CompletedImage(_StreamEvent):
     """A finished image."""
 
     type: Literal["image_generation.completed"]
+    prompt_tokens: PromptTokens | None = None
 
 
 ImageEvent: TypeAlias = Annotated[PartialImage | CompletedImage, Field(discriminator="type")]

@@ -69,6 +69,10 @@ class GenerateParams(TypedDict, total=False):
         str | None,
         Parameter("What to keep out of the image.", metavar="TEXT"),
     ]
+    long_prompt: Annotated[
+        bool | None,
+        Parameter("Read prompts beyond the model's length in chunks, instead of cutting them."),
+    ]
     sampler: Annotated[
         str | None,
         Parameter("ddim, euler, euler_a, heun, dpm++_2m, unipc, ...", metavar="NAME"),

@@ -95,7 +95,6 @@ def load_checkpoint(
 def read_parts(checkpoint: Checkpoint, *, device: str = "auto", report: Report = unreported) -> dict[str, Any]:
     """Read the parts of an inspected model, one after another, onto the device. Raises `ModelLoadError`."""
     on_device = devices.find(device)
-    _silence_libraries()
     for note in checkpoint.notes:
         _log.info("%s: %s", checkpoint.name, note)
     parts = {}
@@ -120,7 +119,7 @@ def assemble(
     on_device = devices.find(device)
     traits = _traits(checkpoint)
     info = _describe(checkpoint, traits, on_device, mode)
-    _log_defaults(info, serving_defaults.from_scheduler(traits.scheduler_config))
+    _log_defaults(info, _defaults(traits))
     assembled = checkpoint.family.assemble(parts, traits, on_device, mode)
     return checkpoint.family.make_pipeline(
         info, assembled, preview=checkpoint.profile.preview, mode=mode, report=report
@@ -144,11 +143,18 @@ def _traits(checkpoint: Checkpoint) -> ModelTraits:
     return checkpoint.family.traits(checkpoint.path, checkpoint.configs)
 
 
+def _defaults(traits: ModelTraits) -> ServingDefaults:
+    return serving_defaults.from_scheduler(
+        traits.scheduler_config, guidance_scale=traits.guidance_scale, embeds_guidance=traits.embeds_guidance
+    )
+
+
 def _describe(checkpoint: Checkpoint, traits: ModelTraits, device: torch.device, mode: RunMode) -> ModelInfo:
+    _silence_libraries()
     profile = checkpoint.profile
     info = model_profile.describe(
         profile,
-        serving_defaults.from_scheduler(traits.scheduler_config),
+        _defaults(traits),
         name=checkpoint.name,
         trained_side=traits.trained_side,
         side_multiple=traits.side_multiple,
@@ -170,6 +176,7 @@ def _describe(checkpoint: Checkpoint, traits: ModelTraits, device: torch.device,
         added_features=sum(traits.added_inputs.values()),
         zeros_without_negative=traits.zeros_without_negative,
         embeds_guidance=traits.embeds_guidance,
+        pads_long_prompts=mode.exact,
         samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),
         decodes_beside=device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, device),
@@ -186,15 +193,18 @@ def _check_defaults(path: Path, info: ModelInfo) -> None:
 
 
 def _log_defaults(info: ModelInfo, defaults: ServingDefaults) -> None:
-    if defaults.distilled_kind is not None:
+    if defaults.special_kind is not None:
         _log.info(
             "%s has the scheduler of a %s model. Its defaults are therefore steps %d, guidance %g; %s can set others.",
             info.name,
-            defaults.distilled_kind,
+            defaults.special_kind,
             info.default_steps,
             info.default_guidance_scale,
             model_profile.FILE_NAME,
         )
+    refusals = [each.refusal for each in info.samplers if each.refusal]
+    if refusals:
+        _log.info("%s cannot use every sampler. %s", info.name, " ".join(refusals))
 
 
 def _silence_libraries() -> None:

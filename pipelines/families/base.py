@@ -35,6 +35,8 @@ class ModelTraits:
     """Configuration of the folder's own scheduler, with all defaults filled in."""
     zeros_without_negative: bool = False
     """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
+    guidance_scale: float = 7.5
+    """The usual guidance scale of the family: the default of its pipeline in diffusers."""
     embeds_guidance: bool = False
     """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
     added_inputs: Mapping[str, int] = field(default_factory=dict)

@@ -39,7 +39,7 @@ _WHOLE: Final[Mapping[CompileMode, Mapping[str, Any]]] = {
 
 
 class CompiledUNet:
-    """Implements `networks.Denoiser`. A shape that was not compiled ahead runs uncompiled.
+    """Implements `networks.Denoiser`. A shape of latents and text that was not compiled ahead runs uncompiled.
 
     Compiling takes minutes, and no request should wait for it. In the mode "regional" the blocks of which a UNet is
     built are compiled, in place: those of one kind and shape share their code, so that it starts sooner.
@@ -48,7 +48,7 @@ class CompiledUNet:
     def __init__(self, unet: Any, mode: CompileMode) -> None:
         self._unet = unet
         self._compiled: Any = _compile_blocks(unet) if mode == "regional" else _compile_whole(unet, mode)
-        self._shapes: set[torch.Size] = set()
+        self._shapes: set[tuple[torch.Size, torch.Size, tuple[str, ...]]] = set()
         self._is_compiling = False
 
     @contextlib.contextmanager
@@ -66,9 +66,10 @@ class CompiledUNet:
     def __call__(
         self, sample: Tensor, timestep: Tensor, *, encoder_hidden_states: Tensor, return_dict: bool, **added: Any
     ) -> tuple[Tensor, ...]:
+        shape = (sample.shape, encoder_hidden_states.shape, tuple(added))
         if self._is_compiling:
-            self._shapes.add(sample.shape)
-        if sample.shape not in self._shapes:
+            self._shapes.add(shape)
+        if shape not in self._shapes:
             with torch.compiler.set_stance("force_eager"):  # for the blocks of the mode "regional"
                 output: tuple[Tensor, ...] = self._unet(
                     sample, timestep, encoder_hidden_states=encoder_hidden_states, return_dict=return_dict, **added

@@ -17,6 +17,7 @@ from pipelines.runtime.batching import BatchingByNetwork
 from pipelines.runtime.latent_decoder import ENCODING_PARTS, LatentDecoder
 from pipelines.runtime.latent_encoder import LatentEncoder
 
+_MASK: Final = "encoder_attention_mask"
 _ADDED_CONDITIONS: Final = ("text_embeds", "time_ids")
 """Inputs that a UNet takes in a dictionary, `added_cond_kwargs`. It takes others by their own name."""
 
@@ -77,15 +78,18 @@ class Networks:
         return self.batching.texts.run(self._call_text_encoder, tokens.to(self.device), mask.to(self.device))
 
     @torch.inference_mode()
-    def denoise(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor, *added: Tensor) -> Tensor:
+    def denoise(
+        self, sample: Tensor, timesteps: Tensor, conditioning: Tensor, *added: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         """Evaluate the UNet once. Returns [rows, C, h, w] in float32.
 
         `sample` is [rows, C, h, w], `timesteps` [rows], `conditioning` [rows, tokens, features], and `added` holds
-        [rows, numbers] for each of `added_inputs`. Timesteps stay float32 whatever the model's dtype: bfloat16 would
-        turn 999 into 1000.
+        [rows, numbers] for each of `added_inputs`. `mask` is [rows, tokens], 1 for a token and 0 for padding; without
+        one there is no padding. Timesteps stay float32 whatever the model's dtype: bfloat16 would turn 999 into 1000.
         """
         sample, timesteps = sample.to(self.device, self.dtype), timesteps.to(self.device, torch.float32)
-        output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning, *added)
+        masks = () if mask is None else (mask,)
+        output = self.batching.rows.run(self._call_unet, sample, timesteps, conditioning, *added, *masks)
         return output.float().contiguous()
 
     def decode(self, latents: Tensor, *, wide: bool = False, tiled: bool = False) -> Tensor:
@@ -114,7 +118,8 @@ class Networks:
 
     def _call_unet(self, sample: Tensor, timesteps: Tensor, conditioning: Tensor, *added: Tensor) -> Tensor:
         sample = sample.contiguous(memory_format=torch.channels_last)
-        named: dict[str, Any] = dict(zip(self.added_inputs, added, strict=True))
+        names = (*self.added_inputs, _MASK)[: len(added)]
+        named: dict[str, Any] = dict(zip(names, added, strict=True))
         conditions = {name: named.pop(name) for name in _ADDED_CONDITIONS if name in named}
         if conditions:
             named["added_cond_kwargs"] = conditions

@@ -193,7 +193,7 @@ def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
     fitting = (
         sampler
         for sampler in _TABLE
-        if scheduler_config.get("_class_name") in (sampler.scheduler, sampler.edm_scheduler)
+        if scheduler_config.get("_class_name", "") in (sampler.scheduler, sampler.edm_scheduler)
         and all(scheduler_config.get(name) == value for name, value in sampler.scheduler_fields.items())
     )
     return next(fitting, None)

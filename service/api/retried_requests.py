@@ -43,7 +43,7 @@ def retry_key(request: Request, tenant: str, body: Mapping[str, Any]) -> RetryKe
 
     Returns None for any other: nobody could tell its repetition from the same wish of somebody else.
     """
-    wish = [body, request.headers.get("accept")]
+    wish = [request.scope["path"], body, request.headers.get("accept")]
     digest = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).digest()
     chosen, tries = request.headers.get("idempotency-key"), request.headers.get("x-stainless-retry-count", "")
     timeout_s = declared_timeout_s(request.headers)

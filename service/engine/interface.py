@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import ModelStatus, Priority, Timings
 
 
@@ -92,6 +93,8 @@ class ImageFinished:
     params: GenerationParams
     rgb_image: RgbImage
     timings: Timings
+    prompt_lengths: PromptLengths | None = None
+    """How much of its texts the model read. None where the engine does not know."""
 
 
 ImageEvent: TypeAlias = ImageLoading | ImageStarted | ImageProgress | ImagePreview | ImageFinished

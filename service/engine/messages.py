@@ -15,6 +15,7 @@ import msgspec
 
 from pipelines.interface import CostKey, ModelInfo, Stage
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.costs.cost_table import CostTable
 from service.engine.types import ModelStatus, Priority, Timings
 
@@ -225,6 +226,7 @@ class Finished(Message, frozen=True):
     height: int
     pixels: bytes
     timings: Timings
+    prompt_lengths: PromptLengths | None = None
 
 
 class Failed(Message, frozen=True):

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import Priority, Timings
 from service.images.encoding import ImageFormat
 
@@ -100,6 +101,8 @@ class StoredImage:
     sha256: str
     """Digest of the file, in hexadecimal."""
     timings: Timings
+    prompt_lengths: PromptLengths | None = None
+    """How much of its texts the model read. None where an earlier release stored the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,7 @@ class JobService:
                 size_bytes=len(file),
                 sha256=await self._files.put(job.id, image.index, media_type, file),
                 timings=image.timings,
+                prompt_lengths=image.prompt_lengths,
             )
             for image, file in finished
         ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import update
 
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths, TextLength
 from service.engine.types import Timings
 from service.ids import new_job_id
 from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage
@@ -77,6 +78,7 @@ def make_image(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes
         size_bytes=size_bytes,
         sha256="0" * 64,
         timings=Timings(queue_s=0.0, encode_s=0.0, denoise_s=1.0, decode_s=0.0, mean_batch_rows=2.0),
+        prompt_lengths=PromptLengths(prompt=TextLength(read=75, total=90), negative=TextLength(read=1, total=1)),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from pipelines.fake import FakePipeline
 from pipelines.interface import UPCAST, finish_or_raise
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import TextLength
 from tests.harness.engine.worker_harness import make_alone, make_params
 
 BASE = make_params(width=64, height=96)
@@ -34,6 +35,17 @@ def test_equal_params_make_equal_pixels() -> None:
 )
 def test_parameters_that_change_a_real_image_change_a_fake_one(other: GenerationParams) -> None:
     assert make_alone(other) != make_alone(BASE)
+
+
+@pytest.mark.parametrize(("words", "long", "read"), [(5, False, 5), (40, False, 30), (40, True, 40), (999, True, 240)])
+def test_as_many_words_are_read_as_the_model_has_tokens(words: int, long: bool, read: int) -> None:
+    pipeline = FakePipeline()
+    params = dataclasses.replace(BASE, prompt="word " * words, negative_prompt="no", long_prompt=long)
+
+    lengths = pipeline.begin(params, pipeline.encode(pipeline.texts(params))).prompt_lengths
+
+    assert lengths.prompt == TextLength(read=read, total=words)
+    assert lengths.negative == (TextLength(read=1, total=1) if params.guided else None)
 
 
 def test_an_image_takes_as_many_rows_and_calls_as_in_the_real_pipeline() -> None:

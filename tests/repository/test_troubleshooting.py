@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 from darkroom import AsyncDarkroom
@@ -31,7 +32,8 @@ from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.local_engine import serving
 from tests.harness.engine.worker_harness import make_params
-from tests.harness.models import tiny_model
+from tests.harness.models import layouts, original_layout, tiny_model
+from tests.harness.models.zoo import writer
 from tests.harness.paths import ROOT
 from tests.repository.machine import Machine
 
@@ -91,22 +93,26 @@ def a_hub_id(_: Path) -> str:
     return str(caught.value)
 
 
-def a_single_file(folder: Path) -> str:
-    file = folder / "mine.safetensors"
-    file.touch()
-    return refusal(file)
+def a_lora(folder: Path) -> str:
+    return refusal(original_layout.save({"lora_unet_mid_block.alpha": torch.zeros(1)}, folder / "mine.safetensors"))
+
+
+def a_single_file_without_an_autoencoder(folder: Path) -> str:
+    weights = original_layout.convert(writer.write("sd15", folder / "mine"), "sd1")
+    own = {name: each for name, each in weights.items() if not name.startswith(original_layout.VAE)}
+    return refusal(original_layout.save(own, folder / "mine.safetensors"))
 
 
 def a_pickle(folder: Path) -> str:
     model = tiny_model.write(folder / "mine")
-    (model / "unet" / "diffusion_pytorch_model.bin").touch()
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
     return refusal(model)
 
 
-def half_precision_files_alone(folder: Path) -> str:
+def a_clone_without_its_large_files(folder: Path) -> str:
     model = tiny_model.write(folder / "mine")
-    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.rename(weights.with_suffix(".fp16.safetensors"))
+    (model / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(layouts.LFS_POINTER)
     return refusal(model)
 
 
@@ -211,9 +217,10 @@ PROVOCATIONS: list[Callable[[Path], str]] = [  # In the page's order.
     a_port_in_use,
     a_misspelled_variable,
     a_hub_id,
-    a_single_file,
+    a_lora,
+    a_single_file_without_an_autoencoder,
     a_pickle,
-    half_precision_files_alone,
+    a_clone_without_its_large_files,
     a_data_folder_of_somebody_else,
     a_newer_database,
     a_model_that_is_being_loaded,

@@ -17,7 +17,7 @@ from darkroom.cli.selection import ServerOption, select_backend
 from darkroom.types import GenerateParams
 
 if TYPE_CHECKING:
-    from darkroom import AsyncDarkroom, ImagesResult
+    from darkroom import AsyncDarkroom, ImagesResult, PromptTokens
 
 MAX_REQUESTS: Final = 16
 """Requests in flight at a time, each for one image: enough to fill a server's batch."""
@@ -133,4 +133,15 @@ async def _generate_all(
 def _summary(image: PlannedImage, result: ImagesResult, requested_size: str | None) -> str:
     is_resized = requested_size not in (None, result.size)
     resized = f", {result.size}: the model cannot make {requested_size}" if is_resized else ""
-    return f"{image.path}  (seed {result.images[0].seed}{resized})"
+    return f"{image.path}  (seed {result.images[0].seed}{resized}{_cut(result.images[0].prompt_tokens)})"
+
+
+def _cut(tokens: PromptTokens | None) -> str:
+    """Say which texts were longer than the model reads, and how much of them it read."""
+    texts = {} if tokens is None else {"prompt": tokens.prompt, "negative prompt": tokens.negative}
+    cut = [
+        f", only {text.read} of {text.total} tokens of the {name} read"
+        for name, text in texts.items()
+        if text is not None and text.read < text.total
+    ]
+    return "".join(cut)

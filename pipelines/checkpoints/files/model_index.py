@@ -13,7 +13,7 @@ from typing import Any, Final
 from pipelines.checkpoints.files import json_files, scheduler_configs
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import Family
-from pipelines.families.registry import FAMILIES
+from pipelines.families.registry import FAMILIES, fitting
 
 FILE_NAME: Final = "model_index.json"
 
@@ -74,8 +74,8 @@ class ModelIndex:
 def read(path: Path) -> ModelIndex:
     """Read the index. Raises `ModelLoadError` where it names what is not supported."""
     index = json_files.read_config(path)
-    family = _find_family(path, index.get("_class_name"))
     entries = {name: value for name, value in index.items() if isinstance(value, list) and any(value)}
+    family = fitting(_find_family(path, index.get("_class_name")), entries)
     missing = [name for name in family.components if name not in entries]
     if missing:
         raise ModelLoadError(f"{path} lists no {_listed(missing)}, which the model needs.")

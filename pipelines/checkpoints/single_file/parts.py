@@ -133,7 +133,7 @@ def _read(file: FileParts, part: str, weights: Path, header: Header, config: Map
     if config is not None:
         return Part(config, weights, _most_common_dtype(header, recipes))
     usual = json_files.read_config(file.kind.configs / part / CONFIG)
-    read = _read_sizes(file, part, recipes, usual)
+    read = _read_sizes(file, part, weights, recipes, usual)
     if part == VAE and (file.settings.vae_upcast is not None or _UPCAST_NOT_NEEDED.search(weights.name)):
         read = {**read, "force_upcast": bool(file.settings.vae_upcast)}
     return Part(read, weights, _most_common_dtype(header, recipes))
@@ -148,17 +148,21 @@ def _found_recipes(file: FileParts, part: str, header: Header) -> Recipes:
     return part_recipes.find_text_encoder(header.tensors, part)
 
 
-def _read_sizes(file: FileParts, part: str, recipes: Recipes, usual: Mapping[str, Any]) -> dict[str, Any]:
+def _read_sizes(
+    file: FileParts, part: str, weights: Path, recipes: Recipes, usual: Mapping[str, Any]
+) -> dict[str, Any]:
     shapes = {name: each.shape for name, each in recipes.items()}
     read = {UNET: widths.read_unet, VAE: widths.read_autoencoder}.get(part, widths.read_text_encoder)
     try:
         return read(shapes, usual)
     except (KeyError, widths.UnknownSizeError) as error:
         reason = f"lacks the weight {error}" if isinstance(error, KeyError) else str(error)
-        raise ModelLoadError(
-            f"{file.path} {reason}. If the file is whole, put the part's configuration beside it, as "
-            f"{file.path.stem}/{part}/{CONFIG}."
-        ) from error
+        remedy = (
+            f"put its configuration beside the file, as {file.path.stem}/{part}/{CONFIG}"
+            if weights == file.path
+            else f"name a folder that has the {part} with its {CONFIG} instead of the file"
+        )
+        raise ModelLoadError(f"{weights}: its {part} {reason}. If that is as it should be, {remedy}.") from error
 
 
 def _most_common_dtype(header: Header, recipes: Recipes) -> str:

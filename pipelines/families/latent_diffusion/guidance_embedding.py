@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -34,7 +35,7 @@ class GuidanceEmbedding:
         rows = self._family.condition(params, texts)
         embedding = embed_guidance(params.guidance_scale, self._width).expand(rows.rows, -1)
         on_device = upload(embedding.contiguous(), rows.hidden.device).to(rows.hidden.dtype)
-        return Conditioning(rows.hidden, {**rows.added, TIMESTEP_COND: on_device})
+        return replace(rows, added={**rows.added, TIMESTEP_COND: on_device})
 
 
 def embed_guidance(scale: float, width: int) -> Tensor:

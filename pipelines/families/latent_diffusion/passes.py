@@ -18,6 +18,7 @@ from pipelines.families.latent_diffusion.state import LatentState, SecondPass
 from pipelines.families.latent_diffusion.upscaling import enlarge
 from pipelines.interface import UPCAST, ModelInfo
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.noise import seeded_generator
 from pipelines.sampling.prepared_steps import PreparedSteps
@@ -59,14 +60,15 @@ class Passes:
         generator = seeded_generator(params.seed)
         start = self._start(first, steps, encoded, generator, networks)
         second = [
-            SecondPass(each, self._conditioner.condition(params, conditionings), work_plan.second_pass_steps(params))
+            SecondPass(each, self._condition(params, conditionings), work_plan.second_pass_steps(params))
             for each in second_steps
         ]
         return LatentState(
             params,
             calls=list(work_plan.denoising_calls(self._info, params, phase=UPCAST if upcast else "")),
             networks=networks,
-            conditioning=self._conditioner.condition(first, conditionings),
+            conditioning=self._condition(first, conditionings),
+            prompt_lengths=_prompt_lengths(conditionings),
             run=SamplerRun(steps, start.latents, generator, networks.device, self._drawer),
             steps=work_plan.first_pass_steps(params),
             generator=generator,
@@ -74,6 +76,11 @@ class Passes:
             concatenated=start.concatenated,
             second=next(iter(second), None),
         )
+
+    def _condition(self, params: GenerationParams, texts: Sequence[Conditioning]) -> Conditioning:
+        conditioning = self._conditioner.condition(params, texts)
+        is_padded = self._info.pads_long_prompts and params.long_prompt
+        return conditioning.padded(self._info.long_prompt_tokens) if is_padded else conditioning
 
     def after_first(self, state: LatentState, latents: Tensor) -> SamplerRun | None:
         """Return the second pass of an image whose first one ended with these latents, if it is to begin at once.
@@ -132,6 +139,12 @@ def undrawn_on_error(states: Sequence[LatentState]) -> Iterator[None]:
         for state, generator_state in zip(states, before, strict=True):
             state.generator.set_state(generator_state)
         raise
+
+
+def _prompt_lengths(texts: Sequence[Conditioning]) -> PromptLengths:
+    """Return the lengths of an image's texts, the last of which is its prompt."""
+    lengths = [length for text in texts for length in text.lengths]
+    return PromptLengths(prompt=lengths[-1], negative=lengths[0] if len(texts) > 1 else None)
 
 
 def _first_pass(params: GenerationParams) -> GenerationParams:

@@ -121,7 +121,8 @@ class LatentDiffusion:
             sample = torch.cat([sample, torch.cat([each for each in beside if each is not None])], 1)
         conditioning = Conditioning.concatenate([state.conditioning for state in states])
         added = [conditioning.added[name] for name in networks.added_inputs]
-        return list(torch.split(networks.denoise(sample, timesteps, conditioning.hidden, *added), rows))
+        output = networks.denoise(sample, timesteps, conditioning.hidden, *added, mask=conditioning.mask)
+        return list(torch.split(output, rows))
 
     @torch.inference_mode()
     def advance(self, states: Sequence[LatentState], outputs: Sequence[Tensor]) -> PendingUpdate:

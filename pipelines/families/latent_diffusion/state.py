@@ -15,6 +15,7 @@ from pipelines.families.latent_diffusion.conditioning import Conditioning
 from pipelines.families.latent_diffusion.inputs import Repainting
 from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.linear_steps import LATENTS
 from pipelines.sampling.sampler_run import SamplerRun, Steps
@@ -43,6 +44,7 @@ class LatentState:
         calls: Sequence[NextCall],
         networks: Networks,
         conditioning: Conditioning,
+        prompt_lengths: PromptLengths,
         run: SamplerRun,
         steps: int,
         generator: torch.Generator,
@@ -58,6 +60,7 @@ class LatentState:
         """The model's own networks, or their copy in a wider dtype for an upcast image."""
         self.conditioning = conditioning
         """One row for each of the image's texts, in their order."""
+        self.prompt_lengths = prompt_lengths
         self.run = run
         """Its latents, its noise, and its position."""
         self.generator = generator

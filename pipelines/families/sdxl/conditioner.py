@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 from pipelines.families.latent_diffusion.conditioning import Conditioning
 from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import TextLength
+from pipelines.prompts.chunks import PromptTokenizer
 from pipelines.runtime.networks import Networks
 from pipelines.transfers import upload
 
@@ -42,14 +44,14 @@ class XLConditioner:
 
         `takes_score` says that the UNet takes an aesthetic score in place of the target size, as the refiner does.
         """
-        self._tokenizers = tokenizers
+        self._tokenizers = [PromptTokenizer(tokenizer, shape.tokens) for tokenizer in tokenizers]
         self._shape = shape
         self._takes_score = takes_score
 
     def encode(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
         """Encode texts. The conditioning of no text is zeros."""
-        given = [key.text for key in texts if key.text is not None]
-        read = iter(self._read(networks, given).split() if given else ())
+        given = [key for key in texts if key.text is not None]
+        read = iter(self._read(networks, given) if given else ())
         return [self._zeros(networks) if key.text is None else next(read) for key in texts]
 
     def condition(self, params: GenerationParams, texts: Sequence[Conditioning]) -> Conditioning:
@@ -57,26 +59,30 @@ class XLConditioner:
         rows = Conditioning.concatenate(texts)
         numbers = torch.tensor(time_ids(params, rows.rows, takes_score=self._takes_score))
         ids = upload(numbers, rows.hidden.device).to(rows.hidden.dtype)
-        return Conditioning(rows.hidden, {**rows.added, TIME_IDS: ids})
+        return replace(rows, added={**rows.added, TIME_IDS: ids})
 
-    def _read(self, networks: Networks, texts: Sequence[str]) -> Conditioning:
-        tokens = torch.stack([self._tokenize(tokenizer, texts) for tokenizer in self._tokenizers], dim=1)
-        encoded = networks.encode(tokens, torch.ones_like(tokens))
-        hidden, pooled = encoded.tensor_split([-self._shape.pooled], dim=1)
-        by_token = hidden.reshape(len(texts), self._shape.tokens, self._shape.features)
-        return Conditioning(by_token, {TEXT_EMBEDS: pooled})
+    def _read(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
+        """Encode texts. The pooled text of one that is read in chunks is that of the first."""
+        by_encoder = [
+            [tokenizer.tokenize(key.text or "", long=key.long) for key in texts] for tokenizer in self._tokenizers
+        ]
+        ids = torch.stack([torch.tensor([chunk for text in read for chunk in text.ids]) for read in by_encoder], dim=1)
+        encoded = torch.split(networks.encode(ids, torch.ones_like(ids)), [len(text.ids) for text in by_encoder[0]])
+        lengths = [text.length for text in by_encoder[0]]
+        return [self._conditioning(chunks, length) for chunks, length in zip(encoded, lengths, strict=True)]
 
-    def _tokenize(self, tokenizer: Any, texts: Sequence[str]) -> Tensor:
-        tokens = tokenizer(
-            list(texts), padding="max_length", max_length=self._shape.tokens, truncation=True, return_tensors="pt"
-        )
-        ids: Tensor = tokens.input_ids
-        return ids
+    def _conditioning(self, chunks: Tensor, length: TextLength) -> Conditioning:
+        """Return the conditioning of one text from what `TextEncoders` gives for its chunks, [chunks, numbers]."""
+        hidden, pooled = chunks.tensor_split([-self._shape.pooled], dim=1)
+        by_token = hidden.reshape(1, -1, self._shape.features)
+        # The clones keep a cached conditioning from holding the whole batch in memory.
+        return Conditioning(by_token.clone(), {TEXT_EMBEDS: pooled[:1].clone()}, (length,))
 
     def _zeros(self, networks: Networks) -> Conditioning:
         numbers = torch.zeros(1, dtype=networks.dtype, device=networks.device)
         hidden = numbers.repeat(1, self._shape.tokens, self._shape.features)
-        return Conditioning(hidden, {TEXT_EMBEDS: numbers.repeat(1, self._shape.pooled)})
+        added = {TEXT_EMBEDS: numbers.repeat(1, self._shape.pooled)}
+        return Conditioning(hidden, added, (TextLength(read=0, total=0),))
 
 
 def time_ids(params: GenerationParams, rows: int, *, takes_score: bool) -> list[list[float]]:

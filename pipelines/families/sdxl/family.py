@@ -33,6 +33,8 @@ _SECOND: Final[Mapping[str, Mapping[str, Any]]] = {
 _ADDITION: Final = "text_time"
 _LATENT_SIDE: Final = 128
 """Side of the latents where a configuration does not name it."""
+_GUIDANCE_SCALE: Final = 5.0
+"""The default of diffusers' StableDiffusionXLPipeline and of its image-to-image pipeline."""
 _INDEX: Final = "model_index"
 _SAME_MODEL: Final = (
     "StableDiffusionXLInpaintPipeline",
@@ -71,6 +73,7 @@ class _XL:
             text_features=parts.unet["cross_attention_dim"],
             scheduler_config=parts.scheduler,
             zeros_without_negative=bool(configs.get(_INDEX, {}).get("force_zeros_for_empty_prompt", True)),
+            guidance_scale=_GUIDANCE_SCALE,
             embeds_guidance=parts.embeds_guidance,
             added_inputs={**added, **parts.guidance_input},
         )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from pipelines.families.latent_diffusion.conditioning import Conditioning
 from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
+from pipelines.prompts.chunks import PromptTokenizer
 from pipelines.runtime.networks import Networks
 
 
@@ -15,19 +18,19 @@ class ClipConditioner:
     """Implements `conditioning.Conditioner`."""
 
     def __init__(self, tokenizer: Any, prompt_tokens: int) -> None:
-        """Take a transformers.CLIPTokenizer. Texts are cut or filled up to `prompt_tokens`."""
-        self._tokenizer = tokenizer
-        self._prompt_tokens = prompt_tokens
+        """Take a transformers.CLIPTokenizer. `prompt_tokens` is the length that the encoder reads."""
+        self._tokenizer = PromptTokenizer(tokenizer, prompt_tokens)
 
     def encode(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
-        tokens = self._tokenizer(
-            [key.text or "" for key in texts],
-            padding="max_length",
-            max_length=self._prompt_tokens,
-            truncation=True,
-            return_tensors="pt",
-        )
-        return Conditioning(networks.encode(tokens.input_ids, tokens.attention_mask)).split()
+        read = [self._tokenizer.tokenize(key.text or "", long=key.long) for key in texts]
+        ids = torch.tensor([chunk for text in read for chunk in text.ids])
+        mask = torch.tensor([chunk for text in read for chunk in text.mask])
+        chunks = torch.split(networks.encode(ids, mask), [len(text.ids) for text in read])
+        return [
+            # The clones keep a cached conditioning from holding the whole batch in memory.
+            Conditioning(hidden.flatten(0, 1)[None].clone(), lengths=(text.length,))
+            for hidden, text in zip(chunks, read, strict=True)
+        ]
 
     def condition(self, params: GenerationParams, texts: Sequence[Conditioning]) -> Conditioning:
         return Conditioning.concatenate(texts)

@@ -22,7 +22,13 @@ class GenerationRequest(BaseModel):
 
     model: Annotated[Text | None, Field(description="A served model; OpenAI's names stand for the default one")] = None
     n: Annotated[int, Field(ge=1, le=MAX_IMAGES_PER_PROMPT, description="Images of each prompt")] = 1
-    negative_prompt: Annotated[Text, Field(description="What to keep out of the image")] = ""
+    negative_prompt: Annotated[
+        Text | None,
+        Field(description="What to keep out of the image; null is none, which is not the empty text for every model"),
+    ] = None
+    long_prompt: Annotated[
+        bool, Field(description="Reads texts beyond the model's length in chunks, instead of cutting them")
+    ] = False
     num_inference_steps: Annotated[int | None, Field(ge=1, description="Denoising steps")] = None
     guidance_scale: Annotated[
         float | None, Field(ge=0, description="How closely to follow the prompt; 1 or less turns guidance off")

@@ -18,6 +18,7 @@ from service.api.http.fields import MAX_SEED
 from service.engine.types import Size
 from service.errors import InvalidRequestError
 
+NO_GUIDANCE: Final = 1.0
 _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
@@ -26,7 +27,6 @@ _NOT_OFFERED: Final = (
     "original_size",
     "crop",
     "target_size",
-    "long_prompt",
     "image",
     "mask",
     "strength",
@@ -70,17 +70,23 @@ def resolve(
         width=size[0],
         height=size[1],
         steps=steps,
-        guidance_scale=guidance_scale,
+        guidance_scale=_effective(guidance_scale, model),
         seed=_first_seed(request, request.n * (1 if shared_seeds else len(prompts)), refuse),
         sampler=sampler,
         schedule=schedule,
         guidance_rescale=rescale,
+        long_prompt=request.long_prompt,
     )
     return [
         replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))
         for which, prompt in enumerate(prompts)
         for i in range(request.n)
     ]
+
+
+def _effective(guidance_scale: float, model: ModelInfo) -> float:
+    """Return 1 for all scales that turn guidance off. Models that take the scale as an input know no such scales."""
+    return guidance_scale if model.embeds_guidance else max(guidance_scale, NO_GUIDANCE)
 
 
 def shared_settings(params: GenerationParams) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def _first_seed(request: GenerationRequest, count: int, refuse: Refuse) -> int:
 
 def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: ModelInfo, refuse: Refuse) -> None:
     limits = model.limits
-    for field, text in (("prompt", max(prompts, key=len)), ("negative_prompt", request.negative_prompt)):
+    for field, text in (("prompt", max(prompts, key=len)), ("negative_prompt", request.negative_prompt or "")):
         if len(text) > limits.max_prompt_chars:
             raise refuse(field, f"Must have at most {limits.max_prompt_chars} characters.")
     if (request.num_inference_steps or 1) > limits.max_steps:

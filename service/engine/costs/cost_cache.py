@@ -85,19 +85,27 @@ def _file_name(identity: CostIdentity) -> str:
     return f"{hashlib.sha256(json.dumps([_FORMAT, identity], sort_keys=True).encode()).hexdigest()}.json"
 
 
-def fingerprint(folder: Path) -> str:
-    """Returns a digest of a model folder's JSON files and of the names and sizes of all its files.
+def fingerprint(model: Path) -> str:
+    """Returns a digest of a model's JSON files and of the names and sizes of all its files.
 
-    Returns an empty string where `folder` is not a folder.
+    Of a single file, the settings and configurations beside it are part. Returns an empty string where `model` is
+    neither a folder nor a file.
     """
-    if not folder.is_dir():
-        return ""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+    base = model if model.is_dir() else model.parent
+    files = sorted(path for path in _files_of(model) if path.is_file())
+    for path in files:
+        digest.update(f"{path.relative_to(base)}\0{path.stat().st_size}\0".encode())
         if path.name.endswith(".json"):
             digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest() if files or model.is_dir() else ""
+
+
+def _files_of(model: Path) -> list[Path]:
+    if model.is_dir():
+        return list(model.rglob("*"))
+    beside = [model.with_name(f"{model.stem}{end}") for end in (".darkroom.json", ".yaml", ".vae.safetensors")]
+    return [model, *beside, *model.with_suffix("").rglob("*")]
 
 
 def _is_valid(table: CostTable) -> bool:

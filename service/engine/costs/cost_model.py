@@ -15,6 +15,8 @@ from service.engine.costs.device_speed import DeviceSpeed
 from service.engine.costs.guesses import guess
 from service.engine.costs.key_costs import KeyCosts
 
+_ALIKE: Final = {Stage.INPUT: Stage.DECODE}
+"""A stage that the warm-up leaves out, and the one from which it is guessed: an autoencoder's halves are much alike."""
 _LEAST: Final = {Stage.DENOISE: 2}
 """Smallest knee of a stage: a guided image takes two rows."""
 _MAX_KEYS: Final = 64
@@ -127,7 +129,8 @@ class CostModel:
 
     def _guess(self, key: CostKey) -> KeyCosts:
         most = self._most(key.stage)
-        curve = guess(key, self._known[key.stage], most=most, factor=self._speed.factor)
+        known = self._known[key.stage] or self._known[_ALIKE.get(key.stage, key.stage)]
+        curve = guess(key, known, most=most, factor=self._speed.factor)
         return KeyCosts(self._least(key.stage), most, guess=curve)
 
     def _loaded(self, cost: KeyCost) -> KeyCosts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pipelines.interface import UPCAST, CostKey
+from pipelines.interface import UPCAST, UPSCALE, CostKey
 from service.engine.costs.key_costs import KeyCosts
 from service.engine.costs.latency_curve import LatencyCurve, doublings
 
@@ -16,8 +16,8 @@ _PIXEL_S: Final = 1e-6
 """Seconds per row and pixel before any measurement: 16 ms for a row of 128x128, as on two CPU cores."""
 _SIZELESS_S: Final = 0.005
 """Seconds per row of a stage in which the size does not matter, before any measurement."""
-_SLOWNESS: Final = {UPCAST: 2.0}
-"""Ratio of a variant's seconds to those of the plain key: twice the bytes a number."""
+_SLOWNESS: Final = {UPCAST: 2.0, UPSCALE: 2.0}
+"""Ratio of a variant's seconds to those of the plain key: twice the bytes a number, and a decode before the encode."""
 
 
 def guess(key: CostKey, known: Mapping[CostKey, KeyCosts], *, most: int, factor: float) -> LatencyCurve:

@@ -174,7 +174,9 @@ class Dispatcher:
 
     def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
         rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
-        image.job.handle.publish(ImageFinished(image.index, image.submit.params, rgb_image, finished.timings))
+        image.job.handle.publish(
+            ImageFinished(image.index, image.submit.params, rgb_image, finished.timings, finished.prompt_lengths)
+        )
         if not image.job.accepted:
             self._speed.finished(image.price_s, self._clock())
         self._end(image)

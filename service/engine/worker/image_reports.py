@@ -71,7 +71,9 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
             mean_batch_rows=image.batch_rows_sum / image.calls_made,
             first_step_s=image.first_step_s or 0.0,
         )
-        self._channel.send(messages.Finished(image.id, rgb_image.width, rgb_image.height, rgb_image.pixels, timings))
+        size = rgb_image.width, rgb_image.height
+        lengths = image.begun_state.prompt_lengths
+        self._channel.send(messages.Finished(image.id, *size, rgb_image.pixels, timings, lengths))
 
     def _eta_s(self, image: ScheduledImage[StateT]) -> float:
         """Returns the estimated seconds until the image is finished. All estimates are made together now and then."""

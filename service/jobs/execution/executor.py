@@ -173,6 +173,7 @@ class JobExecutor:
             size_bytes=len(data),
             sha256=sha256,
             timings=image.timings,
+            prompt_lengths=image.prompt_lengths,
         )
         await self._claims.add_image(claim, stored)
         running.record_step(index, image.params.steps, 0.0)

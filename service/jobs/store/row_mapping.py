@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row
 
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import Timings
 from service.jobs.records import (
     Claim,
@@ -66,6 +67,7 @@ def image_row(job_id: str, image: StoredImage) -> dict[str, Any]:
         "size_bytes": image.size_bytes,
         "sha256": image.sha256,
         "timings": msgspec.json.encode(image.timings),
+        "prompt_lengths": None if image.prompt_lengths is None else msgspec.json.encode(image.prompt_lengths),
     }
 
 
@@ -80,6 +82,7 @@ def stored_image(row: Row[Any]) -> StoredImage:
         size_bytes=row.size_bytes,
         sha256=row.sha256,
         timings=msgspec.json.decode(row.timings, type=Timings),
+        prompt_lengths=_decoded(row.prompt_lengths, PromptLengths),
     )
 
 

@@ -67,6 +67,7 @@ images: Final = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("timings", LargeBinary, nullable=False),
+    Column("prompt_lengths", LargeBinary),
     PrimaryKeyConstraint("job_id", "image_index"),
 )
 

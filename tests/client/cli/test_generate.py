@@ -155,3 +155,15 @@ def test_control_c_cancels_cleanly() -> None:
         finally:
             process.kill()
     assert (process.returncode, out, err) == (130, "cleaned up\n", "Canceled.\n")
+
+
+def test_a_prompt_that_was_cut_is_reported(command: Command) -> None:
+    tokens = {"prompt": {"read": 75, "total": 120}, "negative": {"read": 1, "total": 1}}
+    image = {"b64_json": answers.b64_png(), "seed": 1, "prompt_tokens": tokens}
+    body = {"created": 1, "data": [image], "size": "8x8"}
+    backend = FakeBackend(answer=lambda _: httpx2.Response(200, json=body))
+
+    outcome = command("generate", "a red circle", "--long-prompt", "-o", "out.png", backend=backend)
+
+    assert "(seed 1, only 75 of 120 tokens of the prompt read)" in outcome.out
+    assert backend.bodies[0]["long_prompt"] is True

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Unpack
 
-from pipelines.fake import INFO
+from pipelines import work_plan
+from pipelines.fake import INFO, prompt_lengths
 from pipelines.interface import ModelInfo, RgbImage
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
@@ -133,7 +134,8 @@ class FakeJob:
         if self._engine.failure is not None:
             raise self._engine.failure
         self.unfinished -= 1
-        self._publish(ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0)))
+        lengths = prompt_lengths(work_plan.texts(INFO, params))
+        self._publish(ImageFinished(index, params, draw(params), Timings(0.0, 0.0, 0.0, 0.0, 1.0), lengths))
         self._engine.line.advance()
 
     def _check_deadline(self, steps_left: int) -> None:
@@ -146,8 +148,7 @@ class FakeJob:
 
 
 class FakeEngine:
-    """Implements `interface.Engine`. Its methods belong to one event loop; a test in another thread may set and read
-    its attributes."""
+    """Implements `interface.Engine` in one event loop. A test in another thread may set and read its attributes."""
 
     def __init__(self) -> None:
         self.reset()
@@ -183,7 +184,7 @@ class FakeEngine:
 
     @property
     def idle(self) -> bool:
-        return self.running == 0
+        return not self.running
 
     @property
     def info(self) -> ModelInfo | None:

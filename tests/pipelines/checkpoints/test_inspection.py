@@ -19,6 +19,8 @@ from tests.harness.models.layouts import weights
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 AGAIN = "Download it again."
+NO_INDEX = "MODEL is not a diffusers model folder: it has no model_index.json."
+INDEX = "unet/diffusion_pytorch_model.safetensors.index.json"
 
 
 def inspect(folder: Path, dtype: str = "float32", **fields: object) -> Checkpoint:
@@ -49,7 +51,7 @@ def cut(path: Path, size: int) -> None:
 
 def shard_elsewhere(folder: Path, name: str) -> None:
     layouts.shard(folder, "unet")
-    index = folder / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    index = folder / INDEX
     tiny_model.write_json(index, {"weight_map": {"conv_in.weight": name}})
 
 
@@ -69,9 +71,11 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty file": (lambda folder: cut(folder / UNET, 0), f"MODEL/{UNET} is empty. {AGAIN}"),
     "pickle only": (
         replace_by_pickle,
-        "MODEL/unet has its weights only in diffusion_pytorch_model.bin, a pickle, which could run code; only "
-        "safetensors are loaded. If you trust its source, convert it where you have diffusers: "
-        'DiffusionPipeline.from_pretrained("OLD").save_pretrained("NEW") writes safetensors.',
+        (
+            "MODEL/unet has its weights only in diffusion_pytorch_model.bin, a pickle, which could run code; only "
+            "safetensors are loaded. If you trust its source, convert it where you have diffusers: "
+            'DiffusionPipeline.from_pretrained("OLD").save_pretrained("NEW") writes safetensors.'
+        ),
     ),
     "no weights": (
         lambda folder: (folder / UNET).unlink(),
@@ -79,13 +83,17 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "weights under an unknown name": (
         lambda folder: (folder / UNET).rename(folder / "unet" / "mine.safetensors"),
-        "MODEL/unet has its weights only in mine.safetensors, which is not a form that is read. "
-        "Download the model again, or ask whoever made the folder.",
+        (
+            "MODEL/unet has its weights only in mine.safetensors, which is not a form that is read. "
+            "Download the model again, or ask whoever made the folder."
+        ),
     ),
     "a missing part": (
         lambda folder: (folder / "vae").rename(folder.parent / "vae"),
-        "MODEL lacks the folder vae, which its model_index.json lists. "
-        "Download the model again, or ask whoever made the folder.",
+        (
+            "MODEL lacks the folder vae, which its model_index.json lists. "
+            "Download the model again, or ask whoever made the folder."
+        ),
     ),
     "a missing configuration": (
         lambda folder: (folder / "vae" / "config.json").unlink(),
@@ -93,49 +101,49 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a missing vocabulary": (
         lambda folder: (folder / "tokenizer" / "tokenizer.json").unlink(),
-        "MODEL/tokenizer lacks vocab.json and merges.txt, or tokenizer.json. "
-        "Download the model again, or ask whoever made the folder.",
+        (
+            "MODEL/tokenizer lacks vocab.json and merges.txt, or tokenizer.json. "
+            "Download the model again, or ask whoever made the folder."
+        ),
     ),
     "a missing shard": (
         lambda folder: shard_elsewhere(folder, "gone.safetensors"),
-        "MODEL/unet/gone.safetensors cannot be read: [Errno 2] No such file or directory: "
-        "'MODEL/unet/gone.safetensors'.",
+        (
+            "MODEL/unet/gone.safetensors cannot be read: [Errno 2] No such file or directory: "
+            "'MODEL/unet/gone.safetensors'."
+        ),
     ),
     "a shard elsewhere": (
         lambda folder: shard_elsewhere(folder, "../vae/x.safetensors"),
-        "MODEL/unet/diffusion_pytorch_model.safetensors.index.json names '../vae/x.safetensors', which is not the plain "
-        "name of a safetensors file.",
+        (f"MODEL/{INDEX} names '../vae/x.safetensors', which is not the plain name of a safetensors file."),
     ),
     "a shard that is a pickle": (
         lambda folder: shard_elsewhere(folder, "x.bin"),
-        "MODEL/unet/diffusion_pytorch_model.safetensors.index.json names 'x.bin', which is not the plain name of a "
-        "safetensors file.",
+        (f"MODEL/{INDEX} names 'x.bin', which is not the plain name of a safetensors file."),
     ),
     "a single file": (
         lambda folder: leave_only(folder, "sd.safetensors"),
-        "MODEL is not a diffusers model folder: it has no model_index.json. It has single files; name one of them, such "
-        "as MODEL/sd.safetensors.",
+        (f"{NO_INDEX} It has single files; name one of them, such as MODEL/sd.safetensors."),
     ),
     "a single pickle": (
         lambda folder: leave_only(folder, "sd.ckpt"),
-        "MODEL is not a diffusers model folder: it has no model_index.json. It has only sd.ckpt, a pickle, which could "
-        "run code. If you trust its source, convert it where you have diffusers: "
-        'DiffusionPipeline.from_pretrained("OLD").save_pretrained("NEW") writes safetensors.',
+        (
+            f"{NO_INDEX} It has only sd.ckpt, a pickle, which could "
+            "run code. If you trust its source, convert it where you have diffusers: "
+            'DiffusionPipeline.from_pretrained("OLD").save_pretrained("NEW") writes safetensors.'
+        ),
     ),
     "one part of a model": (
         lambda folder: leave_only(folder, "config.json"),
-        "MODEL is not a diffusers model folder: it has no model_index.json. It is one part of a model; name the folder "
-        "above it.",
+        (f"{NO_INDEX} It is one part of a model; name the folder above it."),
     ),
     "a folder of models": (
         lambda folder: leave_only(folder, "mine/model_index.json"),
-        "MODEL is not a diffusers model folder: it has no model_index.json. Name a folder that has one, such as "
-        "MODEL/mine.",
+        (f"{NO_INDEX} Name a folder that has one, such as MODEL/mine."),
     ),
     "an empty folder": (
         lambda folder: leave_only(folder, "README.md"),
-        "MODEL is not a diffusers model folder: it has no model_index.json. "
-        "Download the model again, or ask whoever made the folder.",
+        (f"{NO_INDEX} Download the model again, or ask whoever made the folder."),
     ),
 }
 
@@ -226,7 +234,7 @@ def test_the_dtype_follows_from_the_parts_that_were_saved_in_bfloat16(folder: Pa
 
 def test_a_weight_map_that_is_none_is_refused(folder: Path) -> None:
     layouts.shard(folder, "unet")
-    index = folder / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    index = folder / INDEX
     index.write_text(json.dumps({"weight_map": []}))
 
     assert "has no weight_map" in refusal(folder)

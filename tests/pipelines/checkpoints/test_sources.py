@@ -87,7 +87,9 @@ def test_a_name_does_not_lead_out_of_its_root(models: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "sd", "owner/name/more", "a b"])
 def test_what_is_not_there_is_refused_with_what_can_be_named(name: str) -> None:
-    with pytest.raises(ModelLoadError, match="Name a folder in the diffusers layout, a .safetensors file, or a hub id"):
+    with pytest.raises(
+        ModelLoadError, match=r"There is no folder or file .*\. Name a folder in the diffusers layout, "
+    ):
         sources.find(name)
 
 
@@ -123,14 +125,14 @@ def test_of_several_snapshots_the_main_branch_counts_or_the_user_chooses(models:
 
     assert sources.find(str(repository)).path == snapshot
     (repository / "refs" / "main").unlink()
-    with pytest.raises(ModelLoadError, match="has 2 snapshots and no refs/main .* Name one of them, such as"):
+    with pytest.raises(ModelLoadError, match=r"has 2 snapshots and no refs/main .* Name one of them, such as"):
         sources.find(str(repository))
 
 
 def test_a_folder_of_the_cache_without_a_snapshot_is_refused(tmp_path: Path) -> None:
     (tmp_path / "models--owner--sd" / "snapshots").mkdir(parents=True)
 
-    with pytest.raises(ModelLoadError, match="has no snapshot. Download the model again"):
+    with pytest.raises(ModelLoadError, match=r"has no snapshot\. Download the model again"):
         sources.find(str(tmp_path / "models--owner--sd"))
 
 
@@ -156,7 +158,7 @@ def test_the_cache_serves_while_the_hub_cannot_be_reached(
 
 
 def test_a_hub_id_is_not_downloaded_unless_allowed() -> None:
-    with pytest.raises(ModelLoadError, match="not allowed. Add --allow-download to fetch it"):
+    with pytest.raises(ModelLoadError, match=r"not allowed\. Add --allow-download to fetch it"):
         sources.find("owner/sd", hub=OfflineHub())
     with pytest.raises(HubUnreachableError):
         sources.find("owner/sd", allow_download=True, hub=OfflineHub())

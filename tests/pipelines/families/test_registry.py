@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from pipelines.families.registry import FAMILIES
+from pipelines.families.registry import FAMILIES, fitting
 
 SOURCE = Path(pipelines.__file__).parents[1]
 FOLDERS = sorted(path.parent for path in Path(pipelines.__file__).parent.glob("families/*/family.py"))
@@ -21,6 +21,23 @@ def test_families_are_registered_by_their_pipeline_classes() -> None:
         "StableDiffusionXLImg2ImgPipeline",
         "StableDiffusionPipeline",
     ]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "parts_of"),
+    [
+        ("StableDiffusionPipeline", "StableDiffusionPipeline"),
+        ("StableDiffusionXLPipeline", "StableDiffusionXLPipeline"),
+        ("StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"),
+        ("StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLPipeline"),
+    ],
+)
+def test_a_model_is_of_the_family_whose_parts_it_lists(class_name: str, parts_of: str) -> None:
+    expected = FAMILIES[parts_of]
+
+    found = fitting(FAMILIES[class_name](), {*expected().components, "safety_checker"})
+
+    assert isinstance(found, expected)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -67,9 +67,11 @@ class Blocks(nn.Module):
         return (hidden,)
 
 
-def call(denoiser: Denoiser, count: int) -> Tensor:
+def call(denoiser: Denoiser, count: int, *, repeats: int = 1) -> Tensor:
+    """Call with so many rows, whose texts are repeated so many times."""
     sample, timesteps, conditioning = rows(count)
-    return denoiser(sample, timesteps, encoder_hidden_states=conditioning, return_dict=False)[0]
+    texts = conditioning.repeat(1, repeats, 1)
+    return denoiser(sample, timesteps, encoder_hidden_states=texts, return_dict=False)[0]
 
 
 def rows(count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,6 +127,7 @@ def test_regional_compilation_shares_code_between_blocks_and_leaves_other_shapes
     torch.testing.assert_close(call(compiled, 2), call(plain, 2), rtol=1e-4, atol=1e-5)
     assert torch.equal(call(compiled, 1), call(plain, 1))
     assert torch.equal(call(copy.deepcopy(blocks), 2), call(plain, 2))
+    assert torch.equal(call(compiled, 2, repeats=3), call(plain, 2, repeats=3))
     assert counters["stats"]["unique_graphs"] == 1
     torch._dynamo.reset()
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.runtime.batching import BatchingByNetwork, Padded
 from pipelines.runtime.networks import Networks
 from tests.harness.models import tiny_model
 from tests.harness.models.tiny_model import TOKENS
@@ -63,6 +64,27 @@ def test_added_inputs_reach_the_unet_under_their_names(half: Networks) -> None:
     (given,) = denoiser.added
     assert given["added_cond_kwargs"] == {"time_ids": added[0], "text_embeds": added[2]}
     assert given["timestep_cond"] is added[1]
+
+
+def test_a_mask_reaches_the_unet_padded_like_the_other_inputs_and_none_is_given_without_one(half: Networks) -> None:
+    denoiser = RecordingUnet()
+    networks = Networks(
+        text_encoder=half.text_encoder,
+        unet=half.unet,
+        vae=half.vae,
+        denoiser=denoiser,
+        batching=BatchingByNetwork(rows=Padded([4])),
+        added_inputs={"timestep_cond": 6},
+    )
+    mask = torch.ones(2, TOKENS)
+    inputs = torch.ones(2, 4, 8, 8), torch.ones(2), torch.zeros(2, TOKENS, 16), torch.ones(2, 6)
+
+    networks.denoise(*inputs, mask=mask)
+    networks.denoise(*inputs)
+
+    masked, plain = denoiser.added
+    assert masked["encoder_attention_mask"].sum(1).tolist() == [TOKENS, TOKENS, 0, 0]
+    assert set(plain) == {"timestep_cond"}
 
 
 @pytest.mark.parametrize("configured", [False, True])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pipelines.params import GenerationParams
+from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import Priority, Timings
 from service.ids import new_job_id
 from service.jobs.records import ImageSpec, JobRecord, JobSpec, Status, StoredImage
@@ -13,7 +14,9 @@ from service.jobs.records import ImageSpec, JobRecord, JobSpec, Status, StoredIm
 CREATED_AT: Final = 1_700_000_000.5
 
 
-def make_image(index: int = 0, *, timings: Timings | None = None) -> StoredImage:
+def make_image(
+    index: int = 0, *, timings: Timings | None = None, prompt_lengths: PromptLengths | None = None
+) -> StoredImage:
     return StoredImage(
         index=index,
         attempt=1,
@@ -24,6 +27,7 @@ def make_image(index: int = 0, *, timings: Timings | None = None) -> StoredImage
         size_bytes=10,
         sha256=f"{index}" * 64,
         timings=timings or Timings(0.0, 0.0, 0.0, 0.0, 1.0),
+        prompt_lengths=prompt_lengths,
     )
 
 

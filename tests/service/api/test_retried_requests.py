@@ -16,9 +16,9 @@ BODY = {"prompt": "a red circle"}
 KEY = RetryKey("first", "first", 0.0)
 
 
-def request(**headers: str) -> Request:
+def request(path: str = "/v1/images/edits", **headers: str) -> Request:
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "headers": pairs})
+    return Request({"type": "http", "path": path, "headers": pairs})
 
 
 def stainless(tries: str, timeout_s: str = "600") -> Request:
@@ -61,7 +61,7 @@ def test_a_request_that_does_not_say_which_try_it_is_has_no_key() -> None:
     assert retry_key(stainless("many"), "", BODY) is None
 
 
-def test_a_repeated_key_finds_the_work_of_its_tenant_and_body_alone() -> None:
+def test_a_repeated_key_finds_the_work_of_its_tenant_and_request_alone() -> None:
     first = retry_key(request(idempotency_key="a"), "t", BODY)
     assert first is not None
     assert first.earlier == first.later
@@ -72,6 +72,7 @@ def test_a_repeated_key_finds_the_work_of_its_tenant_and_body_alone() -> None:
         retry_key(request(idempotency_key="a"), "u", BODY),
         retry_key(request(idempotency_key="a"), "t", {"prompt": "a blue circle"}),
         retry_key(request(idempotency_key="a", accept="image/png"), "t", BODY),
+        retry_key(request("/v1/images/variations", idempotency_key="a"), "t", BODY),
     ):
         assert other is not None
         assert other.earlier != first.later

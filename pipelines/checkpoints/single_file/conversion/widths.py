@@ -45,14 +45,16 @@ def read_unet(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_autoencoder(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same for an autoencoder. `shapes` has the names of diffusers."""
+    """Return the same for an autoencoder. `shapes` has the names of diffusers. Raises `UnknownSizeError`."""
     levels = range(_count(shapes, r"encoder\.down_blocks\.(\d+)\."))
+    channels = [shapes[f"encoder.down_blocks.{each}.resnets.0.conv1.weight"][0] for each in levels]
+    _check_groups(channels, config["norm_num_groups"])
     return {
         **config,
         "in_channels": shapes["encoder.conv_in.weight"][1],
         "out_channels": shapes["decoder.conv_out.weight"][0],
         "latent_channels": shapes["decoder.conv_in.weight"][1],
-        "block_out_channels": [shapes[f"encoder.down_blocks.{each}.resnets.0.conv1.weight"][0] for each in levels],
+        "block_out_channels": channels,
         "layers_per_block": _count(shapes, r"encoder\.down_blocks\.0\.resnets\.(\d+)\."),
         "down_block_types": ["DownEncoderBlock2D" for _ in levels],
         "up_block_types": ["UpDecoderBlock2D" for _ in levels],
@@ -145,7 +147,7 @@ def _find(shapes: Shapes, suffix: str) -> tuple[int, ...]:
 
 def _check_groups(channels: Sequence[int], groups: int) -> None:
     if any(each % groups for each in channels):
-        raise UnknownSizeError(f"has a UNet with {channels} channels, which are no multiples of {groups}")
+        raise UnknownSizeError(f"has {channels} channels, which are no multiples of {groups}")
 
 
 def _count_heads(channels: Sequence[int]) -> list[int]:

@@ -17,6 +17,7 @@ from service.api.dialects.jobs.paging import decode_cursor, encode_cursor
 from service.api.dialects.jobs.resolve import BODY_RULES, job_spec
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
+from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
@@ -192,7 +193,8 @@ async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -
     """The answer that is the job's only image."""
     stored, data = await jobs_of(request).read_image(record.id, 0, record.tenant)
     answer = image_answer(request, stored, data)
-    answer.headers.update({**headers, "X-Seed": str(record.spec.images[0].params.seed)})
+    seed = {"X-Seed": str(record.spec.images[0].params.seed)}
+    answer.headers.update({**headers, **seed, **truncated_headers([record.images[0].prompt_lengths])})
     return answer
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from service.api.generation.prompt_tokens import PromptTokens
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import shared_settings_schema
 from service.api.http.fields import Text
@@ -90,6 +91,8 @@ class ImageOut(BaseModel):
     position: list[int]
     """In a prompt matrix: which alternative of each group, in order."""
     timings: TimingsOut
+    prompt_tokens: PromptTokens | None
+    """How much of its texts the model read; null for images of earlier releases."""
 
 
 def _with_shared_settings(schema: dict[str, Any]) -> None:
@@ -140,6 +143,8 @@ class JobOut(BaseModel):
     seeds: list[int]
     images: list[ImageOut]
     """The finished images, also while the job runs and after it has failed."""
+    prompt_truncated: bool | None
+    """Whether a text of a finished image was longer than the model reads; null before there is one."""
     timings: TimingsOut | None
     error: FailureOut | None
     created_at: datetime

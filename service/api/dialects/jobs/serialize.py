@@ -17,6 +17,7 @@ from service.api.dialects.jobs.schemas import (
     ResolvedRequest,
     TimingsOut,
 )
+from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
 from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredImage
@@ -39,6 +40,7 @@ def job_out(view: JobView) -> JobOut:
         request=_request(record.spec),
         seeds=[image.params.seed for image in record.spec.images],
         images=[image_out(record, image) for image in record.images],
+        prompt_truncated=_truncated(record),
         timings=_timings(record),
         error=None if record.failure is None else failure_out(record),
         created_at=_time(record.created_at),
@@ -71,6 +73,7 @@ def image_out(record: JobRecord, image: StoredImage) -> ImageOut:
         prompt=spec.params.prompt,
         position=list(spec.position),
         timings=_summary([image.timings], None),
+        prompt_tokens=prompt_tokens(image.prompt_lengths),
     )
 
 
@@ -110,6 +113,11 @@ def _request(spec: JobSpec) -> ResolvedRequest:
             "deadline_s": spec.deadline_s,
         }
     )
+
+
+def _truncated(record: JobRecord) -> bool | None:
+    known = [image.prompt_lengths for image in record.images]
+    return bool(truncated_headers(known)) if any(known) else None
 
 
 def _timings(record: JobRecord) -> TimingsOut | None:

@@ -41,7 +41,7 @@ class Plan:
     deadline_s: float | None
     """Seconds after which the caller has no more use for the images."""
     adjusted: str
-    """`field=value` where the model cannot do what was asked and the nearest was taken; else empty."""
+    """`field=value` for each field of which something else than was asked has an effect; else empty."""
 
 
 def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
@@ -55,14 +55,20 @@ def plan(parsed: Parsed[ImageRequest], model: ModelInfo) -> Plan:
     request = parsed.request
     if request.background == "transparent":
         raise parsed.refusal("background", "Must be opaque or auto: images have no transparency.")
-    size, adjusted = _size(parsed, model)
+    size, adjusted_size = _size(parsed, model)
+    images = resolve(request, [request.prompt], size, model, parsed.refusal)
     return Plan(
-        tuple(resolve(request, [request.prompt], size, model, parsed.refusal)),
+        tuple(images),
         previews=request.partial_images if request.stream else 0,
         priority=Priority(request.priority),
         deadline_s=request.deadline_s,
-        adjusted=adjusted,
+        adjusted=", ".join(filter(None, (adjusted_size, _adjusted_guidance(request, images[0])))),
     )
+
+
+def _adjusted_guidance(request: ImageRequest, made: GenerationParams) -> str:
+    is_kept = request.guidance_scale in (None, made.guidance_scale)
+    return "" if is_kept else f"guidance_scale={made.guidance_scale:g}"
 
 
 def _size(parsed: Parsed[ImageRequest], model: ModelInfo) -> tuple[Size, str]:

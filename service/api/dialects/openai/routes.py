@@ -17,6 +17,7 @@ from service.api.dialects.openai.resolve import BODY_RULES, parse_request, plan
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import STREAM_SCHEMA, frames
 from service.api.generation.model_names import chosen_model
+from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.api.http.json_body import read_json_object
 from service.api.http.negotiation import image_format
@@ -82,13 +83,19 @@ async def _answer(request: Request, generation: Generation, job: Job, headers: M
     with services.running(job):
         finished = await job.result()
         files = await asyncio.gather(*(generation.encode_finished(image) for image in finished))
+    headers |= truncated_headers(image.prompt_lengths for image in finished)
     if generation.sole_format is not None:
         return Response(files[0], media_type=f"image/{generation.sole_format}", headers=headers)
     if parsed.request.response_format == "url":
         images = await _store_images(request, generation, finished, files)
     else:
         images = [
-            Image(b64_json=to_base64(file), url=None, seed=image.params.seed)
+            Image(
+                b64_json=to_base64(file),
+                url=None,
+                seed=image.params.seed,
+                prompt_tokens=prompt_tokens(image.prompt_lengths),
+            )
             for image, file in zip(finished, files, strict=True)
         ]
     answer = ImagesResponse.model_validate(
@@ -141,6 +148,7 @@ async def _store_images(
             b64_json=None,
             url=services.absolute(request, services.links.path(record.id, image.index, expires_at)),
             seed=image.params.seed,
+            prompt_tokens=prompt_tokens(image.prompt_lengths),
         )
         for image in finished
     ]

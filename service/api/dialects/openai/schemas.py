@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.generation.prompt_tokens import PromptTokens
 from service.api.generation.request import GenerationRequest
 from service.api.http.fields import Text
 from service.engine.types import ModelStatus
@@ -45,6 +46,8 @@ class Image(BaseModel):
     url: str | None
     """Address of the image, valid for an hour. `response_format` decides which of the two is null."""
     seed: int
+    prompt_tokens: PromptTokens | None
+    """How much of its texts the model read."""
 
 
 class ImagesResponse(BaseModel):
@@ -105,6 +108,8 @@ class CompletedEvent(BaseModel):
     usage: Usage
     index: int
     seed: int
+    prompt_tokens: PromptTokens | None
+    """How much of its texts the model read. A stream's headers are sent before that is known."""
 
 
 class Model(BaseModel):

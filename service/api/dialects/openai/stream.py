@@ -14,6 +14,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from service.api.dialects.openai.errors import error_body
 from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import NO_USAGE, CompletedEvent, PartialImageEvent
+from service.api.generation.prompt_tokens import prompt_tokens
 from service.api.http.dialect import ErrorAnswer
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, Job
@@ -66,6 +67,7 @@ async def _message(generation: Generation, event: ImageEvent) -> PartialImageEve
                 usage=NO_USAGE,
                 index=event.index,
                 seed=event.params.seed,
+                prompt_tokens=prompt_tokens(event.prompt_lengths),
                 **generation.response_fields,
             )
         case _:

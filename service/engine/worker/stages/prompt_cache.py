@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Generic
+from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, TextKey
+from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS
+
+_CHUNK_CHARS: Final = 75
+"""Letters that certainly fit in a chunk: CLIP's encoders read as many tokens."""
 
 
 class PromptCache(Generic[ConditioningT]):
-    """Keeps the conditioning of the `capacity` most recently used texts.
+    """Keeps the conditioning of the most recently used texts, up to `capacity` chunks of text.
 
-    The empty text and no text, which most images have as their negative prompt, are kept besides.
+    A text is one chunk, unless it is read in several. The empty text and no text, which most images have as their
+    negative prompt, are kept besides.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -47,5 +52,10 @@ class PromptCache(Generic[ConditioningT]):
                 continue
             self._known[key] = conditioning
             self._known.move_to_end(key)
-        while len(self._known) > self._capacity:
+        while sum(map(_chunks, self._known)) > self._capacity and len(self._known) > 1:
             self._known.popitem(last=False)
+
+
+def _chunks(key: TextKey) -> int:
+    """Returns about how many chunks the text is read in, and no fewer where no token is shorter than a letter."""
+    return min(1 + len(key.text or "") // _CHUNK_CHARS, MAX_PROMPT_CHUNKS) if key.long else 1

@@ -168,8 +168,8 @@ def test_sizes_that_are_not_known_are_asked_for(file_of: MakeFile) -> None:
     shutil.rmtree(path.with_suffix("") / "unet")
     assert_refused(
         path,
-        f"{path} has a UNet with [8, 16, 16, 16] channels, which are no multiples of 32. If the file is whole, put the "
-        "part's configuration beside it, as x/unet/config.json.",
+        f"{path}: its unet has [8, 16, 16, 16] channels, which are no multiples of 32. If that is as it should be, put "
+        "its configuration beside the file, as x/unet/config.json.",
     )
 
 
@@ -178,6 +178,6 @@ def test_a_file_that_lacks_what_its_sizes_are_read_from_is_named(file_of: MakeFi
     shutil.rmtree(path.with_suffix("") / "unet")
     assert_refused(
         path,
-        f"{path} lacks the weight 'out.2.weight'. If the file is whole, put the part's configuration beside it, as "
-        "x/unet/config.json.",
+        f"{path}: its unet lacks the weight 'out.2.weight'. If that is as it should be, put its configuration beside "
+        "the file, as x/unet/config.json.",
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import diffusers
 import pytest
 
 from pipelines.checkpoints.files import safetensors_files
@@ -39,6 +40,16 @@ def only(prefix: str, new_prefix: str) -> Callable[[Weights], None]:
     return keep
 
 
+def wide_autoencoder() -> Weights:
+    """The weights of an autoencoder with the usual groups."""
+    weights: Weights = diffusers.AutoencoderKL(
+        block_out_channels=(32, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+    ).state_dict()
+    return weights
+
+
 def test_a_part_of_the_file_has_the_configuration_beside_it(file_of: MakeFile, folder_of: GetFolder) -> None:
     path = file_of("sd15")
     found = parts.find(open_file(path), "vae")
@@ -55,13 +66,26 @@ def test_a_part_of_the_file_has_the_configuration_beside_it(file_of: MakeFile, f
 def test_an_autoencoder_may_be_named_as_a_file(
     change: Callable[[Weights], None], file_of: MakeFile, tmp_path: Path
 ) -> None:
-    other = file_of("sd15", change, stem="other")
+    other = tmp_path / "other.safetensors"
+    weights = {VAE + name: each for name, each in original_layout.autoencoder(wide_autoencoder(), 4).items()}
+    change(weights)
+    original_layout.save(weights, other)
     found = parts.find(open_file(file_of("sd15"), vae="other.safetensors"), "vae")
     assert found is not None
     assert found.weights == other
     # The configuration beside the model is its own autoencoder's, and that of the other is read from its shapes.
-    assert found.config["block_out_channels"] == VAE_CHANNELS
+    assert found.config["block_out_channels"] == [32, 32, 64, 64]
     assert found.config["sample_size"] == 512
+
+
+def test_a_file_whose_sizes_are_not_known_must_be_a_folder(file_of: MakeFile, tmp_path: Path) -> None:
+    other = file_of("sd15", only(VAE, ""), stem="other")
+    sentence = (
+        f"{other}: its vae has {VAE_CHANNELS} channels, which are no multiples of 32. If that is as it should be, name "
+        "a folder that has the vae with its config.json instead of the file."
+    )
+    with pytest.raises(ModelLoadError, match=f"^{re.escape(sentence)}$"):
+        parts.find(open_file(file_of("sd15"), vae="other.safetensors"), "vae")
 
 
 def test_an_autoencoder_may_be_named_as_a_folder(file_of: MakeFile, folder_of: GetFolder) -> None:
@@ -99,8 +123,8 @@ def test_a_file_without_the_part_is_refused(file_of: MakeFile, tmp_path: Path) -
 def test_the_autoencoder_that_does_not_overflow_is_known_by_its_name(
     stem: str, given: dict[str, bool], upcast: bool, file_of: MakeFile
 ) -> None:
-    file_of("sdxl", only(VAE, ""), stem=stem)
     path = file_of("sdxl")
+    original_layout.save(original_layout.autoencoder(wide_autoencoder(), 4), path.with_name(f"{stem}.safetensors"))
     found = parts.find(open_file(path, Kind.SDXL, vae=f"{stem}.safetensors", **given), "vae")
     assert found is not None
     assert found.config["force_upcast"] is upcast

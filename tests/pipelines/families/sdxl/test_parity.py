@@ -116,3 +116,14 @@ def test_an_image_pretends_to_have_been_made_at_its_own_size(base: LatentDiffusi
     one, other = finish_joined(base, [plain, replace(plain, original_size=(96, 64), target_size=(96, 64))])
 
     assert distance(one.latents, other.latents) < TOLERANCE
+
+
+def test_a_base_model_in_an_index_for_image_to_image_is_served_as_the_base_model(
+    zoo: Callable[[str], Path], base: LatentDiffusion, tmp_path: Path
+) -> None:
+    folder = tiny_model.copy(zoo("sdxl"), tmp_path / "sdxl")
+    tiny_model.edit_json(folder / "model_index.json", _class_name="StableDiffusionXLImg2ImgPipeline")
+
+    ours, expected = (finish_joined(pipeline, [PARAMS])[0].latents for pipeline in (tiny_model.load(folder), base))
+
+    assert torch.equal(ours, expected)

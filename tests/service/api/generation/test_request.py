@@ -23,8 +23,8 @@ MAX_FILES = 6
 
 def test_everything_has_a_default() -> None:
     request = GenerationRequest()
-    assert (request.n, request.negative_prompt, request.priority) == (1, "", "interactive")
-    rest = set(GenerationRequest.model_fields) - {"n", "negative_prompt", "priority"}
+    assert (request.n, request.negative_prompt, request.priority) == (1, None, "interactive")
+    rest = set(GenerationRequest.model_fields) - {"n", "negative_prompt", "priority", "long_prompt"}
     assert {getattr(request, name) for name in rest} == {None}
 
 
@@ -40,6 +40,8 @@ def test_every_field_is_described() -> None:
         ("guidance_scale", [0, 0.5, 7, 10**6]),
         ("seed", [-1, 0, MAX_SEED]),
         ("output_compression", [0, 100]),
+        ("negative_prompt", [None, "", "blurry"]),
+        ("long_prompt", [False, True]),
         ("priority", ["interactive", "batch"]),
         ("deadline_s", [0.001, 1, 10**6]),
         ("output_format", ["png", "webp", "jpeg"]),
@@ -61,7 +63,8 @@ def test_values_within_the_bounds_are_accepted(field: str, accepted: list[object
         ("priority", ["urgent", None]),
         ("deadline_s", [0, -1, float("inf"), float("nan")]),
         ("output_format", ["gif", "PNG"]),
-        ("negative_prompt", [None, 7, "\0", "\ud800"]),
+        ("negative_prompt", [7, "\0", "\ud800"]),
+        ("long_prompt", [None, 1, "true"]),
         ("sampler", [7, "\0"]),
         ("model", [7, "\ud800"]),
     ],

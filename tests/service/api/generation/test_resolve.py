@@ -30,6 +30,7 @@ PARAMS: Final = GenerationParams(
     schedule="karras",
     negative_prompt="blurry",
     guidance_rescale=0.7,
+    long_prompt=True,
 )
 
 
@@ -55,7 +56,7 @@ def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
         prompt="a red circle",
-        negative_prompt="",
+        negative_prompt=None,
         width=INFO.sizes[0][0],
         height=INFO.sizes[0][1],
         steps=INFO.default_steps,
@@ -73,6 +74,7 @@ def test_what_is_asked_for_is_kept() -> None:
             num_inference_steps=5,
             guidance_scale=1.5,
             guidance_rescale=0.7,
+            long_prompt=True,
             sampler="Euler",
             schedule="karras",
             seed=7,
@@ -85,8 +87,20 @@ def test_what_is_asked_for_is_kept() -> None:
     assert params == PARAMS
 
 
-def test_no_guidance_is_not_the_models_default_guidance() -> None:
-    assert images(guidance_scale=0)[0].guidance_scale == 0
+@pytest.mark.parametrize("asked", [0, 0.5, 1])
+def test_no_guidance_is_the_scale_of_1_and_not_the_models_default(asked: float) -> None:
+    assert images(guidance_scale=asked)[0].guidance_scale == 1
+
+
+def test_a_model_that_takes_guidance_as_an_input_is_given_the_scale_that_was_asked_for() -> None:
+    model = replace(INFO, embeds_guidance=True)
+    (params,) = resolve(GenerationRequest(guidance_scale=0.5), ["x"], INFO.sizes[0], model, refuse)
+    assert params.guidance_scale == 0.5
+
+
+def test_no_negative_prompt_is_not_the_empty_one() -> None:
+    asked: list[dict[str, Any]] = [{}, {"negative_prompt": None}, {"negative_prompt": ""}]
+    assert [images(**fields)[0].negative_prompt for fields in asked] == [None, None, ""]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [({}, 0.5), ({"guidance_rescale": 0}, 0.0)])
@@ -201,6 +215,7 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "schedule": "karras",
         "negative_prompt": "blurry",
         "guidance_rescale": 0.7,
+        "long_prompt": True,
     }
     parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *_NOT_OFFERED}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters

@@ -131,3 +131,21 @@ def test_a_fingerprint_depends_on_the_configuration_and_the_sizes_of_the_files(t
     (tmp_path / "unet" / "config.json").write_text('{"width": 2}')
     assert len({first, resized, fingerprint(tmp_path)}) == 3
     assert fingerprint(tmp_path / "absent") == ""
+
+
+def test_a_fingerprint_of_a_single_file_depends_on_what_stands_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "a.v2.safetensors"
+    file.write_bytes(b"1234")
+    (tmp_path / "b.safetensors").write_bytes(b"1")
+    seen = {fingerprint(file)}
+    (tmp_path / "a.v2.darkroom.json").write_text("{}")
+    seen.add(fingerprint(file))
+    (tmp_path / "a.v2/unet").mkdir(parents=True)
+    (tmp_path / "a.v2/unet/config.json").write_text("{}")
+    seen.add(fingerprint(file))
+    file.write_bytes(b"12345")
+    seen.add(fingerprint(file))
+    assert len(seen) == 4
+    (tmp_path / "b.safetensors").write_bytes(b"12")
+    assert fingerprint(file) in seen
+    assert fingerprint(tmp_path / "none.safetensors") == ""

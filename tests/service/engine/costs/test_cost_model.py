@@ -79,6 +79,16 @@ def test_a_key_that_was_never_measured_is_judged_by_the_nearest_of_its_stage() -
     assert model.seconds(DENOISE._replace(variant=UPCAST), 2) == 2 * model.seconds(DENOISE, 2)
 
 
+def test_inputs_that_were_never_measured_are_judged_by_decodes() -> None:
+    inputs = CostKey(Stage.INPUT, DECODE.width, DECODE.height)
+    model = make_model()
+    assert not model.is_measured(inputs)
+    assert model.seconds(inputs, 1) == model.seconds(DECODE, 1)
+
+    model.learn(inputs, 1, 0.1)
+    assert model.seconds(inputs, 1) == pytest.approx(0.1)
+
+
 def test_the_first_measurement_of_a_key_replaces_the_level_of_the_guess() -> None:
     model = make_model()
     model.learn(OTHER_SIZE, 2, 30.0)

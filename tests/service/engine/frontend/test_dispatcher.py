@@ -8,6 +8,7 @@ from collections.abc import Collection
 import pytest
 
 from pipelines.interface import RgbImage
+from pipelines.prompt_lengths import PromptLengths, TextLength
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.frontend.admission import DrainSpeed
@@ -31,6 +32,7 @@ from tests.harness.engine.recording_link import RecordingLink
 from tests.harness.engine.worker_harness import Clock, make_params
 
 TIMINGS = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
+LENGTHS = PromptLengths(prompt=TextLength(read=75, total=90))
 PIXELS = b"\0\0\0"
 IMAGE = bytes(3 * make_params().width * make_params().height)
 
@@ -78,7 +80,7 @@ class DispatcherHarness:
 
 
 def finished(image_id: str, pixels: bytes = PIXELS) -> messages.Finished:
-    return messages.Finished(image_id, 1, 1, pixels, TIMINGS)
+    return messages.Finished(image_id, 1, 1, pixels, TIMINGS, LENGTHS)
 
 
 def failed(image_id: str) -> messages.Failed:
@@ -99,7 +101,7 @@ async def test_messages_about_an_image_become_events_of_its_job() -> None:
         ImageStarted(0),
         ImageProgress(0, 1, 3.0),
         ImagePreview(0, 0, 1, RgbImage(1, 1, PIXELS)),
-        ImageFinished(0, make_params(), RgbImage(1, 1, PIXELS), TIMINGS),
+        ImageFinished(0, make_params(), RgbImage(1, 1, PIXELS), TIMINGS, LENGTHS),
     ]
 
 

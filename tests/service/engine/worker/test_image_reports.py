@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import Stage
+from pipelines.prompt_lengths import PromptLengths, TextLength
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.costs.cost_model import CostModel
@@ -55,6 +58,20 @@ def test_no_preview_is_drawn_while_the_channel_is_congested() -> None:
     harness.run()
 
     assert [preview.index for preview in harness.sent(messages.Preview)] == [0, 1]
+
+
+def test_a_finished_image_comes_with_how_much_of_its_texts_was_read() -> None:
+    harness = WorkerHarness()
+    params = make_params("word " * 40)
+    harness.submit("cut", replace(params, negative_prompt="no"))
+    harness.submit("unguided", replace(params, guidance_scale=1.0, long_prompt=True))
+    harness.run()
+
+    lengths = {finished.image_id: finished.prompt_lengths for finished in harness.sent(messages.Finished)}
+    assert lengths == {
+        "cut": PromptLengths(prompt=TextLength(read=30, total=40), negative=TextLength(read=1, total=1)),
+        "unguided": PromptLengths(prompt=TextLength(read=40, total=40)),
+    }
 
 
 def test_timings_add_up_to_the_time_between_arrival_and_result() -> None:

@@ -146,7 +146,7 @@ def test_other_sizes_of_a_text_encoder_are_read() -> None:
 @pytest.mark.parametrize(
     ("kind", "channels", "message"),
     [
-        (Kind.SD1, [8, 16], r"has a UNet with \[8, 16\] channels, which are no multiples of 32"),
+        (Kind.SD1, [8, 16], r"has \[8, 16\] channels, which are no multiples of 32"),
         (Kind.SD2_V, [96, 128], r"has \[96, 128\] channels, whose number of attention heads is not known"),
     ],
 )

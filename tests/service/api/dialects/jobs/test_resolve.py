@@ -49,7 +49,7 @@ def sizes(spec: JobSpec) -> set[tuple[int, int]]:
         ({"prompt": "x", "prompt_matrix": "yes"}, ["/prompt_matrix"]),
         ({"prompt": "x", "prompt_matrix": 1}, ["/prompt_matrix"]),
         ({"prompt": "x", "negative_prompt": "\udfff"}, ["/negative_prompt"]),
-        ({"prompt": "x", "negative_prompt": None}, ["/negative_prompt"]),
+        ({"prompt": "x", "long_prompt": None}, ["/long_prompt"]),
         ({"prompt": "x", "negative_prompt": CANARY * 1000}, ["/negative_prompt"]),
         ({"prompt": "x", "n": 0}, ["/n"]),
         ({"prompt": "x", "n": 11}, ["/n"]),

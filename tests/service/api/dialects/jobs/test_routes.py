@@ -37,7 +37,8 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
     assert job["request"] == {
         "model": INFO.name,
         "prompts": ["a red circle"],
-        "negative_prompt": "",
+        "negative_prompt": None,
+        "long_prompt": False,
         "width": 128,
         "height": 128,
         "num_inference_steps": INFO.default_steps,
@@ -58,6 +59,7 @@ def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: Jobs
         prompt="a red circle",
         model="dall-e-3",
         negative_prompt="blurry",
+        long_prompt=True,
         width=160,
         height=96,
         num_inference_steps=5,
@@ -77,6 +79,7 @@ def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: Jobs
         GenerationParams(
             prompt="a red circle",
             negative_prompt="blurry",
+            long_prompt=True,
             width=160,
             height=96,
             steps=5,
@@ -156,6 +159,15 @@ def test_a_wait_that_ends_before_the_job_is_answered_with_the_running_job(server
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=1")
     assert answer.json()["status"] == "running"
     assert answer.json()["progress"]["step"] == 1
+
+
+def test_a_job_whose_prompt_was_cut_says_so(jobs: JobsClient) -> None:
+    asked = {"prompt": "word " * 40, "guidance_scale": 1}
+    finished = jobs.post(**asked, headers={"Prefer": "wait=60"}).json()
+    assert finished["prompt_truncated"] is True
+    assert finished["images"][0]["prompt_tokens"] == {"prompt": {"read": 30, "total": 40}, "negative": None}
+    image = jobs.post(**asked, headers={"Accept": "image/png", "Prefer": "wait=60"})
+    assert image.headers["x-truncated-prompt"] == "prompt=30/40"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import re
 from datetime import UTC, datetime
 
+from pipelines.prompt_lengths import PromptLengths, TextLength
 from service.api.dialects.jobs.schemas import JobOut, ResolvedRequest
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
 from service.api.generation.resolve import shared_settings
@@ -43,6 +44,18 @@ def test_a_running_job_has_its_progress_and_its_finished_images() -> None:
     assert [image.index for image in answer.images] == [0]
     assert answer.timings is not None
     assert answer.timings.total_s is None
+
+
+def test_a_job_says_how_much_of_each_prompt_was_read_and_whether_any_was_cut() -> None:
+    whole = PromptLengths(prompt=TextLength(read=3, total=3))
+    cut = PromptLengths(prompt=TextLength(read=75, total=90), negative=TextLength(read=1, total=1))
+    for stored, truncated in (([None], None), ([], None), ([whole], False), ([whole, cut], True), ([None, cut], True)):
+        images = [make_image(index, prompt_lengths=lengths) for index, lengths in enumerate(stored)]
+        answer = job_out(JobView(make_record(images=images), None))
+        assert answer.prompt_truncated is truncated
+        assert [image.prompt_tokens and image.prompt_tokens.prompt.total for image in answer.images] == [
+            lengths and lengths.prompt.total for lengths in stored
+        ]
 
 
 def test_the_timings_of_a_job_are_the_longest_wait_and_sums() -> None:

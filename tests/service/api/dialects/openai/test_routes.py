@@ -205,6 +205,36 @@ async def test_a_size_that_the_model_cannot_draw_is_adjusted_and_named(api: Api)
     assert decode(answer.json()["data"][0]["b64_json"]).size == (160, 96)
 
 
+async def test_guidance_that_is_none_is_said_to_be_none(api: Api) -> None:
+    answer = await api.generate(guidance_scale=0.5, size="1792x1024")
+    assert answer.json()["guidance_scale"] == 1
+    assert answer.headers["x-adjusted-params"] == "size=160x96, guidance_scale=1"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "image/png"])
+async def test_a_prompt_that_was_cut_is_said_to_be_with_the_tokens_that_were_read(api: Api, accept: str) -> None:
+    long = {"prompt": "word " * 40, "negative_prompt": "no " * 50}
+    for asked, header in (
+        (long, "prompt=30/40, negative=30/50"),
+        ({**long, "guidance_scale": 1}, "prompt=30/40"),
+        ({**long, "long_prompt": True}, None),
+        ({"prompt": "word " * 30}, None),
+    ):
+        answer = await api.client.post("/v1/images/generations", json=asked, headers={"Accept": accept})
+        assert answer.headers.get("x-truncated-prompt") == header
+
+
+async def test_each_image_says_how_much_of_its_prompts_was_read(api: Api) -> None:
+    for fields in ({}, {"response_format": "url"}):
+        (image,) = (await api.generate(prompt="word " * 40, **fields)).json()["data"]
+        assert image["prompt_tokens"] == {"prompt": {"read": 30, "total": 40}, "negative": {"read": 0, "total": 0}}
+
+
+async def test_a_completed_event_says_how_much_of_its_prompts_was_read(api: Api) -> None:
+    stream = await api.generate(prompt="word " * 40, stream=True)
+    assert '"prompt_tokens":{"prompt":{"read":30,"total":40}' in stream.text
+
+
 async def test_urls_of_images_hold_for_an_hour(api: Api) -> None:
     asked: dict[str, Any] = {"prompt": "noise", "n": 2, "seed": 7, "output_format": "webp"}
     stored = (await api.generate(**asked, response_format="url")).json()

@@ -56,6 +56,24 @@ def test_more_texts_than_the_capacity_may_be_added_at_once() -> None:
     assert "ccc" in found(cache, "a", "bb", "ccc")
 
 
+def test_a_long_prompt_takes_the_room_of_its_chunks() -> None:
+    cache: PromptCache[int] = PromptCache(4)
+    long = TextKey("tiny", "z" * 200, long=True)
+    for key in (*keys("a", "bb", "ccc"), long):
+        cache.add({key: len(key.text or "")})
+
+    assert cache.find([*keys("a", "bb", "ccc"), long]) == {TextKey("tiny", "ccc"): 3, long: 200}
+
+
+def test_a_prompt_with_more_chunks_than_the_capacity_is_kept_alone() -> None:
+    cache: PromptCache[int] = PromptCache(2)
+    long = TextKey("tiny", "z" * 2000, long=True)
+    cache.add({long: 1})
+    cache.add(dict(zip(keys("a"), [2], strict=True)))
+
+    assert cache.find([long, *keys("a")]) == {TextKey("tiny", "a"): 2}
+
+
 def test_one_text_of_two_models_has_two_conditionings() -> None:
     cache: PromptCache[int] = PromptCache(2)
     one, other = TextKey("one", "a"), TextKey("other", "a")

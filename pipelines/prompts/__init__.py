@@ -1,0 +1,1 @@
+"""From a prompt to what text encoders read of it."""

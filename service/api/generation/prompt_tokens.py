@@ -1,0 +1,51 @@
+"""How much of a prompt was read, as answers and headers say it. The same for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Final
+
+from pydantic import BaseModel
+
+from pipelines.prompt_lengths import PromptLengths, TextLength
+
+TRUNCATED: Final = "X-Truncated-Prompt"
+"""The header of answers to a request of which a prompt was cut."""
+
+
+class TextTokens(BaseModel):
+    """Tokens of a text, without the start and the end that the model puts around it."""
+
+    read: int
+    total: int
+    """More than `read` where the rest had no effect on the image."""
+
+
+class PromptTokens(BaseModel):
+    """How much the model read of the texts of an image."""
+
+    prompt: TextTokens
+    negative: TextTokens | None
+    """Those of the negative prompt; null without guidance, where it has no effect."""
+
+
+def prompt_tokens(lengths: PromptLengths | None) -> PromptTokens | None:
+    return None if lengths is None else PromptTokens.model_validate(asdict(lengths))
+
+
+def truncated_headers(images: Iterable[PromptLengths | None]) -> Mapping[str, str]:
+    """The header that says how much was read of the texts that were cut: of each, the longest among the images."""
+    cut: dict[str, TextLength] = {}
+    for lengths in images:
+        for name, length in _texts(lengths):
+            if length.cut and (name not in cut or length.total > cut[name].total):
+                cut[name] = length
+    return {TRUNCATED: ", ".join(f"{name}={each.read}/{each.total}" for name, each in cut.items())} if cut else {}
+
+
+def _texts(lengths: PromptLengths | None) -> list[tuple[str, TextLength]]:
+    if lengths is None:
+        return []
+    found = (("prompt", lengths.prompt), ("negative", lengths.negative))
+    return [(name, length) for name, length in found if length is not None]

@@ -1,0 +1,13 @@
+"""Adds how much of its texts the model read for an image."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.add_column("images", sa.Column("prompt_lengths", sa.LargeBinary()))

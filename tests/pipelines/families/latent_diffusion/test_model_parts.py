@@ -1,0 +1,41 @@
+"""What all models with a UNet have in common is read from their configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.errors import ModelLoadError
+from pipelines.families.latent_diffusion import model_parts
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "unet": {"in_channels": 4, "out_channels": 4},
+    "vae": {"latent_channels": 4, "block_out_channels": [8, 8, 8, 8]},
+    "scheduler": {"_class_name": "EulerDiscreteScheduler"},
+}
+
+
+def read(**unet: object) -> model_parts.Configs:
+    return model_parts.read(Path("model"), {**CONFIGS, "unet": {**CONFIGS["unet"], **unet}})
+
+
+@pytest.mark.parametrize(("named", "side"), [(96, 768), ([64, 48], 384), (None, 512)])
+def test_the_trained_side_is_that_of_the_latents_times_their_scale(named: object, side: int) -> None:
+    assert read(sample_size=named).trained_side(64) == side
+
+
+@pytest.mark.parametrize(("channels", "reads"), [(4, False), (9, True)])
+def test_nine_channels_are_latents_a_mask_and_what_it_keeps(channels: int, reads: bool) -> None:
+    assert read(in_channels=channels).reads_kept is reads
+
+
+def test_a_guidance_scale_is_an_input_of_the_unet_where_it_has_a_width_for_it() -> None:
+    assert read(time_cond_proj_dim=256).guidance_input == {"timestep_cond": 256}
+    assert read().guidance_input == {}
+
+
+def test_other_channels_are_refused_with_all_numbers() -> None:
+    with pytest.raises(ModelLoadError, match=r"8 input channels and 4 output channels.* 4 latent channels"):
+        read(in_channels=8)
