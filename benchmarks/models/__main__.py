@@ -1,16 +1,22 @@
-"""`python -m benchmarks.models simulate [--trace CSV]`: how long requests wait for their models."""
+"""`python -m benchmarks.models simulate [--trace CSV]`: how long requests wait for their models, in virtual time.
+
+`python -m benchmarks.models engines`: how long a real switch takes, and one server with two models against two servers.
+"""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import pipelines
 from benchmarks import metrics
-from benchmarks.models import trace
+from benchmarks.models import engines, trace
 from benchmarks.models.simulation import Device, Played, play_darkroom, play_first_come
 from benchmarks.models.trace import ModelRequest
 
+BUNDLED = str(Path(pipelines.__file__).with_name("bundled"))
 _RATES = (0.1, 0.2, 0.3)
 """Requests per second at which both are played."""
 
@@ -23,7 +29,16 @@ def main() -> None:
     simulate.add_argument("--requests", type=int, default=1000)
     simulate.add_argument("--skip", type=int, default=0, help="requests of the trace to leave out before")
     simulate.add_argument("--rates", type=float, nargs="+", default=_RATES, help="requests per second")
+    real = commands.add_parser("engines", help="measure real engines")
+    real.add_argument("--model", default=BUNDLED, help="the folder of both models")
+    real.add_argument("--switches", type=int, default=3)
+    real.add_argument("--images", type=int, default=16, help="images of each model in the mixed load")
     arguments = parser.parse_args()
+    if arguments.command == "engines":
+        switched = asyncio.run(engines.switches(arguments.model, arguments.switches))
+        load = asyncio.run(engines.mixed(arguments.model, arguments.images))
+        print("\n".join(engines.report(switched, load)))
+        return
     if arguments.trace is None:
         requests = trace.generated(arguments.requests, seed=1)
     else:

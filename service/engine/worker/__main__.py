@@ -34,11 +34,11 @@ from service.engine.config import ModelSource, WorkerConfig
 from service.engine.costs.cost_cache import CostCache, CostIdentity, fingerprint
 from service.engine.costs.cost_table import CostTable
 from service.engine.limits import DeviceMemory, Limits
-from service.engine.worker import host_memory
 from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
+from service.engine.worker.models import host_memory
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
 from service.engine.worker.models.opening import Open, OpenedModels

@@ -268,7 +268,6 @@ class FakeEngine:
         await asyncio.sleep(self.step_s)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
-        """Waits for a phase that `start` or `stop` enters; setting `phase` wakes nobody."""
         while self.phase not in phases:
             self._phase_changed.clear()
             await self._phase_changed.wait()

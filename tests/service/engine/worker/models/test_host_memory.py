@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.engine.worker.host_memory import total_bytes
+from service.engine.worker.models.host_memory import total_bytes
 
 
 def test_a_containers_limit_counts_where_it_is_smaller(tmp_path: Path) -> None:
