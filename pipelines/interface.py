@@ -179,6 +179,8 @@ class ModelInfo:
     """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
     added_features: int = 0
     """Numbers in the conditioning of a row besides those of its tokens."""
+    fingerprint: str = ""
+    """Digest of the model's configurations and of the sizes of its files. Costs measured with an equal one hold."""
 
     @property
     def long_prompt_tokens(self) -> int:
@@ -242,7 +244,7 @@ class CompletedDecode:
 
 
 class EncodedInput(Protocol):
-    """The image to start from, and its mask, as the pipeline needs them. Images that start from the same one share it."""
+    """The image to start from, and its mask, as the pipeline needs them. Images that start from the same share it."""
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,7 @@
 """The table of upscalers of the hires fix: from the first pass's latents to those with which the second begins.
 
-Torch-free. `docs/models.md` has the measured effect of each. `pipelines.families.latent_diffusion` does the mathematics.
+Torch-free. `docs/inputs.md` has the measured effect of each. `pipelines.families.latent_diffusion.upscaling` does the
+mathematics.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Upscaler:
     antialias: bool = False
     decoded: bool = False
     """Whether pixels are enlarged: the latents are decoded, and encoded again at the new size. Otherwise the latents
-    themselves are enlarged, which costs nothing and needs a higher strength, because they are no latents of an image."""
+    themselves are enlarged. That costs nothing and needs a higher strength, because they are no latents of an image.
+    """
 
 
 _TABLE: Final = (

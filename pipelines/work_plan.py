@@ -36,7 +36,7 @@ def plan(info: ModelInfo, params: GenerationParams, *, upcast: bool = False) -> 
             decode_call(info, params, phase=phase),
         ),
         state_bytes=_state_bytes(info, params),
-        steps=first_pass_steps(params) + second_pass_steps(params),
+        steps=total_steps(params),
     )
 
 
@@ -48,6 +48,11 @@ def first_pass_steps(params: GenerationParams) -> int:
 def second_pass_steps(params: GenerationParams) -> int:
     """Return the steps of the second pass of a hires fix."""
     return 0 if params.hires is None else steps_made(params.hires.steps, params.hires.strength)
+
+
+def total_steps(params: GenerationParams) -> int:
+    """Return the steps of all passes of the image, as its progress counts them."""
+    return first_pass_steps(params) + second_pass_steps(params)
 
 
 def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:

@@ -122,7 +122,14 @@ class Settings(WorkerSettings):
         7 * 86400.0, "How long a job and its images are kept after its end.", Section.STORAGE, "SECONDS"
     )
     max_image_bytes: Annotated[int, Field(ge=0)] = setting(
-        10 << 30, "Size of all stored images. Beyond, the jobs that ended first are deleted.", Section.STORAGE, "BYTES"
+        10 << 30,
+        "Size of all stored images and uploads. Beyond, uploads without a job and the jobs that ended first are "
+        "deleted.",
+        Section.STORAGE,
+        "BYTES",
+    )
+    keep_uploads_s: Seconds = setting(
+        86400.0, "How long an upload is kept without a job that starts from it.", Section.STORAGE, "SECONDS"
     )
     job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
         15.0,
@@ -149,8 +156,28 @@ class Settings(WorkerSettings):
         "",
     )
 
+    max_upload_pixels: Annotated[int, Field(ge=1 << 12, le=1 << 28)] = setting(
+        1 << 25,
+        "Pixels of an uploaded image, 4096 to 268435456. One with more is refused before it is decoded.",
+        Section.IMAGES,
+        "PIXELS",
+    )
+    decode_processes: Annotated[int, Field(ge=1, le=64)] = setting(
+        2,
+        "Processes that decode uploads at a time, 1 to 64. Each decodes one and has limits of its own.",
+        Section.IMAGES,
+        "N",
+    )
+
     max_body_bytes: Annotated[int, Field(ge=1024)] = setting(
         1 << 20, "A request's body, at least 1024. A larger one is answered 413.", Section.CONNECTIONS, "BYTES"
+    )
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = setting(
+        32 << 20,
+        "A request's body with its images, at least 1024, on the routes that take images. A larger one is answered "
+        "413.",
+        Section.CONNECTIONS,
+        "BYTES",
     )
     max_connections: Count = setting(
         512, "Open connections. One more is answered 503 and closed.", Section.CONNECTIONS, "N"

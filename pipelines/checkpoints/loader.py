@@ -180,6 +180,7 @@ def _describe(checkpoint: Checkpoint, traits: ModelTraits, device: torch.device,
         samplers=model_limits.find(traits.scheduler_config, info.limits.max_steps),
         decodes_beside=device.type == "cuda" and not mode.exact,
         row_sizes=modes.row_sizes(mode, device),
+        fingerprint=checkpoint.fingerprint(),
     )
     _check_defaults(checkpoint.path, described)
     return described

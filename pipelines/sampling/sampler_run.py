@@ -121,6 +121,11 @@ class SamplerRun:
         stepped = self._scheduler.step(guided, timestep, self.latents, return_dict=False, **own_noise)[0]
         return torch.cat([stepped, clean])
 
+    def draw_due(self) -> None:
+        """Draw the noise of the next step where its factor is zero, too. The generator then stands after that step."""
+        if self.draws:
+            self.noise.peek()
+
     def commit(self, slots: Tensor) -> None:
         """Go on to the next call with these slots."""
         if self.draws:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
 from fastapi import Request
 
-from pipelines.params import GenerationParams
+from pipelines.interface import InputPixels
+from pipelines.params import GenerationParams, PixelKey
+from service.api.generation.inputs import InputReader
+from service.api.http.file_body import FileBodies
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
-from service.engine.interface import Engine, Job
+from service.engine.interface import NO_INPUTS, Engine, Job
 from service.engine.types import Priority
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
@@ -33,6 +36,10 @@ class Services:
     encoder: Encoder
     metrics: Metrics
     max_body_bytes: int
+    max_upload_bytes: int
+    max_upload_pixels: int
+    file_bodies: FileBodies
+    inputs: InputReader
     embed_parameters: bool
     jobs: JobService | None
     """None in a process that keeps no jobs, such as `darkroom generate` without a server."""
@@ -51,13 +58,19 @@ class Services:
         previews: int = 0,
         priority: Priority = Priority.INTERACTIVE,
         deadline_s: float | None = None,
+        inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS,
     ) -> Job:
         """Submit to the engine for the request's tenant, and wait in line where it is full. Counts a refusal.
 
         Raises what `Engine.submit_in_line` raises, and `CanceledError` where the caller hangs up in line.
         """
         admitted = self.engine.submit_in_line(
-            images, previews=previews, priority=priority, tenant=self.tenant(request), deadline_s=deadline_s
+            images,
+            previews=previews,
+            priority=priority,
+            tenant=self.tenant(request),
+            deadline_s=deadline_s,
+            inputs=inputs,
         )
         try:
             job = await unless_gone(request, admitted)

@@ -6,12 +6,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from service.catalog import BUNDLED
 
 _SUFFIX: Final = ".safetensors"
-_BESIDE: Final = (".darkroom.json", ".yaml", ".vae.safetensors", "")
+_SETTINGS: Final = ".darkroom.json"
+_PATHS: Final = ("vae", "text_encoder", "text_encoder_2")
+"""Fields of the settings that are paths."""
+_BESIDE: Final = (_SETTINGS, ".yaml", ".vae.safetensors", "")
 """Ends of the names of what may stand beside a single file: settings, configurations and an autoencoder."""
 
 
@@ -55,6 +60,15 @@ def _copy(source: Path, target: Path) -> None:
     unfinished = target.with_name(f".{target.name}.unfinished")
     if source.is_dir():
         shutil.copytree(source, unfinished)
+    elif source.name.endswith(_SETTINGS):
+        unfinished.write_bytes(msgspec.json.encode(_with_absolute_paths(source)))
     else:
         shutil.copyfile(source, unfinished)
     unfinished.rename(target)
+
+
+def _with_absolute_paths(settings: Path) -> dict[str, Any]:
+    """Return the settings of a single file, whose paths are relative to the folder that they are in."""
+    content = msgspec.json.decode(settings.read_bytes(), type=dict[str, Any])
+    folder = settings.resolve().parent
+    return content | {field: str(folder / Path(content[field]).expanduser()) for field in _PATHS if content.get(field)}

@@ -40,7 +40,7 @@ def backup(
     destination: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.", metavar="FOLDER")],
     **given: object,
 ) -> None:
-    """Copy the jobs and their images, also while the server runs.
+    """Copy the jobs, their images and their uploads, also while the server runs.
 
     To go back to a copy, stop the server and start it with --data-dir FOLDER, or put the copy in the place of the
     data folder.

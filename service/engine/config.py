@@ -137,6 +137,9 @@ class EngineConfig:
     """Time in which a killed worker must be gone. The engine fails where it is not."""
     max_unread_bytes: int = 512 << 20
     """Upper bound on the bytes of finished images that wait to be read, over all jobs."""
+    max_input_bytes: int = 256 << 20
+    """Upper bound on the bytes of the pixels that admitted images and callers in line start from. Jobs that were
+    accepted before are not bounded by this."""
     restart_delay_s: float = 0.5
     """Pause before a crashed worker is replaced; doubles with each further crash until an image is finished."""
     max_restart_delay_s: float = 30.0
@@ -155,6 +158,7 @@ class EngineConfig:
         _require_at_least("max_callers_in_line", self.max_callers_in_line, 0)
         _require_at_least("max_buffered_events", self.max_buffered_events, 1)
         _require_at_least("max_unread_bytes", self.max_unread_bytes, 1)
+        _require_at_least("max_input_bytes", self.max_input_bytes, 1)
         _require_at_least("max_failed_loads", self.max_failed_loads, 1)
         for name in (
             "max_queued_s",

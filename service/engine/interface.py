@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
-from pipelines.interface import ModelInfo, RgbImage
-from pipelines.params import GenerationParams
+from pipelines.interface import InputPixels, ModelInfo, RgbImage
+from pipelines.params import GenerationParams, PixelKey
 from pipelines.prompt_lengths import PromptLengths
 from service.engine.types import ModelStatus, Priority, Timings
 
@@ -147,6 +148,11 @@ class JobOptions(TypedDict, total=False):
     priority: Priority
     tenant: str
     deadline_s: float | None
+    inputs: Mapping[PixelKey, InputPixels]
+
+
+NO_INPUTS: Final[Mapping[PixelKey, InputPixels]] = MappingProxyType({})
+"""The inputs of images that start from noise alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +164,15 @@ class Submission:
     priority: Priority = Priority.INTERACTIVE
     tenant: str = ""
     deadline_s: float | None = None
+    inputs: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
+    """The pixels that the images start from. It may hold more than they need."""
 
     def __post_init__(self) -> None:
         deadline_s = math.inf if self.deadline_s is None else self.deadline_s
         if not self.images or self.previews < 0 or not deadline_s > 0:
             raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
+        if any(key not in self.inputs for params in self.images for key in params.pixels):
+            raise ValueError("a job needs the pixels that its images start from")
 
 
 class Engine(Protocol):
@@ -214,21 +224,24 @@ class Engine(Protocol):
         priority: Priority = Priority.INTERACTIVE,
         tenant: str = "",
         deadline_s: float | None = None,
+        inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS,
         accepted: bool = False,
     ) -> Job:
         """Admits all images as one job now, or none of them.
 
         `previews` asks for that many previews of each image, spread evenly over its steps; an image with too few steps
         gets fewer. Tenants share the device equally, however much each of them submits. An image that cannot be
-        finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is certain.
+        finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is certain. `inputs` are
+        the pixels of `GenerationParams.pixels`; they are held until the images have ended.
 
         An `accepted` job was promised to its caller before, as durable jobs are. It is never refused for want of room,
         and it takes no room from jobs that may be refused: whoever accepted it bounds how many the engine has.
 
-        Raises ValueError where there are no images, `previews` is negative, or `deadline_s` is not positive;
-        `UnknownModelError` and `ModelUnusableError` for the model that an image names; `EngineUnavailableError` in a
-        phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where too much work is queued or
-        callers wait in line, with the seconds after which to try again.
+        Raises ValueError where there are no images, `previews` is negative, `deadline_s` is not positive, or an input
+        is missing; `UnknownModelError` and `ModelUnusableError` for the model that an image names;
+        `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where
+        too much work is queued, callers wait in line, or too many bytes of inputs are held, with the seconds after
+        which to try again.
         """
 
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:

@@ -72,7 +72,7 @@ class Input(Message, frozen=True):
 class Forget(Message, frozen=True):
     """Tells the worker that no image which it was given and has not ended needs these pixels any more.
 
-    Messages arrive in order, so the worker has the pixels for as long as the frontend counts on it. Were it to drop them
+    Messages arrive in order, so the worker has the pixels for as long as the frontend counts on it. If it dropped them
     by itself, a `Submit` that is on its way might still need them.
     """
 

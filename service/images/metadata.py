@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
+from pipelines.upscalers import UPSCALERS
 
 _VERSION: Final = version("darkroom-server")
 
@@ -56,11 +57,26 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Seed": params.seed,
         "Size": f"{params.width}x{params.height}",
         "Model": model,
+        **_passes(params),
         "Version": f"darkroom {_VERSION}",
     }
     negative = params.negative_prompt and f"Negative prompt: {params.negative_prompt}"
     settings_line = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value is not None)
     return "\n".join(part for part in (params.prompt, negative, settings_line) if part)
+
+
+def _passes(params: GenerationParams) -> dict[str, Any]:
+    """What an image starts from, in words. The image itself is not told."""
+    if params.image is not None:
+        return {"Denoising strength": params.strength}
+    if params.hires is None:
+        return {}
+    return {
+        "Denoising strength": params.hires.strength,
+        "Hires upscale": f"{params.width / params.hires.width:g}",
+        "Hires steps": params.hires.steps,
+        "Hires upscaler": UPSCALERS[params.hires.upscaler].label,
+    }
 
 
 def _quoted(value: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import secrets
 import shutil
 import time
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from service.ids import is_job_id
+from service.images.disk import PARTIAL, make_folder, store_file, sync_folder, write_file
 
 EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg"}
 """The media types that can be stored, with their file extensions."""
 _FORMER_NAME: Final = "pictures"
 """Name of the image folder in the first release."""
-_PARTIAL: Final = ".partial"
 _PROBE_BYTES: Final = 1 << 16
 _CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
 """Errors of a deletion during which another thread or process added or removed a file."""
@@ -40,17 +39,7 @@ class ImageFolder:
         The file survives a power failure once this has returned. Raises KeyError for a media type that is not in
         `EXTENSIONS`.
         """
-        folder = self._folder(job_id)
-        file = folder / _name(index, media_type, attempt)
-        partial = folder / f"{index}.{secrets.token_hex(4)}{_PARTIAL}"
-        _make(folder)
-        try:
-            _write(partial, data)
-            partial.replace(file)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        _sync(folder)
+        store_file(self._folder(job_id), _name(index, media_type, attempt), data)
 
     def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
         """Returns an image file. Raises FileNotFoundError."""
@@ -69,10 +58,10 @@ class ImageFolder:
 
     def probe(self) -> None:
         """Writes a file and deletes it, to find out whether the disk can be written to."""
-        _make(self._root)
-        file = self._root / f"probe.{secrets.token_hex(4)}{_PARTIAL}"
+        make_folder(self._root)
+        file = self._root / f"probe.{secrets.token_hex(4)}{PARTIAL}"
         try:
-            _write(file, bytes(_PROBE_BYTES))
+            write_file(file, bytes(_PROBE_BYTES))
         finally:
             file.unlink(missing_ok=True)
 
@@ -113,34 +102,9 @@ def rename_former_folder(root: Path) -> None:
             f"The image folder of an earlier version cannot be renamed from {former} to {root} ({error.strerror}): "
             "move it yourself, then start again."
         ) from error
-    _sync(root.parent)
+    sync_folder(root.parent)
 
 
 def _name(index: int, media_type: str, attempt: int) -> str:
     number = "" if attempt == 1 else f".{attempt}"
     return f"{index}{number}.{EXTENSIONS[media_type]}"
-
-
-def _make(folder: Path) -> None:
-    """Creates the folder and its missing parents, and syncs their entries to disk."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a new file and syncs it to disk."""
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Syncs the entries of a folder to disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

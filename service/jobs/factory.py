@@ -12,6 +12,7 @@ from sqlalchemy import URL
 
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
+from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -19,9 +20,11 @@ from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
-from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.image_files import ImageFiles, UploadFiles
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
+from service.jobs.store.uploads import UploadRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
+from service.jobs.uploads import Uploads
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
@@ -33,7 +36,10 @@ class JobsSettings:
     database: URL
     images: Path
     """The folder of the image files."""
+    uploads: Path
+    """The folder of the files of uploads."""
     keep_s: float
+    keep_uploads_s: float
     max_image_bytes: int
     max_queued: int
     max_queued_s: float
@@ -53,10 +59,16 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     rename_former_folder(settings.images)
     database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
     files = ImageFiles(ImageFolder(settings.images))
+    uploads = Uploads(
+        UploadRepository(database),
+        UploadFiles(InputFolder(settings.uploads)),
+        keep_s=settings.keep_uploads_s,
+        max_bytes=settings.max_image_bytes,
+    )
     retention = RetentionPolicy(settings.keep_s)
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention))
     executor = JobExecutor(
-        claims, files, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
+        claims, files, uploads, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
     )
     runner_config = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
@@ -69,8 +81,9 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         database,
         JobRepository(database, repository_policy),
         files,
+        uploads,
         Runner(claims, executor, files, engine, notifier, metrics, runner_config),
-        Retention(database, files, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
+        Retention(database, files, uploads, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
         notifier,
         engine,
         JobServiceConfig(

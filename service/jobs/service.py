@@ -20,6 +20,7 @@ from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
 from service.ids import new_job_id
+from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
 from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredImage
@@ -30,6 +31,7 @@ from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.upkeep.retention import Retention
+from service.jobs.uploads import Uploads
 from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
 from service.jobs.watching.subscriptions import JobNotifier
 
@@ -72,6 +74,7 @@ class JobService:
         database: Database,
         repository: JobRepository,
         files: ImageFiles,
+        uploads: Uploads,
         runner: Runner,
         retention: Retention,
         notifier: JobNotifier,
@@ -83,6 +86,7 @@ class JobService:
         self._database = database
         self._repository = repository
         self._files = files
+        self.uploads: Final = uploads
         self._runner = runner
         self._retention = retention
         self._notifier = notifier
@@ -116,12 +120,18 @@ class JobService:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.stop()
         self._files.close()
+        self.uploads.close()
         await self._database.close()
 
     async def submit(
-        self, spec: JobSpec, *, tenant: str, idempotency: IdempotencyKey | None = None
+        self,
+        spec: JobSpec,
+        *,
+        tenant: str,
+        idempotency: IdempotencyKey | None = None,
+        inputs: Sequence[InputFile] = (),
     ) -> tuple[JobView, bool]:
-        """Accepts a job and returns it with False. The job is on disk when this returns.
+        """Accepts a job and returns it with False. The job is on disk when this returns, with what it starts from.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
         `QueueFullError`, `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
@@ -130,9 +140,10 @@ class JobService:
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
-        record, replayed = await self._repository.create(
-            self._new_job(spec, tenant, now), now=now, idempotency=idempotency
-        )
+        async with self.uploads.staged(inputs) as starts_from:
+            record, replayed = await self._repository.create(
+                self._new_job(spec, tenant, now), now=now, idempotency=idempotency, starts_from=starts_from
+            )
         self._runner.wake()
         return await self._view(record, None), replayed
 
@@ -197,6 +208,7 @@ class JobService:
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
         await self._files.delete(job_id)
+        await self.uploads.delete_unused()
 
     async def read_image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
         """Returns an image and its file. None stands for any tenant. Raises `NotFoundError`."""

@@ -57,6 +57,8 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
     root.handlers = [handler]
     root.setLevel(level.upper())
     # uvicorn's messages about starting and stopping repeat ours.
+    # It warns of every malformed form, which is its sender's affair.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
 

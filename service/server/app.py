@@ -12,13 +12,17 @@ from fastapi import FastAPI
 
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
+from service.api.generation.inputs import InputReader
 from service.api.http.errors import ErrorAnswers
+from service.api.http.file_body import FileBodies
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner, load_link_key
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
+from service.images.inputs.decoder import Decoder, LimitedDecoder
+from service.images.inputs.folder import UPLOADS
 from service.jobs.factory import JobsSettings, create_jobs
 from service.jobs.store.database import database_url
 from service.observability.metrics import Metrics
@@ -26,9 +30,17 @@ from service.settings import Settings
 
 
 def create_app(
-    settings: Settings, engine: Engine, metrics: Metrics | None = None, *, keeps_jobs: bool = True
+    settings: Settings,
+    engine: Engine,
+    metrics: Metrics | None = None,
+    *,
+    keeps_jobs: bool = True,
+    decoder: Decoder | None = None,
 ) -> FastAPI:
-    """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it."""
+    """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it.
+
+    Uploads are decoded in processes of their own unless there is another `decoder`.
+    """
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
     services = Services(
@@ -36,6 +48,13 @@ def create_app(
         encoder=encoder,
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_upload_pixels=settings.max_upload_pixels,
+        file_bodies=FileBodies(settings.max_body_bytes, settings.max_upload_bytes),
+        inputs=InputReader(
+            decoder or LimitedDecoder(settings.max_upload_pixels, processes=settings.decode_processes),
+            None if jobs is None else jobs.uploads,
+        ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
         links=LinkSigner(load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)),
@@ -76,6 +95,8 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
     return JobsSettings(
         database=database_url(settings.database_url, settings.data_dir),
         images=settings.data_dir / "images",
+        uploads=settings.data_dir / UPLOADS,
+        keep_uploads_s=settings.keep_uploads_s,
         keep_s=settings.keep_jobs_s,
         max_image_bytes=settings.max_image_bytes,
         max_queued=settings.max_queued_jobs,

@@ -16,7 +16,8 @@ from tests.client.conftest import Drive
 def test_events_are_typed_and_in_order(drive: Drive, piece: int, newline: str) -> None:
     text = (answers.partial(0) + answers.partial(1) + answers.completed()).replace("\n", newline)
     events = drive(lambda _: answers.stream(text, piece)).stream(prompt="a red circle", partial_images=2)
-    assert [type(event) for event in events] == [PartialImage, PartialImage, CompletedImage]
+    expected: list[type] = [PartialImage, PartialImage, CompletedImage]
+    assert [type(event) for event in events] == expected
     assert [event.partial_image_index for event in events if isinstance(event, PartialImage)] == [0, 1]
     assert (events[-1].bytes, events[-1].seed, events[-1]._request_id) == (answers.png(), 7, "req_1")
 

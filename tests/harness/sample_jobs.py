@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from sqlalchemy import update
 
@@ -11,13 +13,17 @@ from pipelines.params import GenerationParams
 from pipelines.prompt_lengths import PromptLengths, TextLength
 from service.engine.types import Timings
 from service.ids import new_job_id
+from service.images.inputs.folder import InputFolder
 from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
+from service.jobs.store.image_files import UploadFiles
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.store.tables import jobs
+from service.jobs.store.uploads import UploadRepository
+from service.jobs.uploads import Uploads
 
 LEASE_S = 10.0
 KEEP_S = 1000.0
@@ -31,6 +37,14 @@ UNBEGUN = LiveState(version=1)
 """State of a claimed job before the engine begins one of its images."""
 
 _virtual_deadlines: Iterator[int] = itertools.count(1)
+
+
+def make_uploads(
+    database: Database, folder: Path, *, clock: Callable[[], float] = time.time, max_bytes: int = 1 << 30
+) -> Uploads:
+    """Returns the uploads of a database, whose files are in `folder`."""
+    files = UploadFiles(InputFolder(folder))
+    return Uploads(UploadRepository(database), files, keep_s=KEEP_S, max_bytes=max_bytes, clock=clock)
 
 
 def make_spec(images: int = 1, *, deadline_s: float | None = None) -> JobSpec:

@@ -91,7 +91,7 @@ def test_a_fake_image_keeps_to_its_plan(sampler: str, start: Mapping[str, Any]) 
 
 
 def test_an_image_that_starts_from_another_makes_fewer_calls_and_holds_more() -> None:
-    plain, plan = (work_plan.plan(INFO, replace(PARAMS, **start)) for start in ({}, {"image": IMAGE, "strength": 0.7}))
+    plain, plan = (work_plan.plan(INFO, params) for params in (PARAMS, replace(PARAMS, image=IMAGE, strength=0.7)))
 
     assert [call.key.stage for call in plan.calls] == [Stage.TEXT, Stage.INPUT, Stage.DENOISE, Stage.DECODE]
     assert by_stage(plan)[Stage.INPUT] == (1, 1)

@@ -92,6 +92,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",
     "service/jobs/records.py": "values",
+    "service/jobs/store/uploads.py": "tests/service/jobs/test_upload_records.py",
     "service/jobs/store/statements.py": "tests of the modules that make the statements",
 }
 """Modules with logic and without a test file of their own, and where they are tested."""

@@ -116,6 +116,12 @@ def a_clone_without_its_large_files(folder: Path) -> str:
     return refusal(model)
 
 
+def another_kind_of_model(folder: Path) -> str:
+    model = tiny_model.write(folder / "mine")
+    tiny_model.edit_json(model / "model_index.json", _class_name="FluxPipeline")
+    return refusal(model)
+
+
 def refusal(model: Path) -> str:
     """The model is the only thing in its folder, and is `/models/...` on the page."""
     with pytest.raises(ModelLoadError) as caught:
@@ -221,6 +227,7 @@ PROVOCATIONS: list[Callable[[Path], str]] = [  # In the page's order.
     a_single_file_without_an_autoencoder,
     a_pickle,
     a_clone_without_its_large_files,
+    another_kind_of_model,
     a_data_folder_of_somebody_else,
     a_newer_database,
     a_model_that_is_being_loaded,

@@ -78,7 +78,7 @@ def read(path: Path) -> ModelIndex:
     family = fitting(_find_family(path, index.get("_class_name")), entries)
     missing = [name for name in family.components if name not in entries]
     if missing:
-        raise ModelLoadError(f"{path} lists no {_listed(missing)}, which the model needs.")
+        raise ModelLoadError(f"{path} lists no {', '.join(missing)}, which the model needs.")
     own = {name: _parse_entry(path, name, entries[name], known) for name, known in family.components.items()}
     return ModelIndex(
         family,
@@ -90,12 +90,8 @@ def read(path: Path) -> ModelIndex:
     )
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names)
-
-
 def _find_family(path: Path, class_name: object) -> Family[Any]:
-    supported = f"Supported: {', '.join(FAMILIES)}."
+    supported = f"Supported: {', '.join(sorted(FAMILIES))}."
     if isinstance(class_name, list):
         raise ModelLoadError(f"{path} names a pipeline class in a file of its own, which is not run. {supported}")
     family = FAMILIES.find(class_name) if isinstance(class_name, str) else None

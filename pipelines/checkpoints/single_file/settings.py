@@ -57,7 +57,8 @@ def find_override(path: Path, settings: FileSettings, part: str) -> Path | None:
     if named is None:
         beside = path.with_name(path.stem + _VAE_SUFFIX)
         return beside if part == "vae" and beside.is_file() else None
-    found = path.parent / Path(named).expanduser()
+    # Of a settings file that is a link, paths are meant from where it really is.
+    found = settings_path(path).resolve().parent / Path(named).expanduser()
     if not found.exists():
         raise ModelLoadError(f"{settings_path(path)}: {part} names {found}, which does not exist.")
     return found

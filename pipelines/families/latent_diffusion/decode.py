@@ -87,6 +87,22 @@ class Decoder:
         saved = sum(state.networks is self._networks for state in states) if wide else 0
         return PendingLatentDecode(states, pixels, checks, done, lambda: self._count_saved(saved))
 
+    @torch.inference_mode()
+    def decode_for_calls(self, state: LatentState) -> Tensor:
+        """Decode an image to [1, 3, H, W], float32, for later calls on the device, which wait for it.
+
+        It is decoded in a wider dtype where the model's own overflows.
+        """
+        with self._stream_context():
+            (image,) = self._decode([state], wide=False, tiled=False)
+            if not bool(image.isfinite().all()):
+                (image,) = self._decode([state], wide=True, tiled=False)
+        if self._stream is not None:
+            calls = torch.cuda.current_stream(self._networks.device)
+            calls.wait_stream(self._stream)
+            image.record_stream(calls)
+        return image.float()
+
     def _decode(self, states: Sequence[LatentState], *, wide: bool, tiled: bool) -> list[Tensor]:
         """Decode each image with its own networks, to [1, 3, H, W]. The networks of upcast images are wide already."""
         images: dict[int, Tensor] = {}

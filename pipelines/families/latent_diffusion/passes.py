@@ -13,12 +13,14 @@ from torch import Tensor
 from pipelines import work_plan
 from pipelines.families.latent_diffusion import inputs
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
+from pipelines.families.latent_diffusion.decode import Decoder
 from pipelines.families.latent_diffusion.inputs import EncodedImage
 from pipelines.families.latent_diffusion.state import LatentState, SecondPass
 from pipelines.families.latent_diffusion.upscaling import enlarge
 from pipelines.interface import UPCAST, ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.prompt_lengths import PromptLengths
+from pipelines.runtime.latent_encoder import LatentEncoder
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.noise import seeded_generator
 from pipelines.sampling.prepared_steps import PreparedSteps
@@ -82,13 +84,8 @@ class Passes:
         is_padded = self._info.pads_long_prompts and params.long_prompt
         return conditioning.padded(self._info.long_prompt_tokens) if is_padded else conditioning
 
-    def after_first(self, state: LatentState, latents: Tensor) -> SamplerRun | None:
-        """Return the second pass of an image whose first one ended with these latents, if it is to begin at once.
-
-        It is not where the first pass has more calls, or where an upscaler has to call the autoencoder before.
-        """
-        if state.run.position + 1 < state.run.calls or not state.awaits_second or state.upscaler.decoded:
-            return None
+    def after_first(self, state: LatentState, latents: Tensor) -> SamplerRun:
+        """Return the second pass of an image whose first one ended with these latents, which are enlarged."""
         return self.second(state, enlarge(latents, state.upscaler, *self._latent_size(state)))
 
     def second(self, state: LatentState, clean: Tensor) -> SamplerRun:
@@ -98,12 +95,11 @@ class Passes:
         noised = steps.noised(clean, upload(noise, clean.device))
         return SamplerRun(steps, noised, state.generator, state.networks.device, self._drawer)
 
-    def upscale(self, states: Sequence[LatentState], networks: Networks) -> list[SamplerRun]:
-        """Enlarge first passes by way of their pixels, and return the second ones. `networks` encode them again."""
+    def upscale(self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder) -> list[SamplerRun]:
+        """Enlarge first passes by way of their pixels, and return the second ones."""
         size = states[0].params.height, states[0].params.width
-        decoded = [_decode_soundly(state, networks) for state in states]
-        images = [enlarge(image, state.upscaler, *size) for image, state in zip(decoded, states, strict=True)]
-        posterior = networks.encoder.encode(torch.cat(images).clamp(-1, 1))
+        images = [enlarge(decoder.decode_for_calls(state), state.upscaler, *size) for state in states]
+        posterior = encoder.encode(torch.cat(images).clamp(-1, 1))
         cleans = [posterior.row(n).sample(state.generator) for n, state in enumerate(states)]
         return [self.second(state, clean) for state, clean in zip(states, cleans, strict=True)]
 
@@ -158,11 +154,3 @@ def _step_counts(params: GenerationParams) -> list[tuple[int, int]]:
     """Return for each pass its steps, and how many of them are made."""
     first = (params.steps, work_plan.first_pass_steps(params))
     return [first] if params.hires is None else [first, (params.hires.steps, work_plan.second_pass_steps(params))]
-
-
-def _decode_soundly(state: LatentState, networks: Networks) -> Tensor:
-    """Decode an image's latents to [1, 3, H, W], in a wider dtype where the model's own overflows."""
-    image = state.networks.decode(state.latents)
-    if state.networks is networks and not bool(image.isfinite().all()):
-        image = networks.decode(state.latents, wide=True)
-    return image.float()

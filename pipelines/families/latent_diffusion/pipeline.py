@@ -138,21 +138,20 @@ class LatentDiffusion:
         """Move images on to their next calls with these slots of their runs."""
         for state, own in slots.items():
             state.repaint(own)
-        with undrawn_on_error(list(slots)):
-            second = {
-                state: self._passes.after_first(state, own[LATENTS : LATENTS + 1]) for state, own in slots.items()
-            }
+            state.run.draw_due()
+        ending = [state for state in slots if state.goes_on_at_once]
+        with undrawn_on_error(ending):
+            second = {state: self._passes.after_first(state, slots[state][LATENTS : LATENTS + 1]) for state in ending}
         for state, own in slots.items():
-            run = second[state]
-            if run is None:
-                state.run.commit(own)
+            if state in second:
+                state.begin_second(second[state])
             else:
-                state.begin_second(run)
+                state.run.commit(own)
 
     @torch.inference_mode()
     def upscale(self, states: Sequence[LatentState]) -> None:
         with undrawn_on_error(states):
-            runs = self._passes.upscale(states, self._networks)
+            runs = self._passes.upscale(states, self._decoder, self._networks.encoder)
         for state, run in zip(states, runs, strict=True):
             state.begin_second(run)
 

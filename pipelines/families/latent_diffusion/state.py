@@ -94,6 +94,11 @@ class LatentState:
         return self._second is not None
 
     @property
+    def goes_on_at_once(self) -> bool:
+        """Whether the next UNet call is the last of a first pass whose latents are enlarged without a call."""
+        return self.awaits_second and self.run.position + 1 == self.run.calls and not self.upscaler.decoded
+
+    @property
     def second_pass(self) -> SecondPass:
         assert self._second is not None, "the image has a second pass, which has not begun"
         return self._second

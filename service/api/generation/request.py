@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.api.http.fields import MAX_SEED, Text
+from service.api.http.fields import MAX_SEED, Text, json_text
 from service.images.encoding import ImageFormat
 
 MAX_IMAGES_PER_PROMPT = 10
+MAX_PIXELS_A_SIDE: Final = 16384
+"""Bound of sizes that are only told to a model, and of canvases."""
+
+Side = Annotated[int, Field(ge=1, le=MAX_PIXELS_A_SIDE)]
+Offset = Annotated[int, Field(ge=0, le=MAX_PIXELS_A_SIDE)]
+Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
+Offsets = Annotated[list[Offset], Field(min_length=2, max_length=2)]
+
+
+class HiresRequest(BaseModel):
+    """The first pass of an image at a smaller size. `width` and `height` of the request are those of the result."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, extra="forbid")
+
+    scale: Annotated[
+        float | None, Field(gt=1, le=8, description="The result's sides divided by those of the first pass; 2")
+    ] = None
+    width: Annotated[Side | None, Field(description="Pixels of the first pass, instead of scale; with height")] = None
+    height: Side | None = None
+    steps: Annotated[int | None, Field(ge=1, description="Steps of the second pass; as those of the first")] = None
+    strength: Annotated[
+        float | None, Field(gt=0, le=1, description="How far the second pass goes back into the noise")
+    ] = None
+    upscaler: Annotated[Text, Field(description="How the first pass is enlarged")] = "bilinear"
 
 
 class GenerationRequest(BaseModel):
@@ -41,6 +65,24 @@ class GenerationRequest(BaseModel):
     seed: Annotated[
         int | None,
         Field(ge=-1, le=MAX_SEED, description="Seed of the first image, counted up for the next; -1 draws one"),
+    ] = None
+    hires: Annotated[
+        HiresRequest | None,
+        BeforeValidator(json_text),
+        Field(description="Makes the image at a smaller size first, then enlarges it and denoises it further"),
+    ] = None
+    original_size: Annotated[
+        Sides | None,
+        BeforeValidator(json_text),
+        Field(description="[width, height] that a model with size conditioning is told; the image's own"),
+    ] = None
+    crop: Annotated[
+        Offsets | None, BeforeValidator(json_text), Field(description="[left, top] that it is told; [0, 0]")
+    ] = None
+    target_size: Annotated[
+        Sides | None,
+        BeforeValidator(json_text),
+        Field(description="[width, height] that it is told; the image's own"),
     ] = None
     output_format: Annotated[ImageFormat | None, Field(description="png, unless Accept asks for another")] = None
     output_compression: Annotated[

@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from pipelines import input_checks, upscalers
 from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
-from pipelines.params import GenerationParams
+from pipelines.params import GenerationParams, HiresFix
 from pipelines.sampling import choice
-from service.api.generation.request import GenerationRequest
+from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
+from service.api.generation.request import GenerationRequest, HiresRequest
+from service.api.generation.sizes import enlarged, size_for
 from service.api.http.fields import MAX_SEED
+from service.api.http.request_body import Refuse, inlined
 from service.engine.types import Size
-from service.errors import InvalidRequestError
 
 NO_GUIDANCE: Final = 1.0
 _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
+_STRENGTH_WITHOUT_MASK: Final = 0.75
+"""Strength where none is asked for. With a mask it is 1: what is repainted is painted from noise."""
+_HIRES_SCALE: Final = 2.0
+_LATENT_STRENGTH: Final = 0.7
+_DECODED_STRENGTH: Final = 0.5
+"""Strengths of the second pass of the hires fix. Enlarged latents are no latents of an image: more is made anew."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 """Parameters that requests and answers spell otherwise."""
-_NOT_OFFERED: Final = (
-    "original_size",
-    "crop",
-    "target_size",
-    "image",
-    "mask",
-    "strength",
-    "hires",
-)
-"""Parameters that requests cannot ask for yet."""
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
-    if field.name not in ("prompt", "seed", "model", *_NOT_OFFERED)
+    if field.name not in ("prompt", "seed", "model")
 }
 """Parameters that all images of one request share, and their names on the wire."""
-
-Refuse = Callable[[str, str], InvalidRequestError]
-"""Makes the error about a field of the request, with a message for the caller."""
 
 
 def resolve(
@@ -52,6 +48,7 @@ def resolve(
     refuse: Refuse,
     *,
     shared_seeds: bool = False,
+    inputs: PreparedInputs = NO_INPUTS,
 ) -> list[GenerationParams]:
     """Returns the parameters of each image: `request.n` for each prompt, in the order of the prompts.
 
@@ -75,13 +72,32 @@ def resolve(
         sampler=sampler,
         schedule=schedule,
         guidance_rescale=rescale,
+        original_size=_pair(request.original_size),
+        crop=_pair(request.crop) or (0, 0),
+        target_size=_pair(request.target_size),
+        image=inputs.image,
+        mask=inputs.mask,
+        strength=_strength(inputs, steps),
+        hires=_hires(request.hires, size, steps, model, refuse),
         long_prompt=request.long_prompt,
     )
+    _check_input_parameters(first, model, refuse)
     return [
         replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))
         for which, prompt in enumerate(prompts)
         for i in range(request.n)
     ]
+
+
+def default_size(request: GenerationRequest, model: ModelInfo, upload: Size | None) -> Size:
+    """Returns the size of images for which no size is asked. `upload` is the size of the image that they start from."""
+    if upload is not None:
+        return size_for(upload, model)
+    hires = request.hires
+    if hires is None:
+        return model.sizes[0]
+    first = (hires.width, hires.height) if hires.width and hires.height else model.sizes[0]
+    return enlarged(first, hires.scale or _HIRES_SCALE, model.limits)
 
 
 def _effective(guidance_scale: float, model: ModelInfo) -> float:
@@ -96,7 +112,7 @@ def shared_settings(params: GenerationParams) -> dict[str, Any]:
 
 def shared_settings_schema() -> dict[str, Any]:
     """The JSON Schema of each value of `shared_settings`."""
-    properties = TypeAdapter(GenerationParams).json_schema()["properties"]
+    properties = inlined(TypeAdapter(GenerationParams).json_schema())["properties"]
     return {wire_name: _without_default(properties[name]) for name, wire_name in _SHARED.items()}
 
 
@@ -121,6 +137,44 @@ def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: Mod
         raise refuse("num_inference_steps", f"Must be at most {limits.max_steps} for this model.")
     if (request.guidance_scale or 0) > limits.max_guidance_scale:
         raise refuse("guidance_scale", f"Must be at most {limits.max_guidance_scale:g} for this model.")
+
+
+def _pair(values: list[int] | None) -> tuple[int, int] | None:
+    return None if values is None else (values[0], values[1])
+
+
+def _strength(inputs: PreparedInputs, steps: int) -> float:
+    if inputs.strength is not None:
+        return inputs.strength
+    leaves_some = input_checks.steps_made(steps, _STRENGTH_WITHOUT_MASK) > 0
+    return _STRENGTH_WITHOUT_MASK if inputs.image and not inputs.mask and leaves_some else 1.0
+
+
+def _hires(request: HiresRequest | None, size: Size, steps: int, model: ModelInfo, refuse: Refuse) -> HiresFix | None:
+    if request is None:
+        return None
+    if (request.width is None) is not (request.height is None) or (request.width and request.scale):
+        raise refuse("hires", "Must have scale, or width and height.")
+    try:
+        upscaler = upscalers.find(request.upscaler)
+    except InvalidParamsError as error:
+        raise refuse(error.field, str(error)) from None
+    scale = request.scale or _HIRES_SCALE
+    width, height = (max(1, round(side / scale / model.limits.side_multiple)) for side in size)
+    return HiresFix(
+        width=request.width or width * model.limits.side_multiple,
+        height=request.height or height * model.limits.side_multiple,
+        steps=request.steps or steps,
+        strength=request.strength or (_DECODED_STRENGTH if upscaler.decoded else _LATENT_STRENGTH),
+        upscaler=upscaler.name,
+    )
+
+
+def _check_input_parameters(params: GenerationParams, model: ModelInfo, refuse: Refuse) -> None:
+    try:
+        input_checks.check(model, params)
+    except InvalidParamsError as error:
+        raise refuse(error.field, str(error)) from None
 
 
 def _sampler(request: GenerationRequest, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:

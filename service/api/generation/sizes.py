@@ -40,6 +40,33 @@ def nearest_size(wanted: Size, model: ModelInfo) -> Size:
     return min(kin, key=lambda size: sum(abs(math.log(a / b)) for a, b in zip(size, wanted, strict=True)))
 
 
+def size_for(upload: Size, model: ModelInfo) -> Size:
+    """Returns the size of an image that starts from an upload and for which no size is asked: the upload's own where
+    the model can draw it, else one with nearly its proportions and about as many pixels as the model was trained for.
+    """
+    if can_draw(upload, model.limits):
+        return upload
+    limits = model.limits
+    pixels = min(max(width * height for width, height in model.sizes), limits.max_pixels)
+    scale = min(1.0, math.sqrt(pixels / (upload[0] * upload[1])))
+    width, height = (_drawable_side(side * scale, limits) for side in upload)
+    while width * height > limits.max_pixels:
+        width, height = (max(side - limits.side_multiple * (side >= max(width, height)), 1) for side in (width, height))
+    return width, height
+
+
+def enlarged(size: Size, scale: float, limits: Limits) -> Size:
+    """Returns `size` with its sides multiplied and brought to the nearest multiples that the model can draw."""
+    width, height = (limits.side_multiple * max(1, round(side * scale / limits.side_multiple)) for side in size)
+    return width, height
+
+
+def _drawable_side(side: float, limits: Limits) -> int:
+    step = limits.side_multiple
+    least, most = math.ceil(limits.min_side / step), limits.max_side // step
+    return step * min(max(round(side / step), least), most)
+
+
 def _aspect(size: Size) -> int:
     """Returns 1 for landscape, 0 for square, -1 for portrait."""
     return (size[0] > size[1]) - (size[0] < size[1])

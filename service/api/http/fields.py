@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Final
 
@@ -12,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from service.ids import JOB_ID_PATTERN
 
 MAX_SEED: Final = 2**63 - 1
+_MAX_JSON_CHARACTERS: Final = 1000
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -26,6 +28,16 @@ def _well_formed(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_well_formed)]
+
+
+def json_text(value: object) -> object:
+    """Reads an object or a list that is given as text, as in a form. Other text is left to be refused by its type."""
+    if isinstance(value, str) and len(value) <= _MAX_JSON_CHARACTERS and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _whole_number(text: object) -> object:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
+import secrets
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from fastapi import Request
@@ -13,6 +16,10 @@ from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMe
 
 _MAX_INTEGER_DIGITS: Final = 20
 """No 64-bit number has more digits."""
+_FILE_CHARACTERS: Final = 4096
+"""Longer strings of a large body are taken for files."""
+_REST_OF_STRING: Final = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
+"""A JSON string behind its first quotation mark."""
 _MAX_EXACT: Final = 2**53
 """Integers up to this are exact as floats."""
 
@@ -26,29 +33,90 @@ async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
     Raises `UnsupportedMediaTypeError`, `BodyTooLargeError` (before more than `max_bytes` are held; before anything is
     read where the length is declared) and `InvalidRequestError`.
     """
-    _check_media_type(request)
-    return _parse(await _read(request, max_bytes))
-
-
-def _check_media_type(request: Request) -> None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not (media_type == "application/json" or re.fullmatch(r"application/[\w.-]+\+json", media_type)):
+    if not is_json(request):
         raise UnsupportedMediaTypeError("Send the body as JSON, with Content-Type: application/json.")
+    return _parse(b"".join([chunk async for chunk in bounded_stream(request, max_bytes)]))
+
+
+async def read_json_with_files(request: Request, max_bytes: int, max_file_bytes: int) -> dict[str, Any]:
+    """Returns the fields of a JSON body with files in it, as text: long strings without escapes are taken for them.
+
+    The body may have `max_bytes` apart from them, and `max_file_bytes` with them. What is read of a body and what
+    comes of it stay in proportion so: only long strings may be large. Raises what `read_json_object` raises.
+    """
+    body = b"".join([chunk async for chunk in bounded_stream(request, max_file_bytes)])
+    if len(body) <= max_bytes:
+        return _parse(body)
+    return await asyncio.get_running_loop().run_in_executor(None, _parse_with_files, body, max_bytes)
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body is said to be JSON."""
+    media_type = _media_type(request)
+    return media_type == "application/json" or bool(re.fullmatch(r"application/[\w.-]+\+json", media_type))
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is said to be a form with files."""
+    return _media_type(request) == "multipart/form-data"
+
+
+async def bounded_stream(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Yields the body's parts as they arrive. Raises what `read_json_object` raises about sizes and encodings."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("Compressed bodies are not accepted.")
-
-
-async def _read(request: Request, max_bytes: int) -> bytes:
     too_large = BodyTooLargeError(f"The body is larger than {max_bytes} bytes.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > _MAX_INTEGER_DIGITS or int(declared) > max_bytes):
         raise too_large
-    body = bytearray()
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
+        size += len(chunk)
+        if size > max_bytes:
             raise too_large
-    return bytes(body)
+        yield chunk
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _parse_with_files(body: bytes, max_bytes: int) -> dict[str, Any]:
+    """Parses the body with its long strings replaced by short ones that no caller can know, and puts them back."""
+    mark, files = secrets.token_hex(16), list[str]()
+    rest, place = bytearray(), 0
+    while (string := _next_string(body, place, max_bytes)) is not None:
+        start, end, is_file = string
+        rest += body[place:start] + (f"{mark}{len(files)}".encode() if is_file else body[start:end]) + b'"'
+        if is_file:
+            files.append(body[start:end].decode("ascii", "replace"))
+        place = end + 1
+        if len(rest) > max_bytes:
+            break
+    if len(rest) + len(body) - place > max_bytes:
+        raise BodyTooLargeError(f"The body is larger than {max_bytes} bytes without its images.")
+    fields = _parse(bytes(rest + body[place:]))
+    marks = {f"{mark}{number}": file for number, file in enumerate(files)}
+    found = {name: marks.pop(value) for name, value in fields.items() if isinstance(value, str) and value in marks}
+    if marks:
+        raise BodyTooLargeError("The body has a long string where no image is expected.")
+    return fields | found
+
+
+def _next_string(body: bytes, place: int, max_bytes: int) -> tuple[int, int, bool] | None:
+    """Finds the next string of a JSON text from `place` on, which is not within one.
+
+    Returns where its characters begin and end, and whether it is taken for a file. Returns None where there is none,
+    or one with escapes of more than `max_bytes`.
+    """
+    start = body.find(b'"', place) + 1
+    end = body.find(b'"', start) if start else -1
+    if end < 0:
+        return None
+    if body.find(b"\\", start, end) < 0:
+        return start, end, end - start > _FILE_CHARACTERS
+    match = _REST_OF_STRING.match(body, start, start + max_bytes)
+    return None if match is None else (start, match.end() - 1, False)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,16 +13,20 @@ from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.errors import InvalidRequestError
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
+RequestT_co = TypeVar("RequestT_co", bound=BaseModel, covariant=True)
+
+Refuse: TypeAlias = Callable[[str, str], InvalidRequestError]
+"""Makes the error about a field of the request, with a message for the caller."""
 
 _ANNOTATIONS: Final = ("default", "description", "title")
 """JSON Schema keywords that stay beside an alternative."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed(Generic[RequestT]):
+class Parsed(Generic[RequestT_co]):
     """A body that was understood."""
 
-    request: RequestT
+    request: RequestT_co
     rules: BodyRules
     spelled: Mapping[str, str]
     """Maps a field to the alias that the caller wrote, where it was one."""
@@ -37,15 +41,21 @@ class Parsed(Generic[RequestT]):
         return self.rules.refuse([FieldProblem((self.spelled.get(field, field),), message.removesuffix("."))])
 
 
-def parse(kind: type[RequestT], fields: Mapping[str, Any], rules: BodyRules) -> Parsed[RequestT]:
-    """Raises what `rules.refuse` makes, with everything that is wrong."""
+def parse(
+    kind: type[RequestT], fields: Mapping[str, Any], rules: BodyRules, *, as_text: bool = False
+) -> Parsed[RequestT]:
+    """`as_text` reads numbers and booleans that are given as text, as in a form.
+
+    Raises what `rules.refuse` makes, with everything that is wrong.
+    """
     given = {name: value for name, value in fields.items() if not (rules.null_is_absent and value is None)}
     spelled = _resolve_aliases(given, rules)
     unknown = tuple(name for name in given if name not in kind.model_fields)
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
     problems = [FieldProblem((name,), "There is no such field") for name in refused]
     try:
-        request = kind.model_validate({name: value for name, value in given.items() if name not in unknown})
+        known = {name: value for name, value in given.items() if name not in unknown}
+        request = kind.model_validate(known, strict=False if as_text else None)
     except ValidationError as error:
         # The messages of the types used here never hold the input.
         found = error.errors(include_url=False, include_context=False, include_input=False)
@@ -61,7 +71,7 @@ def parse(kind: type[RequestT], fields: Mapping[str, Any], rules: BodyRules) -> 
 
 def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
     """The JSON Schema of the bodies that `parse` accepts, for OpenAPI."""
-    schema = kind.model_json_schema()
+    schema = inlined(kind.model_json_schema())
     if rules.unknown_fields is UnknownFields.REFUSE:
         schema["additionalProperties"] = False
     if rules.null_is_absent:
@@ -74,6 +84,42 @@ def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
         field = schema["properties"][name]
         field["description"] = f"{field.get('description', '')}. Alias: {alias}".removeprefix(". ")
     return schema
+
+
+def body_content(kind: type[BaseModel], rules: BodyRules, files: Sequence[str]) -> dict[str, Any]:
+    """The OpenAPI content of a body that is JSON or a form. `files` names the fields that are files in a form."""
+    schema = body_schema(kind, rules)
+    return {
+        "application/json": {"schema": schema},
+        "multipart/form-data": {"schema": _form_schema(schema, files)},
+    }
+
+
+def _form_schema(schema: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """The schema with files in place of their text. The other fields are given as text."""
+    properties = {
+        name: {"type": "string", "format": "binary", "description": declared.get("description", "")}
+        if name in files
+        else declared
+        for name, declared in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
+
+
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """Puts definitions where they are referred to: the schema becomes a part of a larger document."""
+    definitions = schema.pop("$defs", {})
+
+    def inline(part: Any) -> Any:
+        if isinstance(part, dict):
+            reference = part.get("$ref")
+            if reference is not None:
+                return inline(definitions[reference.rpartition("/")[2]])
+            return {name: inline(value) for name, value in part.items()}
+        return [inline(each) for each in part] if isinstance(part, list) else part
+
+    inlined: dict[str, Any] = inline(schema)
+    return inlined
 
 
 def _resolve_aliases(given: dict[str, Any], rules: BodyRules) -> dict[str, str]:

@@ -85,29 +85,6 @@ def _file_name(identity: CostIdentity) -> str:
     return f"{hashlib.sha256(json.dumps([_FORMAT, identity], sort_keys=True).encode()).hexdigest()}.json"
 
 
-def fingerprint(model: Path) -> str:
-    """Returns a digest of a model's JSON files and of the names and sizes of all its files.
-
-    Of a single file, the settings and configurations beside it are part. Returns an empty string where `model` is
-    neither a folder nor a file.
-    """
-    digest = hashlib.sha256()
-    base = model if model.is_dir() else model.parent
-    files = sorted(path for path in _files_of(model) if path.is_file())
-    for path in files:
-        digest.update(f"{path.relative_to(base)}\0{path.stat().st_size}\0".encode())
-        if path.name.endswith(".json"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest() if files or model.is_dir() else ""
-
-
-def _files_of(model: Path) -> list[Path]:
-    if model.is_dir():
-        return list(model.rglob("*"))
-    beside = [model.with_name(f"{model.stem}{end}") for end in (".darkroom.json", ".yaml", ".vae.safetensors")]
-    return [model, *beside, *model.with_suffix("").rglob("*")]
-
-
 def _is_valid(table: CostTable) -> bool:
     return all(
         point.count >= 1 and 0 <= point.seconds < math.inf and 0 < point.weight < math.inf

@@ -15,6 +15,7 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.frontend.inflight import InFlightImage
+from service.engine.frontend.inputs.sent_pixels import SentPixels
 from service.engine.interface import Phase
 from service.engine.messages import CallDone, ModelState, Ready, ToWorker
 from service.engine.types import ModelStatus, Priority
@@ -50,6 +51,7 @@ class DeviceWorker:
         """What the worker has told of its models, by name."""
         self._link = link
         self._images: dict[str, InFlightImage] = {}
+        self._pixels = SentPixels(link.send)
         self._factors = {
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
@@ -104,6 +106,7 @@ class DeviceWorker:
         image.worker = self.index
         image.work_s = self.cost.price_s(image.plan)
         self._images[image.submit.image_id] = image
+        self._pixels.need(image.inputs)
         self._link.send(image.submit_message(now_s))
 
     def cancel(self, image: InFlightImage) -> None:
@@ -113,6 +116,7 @@ class DeviceWorker:
     def release(self, image: InFlightImage) -> None:
         """Forgets an image that has ended."""
         del self._images[image.submit.image_id]
+        self._pixels.release(image.inputs)
 
     @property
     def images(self) -> list[InFlightImage]:
@@ -126,6 +130,7 @@ class DeviceWorker:
             image.fraction_done = 0.0
         self._images.clear()
         self.models.clear()
+        self._pixels.lose()
 
     def serve(self, ready: Ready) -> None:
         """Takes over the costs and the bounds of a worker that has become ready."""

@@ -6,13 +6,16 @@ Runs in the server's process.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from pipelines.interface import WorkPlan
+from pipelines.interface import InputPixels, WorkPlan
+from pipelines.params import PixelKey
+from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.local_job import LocalJob
+from service.engine.interface import NO_INPUTS
 from service.engine.messages import Submit
 from service.errors import DarkroomError
 
@@ -37,6 +40,8 @@ class InFlightImage:
     index: int
     submit: Submit
     plan: WorkPlan
+    inputs: Mapping[PixelKey, InputPixels]
+    """The pixels that it starts from."""
     price_s: float
     """Price at admission, in device seconds."""
     admitted_s: float
@@ -88,8 +93,10 @@ class InFlightImage:
 class InFlightImages:
     """All admitted images that have not ended, in order of admission."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: HeldPixels | None = None) -> None:
+        """`held` has the pixels that images start from, which are without bound unless it is given."""
         self._images: dict[str, InFlightImage] = {}
+        self._held = held or HeldPixels()
 
     def __len__(self) -> int:
         return len(self._images)
@@ -118,10 +125,12 @@ class InFlightImages:
         *,
         now_s: float,
         accepted: bool = False,
+        inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS,
     ) -> None:
         job = InFlightJob(handle, open_images=len(submits), accepted=accepted)
         for index, (submit, plan, price_s) in enumerate(zip(submits, plans, prices_s, strict=True)):
-            self._images[submit.image_id] = InFlightImage(job, index, submit, plan, price_s, now_s)
+            held = self._held.hold(submit.params.pixels, inputs)
+            self._images[submit.image_id] = InFlightImage(job, index, submit, plan, held, price_s, now_s)
 
     def remove(self, image: InFlightImage) -> bool:
         """Removes an image that has ended. Returns whether it was its job's last; an image is removed only once."""
@@ -129,5 +138,6 @@ class InFlightImages:
             return False
         image.ended = True
         del self._images[image.submit.image_id]
+        self._held.release(image.inputs)
         image.job.open_images -= 1
         return image.job.open_images == 0

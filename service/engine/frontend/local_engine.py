@@ -20,10 +20,11 @@ from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.admission import Admission, QueuedImage, shutting_down, unavailable
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
+from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.models.prices import Prices
 from service.engine.frontend.models.served_models import ServedModels
@@ -39,7 +40,7 @@ from service.engine.interface import (
     Submission,
 )
 from service.engine.messages import FromWorker
-from service.errors import EngineUnavailableError, WorkerLostError
+from service.errors import WorkerLostError
 from service.ids import new_job_id
 from service.observability.logs import tolerant
 from service.observability.start_progress import StartProgress
@@ -49,7 +50,6 @@ WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 Observe: TypeAlias = Callable[[FromWorker, int], object]
 """Called with each message of a worker and the worker's index, for metrics."""
 
-_RETRY_LOADING_S: Final = 5.0
 _PHASES: Final = (Phase.SERVING, Phase.STALLED, Phase.RESTARTING, Phase.LOADING, Phase.FAILED, Phase.STOPPED)
 """The phase of several workers is the first of these that one of them is in."""
 
@@ -75,7 +75,8 @@ class LocalEngine:
         self._config = config
         self._observe = None if observe is None else tolerant(observe)
         self._clock = clock
-        self._in_flight = InFlightImages()
+        self._held = HeldPixels(config.max_input_bytes)
+        self._in_flight = InFlightImages(self._held)
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._starts = [StartProgress(clock) for _ in config.workers]
@@ -160,12 +161,12 @@ class LocalEngine:
     async def stop(self, drain_s: float = 0.0) -> None:
         self._draining = True
         self._phase_changed.set()
-        self._line.refuse_all(_shutting_down())
+        self._line.refuse_all(shutting_down())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._dispatcher.wait_until_empty()
         drained = not len(self._in_flight)
-        self._dispatcher.fail_all(_shutting_down())
+        self._dispatcher.fail_all(shutting_down())
         await asyncio.gather(*(supervisor.stop(drain=drained) for supervisor in self._supervisors))
 
     def submit(
@@ -175,6 +176,7 @@ class LocalEngine:
         prices_s, arrived_s = self._prices_s(images), self._clock()
         if accepted:
             return self._admit(submission, prices_s, arrived_s, accepted=True)
+        self._held.check_room(submission.inputs)
         return self._line.admit_now(
             submission.tenant, prices_s, lambda: self._admit(submission, prices_s, arrived_s, accepted=False)
         )
@@ -182,24 +184,29 @@ class LocalEngine:
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> LocalJob:
         submission = self._checked(images, options, ADMITTING)
         prices_s, arrived_s = self._prices_s(images), self._clock()
-        return await self._line.admit_in_turn(
-            submission.tenant,
-            prices_s,
-            lambda: self._admit(submission, prices_s, arrived_s, accepted=False),
-            submission.deadline_s,
-        )
+        self._held.check_room(submission.inputs)
+        held = self._held.hold(submission.inputs, submission.inputs)
+        try:
+            return await self._line.admit_in_turn(
+                submission.tenant,
+                prices_s,
+                lambda: self._admit(submission, prices_s, arrived_s, accepted=False),
+                submission.deadline_s,
+            )
+        finally:
+            self._held.release(held)
 
     def _checked(
         self, images: Sequence[GenerationParams], options: JobOptions, admitting: Sequence[Phase]
     ) -> Submission:
         submission = Submission(images, **options)
         if self.phase not in admitting:
-            raise self._unavailable()
+            raise unavailable(self.phase, self.activity)
         return submission
 
     def _require_models(self) -> None:
         if self._served.default is None:
-            raise self._unavailable()
+            raise unavailable(self.phase, self.activity)
 
     def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
         self._require_models()
@@ -230,7 +237,9 @@ class LocalEngine:
         if not accepted and not self._queued():
             self._admission.speed.started(self._clock())
         plans = self._prices.plans(submission.images)
-        self._in_flight.add_job(job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted)
+        self._in_flight.add_job(
+            job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted, inputs=submission.inputs
+        )
         self._dispatcher.dispatch()
         return job
 
@@ -245,16 +254,6 @@ class LocalEngine:
             for image in self._in_flight
             if not image.job.accepted
         ]
-
-    def _unavailable(self) -> EngineUnavailableError:
-        match self.phase:
-            case Phase.LOADING | Phase.RESTARTING:
-                doing = f" ({self.activity})" if self.activity else ""
-                return EngineUnavailableError(f"The model is being loaded{doing}.", retry_after_s=_RETRY_LOADING_S)
-            case Phase.FAILED:
-                return EngineUnavailableError("The model could not be loaded.")
-            case _:
-                return _shutting_down()
 
     def _receive(self, index: int, message: FromWorker) -> None:
         match message:
@@ -294,7 +293,3 @@ class LocalEngine:
             return
         _log.error("device %s is given up: %s", self._config.workers[index].device, self._supervisors[index].failure)
         self._worker_crashed(index, frozenset())
-
-
-def _shutting_down() -> EngineUnavailableError:
-    return EngineUnavailableError("The server is shutting down.", retry_after_s=_RETRY_LOADING_S)

@@ -31,7 +31,7 @@ from pipelines.progress import Report
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import ModelSource, WorkerConfig
-from service.engine.costs.cost_cache import CostCache, CostIdentity, fingerprint
+from service.engine.costs.cost_cache import CostCache, CostIdentity
 from service.engine.costs.cost_table import CostTable
 from service.engine.limits import DeviceMemory, Limits
 from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
@@ -149,10 +149,9 @@ def _cost_cache(config: WorkerConfig, bounds: Limits, infos: Iterable[ModelInfo]
 
 
 def _cost_identity(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostIdentity:
-    sources = {model.name: model.source for model in config.models}
     return {
         "model": info.name,
-        "files": fingerprint(Path(sources.get(info.name, config.model))),
+        "files": info.fingerprint,
         "device": info.device,
         "hardware": device.name,
         "dtype": info.dtype,

@@ -15,18 +15,7 @@ from functools import partial
 from typing import Final, Generic
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import (
-    ConditioningT,
-    CostKey,
-    ModelInfo,
-    OutputT,
-    Pipeline,
-    Stage,
-    StateT,
-    TextKey,
-    finish_or_raise,
-)
-from pipelines.params import GenerationParams
+from pipelines.interface import ConditioningT, CostKey, OutputT, Pipeline, Stage, StateT, TextKey
 from pipelines.progress import Report
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
@@ -34,15 +23,19 @@ from service.engine.costs.latency_curve import doublings
 from service.engine.types import Size
 from service.engine.worker.device import ClockMark, Mark
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
+from service.engine.worker.warmup_images import WarmupBatch, blank, make_params
 
 _MEASURED: Final = 3
 """Calls of a shape that are measured, after a first one that warms it up."""
 _SLOW_S: Final = 5.0
 """A call that takes longer than this is measured once."""
-_STEPS: Final = 1
-"""Steps of an image. Each call takes another image, so that a slow model makes no more calls than are measured."""
-_NAMES: Final = {Stage.TEXT: "a text encoder's call", Stage.DENOISE: "a UNet call", Stage.DECODE: "a decode"}
-_UNITS: Final = {Stage.TEXT: "text", Stage.DENOISE: "row", Stage.DECODE: "image"}
+_NAMES: Final = {
+    Stage.TEXT: "a text encoder's call",
+    Stage.INPUT: "an encode",
+    Stage.DENOISE: "a UNet call",
+    Stage.DECODE: "a decode",
+}
+_UNITS: Final = {Stage.TEXT: "text", Stage.INPUT: "image", Stage.DENOISE: "row", Stage.DECODE: "image"}
 _SHOWN_S: Final = 1.0
 """A call that takes longer is worth a line in the log."""
 
@@ -90,8 +83,15 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         call. Then come shapes that were never measured, and then known ones, those with the least weight first. A key
         whose call fails gets no larger calls. Calls `report` before every call. Raises `ModelLoadError` where the model
         cannot generate a single image.
+
+        Where an earlier start has made that image, and doing so again would take longer than the budget, no call is
+        made: a slow model should not be away for minutes whenever its server or its worker starts again.
         """
         first, *others = self._passes()
+        known_s = self._known_s(*first)
+        if self._weight(*first) > 0 and known_s > budget_s:
+            _log.info("the costs of an earlier start are kept: to measure them again takes %.0f s or more", known_s)
+            return self._costs.table()
         self._until_s = self._clock() + budget_s
         self._run_pass(*first, report, whole=True)
         for size, count in sorted(others, key=lambda later: self._weight(*later)):
@@ -114,12 +114,18 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         """Returns the weight of what is known of the pass: 0 if some of it was never measured."""
         return min((self._weights.get((key, count), 0.0) for key in self._keys(size, count)), default=math.inf)
 
+    def _known_s(self, size: Size, count: int) -> float:
+        """Returns the seconds of the calls of a pass, each made once."""
+        return sum(self._costs.seconds(key, count) for key in self._keys(size, count))
+
     def _keys(self, size: Size, count: int) -> list[CostKey]:
         """Returns the cost keys of the calls of a pass. Texts belong to the passes of the first size."""
         model = self._pipeline.info.name
         keys = [CostKey(Stage.DENOISE, *size, model=model), CostKey(Stage.DECODE, *size, model=model)]
         if size == self._pipeline.info.sizes[0]:
             keys.insert(0, CostKey(Stage.TEXT, model=model))
+        if self._pipeline.info.input_kinds:
+            keys.append(CostKey(Stage.INPUT, *size, model=model))
         return [
             key
             for key in keys
@@ -145,10 +151,10 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         return self._costs.seconds(key, count) if self._costs.is_measured(key) else 0.0
 
     def _learn_failure(self, fault: Fault, size: Size, count: int) -> None:
-        if count == 1:
+        key, _ = self._call
+        if count == 1 and key.stage is not Stage.INPUT:
             width, height = size
             raise ModelLoadError(f"The model loads but cannot generate a {width}x{height} image: {fault.message}")
-        key, _ = self._call
         self._failed[key] = count
         self._costs.learn_out_of_memory(key, count)
 
@@ -161,9 +167,21 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
                 count,
                 lambda: self._pipeline.encode([TextKey(self._pipeline.info.name, "")] * count),
             )
-        if Stage.DENOISE not in stages:
-            return
-        batch = _Batch(self._pipeline, _params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages))
+        if Stage.DENOISE in stages:
+            yield from self._image_calls(stages, size, count)
+        if Stage.INPUT in stages and not self._is_over:
+            params = [make_params(self._pipeline.info, size, 1, guided=False)[0]] * count
+            yield from self._measure(
+                stages[Stage.INPUT],
+                count,
+                lambda: self._pipeline.encode_inputs(params, [[blank(size, 3)]] * count),
+            )
+
+    def _image_calls(self, stages: Mapping[Stage, CostKey], size: Size, count: int) -> Generator[bool]:
+        """Makes the UNet calls of a pass, and its decodes."""
+        batch = WarmupBatch(
+            self._pipeline, make_params(self._pipeline.info, size, count, guided=Stage.DECODE not in stages)
+        )
         yield from self._measure(stages[Stage.DENOISE], count, batch.step, prepare=batch.begin_again)
         if Stage.DECODE not in stages:
             return
@@ -224,53 +242,3 @@ def _named(key: CostKey, count: int) -> str:
     """Names a call for people, such as "a UNet call of 2 rows at 512x512"."""
     size = f" at {key.width}x{key.height}" if key.pixels else ""
     return f"{_NAMES[key.stage]} of {count} {_UNITS[key.stage]}{'s' * (count != 1)}{size}"
-
-
-class _Batch(Generic[ConditioningT, StateT, OutputT]):
-    """Images that take their calls together."""
-
-    def __init__(self, pipeline: Pipeline[ConditioningT, StateT, OutputT], images: Sequence[GenerationParams]) -> None:
-        self._pipeline = pipeline
-        self._images = images
-        self._states: list[StateT] = []
-        self._known: dict[TextKey, ConditioningT] = {}
-
-    @property
-    def finished(self) -> bool:
-        """Whether there are no images under way."""
-        return not self._states or self._states[0].next_call is None
-
-    def begin_again(self) -> None:
-        """Begins the images if none are under way."""
-        if self.finished:
-            if not self._known:
-                wanted = list({key: None for params in self._images for key in self._pipeline.texts(params)})
-                self._known = dict(zip(wanted, self._pipeline.encode(wanted), strict=True))
-            self._states = [
-                self._pipeline.begin(params, [self._known[key] for key in self._pipeline.texts(params)])
-                for params in self._images
-            ]
-
-    def step(self) -> None:
-        """Makes one UNet call and the sampler updates after it."""
-        finish_or_raise(self._pipeline.advance(self._states, self._pipeline.predict(self._states)))
-
-    def decode(self) -> None:
-        self._pipeline.decode(self._states)
-
-
-def _params(info: ModelInfo, size: Size, rows: int, *, guided: bool) -> list[GenerationParams]:
-    """Returns images that take `rows` rows in all: unguided ones, or guided ones and an unguided one if it is odd."""
-    scales = [2.0] * (rows // 2) + [1.0] * (rows % 2) if guided else [1.0] * rows
-    return [
-        GenerationParams(
-            prompt="",
-            width=size[0],
-            height=size[1],
-            steps=_STEPS,
-            guidance_scale=scale,
-            seed=0,
-            sampler=info.default_sampler,
-        )
-        for scale in scales
-    ]

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from pipelines.work_plan import total_steps
 from service.engine.interface import (
     Engine,
     ImageEvent,
@@ -35,6 +36,7 @@ from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, JobFailure, JobPreview, Status, StoredImage
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
+from service.jobs.uploads import Uploads
 from service.jobs.watching.subscriptions import JobNotifier
 
 _PREVIEW_FORMAT: Final = "webp"
@@ -69,6 +71,7 @@ class JobExecutor:
         self,
         claims: JobClaims,
         files: ImageFiles,
+        uploads: Uploads,
         engine: Engine,
         encoder: Encoder,
         notifier: JobNotifier,
@@ -78,6 +81,7 @@ class JobExecutor:
     ) -> None:
         self._claims = claims
         self._files = files
+        self._uploads = uploads
         self._engine = engine
         self._encoder = encoder
         self._notifier = notifier
@@ -111,14 +115,17 @@ class JobExecutor:
 
     async def _make_part(self, running: RunningJob, indices: Sequence[int]) -> None:
         claim, spec = running.claim, running.claim.spec
+        images = [spec.images[index].params for index in indices]
+        inputs = await self._uploads.pixels(claim.tenant, [key for params in images for key in params.pixels])
         if running.lost:
             raise LostError
         running.engine_job = engine_job = self._engine.submit(
-            [spec.images[index].params for index in indices],
+            images,
             previews=spec.previews,
             priority=spec.priority,
             tenant=claim.tenant,
             deadline_s=self._time_left_s(claim),
+            inputs=inputs,
             accepted=True,
         )
         try:
@@ -176,7 +183,7 @@ class JobExecutor:
             prompt_lengths=image.prompt_lengths,
         )
         await self._claims.add_image(claim, stored)
-        running.record_step(index, image.params.steps, 0.0)
+        running.record_step(index, total_steps(image.params), 0.0)
 
 
 def _failed(error: DarkroomError) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from pipelines.work_plan import total_steps
 from service.engine.interface import Job
 from service.jobs.records import Claim, JobPreview, JobProgress, LiveState
 
@@ -51,8 +52,8 @@ class RunningJob:
     def _progress(self) -> JobProgress:
         specs = self.claim.spec.images
         return JobProgress(
-            step=sum(self.steps.values()) + sum(specs[index].params.steps for index in self.claim.done),
-            steps=sum(spec.params.steps for spec in specs),
+            step=sum(self.steps.values()) + sum(total_steps(specs[index].params) for index in self.claim.done),
+            steps=sum(total_steps(spec.params) for spec in specs),
             eta_s=max(self.eta_s.values(), default=None),
             loading_s=max(self.loading_s.values(), default=None),
         )

@@ -1,24 +1,12 @@
-"""Stores and reads image files off the event loop, and raises disk failures as `StoreUnavailableError`."""
+"""Stores and reads the image files of jobs and the files of uploads off the event loop."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
 
-import structlog
-
-from service.errors import StoreUnavailableError
+from service.images.inputs.folder import InputFolder, InputName
 from service.images.storage import ImageFolder
-
-_THREADS: Final = 4
-_RETRY_S: Final = 2.0
-
-T = TypeVar("T")
-
-_log = structlog.get_logger("darkroom.jobs")
+from service.jobs.file_access import FileAccess
 
 
 class ImageFiles:
@@ -26,58 +14,60 @@ class ImageFiles:
 
     def __init__(self, folder: ImageFolder) -> None:
         self._folder = folder
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
-        self._available = True
+        self._access = FileAccess()
 
     @property
     def available(self) -> bool:
         """False after a write failed because of the disk, until a write succeeds."""
-        return self._available
+        return self._access.available
 
     async def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> str:
         """Stores an image file and returns its SHA-256 in hexadecimal. Raises `StoreUnavailableError`."""
-        await self._write(lambda: self._folder.put(job_id, index, media_type, data, attempt=attempt))
+        await self._access.write(lambda: self._folder.put(job_id, index, media_type, data, attempt=attempt))
         return hashlib.sha256(data).hexdigest()
 
     async def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
         """Returns an image file. Raises FileNotFoundError and `StoreUnavailableError`."""
-        try:
-            return await self._run(lambda: self._folder.read(job_id, index, media_type, attempt=attempt))
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise self._unavailable(error) from None
+        return await self._access.read(lambda: self._folder.read(job_id, index, media_type, attempt=attempt))
 
     async def delete(self, job_id: str) -> None:
         """Deletes all image files of a job. Raises `StoreUnavailableError`."""
-        await self._write(lambda: self._folder.delete(job_id))
+        await self._access.write(lambda: self._folder.delete(job_id))
 
     async def jobs_older_than(self, seconds: float) -> list[str]:
         """Returns what `ImageFolder.jobs_older_than` yields. Raises `StoreUnavailableError`."""
-        try:
-            return await self._run(lambda: list(self._folder.jobs_older_than(seconds)))
-        except OSError as error:
-            raise self._unavailable(error) from None
+        return await self._access.read(lambda: list(self._folder.jobs_older_than(seconds)))
 
     async def probe(self) -> None:
         """Writes and deletes a file to find out whether writing works. Raises `StoreUnavailableError`."""
-        await self._write(self._folder.probe)
+        await self._access.write(self._folder.probe)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._access.close()
 
-    async def _write(self, work: Callable[[], None]) -> None:
-        try:
-            await self._run(work)
-        except OSError as error:
-            # A folder that disappears during a write was deleted with its job. That is no failure of the disk.
-            self._available = isinstance(error, FileNotFoundError)
-            raise self._unavailable(error) from None
-        self._available = True
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+class UploadFiles:
+    """An `InputFolder` for use in an event loop."""
 
-    def _unavailable(self, error: OSError) -> StoreUnavailableError:
-        _log.error("image files cannot be stored or read", fault=error.strerror)
-        return StoreUnavailableError("The image store cannot be reached.", retry_after_s=_RETRY_S)
+    def __init__(self, folder: InputFolder) -> None:
+        self._folder = folder
+        self._access = FileAccess()
+
+    async def put(self, name: InputName, data: bytes) -> None:
+        """Stores a file. Raises `StoreUnavailableError`."""
+        await self._access.write(lambda: self._folder.put(name, data))
+
+    async def read(self, name: InputName) -> bytes:
+        """Raises FileNotFoundError and `StoreUnavailableError`."""
+        return await self._access.read(lambda: self._folder.read(name))
+
+    async def delete(self, name: InputName) -> None:
+        """Deletes the file, if it is there. Raises `StoreUnavailableError`."""
+        await self._access.write(lambda: self._folder.delete(name))
+
+    async def older_than(self, seconds: float) -> list[InputName]:
+        """Returns what `InputFolder.older_than` yields. Raises `StoreUnavailableError`."""
+        return await self._access.read(lambda: list(self._folder.older_than(seconds)))
+
+    def close(self) -> None:
+        self._access.close()

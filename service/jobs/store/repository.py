@@ -22,6 +22,7 @@ from service.jobs.store.row_mapping import NewJob, image_row, job_record, new_jo
 from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ending, images_of, insert_or_ignore
 from service.jobs.store.tables import idempotency_keys, images, jobs
+from service.jobs.store.uploads import StoredUpload, attach_uploads
 
 _FULL_RETRY_S: Final = 30.0
 
@@ -67,9 +68,14 @@ class JobRepository:
         self._policy = policy
 
     async def create(
-        self, job: NewJob, *, now: float, idempotency: IdempotencyKey | None = None
+        self,
+        job: NewJob,
+        *,
+        now: float,
+        idempotency: IdempotencyKey | None = None,
+        starts_from: Sequence[StoredUpload] = (),
     ) -> tuple[JobRecord, bool]:
-        """Puts a job into the queue and returns it with False.
+        """Puts a job into the queue and returns it with False. The files of `starts_from` are stored.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
         `QueueFullError`, `KeyReusedError` where the key came with another body, and `GoneError` where the key's job
@@ -82,6 +88,7 @@ class JobRepository:
                     return earlier, True
             await self._check_room(connection, job)
             row = (await connection.execute(insert(jobs).values(new_job_row(job, now)).returning(jobs))).one()
+            await attach_uploads(connection, job.id, job.tenant, starts_from)
         return job_record(row, ()), False
 
     async def create_ended(

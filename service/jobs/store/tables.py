@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -69,6 +70,34 @@ images: Final = Table(
     Column("timings", LargeBinary, nullable=False),
     Column("prompt_lengths", LargeBinary),
     PrimaryKeyConstraint("job_id", "image_index"),
+)
+
+uploads: Final = Table(
+    "uploads",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    # Part of the file's name: a file that is deleted late is never one that was stored anew meanwhile.
+    Column("token", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    # Until then it is kept without any job. 0 is kept for jobs alone.
+    Column("kept_until", Double, nullable=False),
+    PrimaryKeyConstraint("tenant", "sha256"),
+    Index(None, "kept_until"),
+)
+
+job_uploads: Final = Table(
+    "job_uploads",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "sha256"),
+    ForeignKeyConstraint(["tenant", "sha256"], ["uploads.tenant", "uploads.sha256"]),
+    Index(None, "tenant", "sha256"),
 )
 
 idempotency_keys: Final = Table(

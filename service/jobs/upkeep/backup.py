@@ -1,23 +1,25 @@
-"""Copies the jobs and images of a data folder consistently while the server runs. Blocks. SQLite only."""
+"""Copies the jobs, images and uploads of a data folder consistently while the server runs. Blocks. SQLite only."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.engine import URL
 
+from service.images.inputs.folder import UPLOADS, InputFolder, InputName
 from service.images.storage import ImageFolder, existing_folder
 
 _PAGES_AT_ONCE: Final = 256
 """Database pages copied at a time; the server can write in between."""
 _IMAGES: Final = "SELECT job_id, image_index, media_type, attempt FROM images"
 _IMAGES_IN_SCHEMA_1: Final = "SELECT job_id, picture_index, media_type, attempt FROM pictures"
+_UPLOADS: Final = "SELECT sha256, token FROM uploads"
 
 
 class BackupError(Exception):
@@ -27,12 +29,15 @@ class BackupError(Exception):
 @dataclass(frozen=True, slots=True)
 class Backup:
     images: int
+    uploads: int
     missing: int
-    """Images in the copied database whose files were deleted before they could be copied."""
+    """Images and uploads in the copied database whose files were deleted before they could be copied."""
 
 
 def back_up(database: URL, image_folder: Path, destination: Path) -> Backup:
-    """Copies the database, and then every image in it, to the new folder `destination`.
+    """Copies the database, and then every image and upload in it, to the new folder `destination`.
+
+    The uploads' folder is the one beside that of the images.
 
     Data of an earlier release is copied as it is, so that either release can be started with the copy. A backup that
     fails leaves `destination` with `.partial` after its name. Raises `BackupError` and OSError.
@@ -50,10 +55,14 @@ def back_up(database: URL, image_folder: Path, destination: Path) -> Backup:
     partial.mkdir(parents=True)
     _copy_database(source, partial / "jobs.sqlite3")
     image_folder = existing_folder(image_folder)
-    made = _copy_images(partial / "jobs.sqlite3", ImageFolder(image_folder), ImageFolder(partial / image_folder.name))
+    copied = partial / "jobs.sqlite3"
+    images, missing = _copy_images(copied, ImageFolder(image_folder), ImageFolder(partial / image_folder.name))
+    uploads, more_missing = _copy_uploads(
+        copied, InputFolder(image_folder.with_name(UPLOADS)), InputFolder(partial / UPLOADS)
+    )
     partial.rename(destination)
     os.sync()
-    return made
+    return Backup(images, uploads, missing + more_missing)
 
 
 def _copy_database(source: Path, copy: Path) -> None:
@@ -61,19 +70,32 @@ def _copy_database(source: Path, copy: Path) -> None:
         original.backup(target, pages=_PAGES_AT_ONCE)
 
 
-def _copy_images(database: Path, source: ImageFolder, target: ImageFolder) -> Backup:
+def _copy_images(database: Path, source: ImageFolder, target: ImageFolder) -> tuple[int, int]:
     copied = missing = 0
-    for job_id, index, media_type, attempt in _recorded_images(database):
+    for job_id, index, media_type, attempt in _recorded(database, {"images": _IMAGES, "pictures": _IMAGES_IN_SCHEMA_1}):
         try:
             data = source.read(job_id, index, media_type, attempt=attempt)
             target.put(job_id, index, media_type, data, attempt=attempt)
             copied += 1
         except FileNotFoundError:
             missing += 1
-    return Backup(copied, missing)
+    return copied, missing
 
 
-def _recorded_images(database: Path) -> Iterator[tuple[str, int, str, int]]:
+def _copy_uploads(database: Path, source: InputFolder, target: InputFolder) -> tuple[int, int]:
+    copied = missing = 0
+    for name in _recorded(database, {"uploads": _UPLOADS}):
+        try:
+            target.put(InputName(*name), source.read(InputName(*name)))
+            copied += 1
+        except FileNotFoundError:
+            missing += 1
+    return copied, missing
+
+
+def _recorded(database: Path, queries: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
+    """Yields the rows of the first query whose table the database has."""
     with contextlib.closing(sqlite3.connect(database)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        yield from connection.execute(_IMAGES if "images" in tables else _IMAGES_IN_SCHEMA_1)
+        for query in [query for table, query in queries.items() if table in tables][:1]:
+            yield from connection.execute(query)

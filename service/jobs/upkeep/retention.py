@@ -1,5 +1,5 @@
-"""Deletes what is no longer kept: expired jobs, the oldest jobs where images take too much room, expired idempotency
-keys, and image files without a record.
+"""Deletes what is no longer kept: expired jobs and uploads, the oldest where they take too much room, expired
+idempotency keys, and files without a record.
 
 `retention_policy` decides when a job expires.
 """
@@ -21,6 +21,7 @@ from service.jobs.records import TERMINAL
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.tables import idempotency_keys, images, jobs
+from service.jobs.uploads import Uploads
 
 _BATCH: Final = 100
 """Maximum number of jobs deleted in one transaction."""
@@ -34,7 +35,7 @@ _log = structlog.get_logger("darkroom.jobs")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionConfig:
     max_image_bytes: int
-    """Maximum size of all stored images together."""
+    """Maximum size of all stored images and uploads together."""
     every_s: float = 60.0
     """Seconds between two sweeps."""
 
@@ -46,12 +47,14 @@ class Retention:
         self,
         database: Database,
         files: ImageFiles,
+        uploads: Uploads,
         config: RetentionConfig,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._files = files
+        self._uploads = uploads
         self._config = config
         self._clock = clock
 
@@ -65,7 +68,12 @@ class Retention:
             await asyncio.sleep(self._config.every_s)
 
     async def sweep(self) -> None:
-        """Deletes expired jobs, jobs in excess of the size limit, and expired keys. Raises `StoreUnavailableError`."""
+        """Deletes expired jobs and uploads, those in excess of the size limit, and expired keys.
+
+        Raises `StoreUnavailableError`.
+        """
+        await self._uploads.delete_unused()
+        await self._delete_excess_uploads()
         for find in (self._expired, self._in_excess):
             found = await find()
             while found:
@@ -73,7 +81,20 @@ class Retention:
                 # A short batch was the last one. What has expired since is left to the next sweep: on a busy server
                 # this loop would otherwise never end.
                 found = await find() if len(found) == _BATCH else []
+        await self._uploads.delete_unused()
         await self._delete_expired_keys()
+
+    async def _delete_excess_uploads(self) -> None:
+        """Uploads that no job starts from go before any job does."""
+        excess_bytes = await self._excess_bytes()
+        if excess_bytes > 0:
+            await self._uploads.delete_excess(excess_bytes)
+
+    async def _excess_bytes(self) -> int:
+        total = select(func.coalesce(func.sum(images.c.size_bytes), 0))
+        async with self._database.reading() as connection:
+            images_bytes = int((await connection.execute(total)).scalar_one())
+        return images_bytes + await self._uploads.total_bytes() - self._config.max_image_bytes
 
     async def _expired(self) -> list[str]:
         query = select(jobs.c.id).where(jobs.c.expires_at < self._clock()).order_by(jobs.c.expires_at).limit(_BATCH)
@@ -83,7 +104,6 @@ class Retention:
     async def _in_excess(self) -> list[str]:
         """Returns the jobs that ended first, enough of them to hold the bytes in excess of the limit."""
         size = func.sum(images.c.size_bytes)
-        total = select(func.coalesce(size, 0))
         oldest = (
             select(jobs.c.id, size)
             .join(images, images.c.job_id == jobs.c.id)
@@ -93,8 +113,8 @@ class Retention:
             .limit(_BATCH)
         )
         chosen = []
+        excess = await self._excess_bytes()
         async with self._database.reading() as connection:
-            excess = int((await connection.execute(total)).scalar_one()) - self._config.max_image_bytes
             for job_id, size_bytes in (await connection.execute(oldest)).all() if excess > 0 else ():
                 if excess <= 0:
                     break
@@ -118,7 +138,8 @@ class Retention:
             )
 
     async def delete_orphans(self) -> None:
-        """Deletes old image files whose job has no record. Raises `StoreUnavailableError`."""
+        """Deletes old image files whose job has no record, and files of no upload. Raises `StoreUnavailableError`."""
+        await self._uploads.delete_orphans(_ORPHAN_S)
         found = await self._files.jobs_older_than(_ORPHAN_S)
         for start in range(0, len(found), _BATCH):
             batch = found[start : start + _BATCH]

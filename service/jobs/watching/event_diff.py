@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
+from pipelines.work_plan import total_steps
 from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredImage
 
 _ID: Final = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
@@ -76,10 +77,10 @@ def seen_all(record: JobRecord, seen: EventId) -> bool:
 
 def progress_of(record: JobRecord) -> JobProgress:
     """Returns the job's progress, also where it has not started or has succeeded."""
-    steps = sum(spec.params.steps for spec in record.spec.images)
+    steps = sum(total_steps(spec.params) for spec in record.spec.images)
     if record.status is Status.SUCCEEDED:
         return JobProgress(steps, steps, 0.0)
-    done = sum(record.spec.images[image.index].params.steps for image in record.images)
+    done = sum(total_steps(record.spec.images[image.index].params) for image in record.images)
     return record.progress or JobProgress(done, steps)
 
 

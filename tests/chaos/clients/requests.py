@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from pipelines.fake import INFO, FakePipeline
 from pipelines.interface import finish_or_raise
 from pipelines.params import GenerationParams
-from service.api.dialects.jobs.resolve import job_spec
+from service.api.dialects.jobs.resolve import job_spec, parse_request
 from service.images.encoding import ImageFormat, encode
 from service.images.metadata import parameters_text
 from service.jobs.records import JobSpec
@@ -44,7 +44,7 @@ class JobRequest:
 
     @property
     def spec(self) -> JobSpec:
-        return job_spec(self.body, INFO, None)
+        return job_spec(parse_request(self.body), INFO, None)
 
 
 RequestFactory: TypeAlias = Callable[[int], JobRequest]

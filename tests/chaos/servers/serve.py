@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pipelines.interface import RgbImage
 from service.api.dialects.jobs import routes as job_routes
 from service.errors import StoreUnavailableError
-from service.images import storage
+from service.images import disk
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs import factory
@@ -140,7 +140,7 @@ def _install_storage_failpoints(failpoints: Failpoints) -> None:
     def reach(point: str) -> None:
         failpoints.reach(point, lambda: OSError(errno.EIO, os.strerror(errno.EIO)), _stop_between_transactions)
 
-    write, sync, put, delete = storage._write, storage._sync, ImageFolder.put, ImageFolder.delete
+    write, sync, put, delete = disk.write_file, disk.sync_folder, ImageFolder.put, ImageFolder.delete
 
     def write_with_failpoints(path: Path, data: bytes) -> None:
         if not _is_job_folder(path.parent):
@@ -166,7 +166,7 @@ def _install_storage_failpoints(failpoints: Failpoints) -> None:
         reach(FILES_DELETING)
         delete(folder, job_id)
 
-    _replace(storage, _write=write_with_failpoints, _sync=sync_with_failpoint)
+    _replace(disk, write_file=write_with_failpoints, sync_folder=sync_with_failpoint)
     _replace(ImageFolder, put=put_with_failpoint, delete=delete_with_failpoint)
 
 

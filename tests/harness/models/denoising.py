@@ -8,20 +8,24 @@ from dataclasses import dataclass
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.families.latent_diffusion.state import LatentState
-from pipelines.interface import finish_or_raise
+from pipelines.interface import UPSCALE, finish_or_raise
 from pipelines.params import GenerationParams
 from tests.harness.models.tiny_model import begin
 
 
 def step(pipeline: LatentDiffusion, states: Sequence[LatentState]) -> None:
-    """Make one UNet call for all states, and update each of them."""
-    finish_or_raise(pipeline.advance(states, pipeline.predict(states)))
+    """Make the next call of all states, whose keys are equal, and update each of them."""
+    if any(state.next_call and state.next_call.key.phase == UPSCALE for state in states):
+        pipeline.upscale(states)
+    else:
+        finish_or_raise(pipeline.advance(states, pipeline.predict(states)))
 
 
 def finish(pipeline: LatentDiffusion, states: Sequence[LatentState]) -> None:
-    """Make calls with all unfinished states, whose keys are equal, until every state is finished."""
+    """Make calls with as many unfinished states as have equal keys, until every state is finished."""
     while running := [state for state in states if state.next_call]:
-        step(pipeline, running)
+        keys = [state.next_call.key for state in running if state.next_call]
+        step(pipeline, [state for state, key in zip(running, keys, strict=True) if key == keys[0]])
 
 
 def finish_joined(pipeline: LatentDiffusion, images: Sequence[GenerationParams]) -> list[LatentState]:

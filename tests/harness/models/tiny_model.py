@@ -18,6 +18,7 @@ from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
 from pipelines.runtime.modes import RunMode
+from tests.harness.engine import uploads
 
 SHAPE: Final = random_model.TINY
 TOKENS: Final = SHAPE.tokens
@@ -55,8 +56,8 @@ def load(
 
 
 def begin(pipeline: LatentDiffusion, params: GenerationParams) -> LatentState:
-    """Begin an image with its own texts encoded."""
-    return pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
+    """Begin an image with its own texts encoded, and with the uploads of `tests.harness.engine.uploads`."""
+    return pipeline.begin(params, pipeline.encode(pipeline.texts(params)), uploads.encode(pipeline, params))
 
 
 def encode(pipeline: LatentDiffusion, *texts: str) -> list[Tensor]:

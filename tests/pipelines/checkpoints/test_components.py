@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from pipelines.checkpoints import components
 from pipelines.errors import ModelLoadError
@@ -55,7 +55,7 @@ def test_a_part_is_equal_to_what_its_library_loads(model_folder: Path, part: str
 def test_a_text_encoder_whose_configuration_names_another_dtype_is_of_one_dtype(model_folder: Path) -> None:
     """transformers would leave the projection in another dtype than the rest."""
     config = {**tiny_model.read_json(model_folder / "text_encoder" / "config.json"), "torch_dtype": "float16"}
-    encoder = CLIPTextModelWithProjection(CLIPTextModelWithProjection.config_class.from_dict(config))
+    encoder = CLIPTextModelWithProjection(CLIPTextConfig.from_dict(config))
     saved = {name: each.clone() for name, each in encoder.state_dict().items()}
 
     network = components.load_network(

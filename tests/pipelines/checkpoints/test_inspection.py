@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,12 +24,12 @@ NO_INDEX = "MODEL is not a diffusers model folder: it has no model_index.json."
 INDEX = "unet/diffusion_pytorch_model.safetensors.index.json"
 
 
-def inspect(folder: Path, dtype: str = "float32", **fields: object) -> Checkpoint:
-    source = Source(name="tiny", path=folder, **fields)  # type: ignore[arg-type]  # each test names the right fields
+def inspect(folder: Path, dtype: str = "float32", **fields: Any) -> Checkpoint:
+    source = Source(name="tiny", path=folder, **fields)
     return inspection.inspect(source, DtypeChoice(dtype))
 
 
-def refusal(folder: Path, **fields: object) -> str:
+def refusal(folder: Path, **fields: Any) -> str:
     """The message, in which MODEL stands for the folder."""
     with pytest.raises(ModelLoadError) as caught:
         inspect(folder, **fields)

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
-from pipelines.checkpoints import loader
+from pipelines.checkpoints import inspection, loader, sources
 from pipelines.errors import ModelLoadError
 from pipelines.runtime.modes import RunMode
-from tests.harness.models import tiny_model
+from tests.harness.models import layouts, tiny_model
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -34,10 +32,8 @@ def edit_scheduler(folder: Path, class_name: str, **fields: object) -> None:
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "unsafe folder": (lambda folder: (folder / "unet" / "model.bin").touch(), "pickle"),
-    "no weights": (lambda folder: (folder / UNET).unlink(), "unet cannot be loaded"),
-    "no config": (lambda folder: (folder / "vae" / "config.json").unlink(), "vae cannot be loaded"),
-    "truncated weights": (lambda folder: truncate(folder / UNET), "unet cannot be loaded"),
+    "no weights": (lambda folder: (folder / UNET).unlink(), "unet has no weights"),
+    "truncated weights": (lambda folder: truncate(folder / UNET), "is incomplete"),
     "weights of another shape": (
         lambda folder: tiny_model.edit_json(folder / "unet" / "config.json", block_out_channels=[16, 16]),
         "unet",
@@ -110,26 +106,6 @@ def test_another_dtype_is_used(model_folder: Path) -> None:
     assert tiny_model.encode(pipeline, "a")[0].element_size() == 2
 
 
-@pytest.mark.parametrize(
-    ("saved", "device_dtypes", "expected"),
-    [
-        ({}, {torch.float16, torch.bfloat16}, torch.float16),
-        ({"unet": {"torch_dtype": "float16"}}, {torch.float16, torch.bfloat16}, torch.float16),
-        ({"unet": {"torch_dtype": "bfloat16"}}, {torch.float16, torch.bfloat16}, torch.bfloat16),
-        ({"text_encoder": {"dtype": "torch.bfloat16"}}, {torch.float16, torch.bfloat16}, torch.bfloat16),
-        ({"unet": {"torch_dtype": "bfloat16"}}, {torch.float16}, torch.float16),
-        ({"unet": {"torch_dtype": "bfloat16"}}, set(), torch.float32),
-    ],
-)
-def test_a_model_saved_in_bfloat16_is_served_in_it_where_the_device_computes_in_it(
-    folder: Path, saved: dict[str, dict[str, str]], device_dtypes: set[torch.dtype], expected: torch.dtype
-) -> None:
-    for component, values in saved.items():
-        tiny_model.edit_json(folder / component / "config.json", **values)
-
-    assert loader._auto_dtype(folder, ["tokenizer", "text_encoder", "unet"], device_dtypes) is expected
-
-
 def test_calls_of_the_loaded_model_are_padded_as_its_mode_says(model_folder: Path) -> None:
     mode = RunMode(exact=True, max_rows=2, max_decode=1)
 
@@ -138,16 +114,44 @@ def test_calls_of_the_loaded_model_are_padded_as_its_mode_says(model_folder: Pat
     assert (info.device, info.row_sizes) == ("cpu", (2,))
 
 
-def test_text_encoders_of_the_first_stable_diffusion_folders_are_loaded(folder: Path, model_folder: Path) -> None:
-    """Their weights are named one level deeper, and include a table of positions."""
-    path = folder / "text_encoder" / "model.safetensors"
-    weights = {f"text_model.{name}": weight for name, weight in load_file(path).items()}
-    weights["text_model.embeddings.position_ids"] = torch.arange(tiny_model.TOKENS)[None]
-    save_file(weights, path, metadata={"format": "pt"})
+def test_a_model_is_described_without_its_weights_as_it_is_served(model_folder: Path) -> None:
+    mode = RunMode(exact=True, max_rows=2, max_decode=1)
+    choice = loader.choose_dtype("bfloat16", "cpu")
+    checkpoint = inspection.inspect(sources.find(str(model_folder)), choice)
 
-    (old,), (new,) = (tiny_model.encode(tiny_model.load(path), "a fox") for path in (folder, model_folder))
+    described = loader.describe(checkpoint, device="cpu", mode=mode)
 
-    assert torch.equal(old, new)
+    assert described == loader.load(str(model_folder), device="cpu", dtype="bfloat16", mode=mode).info
+    assert described.dtype == "bfloat16"
+
+
+def test_a_link_is_served_by_its_own_name(model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to(model_folder)
+
+    assert loader.load(str(tmp_path / "mine"), device="cpu").info.name == "mine"
+
+
+def test_equal_fingerprints_mean_equal_configurations_and_sizes(folder: Path, model_folder: Path) -> None:
+    """Costs that were measured with one are then right for the other, whatever lies beside the model."""
+
+    def fingerprint(path: Path) -> str:
+        return inspection.inspect(sources.find(str(path))).fingerprint()
+
+    layouts.clone(folder)
+    assert fingerprint(folder) == fingerprint(model_folder)
+    tiny_model.edit_json(folder / "unet" / "config.json", upcast_attention=True)
+    assert fingerprint(folder) != fingerprint(model_folder)
+
+
+def test_notes_of_the_inspection_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    layouts.rename_to_variant(folder, "fp16", "vae")
+
+    with caplog.at_level(logging.INFO, logger="pipelines"):
+        loader.load(str(folder), device="cpu")
+
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("pipelines")] == [
+        "model: The fp16 files of vae are taken."
+    ]
 
 
 def test_a_model_is_served_by_its_folders_name_as_its_configuration_implies(model_folder: Path) -> None:

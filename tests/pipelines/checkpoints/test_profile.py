@@ -13,7 +13,7 @@ from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
 from pipelines.interface import ModelInfo
 
-DEFAULTS = ServingDefaults(sampler="euler", steps=6, guidance_scale=1.5, distilled_kind=None)
+DEFAULTS = ServingDefaults(sampler="euler", steps=6, guidance_scale=1.5, special_kind=None)
 
 
 def write(folder: Path, fields: Mapping[str, object]) -> None:

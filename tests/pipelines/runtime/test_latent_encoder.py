@@ -29,7 +29,7 @@ def images(count: int = 1, height: int = 64, width: int = 64) -> Tensor:
 def theirs(vae: AutoencoderKL, pixels: Tensor, seed: int = 3) -> Tensor:
     """Return the latents that diffusers' image-to-image pipelines draw."""
     latents: Tensor = vae.encode(pixels).latent_dist.sample(torch.Generator("cpu").manual_seed(seed))
-    return latents * vae.config.scaling_factor
+    return latents * float(vae.config.scaling_factor)
 
 
 def test_a_sample_is_the_one_that_diffusers_draws(vae: AutoencoderKL) -> None:

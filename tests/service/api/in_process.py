@@ -12,6 +12,7 @@ import httpx2
 from fastapi import FastAPI, Request
 
 from service.api.dependencies import Services
+from service.images.inputs.decoder import DirectDecoder
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.settings import Settings
@@ -64,7 +65,9 @@ class Api:
 async def run_in_process(data_dir: Path, *, keeps_jobs: bool = True, **settings: Any) -> AsyncIterator[Api]:
     """Runs the application. Keywords are settings; the tenant of a request is its header `TENANT`."""
     engine, metrics = FakeEngine(), Metrics()
-    app = create_app(Settings(data_dir=data_dir, **settings), engine, metrics, keeps_jobs=keeps_jobs)
+    given = Settings(data_dir=data_dir, **settings)
+    decoder = DirectDecoder(given.max_upload_pixels)
+    app = create_app(given, engine, metrics, keeps_jobs=keeps_jobs, decoder=decoder)
     services = app.state.services
     app.state.services = TenantServices(**{field.name: getattr(services, field.name) for field in fields(services)})
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)

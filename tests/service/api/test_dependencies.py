@@ -13,10 +13,13 @@ from starlette.types import Message
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.api.dependencies import Services, jobs_of, services_of, unless_gone
+from service.api.generation.inputs import InputReader
+from service.api.http.file_body import FileBodies
 from service.api.signed_urls import LinkSigner
 from service.engine.types import Priority
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import Encoder
+from service.images.inputs.decoder import DirectDecoder
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
 
@@ -38,6 +41,10 @@ def make_services(encoder: Encoder, *, public_url: str | None = None, embed_para
         encoder=encoder,
         metrics=Metrics(),
         max_body_bytes=1024,
+        max_upload_bytes=1024,
+        max_upload_pixels=1024,
+        file_bodies=FileBodies(1024, 1024),
+        inputs=InputReader(DirectDecoder(1024), None),
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from service.cli.added_models import AddError, add
 def file(tmp_path: Path) -> Path:
     folder = tmp_path / "downloads"
     (folder / "pony/tokenizer").mkdir(parents=True)
-    for name in ("pony.safetensors", "pony.darkroom.json", "pony.vae.safetensors", "other.safetensors"):
+    for name in ("pony.safetensors", "pony.vae.safetensors", "other.safetensors"):
         (folder / name).write_text(name)
+    (folder / "pony.darkroom.json").write_text('{"vae": "other.safetensors", "default_steps": 3}')
     return folder / "pony.safetensors"
 
 
@@ -40,6 +42,12 @@ def test_a_file_is_added_with_what_belongs_to_it(copy: bool, file: Path, tmp_pat
     assert added.read_text() == "pony.safetensors"
     assert (tmp_path / "models/pony/tokenizer").is_dir()
     assert all(path.is_symlink() is not copy for path in added.parent.iterdir())
+
+
+def test_paths_in_copied_settings_still_lead_to_the_files_that_they_named(file: Path, tmp_path: Path) -> None:
+    add(file, "deep/pony", tmp_path, copy=True)
+    settings = json.loads((tmp_path / "models/deep/pony.darkroom.json").read_bytes())
+    assert settings == {"vae": str(file.with_name("other.safetensors")), "default_steps": 3}
 
 
 @pytest.mark.parametrize("copy", [False, True])

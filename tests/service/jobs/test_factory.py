@@ -29,6 +29,8 @@ def settings_for(data_dir: Path) -> JobsSettings:
     return JobsSettings(
         database=database_url(None, data_dir),
         images=data_dir / "images",
+        uploads=data_dir / "uploads",
+        keep_uploads_s=KEEP_S,
         keep_s=KEEP_S,
         max_image_bytes=1 << 30,
         max_queued=100,

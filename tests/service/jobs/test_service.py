@@ -30,7 +30,7 @@ from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_spec
+from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_spec, make_uploads
 
 LONG_S = 60.0
 CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor=30.0)
@@ -39,13 +39,15 @@ CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor
 def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
     database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
     claims = JobClaims(database, CLAIM_POLICY)
-    executor = JobExecutor(claims, files, engine, Encoder(1), notifier, ExecutorConfig())
+    uploads = make_uploads(database, folder.with_name("uploads"))
+    executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
         JobRepository(database, REPOSITORY_POLICY),
         files,
+        uploads,
         Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01)),
-        Retention(database, files, RetentionConfig(max_image_bytes=1 << 30)),
+        Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
         notifier,
         engine,
         CONFIG,

@@ -9,6 +9,7 @@ from typing import Final, get_args
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from pipelines import upscalers
 from pipelines.interface import ModelInfo
 from pipelines.sampler_limits import SamplerLimits
 from pipelines.sampling import choice
@@ -27,7 +28,7 @@ from service.images.encoding import ImageFormat
 
 router = APIRouter(prefix="/api/v1", tags=["capabilities"], responses={503: {"model": ProblemOut}})
 
-_FEATURES: Final = ("durable_jobs", "events", "previews", "prompt_matrix", "idempotency", "links")
+_FEATURES: Final = ("durable_jobs", "events", "previews", "prompt_matrix", "idempotency", "links", "uploads", "hires")
 
 
 class SizeOut(BaseModel):
@@ -78,6 +79,8 @@ class ModelOut(BaseModel):
     sizes: list[SizeOut]
     """Sizes that the model was trained for. Others within the limits work less well."""
     prompt_tokens: int
+    inputs: list[str]
+    """What its images can start from: image, mask."""
     """Longest prompt that is read whole, with its start and its end, which take a token each."""
     samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
@@ -99,6 +102,13 @@ class SamplerOut(BaseModel):
     stochastic: bool
 
 
+class UpscalerOut(BaseModel):
+    name: str
+    label: str
+    decoded: bool
+    """Whether pixels are enlarged, and not latents."""
+
+
 class RequestLimits(BaseModel):
     max_pictures_per_prompt: int
     max_pictures_per_job: int
@@ -106,6 +116,9 @@ class RequestLimits(BaseModel):
     max_seed: int
     max_wait_s: float
     max_body_bytes: int
+    max_upload_bytes: int
+    """A body with its images, where a route takes images."""
+    max_upload_pixels: int
 
 
 class Capabilities(BaseModel):
@@ -115,6 +128,7 @@ class Capabilities(BaseModel):
     """Models that the server was told to serve and cannot. Its log says why."""
     samplers: list[SamplerOut]
     schedules: list[str]
+    upscalers: list[UpscalerOut]
     output_formats: list[str]
     limits: RequestLimits
     features: list[str]
@@ -131,6 +145,9 @@ async def capabilities(request: Request) -> Capabilities:
             for each in served
             if each.status is ModelStatus.FAILED
         ],
+        upscalers=[
+            UpscalerOut(name=each.name, label=each.label, decoded=each.decoded) for each in upscalers.UPSCALERS.values()
+        ],
         samplers=_samplers([each.info for each in served if each.info]),
         schedules=list(SCHEDULES),
         output_formats=list(get_args(ImageFormat)),
@@ -141,6 +158,8 @@ async def capabilities(request: Request) -> Capabilities:
             max_seed=MAX_SEED,
             max_wait_s=MAX_WAIT_S,
             max_body_bytes=services.max_body_bytes,
+            max_upload_bytes=services.max_upload_bytes,
+            max_upload_pixels=services.max_upload_pixels,
         ),
         features=list(_FEATURES),
     )
@@ -157,6 +176,7 @@ def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
         alias_prefixes=list(OPENAI_PREFIXES) if default else [],
         sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
         prompt_tokens=model.prompt_tokens,
+        inputs=list(model.input_kinds),
         samplers=[_limits(each, model) for each in choice.usable(model.samplers)],
         defaults=DefaultsOut(
             width=width,

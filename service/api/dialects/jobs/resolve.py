@@ -8,13 +8,12 @@ from typing import Any, Final
 
 from pipelines.interface import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
-from service.api.generation.model_names import chosen_model
+from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
-from service.api.generation.resolve import resolve
+from service.api.generation.resolve import default_size, resolve
 from service.api.generation.sizes import can_draw, can_draw_side, spell
 from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.api.http.request_body import Parsed, parse
-from service.engine.interface import Engine
 from service.engine.types import Priority, Size
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
@@ -38,24 +37,36 @@ def _pointer(location: Sequence[str | int]) -> str:
 BODY_RULES: Final = BodyRules(unknown_fields=UnknownFields.REFUSE, refuse=_refuse)
 
 
-def job_spec(fields: Mapping[str, Any], engine: Engine, accepted: ImageFormat | None) -> JobSpec:
-    """`accepted` is the format that the caller would take where the body names none.
+def parse_request(fields: Mapping[str, Any], *, as_text: bool = False) -> Parsed[JobRequest]:
+    """`as_text` reads numbers that are given as text, as in a form. Raises `UnprocessableError`."""
+    return parse(JobRequest, fields, BODY_RULES, as_text=as_text)
 
-    Raises `UnprocessableError`, and what `Engine.find_model` raises.
+
+def job_spec(
+    parsed: Parsed[JobRequest],
+    model: ModelInfo,
+    accepted: ImageFormat | None,
+    size: Size | None = None,
+    inputs: PreparedInputs = NO_INPUTS,
+) -> JobSpec:
+    """`model` is the one that the request names. `accepted` is the format that the caller would take where the body
+    names none. `inputs` are what the images start
+    from, at `size`.
+
+    Raises `UnprocessableError`.
     """
-    parsed = parse(JobRequest, fields, BODY_RULES)
     request = parsed.request
-    model = chosen_model(request.model, engine)
     prompts = _prompts(parsed)
     if len(prompts) * request.n > MAX_JOB_IMAGES:
         raise parsed.refusal("n", f"Must leave at most {MAX_JOB_IMAGES} images a job.")
     images = resolve(
         request,
         [prompt.prompt for prompt in prompts],
-        _size(parsed, model),
+        size or image_size(parsed, model),
         model,
         parsed.refusal,
         shared_seeds=request.prompt_matrix,
+        inputs=inputs,
     )
     positions = [prompt.position for prompt in prompts for _ in range(request.n)]
     return JobSpec(
@@ -82,15 +93,19 @@ def _prompts(parsed: Parsed[JobRequest]) -> list[Combination]:
     return prompts
 
 
-def _size(parsed: Parsed[JobRequest], model: ModelInfo) -> Size:
+def image_size(parsed: Parsed[JobRequest], model: ModelInfo, upload: Size | None = None) -> Size:
+    """Returns the size of the job's images. `upload` is the size of the image that they start from.
+
+    Raises `UnprocessableError`.
+    """
     request, limits = parsed.request, model.limits
-    width, height = model.sizes[0]
+    width, height = default_size(request, model, upload)
     size = request.width or width, request.height or height
     if not can_draw(size, limits):
         given = [name for name in ("width", "height") if getattr(request, name) is not None]
         wrong = [name for name in given if not can_draw_side(getattr(request, name), limits)]
         raise parsed.refusal(
-            (wrong or given)[0],
+            (wrong or given or ["hires"])[0],
             f"Sides must be multiples of {limits.side_multiple} from {limits.min_side} to {limits.max_side} pixels, "
             f"and an image may have at most {limits.max_pixels} pixels. The model was trained for "
             f"{', '.join(spell(known) for known in model.sizes)}.",

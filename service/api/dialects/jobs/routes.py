@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -14,15 +15,17 @@ from pydantic import BaseModel
 from service.api.dependencies import jobs_of, services_of, unless_gone
 from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
 from service.api.dialects.jobs.paging import decode_cursor, encode_cursor
-from service.api.dialects.jobs.resolve import BODY_RULES, job_spec
+from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
+from service.api.generation.inputs import prepare
+from service.api.generation.model_names import chosen_model
 from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
-from service.api.http.json_body import read_json_object
+from service.api.http.form_body import UploadedFile
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
 from service.api.http.problems import ProblemOut
-from service.api.http.request_body import body_schema
+from service.api.http.request_body import body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
 from service.errors import InvalidRequestError, QueueFullError, StoreUnavailableError
@@ -68,7 +71,7 @@ router = APIRouter(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": body_schema(JobRequest, BODY_RULES)}},
+            "content": body_content(JobRequest, BODY_RULES, files=("image", "mask")),
         },
         "parameters": [
             {"name": name, "in": "header", "required": False, "schema": schema, "description": about}
@@ -90,12 +93,18 @@ router = APIRouter(
 async def create_job(request: Request) -> Response:
     """Accept a job. Once this has answered, the job survives anything short of the loss of the disk."""
     services, jobs = services_of(request), jobs_of(request)
-    fields = await read_json_object(request, services.max_body_bytes)
+    tenant = services.tenant(request)
+    async with services.file_bodies.read(request) as body:
+        parsed = parse_request(body.fields, as_text=body.is_form)
+        model = chosen_model(parsed.request.model, services.engine)
+        decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
+        idempotency = await _idempotency_key(request, body.fields)
+    size = image_size(parsed, model, None if decoded is None else decoded.size)
+    inputs = await prepare(decoded, size, parsed.request.resize_mode)
     accepted = image_format(request.headers.get("accept"))
-    spec = job_spec(fields, services.engine, accepted)
+    spec = job_spec(parsed, model, accepted, size, inputs)
     preferred = preference(request.headers.get("prefer"))
-    idempotency = _idempotency_key(request, fields)
-    view, replayed = await jobs.submit(spec, tenant=services.tenant(request), idempotency=idempotency)
+    view, replayed = await jobs.submit(spec, tenant=tenant, idempotency=idempotency, inputs=inputs.files)
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
     headers = {"Location": job_url(view.record.id)}
@@ -202,15 +211,19 @@ def _json(body: BaseModel, status: int, headers: dict[str, str]) -> Response:
     return Response(body.model_dump_json(), status, headers, "application/json")
 
 
-def _idempotency_key(request: Request, fields: dict[str, Any]) -> IdempotencyKey | None:
+async def _idempotency_key(request: Request, fields: dict[str, Any]) -> IdempotencyKey | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not re.fullmatch(_KEY, key):
         raise InvalidRequestError("Idempotency-Key must have 1 to 255 printable ASCII characters.")
-    return IdempotencyKey(key, _fingerprint(fields), _KEY_LIFETIME_S)
+    return IdempotencyKey(key, await asyncio.to_thread(_fingerprint, fields), _KEY_LIFETIME_S)
 
 
 def _fingerprint(fields: dict[str, Any]) -> str:
     """Identifies the body as it was sent, before a seed is drawn; the order of its fields does not matter."""
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, default=_digest).encode()).hexdigest()
+
+
+def _digest(file: UploadedFile) -> str:
+    return hashlib.sha256(file.data).hexdigest()

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
-from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import shared_settings_schema
 from service.api.http.fields import Text
 from service.images.encoding import ImageFormat
@@ -24,7 +24,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-class JobRequest(GenerationRequest):
+class JobRequest(InputRequest):
     """POST /api/v1/jobs."""
 
     model_config = ConfigDict(
@@ -32,6 +32,7 @@ class JobRequest(GenerationRequest):
             "examples": [
                 {"prompt": "a red circle on a white background", "seed": 7},
                 {"prompt": "a {red|blue} {circle|star}", "prompt_matrix": True, "n": 2, "previews": 2},
+                {"prompt": "a red circle", "hires": {"scale": 2, "steps": 8}},
             ]
         }
     )
@@ -177,6 +178,25 @@ class PreviewEvent(BaseModel):
     step: int
     mime: str
     b64: str
+
+
+class UploadRequest(BaseModel):
+    """POST /api/v1/uploads."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    image: Annotated[ImageSource, Field(description="PNG, JPEG or WebP: a file of a form, base64, or a data URL")]
+
+
+class UploadOut(BaseModel):
+    sha256: str
+    """Names the upload in later requests, as `image` or `mask`. It is that of the file as it is stored."""
+    width: int
+    height: int
+    size_bytes: int
+    created_at: datetime
+    expires_at: datetime | None
+    """When it is deleted unless a job starts from it; null where it is kept for jobs alone."""
 
 
 class LinkRequest(BaseModel):

@@ -1,11 +1,11 @@
-"""One request to /v1/images/generations, understood: what its answers say of the images, and how they are encoded."""
+"""One request for images, understood: what its answers say of the images, and how they are encoded."""
 
 from __future__ import annotations
 
 import base64
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pipelines.interface import RgbImage
 from service.api.dependencies import Services
@@ -30,6 +30,8 @@ class Generation:
     model: str
     sole_format: ImageFormat | None
     """Format of an image that is the whole answer; None where the answer is JSON or a stream."""
+    events: Literal["image_generation", "image_edit"] = "image_generation"
+    """First part of the names of a stream's events."""
 
     @property
     def output_format(self) -> ImageFormat:

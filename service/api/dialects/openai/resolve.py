@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.api.dialects.openai.errors import refuse
 from service.api.dialects.openai.schemas import ImageRequest
-from service.api.generation.resolve import resolve
+from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
+from service.api.generation.resolve import default_size, resolve
 from service.api.generation.sizes import nearest_size, parse_size, spell
 from service.api.http.dialect import BodyRules, UnknownFields
 from service.api.http.request_body import Parsed, parse
@@ -32,6 +33,12 @@ BODY_RULES: Final = BodyRules(
 )
 
 
+class SizeChoice(NamedTuple):
+    size: Size
+    adjusted: str
+    """`size=WIDTHxHEIGHT` where the model cannot draw what was asked and the nearest was taken; else empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     images: tuple[GenerationParams, ...]
@@ -42,6 +49,7 @@ class Plan:
     """Seconds after which the caller has no more use for the images."""
     adjusted: str
     """`field=value` for each field of which something else than was asked has an effect; else empty."""
+    inputs: PreparedInputs = NO_INPUTS
 
 
 def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
@@ -49,20 +57,25 @@ def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
     return parse(ImageRequest, fields, BODY_RULES)
 
 
-def plan(parsed: Parsed[ImageRequest], model: ModelInfo) -> Plan:
-    """`model` is the one that the request names. Raises `InvalidRequestError`, naming the field as the caller spelled
-    it."""
+def plan(
+    parsed: Parsed[ImageRequest], model: ModelInfo, size: SizeChoice | None = None, inputs: PreparedInputs = NO_INPUTS
+) -> Plan:
+    """`model` is the one that the request names, and `inputs` are what the images start from, at `size`.
+
+    Raises `InvalidRequestError`, naming the field as the caller spelled it.
+    """
     request = parsed.request
+    size = size or choose_size(parsed, model)
     if request.background == "transparent":
         raise parsed.refusal("background", "Must be opaque or auto: images have no transparency.")
-    size, adjusted_size = _size(parsed, model)
-    images = resolve(request, [request.prompt], size, model, parsed.refusal)
+    images = resolve(request, [request.prompt], size.size, model, parsed.refusal, inputs=inputs)
     return Plan(
         tuple(images),
         previews=request.partial_images if request.stream else 0,
         priority=Priority(request.priority),
         deadline_s=request.deadline_s,
-        adjusted=", ".join(filter(None, (adjusted_size, _adjusted_guidance(request, images[0])))),
+        adjusted=", ".join(filter(None, (size.adjusted, _adjusted_guidance(request, images[0])))),
+        inputs=inputs,
     )
 
 
@@ -71,12 +84,14 @@ def _adjusted_guidance(request: ImageRequest, made: GenerationParams) -> str:
     return "" if is_kept else f"guidance_scale={made.guidance_scale:g}"
 
 
-def _size(parsed: Parsed[ImageRequest], model: ModelInfo) -> tuple[Size, str]:
+def choose_size(parsed: Parsed[ImageRequest], model: ModelInfo, upload: Size | None = None) -> SizeChoice:
+    """`upload` is the size of the image that is edited. Raises `InvalidRequestError`."""
     text = parsed.request.size
     if text == "auto":
-        return model.sizes[0], ""
-    wanted = parse_size(text)
-    if wanted is None:
+        wanted = default_size(parsed.request, model, upload)
+        return SizeChoice(nearest_size(wanted, model), "")
+    parsed_size = parse_size(text)
+    if parsed_size is None:
         raise parsed.refusal("size", "Must be WIDTHxHEIGHT in pixels, or auto.")
-    size = nearest_size(wanted, model)
-    return size, "" if size == wanted else f"size={spell(size)}"
+    size = nearest_size(parsed_size, model)
+    return SizeChoice(size, "" if size == parsed_size else f"size={spell(size)}")

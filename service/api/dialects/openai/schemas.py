@@ -5,15 +5,19 @@ The source is OpenAI's API reference, "Create image" and "Image streaming events
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
 from service.api.generation.request import GenerationRequest
 from service.api.http.fields import Text
 from service.engine.types import ModelStatus
 from service.images.encoding import ImageFormat
+
+PartialType: TypeAlias = Literal["image_generation.partial_image", "image_edit.partial_image"]
+CompletedType: TypeAlias = Literal["image_generation.completed", "image_edit.completed"]
 
 
 class ImageRequest(GenerationRequest):
@@ -39,6 +43,23 @@ class ImageRequest(GenerationRequest):
     moderation: Annotated[Literal["low", "auto"] | None, Field(description="Accepted without effect")] = None
     user: Annotated[Text | None, Field(description="Accepted without effect")] = None
     safety_identifier: Annotated[Text | None, Field(description="Accepted without effect")] = None
+
+
+class EditRequest(InputRequest, ImageRequest):
+    """POST /v1/images/edits."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    image: Annotated[ImageSource, Field(description="PNG, JPEG or WebP to start from: a file, base64, or a data URL")]
+    input_fidelity: Annotated[
+        Literal["high", "low"] | None, Field(description="Accepted without effect: strength decides")
+    ] = None
+
+
+class VariationRequest(EditRequest):
+    """POST /v1/images/variations."""
+
+    prompt: Text = ""
 
 
 class Image(BaseModel):
@@ -84,7 +105,7 @@ NO_USAGE: Final = Usage(
 
 
 class PartialImageEvent(BaseModel):
-    type: Literal["image_generation.partial_image"]
+    type: PartialType
     b64_json: str
     partial_image_index: int
     created_at: int
@@ -98,7 +119,7 @@ class PartialImageEvent(BaseModel):
 
 
 class CompletedEvent(BaseModel):
-    type: Literal["image_generation.completed"]
+    type: CompletedType
     b64_json: str
     created_at: int
     size: str

@@ -1,11 +1,11 @@
-"""The event stream of /v1/images/generations: previews, and each finished image once, as it is finished."""
+"""The event stream of a request for images: previews, and each finished image once, as it is finished."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
 import structlog
@@ -13,16 +13,26 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from service.api.dialects.openai.errors import error_body
 from service.api.dialects.openai.generation import Generation, to_base64
-from service.api.dialects.openai.schemas import NO_USAGE, CompletedEvent, PartialImageEvent
+from service.api.dialects.openai.schemas import (
+    NO_USAGE,
+    CompletedEvent,
+    CompletedType,
+    PartialImageEvent,
+    PartialType,
+)
 from service.api.generation.prompt_tokens import prompt_tokens
 from service.api.http.dialect import ErrorAnswer
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, Job
 from service.errors import DarkroomError
 
-STREAM_SCHEMA: Final = event_schema(
-    ("image_generation.partial_image", "image_generation.completed", "message"), required=["data"]
-)
+_KINDS: Final[Mapping[str, tuple[PartialType, CompletedType]]] = {
+    "image_generation": ("image_generation.partial_image", "image_generation.completed"),
+    "image_edit": ("image_edit.partial_image", "image_edit.completed"),
+}
+STREAM_SCHEMAS: Final = {
+    events: event_schema((*kinds, "message"), required=["data"]) for events, kinds in _KINDS.items()
+}
 """The type of an event without a name, as an error is, is `message` (HTML standard, server-sent events)."""
 
 _log = structlog.get_logger("darkroom.api")
@@ -51,7 +61,7 @@ async def _message(generation: Generation, event: ImageEvent) -> PartialImageEve
     match event:
         case ImagePreview():
             return PartialImageEvent(
-                type="image_generation.partial_image",
+                type=_KINDS[generation.events][0],
                 b64_json=to_base64(await generation.encode(event.rgb_image)),
                 partial_image_index=event.preview,
                 created_at=int(time.time()),
@@ -61,7 +71,7 @@ async def _message(generation: Generation, event: ImageEvent) -> PartialImageEve
             )
         case ImageFinished():
             return CompletedEvent(
-                type="image_generation.completed",
+                type=_KINDS[generation.events][1],
                 b64_json=to_base64(await generation.encode_finished(event)),
                 created_at=int(time.time()),
                 usage=NO_USAGE,

@@ -42,7 +42,7 @@ def test_the_text_encoder_of_a_whole_clip_configuration_is_read(folder: Path) ->
 def test_a_configuration_that_leads_out_of_a_download_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
     outside = (folder / name).rename(tmp_path / "outside.json")
     (folder / name).symlink_to(outside)
-    assert folder_configs.read(folder, tmp_path, "")
+    assert folder_configs.read(folder, tmp_path, "").configs
 
     with pytest.raises(ModelLoadError) as refusal:
         folder_configs.read(folder, folder, "")

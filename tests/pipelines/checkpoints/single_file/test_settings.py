@@ -52,6 +52,14 @@ def test_paths_are_relative_to_the_folder_of_the_settings(path: Path, tmp_path: 
     assert settings.find_override(path, absolute, "vae") == tmp_path / "other"
 
 
+def test_paths_in_a_linked_settings_file_are_relative_to_the_file_that_it_links_to(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/other").mkdir(parents=True)
+    real = tmp_path / "elsewhere/real.json"
+    real.write_text('{"vae": "other"}')
+    settings.settings_path(path).symlink_to(real)
+    assert settings.find_override(path, settings.read(path), "vae") == tmp_path / "elsewhere/other"
+
+
 def test_a_path_that_leads_nowhere_is_named(path: Path, tmp_path: Path) -> None:
     given = write(path, text_encoder="missing")
     message = rf"a\.v2\.darkroom\.json: text_encoder names {tmp_path / 'missing'}, which does not exist\.$"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 import torch
+from diffusers import DDIMScheduler
 from torch import Tensor
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
@@ -44,7 +45,7 @@ def encode_with_diffusers(theirs: Any, texts: list[str]) -> Tensor:
 
 def test_a_long_prompt_makes_what_diffusers_makes_of_its_chunks(pipeline: LatentDiffusion, model_folder: Path) -> None:
     theirs = diffusers_reference.load(model_folder)
-    theirs.scheduler = diffusers_reference.diffusers.DDIMScheduler.from_config(
+    theirs.scheduler = DDIMScheduler.from_config(
         theirs.scheduler.config, steps_offset=1, clip_sample=False, set_alpha_to_one=False
     )
     params = replace(LONG, prompt=text(2) + "fox", negative_prompt=text(2, "q") + "fog")

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from pipelines.sampler_limits import SamplerLimits
+from service.api.generation.input_request import InputRequest
 from service.api.generation.request import GenerationRequest
-from service.api.generation.resolve import _NOT_OFFERED, resolve, shared_settings, shared_settings_schema
+from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
 from service.errors import InvalidRequestError
 
@@ -215,11 +216,18 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "schedule": "karras",
         "negative_prompt": "blurry",
         "guidance_rescale": 0.7,
+        "original_size": None,
+        "crop": (0, 0),
+        "target_size": None,
+        "image": None,
+        "mask": None,
+        "strength": 1.0,
+        "hires": None,
         "long_prompt": True,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *_NOT_OFFERED}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model"}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
-    assert set(shared) - {"width", "height"} <= set(GenerationRequest.model_fields)
+    assert set(shared) - {"width", "height"} <= set(InputRequest.model_fields)
 
 
 def test_the_schema_of_the_shared_settings_has_exactly_their_names_and_types() -> None:

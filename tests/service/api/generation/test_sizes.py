@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from pipelines.fake import INFO
 from pipelines.interface import ModelInfo
-from service.api.generation.sizes import can_draw, can_draw_side, nearest_size, parse_size, spell
+from service.api.generation.sizes import (
+    can_draw,
+    can_draw_side,
+    enlarged,
+    nearest_size,
+    parse_size,
+    size_for,
+    spell,
+)
 from service.engine.types import Size
 
 SIDES: Final = st.integers(1, 99_999)
@@ -84,3 +92,29 @@ def test_the_nearest_size_can_be_drawn_and_is_its_own_nearest(width: int, height
     assert can_draw(nearest, model.limits)
     assert nearest_size(nearest, model) == nearest
     assert nearest == (width, height) or nearest in model.sizes
+
+
+@pytest.mark.parametrize(
+    ("upload", "size"),
+    [
+        ((128, 128), (128, 128)),
+        ((64, 1024), (64, 1024)),
+        ((4000, 3000), (144, 112)),
+        ((3000, 4000), (112, 144)),
+        ((130, 100), (128, 96)),
+        ((10, 10), (64, 64)),
+        ((5000, 10), (1024, 64)),
+    ],
+)
+def test_an_upload_decides_the_size_of_the_image_that_starts_from_it(upload: Size, size: Size) -> None:
+    assert size_for(upload, INFO) == size
+
+
+@given(st.tuples(st.integers(1, 20000), st.integers(1, 20000)))
+def test_the_size_for_an_upload_can_always_be_drawn(upload: Size) -> None:
+    assert can_draw(size_for(upload, INFO), INFO.limits)
+
+
+def test_an_enlarged_size_is_a_multiple_of_what_the_model_draws() -> None:
+    assert enlarged((128, 96), 1.5, INFO.limits) == (192, 144)
+    assert enlarged((128, 96), 1.3, INFO.limits) == (168, 128)

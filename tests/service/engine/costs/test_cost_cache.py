@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from pipelines.interface import CostKey, Stage
-from service.engine.costs.cost_cache import CostCache, fingerprint
+from service.engine.costs.cost_cache import CostCache
 from service.engine.costs.cost_table import CostTable, KeyCost, Point
 
 IDENTITY = {"device": "cpu", "threads": None}
@@ -116,36 +116,3 @@ def test_a_folder_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     cache.store(TABLE)
 
     assert cache.load() == CostTable()
-
-
-def test_a_fingerprint_depends_on_the_configuration_and_the_sizes_of_the_files(tmp_path: Path) -> None:
-    (tmp_path / "unet").mkdir()
-    (tmp_path / "unet" / "config.json").write_text('{"width": 1}')
-    (tmp_path / "unet" / "weights.safetensors").write_bytes(b"abc")
-    first = fingerprint(tmp_path)
-    (tmp_path / "unet" / "weights.safetensors").write_bytes(b"xyz")
-    assert fingerprint(tmp_path) == first
-
-    (tmp_path / "unet" / "weights.safetensors").write_bytes(b"longer")
-    resized = fingerprint(tmp_path)
-    (tmp_path / "unet" / "config.json").write_text('{"width": 2}')
-    assert len({first, resized, fingerprint(tmp_path)}) == 3
-    assert fingerprint(tmp_path / "absent") == ""
-
-
-def test_a_fingerprint_of_a_single_file_depends_on_what_stands_beside_it(tmp_path: Path) -> None:
-    file = tmp_path / "a.v2.safetensors"
-    file.write_bytes(b"1234")
-    (tmp_path / "b.safetensors").write_bytes(b"1")
-    seen = {fingerprint(file)}
-    (tmp_path / "a.v2.darkroom.json").write_text("{}")
-    seen.add(fingerprint(file))
-    (tmp_path / "a.v2/unet").mkdir(parents=True)
-    (tmp_path / "a.v2/unet/config.json").write_text("{}")
-    seen.add(fingerprint(file))
-    file.write_bytes(b"12345")
-    seen.add(fingerprint(file))
-    assert len(seen) == 4
-    (tmp_path / "b.safetensors").write_bytes(b"12")
-    assert fingerprint(file) in seen
-    assert fingerprint(tmp_path / "none.safetensors") == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.interface import UPCAST, CostKey, Stage
+from pipelines.interface import UPCAST, UPSCALE, CostKey, Stage
 from service.engine.costs.cost_table import Point
 from service.engine.costs.guesses import guess
 from service.engine.costs.key_costs import KeyCosts
@@ -70,3 +70,10 @@ def test_the_first_guess_is_of_the_present_seconds() -> None:
     fast, slow = (guess(denoise(64, 64), {}, most=16, factor=factor) for factor in (1.0, 8.0))
 
     assert slow.at(1) * 8.0 == fast.at(1)
+
+
+def test_an_enlargement_by_way_of_pixels_counts_as_two_encodes() -> None:
+    encode = CostKey(Stage.INPUT, 64, 64)
+    curve = guessed(encode._replace(variant=UPSCALE), {encode: linear(1.0)})
+
+    assert [curve.at(count) for count in (1, 2)] == [4.0, 6.0]

@@ -132,7 +132,7 @@ async def test_a_worker_that_is_ready_tells_its_bounds() -> None:
         await engine.stop()
 
     (ready,) = (message for message in observed.messages if isinstance(message, Ready))
-    assert ready.max_counts == {Stage.TEXT: 16, Stage.DENOISE: 6, Stage.DECODE: 4}
+    assert ready.max_counts == {Stage.TEXT: 16, Stage.INPUT: 4, Stage.DENOISE: 6, Stage.DECODE: 4}
 
 
 def test_a_worker_whose_server_has_ended_before_it_starts_ends_without_a_word() -> None:

@@ -20,7 +20,7 @@ from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.warmup import Warmup
 
 CALL_S = 0.001
-MAX_COUNTS = {Stage.TEXT: 2, Stage.DENOISE: 16, Stage.DECODE: 4}
+MAX_COUNTS = {Stage.TEXT: 2, Stage.INPUT: 2, Stage.DENOISE: 16, Stage.DECODE: 4}
 ROWS = (1, 2, 4, 8, 16)
 SIZE = INFO.sizes[0]
 DENOISE = CostKey(Stage.DENOISE, *SIZE, model=INFO.name)
@@ -144,12 +144,12 @@ def test_all_stages_are_measured_by_count() -> None:
     assert seconds(table, DENOISE) == pytest.approx({rows: (1 + 0.25 * rows) * CALL_S for rows in ROWS})
     assert seconds(table, DECODE) == pytest.approx(dict.fromkeys((1, 2, 4), 2 * CALL_S))
     assert seconds(table, TEXT) == {1: 0.0, 2: 0.0}
-    assert {cost.key.stage for cost in table.costs} == set(Stage) - {Stage.LOAD}
+    assert {cost.key.stage for cost in table.costs} == set(MAX_COUNTS)
 
 
 def test_more_texts_than_rows_are_measured() -> None:
     pipeline = CountingPipeline()
-    table = warm(pipeline, max_counts={Stage.TEXT: 64, Stage.DENOISE: 4, Stage.DECODE: 8})
+    table = warm(pipeline, max_counts={Stage.TEXT: 64, Stage.INPUT: 2, Stage.DENOISE: 4, Stage.DECODE: 8})
 
     assert list(seconds(table, TEXT)) == [1, 2, 4, 8, 16, 32, 64]
     assert counts(pipeline, Stage.DENOISE) == {1, 2, 4}

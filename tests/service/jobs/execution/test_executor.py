@@ -25,11 +25,13 @@ from service.jobs.execution.executor import ExecutorConfig, JobExecutor, Outcome
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import JobFailure, Status
 from service.jobs.store.claims import JobClaims, LostError
+from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.repository import JobRepository
+from service.jobs.uploads import Uploads
 from service.jobs.watching.subscriptions import JobNotifier
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.sample_jobs import claim_one, make_image, make_job
+from tests.harness.sample_jobs import claim_one, make_image, make_job, make_uploads
 from tests.service.images.reading import parameters_in
 
 pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -55,12 +57,19 @@ async def files(tmp_path: Path) -> AsyncIterator[ImageFiles]:
 
 
 @pytest.fixture
+async def uploads(database: Database, tmp_path: Path) -> AsyncIterator[Uploads]:
+    uploads = make_uploads(database, tmp_path / "uploads")
+    yield uploads
+    uploads.close()
+
+
+@pytest.fixture
 async def executor(
-    claims: JobClaims, files: ImageFiles, engine: FakeEngine, notifier: JobNotifier
+    claims: JobClaims, files: ImageFiles, uploads: Uploads, engine: FakeEngine, notifier: JobNotifier
 ) -> AsyncIterator[JobExecutor]:
     encoder = Encoder(1)
     config = ExecutorConfig(max_images_at_once=2)
-    yield JobExecutor(claims, files, engine, encoder, notifier, config, clock=lambda: NOW)
+    yield JobExecutor(claims, files, uploads, engine, encoder, notifier, config, clock=lambda: NOW)
     encoder.close()
 
 

@@ -27,7 +27,7 @@ from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job
+from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job, make_uploads
 from tests.service.engine.engines import KINDS, make, started
 
 pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -70,7 +70,9 @@ async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
 ) -> None:
     repository, claims = JobRepository(database, REPOSITORY_POLICY), JobClaims(database, CLAIM_POLICY)
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier(8)
-    executor = JobExecutor(claims, files, full_engine, encoder, notifier, ExecutorConfig())
+    executor = JobExecutor(
+        claims, files, make_uploads(database, tmp_path / "uploads"), full_engine, encoder, notifier, ExecutorConfig()
+    )
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
     runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), config)
     job = make_job(images=IMAGES)

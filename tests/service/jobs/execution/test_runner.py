@@ -23,7 +23,7 @@ from service.jobs.store.repository import JobRepository
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.sample_jobs import CLAIM_POLICY, STEPS, make_job
+from tests.harness.sample_jobs import CLAIM_POLICY, STEPS, make_job, make_uploads
 
 NEVER_S = 3600.0
 MANY = 50
@@ -71,10 +71,14 @@ def watched(database: Database) -> WatchedClaims:
 
 
 @pytest.fixture
-async def make_runner(watched: WatchedClaims, engine: FakeEngine, tmp_path: Path) -> AsyncIterator[MakeRunner]:
+async def make_runner(
+    watched: WatchedClaims, database: Database, engine: FakeEngine, tmp_path: Path
+) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
-    executor = JobExecutor(watched, files, engine, encoder, notifier, ExecutorConfig())
+    executor = JobExecutor(
+        watched, files, make_uploads(database, tmp_path / "uploads"), engine, encoder, notifier, ExecutorConfig()
+    )
     made = []
 
     def make(heartbeat_s: float = NEVER_S) -> Runner:

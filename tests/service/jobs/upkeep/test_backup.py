@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from sqlalchemy import URL, make_url
 
+from service.images.inputs.raster import Raster, encode_raster
 from service.images.storage import ImageFolder
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
-from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job
+from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job, make_uploads
 from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
 
 PNG = b"an image file"
@@ -33,10 +35,23 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
 async def test_a_backup_holds_the_records_and_every_image_file(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     made = back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
 
-    assert made == Backup(images=1, missing=1)
+    assert made == Backup(images=1, uploads=0, missing=1)
     assert ImageFolder(tmp_path / "copy" / "images").read(job_id, 0, "image/png") == PNG
     database = Database(database_url(None, tmp_path / "copy"))
     assert len((await JobRepository(database, REPOSITORY_POLICY).get(job_id, "alice")).images) == 2
+    await database.close()
+
+
+async def test_a_backup_holds_the_uploads_that_jobs_start_from(sqlite_url: URL, tmp_path: Path) -> None:
+    database = Database(sqlite_url)
+    uploads, copied = (make_uploads(database, folder / "uploads") for folder in (tmp_path, tmp_path / "copy"))
+    file = encode_raster(Raster(Image.new("RGB", (8, 8))))
+    await uploads.add("alice", file)
+
+    assert back_up(sqlite_url, tmp_path / "images", tmp_path / "copy") == Backup(images=0, uploads=1, missing=0)
+    assert (await copied.read("alice", file.sha256)).size == (8, 8)
+    for opened in (uploads, copied):
+        opened.close()
     await database.close()
 
 
@@ -76,6 +91,6 @@ def test_data_of_an_earlier_release_are_copied_unchanged(schema: str, tmp_path: 
 
     made = back_up(database_url(None, data), data / "images", copy)
 
-    assert made == Backup(images=1, missing=3)
+    assert made == Backup(images=1, uploads=0, missing=3)
     assert ImageFolder(copy / "pictures").read(SUCCEEDED, 1, "image/png") == PNG
     assert not (data / "images").exists(), "the server of that release may still run"

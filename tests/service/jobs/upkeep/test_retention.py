@@ -23,9 +23,10 @@ from service.jobs.store.row_mapping import new_job_row
 from service.jobs.store.tables import idempotency_keys, jobs
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from tests.harness.engine.worker_harness import Clock
-from tests.harness.sample_jobs import KEEP_S, make_image, make_job
+from tests.harness.sample_jobs import KEEP_S, make_image, make_job, make_uploads
 
 DAY_S = 86400.0
+MAX_UPLOAD_BYTES = 1 << 20
 
 
 class WatchedFiles(ImageFiles):
@@ -45,18 +46,19 @@ class RetentionHarness:
     def __init__(self, database: Database, repository: JobRepository, claims: JobClaims, images: Path) -> None:
         self.clock = Clock()
         self.files = WatchedFiles(ImageFolder(images))
+        self.uploads = make_uploads(database, images.with_name("uploads"), clock=self.clock, max_bytes=MAX_UPLOAD_BYTES)
         self.retention = Retention(
-            database, self.files, RetentionConfig(max_image_bytes=100, every_s=0.001), clock=self.clock
+            database, self.files, self.uploads, RetentionConfig(max_image_bytes=100, every_s=0.001), clock=self.clock
         )
         self._database = database
-        self._repository = repository
+        self.repository = repository
         self._claims = claims
         self._images = images
 
     async def make_job(self, *, size_bytes: int = 10, ended_at: float | None = None, key: str | None = None) -> str:
         """Returns the id of a new job with an image. Without `ended_at` the job goes on running."""
         idempotency = None if key is None else IdempotencyKey(key, "", lifetime_s=ended_at or DAY_S)
-        record, _ = await self._repository.create(make_job(), now=0.0, idempotency=idempotency)
+        record, _ = await self.repository.create(make_job(), now=0.0, idempotency=idempotency)
         (claim,) = await self._claims.claim("one", now=0.0, limit=1)
         await self.files.put(record.id, 0, "image/png", bytes(size_bytes))
         await self._claims.add_image(claim, make_image(size_bytes=size_bytes))
@@ -94,7 +96,7 @@ class RetentionHarness:
 
     async def _get(self, job_id: str) -> JobRecord | None:
         with contextlib.suppress(NotFoundError):
-            return await self._repository.get(job_id, None)
+            return await self.repository.get(job_id, None)
         return None
 
 
@@ -117,6 +119,7 @@ async def harness(
     harness = RetentionHarness(database, repository, claims, images)
     yield harness
     harness.files.close()
+    harness.uploads.close()
 
 
 async def test_an_expired_job_is_deleted_with_its_files(harness: RetentionHarness) -> None:

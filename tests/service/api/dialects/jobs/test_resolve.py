@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.fake import INFO
-from service.api.dialects.jobs.resolve import job_spec
+from service.api.dialects.jobs.resolve import job_spec, parse_request
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
 from service.api.generation.sizes import can_draw
 from service.engine.types import Priority
@@ -20,7 +20,7 @@ CANARY: Final = "cAnArY7"
 
 
 def resolved(**fields: object) -> JobSpec:
-    return job_spec({"prompt": "x", **fields}, INFO, None)
+    return job_spec(parse_request({"prompt": "x", **fields}), INFO, None)
 
 
 def sizes(spec: JobSpec) -> set[tuple[int, int]]:
@@ -91,7 +91,7 @@ def sizes(spec: JobSpec) -> set[tuple[int, int]]:
 )  # fmt: skip
 def test_bad_values_are_refused_each_with_a_pointer_to_it(fields: dict[str, Any], pointers: list[str]) -> None:
     with pytest.raises(UnprocessableError) as refusal:
-        job_spec(fields, INFO, None)
+        job_spec(parse_request(fields), INFO, None)
     assert [problem.pointer for problem in refusal.value.problems] == pointers
     assert CANARY not in str(refusal.value.problems)
 
@@ -119,8 +119,8 @@ def test_what_concerns_the_job_and_not_its_pixels_is_kept() -> None:
 
 
 def test_the_format_that_accept_asks_for_counts_where_the_body_names_none() -> None:
-    assert job_spec({"prompt": "x"}, INFO, "webp").output_format == "webp"
-    assert job_spec({"prompt": "x", "output_format": "jpeg"}, INFO, "webp").output_format == "jpeg"
+    assert job_spec(parse_request({"prompt": "x"}), INFO, "webp").output_format == "webp"
+    assert job_spec(parse_request({"prompt": "x", "output_format": "jpeg"}), INFO, "webp").output_format == "jpeg"
 
 
 def test_one_side_alone_leaves_the_other_to_the_model() -> None:
@@ -168,7 +168,7 @@ def test_any_object_makes_a_job_or_is_refused_with_pointers_without_repeating_it
     fields: dict[str, Any],
 ) -> None:
     try:
-        spec = job_spec(fields, INFO, None)
+        spec = job_spec(parse_request(fields), INFO, None)
     except DarkroomError as error:
         refusal = error
     else:

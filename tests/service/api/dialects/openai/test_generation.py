@@ -14,13 +14,16 @@ from pipelines.fake import INFO
 from service.api.dependencies import Services
 from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.resolve import parse_request, plan
+from service.api.generation.inputs import InputReader
+from service.api.http.file_body import FileBodies
 from service.api.signed_urls import LinkSigner
 from service.engine.interface import ImageFinished
 from service.engine.types import Timings
 from service.images.encoding import Encoder, ImageFormat
+from service.images.inputs.decoder import DirectDecoder
 from service.observability.metrics import Metrics
+from tests.harness.engine.fake_drawing import draw
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.served.drawing import draw
 from tests.service.images.reading import parameters_in
 
 TIMINGS: Final = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
@@ -41,6 +44,10 @@ def generation(
         encoder=encoder,
         metrics=Metrics(),
         max_body_bytes=1024,
+        max_upload_bytes=1024,
+        max_upload_pixels=1024,
+        file_bodies=FileBodies(1024, 1024),
+        inputs=InputReader(DirectDecoder(1024), None),
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),

@@ -23,8 +23,8 @@ from service.errors import (
     QueueFullError,
 )
 from service.images.metadata import parameters_text
+from tests.harness.engine.fake_drawing import UNENCODABLE, draw
 from tests.harness.http_server import Harness
-from tests.harness.served.drawing import UNENCODABLE, draw
 from tests.service.api.in_process import JOBS, Api, run_in_process
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 

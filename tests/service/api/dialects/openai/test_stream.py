@@ -16,7 +16,7 @@ from PIL import Image
 from service.api.dependencies import Services
 from service.api.dialects.openai.generation import Generation
 from service.api.dialects.openai.resolve import parse_request, plan
-from service.api.dialects.openai.stream import STREAM_SCHEMA, frames
+from service.api.dialects.openai.stream import STREAM_SCHEMAS, frames
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import ImageFormat
 from tests.harness.http_server import Harness, wait_until
@@ -93,7 +93,9 @@ async def test_every_event_is_named_by_its_type_and_is_not_to_be_buffered(api_wi
     assert (answer.headers["x-accel-buffering"], answer.headers["cache-control"]) == ("no", "no-store")
     named = [frame.split("\n")[0].removeprefix("event: ") for frame in answer.text.strip().split("\n\n")]
     assert named == [event["type"] for event in data_of(answer.text)]
-    assert {*named, "message"} == set(STREAM_SCHEMA["properties"]["event"]["enum"]), "an error has no name"
+    assert {*named, "message"} == set(STREAM_SCHEMAS["image_generation"]["properties"]["event"]["enum"]), (
+        "an error has no name"
+    )
 
 
 async def test_an_error_that_is_known_before_the_stream_is_an_ordinary_status(api_without_store: Api) -> None:

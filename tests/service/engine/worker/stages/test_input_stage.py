@@ -69,7 +69,7 @@ def test_an_image_whose_pixels_never_came_fails_alone() -> None:
 
 
 def test_what_was_encoded_outlives_the_pixels_that_are_forgotten() -> None:
-    harness, pipeline = make_recording_harness()
+    harness, _ = make_recording_harness()
     params = make_params(image=IMAGE, mask=MASK)
     harness.submit("a", params)
     harness.call()

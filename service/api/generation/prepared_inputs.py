@@ -1,0 +1,27 @@
+"""What the images of a request start from, prepared at their size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pipelines.interface import InputPixels
+from pipelines.params import PixelKey
+from service.images.inputs.raster import InputFile
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedInputs:
+    image: str | None = None
+    """SHA-256 of the prepared image, as `GenerationParams.image`; None where the images start from noise alone."""
+    mask: str | None = None
+    strength: float | None = None
+    """None leaves it to `resolve`."""
+    pixels: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
+    """What the engine needs."""
+    files: Sequence[InputFile] = ()
+    """What the job store needs."""
+
+
+NO_INPUTS: Final = PreparedInputs()

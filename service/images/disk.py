@@ -1,0 +1,52 @@
+"""Writes files and folders so that they survive a power failure. Everything here blocks, and raises OSError."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+PARTIAL: Final = ".partial"
+"""Ending of the names of files that are being written."""
+
+
+def store_file(folder: Path, name: str, data: bytes) -> None:
+    """Stores a file atomically in a folder, which is made where it is missing. An earlier file of the name goes.
+
+    The file survives a power failure once this has returned.
+    """
+    partial = folder / f"{name.partition('.')[0]}.{secrets.token_hex(4)}{PARTIAL}"
+    make_folder(folder)
+    try:
+        write_file(partial, data)
+        partial.replace(folder / name)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Creates the folder and its missing parents, and syncs their entries to disk."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a new file and syncs it to disk."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Syncs the entries of a folder to disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+"""The images of a request are read from files, text and uploads, and prepared at the size of the result."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import pytest
+from PIL import Image
+
+from pipelines.fake import INFO
+from pipelines.params import PixelKey
+from service.api.generation.input_request import InputRequest
+from service.api.generation.inputs import DecodedInputs, InputReader, prepare
+from service.api.generation.prepared_inputs import NO_INPUTS
+from service.api.http.form_body import UploadedFile
+from service.errors import InvalidRequestError
+from service.images.inputs.decoder import DirectDecoder
+from service.images.inputs.raster import Raster, decode_raster
+from tests.service.images.inputs.samples import picture, saved
+
+SIZE: Final = (96, 64)
+FILE: Final = saved(picture(SIZE))
+READER: Final = InputReader(DirectDecoder(1 << 20), None)
+
+
+def refuse(field: str, message: str) -> InvalidRequestError:
+    return InvalidRequestError(message, field=field)
+
+
+async def read(**fields: Any) -> DecodedInputs | None:
+    return await READER.read(InputRequest.model_validate(fields), INFO, "", refuse)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        UploadedFile(FILE),
+        base64.b64encode(FILE).decode(),
+        f"data:image/png;base64,{base64.b64encode(FILE).decode()}",
+        f"DATA:;charset=x;base64,{base64.b64encode(FILE).decode()}",
+    ],
+    ids=["file", "base64", "data URL", "odd data URL"],
+)
+async def test_a_source_may_be_a_file_or_text(source: UploadedFile | str) -> None:
+    decoded = await read(image=source)
+    assert decoded is not None
+    assert (decoded.size, decoded.mask, decoded.strength) == (SIZE, None, None)
+
+
+async def test_nothing_to_start_from_is_nothing() -> None:
+    assert await read(strength=0.5) is None
+    assert await prepare(None, SIZE, "crop") is NO_INPUTS
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"mask": UploadedFile(FILE)}, "mask"),
+        ({"extend": {"left": 8}}, "extend"),
+        ({"image": "http://images.example/x.png"}, "image"),
+        ({"image": "a" * 64}, "image"),
+        ({"image": UploadedFile(FILE), "mask": UploadedFile(b"x")}, "mask"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_by_its_field(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        await read(**fields)
+    assert refusal.value.field == field
+
+
+async def test_an_image_is_prepared_as_pixels_and_as_the_file_that_is_stored() -> None:
+    decoded = await read(image=UploadedFile(FILE), mask=UploadedFile(saved(Image.new("L", SIZE, 255))))
+    prepared = await prepare(decoded, (48, 32), "crop")
+
+    assert prepared.image is not None
+    assert prepared.mask is not None
+    image, mask = PixelKey(prepared.image, 48, 32), PixelKey(prepared.mask, 48, 32)
+    assert set(prepared.pixels) == {image, mask}
+    assert prepared.pixels[mask].pixels == bytes([255]) * (48 * 32)
+    assert [file.sha256 for file in prepared.files] == [prepared.image, prepared.mask]
+    assert decode_raster(prepared.files[0].data).image.tobytes() == prepared.pixels[image].pixels
+
+
+async def test_what_was_prepared_is_prepared_to_itself() -> None:
+    first = await prepare(await read(image=UploadedFile(FILE)), (48, 40), "crop")
+    again = await prepare(DecodedInputs(decode_raster(first.files[0].data), None, None), (48, 40), "crop")
+    assert again.image == first.image
+
+
+async def test_an_image_and_a_mask_of_the_same_file_are_told_apart() -> None:
+    white = UploadedFile(saved(Image.new("L", SIZE, 255)))
+    prepared = await prepare(await read(image=white, mask=white), SIZE, "crop")
+    assert prepared.image != prepared.mask
+    assert {pixels.channels for pixels in prepared.pixels.values()} == {1, 3}
+
+
+async def test_margins_and_a_mask_are_one_mask() -> None:
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (0, 0, 8, 64))
+    decoded = await read(image=UploadedFile(FILE), mask=UploadedFile(saved(mask)), extend={"right": 32})
+    assert decoded is not None
+    assert decoded.size == (128, 64)
+    assert decoded.mask is not None
+    columns = [decoded.mask.image.getpixel((x, 0)) for x in (0, 20, 100)]
+    assert columns == [255, 0, 255]
+
+
+def test_a_raster_says_its_size() -> None:
+    assert DecodedInputs(Raster(picture(SIZE)), None, None).size == SIZE

@@ -1,0 +1,111 @@
+"""A body with files is JSON or a form, and only a few large ones are held at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from fastapi import Request
+
+from service.api.http import file_body
+from service.api.http.file_body import FileBodies
+from service.api.http.form_body import UploadedFile
+from service.errors import BodyTooLargeError, InvalidRequestError, QueueFullError, UnsupportedMediaTypeError
+
+FILE = "QUJD" * 4000
+"""Longer than what counts as a file in a large body."""
+
+
+def request_with(body: bytes, media_type: str = "application/json", *, declared: bool = True) -> Request:
+    headers = [(b"content-type", media_type.encode())]
+    if declared:
+        headers.append((b"content-length", str(len(body)).encode()))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request({"type": "http", "headers": headers}, receive)
+
+
+async def read(body: bytes, media_type: str = "application/json", *, max_bytes: int = 2000) -> dict[str, Any]:
+    async with FileBodies(max_bytes, 100_000).read(request_with(body, media_type)) as read:
+        assert read.is_form is media_type.startswith("multipart")
+        return read.fields
+
+
+async def test_small_json_is_read_as_ever() -> None:
+    assert await read(b'{"n": 1.0, "prompt": "x"}') == {"n": 1, "prompt": "x"}
+    with pytest.raises(InvalidRequestError, match="given twice"):
+        await read(b'{"n": 1, "n": 2}')
+
+
+async def test_long_strings_of_large_json_are_its_files() -> None:
+    body = {"prompt": 'a "quoted" \\ text', "image": FILE, "mask": FILE[4:], "n": 2, "hires": {"scale": 2}}
+    assert await read(json.dumps(body).encode()) == body
+
+
+async def test_a_form_is_read_with_its_files() -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\nabc\r\n--b--\r\n'
+    assert await read(body, "multipart/form-data; boundary=b") == {"image": UploadedFile(b"abc")}
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_other_media_types_are_refused(media_type: str) -> None:
+    with pytest.raises(UnsupportedMediaTypeError):
+        await read(b"{}", media_type)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"image": FILE, "prompt": ["x" * 100] * 30}),
+        json.dumps({"image": FILE, "a": [0] * 1000}),
+        json.dumps({"image": FILE, "a": [FILE]}),
+        json.dumps({"image": FILE, FILE: 1}),
+        json.dumps({"image": FILE, "prompt": "\\n" * 2000}),
+        json.dumps({"image": "A" * 200_000}),
+        '{"image": "' + FILE + '", "prompt": "' + "\\" * 9001,
+        '"' * 9000,
+        "[" * 9000,
+    ],
+    ids=["texts", "numbers", "nested", "name", "escapes", "large", "open", "quotes", "deep"],
+)
+async def test_what_is_large_beside_the_files_is_refused(body: str) -> None:
+    with pytest.raises((BodyTooLargeError, InvalidRequestError)):
+        await read(body.encode())
+
+
+async def test_a_mark_of_a_file_cannot_be_guessed() -> None:
+    body = {"image": FILE, "prompt": "0" * 32 + "0"}
+    assert await read(json.dumps(body).encode()) == body
+
+
+async def test_a_mended_string_is_never_taken_for_a_file() -> None:
+    body = {"image": FILE, "prompt": "\\u0041" * 3, "x": '\\"'}
+    assert await read(json.dumps(body).encode()) == body
+
+
+async def test_only_so_many_large_bodies_are_held() -> None:
+    bodies = FileBodies(2000, 100_000, max_wait_s=0.01)
+    large = json.dumps({"image": FILE}).encode()
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(file_body._LARGE_BODIES):
+            await held.enter_async_context(bodies.read(request_with(large)))
+        with pytest.raises(QueueFullError):
+            await held.enter_async_context(bodies.read(request_with(large)))
+        with pytest.raises(QueueFullError):
+            await held.enter_async_context(bodies.read(request_with(b"{}", declared=False)))
+        async with bodies.read(request_with(b"{}")) as small:
+            assert small.fields == {}
+    async with bodies.read(request_with(large)) as body:
+        assert body.fields == {"image": FILE}
+
+
+async def test_a_refused_body_gives_its_place_back() -> None:
+    bodies = FileBodies(2000, 100_000)
+    for _ in range(2 * file_body._LARGE_BODIES):
+        with pytest.raises(BodyTooLargeError):
+            async with bodies.read(request_with(b'"' + FILE.encode())):
+                pass

@@ -1,0 +1,22 @@
+"""A file is stored whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.images.disk import store_file
+
+
+def test_a_file_replaces_an_earlier_one_in_a_folder_that_is_made(tmp_path: Path) -> None:
+    for data in (b"one", b"two"):
+        store_file(tmp_path / "a" / "b", "x.png", data)
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "a" / "b").iterdir()] == [("x.png", b"two")]
+
+
+def test_a_failure_leaves_no_part_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "x.png" / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"directory|Is a"):
+        store_file(tmp_path, "x.png", b"one")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

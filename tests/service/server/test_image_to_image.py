@@ -1,0 +1,172 @@
+"""The bundled model makes images from images, over the wire and through OpenAI's own client."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import openai
+import pytest
+from PIL import Image
+
+from tests.harness.paths import ROOT
+from tests.service.images.inputs.samples import saved
+
+START_S = 200.0
+SIDE = 128
+
+
+def circle(color: tuple[int, int, int]) -> Image.Image:
+    """A disc on white, as the model's scenes have them."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    inside = (x - SIDE / 2) ** 2 + (y - SIDE / 2) ** 2 < (SIDE / 4) ** 2
+    return Image.fromarray(np.where(inside[..., None], np.array(color), 255).astype(np.uint8))
+
+
+class Server:
+    """`darkroom serve` in a process of its own."""
+
+    def __init__(self, data_dir: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = "from darkroom.cli.app import main; main()"
+        options = ["--port", str(self.port), "--admin-port", "0", "--data-dir", str(data_dir), "--cache-dir", "none"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", command, "serve", *options],
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}"},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        self.client = httpx2.Client(base_url=self.url, timeout=START_S)
+        self._wait()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            assert self.process.poll() is None, "the server ended"
+            try:
+                if self.client.get("/readyz").is_success:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.2)
+        pytest.fail("the server did not become ready")
+
+    def stop(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def server(data_dir: Path) -> Iterator[Server]:
+    server = Server(data_dir)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def sdk(server: Server) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=START_S) as client:
+        yield client
+
+
+def opened(b64_json: str | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    assert b64_json is not None
+    with Image.open(io.BytesIO(base64.b64decode(b64_json))) as image:
+        return np.asarray(image.convert("RGB"), np.float64)
+
+
+def distance(one: Any, other: Any) -> float:
+    return float(np.abs(np.asarray(one, np.float64) - np.asarray(other, np.float64)).mean())
+
+
+def edited(sdk: openai.OpenAI, image: Image.Image, prompt: str, **extra: Any) -> Any:
+    mask = extra.pop("mask", None)
+    masked: dict[str, Any] = {} if mask is None else {"mask": saved(mask)}
+    return sdk.images.edit(
+        image=saved(image),
+        prompt=prompt,
+        extra_body={"num_inference_steps": 8, "seed": 5, **extra},
+        **masked,
+    )
+
+
+def test_a_low_strength_stays_near_the_image_and_a_high_one_does_not(sdk: openai.OpenAI) -> None:
+    red = circle((220, 30, 30))
+    near, far = [
+        opened(edited(sdk, red, "a red circle on a white background", strength=strength).data[0].b64_json)
+        for strength in (0.3, 1.0)
+    ]
+    assert near.shape == (SIDE, SIDE, 3)
+    assert distance(near, red) < distance(far, red) / 2
+
+
+def test_what_a_mask_leaves_is_kept(sdk: openai.OpenAI) -> None:
+    red = circle((220, 30, 30))
+    mask = Image.new("L", red.size)
+    mask.paste(255, (0, 0, SIDE // 2, SIDE))
+    made = opened(edited(sdk, red, "a blue circle on a white background", mask=mask).data[0].b64_json)
+
+    right, left = np.s_[:, SIDE // 2 + 8 :], np.s_[:, : SIDE // 2 - 8]
+    assert distance(made[right], np.asarray(red)[right]) < distance(made[left], np.asarray(red)[left])
+
+
+def test_a_variation_and_nested_fields_of_the_client_are_understood(sdk: openai.OpenAI, server: Server) -> None:
+    answer = sdk.images.edit(
+        image=[saved(circle((220, 30, 30)))],
+        prompt="a red circle",
+        extra_body={"num_inference_steps": 2, "extend": {"left": 64}},
+    )
+    assert answer.data
+    assert opened(answer.data[0].b64_json).shape == (SIDE, SIDE + 64, 3)
+    varied = server.client.post(
+        "/v1/images/variations",
+        data={"num_inference_steps": "2"},
+        files={"image": saved(circle((220, 30, 30)))},
+    )
+    assert varied.is_success, varied.text
+
+
+def test_the_hires_fix_makes_an_image_of_twice_the_side(server: Server) -> None:
+    body = {"prompt": "a red circle on a white background", "num_inference_steps": 4, "hires": {"scale": 2, "steps": 4}}
+    answer = server.client.post("/v1/images/generations", json=body)
+    assert answer.is_success, answer.text
+    assert opened(answer.json()["data"][0]["b64_json"]).shape == (2 * SIDE, 2 * SIDE, 3)
+
+
+def test_a_job_survives_a_kill_with_what_it_starts_from(tmp_path: Path) -> None:
+    first = Server(tmp_path)
+    body = {"prompt": "a blue circle", "num_inference_steps": 60, "strength": 0.9, "seed": 1, "n": 2, "previews": 1}
+    body["image"] = base64.b64encode(saved(circle((220, 30, 30)))).decode()
+    accepted = first.client.post("/api/v1/jobs", json=body)
+    assert accepted.status_code == 202, accepted.text
+    first.stop()
+
+    second = Server(tmp_path)
+    try:
+        until = time.monotonic() + START_S
+        job = second.client.get(accepted.json()["urls"]["self"]).json()
+        while job["status"] in ("queued", "running") and time.monotonic() < until:
+            time.sleep(0.5)
+            job = second.client.get(accepted.json()["urls"]["self"]).json()
+        assert (job["status"], len(job["images"])) == ("succeeded", 2), job
+    finally:
+        second.stop()
