@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -120,7 +120,9 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, ope
         channel.close()
         return _EXIT_UNLOADABLE
     channel.send(messages.Ready(pool.infos, costs, bounds.max_counts))
-    worker = Worker(pool, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device)
+    worker: Worker[Any, Any, Any] = Worker(
+        pool, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device
+    )
     pool.tell_all()
     worker.run()
     channel.close()

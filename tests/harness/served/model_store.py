@@ -45,6 +45,9 @@ class ManualLoader:
         outcome, self.outcome = self.outcome, None
         return outcome
 
+    def is_busy(self) -> bool:
+        return self.work is not None
+
     def finish(self) -> None:
         assert self.work is not None, "nothing is under way"
         work, self.work = self.work, None

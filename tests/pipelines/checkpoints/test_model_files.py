@@ -10,8 +10,10 @@ import torch
 from safetensors import SafetensorError
 
 from pipelines.checkpoints import loader
+from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.model_files import ModelFiles
 from pipelines.errors import ModelLoadError
+from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.interface import finish_or_raise
 from pipelines.progress import unreported
 from pipelines.runtime.modes import RunMode
@@ -30,7 +32,7 @@ def files() -> ModelFiles:
 
 
 def latents_of(pipeline: object) -> torch.Tensor:
-    assert isinstance(pipeline, tiny_model.LatentDiffusion)
+    assert isinstance(pipeline, LatentDiffusion)
     state = tiny_model.begin(pipeline, PARAMS)
     finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
     return state.run.slots.clone()
@@ -53,7 +55,7 @@ def test_the_size_of_a_model_is_that_of_its_weights(files: ModelFiles, folder: P
     assert files.find(str(folder), "tiny", unreported).size_bytes == pytest.approx(4 * numbers, rel=0.02)
 
 
-def files_checkpoint(files: ModelFiles, folder: Path) -> loader.Checkpoint:
+def files_checkpoint(files: ModelFiles, folder: Path) -> Checkpoint:
     files.find(str(folder), "tiny", unreported)
     return files._checkpoints["tiny"]
 

@@ -56,6 +56,7 @@ def refused(*prompts: str, **fields: Any) -> str | None:
 def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
+        model=INFO.name,
         prompt="a red circle",
         negative_prompt=None,
         width=INFO.sizes[0][0],
@@ -85,7 +86,7 @@ def test_what_is_asked_for_is_kept() -> None:
         INFO,
         refuse,
     )
-    assert params == PARAMS
+    assert params == replace(PARAMS, model=INFO.name)
 
 
 @pytest.mark.parametrize("asked", [0, 0.5, 1])

@@ -18,6 +18,10 @@ def opened(harness: PoolHarness) -> PoolHarness:
     return harness
 
 
+def is_settled(harness: PoolHarness) -> bool:
+    return harness.pool.settled
+
+
 def load(harness: PoolHarness, name: str) -> None:
     harness.pool.turn({name: WANTED})
     harness.loader.finish()
@@ -42,7 +46,7 @@ def test_a_pool_whose_only_model_is_broken_cannot_be_opened() -> None:
 def test_a_model_is_loaded_when_an_image_waits_for_it_and_not_before() -> None:
     harness = opened(PoolHarness({"a": GB, "b": GB}, device_bytes=2 * GB))
     harness.pool.turn({})
-    assert harness.loader.work is None
+    assert not harness.loader.is_busy()
 
     harness.pool.turn({"b": WANTED})
     assert harness.status("b") is ModelStatus.LOADING
@@ -61,11 +65,11 @@ def test_a_model_that_has_begun_images_is_not_moved_but_begins_no_more() -> None
 
     harness.pool.turn({"a": Demand(begun=1), "b": WANTED})
 
-    assert harness.loader.work is None
+    assert not harness.loader.is_busy()
     assert harness.pool.is_resident("a")
     assert not harness.pool.may_begin("a")
     harness.pool.turn({"b": WANTED})
-    assert harness.loader.work is not None
+    assert harness.loader.is_busy()
     assert not harness.pool.is_resident("a")
 
 
@@ -115,7 +119,7 @@ def test_a_model_that_cannot_be_loaded_fails_and_takes_no_other_with_it(error: E
     assert harness.status("b") is ModelStatus.FAILED
     assert (harness.pool.serves("a"), harness.pool.serves("b")) == (True, False)
     harness.pool.turn({})
-    assert harness.loader.work is None
+    assert not harness.loader.is_busy()
 
 
 def test_an_operator_may_have_a_failed_model_loaded_again() -> None:
@@ -143,7 +147,7 @@ def test_a_load_can_be_canceled() -> None:
     assert harness.status("b") is ModelStatus.DISK
     assert harness.pool.serves("b")
     harness.pool.turn({})
-    assert harness.loader.work is None
+    assert not harness.loader.is_busy()
 
 
 def test_an_unloaded_model_first_finishes_what_it_has_begun() -> None:
@@ -191,10 +195,10 @@ def test_the_wait_for_a_model_goes_down_as_it_loads() -> None:
 
 def test_a_pool_is_settled_when_nothing_can_change() -> None:
     harness = opened(PoolHarness({"a": GB, "b": GB}, device_bytes=2 * GB))
-    assert not harness.pool.settled
+    assert not is_settled(harness)
 
     load(harness, "b")
 
-    assert harness.pool.settled
+    assert is_settled(harness)
     harness.pool.dismiss("b")
-    assert not harness.pool.settled
+    assert not is_settled(harness)

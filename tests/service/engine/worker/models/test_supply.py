@@ -80,12 +80,12 @@ def test_a_model_leaves_only_after_it_has_finished_what_it_has_begun() -> None:
     worker.turn(2)
     worker.submit("waits", "b")
     worker.turn(1)
-    assert worker.pool.loader.work is None
+    assert not worker.pool.loader.is_busy()
 
     worker.turn(20)
 
     assert worker.finished == ["begun"]
-    assert worker.pool.loader.work is not None
+    assert worker.pool.loader.is_busy()
     worker.pool.loader.finish()
     worker.turn(20)
     assert worker.finished == ["begun", "waits"]
@@ -96,7 +96,7 @@ def test_images_of_a_model_that_left_have_their_texts_encoded_again_when_it_is_b
     for image_id, model in (("1", "a"), ("2", "b"), ("3", "a")):
         worker.submit(image_id, model)
         worker.turn(20)
-        if worker.pool.loader.work is not None:
+        if worker.pool.loader.is_busy():
             worker.pool.loader.finish()
             worker.turn(20)
 
