@@ -34,7 +34,7 @@ from pipelines.interface import (
     WorkPlan,
 )
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, PromptLengths, TextLength
+from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, PromptLengths, TextLength
 from pipelines.sampling import samplers
 
 INFO: Final = ModelInfo(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, PromptLengths
+from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, PromptLengths
 from pipelines.sampler_limits import SamplerLimits
 
 UPCAST: Final = "upcast"

@@ -1,7 +1,7 @@
 """The table of upscalers of the hires fix: from the first pass's latents to those with which the second begins.
 
-Torch-free. `docs/inputs.md` has the measured effect of each. `pipelines.families.latent_diffusion.upscaling` does the
-mathematics.
+Torch-free. `docs/inputs.md` has the measured effect of each, and `starts.upscaling` of the families' shared core does
+the mathematics.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, TextLength
+from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, TextLength
 
 _LOOK_BACK: Final = 20
 """Tokens at the end of a chunk among which a comma ends it early."""

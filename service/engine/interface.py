@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
 from pipelines.interface import InputPixels, ModelInfo, RgbImage
 from pipelines.params import GenerationParams, PixelKey
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from service.engine.types import ModelStatus, Priority, Timings
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from pipelines.interface import CostKey, ModelInfo, Stage
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from service.engine.costs.cost_table import CostTable
 from service.engine.types import ModelStatus, Priority, Timings
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from service.engine.types import Priority, Timings
 from service.images.encoding import ImageFormat
 

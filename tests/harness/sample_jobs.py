@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 from service.engine.types import Timings
 from service.ids import new_job_id
 from service.images.inputs.folder import InputFolder

@@ -9,7 +9,7 @@ import pytest
 from pipelines.fake import FakePipeline
 from pipelines.interface import UPCAST, finish_or_raise
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import TextLength
+from pipelines.prompts.lengths import TextLength
 from tests.harness.engine.worker_harness import make_alone, make_params
 
 BASE = make_params(width=64, height=96)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import TextLength
+from pipelines.prompts.lengths import TextLength
 from pipelines.runtime.networks import Networks
 
 

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from pipelines import input_checks, previews, work_plan
 from pipelines.errors import InvalidParamsError
-from pipelines.families.latent_diffusion import inputs
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
-from pipelines.families.latent_diffusion.inputs import EncodedImage
-from pipelines.families.latent_diffusion.passes import Passes, undrawn_on_error
+from pipelines.families.latent_diffusion.starts import inputs
+from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
+from pipelines.families.latent_diffusion.starts.passes import Passes, undrawn_on_error
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
 from pipelines.interface import EncodedInput, InputPixels, ModelInfo, RgbImage, TextKey, WorkPlan
 from pipelines.params import GenerationParams

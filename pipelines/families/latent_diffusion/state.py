@@ -12,10 +12,10 @@ from torch import Tensor
 from pipelines import upscalers
 from pipelines.errors import NonFiniteError
 from pipelines.families.latent_diffusion.conditioning import Conditioning
-from pipelines.families.latent_diffusion.inputs import Repainting
+from pipelines.families.latent_diffusion.starts.inputs import Repainting
 from pipelines.interface import NextCall
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.linear_steps import LATENTS
 from pipelines.sampling.sampler_run import SamplerRun, Steps

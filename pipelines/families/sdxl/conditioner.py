@@ -12,8 +12,8 @@ from torch import Tensor
 from pipelines.families.latent_diffusion.conditioning import Conditioning
 from pipelines.interface import TextKey
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import TextLength
 from pipelines.prompts.chunks import PromptTokenizer
+from pipelines.prompts.lengths import TextLength
 from pipelines.runtime.networks import Networks
 from pipelines.transfers import upload
 

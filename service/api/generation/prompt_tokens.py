@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 
 TRUNCATED: Final = "X-Truncated-Prompt"
 """The header of answers to a request of which a prompt was cut."""

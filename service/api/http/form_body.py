@@ -38,7 +38,7 @@ class UploadedFile:
 async def read_form(request: Request, max_bytes: int, max_file_bytes: int) -> dict[str, Any]:
     """Returns the form's fields: text as str, files as `UploadedFile`, and what is given with brackets as list or dict.
 
-    A file that is given more than once is a list. The text may have `max_bytes`, and all together `max_file_bytes`.
+    What is given more than once is a list. The text may have `max_bytes`, and all together `max_file_bytes`.
     Raises `UnsupportedMediaTypeError`, `BodyTooLargeError` and `InvalidRequestError`.
     """
     stream = bounded_stream(request, max_file_bytes)
@@ -101,15 +101,11 @@ def _put(fields: dict[str, Any], path: Sequence[str], value: str | UploadedFile)
         if not isinstance(group, dict) or inner[0] in group:
             raise _given_twice()
         group[inner[0]] = value
-    elif inner or isinstance(value, UploadedFile):
+    else:
         given = fields.setdefault(name, [])
         if not isinstance(given, list):
             raise _given_twice()
         given.append(value)
-    elif name in fields:
-        raise _given_twice()
-    else:
-        fields[name] = value
 
 
 def _given_twice() -> InvalidRequestError:

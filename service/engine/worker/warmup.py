@@ -23,7 +23,7 @@ from service.engine.costs.latency_curve import doublings
 from service.engine.types import Size
 from service.engine.worker.device import ClockMark, Mark
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
-from service.engine.worker.warmup_images import WarmupBatch, blank, make_params
+from service.engine.worker.stages.warmup_images import WarmupBatch, blank, make_params
 
 _MEASURED: Final = 3
 """Calls of a shape that are measured, after a first one that warms it up."""
@@ -89,7 +89,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         """
         first, *others = self._passes()
         known_s = self._known_s(*first)
-        if self._weight(*first) > 0 and known_s > budget_s:
+        if known_s is not None and known_s > budget_s:
             _log.info("the costs of an earlier start are kept: to measure them again takes %.0f s or more", known_s)
             return self._costs.table()
         self._until_s = self._clock() + budget_s
@@ -114,9 +114,12 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         """Returns the weight of what is known of the pass: 0 if some of it was never measured."""
         return min((self._weights.get((key, count), 0.0) for key in self._keys(size, count)), default=math.inf)
 
-    def _known_s(self, size: Size, count: int) -> float:
-        """Returns the seconds of the calls of a pass, each made once."""
-        return sum(self._costs.seconds(key, count) for key in self._keys(size, count))
+    def _known_s(self, size: Size, count: int) -> float | None:
+        """Returns the seconds from the texts to the pixels of a pass; None where a call was never measured."""
+        keys = [key for key in self._keys(size, count) if key.stage is not Stage.INPUT]
+        if any((key, count) not in self._weights for key in keys):
+            return None
+        return sum(self._costs.seconds(key, count) for key in keys)
 
     def _keys(self, size: Size, count: int) -> list[CostKey]:
         """Returns the cost keys of the calls of a pass. Texts belong to the passes of the first size."""

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipelines import upscalers
-from pipelines.families.latent_diffusion.upscaling import enlarge
+from pipelines.families.latent_diffusion.starts.upscaling import enlarge
 from pipelines.interface import InputPixels
 from pipelines.params import GenerationParams
 from tests.harness.engine import uploads

@@ -24,9 +24,8 @@ NO_INDEX = "MODEL is not a diffusers model folder: it has no model_index.json."
 INDEX = "unet/diffusion_pytorch_model.safetensors.index.json"
 
 
-def inspect(folder: Path, dtype: str = "float32", **fields: Any) -> Checkpoint:
-    source = Source(name="tiny", path=folder, **fields)
-    return inspection.inspect(source, DtypeChoice(dtype))
+def inspect(folder: Path, **fields: Any) -> Checkpoint:
+    return inspection.inspect(Source(name="tiny", path=folder, **fields))
 
 
 def refusal(folder: Path, **fields: Any) -> str:

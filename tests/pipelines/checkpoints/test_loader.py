@@ -131,18 +131,6 @@ def test_a_link_is_served_by_its_own_name(model_folder: Path, tmp_path: Path) ->
     assert loader.load(str(tmp_path / "mine"), device="cpu").info.name == "mine"
 
 
-def test_equal_fingerprints_mean_equal_configurations_and_sizes(folder: Path, model_folder: Path) -> None:
-    """Costs that were measured with one are then right for the other, whatever lies beside the model."""
-
-    def fingerprint(path: Path) -> str:
-        return inspection.inspect(sources.find(str(path))).fingerprint()
-
-    layouts.clone(folder)
-    assert fingerprint(folder) == fingerprint(model_folder)
-    tiny_model.edit_json(folder / "unet" / "config.json", upcast_attention=True)
-    assert fingerprint(folder) != fingerprint(model_folder)
-
-
 def test_notes_of_the_inspection_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     layouts.rename_to_variant(folder, "fp16", "vae")
 
@@ -182,3 +170,24 @@ def test_a_profile_in_the_folder_is_applied(folder: Path) -> None:
     info = loader.load(str(folder), device="cpu").info
 
     assert (info.sizes, info.default_sampler) == (((80, 48),), "euler_a")
+
+
+def test_a_model_takes_the_samplers_and_steps_that_its_scheduler_allows(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edit_scheduler(folder, "EulerDiscreteScheduler", timestep_spacing="trailing", rescale_betas_zero_snr=True)
+
+    with caplog.at_level(logging.INFO, logger="pipelines"):
+        limits = {each.name: each for each in loader.load(str(folder), device="cpu").info.samplers}
+
+    assert {61, 103} <= set(limits["euler"].impossible_steps)
+    assert {name for name, each in limits.items() if each.refusal} == {"ddim", "ddpm", "lcm", "tcd"}
+    assert limits["ddim"].refusal in caplog.text
+
+
+def test_defaults_that_the_model_cannot_make_are_refused(folder: Path) -> None:
+    edit_scheduler(folder, "EulerDiscreteScheduler", timestep_spacing="trailing")
+    (folder / "darkroom.json").write_text(json.dumps({"default_steps": 61}))
+
+    with pytest.raises(ModelLoadError, match="cannot be divided into 61 steps"):
+        loader.load(str(folder), device="cpu")

@@ -7,8 +7,8 @@ from typing import Any, Final
 import pytest
 
 from benchmarks import random_model
-from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS, TextLength
 from pipelines.prompts.chunks import PromptTokenizer
+from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, TextLength
 
 TOKENS: Final = 77
 ROOM: Final = TOKENS - 2

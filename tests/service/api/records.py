@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from service.engine.types import Priority, Timings
 from service.ids import new_job_id
 from service.jobs.records import ImageSpec, JobRecord, JobSpec, Status, StoredImage

@@ -233,6 +233,7 @@ def has_type(value: object, schema: dict[str, Any]) -> bool:
     """Whether a JSON value has one of the types that a schema permits."""
     kinds: dict[str, type | tuple[type, ...]] = {
         "string": str, "integer": int, "number": (int, float), "array": list, "null": type(None), "object": dict,
+        "boolean": bool,
     }  # fmt: skip
     return any(isinstance(value, kinds[each["type"]]) for each in schema.get("anyOf", [schema]))
 

@@ -24,6 +24,7 @@ from tests.service.images.inputs.samples import saved
 
 START_S = 200.0
 SIDE = 128
+pytestmark = pytest.mark.timeout(900)
 
 
 def circle(color: tuple[int, int, int]) -> Image.Image:
@@ -154,7 +155,7 @@ def test_the_hires_fix_makes_an_image_of_twice_the_side(server: Server) -> None:
 
 def test_a_job_survives_a_kill_with_what_it_starts_from(tmp_path: Path) -> None:
     first = Server(tmp_path)
-    body = {"prompt": "a blue circle", "num_inference_steps": 60, "strength": 0.9, "seed": 1, "n": 2, "previews": 1}
+    body = {"prompt": "a blue circle", "num_inference_steps": 12, "strength": 0.9, "seed": 1, "n": 2, "previews": 1}
     body["image"] = base64.b64encode(saved(circle((220, 30, 30)))).decode()
     accepted = first.client.post("/api/v1/jobs", json=body)
     assert accepted.status_code == 202, accepted.text
@@ -162,9 +163,8 @@ def test_a_job_survives_a_kill_with_what_it_starts_from(tmp_path: Path) -> None:
 
     second = Server(tmp_path)
     try:
-        until = time.monotonic() + START_S
         job = second.client.get(accepted.json()["urls"]["self"]).json()
-        while job["status"] in ("queued", "running") and time.monotonic() < until:
+        while job["status"] in ("queued", "running"):
             time.sleep(0.5)
             job = second.client.get(accepted.json()["urls"]["self"]).json()
         assert (job["status"], len(job["images"])) == ("succeeded", 2), job

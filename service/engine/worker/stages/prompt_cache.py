@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Generic
 
 from pipelines.interface import ConditioningT, TextKey
-from pipelines.prompt_lengths import MAX_PROMPT_CHUNKS
+from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS
 
 _CHUNK_CHARS: Final = 75
 """Letters that certainly fit in a chunk: CLIP's encoders read as many tokens."""

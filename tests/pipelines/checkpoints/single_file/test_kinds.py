@@ -48,7 +48,7 @@ def test_the_unet_takes_what_the_text_encoders_give(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("kind", "part"), tokenizers())
 def test_a_tokenizer_fills_up_with_the_token_of_its_encoder(kind: Kind, part: str, tmp_path: Path) -> None:
-    for file in (*TOKENIZER_FILES, kind.configs / part / "tokenizer_config.json"):
+    for file in (*TOKENIZER_FILES.values(), kind.configs / part / "tokenizer_config.json"):
         shutil.copy(file, tmp_path)
     tokenizer = transformers.CLIPTokenizer.from_pretrained(tmp_path)
     ids = tokenizer("a cat", padding="max_length", max_length=tokenizer.model_max_length).input_ids

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from pipelines.families.latent_diffusion.conditioning import Conditioning
-from pipelines.prompt_lengths import TextLength
+from pipelines.prompts.lengths import TextLength
 
 
 def make(*numbers: float) -> Conditioning:

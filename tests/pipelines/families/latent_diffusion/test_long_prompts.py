@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 from pipelines.runtime.modes import RunMode
 from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish_joined

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 
 WHOLE = PromptLengths(prompt=TextLength(read=5, total=5), negative=TextLength(read=0, total=0))

@@ -58,12 +58,12 @@ async def test_a_file_may_be_spelled_as_a_list(name: str) -> None:
 async def test_brackets_make_objects_and_lists() -> None:
     fields = await read(form(("hires[scale]", "2"), ("hires[steps]", "3"), ("crop[]", "1"), ("crop[]", "2")))
     assert fields == {"hires": {"scale": "2", "steps": "3"}, "crop": ["1", "2"]}
+    assert await read(form(("crop", "1"), ("crop", "2"))) == {"crop": ["1", "2"]}
 
 
 @pytest.mark.parametrize(
     "parts",
     [
-        [("n", "1"), ("n", "2")],
         [("a[b]", "1"), ("a[b]", "2")],
         [("a", "1"), ("a[b]", "2")],
         [("a[b]", "1"), ("a", b"2")],

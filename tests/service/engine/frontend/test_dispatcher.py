@@ -8,7 +8,7 @@ from collections.abc import Collection
 import pytest
 
 from pipelines.interface import RgbImage
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.frontend.admission import DrainSpeed

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import Stage
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.costs.cost_model import CostModel

@@ -29,7 +29,7 @@ class Watched(FakePipeline):
 
 
 def warm(pipeline: FakePipeline, known: CostTable, budget_s: float) -> CostTable:
-    max_counts = {Stage.TEXT: 1, Stage.DENOISE: 2, Stage.DECODE: 1}
+    max_counts = {Stage.TEXT: 1, Stage.INPUT: 1, Stage.DENOISE: 2, Stage.DECODE: 1}
     warmup = Warmup(pipeline, FaultIsolation(PLAIN_DEVICE), known=known, max_counts=max_counts, clock=time.monotonic)
     return warmup.run(budget_s=budget_s, report=unreported)
 

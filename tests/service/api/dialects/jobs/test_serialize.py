@@ -6,7 +6,7 @@ import base64
 import re
 from datetime import UTC, datetime
 
-from pipelines.prompt_lengths import PromptLengths, TextLength
+from pipelines.prompts.lengths import PromptLengths, TextLength
 from service.api.dialects.jobs.schemas import JobOut, ResolvedRequest
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
 from service.api.generation.resolve import shared_settings

@@ -7,7 +7,7 @@ import base64
 import io
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import openai
 import pytest
@@ -25,7 +25,7 @@ from service.errors import (
 from service.images.metadata import parameters_text
 from tests.harness.engine.fake_drawing import UNENCODABLE, draw
 from tests.harness.http_server import Harness
-from tests.service.api.in_process import JOBS, Api, run_in_process
+from tests.service.api.in_process import Api, run_in_process
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 
 CANARY: Final = "cAnArY7"
@@ -212,47 +212,9 @@ async def test_guidance_that_is_none_is_said_to_be_none(api: Api) -> None:
     assert answer.headers["x-adjusted-params"] == "size=160x96, guidance_scale=1"
 
 
-@pytest.mark.parametrize("accept", ["application/json", "image/png"])
-async def test_a_prompt_that_was_cut_is_said_to_be_with_the_tokens_that_were_read(api: Api, accept: str) -> None:
-    long = {"prompt": "word " * 40, "negative_prompt": "no " * 50}
-    for asked, header in (
-        (long, "prompt=30/40, negative=30/50"),
-        ({**long, "guidance_scale": 1}, "prompt=30/40"),
-        ({**long, "long_prompt": True}, None),
-        ({"prompt": "word " * 30}, None),
-    ):
-        answer = await api.client.post("/v1/images/generations", json=asked, headers={"Accept": accept})
-        assert answer.headers.get("x-truncated-prompt") == header
-
-
-async def test_each_image_says_how_much_of_its_prompts_was_read(api: Api) -> None:
-    for fields in ({}, {"response_format": "url"}):
-        (image,) = (await api.generate(prompt="word " * 40, **fields)).json()["data"]
-        assert image["prompt_tokens"] == {"prompt": {"read": 30, "total": 40}, "negative": {"read": 0, "total": 0}}
-
-
 async def test_a_completed_event_says_how_much_of_its_prompts_was_read(api: Api) -> None:
     stream = await api.generate(prompt="word " * 40, stream=True)
     assert '"prompt_tokens":{"prompt":{"read":30,"total":40}' in stream.text
-
-
-async def test_urls_of_images_hold_for_an_hour(api: Api) -> None:
-    asked: dict[str, Any] = {"prompt": "noise", "n": 2, "seed": 7, "output_format": "webp"}
-    stored = (await api.generate(**asked, response_format="url")).json()
-    inline = (await api.generate(**asked)).json()
-    for image, same in zip(stored["data"], inline["data"], strict=True):
-        assert (image["b64_json"], image["seed"]) == (None, same["seed"])
-        assert (await api.client.get(image["url"])).content == base64.b64decode(same["b64_json"])
-    expires = int(stored["data"][0]["url"].partition("expires=")[2].partition("&")[0])
-    assert 0 < expires - stored["created"] <= 3600
-    (job,) = (await api.client.get(JOBS)).json()["data"]
-    assert (job["status"], job["seeds"]) == ("succeeded", [7, 8])
-
-
-async def test_urls_are_refused_where_no_images_are_stored(api_without_store: Api) -> None:
-    answer = await api_without_store.generate(response_format="url")
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "response_format")
-    assert (await api_without_store.generate()).status_code == 200
 
 
 async def test_a_full_queue_says_when_to_come_back(api: Api) -> None:

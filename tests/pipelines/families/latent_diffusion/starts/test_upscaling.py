@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.families.latent_diffusion.upscaling import enlarge
+from pipelines.families.latent_diffusion.starts.upscaling import enlarge
 from pipelines.upscalers import UPSCALERS, Upscaler
 
 every_upscaler = pytest.mark.parametrize("upscaler", UPSCALERS.values(), ids=lambda upscaler: upscaler.name)

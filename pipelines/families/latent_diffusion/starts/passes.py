@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from pipelines import work_plan
-from pipelines.families.latent_diffusion import inputs
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder
-from pipelines.families.latent_diffusion.inputs import EncodedImage
+from pipelines.families.latent_diffusion.starts import inputs
+from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
+from pipelines.families.latent_diffusion.starts.upscaling import enlarge
 from pipelines.families.latent_diffusion.state import LatentState, SecondPass
-from pipelines.families.latent_diffusion.upscaling import enlarge
 from pipelines.interface import UPCAST, ModelInfo
 from pipelines.params import GenerationParams
-from pipelines.prompt_lengths import PromptLengths
+from pipelines.prompts.lengths import PromptLengths
 from pipelines.runtime.latent_encoder import LatentEncoder
 from pipelines.runtime.networks import Networks
 from pipelines.sampling.noise import seeded_generator

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from pipelines.errors import InvalidParamsError
-from pipelines.families.latent_diffusion.inputs import EncodedImage
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
+from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.runtime.modes import RunMode
 from pipelines.sampling.samplers import SAMPLERS
 from tests.harness.engine import uploads
