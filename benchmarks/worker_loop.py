@@ -22,6 +22,7 @@ from service.engine.costs.cost_table import CostTable
 from service.engine.worker.device import PLAIN_DEVICE, Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
+from service.engine.worker.models.opening import single_model
 from service.engine.worker.warmup import Warmup
 
 
@@ -86,7 +87,9 @@ def run(
 ) -> LoopTimes:
     """Generates the images, all submitted at once, with `previews` previews each. `costs` decide the batch sizes."""
     channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(images))])
-    worker = Worker(pipeline, channel, WorkerConfig(model=pipeline.info.name), costs=costs, device=_device())
+    worker = Worker(
+        single_model(pipeline), channel, WorkerConfig(model=pipeline.info.name), costs=costs, device=_device()
+    )
     networks, previewing = _Stopwatch(), _Stopwatch()
     with ExitStack() as timers:
         for owner, method in ((UNet2DConditionModel, "forward"), (AutoencoderKL, "decode"), (CLIPTextModel, "forward")):

@@ -127,10 +127,11 @@ class FakePipeline:
         decode_s: float = 0.0,
         encode_s: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
+        info: ModelInfo = INFO,
     ) -> None:
         """`predict` sleeps call_s + row_s x rows seconds, `decode` sleeps decode_s, `encode_inputs` sleeps encode_s and
         `upscale` both, by calling `sleep`."""
-        self.info = INFO
+        self.info = info
         self._call_s = call_s
         self._row_s = row_s
         self._decode_s = decode_s

@@ -31,6 +31,8 @@ class Stage(enum.StrEnum):
     """Images to start from are encoded, or the first pass of the hires fix is enlarged by way of its pixels."""
     DENOISE = "denoise"
     DECODE = "decode"
+    LOAD = "load"
+    """Bringing the model itself to the device. It shares no calls and belongs to no plan."""
 
 
 class TextKey(NamedTuple):
@@ -65,7 +67,9 @@ class CostKey(NamedTuple):
     """Pixels; 0 in a stage in which the size of the image does not matter."""
     height: int = 0
     variant: str = ""
-    """`UPCAST`, `WIDE`, `UPSCALE`, or empty."""
+    """`UPCAST`, `WIDE`, `UPSCALE`, or empty. Of a load, where the model comes from."""
+    model: str = ""
+    """Name of the model."""
 
     @property
     def pixels(self) -> int:
@@ -133,9 +137,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """Describes a loaded model."""
+    """Describes a model."""
 
     name: str
+    aliases: tuple[str, ...] = ()
+    """Other names by which requests may ask for it."""
     sizes: tuple[tuple[int, int], ...]
     """Sizes that the model was trained for, width by height. The first is its default."""
     default_steps: int

@@ -65,7 +65,9 @@ def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
 
 def text_call(info: ModelInfo, texts: int) -> NextCall:
     """Return the call that encodes this many texts of one image."""
-    return NextCall(BatchKey(Stage.TEXT, info.name, tokens=info.prompt_tokens), CostKey(Stage.TEXT), texts, 1)
+    return NextCall(
+        BatchKey(Stage.TEXT, info.name, tokens=info.prompt_tokens), CostKey(Stage.TEXT, model=info.name), texts, 1
+    )
 
 
 def input_call(info: ModelInfo, params: GenerationParams) -> NextCall:
@@ -110,7 +112,7 @@ def _call(
     width, height = size
     return NextCall(
         BatchKey(stage, info.name, height // info.latent_scale, width // info.latent_scale, tokens, phase),
-        CostKey(stage, width, height, phase),
+        CostKey(stage, width, height, phase, info.name),
         rows,
         calls_left,
     )

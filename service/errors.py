@@ -7,12 +7,14 @@
     |-- KeyReusedError                422 idempotency_key_reused  the idempotency key was used with another body
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
+    |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
     |-- QueueFullError                429 queue_full              retry_after_s; too much work of all callers is queued
     |   `-- QuotaExceededError        429 quota_exceeded          too much work of this caller is queued
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
+    |-- ModelLoadingError             503 model_loading           retry_after_s; the model was not loaded in time
     |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk fails
     |-- GenerationFailedError         500 generation_failed       the image failed and would fail again
     |   |-- OutOfMemoryError          500 out_of_memory
@@ -87,6 +89,11 @@ class UnknownModelError(NotFoundError):
     code = "model_not_found"
 
 
+class ModelUnusableError(DarkroomError):
+    status = 400
+    code = "model_unusable"
+
+
 class GoneError(DarkroomError):
     status = 410
     code = "gone"
@@ -114,6 +121,11 @@ class QuotaExceededError(QueueFullError):
 class EngineUnavailableError(DarkroomError):
     status = 503
     code = "engine_unavailable"
+
+
+class ModelLoadingError(DarkroomError):
+    status = 503
+    code = "model_loading"
 
 
 class StoreUnavailableError(DarkroomError):

@@ -56,6 +56,12 @@ def _checked_devices(names: str | None) -> str | None:
     return names
 
 
+def _checked_models(names: str | None) -> str | None:
+    if names is not None and not all(part.strip() for part in names.split(",")):
+        raise ValueError("must be names or paths with commas between them, each on its own or as NAME=PATH")
+    return names
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 OptionalPort = Annotated[Port | None, BeforeValidator(_none_if_disabled)]
 Count = Annotated[int, Field(ge=1)]
@@ -63,5 +69,7 @@ OptionalCount = Annotated[Count | None, BeforeValidator(_none_if_disabled)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
+Models = Annotated[str | None, AfterValidator(_checked_models)]
+"""A list of models, as `service.model_list` reads it."""
 Devices = Annotated[str | None, AfterValidator(_checked_devices)]
 """A list of devices, as `service.engine.devices` reads it."""

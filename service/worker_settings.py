@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from service.settings_fields import Count, Devices, OptionalCount, Seconds, Section, setting
+from service.settings_fields import Count, Devices, Models, OptionalCount, Seconds, Section, setting
 
 
 class WorkerSettings(BaseSettings):
@@ -19,6 +19,34 @@ class WorkerSettings(BaseSettings):
         "Without it the bundled model.",
         Section.MODEL,
         "NAME",
+    )
+    models: Models = setting(
+        None,
+        "Further models, with commas between them: names, model folders, .safetensors files, hub ids, or folders of "
+        "models; each on its own or as NAME=PATH. They are loaded when images need them. `model` is the default one, "
+        "and without it the first of these.",
+        Section.MODEL,
+        "NAMES",
+    )
+    max_model_bytes: Count | None = setting(
+        None,
+        "Memory of the device for the weights of all models. What does not fit is loaded in turn. Without it half of "
+        "the machine's memory on a CPU, and 60% of the GPU's.",
+        Section.MODEL,
+        "BYTES",
+    )
+    max_host_model_bytes: Annotated[int, Field(ge=0)] | None = setting(
+        None,
+        "With a GPU: memory of the machine for models that had to leave the GPU, from where they come back quickly. "
+        "Without it half of the machine's memory; 0 keeps none.",
+        Section.MODEL,
+        "BYTES",
+    )
+    max_load_wait_s: Seconds = setting(
+        600.0,
+        "How long a request waits for its model to be loaded. Then it is answered 503. Jobs wait as long as it takes.",
+        Section.MODEL,
+        "SECONDS",
     )
     allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
     device: str = setting(

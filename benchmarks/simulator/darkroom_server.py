@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from benchmarks.simulator.servers import Action, Estimate
-from pipelines.fake import FakePipeline, FakeState
-from pipelines.interface import CostKey, RgbImage, Stage, TextKey
+from pipelines.fake import INFO, FakePipeline, FakeState
+from pipelines.interface import CostKey, ModelInfo, RgbImage, Stage, TextKey
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig
@@ -19,18 +19,19 @@ from service.engine.costs.cost_table import CostTable
 from service.engine.messages import FromWorker, ToWorker
 from service.engine.types import Priority
 from service.engine.worker.loop import Worker
+from service.engine.worker.models.opening import single_model
 
 
 class SimulatedPipeline(FakePipeline):
     """A fake pipeline whose calls take as long as the cost model says."""
 
-    def __init__(self, cost: CostModel, sleep: Callable[[float], None]) -> None:
-        super().__init__(sleep=sleep)
+    def __init__(self, cost: CostModel, sleep: Callable[[float], None], info: ModelInfo = INFO) -> None:
+        super().__init__(sleep=sleep, info=info)
         self._cost = cost
         self._pass_time = sleep
 
     def encode(self, texts: Sequence[TextKey]) -> list[bytes]:
-        self._pass_time(self._cost.seconds(CostKey(Stage.TEXT), len(texts)))
+        self._pass_time(self._cost.seconds(CostKey(Stage.TEXT, model=self.info.name), len(texts)))
         return super().encode(texts)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
@@ -78,8 +79,8 @@ class DarkroomServer:
         self._now_s = 0.0
         self._channel = _Channel()
         self._priority = priority
-        self._worker = Worker(
-            SimulatedPipeline(cost, self._sleep),
+        self._worker: Worker[bytes, FakeState, bytes] = Worker(
+            single_model(SimulatedPipeline(cost, self._sleep)),
             self._channel,
             WorkerConfig(model="simulated", max_rows=max_rows, max_decode=max_decode),
             costs=table,

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from pipelines.fake import INFO
 from pipelines.interface import CostKey, Stage
 from service.engine.costs.cost_table import CostTable, KeyCost, Point
 from service.engine.types import Size
@@ -36,8 +37,8 @@ def _cost(key: CostKey, counts: Iterable[int], seconds: Callable[[int], float]) 
 def _cpu(size: Size, calls_s: tuple[float, ...], image_s: float) -> tuple[KeyCost, ...]:
     by_rows = dict(zip(ROWS, calls_s, strict=False))
     return (
-        _cost(CostKey(Stage.DENOISE, *size), by_rows, by_rows.__getitem__),
-        _cost(CostKey(Stage.DECODE, *size), IMAGES, lambda images: images * image_s),
+        _cost(CostKey(Stage.DENOISE, *size, model=INFO.name), by_rows, by_rows.__getitem__),
+        _cost(CostKey(Stage.DECODE, *size, model=INFO.name), IMAGES, lambda images: images * image_s),
     )
 
 
@@ -45,13 +46,17 @@ def _gpu(size: Size, flat_rows: float) -> tuple[KeyCost, ...]:
     """Returns costs of 25 ms per call up to `flat_rows` rows, and proportional to the rows beyond."""
     call_s = 0.025
     return (
-        _cost(CostKey(Stage.DENOISE, *size), ROWS, lambda rows: call_s * max(1.0, rows / flat_rows)),
-        _cost(CostKey(Stage.DECODE, *size), IMAGES, lambda images: call_s * (0.5 + 2.0 * images / flat_rows)),
+        _cost(CostKey(Stage.DENOISE, *size, model=INFO.name), ROWS, lambda rows: call_s * max(1.0, rows / flat_rows)),
+        _cost(
+            CostKey(Stage.DECODE, *size, model=INFO.name),
+            IMAGES,
+            lambda images: call_s * (0.5 + 2.0 * images / flat_rows),
+        ),
     )
 
 
 def _texts(text_s: float) -> KeyCost:
-    return _cost(CostKey(Stage.TEXT), TEXTS, lambda texts: texts * text_s)
+    return _cost(CostKey(Stage.TEXT, model=INFO.name), TEXTS, lambda texts: texts * text_s)
 
 
 TABLES: Final = {

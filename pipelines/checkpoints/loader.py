@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,17 +88,39 @@ def load_checkpoint(
     report: Report = unreported,
 ) -> Pipeline[Any, Any, Any]:
     """Load an inspected model, part after part, onto the device. Raises `ModelLoadError`. `load` tells of `report`."""
+    parts = read_parts(checkpoint, device=device, report=report)
+    return assemble(checkpoint, parts, device=device, mode=mode, report=report)
+
+
+def read_parts(checkpoint: Checkpoint, *, device: str = "auto", report: Report = unreported) -> dict[str, Any]:
+    """Read the parts of an inspected model, one after another, onto the device. Raises `ModelLoadError`."""
+    on_device = devices.find(device)
+    for note in checkpoint.notes:
+        _log.info("%s: %s", checkpoint.name, note)
+    parts = {}
+    for part in checkpoint.classes:
+        report(f"loading the {part}")
+        parts[part] = _load_part(checkpoint, part, on_device)
+    return parts
+
+
+def assemble(
+    checkpoint: Checkpoint,
+    parts: Mapping[str, Any],
+    *,
+    device: str = "auto",
+    mode: RunMode = RunMode(),  # noqa: B008 -- frozen
+    report: Report = unreported,
+) -> Pipeline[Any, Any, Any]:
+    """Make the pipeline of parts that were read, which are moved to the device if they are not there.
+
+    Raises `ModelLoadError`.
+    """
     on_device = devices.find(device)
     traits = _traits(checkpoint)
     info = _describe(checkpoint, traits, on_device, mode)
-    for note in checkpoint.notes:
-        _log.info("%s: %s", checkpoint.name, note)
     _log_defaults(info, _defaults(traits))
-    loaded = {}
-    for part in checkpoint.classes:
-        report(f"loading the {part}")
-        loaded[part] = _load_part(checkpoint, part, on_device)
-    assembled = checkpoint.family.assemble(loaded, traits, on_device, mode)
+    assembled = checkpoint.family.assemble(parts, traits, on_device, mode)
     return checkpoint.family.make_pipeline(
         info, assembled, preview=checkpoint.profile.preview, mode=mode, report=report
     )

@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.engine.interface import Engine, Phase
+from service.engine.interface import Engine, ModelWish, Phase, ServedModel
+from service.errors import DarkroomError
 from service.observability.metrics import Metrics
 
 
 def create_admin_app(engine: Engine, metrics: Metrics) -> Starlette:
-    """GET /metrics, in Prometheus' text format."""
+    """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin."""
 
     async def expose(request: Request) -> Response:
         text = metrics.exposition(ready=engine.phase is Phase.SERVING, backlog_s=engine.backlog_s)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/metrics", expose, methods=["GET"])])
+    async def models(request: Request) -> Response:
+        return JSONResponse({"models": [_described(model) for model in engine.models]})
+
+    async def change(request: Request) -> Response:
+        """202: the workers do it when they can, and GET /models shows it then."""
+        if "origin" in request.headers:
+            # A page that an operator has open could send it from their browser, to this machine's own address.
+            return JSONResponse({"error": "Requests of web pages are refused."}, 403)
+        name, wish = request.path_params["name"], request.path_params["wish"]
+        if wish not in [*ModelWish]:
+            return JSONResponse({"error": f"Must end in {', '.join(ModelWish)}."}, 404)
+        engine.change_model(name, ModelWish(wish))
+        return JSONResponse({"models": [_described(model) for model in engine.models]}, 202)
+
+    return Starlette(
+        routes=[
+            Route("/metrics", expose, methods=["GET"]),
+            Route("/models", models, methods=["GET"]),
+            Route("/models/{name:path}/{wish}", change, methods=["POST"]),
+        ],
+        exception_handlers={DarkroomError: _refuse},
+    )
+
+
+def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, DarkroomError), "the handler of these errors"
+    return JSONResponse({"error": error.message}, error.status)
+
+
+def _described(model: ServedModel) -> dict[str, Any]:
+    described = asdict(model)
+    del described["info"]
+    return described

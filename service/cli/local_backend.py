@@ -24,6 +24,7 @@ from service.environment import SettingsError, load_settings
 from service.observability import logs
 from service.server.app import create_app
 from service.server.main import engine_config
+from service.server.model_list import ModelListError
 from service.settings import Settings
 
 _ONE_PASS_S: Final = 0.001
@@ -44,7 +45,10 @@ class LocalBackend:
         settings = _settings(model)
         logs.configure("error", "console")
         watch.stage("Loading the model")
-        config = engine_config(settings)
+        try:
+            config = engine_config(settings)
+        except ModelListError as error:
+            raise DarkroomError(str(error)) from error
         # A user who waits for one image should not wait until every size and batch has been measured.
         worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S, log_level="error", log_format="console")
         config = replace(config, worker=worker)

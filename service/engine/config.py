@@ -15,11 +15,29 @@ BATCH_DEADLINE_FACTOR: Final = 30.0
 """Default factors k of an image's virtual deadline, arrival + k x its time alone on the device."""
 
 
+class ModelSource(msgspec.Struct, frozen=True):
+    """A model that a worker serves besides its default one."""
+
+    name: str
+    """The name that requests use; empty leaves it to the model."""
+    source: str
+    """A model folder, a model file or a hub id."""
+
+
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Configuration of the worker process. Raises ValueError where a number is out of range."""
 
     model: str
-    """A model folder or a hub id."""
+    """The default model: a model folder, a model file or a hub id."""
+    model_name: str = ""
+    """The name that requests use for it; empty leaves it to the model."""
+    models: tuple[ModelSource, ...] = ()
+    """Further models. They are loaded when images need them."""
+    max_model_bytes: int | None = None
+    """Upper bound on the weights of all models on the device. A model beyond it is loaded alone. The default of None is
+    in `service.engine.limits`, as of the next one."""
+    max_host_model_bytes: int | None = None
+    """Upper bound on the weights of models that wait in the host's memory for a GPU."""
     allow_download: bool = False
     """Whether a hub id may be downloaded."""
     device: str = "auto"
@@ -70,6 +88,11 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         _require_at_least("max_texts", self.max_texts, 1)
         _require_at_least("max_decode_pixels", self.max_decode_pixels, 1)
         _require_at_least("max_cached_prompts", self.max_cached_prompts, 1)
+        _require_at_least("max_model_bytes", self.max_model_bytes, 1)
+        _require_at_least("max_host_model_bytes", self.max_host_model_bytes, 0)
+        names = [name for name in (self.model_name, *(model.name for model in self.models)) if name]
+        if len(set(names)) < len(names):
+            raise ValueError("each model needs a name of its own")
         if self.warm_up_s is not None and not self.warm_up_s > 0:
             raise ValueError("warm_up_s must be positive")
         if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:
@@ -99,6 +122,8 @@ class EngineConfig:
     """Upper bound on callers that wait until their job is admitted; with 0, jobs are refused at once."""
     max_wait_in_line_s: float = 30.0
     """Longest wait of a caller in line, in seconds."""
+    max_load_wait_s: float = 600.0
+    """Longest wait for a model that is not loaded, of images whose job was not accepted before."""
     max_buffered_events: int = 32
     """Progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
@@ -138,6 +163,7 @@ class EngineConfig:
         for name in (
             "max_queued_s",
             "max_wait_in_line_s",
+            "max_load_wait_s",
             "load_timeout_s",
             "stall_timeout_s",
             "unmeasured_timeout_s",

@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 from pipelines.interface import InputPixels, ModelInfo, RgbImage
 from pipelines.params import GenerationParams, PixelKey
 from pipelines.prompts.lengths import PromptLengths
-from service.engine.types import Priority, Timings
+from service.engine.types import ModelStatus, Priority, Timings
 
 
 class Phase(enum.StrEnum):
@@ -37,6 +37,31 @@ ADMITTING: Final = (Phase.SERVING, Phase.STALLED)
 """Phases in which an engine admits jobs."""
 ADMITTING_ACCEPTED: Final = (*ADMITTING, Phase.RESTARTING)
 """Phases in which an engine admits jobs that were accepted before; they wait for the next worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """A model that requests may name, and where it is."""
+
+    name: str
+    info: ModelInfo | None
+    """None where its files cannot be used."""
+    status: ModelStatus
+    reason: str = ""
+    """Why it cannot be used, for the operator: it may hold paths."""
+    pinned: bool = False
+    """Whether it stays on the device."""
+    wait_s: float = 0.0
+    """Estimated seconds until it could be resident; 0 where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLoading:
+    """The image waits for its model to be loaded."""
+
+    index: int
+    wait_s: float
+    """Estimated seconds until the model is resident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +98,7 @@ class ImageFinished:
     """How much of its texts the model read. None where the engine does not know."""
 
 
-ImageEvent: TypeAlias = ImageStarted | ImageProgress | ImagePreview | ImageFinished
+ImageEvent: TypeAlias = ImageLoading | ImageStarted | ImageProgress | ImagePreview | ImageFinished
 """Something that happened to one image of a job. `index` is the image's position in the submitted sequence."""
 
 
@@ -86,9 +111,10 @@ class Job(Protocol):
     def events(self) -> AsyncIterator[ImageEvent]:
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
 
-        Each image starts before it makes progress, and makes progress before it is finished. Its steps only grow. A
-        slow reader loses progress and previews, never a finished image; but a job that is not read while others need
-        the room for finished images ends with `ResultDiscardedError` in place of those that wait. Raises the job's
+        An image may be told that it waits for its model before it starts. It starts before it makes progress, and makes
+        progress before it is finished. Its steps only grow. A slow reader loses progress and previews, never a finished
+        image; but a job that is not read while others need the room for finished images ends with
+        `ResultDiscardedError` in place of those that wait. Raises the job's
         `service.errors.DarkroomError` where an image failed, after the images that were finished, and `CanceledError`
         where the job was canceled.
         """
@@ -101,6 +127,18 @@ class Job(Protocol):
 
         May be called in any state and more than once; a job that has ended keeps its outcome.
         """
+
+
+class ModelWish(enum.StrEnum):
+    """What an operator may wish for a model."""
+
+    LOAD = "load"
+    """Load it now, also where that has failed before."""
+    UNLOAD = "unload"
+    """Cancel its load, or free its memory as soon as the images that it has begun are finished."""
+    PIN = "pin"
+    """Load it, and keep it on the device."""
+    UNPIN = "unpin"
 
 
 class JobOptions(TypedDict, total=False):
@@ -149,7 +187,24 @@ class Engine(Protocol):
 
     @property
     def model(self) -> ModelInfo:
-        """The model that is served. Raises `EngineUnavailableError` before it is known."""
+        """The default model. Raises `EngineUnavailableError` before it is known."""
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        """All models, the default one first. Raises `EngineUnavailableError` before they are known."""
+
+    def find_model(self, name: str) -> ModelInfo:
+        """Returns the model of that name or alias; an empty name is the default one's.
+
+        Raises `EngineUnavailableError` before the models are known, `UnknownModelError`, and `ModelUnusableError` for a
+        model whose files cannot be used.
+        """
+
+    def change_model(self, name: str, wish: ModelWish) -> None:
+        """Asks the workers to do what the operator wishes, which `models` shows when it is done.
+
+        Raises `EngineUnavailableError` and `UnknownModelError`.
+        """
 
     @property
     def backlog_s(self) -> float:
@@ -183,9 +238,10 @@ class Engine(Protocol):
         and it takes no room from jobs that may be refused: whoever accepted it bounds how many the engine has.
 
         Raises ValueError where there are no images, `previews` is negative, `deadline_s` is not positive, or an input
-        is missing; `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or
-        `QuotaExceededError` where too much work is queued, callers wait in line, or too many bytes of inputs are held,
-        with the seconds after which to try again.
+        is missing; `UnknownModelError` and `ModelUnusableError` for the model that an image names;
+        `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where
+        too much work is queued, callers wait in line, or too many bytes of inputs are held, with the seconds after
+        which to try again.
         """
 
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:

@@ -26,6 +26,10 @@ _LARGE_DECODE: Final = 8
 _LARGE_BYTES: Final = 32 * _GIB
 """GPUs from this size on decode `_LARGE_DECODE` images together."""
 _WARM_UP_S: Final = 20.0
+_GPU_MODELS_SHARE: Final = 0.6
+"""Share of a GPU's memory for the weights of models. The rest is for calls, begun images and graphs."""
+_HOST_MODELS_SHARE: Final = 0.5
+"""Share of the host's memory for the weights of models, on a CPU or on their way to a GPU."""
 
 
 class DeviceMemory(NamedTuple):
@@ -33,6 +37,14 @@ class DeviceMemory(NamedTuple):
 
     total_bytes: int
     free_bytes: int
+
+
+class ModelMemory(NamedTuple):
+    """Memory that the weights of models may take, in bytes."""
+
+    device_bytes: int
+    host_bytes: int
+    """0 where the device's memory is the host's."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +80,20 @@ def resolve(config: WorkerConfig, memory: DeviceMemory | None) -> Limits:
     defaults = _CPU if memory is None else _gpu_defaults(memory)
     chosen = {name: getattr(config, name) for name in Limits.__struct_fields__}
     return msgspec.structs.replace(defaults, **{name: each for name, each in chosen.items() if each is not None})
+
+
+def model_memory(config: WorkerConfig, memory: DeviceMemory | None, host_bytes: int) -> ModelMemory:
+    """Returns the configured bounds on the weights of models, or the defaults of a device and a host of this size.
+
+    `memory` is None for a CPU, `host_bytes` the memory of the machine.
+    """
+    host_share = int(_HOST_MODELS_SHARE * host_bytes)
+    device_share = host_share if memory is None else int(_GPU_MODELS_SHARE * memory.total_bytes)
+    on_device, on_host = config.max_model_bytes, config.max_host_model_bytes
+    return ModelMemory(
+        device_bytes=device_share if on_device is None else on_device,
+        host_bytes=0 if memory is None else host_share if on_host is None else on_host,
+    )
 
 
 _CPU: Final = Limits(

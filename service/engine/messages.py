@@ -17,7 +17,7 @@ from pipelines.interface import CostKey, ModelInfo, Stage
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths
 from service.engine.costs.cost_table import CostTable
-from service.engine.types import Priority, Timings
+from service.engine.types import ModelStatus, Priority, Timings
 
 LENGTH: Final = struct.Struct("<I")
 """Prefix of every message: its length in bytes."""
@@ -49,6 +49,8 @@ class Submit(Message, frozen=True):
     isolation: str = ""
     """Images share calls of any kind only with images of the same mark. While a call of marked images is under way, no
     other call is: where the worker dies then, it is plain which images were at work."""
+    max_load_wait_s: float | None = None
+    """Seconds from the image's admission after which it fails if its model is not resident; None sets no bound."""
 
 
 class Input(Message, frozen=True):
@@ -83,6 +85,25 @@ class Cancel(Message, frozen=True):
     image_id: str
 
 
+class LoadModel(Message, frozen=True):
+    """Has the worker load a model before those that images wait for, also one that could not be loaded before."""
+
+    name: str
+
+
+class UnloadModel(Message, frozen=True):
+    """Cancels the load of a model, or has the worker unload it once the images that it has begun are finished."""
+
+    name: str
+
+
+class PinModel(Message, frozen=True):
+    """Has the worker load a model and keep it on the device, or keep it there no longer."""
+
+    name: str
+    pinned: bool
+
+
 class Drain(Message, frozen=True):
     """Tells the worker to finish what was submitted and then exit with status 0."""
 
@@ -102,12 +123,25 @@ class Loading(Message, frozen=True):
 
 
 class Ready(Message, frozen=True):
-    """Reports that the model is loaded and warmed up."""
+    """Reports that the default model is loaded and warmed up."""
 
-    model: ModelInfo
+    models: tuple[ModelInfo, ...]
+    """The models that can be described, the default one first."""
     costs: CostTable = CostTable()
     max_counts: dict[Stage, int] | None = None
     """The most rows of a call of each stage, as the worker chose them for its device; None leaves it as configured."""
+
+
+class ModelState(Message, frozen=True):
+    """Reports a change of one model: where it is now, and what the operator may know of it."""
+
+    name: str
+    status: ModelStatus
+    reason: str = ""
+    """Why it cannot be used, for the operator: it may hold paths."""
+    pinned: bool = False
+    wait_s: float = 0.0
+    """Estimated seconds until it could be resident; 0 where it is."""
 
 
 class Unloadable(Message, frozen=True):
@@ -209,10 +243,10 @@ class Canceled(Message, frozen=True):
     image_id: str
 
 
-ToWorker: TypeAlias = Input | Forget | Submit | Cancel | Drain
+ToWorker: TypeAlias = Input | Forget | Submit | Cancel | LoadModel | UnloadModel | PinModel | Drain
 ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Finished | Failed | Canceled
 """Messages about one image, told apart by its `image_id`."""
-FromWorker: TypeAlias = Loading | Ready | Unloadable | Beat | Busy | CallDone | ImageMessage
+FromWorker: TypeAlias = Loading | Ready | ModelState | Unloadable | Beat | Busy | CallDone | ImageMessage
 
 _encoder = msgspec.msgpack.Encoder()
 

@@ -23,6 +23,19 @@ class Priority(enum.StrEnum):
     """It runs in the device time that interactive jobs leave."""
 
 
+class ModelStatus(enum.StrEnum):
+    """Where a model that can be asked for is."""
+
+    DISK = "disk"
+    HOST = "host"
+    """In the memory of the machine, from where the device gets it quickly."""
+    LOADING = "loading"
+    RESIDENT = "resident"
+    """In the memory of the device, ready to make images."""
+    FAILED = "failed"
+    """It cannot be used."""
+
+
 class Timings(msgspec.Struct, frozen=True):
     """Seconds that an image spent in each stage, and how full its UNet calls were."""
 

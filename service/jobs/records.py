@@ -61,6 +61,8 @@ class JobProgress(msgspec.Struct, frozen=True):
     step: int
     steps: int
     eta_s: float | None = None
+    loading_s: float | None = None
+    """Estimated seconds until the model is loaded, while images wait for it."""
 
     @property
     def fraction(self) -> float:

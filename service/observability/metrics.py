@@ -1,8 +1,8 @@
 """The server's Prometheus metrics, fed by the worker's messages and by the API. Knows no HTTP framework.
 
 `Metrics.__init__` is the only declaration of the metrics. docs/metrics.md describes each of them; a test compares the
-two. The values of labels come from our own code or from the model's trained sizes, so that no caller can create new
-series.
+two. The values of labels come from our own code, from the models' trained sizes, or from the list of models that the
+server was told to serve, so that no caller can create new series.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from service.engine.messages import (
     Finished,
     FromWorker,
     Loading,
+    ModelState,
     Ready,
     Retried,
 )
-from service.engine.types import Size
+from service.engine.types import ModelStatus, Size
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _ROWS: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -73,6 +74,16 @@ class Metrics:
             "sampler_update_seconds", "Duration of guidance and sampler updates after a UNet call.", _SECONDS
         )
         self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
+        self._model_seconds = self._counter("model_device_seconds", "Device seconds of each model's calls.", "model")
+        self._model_loads = self._counter(
+            "model_loads", "Models loaded onto a device after the start.", "model", "source"
+        )
+        self._model_load_seconds = self._histogram(
+            "model_load_seconds", "Time that a model took to load, beside the calls of others.", _SECONDS, "source"
+        )
+        self._model_resident = self._gauge(
+            "model_resident", "1 while the device has the model, else 0.", "model", "worker"
+        )
         self._inputs = self._histogram(
             "input_seconds", "Duration of an encode of images to start from.", _SECONDS, "size"
         )
@@ -90,7 +101,10 @@ class Metrics:
             case Retried():
                 self._retried.inc()
             case Ready():
-                self._trained_sizes = frozenset(message.model.sizes)
+                self._trained_sizes = frozenset(size for model in message.models for size in model.sizes)
+            case ModelState():
+                resident = message.status is ModelStatus.RESIDENT
+                self._model_resident.labels(message.name, str(worker)).set(resident)
             case Loading(phase="loading"):
                 self._restarts.labels(str(worker)).inc(worker in self._workers_seen)
                 self._workers_seen.add(worker)
@@ -123,6 +137,8 @@ class Metrics:
 
     def _call_done(self, call: CallDone) -> None:
         size = self._size_label(call.key.width, call.key.height)
+        if call.key.stage is not Stage.LOAD:
+            self._model_seconds.labels(call.key.model).inc(call.seconds)
         match call.key.stage:
             case Stage.TEXT:
                 self._encodes.observe(call.seconds)
@@ -134,6 +150,9 @@ class Metrics:
                 self._rows.observe(call.rows)
                 self._padded.inc(call.padded_rows)
                 self._updates.observe(call.update_s)
+            case Stage.LOAD:
+                self._model_loads.labels(call.key.model, call.key.variant).inc()
+                self._model_load_seconds.labels(call.key.variant).observe(call.seconds)
             case Stage.DECODE:
                 self._decodes.labels(size).observe(call.seconds)
 

@@ -19,9 +19,9 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
-from service.catalog import BUNDLED, locate
+from service.catalog import BUNDLED, find_models, find_models_in
 from service.engine import devices
-from service.engine.config import EngineConfig, WorkerConfig
+from service.engine.config import EngineConfig, ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
@@ -30,6 +30,7 @@ from service.observability import logs
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, listen, uvicorn_config
+from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.settings import Settings
 
 _SAY_EVERY_S: Final = 10.0
@@ -46,8 +47,13 @@ def run(settings: Settings) -> int:
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
 
-    async def main() -> int:
+    try:
         config = engine_config(settings)
+    except ModelListError as error:
+        _log.error("cannot start", reason=str(error))
+        return 1
+
+    async def main() -> int:
         # Most starts are over soon. Who waits for a slow one is told that it ends.
         _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
         engine = LocalEngine(config, observe=metrics.observe)
@@ -62,16 +68,26 @@ def run(settings: Settings) -> int:
 def engine_config(settings: Settings) -> EngineConfig:
     """The engine's and its workers' configuration. A setting of the name of one of their fields fills that field."""
     listed = () if settings.devices is None else devices.listed_devices(settings.devices)
+    default, *others = _models(settings)
     chosen = {
         **settings.model_dump(),
         "devices": listed,
         "threads": settings.threads or devices.threads_of_each(listed),
-        "model": locate(settings.model or BUNDLED, settings.data_dir),
+        "model": default.source,
+        "model_name": default.name,
+        "models": tuple(ModelSource(*model) for model in others),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
     worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})
     names = [field.name for field in dataclasses.fields(EngineConfig) if field.name in chosen]
     return EngineConfig(worker=worker, **{name: chosen[name] for name in names})
+
+
+def _models(settings: Settings) -> list[ListedModel]:
+    """The models of the settings, the default one first."""
+    known = find_models(settings.data_dir)
+    text = ",".join(part for part in (settings.model, settings.models) if part) or BUNDLED
+    return listed_models(text, known, find_models_in)
 
 
 async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:

@@ -14,7 +14,6 @@ from pipelines.errors import InvalidParamsError
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams, HiresFix
 from pipelines.sampling import choice
-from service.api.generation.model_names import check_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.request import GenerationRequest, HiresRequest
 from service.api.generation.sizes import enlarged, size_for
@@ -53,17 +52,16 @@ def resolve(
 ) -> list[GenerationParams]:
     """Returns the parameters of each image: `request.n` for each prompt, in the order of the prompts.
 
-    `size` is one that the model can draw. Seeds are counted up from image to image or, with `shared_seeds`, within
-    each prompt alone. Raises `UnknownModelError`, and what `refuse` makes.
+    `model` is the one that the request names, and `size` one that it can draw. Seeds are counted up from image to image
+    or, with `shared_seeds`, within each prompt alone. Raises what `refuse` makes.
     """
-    if request.model is not None:
-        check_model(request.model, model)
     _check_bounds(request, prompts, model, refuse)
     steps = request.num_inference_steps or model.default_steps
     sampler, schedule = _sampler(request, model, steps, refuse)
     guidance_scale = model.default_guidance_scale if request.guidance_scale is None else request.guidance_scale
     rescale = model.default_guidance_rescale if request.guidance_rescale is None else request.guidance_rescale
     first = GenerationParams(
+        model=model.name,
         prompt=prompts[0],
         negative_prompt=request.negative_prompt,
         width=size[0],

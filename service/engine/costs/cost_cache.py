@@ -16,45 +16,56 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
-from service.engine.costs.cost_table import CostTable
+from service.engine.costs.cost_table import CostTable, KeyCost
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Version of the file's format and meaning. A file of another version has another name and is not found."""
 _STORE_INTERVAL_S: Final = 60.0
+
+CostIdentity: TypeAlias = Mapping[str, str | int | None]
 
 _log = logging.getLogger(__name__)
 
 
 class CostCache:
-    """One JSON file per identity, which is everything that the costs depend on."""
+    """One JSON file per model and identity, which is everything that the costs of the model depend on."""
 
-    def __init__(self, folder: Path | None, identity: Mapping[str, str | int | None]) -> None:
-        """Keeps nothing where `folder` is None."""
-        name = hashlib.sha256(json.dumps([_FORMAT, identity], sort_keys=True).encode()).hexdigest()
-        self._path = folder and folder / "costs" / f"{name}.json"
+    def __init__(self, folder: Path | None, identities: Mapping[str, CostIdentity]) -> None:
+        """Keeps nothing where `folder` is None. `identities` holds that of each model, by name."""
+        self._paths = (
+            {}
+            if folder is None
+            else {model: folder / "costs" / _file_name(identity) for model, identity in identities.items()}
+        )
         self._stored_s = -math.inf
         self._warned = False
 
     def load(self) -> CostTable:
-        """Returns the stored costs, or an empty table where there are none or the file is invalid."""
-        if self._path is not None:
+        """Returns the stored costs of all models, without those whose file is missing or invalid."""
+        costs: list[KeyCost] = []
+        for path in self._paths.values():
             with contextlib.suppress(OSError, msgspec.MsgspecError, ValueError):
-                table = msgspec.json.decode(self._path.read_bytes(), type=CostTable)
+                table = msgspec.json.decode(path.read_bytes(), type=CostTable)
                 if _is_valid(table):
-                    return table
-        return CostTable()
+                    costs.extend(table.costs)
+        return CostTable(tuple(costs))
 
     def store(self, table: CostTable) -> None:
         """Stores the costs without their `max_count`: the next start may have more memory."""
-        if self._path is None:
-            return
-        costs = tuple(msgspec.structs.replace(cost, max_count=None) for cost in table.costs)
+        for model, path in self._paths.items():
+            costs = tuple(
+                msgspec.structs.replace(cost, max_count=None) for cost in table.costs if cost.key.model == model
+            )
+            if costs:
+                self._write(path, CostTable(costs))
+
+    def _write(self, path: Path, table: CostTable) -> None:
         try:
-            _write_atomically(self._path, msgspec.json.encode(CostTable(costs)))
+            _write_atomically(path, msgspec.json.encode(table))
         except OSError as error:
             if not self._warned:
                 _log.warning("cannot write the cache of measured costs: %s", error.strerror)
@@ -68,6 +79,10 @@ class CostCache:
         if now_s - self._stored_s >= _STORE_INTERVAL_S:
             self._stored_s = now_s
             self.store(table())
+
+
+def _file_name(identity: CostIdentity) -> str:
+    return f"{hashlib.sha256(json.dumps([_FORMAT, identity], sort_keys=True).encode()).hexdigest()}.json"
 
 
 def _is_valid(table: CostTable) -> bool:

@@ -20,7 +20,8 @@ _ALIKE: Final = {Stage.INPUT: Stage.DECODE}
 _LEAST: Final = {Stage.DENOISE: 2}
 """Smallest knee of a stage: a guided image takes two rows."""
 _MAX_KEYS: Final = 64
-"""Number of keys of a stage that are remembered; the one that was measured least recently is forgotten first."""
+"""Number of keys of a stage and a model that are remembered; the one that was measured least recently is forgotten
+first."""
 _GUESS_CALLS: Final = 32
 """Learned calls for which a guess is kept, since many keys may be asked about in every turn."""
 
@@ -121,8 +122,9 @@ class CostModel:
             costs = self._guess(key)
             self._guessed.clear()
         known[key] = costs
-        if len(known) > _MAX_KEYS:
-            del known[next(iter(known))]
+        same_model = [other for other in known if other.model == key.model]
+        if len(same_model) > _MAX_KEYS:
+            del known[same_model[0]]
         return costs
 
     def _guess(self, key: CostKey) -> KeyCosts:

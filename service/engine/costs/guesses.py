@@ -24,11 +24,19 @@ def guess(key: CostKey, known: Mapping[CostKey, KeyCosts], *, most: int, factor:
     """Returns a curve at usual speed from the `known` keys of the stage.
 
     A row of twice the pixels counts as two rows, because it is as much work and has as much to gain from sharing a
-    call. A key of the same variant is nearer than any other.
+    call. A key of the same model is nearer than any other, and among those one of the same variant.
     """
     if not known:
         return LatencyCurve([1], [(_PIXEL_S * key.pixels or _SIZELESS_S) * _slowness(key) / factor])
-    nearest = min(known, key=lambda other: (other.variant != key.variant, other.variant, _distance(key, other)))
+    nearest = min(
+        known,
+        key=lambda other: (
+            other.model != key.model,
+            other.variant != key.variant,
+            other.variant,
+            _distance(key, other),
+        ),
+    )
     curve, ratio = known[nearest].curve(factor), _pixels(key) / _pixels(nearest)
     slowness = _slowness(key) / _slowness(nearest)
     counts = list(doublings(most))

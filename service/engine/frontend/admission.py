@@ -11,8 +11,10 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final, NamedTuple
 
 from service.engine.config import EngineConfig
-from service.errors import QueueFullError, QuotaExceededError
+from service.engine.interface import Phase
+from service.errors import EngineUnavailableError, QueueFullError, QuotaExceededError
 
+_RETRY_LOADING_S: Final = 5.0
 _MIN_RETRY_S: Final = 1.0
 _MAX_RETRY_S: Final = 3600.0
 """Nobody knows what a queue will be like after more than an hour."""
@@ -113,3 +115,19 @@ class Admission:
 
 def _retry_after_s(wait_s: float) -> float:
     return math.ceil(min(max(wait_s, _MIN_RETRY_S), _MAX_RETRY_S))
+
+
+def unavailable(phase: Phase, activity: str) -> EngineUnavailableError:
+    """Returns the error for a job that comes in this phase, which does not admit it. `activity` is what a start does."""
+    match phase:
+        case Phase.LOADING | Phase.RESTARTING:
+            doing = f" ({activity})" if activity else ""
+            return EngineUnavailableError(f"The model is being loaded{doing}.", retry_after_s=_RETRY_LOADING_S)
+        case Phase.FAILED:
+            return EngineUnavailableError("The model could not be loaded.")
+        case _:
+            return shutting_down()
+
+
+def shutting_down() -> EngineUnavailableError:
+    return EngineUnavailableError("The server is shutting down.", retry_after_s=_RETRY_LOADING_S)

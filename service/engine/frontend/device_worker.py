@@ -5,6 +5,7 @@ Runs in the server's process. It knows neither the worker's process nor the othe
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Final, Protocol
 
@@ -16,8 +17,8 @@ from service.engine.costs.cost_table import CostTable
 from service.engine.frontend.inflight import InFlightImage
 from service.engine.frontend.inputs.sent_pixels import SentPixels
 from service.engine.interface import Phase
-from service.engine.messages import CallDone, Ready, ToWorker
-from service.engine.types import Priority
+from service.engine.messages import CallDone, ModelState, Ready, ToWorker
+from service.engine.types import ModelStatus, Priority
 
 _CREDIT_CALLS: Final = 4
 """Full calls' worth of images that may wait in a worker before an image, at two rows an image. Images of several sizes
@@ -46,6 +47,8 @@ class DeviceWorker:
         """Whether the worker has ever reported its costs. Before, they are guesses."""
         self._configured = self._max_counts = limits.resolve(config, None).max_counts
         self.cost = CostModel(CostTable(), max_counts=self._max_counts)
+        self.models: dict[str, ModelState] = {}
+        """What the worker has told of its models, by name."""
         self._link = link
         self._images: dict[str, InFlightImage] = {}
         self._pixels = SentPixels(link.send)
@@ -62,6 +65,14 @@ class DeviceWorker:
     def outstanding_s(self) -> float:
         """Device seconds that the images of the worker still take."""
         return sum(image.work_s * (1 - image.fraction_done) for image in self._images.values())
+
+    def load_s(self, model: str) -> float:
+        """Returns the estimated seconds until the model could be resident in the worker: 0 where it is, infinity where
+        it cannot be."""
+        state = self.models.get(model)
+        if state is None:
+            return 0.0
+        return math.inf if state.status is ModelStatus.FAILED else state.wait_s
 
     def virtual_deadline_s(self, image: InFlightImage) -> float:
         """Returns the deadline by which the worker would order the image, by the frontend's clock."""
@@ -85,6 +96,10 @@ class DeviceWorker:
         work_before_s = sum(min(seconds, work_s[own]) for seconds in [*work_s.values()])
         max_count = _CREDIT_CALLS * self._max_counts[Stage.DENOISE] // _ROWS_PER_IMAGE
         return count_before < max_count or work_before_s < _CREDIT_S
+
+    def send(self, message: ToWorker) -> None:
+        """Sends a message that concerns no image."""
+        self._link.send(message)
 
     def submit(self, image: InFlightImage, now_s: float) -> None:
         """Sends the image, which no worker has."""
@@ -114,6 +129,7 @@ class DeviceWorker:
             image.started = False
             image.fraction_done = 0.0
         self._images.clear()
+        self.models.clear()
         self._pixels.lose()
 
     def serve(self, ready: Ready) -> None:

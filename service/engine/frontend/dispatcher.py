@@ -18,14 +18,17 @@ from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.send_queue import SendQueue
-from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted
-from service.engine.messages import ImageMessage
+from service.engine.interface import ImageFinished, ImageLoading, ImagePreview, ImageProgress, ImageStarted
+from service.engine.messages import ImageMessage, ModelState
+from service.engine.types import ModelStatus
 from service.errors import (
     CanceledError,
     DarkroomError,
     DeadlineExceededError,
     GenerationFailedError,
     InvalidRequestError,
+    ModelLoadingError,
+    ModelUnusableError,
     NonFiniteResultError,
     OutOfMemoryError,
     PoisonedError,
@@ -37,6 +40,8 @@ _ERRORS: Final = {
         DeadlineExceededError,
         GenerationFailedError,
         InvalidRequestError,
+        ModelLoadingError,
+        ModelUnusableError,
         NonFiniteResultError,
         OutOfMemoryError,
     )
@@ -101,6 +106,15 @@ class Dispatcher:
                 pass
         if image.ended or isinstance(message, messages.Started):
             self.dispatch()  # There may be room for others now.
+
+    def apply_model(self, state: ModelState, worker: DeviceWorker) -> None:
+        """Tells the callers of the images that wait for a model in this worker how it is with it."""
+        worker.models[state.name] = state
+        if state.status is ModelStatus.LOADING:
+            for image in worker.images:
+                if image.model == state.name and not image.start_published:
+                    image.job.handle.publish(ImageLoading(image.index, state.wait_s))
+        self.dispatch()
 
     def cancel(self, handle: LocalJob) -> None:
         """Ends the job as canceled and withdraws its images."""

@@ -70,6 +70,11 @@ class InFlightImage:
     ended: bool = False
 
     @property
+    def model(self) -> str:
+        """Name of the model that makes the image."""
+        return self.plan.calls[-1].key.model
+
+    @property
     def image_bytes(self) -> int:
         """The bytes of the finished image."""
         return 3 * self.submit.params.width * self.submit.params.height

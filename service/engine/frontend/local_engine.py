@@ -11,28 +11,36 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, Unpack
 
-from pipelines import work_plan
 from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.admission import Admission, QueuedImage, shutting_down, unavailable
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
 from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.local_job import LocalJob, UnreadImages
+from service.engine.frontend.models.prices import Prices
+from service.engine.frontend.models.served_models import ServedModels
 from service.engine.frontend.supervisor import Supervisor
 from service.engine.frontend.waiting_line import WaitingLine
-from service.engine.interface import ADMITTING, ADMITTING_ACCEPTED, JobOptions, Phase, Submission
+from service.engine.interface import (
+    ADMITTING,
+    ADMITTING_ACCEPTED,
+    JobOptions,
+    ModelWish,
+    Phase,
+    ServedModel,
+    Submission,
+)
 from service.engine.messages import FromWorker
-from service.errors import EngineUnavailableError, WorkerLostError
+from service.errors import WorkerLostError
 from service.ids import new_job_id
 from service.observability.logs import tolerant
 from service.observability.start_progress import StartProgress
@@ -42,7 +50,6 @@ WORKER_COMMAND: Final = (sys.executable, "-m", "service.engine.worker")
 Observe: TypeAlias = Callable[[FromWorker, int], object]
 """Called with each message of a worker and the worker's index, for metrics."""
 
-_RETRY_LOADING_S: Final = 5.0
 _PHASES: Final = (Phase.SERVING, Phase.STALLED, Phase.RESTARTING, Phase.LOADING, Phase.FAILED, Phase.STOPPED)
 """The phase of several workers is the first of these that one of them is in."""
 
@@ -72,7 +79,6 @@ class LocalEngine:
         self._in_flight = InFlightImages(self._held)
         self._admission = Admission(config, self._queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
-        self._model: ModelInfo | None = None
         self._starts = [StartProgress(clock) for _ in config.workers]
         self._draining = False
         self._phase_changed = asyncio.Event()
@@ -81,6 +87,8 @@ class LocalEngine:
             DeviceWorker(index, supervisor, worker)
             for index, (supervisor, worker) in enumerate(zip(self._supervisors, config.workers, strict=True))
         ]
+        self._served = ServedModels(self._workers)
+        self._prices = Prices(self._served, self._workers, self._in_flight)
         self._unread = UnreadImages(config.max_unread_bytes)
         self._dispatcher = Dispatcher(self._in_flight, self._workers, self._admission.speed, self._unread, clock)
 
@@ -113,9 +121,21 @@ class LocalEngine:
 
     @property
     def model(self) -> ModelInfo:
-        if self._model is None:
-            raise self._unavailable()
-        return self._model
+        return self.find_model("")
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        self._require_models()
+        return self._served.listed()
+
+    def find_model(self, name: str) -> ModelInfo:
+        self._require_models()
+        return self._served.find(name)
+
+    def change_model(self, name: str, wish: ModelWish) -> None:
+        self._require_models()
+        for worker in self._workers:
+            worker.send(self._served.message(name, wish))
 
     @property
     def backlog_s(self) -> float:
@@ -125,10 +145,8 @@ class LocalEngine:
         return sum(self._prices_s(images))
 
     def least_s(self, images: Sequence[GenerationParams]) -> float:
-        workers = self._measured_workers
-        plans = [work_plan.plan(self.model, params) for params in images]
-        longest_s = max(min(worker.cost.solo_s(plan) for worker in workers) for plan in plans)
-        return max(longest_s, self.price_s(images) / len(workers))
+        self._require_models()
+        return self._prices.least_s(images)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
         while self.phase not in phases:
@@ -143,12 +161,12 @@ class LocalEngine:
     async def stop(self, drain_s: float = 0.0) -> None:
         self._draining = True
         self._phase_changed.set()
-        self._line.refuse_all(_shutting_down())
+        self._line.refuse_all(shutting_down())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
                 await self._dispatcher.wait_until_empty()
         drained = not len(self._in_flight)
-        self._dispatcher.fail_all(_shutting_down())
+        self._dispatcher.fail_all(shutting_down())
         await asyncio.gather(*(supervisor.stop(drain=drained) for supervisor in self._supervisors))
 
     def submit(
@@ -183,11 +201,16 @@ class LocalEngine:
     ) -> Submission:
         submission = Submission(images, **options)
         if self.phase not in admitting:
-            raise self._unavailable()
+            raise unavailable(self.phase, self.activity)
         return submission
 
+    def _require_models(self) -> None:
+        if self._served.default is None:
+            raise unavailable(self.phase, self.activity)
+
     def _prices_s(self, images: Sequence[GenerationParams]) -> list[float]:
-        return [self._image_price_s(params) for params in images]
+        self._require_models()
+        return self._prices.prices_s(self._prices.plans(images))
 
     def _admit(
         self, submission: Submission, prices_s: Sequence[float], arrived_s: float, *, accepted: bool
@@ -207,27 +230,18 @@ class LocalEngine:
                 tenant=submission.tenant,
                 previews=submission.previews,
                 deadline_s=submission.deadline_s,
+                max_load_wait_s=None if accepted else self._config.max_load_wait_s,
             )
             for index, params in enumerate(submission.images)
         ]
         if not accepted and not self._queued():
             self._admission.speed.started(self._clock())
-        plans = [work_plan.plan(self.model, params) for params in submission.images]
+        plans = self._prices.plans(submission.images)
         self._in_flight.add_job(
             job, submits, plans, prices_s, now_s=arrived_s, accepted=accepted, inputs=submission.inputs
         )
         self._dispatcher.dispatch()
         return job
-
-    def _image_price_s(self, params: GenerationParams) -> float:
-        """Returns the mean of the image's prices on the devices that serve or have served."""
-        plan = work_plan.plan(self.model, params)
-        return statistics.fmean(worker.cost.price_s(plan) for worker in self._measured_workers)
-
-    @property
-    def _measured_workers(self) -> Sequence[DeviceWorker]:
-        """The workers that have ever served; all of them where none has."""
-        return [worker for worker in self._workers if worker.ready] or self._workers
 
     def _cancel(self, job: LocalJob) -> None:
         self._dispatcher.cancel(job)
@@ -241,27 +255,18 @@ class LocalEngine:
             if not image.job.accepted
         ]
 
-    def _unavailable(self) -> EngineUnavailableError:
-        match self.phase:
-            case Phase.LOADING | Phase.RESTARTING:
-                doing = f" ({self.activity})" if self.activity else ""
-                return EngineUnavailableError(f"The model is being loaded{doing}.", retry_after_s=_RETRY_LOADING_S)
-            case Phase.FAILED:
-                return EngineUnavailableError("The model could not be loaded.")
-            case _:
-                return _shutting_down()
-
     def _receive(self, index: int, message: FromWorker) -> None:
         match message:
             case messages.Ready():
-                # All workers load the same model, so the first one tells of all.
-                self._model = self._model or message.model
+                self._served.learn(message.models)
                 self._starts[index].end()
                 self._workers[index].serve(message)
-                _log.info("worker %d serves on %s", index, message.model.device)
+                _log.info("worker %d serves on %s", index, message.models[0].device)
                 self._dispatcher.dispatch()
             case messages.CallDone():
                 self._workers[index].learn(message)
+            case messages.ModelState():
+                self._dispatcher.apply_model(message, self._workers[index])
             case messages.Loading():
                 self._starts[index].heard(message)
             case messages.Unloadable() | messages.Beat() | messages.Busy():
@@ -288,7 +293,3 @@ class LocalEngine:
             return
         _log.error("device %s is given up: %s", self._config.workers[index].device, self._supervisors[index].failure)
         self._worker_crashed(index, frozenset())
-
-
-def _shutting_down() -> EngineUnavailableError:
-    return EngineUnavailableError("The server is shutting down.", retry_after_s=_RETRY_LOADING_S)

@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress
+from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, ImageProgress
 from service.errors import DarkroomError, ResultDiscardedError
 
 
@@ -155,4 +155,4 @@ class UnreadImages:
 
 
 def _is_droppable(event: ImageEvent) -> bool:
-    return isinstance(event, ImageProgress | ImagePreview)
+    return isinstance(event, ImageLoading | ImageProgress | ImagePreview)

@@ -26,7 +26,7 @@ _PLAYED: Final = 96
 
 def min_remaining_s(image: ScheduledImage[Any], cost: CostModel) -> float:
     """Returns the seconds that the image needs if it has the device to itself from now on."""
-    return sum(call.calls_left * cost.seconds(call.cost, call.rows) for call in image.calls_to_come)
+    return image.load_s + sum(call.calls_left * cost.seconds(call.cost, call.rows) for call in image.calls_to_come)
 
 
 def remaining_price_s(image: ScheduledImage[Any], cost: CostModel) -> float:
@@ -45,7 +45,7 @@ class _Remaining:
     preparing_s: float
     """Seconds until its texts and its image to start from are encoded."""
     virtual_deadline_s: float
-    """Seconds from the start of the forecast, as in the fields below."""
+    """Seconds from the start of the forecast."""
     demoted: bool
 
     @property
@@ -57,7 +57,7 @@ class Forecast:
     """Plays through the calls that the scheduler would make if nothing arrived.
 
     The most urgent image decides whose turn it is; its group has calls, full to the knee, until an image of the batch
-    has made its last call of the stage.
+    has made its last call of the stage. Images whose model is not resident wait until it could be.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Forecast:
             else:
                 self._play(head)
         for image in self._beyond:
-            self._passed_s += remaining_price_s(image, self._cost)
+            self._passed_s = max(self._passed_s, image.load_s) + remaining_price_s(image, self._cost)
             self._ends_s[image.id] = self._passed_s
         return self._ends_s
 
@@ -126,8 +126,10 @@ class Forecast:
             del self._groups[remaining.group]
 
     def _head(self) -> _Remaining:
-        """Returns the most urgent image."""
-        return min((queue[0] for queues in self._groups.values() for queue in queues.values()), key=self._turn)
+        """Returns the most urgent image whose model is resident by now, or the first one to be so."""
+        heads = [queue[0] for queues in self._groups.values() for queue in queues.values()]
+        soonest_s = max(self._passed_s, min(head.image.load_s for head in heads))
+        return min((head for head in heads if head.image.load_s <= soonest_s), key=self._turn)
 
     def _turn(self, remaining: _Remaining) -> tuple[float, float]:
         return self._tags_s[remaining.image.tenant], remaining.virtual_deadline_s
@@ -135,7 +137,7 @@ class Forecast:
     def _is_late(self, head: _Remaining) -> bool:
         """Returns whether the image will be demoted, since it cannot meet its virtual deadline even alone."""
         alone_s = head.preparing_s + head.calls_left * self._call_s(head.call, head.call.rows) + self._later_s(head)
-        return not head.demoted and head.virtual_deadline_s < self._passed_s + alone_s
+        return not head.demoted and head.virtual_deadline_s < max(self._passed_s, head.image.load_s) + alone_s
 
     def _demote(self, head: _Remaining) -> None:
         self._take(head)
@@ -145,6 +147,7 @@ class Forecast:
 
     def _play(self, head: _Remaining) -> None:
         """Makes calls with the head's group until an image is done with the stage or another tenant has its turn."""
+        self._passed_s = max(self._passed_s, head.image.load_s)
         batch, rows = self._batch(head)
         calls = min(each.calls_left for each in batch)
         if len(self._tags_s) > 1:

@@ -57,6 +57,10 @@ class ScheduledImage(Generic[StateT]):
     """Estimate at arrival of the seconds that the image takes alone on the device."""
     deadline_s: float = math.inf
     """The caller's deadline. It ends an image that cannot meet it, and gives no precedence."""
+    load_s: float = 0.0
+    """Estimated seconds until its model could be resident; 0 where it is."""
+    max_load_wait_s: float = math.inf
+    """Seconds after its arrival at which the image fails if its model is not resident."""
     text_call: NextCall | None = None
     """The call that encodes the texts whose conditioning is not known; None once all are known."""
     input_call: NextCall | None = None
@@ -91,6 +95,11 @@ class ScheduledImage(Generic[StateT]):
     denoised_s: float = 0.0
     first_step_s: float | None = None
     """Seconds from arrival to the end of the first step; None before it."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model that makes the image."""
+        return self.target.key.model
 
     @property
     def begun_state(self) -> StateT:

@@ -20,6 +20,7 @@ from service.engine.scheduling.batch_former import Batch, BatchBuilder, form_bat
 from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.forecast import Forecast, min_remaining_s
 from service.engine.scheduling.image import Group, ScheduledImage
+from service.engine.scheduling.residency import Demand, Turn
 from service.engine.scheduling.state_room import StateRoom
 
 _IN_ORDER: Final = frozenset(Stage)
@@ -27,6 +28,10 @@ _IN_ORDER: Final = frozenset(Stage)
 
 def _no_padding(_: int) -> int:
     return 0
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 class Scheduler(Generic[StateT]):
@@ -39,15 +44,19 @@ class Scheduler(Generic[StateT]):
         max_state_bytes: int,
         padded_rows: Callable[[int], int] = _no_padding,
         beside: frozenset[Stage] = frozenset(),
+        model_may_begin: Callable[[str], bool] = _always,
     ) -> None:
         """`max_state_bytes` bounds the states of begun images. `padded_rows` returns the padding of a UNet call.
 
         Calls of the stages in `beside` run beside other calls of the device: `choose_beside` chooses them.
+        `model_may_begin` tells whether images of the model with this name may begin now: whether it is resident and
+        stays so.
         """
         self._cost = cost
         self._max_state_bytes = max_state_bytes
         self._padded_rows = padded_rows
         self._beside = beside
+        self._model_may_begin = model_may_begin
         self._images: dict[str, ScheduledImage[StateT]] = {}
         self._groups: dict[Group, dict[str, list[ScheduledImage[StateT]]]] = {}
         """Runnable images by group and tenant, in order of virtual deadline."""
@@ -65,6 +74,11 @@ class Scheduler(Generic[StateT]):
     def begun(self) -> int:
         """Number of images that hold a state."""
         return len(self._images) - self.waiting
+
+    @property
+    def runnable(self) -> bool:
+        """Whether there is an image that has begun or whose model lets it begin."""
+        return any(self._may_run(image) for image in self._images.values())
 
     @property
     def idle(self) -> bool:
@@ -137,7 +151,27 @@ class Scheduler(Generic[StateT]):
         for tenant, part in parts:
             rows[tenant] += part
         served_s = {tenant: seconds * part / rows.total() for tenant, part in rows.items()}
-        self._fair_share.charge(served_s, backlogged={image.tenant for image in self._images.values()})
+        # A tenant whose images all wait for a model saves up no credit meanwhile.
+        backlogged = {image.tenant for image in self._images.values() if self._may_run(image)}
+        self._fair_share.charge(served_s, backlogged)
+
+    def demands(self) -> dict[str, Demand]:
+        """Returns what the images ask of each model that they need, by name."""
+        begun: Counter[str] = Counter()
+        first: dict[str, ScheduledImage[StateT]] = {}
+        for image in self._images.values():
+            if image.state is not None:
+                begun[image.model] += 1
+            elif image.model not in first or self._turn(image) < self._turn(first[image.model]):
+                first[image.model] = image
+        return {
+            model: Demand(
+                begun=begun[model],
+                first=self._turn(first[model]) if model in first else None,
+                first_tenant=first[model].tenant if model in first else "",
+            )
+            for model in {*begun, *first}
+        }
 
     def etas_s(self, now_s: float) -> dict[str, float]:
         """Returns the estimated seconds until each image is finished, by id, if nothing arrives."""
@@ -175,7 +209,11 @@ class Scheduler(Generic[StateT]):
                 assert deadlines == sorted(deadlines), "a queue is in order of virtual deadline"
 
     def _choose(self, stages: frozenset[Stage], now_s: float, may_begin: bool) -> Batch[StateT] | None:
-        room = StateRoom(self._images.values(), self._max_state_bytes, open_to_newcomers=may_begin)
+        room = StateRoom(
+            self._images.values(),
+            self._max_state_bytes,
+            may_begin=lambda image: may_begin and self._model_may_begin(image.model),
+        )
         head = self._head(stages, room)
         if head is None:
             return None
@@ -207,7 +245,10 @@ class Scheduler(Generic[StateT]):
                 heads.extend(image for image in firsts if image is not None)
         return min(heads, key=self._turn, default=None)
 
-    def _turn(self, image: ScheduledImage[StateT]) -> tuple[float, float]:
+    def _may_run(self, image: ScheduledImage[StateT]) -> bool:
+        return image.state is not None or self._model_may_begin(image.model)
+
+    def _turn(self, image: ScheduledImage[StateT]) -> Turn:
         """Sort key: tenants by start tag, then images by virtual deadline."""
         return self._fair_share.start_tag_s(image.tenant), image.virtual_deadline_s
 

@@ -6,7 +6,7 @@ Runs in the worker's process; pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from service.engine.scheduling.image import ScheduledImage
@@ -20,10 +20,17 @@ _TENANT_SHARE: Final = 0.6
 class StateRoom:
     """The room for new states, as long as one call is formed."""
 
-    def __init__(self, images: Iterable[ScheduledImage[Any]], max_bytes: int, *, open_to_newcomers: bool) -> None:
-        """`images` are those that the worker has, begun or not. A closed room takes no image that has not begun."""
+    def __init__(
+        self,
+        images: Iterable[ScheduledImage[Any]],
+        max_bytes: int,
+        *,
+        may_begin: Callable[[ScheduledImage[Any]], bool],
+    ) -> None:
+        """`images` are those that the worker has, begun or not. `may_begin` tells whether one that has not begun may
+        begin now, if there is room."""
         self._max_bytes = max_bytes
-        self._open = open_to_newcomers
+        self._may_begin = may_begin
         self._tenant_bytes: Counter[str] = Counter()
         for image in images:
             if image.state is not None:
@@ -33,14 +40,14 @@ class StateRoom:
         """Returns whether the image, as the most urgent one, may take part in a call. An empty room takes any image."""
         held = self._tenant_bytes.total()
         return image.state is not None or (
-            self._open and (not held or held + image.plan.state_bytes <= self._max_bytes)
+            self._may_begin(image) and (not held or held + image.plan.state_bytes <= self._max_bytes)
         )
 
     def admits(self, image: ScheduledImage[Any]) -> bool:
         """Returns whether the image may take part in a call of a more urgent one."""
         added = image.plan.state_bytes
         return image.state is not None or (
-            self._open
+            self._may_begin(image)
             and self._tenant_bytes.total() + added <= _SHARED * self._max_bytes
             and self._tenant_bytes[image.tenant] + added <= _TENANT_SHARE * self._max_bytes
         )

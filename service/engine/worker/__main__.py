@@ -18,24 +18,32 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import ModelInfo
 from pipelines.progress import Report
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
-from service.engine.config import WorkerConfig
-from service.engine.costs.cost_cache import CostCache
+from service.engine.config import ModelSource, WorkerConfig
+from service.engine.costs.cost_cache import CostCache, CostIdentity
+from service.engine.costs.cost_table import CostTable
 from service.engine.limits import DeviceMemory, Limits
 from service.engine.worker.channel import EXIT_ORPHANED, SocketChannel, is_closed
 from service.engine.worker.device import Device, EventMark
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.loop import Worker
+from service.engine.worker.models import host_memory
+from service.engine.worker.models.entry import DescribedModel
+from service.engine.worker.models.loader_thread import LoaderThread
+from service.engine.worker.models.opening import Open, OpenedModels
+from service.engine.worker.models.pool import ModelPool
+from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.start_report import StartReport
 from service.engine.worker.warmup import Warmup
 from service.observability import logs
@@ -43,8 +51,7 @@ from service.observability import logs
 if TYPE_CHECKING:
     import torch
 
-Load: TypeAlias = Callable[[WorkerConfig, Report], tuple[Pipeline[Any, Any, Any], Device]]
-"""Loads the model. A slow load reports now and then to show that it is alive."""
+    from pipelines.checkpoints.model_files import ModelFiles
 
 _PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2) that sets the signal which a process gets when its parent ends."""
@@ -54,10 +61,10 @@ _EXIT_UNLOADABLE: Final = 3
 _log = logging.getLogger(__name__)
 
 
-def main(argv: Sequence[str], load: Load) -> int:
-    """Serves the model that `load` returns on the socket with descriptor `--fd` until drained. Returns the exit status.
+def main(argv: Sequence[str], opening: Open) -> int:
+    """Serves the models of `opening` on the socket with descriptor `--fd` until drained. Returns the exit status.
 
-    `load` raises `ModelLoadError` where another attempt would fail, too.
+    `opening` raises `ModelLoadError` where another attempt would fail, too.
     """
     parser = argparse.ArgumentParser(prog="python -m service.engine.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="descriptor of the connected socket to serve")
@@ -72,7 +79,7 @@ def main(argv: Sequence[str], load: Load) -> int:
     if is_closed(connection):  # The server had ended before the kernel was told.
         return EXIT_ORPHANED
     try:
-        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, load)
+        return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, opening)
     except Exception:  # noqa: BLE001 - the process ends here, and its last words belong in the log
         _log.exception("the worker failed")
         return _EXIT_FAILED
@@ -94,41 +101,57 @@ def _open_record(descriptor: int | None) -> CallRecord:
     return CallRecord.private() if descriptor is None else CallRecord.shared(descriptor)
 
 
-def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, load: Load) -> int:
+def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, opening: Open) -> int:
     try:
         report = StartReport(channel, time.monotonic)
         report.enter("loading", "importing the libraries")
         report.enter("preparing", "loading the model")
-        pipeline, device = load(config, report)
+        models, store, device = opening(config, report)
+        memory = limits.model_memory(config, device.memory(), host_memory.total_bytes())
+        transfers = Transfers(store, LoaderThread(), host_bytes=memory.host_bytes, clock=time.monotonic)
+        pool = ModelPool(models, transfers, device_bytes=memory.device_bytes, clock=time.monotonic)
+        pool.open(report)
         bounds = limits.resolve(config, device.memory())
-        cache = _cost_cache(config, bounds, pipeline.info, device)
-        warmup = Warmup(
-            pipeline,
-            FaultIsolation(device),
-            known=cache.load(),
-            max_counts=bounds.max_counts,
-            clock=time.monotonic,
-            mark=device.mark,
-            tries_kernels=device.tries_kernels,
-        )
+        cache = _cost_cache(config, bounds, pool.infos, device)
         report.enter("warming", "measuring")
-        costs = warmup.run(budget_s=bounds.warm_up_s, report=report)
-        cache.store(costs)
+        costs = _warm_up(pool, cache, bounds, device, report)
     except ModelLoadError as error:
         channel.send(messages.Unloadable(str(error)))
         channel.close()
         return _EXIT_UNLOADABLE
-    channel.send(messages.Ready(pipeline.info, costs, bounds.max_counts))
-    worker = Worker(
-        pipeline, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device
+    channel.send(messages.Ready(pool.infos, costs, bounds.max_counts))
+    worker: Worker[Any, Any, Any] = Worker(
+        pool, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device
     )
+    pool.tell_all()
     worker.run()
     channel.close()
     return 0
 
 
-def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostCache:
-    identity: dict[str, str | int | None] = {
+def _warm_up(pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, report: Report) -> CostTable:
+    """Warms up the default model. The others are measured while they serve."""
+    warmup = Warmup(
+        pool.pipeline(""),
+        FaultIsolation(device),
+        known=cache.load(),
+        max_counts=bounds.max_counts,
+        clock=time.monotonic,
+        mark=device.mark,
+        tries_kernels=device.tries_kernels,
+    )
+    costs = warmup.run(budget_s=bounds.warm_up_s, report=report)
+    cache.store(costs)
+    return costs
+
+
+def _cost_cache(config: WorkerConfig, bounds: Limits, infos: Iterable[ModelInfo], device: Device) -> CostCache:
+    folder = None if config.cache_dir is None else Path(config.cache_dir)
+    return CostCache(folder, {info.name: _cost_identity(config, bounds, info, device) for info in infos})
+
+
+def _cost_identity(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostIdentity:
+    return {
         "model": info.name,
         "files": info.fingerprint,
         "device": info.device,
@@ -138,15 +161,18 @@ def _cost_cache(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: D
         "execution": f"exact {config.exact}, compile {config.compile}, graphs {config.cuda_graphs}, "
         f"quantize {config.quantize}, {bounds.max_rows} rows, {bounds.max_decode}",
     }
-    return CostCache(None if config.cache_dir is None else Path(config.cache_dir), identity)
 
 
-def load_model(config: WorkerConfig, report: Report) -> tuple[Pipeline[Any, Any, Any], Device]:
-    """Loads the configured model onto its device, which becomes the one that this process uses."""
+def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
+    """Finds and describes the configured models. The device becomes the one that this process uses.
+
+    Raises `ModelLoadError` for a device that cannot be used.
+    """
     set_library_variables(config, os.environ)
     import torch
 
     from pipelines.checkpoints import loader
+    from pipelines.checkpoints.model_files import ModelFiles
     from pipelines.runtime import batch_invariance, compilation, devices
     from pipelines.runtime.modes import RunMode
 
@@ -162,11 +188,9 @@ def load_model(config: WorkerConfig, report: Report) -> tuple[Pipeline[Any, Any,
         compilation.keep_code_in(Path(config.cache_dir) / "compiled")
     device = _device(on_device)
     bounds = limits.resolve(config, device.memory())
-    pipeline = loader.load(
-        config.model,
+    files = ModelFiles(
         device=str(on_device),
-        dtype=config.dtype,
-        allow_download=config.allow_download,
+        dtype=loader.choose_dtype(config.dtype, str(on_device)),
         mode=RunMode(
             exact=config.exact,
             compile=config.compile,
@@ -176,9 +200,22 @@ def load_model(config: WorkerConfig, report: Report) -> tuple[Pipeline[Any, Any,
             max_decode=bounds.max_decode,
             max_decode_pixels=config.max_decode_pixels,
         ),
-        report=report,
+        allow_download=config.allow_download,
     )
-    return pipeline, device
+    listed = [ModelSource(config.model_name, config.model), *config.models]
+    described = [_describe(files, model, report) for model in listed]
+    for name, count in Counter(model.name for model in described).items():
+        if count > 1:
+            raise ModelLoadError(f"{count} models are called {name}. Give each a name of its own: NAME=PATH.")
+    return OpenedModels(described, files, device)
+
+
+def _describe(files: ModelFiles, model: ModelSource, report: Report) -> DescribedModel:
+    try:
+        found = files.find(model.source, model.name, report)
+    except ModelLoadError as error:
+        return DescribedModel(model.name or model.source, None, failure=str(error))
+    return DescribedModel(found.info.name, found.info, found.size_bytes)
 
 
 def set_library_variables(config: WorkerConfig, environ: MutableMapping[str, str]) -> None:
@@ -230,4 +267,4 @@ def _resident_bytes() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], load_model))
+    sys.exit(main(sys.argv[1:], open_models))

@@ -7,28 +7,41 @@ the next one is prepared and launched; where the device has no queue of its own,
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic
 
-from pipelines.interface import UPSCALE, ConditioningT, OutputT, Pipeline, RgbImage, Stage, StateT
+from pipelines.interface import UPSCALE, ConditioningT, OutputT, RgbImage, Stage, StateT
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
-from service.engine.messages import BEAT_S, Cancel, Drain, Forget, Input, Submit, ToWorker
+from service.engine.messages import (
+    BEAT_S,
+    Cancel,
+    Drain,
+    Forget,
+    Input,
+    LoadModel,
+    PinModel,
+    Submit,
+    ToWorker,
+    UnloadModel,
+)
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
-from service.engine.types import Priority
 from service.engine.worker.channel import Channel
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.image_reports import ImageReports
+from service.engine.worker.intake import Intake
+from service.engine.worker.models.pipeline_router import PipelineRouter
+from service.engine.worker.models.pool import ModelPool
+from service.engine.worker.models.supply import ModelSupply
 from service.engine.worker.stages.call_meter import CallMeter
 from service.engine.worker.stages.decode_stage import DecodeStage
 from service.engine.worker.stages.denoise_stage import DenoiseStage
@@ -43,17 +56,17 @@ _DEPTH: Final = 1
 _UNSENT_DECODES: Final = 2
 """Full decodes whose images may wait to be sent before no further images begin."""
 _BLOCKED_WAIT_S: Final = 0.05
-"""Interval between looks at a full channel when there is nothing else to do."""
+"""Interval between looks at a full channel or a load when there is nothing else to do."""
 _UNMEASURED: Final = CostTable()
 _TOO_LATE: Final = Fault(DeadlineExceededError.code, "The image could not be finished by its deadline.")
 
 
 class Worker(Generic[ConditioningT, StateT, OutputT]):
-    """Serves one pipeline to one channel."""
+    """Serves the models of one pool to one channel."""
 
     def __init__(
         self,
-        pipeline: Pipeline[ConditioningT, StateT, OutputT],
+        pool: ModelPool,
         channel: Channel,
         config: WorkerConfig,
         *,
@@ -63,9 +76,9 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds the measured costs of this pipeline on this device, and `cost_cache` keeps what is learned.
-        `record` is written before each call. Bounds that `config` leaves open are those of a CPU."""
-        self._pipeline = pipeline
+        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `record`
+        is written before each call. Bounds that `config` leaves open are those of a CPU."""
+        pipeline = PipelineRouter(pool)
         self._channel = channel
         self._clock = clock
         self._device = device
@@ -78,6 +91,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             max_state_bytes=bounds.max_begun_bytes,
             padded_rows=info.padded_rows,
             beside=frozenset({Stage.DECODE}) if info.decodes_beside else frozenset(),
+            model_may_begin=pool.may_begin,
         )
         record = record or CallRecord.private()
         meter = CallMeter(info, self._cost, channel, device, clock, record)
@@ -88,11 +102,9 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._upscale_stage = UpscaleStage(pipeline, self._scheduler, meter, self._isolation)
         self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
+        self._models = ModelSupply(pool, self._scheduler, channel, clock, forget=self._forget)
+        self._intake: Intake[StateT] = Intake(pipeline, self._cost, config, clock, load_s=pool.wait_s)
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
-        self._deadline_factors = {
-            Priority.INTERACTIVE: config.interactive_deadline_factor,
-            Priority.BATCH: config.batch_deadline_factor,
-        }
         self._max_unsent = _UNSENT_DECODES * bounds.max_decode
         self._running: deque[RunningCall[StateT]] = deque()
         """Calls that were launched one after the other, oldest first."""
@@ -118,6 +130,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._beat()
         for message in self._channel.receive(self._poll_timeout_s()):
             self._receive(message)
+        for image, fault in self._models.turn(self._models_at_work):
+            self._fail(image, fault)
         for image in self._scheduler.expire_and_demote(self._clock()):
             self._fail(image, _TOO_LATE)
         batch = self._choose()
@@ -132,6 +146,12 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._collect(wait=batch is None)
 
     @property
+    def _models_at_work(self) -> list[str]:
+        """The models of the calls that are under way."""
+        beside = [] if self._beside is None else [self._beside]
+        return [running.model for running in (*self._running, *beside)]
+
+    @property
     def _blocked(self) -> bool:
         """Whether so many finished images wait to be sent that no further images begin."""
         return self._channel.unsent_images >= self._max_unsent
@@ -140,7 +160,9 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         if self._running or self._beside is not None or self._scheduler.begun:
             return 0.0
         if self._scheduler.waiting:
-            return _BLOCKED_WAIT_S if self._blocked else 0.0
+            return 0.0 if self._scheduler.runnable and not self._blocked else _BLOCKED_WAIT_S
+        if self._models.loading:
+            return _BLOCKED_WAIT_S
         self._scheduler.check_integrity()
         return max(0.0, self._next_beat_s - self._clock())
 
@@ -157,41 +179,38 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                 )
             )
             self._cost_cache.store_if_due(self._cost.table, now_s)
+            self._models.beat()
 
     def _receive(self, message: ToWorker) -> None:
         match message:
             case Input() | Forget():
                 self._input_stage.receive(message)
             case Submit():
-                image = self._schedulable(message)
-                self._text_stage.admit(image)
-                self._input_stage.admit(image)
-                self._scheduler.add(image)
+                self._admit(message)
             case Cancel():
                 canceled = self._scheduler.get(message.image_id)
                 if canceled is not None:  # The image may have ended while the message was on its way.
                     self._scheduler.remove(canceled)
                     self._channel.send(messages.Canceled(canceled.id))
+            case LoadModel() | UnloadModel() | PinModel():
+                self._models.receive(message)
             case Drain():
                 self._draining = True
 
-    def _schedulable(self, submit: Submit) -> ScheduledImage[StateT]:
-        arrived_s = self._clock() - submit.waited_s
-        plan = self._pipeline.plan(submit.params)
-        solo_s = self._cost.solo_s(plan)
-        return ScheduledImage(
-            id=submit.image_id,
-            params=submit.params,
-            plan=plan,
-            texts=self._pipeline.texts(submit.params),
-            tenant=submit.tenant,
-            isolation=submit.isolation,
-            previews=submit.previews,
-            arrived_s=arrived_s,
-            virtual_deadline_s=arrived_s + self._deadline_factors[submit.priority] * solo_s,
-            solo_s=solo_s,
-            deadline_s=math.inf if submit.deadline_s is None else arrived_s + submit.deadline_s,
-        )
+    def _admit(self, submit: Submit) -> None:
+        fault = self._models.fault_of(submit.params.model)
+        if fault is not None:
+            self._channel.send(messages.Failed(submit.image_id, fault.code, fault.message))
+            return
+        image = self._intake.image_of(submit)
+        self._text_stage.admit(image)
+        self._input_stage.admit(image)
+        self._scheduler.add(image)
+
+    def _forget(self, model: str) -> None:
+        """Drops what was encoded with a model that is not resident any more."""
+        self._text_stage.forget(model)
+        self._input_stage.forget(model)
 
     def _choose(self) -> Batch[StateT] | None:
         return self._scheduler.choose(self._clock(), may_begin=not self._blocked)
@@ -214,6 +233,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                 return self._denoise_stage.start(batch)
             case Stage.DECODE:
                 return self._decode_stage.start(batch)
+            case Stage.LOAD:
+                raise AssertionError("loads are no calls of images")
 
     def _collect(self, *, wait: bool) -> None:
         """Collects the calls that are done. With `wait`, and where too many are under way, waits for the oldest."""
@@ -239,6 +260,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     def _finish(self, running: RunningCall[StateT]) -> None:
         results = [(image, result) for image, result in running.finish() if self._scheduler.get(image.id) is image]
         self._scheduler.charge(running.parts, running.seconds)
+        self._models.worked(running.model, running.seconds)
         self._settle(results)
         self._reports.send_progress([image for image, result in results if result is None and image.state is not None])
 

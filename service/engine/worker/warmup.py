@@ -71,7 +71,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         self._weights = {(cost.key, point.count): point.weight for cost in known.costs for point in cost.points}
         self._failed: dict[CostKey, int] = {}
         """The count with which a call failed."""
-        self._call: tuple[CostKey, int] = CostKey(Stage.TEXT), 1
+        self._call: tuple[CostKey, int] = CostKey(Stage.TEXT, model=pipeline.info.name), 1
         """The call that comes next or is under way."""
         self._until_s = math.inf
         """When the budget is used up."""
@@ -123,11 +123,12 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
 
     def _keys(self, size: Size, count: int) -> list[CostKey]:
         """Returns the cost keys of the calls of a pass. Texts belong to the passes of the first size."""
-        keys = [CostKey(Stage.DENOISE, *size), CostKey(Stage.DECODE, *size)]
+        model = self._pipeline.info.name
+        keys = [CostKey(Stage.DENOISE, *size, model=model), CostKey(Stage.DECODE, *size, model=model)]
         if size == self._pipeline.info.sizes[0]:
-            keys.insert(0, CostKey(Stage.TEXT))
+            keys.insert(0, CostKey(Stage.TEXT, model=model))
         if self._pipeline.info.input_kinds:
-            keys.append(CostKey(Stage.INPUT, *size))
+            keys.append(CostKey(Stage.INPUT, *size, model=model))
         return [
             key
             for key in keys

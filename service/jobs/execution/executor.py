@@ -14,7 +14,15 @@ from typing import Final
 import structlog
 
 from pipelines.work_plan import total_steps
-from service.engine.interface import Engine, ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
+from service.engine.interface import (
+    Engine,
+    ImageEvent,
+    ImageFinished,
+    ImageLoading,
+    ImagePreview,
+    ImageProgress,
+    ImageStarted,
+)
 from service.errors import (
     DarkroomError,
     EngineUnavailableError,
@@ -135,8 +143,11 @@ class JobExecutor:
     async def _handle(self, running: RunningJob, index: int, event: ImageEvent) -> None:
         """Handles an engine event about the image with this index in the whole job."""
         match event:
+            case ImageLoading():
+                running.record_loading(index, event.wait_s)
+                self._notifier.notify(running.claim.job_id, record_changed=False)
             case ImageStarted():
-                running.mark_begun()  # Readers see no change in it: the next heartbeat records it.
+                running.mark_begun(index)  # Readers see no change in it: the next heartbeat records it.
             case ImageProgress():
                 running.record_step(index, event.step, event.eta_s)
                 self._notifier.notify(running.claim.job_id, record_changed=False)

@@ -23,11 +23,19 @@ class RunningJob:
     """Most steps done in this attempt, by image index."""
     eta_s: dict[int, float] = field(default_factory=dict)
     """Seconds until each image should be finished, by image index."""
+    loading_s: dict[int, float] = field(default_factory=dict)
+    """Seconds until the model of each image should be loaded, by index of the images that wait for it."""
     lost: bool = False
     """True once the job was canceled, deleted or taken over."""
 
-    def mark_begun(self) -> None:
+    def record_loading(self, index: int, wait_s: float) -> None:
+        """Records that an image waits for its model. No work has begun, so the version stays what it is."""
+        self.loading_s[index] = wait_s
+        self.live = LiveState(self.live.version, self._progress(), self.live.preview)
+
+    def mark_begun(self, index: int) -> None:
         """Called when the engine begins an image. Raises the version of an attempt that had no progress so far."""
+        self.loading_s.pop(index, None)
         if self.live.version == 1:
             self.update_live()
 
@@ -39,11 +47,13 @@ class RunningJob:
 
     def update_live(self, *, preview: JobPreview | None = None) -> None:
         """Sets `live` to the current progress, with the next version and, if one is given, a new preview."""
+        self.live = LiveState(self.live.version + 1, self._progress(), preview or self.live.preview)
+
+    def _progress(self) -> JobProgress:
         specs = self.claim.spec.images
-        step = sum(self.steps.values()) + sum(total_steps(specs[index].params) for index in self.claim.done)
-        progress = JobProgress(
-            step=step,
+        return JobProgress(
+            step=sum(self.steps.values()) + sum(total_steps(specs[index].params) for index in self.claim.done),
             steps=sum(total_steps(spec.params) for spec in specs),
             eta_s=max(self.eta_s.values(), default=None),
+            loading_s=max(self.loading_s.values(), default=None),
         )
-        self.live = LiveState(self.live.version + 1, progress, preview or self.live.preview)

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
-from pipelines import work_plan
-from pipelines.fake import INFO, prompt_lengths
-from pipelines.interface import ModelInfo, RgbImage
+from pipelines.fake import INFO
+from pipelines.interface import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage
@@ -24,135 +21,24 @@ from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
     ADMITTING,
     ADMITTING_ACCEPTED,
-    ImageEvent,
-    ImageFinished,
-    ImagePreview,
-    ImageProgress,
-    ImageStarted,
     JobOptions,
+    ModelWish,
     Phase,
+    ServedModel,
     Submission,
 )
-from service.engine.types import Timings
 from service.errors import (
-    CanceledError,
     DarkroomError,
-    DeadlineExceededError,
     EngineUnavailableError,
-    InvalidRequestError,
 )
-from tests.harness.engine.fake_drawing import draw
+from tests.harness.served.fake_job import FakeJob
+from tests.harness.served.fake_models import FakeModels
 
 IMAGE_PRICE_S = 0.1
-_SIDE_MULTIPLE = 8
-_POLL_S = 0.005
-"""Interval at which a paused job looks whether a test, in its own thread, has let it continue."""
-
-
-class FakeJob:
-    """Implements `interface.Job`. A task generates its images one after another and buffers all events."""
-
-    def __init__(
-        self, engine: FakeEngine, job_id: str, submission: Submission, arrived_s: float, *, accepted: bool
-    ) -> None:
-        self.id = job_id
-        self.accepted = accepted
-        self.images = submission.images
-        self.previews = submission.previews
-        self.priority = submission.priority
-        self.tenant = submission.tenant
-        self.deadline_s = submission.deadline_s
-        self.inputs = submission.inputs
-        self._held = engine.held.hold(submission.inputs, submission.inputs)
-        self.canceled = False
-        self.ended = False
-        self.unfinished = len(self.images)
-        self._engine = engine
-        self._loop = asyncio.get_running_loop()
-        self._give_up_at = arrived_s + (math.inf if self.deadline_s is None else self.deadline_s)
-        self._events: deque[ImageEvent] = deque()
-        self._error: Exception | None = None
-        self._changed = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
-
-    def cancel(self) -> None:
-        if not self.ended:
-            self.canceled = True
-            self.end(CanceledError("The job was canceled."))
-
-    async def events(self) -> AsyncIterator[ImageEvent]:
-        while self._events or not self.ended:
-            if self._events:
-                yield self._events.popleft()
-            else:
-                self._changed.clear()
-                await self._changed.wait()
-        if self._error is not None:
-            raise self._error
-
-    async def result(self) -> list[ImageFinished]:
-        return [event async for event in self.events() if isinstance(event, ImageFinished)]
-
-    async def wait(self) -> None:
-        """Waits until the job has ended."""
-        await asyncio.wait([self._task])
-
-    def end(self, error: Exception | None = None) -> None:
-        """Ends the job, wherever its task is."""
-        if not self.ended:
-            self.ended, self.unfinished, self._error = True, 0, error
-            self._engine.held.release(self._held)
-            self._changed.set()
-            self._task.cancel()
-            self._engine.line.advance()
-
-    async def _run(self) -> None:
-        try:
-            for index, params in enumerate(self.images):
-                await self._generate(index, params)
-        except Exception as error:  # noqa: BLE001 - a test may have the engine fail with any exception
-            self.end(error)
-        else:
-            self.end()
-
-    async def _generate(self, index: int, params: GenerationParams) -> None:
-        if params.width % _SIDE_MULTIPLE or params.height % _SIDE_MULTIPLE:
-            field = "width" if params.width % _SIDE_MULTIPLE else "height"
-            raise InvalidRequestError(f"{field} must be a multiple of {_SIDE_MULTIPLE}.", field=field)
-        self._publish(ImageStarted(index))
-        previews = 0
-        for step in range(1, params.steps + 1):
-            self._check_deadline(params.steps - step + 1)
-            while self._engine.held_before == (index, step):
-                await asyncio.sleep(_POLL_S)
-                self._check_deadline(params.steps - step + 1)
-            await self._engine.step()
-            self._publish(ImageProgress(index, step, float(params.steps - step)))
-            is_due = step * (self.previews + 1) >= params.steps * (previews + 1)
-            if is_due and previews < self.previews and step < params.steps:
-                self._publish(ImagePreview(index, previews, step, RgbImage(2, 2, bytes(12))))
-                previews += 1
-        if self._engine.failure is not None:
-            raise self._engine.failure
-        self.unfinished -= 1
-        lengths = prompt_lengths(work_plan.texts(INFO, params))
-        self._publish(
-            ImageFinished(index, params, draw(params, self.inputs), Timings(0.0, 0.0, 0.0, 0.0, 1.0), lengths)
-        )
-        self._engine.line.advance()
-
-    def _check_deadline(self, steps_left: int) -> None:
-        if self._loop.time() + steps_left * self._engine.step_s > self._give_up_at:
-            raise DeadlineExceededError("The image could not be finished by its deadline.")
-
-    def _publish(self, event: ImageEvent) -> None:
-        self._events.append(event)
-        self._changed.set()
 
 
 class FakeEngine:
-    """Implements `interface.Engine`. Its methods belong to one event loop; a test in another thread may set and read
-    its attributes."""
+    """Implements `interface.Engine` in one event loop. A test in another thread may set and read its attributes."""
 
     def __init__(self) -> None:
         self.reset()
@@ -163,18 +49,14 @@ class FakeEngine:
         self._phase_changed = asyncio.Event()
         self.activity = ""
         self.image_s = IMAGE_PRICE_S  # Seconds that an image takes at least.
-        self.info: ModelInfo | None = INFO
-        """None while the model is unknown."""
+        self.served = FakeModels()
         self.jobs: list[FakeJob] = []
         self.bound(max_queued_images=1_000_000, max_queued_s=1e9)
         self.steps = 0
         self.step_s = 0.0
-        self.held_before: tuple[int, int] | None = None
-        """Index and step of an image before which every job pauses."""
-        self.refusals: list[DarkroomError] = []
-        """Errors of the next submissions, in order."""
-        self.failure: Exception | None = None
-        """Error with which every image ends."""
+        self.held_before: tuple[int, int] | None = None  # Index and step of an image before which every job pauses.
+        self.refusals: list[DarkroomError] = []  # Errors of the next submissions, in order.
+        self.failure: Exception | None = None  # Error with which every image ends.
 
     def bound(self, **bounds: Any) -> None:
         """Sets the bounds of the queue, which are fields of `EngineConfig`; without this call there are none."""
@@ -193,13 +75,29 @@ class FakeEngine:
 
     @property
     def idle(self) -> bool:
-        return self.running == 0
+        return not self.running
+
+    @property
+    def info(self) -> ModelInfo | None:
+        return self.served.default
+
+    @info.setter
+    def info(self, info: ModelInfo | None) -> None:
+        self.served.default = info
 
     @property
     def model(self) -> ModelInfo:
-        if self.info is None:
-            raise EngineUnavailableError("The model is being loaded.", retry_after_s=5.0)
-        return self.info
+        return self.find_model("")
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        return self.served.listed()
+
+    def find_model(self, name: str) -> ModelInfo:
+        return self.served.find(name)
+
+    def change_model(self, name: str, wish: ModelWish) -> None:
+        self.served.change(name, wish)
 
     @property
     def backlog_s(self) -> float:
@@ -239,6 +137,8 @@ class FakeEngine:
             raise EngineUnavailableError(f"The engine is {self.phase}.", retry_after_s=retry_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
+        for params in images:
+            self.find_model(params.model)
         if not accepted:
             self.held.check_room(submission.inputs)
         return submission
@@ -261,7 +161,6 @@ class FakeEngine:
         await asyncio.sleep(self.step_s)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
-        """Waits for a phase that `start` or `stop` enters; setting `phase` wakes nobody."""
         while self.phase not in phases:
             self._phase_changed.clear()
             await self._phase_changed.wait()

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipelines.errors import NonFiniteError
-from pipelines.fake import FakeInput, FakePipeline, FakeState
-from pipelines.interface import CompletedAdvance, EncodedInput, InputPixels, PendingAdvance, RgbImage, TextKey
+from pipelines.fake import INFO, FakeInput, FakePipeline, FakeState
+from pipelines.interface import (
+    CompletedAdvance,
+    EncodedInput,
+    InputPixels,
+    ModelInfo,
+    PendingAdvance,
+    RgbImage,
+    TextKey,
+)
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"
@@ -75,8 +83,15 @@ class Trigger:
 class FaultyPipeline(FakePipeline):
     """A `FakePipeline` with a `Trigger`."""
 
-    def __init__(self, trigger: Trigger, *, call_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> None:
-        super().__init__(call_s=call_s, sleep=sleep)
+    def __init__(
+        self,
+        trigger: Trigger,
+        *,
+        call_s: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+        info: ModelInfo = INFO,
+    ) -> None:
+        super().__init__(call_s=call_s, sleep=sleep, info=info)
         self._trigger = trigger
 
     def encode(self, texts: Sequence[TextKey]) -> list[bytes]:

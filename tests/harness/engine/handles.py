@@ -31,4 +31,4 @@ def make_plans(submits: Sequence[Submit]) -> list[WorkPlan]:
 
 def make_ready(costs: CostTable) -> Ready:
     """Returns the message of a worker with the fake model that is ready."""
-    return Ready(INFO, costs)
+    return Ready((INFO,), costs)

@@ -53,8 +53,11 @@ def make_engine(
     observed = Observed()
     engine = LocalEngine(
         EngineConfig(
-            worker=WorkerConfig(model="fake", max_rows=max_rows, warm_up_s=warm_up_s),
-            **{"restart_delay_s": 0.01, **config},
+            **{
+                "worker": WorkerConfig(model="fake", max_rows=max_rows, warm_up_s=warm_up_s),
+                "restart_delay_s": 0.01,
+                **config,
+            },
         ),
         command=[sys.executable, "-m", "tests.harness.engine.fake_worker", *arguments],
         observe=observed,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelines.fake import FakePipeline, FakeState
+from pipelines.fake import INFO, FakePipeline, FakeState
 from pipelines.interface import UPSCALE, CostKey, Stage
 from pipelines.params import GenerationParams, HiresFix
 from service.engine import messages
@@ -18,6 +18,7 @@ from service.engine.messages import FromWorker, ToWorker
 from service.engine.types import Priority
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.loop import Worker
+from service.engine.worker.models.opening import single_model
 from tests.harness.engine import uploads
 
 MessageT = TypeVar("MessageT", bound=messages.Message)
@@ -33,15 +34,16 @@ def make_costs(
     decodes_s: Mapping[tuple[int, int], Mapping[int, float]],
     texts_s: Mapping[int, float],
     inputs_s: Mapping[tuple[int, int], Mapping[int, float]] | None = None,
+    model: str = INFO.name,
 ) -> CostTable:
     """Returns a table of well-known costs: seconds by rows, images and texts, for each size."""
     return CostTable(
         (
-            *(_cost(CostKey(Stage.DENOISE, *size), points) for size, points in calls_s.items()),
-            *(_cost(CostKey(Stage.DECODE, *size), points) for size, points in decodes_s.items()),
-            _cost(CostKey(Stage.TEXT), texts_s),
+            *(_cost(CostKey(Stage.DENOISE, *size, model=model), points) for size, points in calls_s.items()),
+            *(_cost(CostKey(Stage.DECODE, *size, model=model), points) for size, points in decodes_s.items()),
+            _cost(CostKey(Stage.TEXT, model=model), texts_s),
             *(
-                _cost(CostKey(Stage.INPUT, *size, variant), points)
+                _cost(CostKey(Stage.INPUT, *size, variant, model), points)
                 for size, points in (inputs_s or {}).items()
                 for variant in ("", UPSCALE)
             ),
@@ -160,7 +162,7 @@ class WorkerHarness:
         self._sent_inputs: list[messages.Input] = []
         config = WorkerConfig(model="fake", max_rows=max_rows, max_decode=max_decode)
         self.worker: Worker[bytes, FakeState, bytes] = Worker(
-            pipeline(self.clock.advance),
+            single_model(pipeline(self.clock.advance)),
             self.channel,
             config,
             costs=flat_costs(max_rows) if costs is None else costs,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx2
 import pytest
 
+from pipelines.fake import INFO
 from service.api.admin import create_admin_app
-from service.engine.interface import Phase
+from service.engine.interface import ModelWish, Phase
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
 
@@ -32,3 +35,52 @@ async def test_metrics_are_text_for_prometheus_with_the_engines_present_state(ph
 async def test_routes_of_the_api_are_not_on_the_admin_listener() -> None:
     for path in ("/v1/models", "/livez", "/openapi.json"):
         assert (await get(FakeEngine(), path)).status_code == 404
+
+
+def with_second_model() -> FakeEngine:
+    engine = FakeEngine()
+    engine.served.others = [replace(INFO, name="owner/second")]
+    engine.served.unusable = ["broken"]
+    return engine
+
+
+async def post(engine: FakeEngine, path: str, **headers: str) -> httpx2.Response:
+    transport = httpx2.ASGITransport(create_admin_app(engine, Metrics()))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
+        return await client.post(path, headers=headers)
+
+
+async def test_the_operator_sees_where_each_model_is_and_why_one_cannot_be_used() -> None:
+    models = (await get(with_second_model(), "/models")).json()["models"]
+
+    assert [(model["name"], model["status"]) for model in models] == [
+        (INFO.name, "resident"),
+        ("owner/second", "disk"),
+        ("broken", "failed"),
+    ]
+    assert models[2]["reason"] == "/secret/broken is broken"
+
+
+@pytest.mark.parametrize("wish", list(ModelWish))
+async def test_an_operators_wish_reaches_the_engine(wish: ModelWish) -> None:
+    engine = with_second_model()
+
+    answer = await post(engine, f"/models/owner/second/{wish}")
+
+    assert answer.status_code == 202
+    assert engine.served.wishes == [("owner/second", wish)]
+
+
+@pytest.mark.parametrize("path", ["/models/unknown/load", f"/models/{INFO.name}/melt", "/models//load"])
+async def test_what_there_is_not_cannot_be_wished_for(path: str) -> None:
+    engine = with_second_model()
+
+    assert (await post(engine, path)).status_code == 404
+    assert engine.served.wishes == []
+
+
+async def test_a_page_in_the_operators_browser_cannot_unload_a_model() -> None:
+    engine = with_second_model()
+
+    assert (await post(engine, f"/models/{INFO.name}/unload", Origin="http://elsewhere.test")).status_code == 403
+    assert engine.served.wishes == []

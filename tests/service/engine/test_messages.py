@@ -24,7 +24,7 @@ TO_WORKER = [
 ]
 FROM_WORKER = [
     messages.Loading("warming", "measuring", 22.0),
-    messages.Ready(INFO, CostTable((KeyCost(COST, (Point(1, 0.5, 2.0),), 8),))),
+    messages.Ready((INFO,), CostTable((KeyCost(COST, (Point(1, 0.5, 2.0),), 8),))),
     messages.Unloadable("no such folder"),
     messages.Beat(active=1, waiting=2, oldest_s=3.0, memory_bytes=4),
     messages.Busy(None),

@@ -38,7 +38,7 @@ def exposed(*messages: FromWorker) -> list[str]:
 def test_every_message_of_the_worker_is_counted() -> None:
     lines = exposed(
         Loading("loading"),
-        Ready(INFO),
+        Ready((INFO,)),
         Beat(active=2, waiting=5, oldest_s=7.0, memory_bytes=4096),
         make_call(128, 0.021, rows=6, padded_rows=2, update_s=0.001),
         CallDone(key=CostKey(Stage.TEXT), rows=2, padded_rows=0, images=1, seconds=0.125),
@@ -98,7 +98,7 @@ def test_each_device_has_a_worker_of_its_own() -> None:
 
 def test_labels_hold_trained_sizes_and_powers_of_two() -> None:
     lines = exposed(
-        Ready(INFO),
+        Ready((INFO,)),
         make_call(128, 0.02, rows=6),
         make_call(136, 0.01),
         make_call(144, 0.03),

@@ -21,6 +21,9 @@ from service.api.generation.request import MAX_IMAGES_PER_PROMPT
 from service.api.http.fields import MAX_SEED
 from service.api.http.negotiation import MAX_WAIT_S
 from service.api.http.problems import ProblemOut
+from service.engine.interface import ServedModel
+from service.engine.types import ModelStatus
+from service.errors import ModelUnusableError
 from service.images.encoding import ImageFormat
 
 router = APIRouter(prefix="/api/v1", tags=["capabilities"], responses={503: {"model": ProblemOut}})
@@ -63,6 +66,14 @@ class SamplerLimitsOut(BaseModel):
 
 class ModelOut(BaseModel):
     id: str
+    default: bool
+    """Whether it is the model of requests that name none."""
+    status: ModelStatus
+    """Where it is. A model that is not resident is loaded when an image needs it."""
+    wait_s: float
+    """Estimated seconds until it could be resident; 0 where it is."""
+    aliases: list[str]
+    """Other names of the model."""
     alias_prefixes: list[str]
     """On /v1, names that begin with one of these stand for the model too."""
     sizes: list[SizeOut]
@@ -74,6 +85,12 @@ class ModelOut(BaseModel):
     samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits
+
+
+class UnusableModelOut(BaseModel):
+    id: str
+    error: str
+    """Code of the error with which its requests are answered."""
 
 
 class SamplerOut(BaseModel):
@@ -106,6 +123,9 @@ class RequestLimits(BaseModel):
 
 class Capabilities(BaseModel):
     models: list[ModelOut]
+    """The default one is the first."""
+    unusable_models: list[UnusableModelOut]
+    """Models that the server was told to serve and cannot. Its log says why."""
     samplers: list[SamplerOut]
     schedules: list[str]
     upscalers: list[UpscalerOut]
@@ -117,12 +137,18 @@ class Capabilities(BaseModel):
 @router.get("/capabilities")
 async def capabilities(request: Request) -> Capabilities:
     services = services_of(request)
+    served = services.engine.models
     return Capabilities(
-        models=[_model(services.engine.model)],
+        models=[_model(each, each.info, default=index == 0) for index, each in enumerate(served) if each.info],
+        unusable_models=[
+            UnusableModelOut(id=each.name, error=ModelUnusableError.code)
+            for each in served
+            if each.status is ModelStatus.FAILED
+        ],
         upscalers=[
             UpscalerOut(name=each.name, label=each.label, decoded=each.decoded) for each in upscalers.UPSCALERS.values()
         ],
-        samplers=_samplers([services.engine.model]),
+        samplers=_samplers([each.info for each in served if each.info]),
         schedules=list(SCHEDULES),
         output_formats=list(get_args(ImageFormat)),
         limits=RequestLimits(
@@ -139,11 +165,15 @@ async def capabilities(request: Request) -> Capabilities:
     )
 
 
-def _model(model: ModelInfo) -> ModelOut:
+def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
     width, height = model.sizes[0]
     return ModelOut(
         id=model.name,
-        alias_prefixes=list(OPENAI_PREFIXES),
+        default=default,
+        status=served.status,
+        wait_s=served.wait_s,
+        aliases=list(model.aliases),
+        alias_prefixes=list(OPENAI_PREFIXES) if default else [],
         sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
         prompt_tokens=model.prompt_tokens,
         inputs=list(model.input_kinds),

@@ -49,10 +49,11 @@ def job_spec(
     size: Size | None = None,
     inputs: PreparedInputs = NO_INPUTS,
 ) -> JobSpec:
-    """`accepted` is the format that the caller would take where the body names none. `inputs` are what the images start
+    """`model` is the one that the request names. `accepted` is the format that the caller would take where the body
+    names none. `inputs` are what the images start
     from, at `size`.
 
-    Raises `UnprocessableError` and `UnknownModelError`.
+    Raises `UnprocessableError`.
     """
     request = parsed.request
     prompts = _prompts(parsed)

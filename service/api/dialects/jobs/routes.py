@@ -19,6 +19,7 @@ from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, 
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
 from service.api.generation.inputs import prepare
+from service.api.generation.model_names import chosen_model
 from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
 from service.api.http.form_body import UploadedFile
@@ -92,9 +93,10 @@ router = APIRouter(
 async def create_job(request: Request) -> Response:
     """Accept a job. Once this has answered, the job survives anything short of the loss of the disk."""
     services, jobs = services_of(request), jobs_of(request)
-    model, tenant = services.engine.model, services.tenant(request)
+    tenant = services.tenant(request)
     async with services.file_bodies.read(request) as body:
         parsed = parse_request(body.fields, as_text=body.is_form)
+        model = chosen_model(parsed.request.model, services.engine)
         decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
         idempotency = await _idempotency_key(request, body.fields)
     size = image_size(parsed, model, None if decoded is None else decoded.size)

@@ -61,6 +61,8 @@ class ProgressOut(BaseModel):
     """Steps done of all images together."""
     steps: int
     fraction: float
+    loading_s: float | None
+    """Estimated seconds until the model is loaded, while images wait for it; else null."""
 
 
 class TimingsOut(BaseModel):
@@ -167,6 +169,7 @@ class ProgressEvent(BaseModel):
     steps: int
     fraction: float
     eta_s: float | None
+    loading_s: float | None
     queue_position: int | None
 
 

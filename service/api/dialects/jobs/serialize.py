@@ -34,7 +34,9 @@ def job_out(view: JobView) -> JobOut:
         status=record.status,
         queue_position=view.queue_position,
         eta_s=None if record.ended else progress.eta_s,
-        progress=ProgressOut(step=progress.step, steps=progress.steps, fraction=progress.fraction),
+        progress=ProgressOut(
+            step=progress.step, steps=progress.steps, fraction=progress.fraction, loading_s=progress.loading_s
+        ),
         request=_request(record.spec),
         seeds=[image.params.seed for image in record.spec.images],
         images=[image_out(record, image) for image in record.images],
@@ -87,6 +89,7 @@ def progress_event(news: ProgressMade) -> ProgressEvent:
         steps=progress.steps,
         fraction=progress.fraction,
         eta_s=progress.eta_s,
+        loading_s=progress.loading_s,
         queue_position=news.queue_position,
     )
 

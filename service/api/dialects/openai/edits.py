@@ -14,6 +14,7 @@ from service.api.dialects.openai.resolve import BODY_RULES, choose_size, plan
 from service.api.dialects.openai.schemas import EditRequest, ImagesResponse, VariationRequest
 from service.api.dialects.openai.stream import STREAM_SCHEMAS
 from service.api.generation.inputs import prepare
+from service.api.generation.model_names import chosen_model
 from service.api.http.request_body import body_content, parse
 from service.images.storage import EXTENSIONS
 
@@ -51,11 +52,11 @@ async def vary(request: Request) -> Response:
 
 async def _edit(request: Request, kind: type[EditRequest]) -> Response:
     services = services_of(request)
-    model = services.engine.model
     async with services.file_bodies.read(request) as body:
         parsed = parse(kind, body.fields, BODY_RULES, as_text=body.is_form)
         left_out = (*_FILES, *parsed.ignored)
         texts = {name: value for name, value in body.fields.items() if name not in left_out}
+        model = chosen_model(parsed.request.model, services.engine)
         check_response_format(parsed, stores_images=services.jobs is not None)
         decoded = await services.inputs.read(
             parsed.request, model, services.tenant(request), parsed.refusal, transparency_is_mask=True

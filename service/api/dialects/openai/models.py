@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
+from pipelines.interface import ModelInfo
 from service.api.dependencies import Services, services_of
 from service.api.dialects.openai.errors import ErrorResponse
 from service.api.dialects.openai.schemas import Model, ModelList
-from service.api.generation.model_names import check_model
+from service.api.generation.model_names import chosen_model
 from service.api.generation.sizes import spell
+from service.engine.types import ModelStatus
 
 router = APIRouter(prefix="/v1/models", tags=["openai"], responses={503: {"model": ErrorResponse}})
 
 
 @router.get("")
 async def list_models(request: Request) -> ModelList:
-    return ModelList(object="list", data=[_describe(services_of(request))])
+    """The models that can be asked for, the default one first."""
+    services = services_of(request)
+    return ModelList(
+        object="list",
+        data=[_describe(services, model.info, model.status) for model in services.engine.models if model.info],
+    )
 
 
 @router.get("/{model_id:path}", responses={404: {"model": ErrorResponse}})
 async def get_model(request: Request, model_id: str) -> Model:
     services = services_of(request)
-    check_model(model_id, services.engine.model)
-    return _describe(services)
+    model = chosen_model(model_id, services.engine)
+    status = next(each.status for each in services.engine.models if each.name == model.name)
+    return _describe(services, model, status)
 
 
-def _describe(services: Services) -> Model:
-    model = services.engine.model
+def _describe(services: Services, model: ModelInfo, status: ModelStatus) -> Model:
     return Model(
         id=model.name,
         object="model",
@@ -36,4 +43,5 @@ def _describe(services: Services) -> Model:
         default_steps=model.default_steps,
         default_guidance_scale=model.default_guidance_scale,
         default_sampler=model.default_sampler,
+        status=status,
     )

@@ -60,9 +60,9 @@ def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
 def plan(
     parsed: Parsed[ImageRequest], model: ModelInfo, size: SizeChoice | None = None, inputs: PreparedInputs = NO_INPUTS
 ) -> Plan:
-    """`inputs` are what the images start from, at `size`.
+    """`model` is the one that the request names, and `inputs` are what the images start from, at `size`.
 
-    Raises `InvalidRequestError` and `UnknownModelError`, naming the field as the caller spelled it.
+    Raises `InvalidRequestError`, naming the field as the caller spelled it.
     """
     request = parsed.request
     size = size or choose_size(parsed, model)

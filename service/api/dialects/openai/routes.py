@@ -11,6 +11,7 @@ from service.api.dialects.openai.generation import Generation
 from service.api.dialects.openai.resolve import BODY_RULES, parse_request, plan
 from service.api.dialects.openai.schemas import ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import STREAM_SCHEMAS
+from service.api.generation.model_names import chosen_model
 from service.api.http.json_body import read_json_object
 from service.api.http.request_body import body_schema
 from service.images.storage import EXTENSIONS
@@ -42,7 +43,7 @@ async def generate(request: Request) -> Response:
     services = services_of(request)
     body = await read_json_object(request, services.max_body_bytes)
     parsed = parse_request(body)
-    model = services.engine.model
+    model = chosen_model(parsed.request.model, services.engine)
     check_response_format(parsed, stores_images=services.jobs is not None)
     planned = plan(parsed, model)
     generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed))

@@ -13,6 +13,7 @@ from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
 from service.api.generation.request import GenerationRequest
 from service.api.http.fields import Text
+from service.engine.types import ModelStatus
 from service.images.encoding import ImageFormat
 
 PartialType: TypeAlias = Literal["image_generation.partial_image", "image_edit.partial_image"]
@@ -142,6 +143,8 @@ class Model(BaseModel):
     default_steps: int
     default_guidance_scale: float
     default_sampler: str
+    status: ModelStatus
+    """Where it is. A model that is not resident is loaded when an image needs it."""
 
 
 class ModelList(BaseModel):

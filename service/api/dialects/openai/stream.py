@@ -23,7 +23,7 @@ from service.api.dialects.openai.schemas import (
 from service.api.generation.prompt_tokens import prompt_tokens
 from service.api.http.dialect import ErrorAnswer
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
-from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, Job
+from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, Job
 from service.errors import DarkroomError
 
 _KINDS: Final[Mapping[str, tuple[PartialType, CompletedType]]] = {
@@ -46,6 +46,8 @@ async def frames(generation: Generation, job: Job, *, heartbeat_s: float = HEART
                 async for event in events:
                     if event is None:
                         yield KEEPALIVE_COMMENT
+                    elif isinstance(event, ImageLoading):
+                        yield format_sse_event(comment=f"loading the model, about {event.wait_s:.0f} s")
                     elif (message := await _message(generation, event)) is not None:
                         yield format_sse_event(event=message.type, data_str=message.model_dump_json())
     except DarkroomError as error:

@@ -64,6 +64,17 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
             if image.encoded is None:
                 image.input_call = next(call for call in image.plan.calls if call.key.stage is Stage.INPUT)
 
+    def forget(self, model: str) -> None:
+        """Drops what was encoded by a model that is not resident any more, and all else that is cached.
+
+        Images of the model wait for their inputs again.
+        """
+        self._cache.clear()
+        for image in self._scheduler:
+            if image.model == model:
+                image.encoded = None
+                self.admit(image)
+
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
         """Encodes the inputs of the batch's images in one call."""
         wanted = {_key(image): image for image in batch.images}

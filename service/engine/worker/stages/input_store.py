@@ -44,6 +44,11 @@ class EncodedCache:
             self._known.move_to_end(key)
         return self._known.get(key)
 
+    def clear(self) -> None:
+        """Drops everything."""
+        self._known.clear()
+        self._bytes = 0
+
     def add(self, key: Hashable, encoded: EncodedInput) -> None:
         """Keeps an encoded input that fits in the bound, and drops those that were not used for the longest time."""
         if encoded.nbytes > self._max_bytes:

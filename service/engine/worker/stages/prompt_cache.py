@@ -39,6 +39,12 @@ class PromptCache(Generic[ConditioningT]):
                 found[key] = kept[key]
         return found
 
+    def forget(self, model: str) -> None:
+        """Drops the conditionings of a model's texts."""
+        for kept in (self._known, self._empty):
+            for key in [key for key in kept if key.model == model]:
+                del kept[key]
+
     def add(self, conditionings: Mapping[TextKey, ConditioningT]) -> None:
         for key, conditioning in conditionings.items():
             if not key.text:

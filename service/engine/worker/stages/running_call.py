@@ -39,6 +39,8 @@ class RunningCall(Generic[StateT]):
         self._metered = metered
         self._collect = collect
         self._is_ready = is_ready
+        self.model = batch.key.model
+        """Name of the model that makes the call."""
         self.parts = [(image.tenant, rows) for image, rows in zip(batch.images, batch.rows_of, strict=True)]
         """The tenant and the rows of each image in the call."""
         self._states = {image: image.state for image in batch.images}

@@ -41,6 +41,14 @@ class TextStage(Generic[ConditioningT, StateT, OutputT]):
         """Gives a new image the conditionings that are known, and the call that encodes its other texts."""
         self._give(image, self._cache.find(image.texts))
 
+    def forget(self, model: str) -> None:
+        """Drops the conditionings of a model that is not resident any more. Its images wait for them again."""
+        self._cache.forget(model)
+        for image in self._scheduler:
+            if image.model == model:
+                image.conditionings.clear()
+                self._give(image, {})
+
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
         """Encodes the missing texts of the batch's images in one call."""
         wanted = dict.fromkeys(text for image in batch.images for text in _missing(image))

@@ -33,7 +33,7 @@ def fill_with_nan(state: LatentState) -> LatentState:
 
 def test_a_new_image_names_its_next_call(pipeline: LatentDiffusion) -> None:
     key = BatchKey(Stage.DENOISE, "tiny", latent_height=6, latent_width=8)
-    cost = CostKey(Stage.DENOISE, PARAMS.width, PARAMS.height)
+    cost = CostKey(Stage.DENOISE, PARAMS.width, PARAMS.height, model="tiny")
 
     assert begin(pipeline, PARAMS).next_call == NextCall(key, cost, rows=2, calls_left=4)
     assert begin(pipeline, replace(PARAMS, guidance_scale=1.0)).next_call == NextCall(key, cost, rows=1, calls_left=4)

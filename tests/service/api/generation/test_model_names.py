@@ -1,22 +1,51 @@
-"""The served model has its own name and those of OpenAI's image models."""
+"""A request names a model by its own name or an alias; OpenAI's names stand for the default one."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from pipelines.fake import INFO
-from service.api.generation.model_names import OPENAI_PREFIXES, check_model
-from service.errors import UnknownModelError
+from service.api.generation.model_names import OPENAI_PREFIXES, chosen_model
+from service.errors import ModelUnusableError, UnknownModelError
+from tests.harness.engine.fake_engine import FakeEngine
+
+SECOND = replace(INFO, name="second", aliases=("another name",))
 
 
-@pytest.mark.parametrize("name", [INFO.name, "dall-e-3", "gpt-image-1", "chatgpt-image-latest", *OPENAI_PREFIXES])
-def test_these_names_stand_for_the_served_model(name: str) -> None:
-    check_model(name, INFO)
+@pytest.fixture
+def engine() -> FakeEngine:
+    engine = FakeEngine()
+    engine.served.others = [SECOND]
+    engine.served.unusable = ["broken"]
+    return engine
 
 
-@pytest.mark.parametrize("name", ["", "another", "dall-e", "DALL-E-3", f" {INFO.name}", INFO.name.upper()])
-def test_any_other_name_is_unknown_and_is_not_repeated(name: str) -> None:
+@pytest.mark.parametrize("name", [None, INFO.name, "dall-e-3", "gpt-image-1", "chatgpt-image-latest", *OPENAI_PREFIXES])
+async def test_these_names_stand_for_the_default_model(engine: FakeEngine, name: str | None) -> None:
+    assert chosen_model(name, engine) == INFO
+
+
+@pytest.mark.parametrize("name", ["second", "another name"])
+async def test_a_model_is_found_by_its_name_and_by_its_alias(engine: FakeEngine, name: str) -> None:
+    assert chosen_model(name, engine) == SECOND
+
+
+async def test_a_served_model_may_have_a_name_like_those_of_openai(engine: FakeEngine) -> None:
+    engine.served.others = [replace(SECOND, name="dall-e-mini")]
+
+    assert chosen_model("dall-e-mini", engine).name == "dall-e-mini"
+
+
+@pytest.mark.parametrize("name", ["", "third", "dall-e", "DALL-E-3", f" {INFO.name}", INFO.name.upper()])
+async def test_any_other_name_is_unknown_and_is_not_repeated(engine: FakeEngine, name: str) -> None:
     with pytest.raises(UnknownModelError) as error:
-        check_model(name, INFO)
+        chosen_model(name, engine)
     assert error.value.field == "model"
-    assert error.value.message == "No model of that name is served; GET /v1/models lists those that are."
+    assert not name or name not in error.value.message
+
+
+async def test_a_model_whose_files_are_broken_is_refused(engine: FakeEngine) -> None:
+    with pytest.raises(ModelUnusableError):
+        chosen_model("broken", engine)

@@ -17,7 +17,7 @@ from service.api.generation.input_request import InputRequest
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
-from service.errors import InvalidRequestError, UnknownModelError
+from service.errors import InvalidRequestError
 
 CANARY: Final = "cAnArY7"
 PARAMS: Final = GenerationParams(
@@ -56,6 +56,7 @@ def refused(*prompts: str, **fields: Any) -> str | None:
 def test_what_is_not_asked_for_is_the_models_default() -> None:
     (params,) = images("a red circle", seed=7)
     assert params == GenerationParams(
+        model=INFO.name,
         prompt="a red circle",
         negative_prompt=None,
         width=INFO.sizes[0][0],
@@ -85,7 +86,7 @@ def test_what_is_asked_for_is_kept() -> None:
         INFO,
         refuse,
     )
-    assert params == PARAMS
+    assert params == replace(PARAMS, model=INFO.name)
 
 
 @pytest.mark.parametrize("asked", [0, 0.5, 1])
@@ -170,12 +171,6 @@ def test_the_last_seed_may_be_the_greatest_and_no_greater() -> None:
     assert images("a", "b", n=2, seed=MAX_SEED - 3)[-1].seed == MAX_SEED
     assert refused("a", "b", n=2, seed=MAX_SEED - 2) == "seed"
     assert images("a", "b", n=2, seed=MAX_SEED - 1, shared_seeds=True)[-1].seed == MAX_SEED
-
-
-def test_another_model_is_unknown() -> None:
-    with pytest.raises(UnknownModelError) as error:
-        images(model_name=CANARY)
-    assert CANARY not in error.value.message
 
 
 @pytest.mark.parametrize(

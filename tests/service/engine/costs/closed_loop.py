@@ -20,9 +20,9 @@ Seconds: TypeAlias = Callable[[int], float]
 Curves: TypeAlias = Mapping[CostKey, Seconds]
 
 SIZE: Final = 128
-DENOISE: Final = CostKey(Stage.DENOISE, SIZE, SIZE)
-DECODE: Final = CostKey(Stage.DECODE, SIZE, SIZE)
-TEXT: Final = CostKey(Stage.TEXT)
+DENOISE: Final = CostKey(Stage.DENOISE, SIZE, SIZE, model=INFO.name)
+DECODE: Final = CostKey(Stage.DECODE, SIZE, SIZE, model=INFO.name)
+TEXT: Final = CostKey(Stage.TEXT, model=INFO.name)
 KEYS: Final = (DENOISE, DECODE, TEXT)
 MAX_COUNTS: Final = {Stage.DENOISE: 16, Stage.DECODE: 4, Stage.TEXT: 8}
 _NOISE: Final = 0.03

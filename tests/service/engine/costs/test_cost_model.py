@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pipelines.fake import INFO
 from pipelines.interface import UPCAST, CostKey, Stage
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable, KeyCost, Point
@@ -123,9 +124,9 @@ def test_a_key_without_points_is_as_good_as_unknown() -> None:
 def test_the_number_of_remembered_keys_of_a_stage_is_bounded() -> None:
     model = make_model()
     for width in range(64, 64 + 8 * 500, 8):
-        model.learn(CostKey(Stage.DENOISE, width, 64), 2, 1.0)
+        model.learn(CostKey(Stage.DENOISE, width, 64, model=INFO.name), 2, 1.0)
         model.learn(DENOISE, 4, 0.25)
-        model.seconds(CostKey(Stage.DENOISE, width, 72), 2)
+        model.seconds(CostKey(Stage.DENOISE, width, 72, model=INFO.name), 2)
 
     keys = [cost.key for cost in model.table().costs]
     assert len(keys) == 64 + 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.fake import INFO
 from pipelines.interface import CostKey, Stage
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_table import CostTable
@@ -21,7 +22,7 @@ CREDIT = 8
 
 
 def make_call(*, seconds: float, sound: bool = True) -> CallDone:
-    key = CostKey(Stage.DENOISE, 64, 64)
+    key = CostKey(Stage.DENOISE, 64, 64, model=INFO.name)
     return CallDone(key=key, rows=2, padded_rows=0, images=1, seconds=seconds, sound=sound)
 
 

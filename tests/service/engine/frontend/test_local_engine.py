@@ -57,7 +57,7 @@ async def test_prices_count_with_the_rows_that_the_worker_chose_for_its_device()
     prices_s = []
     for max_rows in (4, None, 64):
         max_counts = None if max_rows is None else {Stage.TEXT: 16, Stage.DENOISE: max_rows, Stage.DECODE: 4}
-        engine._receive(0, messages.Ready(FakePipeline().info, costs, max_counts))
+        engine._receive(0, messages.Ready((FakePipeline().info,), costs, max_counts))
         prices_s.append(engine.price_s([params]))
 
     assert prices_s[0] > prices_s[1] > prices_s[2]

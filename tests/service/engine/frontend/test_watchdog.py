@@ -18,7 +18,7 @@ BEAT = Beat(active=0, waiting=0)
 @pytest.fixture
 def watchdog() -> Watchdog:
     watchdog = Watchdog(CONFIG)
-    watchdog.heard(Ready(FakePipeline().info))
+    watchdog.heard(Ready((FakePipeline().info,)))
     return watchdog
 
 

@@ -15,8 +15,8 @@ def make_image(state_bytes: int, *, tenant: str = "", begun: bool = False) -> Sc
     return image
 
 
-def make_room(*held: ScheduledImage[FakeState], open_to_newcomers: bool = True) -> StateRoom:
-    return StateRoom(held, 100, open_to_newcomers=open_to_newcomers)
+def make_room(*held: ScheduledImage[FakeState], may_begin: bool = True) -> StateRoom:
+    return StateRoom(held, 100, may_begin=lambda _: may_begin)
 
 
 def test_the_most_urgent_image_may_take_what_others_may_not() -> None:
@@ -46,7 +46,7 @@ def test_room_that_was_taken_is_gone() -> None:
 
 def test_an_image_that_has_begun_needs_no_room() -> None:
     begun = make_image(1000, begun=True)
-    room = make_room(begun, open_to_newcomers=False)
+    room = make_room(begun, may_begin=False)
 
     assert room.admits(begun)
     assert room.admits_head(begun)

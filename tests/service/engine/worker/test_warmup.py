@@ -23,9 +23,13 @@ CALL_S = 0.001
 MAX_COUNTS = {Stage.TEXT: 2, Stage.INPUT: 2, Stage.DENOISE: 16, Stage.DECODE: 4}
 ROWS = (1, 2, 4, 8, 16)
 SIZE = INFO.sizes[0]
-DENOISE = CostKey(Stage.DENOISE, *SIZE)
-DECODE = CostKey(Stage.DECODE, *SIZE)
-TEXT = CostKey(Stage.TEXT)
+DENOISE = CostKey(Stage.DENOISE, *SIZE, model=INFO.name)
+DECODE = CostKey(Stage.DECODE, *SIZE, model=INFO.name)
+TEXT = CostKey(Stage.TEXT, model=INFO.name)
+
+
+def denoise_of(size: tuple[int, int]) -> CostKey:
+    return CostKey(Stage.DENOISE, *size, model=INFO.name)
 
 
 class Clock:
@@ -68,7 +72,8 @@ class CountingPipeline(FakePipeline):
         return super().decode(states)
 
     def _count(self, stage: Stage, states: Sequence[FakeState], count: int) -> None:
-        self.calls[CostKey(stage, states[0].params.width, states[0].params.height), count] += 1
+        params = states[0].params
+        self.calls[CostKey(stage, params.width, params.height, model=INFO.name), count] += 1
 
 
 class SlowAtFirst(CountingPipeline):
@@ -117,7 +122,9 @@ def test_each_size_is_warmed_up_with_one_row_and_with_more() -> None:
     pipeline = CountingPipeline()
     warm(pipeline)
 
-    assert {(CostKey(Stage.DENOISE, *size), rows) for size in INFO.sizes for rows in ROWS} <= pipeline.calls.keys()
+    assert {
+        (CostKey(Stage.DENOISE, *size, model=INFO.name), rows) for size in INFO.sizes for rows in ROWS
+    } <= pipeline.calls.keys()
 
 
 @pytest.mark.parametrize(("max_rows", "tried"), [(4, {1, 2, 4}), (5, {1, 2, 4, 5})])
@@ -183,7 +190,10 @@ def test_a_known_cost_that_was_wrong_is_right_when_the_worker_is_ready() -> None
 def test_unknown_shapes_come_first_and_then_those_that_were_measured_least() -> None:
     clock = Clock()
     table = warm(CountingPipeline(call_s=CALL_S, sleep=clock.advance), clock=clock)
-    unknown, oldest = (CostKey(Stage.DENOISE, *INFO.sizes[2]), 8), (CostKey(Stage.DENOISE, *INFO.sizes[1]), 16)
+    unknown, oldest = (
+        (CostKey(Stage.DENOISE, *INFO.sizes[2], model=INFO.name), 8),
+        (CostKey(Stage.DENOISE, *INFO.sizes[1], model=INFO.name), 16),
+    )
     weights = {unknown: 0.0, oldest: 0.1}
     known = CostTable(
         tuple(

@@ -96,12 +96,6 @@ def test_bad_values_are_refused_each_with_a_pointer_to_it(fields: dict[str, Any]
     assert CANARY not in str(refusal.value.problems)
 
 
-def test_an_unknown_model_is_not_found() -> None:
-    with pytest.raises(UnknownModelError) as error:
-        resolved(model=CANARY)
-    assert (error.value.status, error.value.field) == (404, "model")
-
-
 def test_a_job_has_the_models_size_and_png_unless_asked_otherwise() -> None:
     spec = resolved()
     assert (spec.model, spec.output_format, spec.priority) == (INFO.name, "png", Priority.INTERACTIVE)

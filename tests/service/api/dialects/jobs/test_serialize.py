@@ -24,7 +24,7 @@ def test_a_queued_job_has_its_place_in_the_queue_and_no_times_but_one() -> None:
     assert answer.created_at == datetime.fromtimestamp(CREATED_AT, UTC)
     assert (answer.started_at, answer.completed_at, answer.expires_at) == (None, None, None)
     assert (answer.images, answer.seeds, answer.timings, answer.error) == ([], [0, 1], None, None)
-    assert answer.progress.model_dump() == {"step": 0, "steps": 8, "fraction": 0.0}
+    assert answer.progress.model_dump() == {"step": 0, "steps": 8, "fraction": 0.0, "loading_s": None}
 
 
 def test_a_job_says_where_it_is() -> None:
@@ -39,7 +39,7 @@ def test_a_running_job_has_its_progress_and_its_finished_images() -> None:
         status=Status.RUNNING, started_at=CREATED_AT + 1, progress=JobProgress(5, 8, 1.5), images=[make_image()]
     )
     answer = job_out(JobView(record, None))
-    assert answer.progress.model_dump() == {"step": 5, "steps": 8, "fraction": 5 / 8}
+    assert answer.progress.model_dump() == {"step": 5, "steps": 8, "fraction": 5 / 8, "loading_s": None}
     assert answer.eta_s == 1.5
     assert [image.index for image in answer.images] == [0]
     assert answer.timings is not None
@@ -99,7 +99,14 @@ def test_a_failure_is_told_as_it_was_recorded() -> None:
 
 def test_events_hold_progress_and_previews() -> None:
     progress = progress_event(ProgressMade(JobProgress(5, 8, 1.5), 2))
-    assert progress.model_dump() == {"step": 5, "steps": 8, "fraction": 5 / 8, "eta_s": 1.5, "queue_position": 2}
+    assert progress.model_dump() == {
+        "step": 5,
+        "steps": 8,
+        "fraction": 5 / 8,
+        "eta_s": 1.5,
+        "loading_s": None,
+        "queue_position": 2,
+    }
     preview = preview_event(JobPreview(1, 2, "image/webp", b"file"))
     assert (preview.index, preview.step, preview.mime, base64.b64decode(preview.b64)) == (1, 2, "image/webp", b"file")
 

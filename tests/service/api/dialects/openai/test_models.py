@@ -21,6 +21,7 @@ async def test_the_served_model_is_listed_with_its_sizes_and_defaults(api_withou
         "default_steps": INFO.default_steps,
         "default_guidance_scale": INFO.default_guidance_scale,
         "default_sampler": INFO.default_sampler,
+        "status": "resident",
     }
 
 

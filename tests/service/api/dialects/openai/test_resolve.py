@@ -76,13 +76,6 @@ def test_a_bad_value_is_refused_by_the_name_of_its_field(fields: dict[str, Any],
     assert CANARY not in refusal.value.message
 
 
-def test_an_unknown_model_is_not_found() -> None:
-    with pytest.raises(UnknownModelError) as error:
-        planned(model=CANARY)
-    assert (error.value.status, error.value.field) == (404, "model")
-    assert CANARY not in error.value.message
-
-
 def test_images_differ_by_their_seeds_alone() -> None:
     images = planned(n=3, seed=7, negative_prompt="blurry").images
     assert [(each.prompt, each.negative_prompt, each.seed) for each in images] == [

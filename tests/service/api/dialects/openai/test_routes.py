@@ -114,6 +114,7 @@ async def test_every_parameter_reaches_the_engine_and_comes_back(api: Api) -> No
     (job,) = api.engine.jobs
     assert job.images == (
         GenerationParams(
+            model=INFO.name,
             prompt="a red circle",
             width=160,
             height=96,

@@ -67,3 +67,13 @@ def test_an_input_larger_than_the_cache_is_not_kept_and_displaces_nothing() -> N
 
     assert cache.find("b") is None
     assert cache.find("a") is not None
+
+
+def test_a_cleared_cache_has_all_its_room_again() -> None:
+    cache = EncodedCache(10)
+    cache.add("a", Encoded(8))
+
+    cache.clear()
+    cache.add("b", Encoded(8))
+
+    assert (cache.find("a"), cache.find("b")) == (None, Encoded(8))

@@ -17,7 +17,7 @@ class CountingInputs(CountingPipeline):
     def encode_inputs(
         self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
     ) -> Sequence[FakeInput]:
-        self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height), len(params)] += 1
+        self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height, model=INFO.name), len(params)] += 1
         return super().encode_inputs(params, pixels)
 
 
@@ -34,7 +34,7 @@ def test_encodes_of_images_are_measured_for_each_size() -> None:
     table = warm(CountingPipeline())
 
     for size in INFO.sizes:
-        assert seconds(table, CostKey(Stage.INPUT, *size)).keys() == {1, 2}
+        assert seconds(table, CostKey(Stage.INPUT, *size, model=INFO.name)).keys() == {1, 2}
 
 
 def test_a_model_that_takes_no_images_encodes_none() -> None:

@@ -1,0 +1,99 @@
+"""The models of an engine as its callers see them: which there are, by which names, and where each one is.
+
+Runs in the server's process. The workers of several devices serve the same models, each with memory of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pipelines.interface import ModelInfo
+from service.engine.frontend.device_worker import DeviceWorker
+from service.engine.interface import ModelWish, ServedModel
+from service.engine.messages import LoadModel, ModelState, PinModel, ToWorker, UnloadModel
+from service.engine.types import ModelStatus
+from service.errors import ModelUnusableError, UnknownModelError
+
+_BEST_FIRST: Final = (
+    ModelStatus.RESIDENT,
+    ModelStatus.LOADING,
+    ModelStatus.HOST,
+    ModelStatus.DISK,
+    ModelStatus.FAILED,
+)
+"""What a model of several workers is: the best that it is in any of them."""
+
+
+class ServedModels:
+    """The models of all workers."""
+
+    def __init__(self, workers: Sequence[DeviceWorker]) -> None:
+        self._workers = workers
+        self._infos: dict[str, ModelInfo] = {}
+        """By name, the default one first, as the first worker told them."""
+
+    @property
+    def default(self) -> ModelInfo | None:
+        """The model of requests that name none; None before a worker is ready."""
+        return next(iter(self._infos.values()), None)
+
+    def learn(self, models: Sequence[ModelInfo]) -> None:
+        """Takes over the models of a worker that is ready. All workers serve the same, so the first one tells."""
+        if not self._infos:
+            self._infos = {model.name: model for model in models}
+
+    def find(self, name: str) -> ModelInfo:
+        """Returns the model of that name or alias; an empty name is the default one's.
+
+        Raises `UnknownModelError` and `ModelUnusableError`.
+        """
+        names = self._names()
+        by_alias = (info for info in self._infos.values() if name in info.aliases)
+        info = (self._infos.get(name) or next(by_alias, None)) if name else self.default
+        if info is None and name not in names:
+            raise _unknown()
+        if info is None or self._state(info.name).status is ModelStatus.FAILED:
+            raise ModelUnusableError("The model cannot be loaded. The server's log says why.")
+        return info
+
+    def listed(self) -> tuple[ServedModel, ...]:
+        """Returns all models, the default one first, with those that cannot be used."""
+        return tuple(self._listed(name) for name in self._names())
+
+    def message(self, name: str, wish: ModelWish) -> ToWorker:
+        """Returns the message by which a worker hears of the wish. Raises `UnknownModelError`."""
+        if name not in self._names():
+            raise _unknown()
+        match wish:
+            case ModelWish.LOAD:
+                return LoadModel(name)
+            case ModelWish.UNLOAD:
+                return UnloadModel(name)
+            case ModelWish.PIN | ModelWish.UNPIN:
+                return PinModel(name, pinned=wish is ModelWish.PIN)
+
+    def _names(self) -> list[str]:
+        """The names of all models, those that no worker could describe at the end."""
+        told = (name for worker in self._workers for name in worker.models)
+        return list(dict.fromkeys([*self._infos, *told]))
+
+    def _listed(self, name: str) -> ServedModel:
+        state = self._state(name)
+        return ServedModel(
+            name=name,
+            info=self._infos.get(name),
+            status=state.status,
+            reason=state.reason,
+            pinned=state.pinned,
+            wait_s=state.wait_s,
+        )
+
+    def _state(self, name: str) -> ModelState:
+        states = [worker.models[name] for worker in self._workers if name in worker.models]
+        unknown = ModelState(name, ModelStatus.DISK)
+        return min(states, key=lambda state: (_BEST_FIRST.index(state.status), state.wait_s), default=unknown)
+
+
+def _unknown() -> UnknownModelError:
+    return UnknownModelError("No model of that name is served; GET /v1/models lists those that are.", field="model")

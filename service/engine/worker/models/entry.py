@@ -1,0 +1,99 @@
+"""One model of a worker: where it is and what is known of it. State only: the pool and the transfers decide.
+
+Runs in the worker's process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pipelines.interface import ModelInfo, Pipeline
+from service.engine.scheduling.residency import Demand, Standing
+from service.engine.types import ModelStatus
+from service.engine.worker.models.store import HostCopy
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedModel:
+    """A model that the worker was told to serve, as far as it is known without its weights."""
+
+    name: str
+    info: ModelInfo | None
+    """None where the model's files cannot be used."""
+    size_bytes: int = 0
+    """Memory that its weights take on the device."""
+    failure: str = ""
+    """Why its files cannot be used, for the operator."""
+
+
+@dataclass(slots=True, eq=False)
+class ModelEntry:
+    """One model, from the worker's start to its end."""
+
+    name: str
+    size_bytes: int
+    info: ModelInfo | None
+    failure: str = ""
+    """Why it cannot be used, for the operator; empty where it can."""
+    pipeline: Pipeline[Any, Any, Any] | None = None
+    """Not None while the model is resident."""
+    host_copy: HostCopy | None = None
+    """Not None while the model is on the host."""
+    loading: bool = False
+    pinned: bool = False
+    """Whether the model stays on the device."""
+    asked_for: bool = False
+    """Whether the operator wants it loaded."""
+    dismissed: bool = False
+    """Whether the operator wants it unloaded."""
+    needed_s: float = 0.0
+    """When an image needed it last, by the worker's clock."""
+    worked_s: float = 0.0
+    """Device seconds of its calls since it became resident."""
+
+    @classmethod
+    def of(cls, model: DescribedModel) -> Self:
+        return cls(model.name, model.size_bytes, model.info, model.failure)
+
+    @property
+    def resident(self) -> bool:
+        return self.pipeline is not None
+
+    @property
+    def source(self) -> str:
+        """Where the next load takes it from: `disk` or `host`."""
+        return "disk" if self.host_copy is None else "host"
+
+    @property
+    def status(self) -> ModelStatus:
+        if self.failure:
+            return ModelStatus.FAILED
+        if self.loading:
+            return ModelStatus.LOADING
+        if self.resident:
+            return ModelStatus.RESIDENT
+        return ModelStatus.DISK if self.host_copy is None else ModelStatus.HOST
+
+    def standing(self, demand: Demand, wait_s: float) -> Standing:
+        """Returns the model as the policy sees it."""
+        return Standing(
+            name=self.name,
+            size_bytes=self.size_bytes,
+            resident=self.resident,
+            pinned=self.pinned,
+            load_s=wait_s,
+            worked_s=self.worked_s,
+            needed_s=self.needed_s,
+            demand=demand,
+        )
+
+    def arrive(self, pipeline: Pipeline[Any, Any, Any], now_s: float) -> None:
+        """Makes the model resident."""
+        self.pipeline, self.info = pipeline, pipeline.info
+        self.asked_for = False
+        self.worked_s, self.needed_s = 0.0, now_s
+
+    def leave(self) -> None:
+        """Drops the model from the device and from the host."""
+        self.pipeline = self.host_copy = None

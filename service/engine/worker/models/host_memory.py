@@ -1,0 +1,22 @@
+"""How much memory this machine has, or the container that the process runs in.
+
+Runs in the worker's process.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+"""The limit of a container (Linux, Documentation/admin-guide/cgroup-v2.rst): bytes, or `max`."""
+
+
+def total_bytes(limit: Path = _LIMIT) -> int:
+    """Returns the bytes of memory that this process could have."""
+    physical_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(physical_bytes, int(limit.read_text()))
+    except (OSError, ValueError):
+        return physical_bytes

@@ -1,0 +1,65 @@
+"""What a worker is given to serve: models that were found and described, or one that is loaded already.
+
+Runs in the worker's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+from pipelines.interface import Pipeline
+from pipelines.progress import Report, unreported
+from service.engine.config import WorkerConfig
+from service.engine.worker.device import Device
+from service.engine.worker.models.entry import DescribedModel
+from service.engine.worker.models.loader_thread import LoaderThread
+from service.engine.worker.models.pool import ModelPool
+from service.engine.worker.models.store import ModelStore
+from service.engine.worker.models.transfers import Transfers
+
+
+class OpenedModels(NamedTuple):
+    """The models that a worker serves, and what loads them."""
+
+    models: Sequence[DescribedModel]
+    """The default one first."""
+    store: ModelStore
+    device: Device
+
+
+Open: TypeAlias = Callable[[WorkerConfig, Report], OpenedModels]
+"""Finds and describes the models. It calls its second argument now and then to show that it is alive."""
+
+
+class LoadedStore:
+    """A `ModelStore` of one model that is loaded already."""
+
+    def __init__(self, pipeline: Pipeline[Any, Any, Any]) -> None:
+        self._pipeline = pipeline
+
+    def load(self, name: str, report: Report) -> Pipeline[Any, Any, Any]:
+        return self._pipeline
+
+    def to_host(self, name: str, pipeline: Pipeline[Any, Any, Any]) -> NoReturn:
+        raise AssertionError("there is no other model that could displace it")
+
+    def forget(self, name: str) -> None:
+        """Keeps nothing besides."""
+
+    def free(self) -> None:
+        """Nothing was dropped."""
+
+
+def open_loaded(pipeline: Pipeline[Any, Any, Any], device: Device) -> OpenedModels:
+    """Returns one loaded model as all that a worker serves."""
+    return OpenedModels([DescribedModel(pipeline.info.name, pipeline.info)], LoadedStore(pipeline), device)
+
+
+def single_model(pipeline: Pipeline[Any, Any, Any]) -> ModelPool:
+    """Returns the open pool of one loaded model."""
+    described = [DescribedModel(pipeline.info.name, pipeline.info)]
+    transfers = Transfers(LoadedStore(pipeline), LoaderThread(), host_bytes=0, clock=lambda: 0.0)
+    pool = ModelPool(described, transfers, device_bytes=0, clock=lambda: 0.0)
+    pool.open(unreported)
+    return pool

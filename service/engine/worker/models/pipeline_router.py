@@ -1,0 +1,82 @@
+"""One pipeline that stands for all resident models of a worker: each call goes to the model of its images.
+
+Runs in the worker's process. The images of one call share their model, which is part of the batch key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines import work_plan
+from pipelines.interface import (
+    EncodedInput,
+    InputPixels,
+    ModelInfo,
+    PendingAdvance,
+    PendingDecode,
+    Pipeline,
+    RgbImage,
+    TextKey,
+    WorkPlan,
+)
+from pipelines.params import GenerationParams
+from service.engine.worker.models.pool import ModelPool
+
+
+class PipelineRouter:
+    """Implements `interface.Pipeline` with the pipelines of a pool."""
+
+    def __init__(self, pool: ModelPool) -> None:
+        self._pool = pool
+
+    @property
+    def info(self) -> ModelInfo:
+        """The default model. All models of a worker are padded and decoded alike."""
+        return self._pool.info("")
+
+    def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
+        """Return the plan of an image, also of one whose model is not resident."""
+        if self._pool.is_resident(params.model):
+            return self._pool.pipeline(params.model).plan(params, upcast=upcast)
+        return work_plan.plan(self._pool.info(params.model), params, upcast=upcast)
+
+    def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
+        if self._pool.is_resident(params.model):
+            return self._pool.pipeline(params.model).texts(params)
+        return work_plan.texts(self._pool.info(params.model), params)
+
+    def encode(self, texts: Sequence[TextKey]) -> list[Any]:
+        return self._pool.pipeline(texts[0].model).encode(texts)
+
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+    ) -> Sequence[EncodedInput]:
+        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels)
+
+    def begin(self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None = None) -> Any:
+        return self._pool.pipeline(params.model).begin(params, conditionings, encoded)
+
+    def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> Any:
+        return self._pool.pipeline(params.model).begin_upcast(params, encoded)
+
+    def upscale(self, states: Sequence[Any]) -> None:
+        self._of(states).upscale(states)
+
+    def predict(self, states: Sequence[Any]) -> list[Any]:
+        return self._of(states).predict(states)
+
+    def advance(self, states: Sequence[Any], outputs: Sequence[Any]) -> PendingAdvance:
+        return self._of(states).advance(states, outputs)
+
+    def start_decode(self, states: Sequence[Any], *, wide: bool = False, tiled: bool = False) -> PendingDecode:
+        return self._of(states).start_decode(states, wide=wide, tiled=tiled)
+
+    def decode(self, states: Sequence[Any]) -> list[RgbImage]:
+        return self._of(states).decode(states)
+
+    def preview(self, state: Any) -> RgbImage:
+        return self._of([state]).preview(state)
+
+    def _of(self, states: Sequence[Any]) -> Pipeline[Any, Any, Any]:
+        return self._pool.pipeline(states[0].params.model)

@@ -1,0 +1,71 @@
+"""Two tiny real models and a broken one in one worker process: each makes what its own pipeline makes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.checkpoints import loader
+from pipelines.interface import Stage, finish_or_raise
+from pipelines.params import GenerationParams
+from service.engine.config import EngineConfig, ModelSource, WorkerConfig
+from service.engine.frontend.local_engine import LocalEngine
+from service.engine.messages import CallDone, Ready
+from service.engine.types import ModelStatus
+from service.errors import ModelUnusableError
+from tests.harness.engine.local_engine import TIMEOUT_S, Observed
+from tests.harness.models import tiny_model
+
+pytestmark = pytest.mark.integration
+
+PARAMS = GenerationParams(
+    prompt="a red circle", width=64, height=64, steps=2, guidance_scale=3.0, seed=1, sampler="euler"
+)
+
+
+def alone(folder: Path, params: GenerationParams) -> bytes:
+    """The pixels of an image that the folder's own pipeline makes."""
+    pipeline = loader.load(str(folder), device="cpu")
+    state = pipeline.begin(params, pipeline.encode(pipeline.texts(params)))
+    while state.next_call is not None:
+        finish_or_raise(pipeline.advance([state], pipeline.predict([state])))
+    (rgb_image,) = pipeline.decode([state])
+    return rgb_image.pixels
+
+
+async def test_two_models_share_a_worker_in_which_one_fits(tmp_path: Path) -> None:
+    first, second = tiny_model.write(tmp_path / "first"), tiny_model.write(tmp_path / "second", seed=2)
+    broken = tiny_model.write(tmp_path / "broken")
+    (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    worker = WorkerConfig(
+        model=str(first),
+        models=(ModelSource("other", str(second)), ModelSource("broken", str(broken))),
+        threads=1,
+        warm_up_s=0.001,
+        max_model_bytes=1,
+    )
+    observed = Observed()
+    engine = LocalEngine(EngineConfig(worker=worker), observe=observed)
+    images = [replace(PARAMS, model=name, seed=seed) for seed in (1, 2) for name in ("first", "other")]
+    await engine.start()
+    try:
+        await observed.count(Ready)
+        async with asyncio.timeout(TIMEOUT_S):
+            results = [await job.result() for job in [engine.submit([params]) for params in images]]
+        with pytest.raises(ModelUnusableError):
+            engine.find_model("broken")
+        statuses = {model.name: model.status for model in engine.models}
+    finally:
+        await engine.stop()
+
+    for params, (finished,) in zip(images, results, strict=True):
+        values = zip(
+            finished.rgb_image.pixels, alone(tmp_path / "first" if params.model == "first" else second, params)
+        )
+        assert max(abs(ours - theirs) for ours, theirs in values) <= 1
+    assert sorted(statuses.values()) == [ModelStatus.DISK, ModelStatus.FAILED, ModelStatus.RESIDENT]
+    calls = [each for each in observed.messages if isinstance(each, CallDone)]
+    assert [call.key.model for call in calls if call.key.stage is Stage.LOAD][:1] == ["other"]
