@@ -87,7 +87,7 @@ def run(
 ) -> LoopTimes:
     """Generates the images, all submitted at once, with `previews` previews each. `costs` decide the batch sizes."""
     channel = _Loopback([*(messages.Submit(str(n), params, previews=previews) for n, params in enumerate(images))])
-    worker = Worker(
+    worker: Worker[Any, Any, Any] = Worker(
         single_model(pipeline), channel, WorkerConfig(model=pipeline.info.name), costs=costs, device=_device()
     )
     networks, previewing = _Stopwatch(), _Stopwatch()

@@ -118,7 +118,7 @@ def _retry_after_s(wait_s: float) -> float:
 
 
 def unavailable(phase: Phase, activity: str) -> EngineUnavailableError:
-    """Returns the error for a job that comes in this phase, which does not admit it. `activity` is what a start does."""
+    """Returns the error for a job that comes in this phase, which admits none. `activity` is what a start does."""
     match phase:
         case Phase.LOADING | Phase.RESTARTING:
             doing = f" ({activity})" if activity else ""

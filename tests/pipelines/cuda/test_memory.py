@@ -20,7 +20,7 @@ from pipelines.interface import Pipeline, RgbImage
 from pipelines.params import GenerationParams
 from pipelines.progress import unreported
 from service.engine.config import WorkerConfig
-from service.engine.worker.__main__ import load_model
+from service.engine.worker.__main__ import open_models
 from service.engine.worker.device import Device
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from tests.harness.models.denoising import finish
@@ -35,11 +35,10 @@ SMALL = 4
 @pytest.fixture(scope="module")
 def served(device: str, model_folder: Path) -> tuple[LatentDiffusion, Device]:
     """The pipeline, and the functions by which a worker knows its device."""
-    pipeline, functions = load_model(
-        WorkerConfig(model=str(model_folder), device=device, dtype="float32"), report=unreported
-    )
+    opened = open_models(WorkerConfig(model=str(model_folder), device=device, dtype="float32"), report=unreported)
+    pipeline = opened.store.load(opened.models[0].name, unreported)
     assert isinstance(pipeline, LatentDiffusion)
-    return pipeline, functions
+    return pipeline, opened.device
 
 
 def begin_many(pipeline: LatentDiffusion) -> list[LatentState]:

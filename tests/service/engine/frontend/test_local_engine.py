@@ -67,7 +67,7 @@ async def test_the_least_time_is_that_of_the_images_alone_on_all_devices() -> No
     costs, params = flat_costs(4, call_s=2.0), make_params(steps=10)
     engine = LocalEngine(EngineConfig(worker=WorkerConfig(model="fake"), devices=("cpu", "cpu")))
     for index in range(2):
-        engine._receive(index, messages.Ready(FakePipeline().info, costs, {Stage.DENOISE: 4}))
+        engine._receive(index, messages.Ready((FakePipeline().info,), costs, {Stage.DENOISE: 4}))
 
     assert engine.least_s([params]) == pytest.approx(10 * 2.0), "each step is a call"
     assert engine.least_s([params] * 8) == pytest.approx(8 * 10 * 2.0 / 2 / 2), "two share a call, on two devices"

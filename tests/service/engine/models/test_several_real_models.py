@@ -62,9 +62,8 @@ async def test_two_models_share_a_worker_in_which_one_fits(tmp_path: Path) -> No
         await engine.stop()
 
     for params, (finished,) in zip(images, results, strict=True):
-        values = zip(
-            finished.rgb_image.pixels, alone(tmp_path / "first" if params.model == "first" else second, params)
-        )
+        expected = alone(tmp_path / "first" if params.model == "first" else second, params)
+        values = zip(finished.rgb_image.pixels, expected, strict=True)
         assert max(abs(ours - theirs) for ours, theirs in values) <= 1
     assert sorted(statuses.values()) == [ModelStatus.DISK, ModelStatus.FAILED, ModelStatus.RESIDENT]
     calls = [each for each in observed.messages if isinstance(each, CallDone)]
