@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks import worker_loop
 from pipelines.checkpoints.loader import bundled_model_path, load
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine

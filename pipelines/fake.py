@@ -23,8 +23,6 @@ from pipelines.interface import (
     CompletedDecode,
     EncodedInput,
     InputPixels,
-    Limits,
-    ModelInfo,
     NextCall,
     PendingAdvance,
     PendingDecode,
@@ -33,6 +31,7 @@ from pipelines.interface import (
     TextKey,
     WorkPlan,
 )
+from pipelines.model_info import Limits, ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, PromptLengths, TextLength
 from pipelines.sampling import samplers

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pipelines import upscalers
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams, HiresFix
 from pipelines.sampling import choice
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
-from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, PromptLengths
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.prompts.lengths import PromptLengths
 
 UPCAST: Final = "upcast"
 """The phase of images that `Pipeline.begin_upcast` began."""
@@ -120,76 +120,6 @@ class InputPixels:
     """3 for sRGB, 1 for a mask."""
     pixels: bytes
     """`height` x `width` x `channels` bytes, row by row."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of a model's parameters. Dialects refuse requests beyond them, or bring them to the nearest one."""
-
-    side_multiple: int
-    min_side: int
-    max_side: int
-    max_pixels: int
-    max_steps: int
-    max_guidance_scale: float
-    max_prompt_chars: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """Describes a model."""
-
-    name: str
-    aliases: tuple[str, ...] = ()
-    """Other names by which requests may ask for it."""
-    sizes: tuple[tuple[int, int], ...]
-    """Sizes that the model was trained for, width by height. The first is its default."""
-    default_steps: int
-    default_guidance_scale: float
-    default_sampler: str
-    prompt_tokens: int
-    """Longest prompt that the model reads whole, start and end tokens included."""
-    device: str
-    dtype: str
-    limits: Limits
-    latent_scale: int = 8
-    """Pixels per latent, in width and in height."""
-    latent_channels: int = 4
-    text_features: int = 768
-    """Numbers in the conditioning of one token."""
-    decodes_beside: bool = False
-    """Whether a decode runs beside other calls, on a stream of its own."""
-    row_sizes: tuple[int, ...] = ()
-    """Numbers of rows to which UNet calls are padded, in ascending order. Empty where there is no padding."""
-    default_guidance_rescale: float = 0.0
-    """Share from 0 to 1 by which guided predictions are rescaled unless an image asks for another."""
-    pads_long_prompts: bool = False
-    """Whether long prompts are padded to one length and share calls with each other alone. Otherwise a call pads its
-    rows to its longest one."""
-    samplers: tuple[SamplerLimits, ...] = ()
-    """How the model can use each sampler. Empty where it can use all of them without limits."""
-
-    input_kinds: tuple[Literal["image", "mask"], ...] = ()
-    """What an image may start from, besides its texts."""
-    reads_kept: bool = False
-    """Whether the UNet reads the mask and the image without what is repainted. It then makes no image without them."""
-    zeros_without_negative: bool = False
-    """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
-    embeds_guidance: bool = False
-    """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
-    added_features: int = 0
-    """Numbers in the conditioning of a row besides those of its tokens."""
-    fingerprint: str = ""
-    """Digest of the model's configurations and of the sizes of its files. Costs measured with an equal one hold."""
-
-    @property
-    def long_prompt_tokens(self) -> int:
-        """Longest prompt that the model reads in chunks, start and end of each included."""
-        return MAX_PROMPT_CHUNKS * self.prompt_tokens
-
-    def padded_rows(self, rows: int) -> int:
-        """Return how many rows of padding a call with `rows` rows gets."""
-        return next((size - rows for size in self.row_sizes if size >= rows), 0)
 
 
 class PendingAdvance(Protocol):

@@ -37,7 +37,7 @@ class HiresFix:
 class GenerationParams:
     """Everything that decides an image. Equal parameters make the same image on one build and device.
 
-    The fields are not checked here. `interface.Limits` holds the bounds of a model, and requests are checked against
+    The fields are not checked here. `model_info.Limits` holds the bounds of a model, and requests are checked against
     them where they enter.
     """
 

@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 
 from pipelines import upscalers
 from pipelines.input_checks import steps_made
-from pipelines.interface import UPCAST, UPSCALE, BatchKey, CostKey, ModelInfo, NextCall, Stage, TextKey, WorkPlan
+from pipelines.interface import UPCAST, UPSCALE, BatchKey, CostKey, NextCall, Stage, TextKey, WorkPlan
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams, HiresFix
 from pipelines.sampling.samplers import SAMPLERS
 

@@ -10,7 +10,8 @@ import msgspec
 
 from benchmarks.simulator.servers import Action, Estimate
 from pipelines.fake import INFO, FakePipeline, FakeState
-from pipelines.interface import CostKey, ModelInfo, RgbImage, Stage, TextKey
+from pipelines.interface import CostKey, RgbImage, Stage, TextKey
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import WorkerConfig

@@ -25,7 +25,8 @@ from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.checkpoints.single_file import tensors as single_file_tensors
 from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.families.base import ModelTraits
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import Pipeline
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report, unreported
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode

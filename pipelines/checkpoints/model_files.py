@@ -20,7 +20,8 @@ from pipelines.checkpoints import inspection, loader, sources
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import safetensors_files
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import Pipeline
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import InvalidParamsError, ModelLoadError
-from pipelines.interface import Limits, ModelInfo
+from pipelines.model_info import Limits, ModelInfo
 from pipelines.sampling import samplers
 
 FILE_NAME: Final = "darkroom.json"

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import Pipeline
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime import batch_invariance, compilation, cuda_graphs, fp8
 from pipelines.runtime.batching import Batching, BatchingByNetwork, Padded, image_buckets, row_buckets

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.model_info import SamplerLimits
 from pipelines.sampling import samplers
 from pipelines.sampling.samplers import SAMPLERS, SamplerChoice
 

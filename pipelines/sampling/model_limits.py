@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.model_info import SamplerLimits
 from pipelines.sampling.diffusers_schedulers import construct, count_timesteps, is_edm
 from pipelines.sampling.prepared_steps import PreparedSteps
 from pipelines.sampling.samplers import EDM_SCHEDULES, SAMPLERS, Sampler, SamplerChoice

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias, TypedDict, Unpack
 
-from pipelines.interface import InputPixels, ModelInfo, RgbImage
+from pipelines.interface import InputPixels, RgbImage
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams, PixelKey
 from pipelines.prompts.lengths import PromptLengths
 from service.engine.types import ModelStatus, Priority, Timings

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from pipelines.interface import CostKey, ModelInfo, Stage
+from pipelines.interface import CostKey, Stage
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths
 from service.engine.costs.cost_table import CostTable

@@ -10,7 +10,7 @@ import pytest
 from pipelines.errors import InvalidParamsError
 from pipelines.fake import INFO
 from pipelines.input_checks import check, steps_made
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from tests.harness.engine.uploads import DECODED, ENLARGED, IMAGE, MASK
 from tests.harness.engine.worker_harness import make_params
 

@@ -88,6 +88,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "benchmarks/fake_worker.py": "tests/benchmarks/test_devices.py, which starts it",
     "client/darkroom/cli/options.py": "tests/client/test_parameters.py",
     "pipelines/errors.py": "values",
+    "pipelines/interface.py": "values, and protocols that each implementation's tests hold",
     "pipelines/families/latent_diffusion/state.py": "tests of the pipeline beside it",
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",

@@ -18,7 +18,7 @@ from pipelines.families.defaults import filled_in, latent_side
 from pipelines.families.latent_diffusion.conditioning import Conditioner
 from pipelines.families.latent_diffusion.guidance_embedding import TIMESTEP_COND, GuidanceEmbedding
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode

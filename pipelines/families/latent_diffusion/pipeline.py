@@ -24,7 +24,8 @@ from pipelines.families.latent_diffusion.starts import inputs
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.families.latent_diffusion.starts.passes import Passes, undrawn_on_error
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
-from pipelines.interface import EncodedInput, InputPixels, ModelInfo, RgbImage, TextKey, WorkPlan
+from pipelines.interface import EncodedInput, InputPixels, RgbImage, TextKey, WorkPlan
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks

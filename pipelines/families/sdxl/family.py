@@ -17,7 +17,7 @@ from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffu
 from pipelines.families.registry import FAMILIES
 from pipelines.families.sdxl.conditioner import TEXT_EMBEDS, TIME_IDS, TextShape, XLConditioner
 from pipelines.families.sdxl.text_encoders import TextEncoders
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 

@@ -15,7 +15,7 @@ from pipelines.families.latent_diffusion import model_parts
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.families.registry import FAMILIES
 from pipelines.families.stable_diffusion.conditioner import ClipConditioner
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 

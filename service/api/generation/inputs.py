@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.params import PixelKey
 from service.api.generation.input_request import ExtensionRequest, InputRequest, Source, is_digest
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.engine.interface import Engine
 from service.errors import UnknownModelError
 

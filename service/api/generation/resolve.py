@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from pipelines import input_checks, upscalers
 from pipelines.errors import InvalidParamsError
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams, HiresFix
 from pipelines.sampling import choice
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Final
 
-from pipelines.interface import Limits, ModelInfo
+from pipelines.model_info import Limits, ModelInfo
 from service.engine.types import Size
 
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, Unpack
 
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig, WorkerConfig

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from service.engine import limits, messages
 from service.engine.call_record import CallRecord

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from pipelines.fake import INFO
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from service.engine.config import WorkerConfig
 from service.engine.worker import __main__ as worker_main

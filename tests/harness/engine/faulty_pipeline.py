@@ -13,15 +13,8 @@ from typing import Self
 
 from pipelines.errors import NonFiniteError
 from pipelines.fake import INFO, FakeInput, FakePipeline, FakeState
-from pipelines.interface import (
-    CompletedAdvance,
-    EncodedInput,
-    InputPixels,
-    ModelInfo,
-    PendingAdvance,
-    RgbImage,
-    TextKey,
-)
+from pipelines.interface import CompletedAdvance, EncodedInput, InputPixels, PendingAdvance, RgbImage, TextKey
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 
 SECRET = "/home/somebody/a poisonous prompt"

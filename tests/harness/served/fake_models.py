@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.fake import INFO
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.engine.interface import ModelWish, ServedModel
 from service.engine.types import ModelStatus
 from service.errors import EngineUnavailableError, ModelUnusableError, UnknownModelError

@@ -8,7 +8,8 @@ from typing import Any
 
 from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import Pipeline
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from service.engine.messages import ModelState
 from service.engine.types import ModelStatus

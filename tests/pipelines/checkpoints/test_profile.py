@@ -11,7 +11,7 @@ import pytest
 from pipelines.checkpoints import profile as model_profile
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 
 DEFAULTS = ServingDefaults(sampler="euler", steps=6, guidance_scale=1.5, special_kind=None)
 

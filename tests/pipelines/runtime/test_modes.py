@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipelines.errors import ModelLoadError
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from pipelines.progress import unreported
 from pipelines.runtime import devices, modes
 from pipelines.runtime.modes import RunMode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import InvalidParamsError, UnknownSamplerError
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.model_info import SamplerLimits
 from pipelines.sampling.choice import choose
 from pipelines.sampling.samplers import SAMPLERS, find
 

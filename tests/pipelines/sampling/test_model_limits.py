@@ -16,7 +16,7 @@ from diffusers import (
 )
 
 from pipelines.errors import InvalidParamsError
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.model_info import SamplerLimits
 from pipelines.sampling import model_limits
 from pipelines.sampling.diffusers_schedulers import construct, count_timesteps
 from pipelines.sampling.prepared_steps import PreparedSteps

@@ -17,7 +17,8 @@ from pipelines.families.latent_diffusion.starts import inputs
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.families.latent_diffusion.starts.upscaling import enlarge
 from pipelines.families.latent_diffusion.state import LatentState, SecondPass
-from pipelines.interface import UPCAST, ModelInfo
+from pipelines.interface import UPCAST
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths
 from pipelines.runtime.latent_encoder import LatentEncoder

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from pipelines import upscalers
-from pipelines.interface import ModelInfo
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.model_info import ModelInfo, SamplerLimits
 from pipelines.sampling import choice
 from pipelines.sampling.samplers import SAMPLERS, SCHEDULES
 from service.api.dependencies import services_of

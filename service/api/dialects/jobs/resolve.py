@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations

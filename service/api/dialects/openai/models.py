@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.api.dependencies import Services, services_of
 from service.api.dialects.openai.errors import ErrorResponse
 from service.api.dialects.openai.schemas import Model, ModelList

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.interface import ModelWish, ServedModel
 from service.engine.messages import LoadModel, ModelState, PinModel, ToWorker, UnloadModel

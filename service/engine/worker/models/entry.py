@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import Pipeline
+from pipelines.model_info import ModelInfo
 from service.engine.scheduling.residency import Demand, Standing
 from service.engine.types import ModelStatus
 from service.engine.worker.models.store import HostCopy

@@ -12,7 +12,6 @@ from pipelines import work_plan
 from pipelines.interface import (
     EncodedInput,
     InputPixels,
-    ModelInfo,
     PendingAdvance,
     PendingDecode,
     Pipeline,
@@ -20,6 +19,7 @@ from pipelines.interface import (
     TextKey,
     WorkPlan,
 )
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.worker.models.pool import ModelPool
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pipelines.errors import ModelLoadError
-from pipelines.interface import ModelInfo, Pipeline
+from pipelines.interface import Pipeline
+from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from service.engine.messages import ModelState
 from service.engine.scheduling.residency import NO_DEMAND, Demand, Move, next_move

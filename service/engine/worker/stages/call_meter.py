@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.interface import CostKey, ModelInfo, Stage
+from pipelines.interface import CostKey, Stage
+from pipelines.model_info import ModelInfo
 from service.engine import messages
 from service.engine.call_record import CallRecord
 from service.engine.costs.cost_model import CostModel

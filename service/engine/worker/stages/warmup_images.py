@@ -12,13 +12,13 @@ from pipelines.interface import (
     ConditioningT,
     EncodedInput,
     InputPixels,
-    ModelInfo,
     OutputT,
     Pipeline,
     StateT,
     TextKey,
     finish_or_raise,
 )
+from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.types import Size
 

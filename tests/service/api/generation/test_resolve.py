@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipelines.fake import INFO
+from pipelines.model_info import SamplerLimits
 from pipelines.params import GenerationParams
-from pipelines.sampler_limits import SamplerLimits
 from service.api.generation.input_request import InputRequest
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema

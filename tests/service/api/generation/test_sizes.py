@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.fake import INFO
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.api.generation.sizes import (
     can_draw,
     can_draw_side,

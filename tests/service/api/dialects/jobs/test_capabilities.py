@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from pipelines.fake import INFO
-from pipelines.sampler_limits import SamplerLimits
+from pipelines.model_info import SamplerLimits
 from pipelines.sampling import samplers
 from service.engine.interface import Phase
 from tests.service.api.in_process import JOBS, Api

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pipelines.fake import FakePipeline
-from pipelines.interface import ModelInfo
+from pipelines.model_info import ModelInfo
 from service.engine.types import ModelStatus
 from service.engine.worker.models.entry import DescribedModel, ModelEntry
 from service.engine.worker.models.transfers import Transfers

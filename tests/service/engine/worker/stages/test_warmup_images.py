@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pipelines.fake import INFO, FakeInput
 from pipelines.interface import CostKey, InputPixels, Stage
 from pipelines.params import GenerationParams
-from tests.service.engine.worker.test_warmup import DECODE, DENOISE, ROWS, CountingPipeline, counts, seconds, warm
+from tests.service.engine.worker.warming import DECODE, DENOISE, ROWS, CountingPipeline, counts, seconds, warm
 
 
 class CountingInputs(CountingPipeline):

@@ -84,7 +84,7 @@ def images(count: int) -> list[GenerationParams]:
     return [make_params("a", seed=seed, steps=(4, 10, 20)[seed % 3]) for seed in range(count)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.sampled_from(list(Stage)), st.integers(0, 4), st.floats(0.1, 20.0))
 @example(Stage.DENOISE, 2, 600 / 42)
 @example(Stage.DENOISE, 0, 3.0)
