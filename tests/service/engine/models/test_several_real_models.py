@@ -19,8 +19,6 @@ from service.errors import ModelUnusableError
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed
 from tests.harness.models import tiny_model
 
-pytestmark = pytest.mark.integration
-
 PARAMS = GenerationParams(
     prompt="a red circle", width=64, height=64, steps=2, guidance_scale=3.0, seed=1, sampler="euler"
 )
