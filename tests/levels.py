@@ -1,7 +1,7 @@
 """Levels of tests: a unit test needs nothing but its own process, an integration test needs more, a CUDA test a GPU.
 
-A unit test starts no process, opens no socket, loads no model and is short. `make unit` runs these alone. A test is of the
-integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by
+A unit test starts no process, opens no socket, loads no model and is short. `make unit` runs these alone. A test is of
+the integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by
 `integration_fixture`, or where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the
 guard makes sure of it: it fails a unit test that does what a unit test must not.
 
