@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,6 +38,11 @@ def worker_uses(module: str = WORKER) -> dict[int, WorkerUse]:
     """
     found = {pid: _of(pid, module) for pid in descendants(os.getpid())}
     return {pid: use for pid, use in found.items() if use is not None}
+
+
+def total_cpu_s(module: str = WORKER) -> float:
+    """Returns the CPU seconds of this process and of all workers among its descendants so far."""
+    return time.process_time() + sum(use.cpu_s for use in worker_uses(module).values())
 
 
 def _of(pid: int, module: str) -> WorkerUse | None:

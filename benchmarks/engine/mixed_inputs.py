@@ -1,10 +1,11 @@
 """Compares the engine with diffusers' own pipelines where some images start from others and some are under masks.
 
-    python -m benchmarks.engine.mixed_inputs [--rounds 3] [--images 12] [--model FOLDER] [--output measurements.json]
+    python -m benchmarks.engine.mixed_inputs [--rounds 3] [--images 12] [--threads 1] [--model FOLDER]
 
 A load is so many images at once, of one kind or of all kinds in turn. Diffusers makes them one after another, each with
-the pipeline of its kind. Every round measures both sides of every load; results are medians over the rounds. Each image
-starts from an upload of its own, and every round has new ones, so that nothing is encoded once for several images.
+the pipeline of its kind. Every round measures both sides of every load; results are medians over the rounds. On a busy
+machine the ratio of CPU seconds, with one thread, says more. Each image starts from an upload of its own, and every
+round has new ones, so that nothing is encoded once for several images.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from rich.table import Table
 
 from benchmarks.engine import sides
 from benchmarks.engine.serving import engine_seconds, serving
+from benchmarks.process_use import total_cpu_s
 from pipelines.checkpoints.loader import bundled_model_path
 from pipelines.interface import InputPixels
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams, PixelKey
 from service.engine.config import WorkerConfig
+from service.engine.frontend.local_engine import LocalEngine
 
 STRENGTH: Final = 0.75
 """Of images that start from others without a mask; those under masks are made at full strength."""
@@ -48,10 +51,12 @@ class Load(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """Seconds of one load, with one value per round."""
+    """Seconds of one load by the clock, and CPU seconds of all processes. Each list has one value per round."""
 
     engine: list[float]
     diffusers: list[float]
+    engine_cpu: list[float]
+    diffusers_cpu: list[float]
 
 
 _Begin = Callable[[Load, GenerationParams, random.Random], None]
@@ -86,11 +91,14 @@ def main(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds; results are their medians.")] = 3,
     images: Annotated[int, typer.Option(help="Images of each load, submitted at once.")] = 12,
     steps: Annotated[int, typer.Option(help="Denoising steps per image.")] = 20,
+    threads: Annotated[int | None, typer.Option(help="Threads of each side; torch's default is one per core.")] = None,
     model: Annotated[Path, typer.Option(help="A Stable Diffusion folder.")] = bundled_model_path(),  # noqa: B008 -- a path
     output: Annotated[Path | None, typer.Option(help="Also write the seconds of every round, as JSON.")] = None,
 ) -> None:
     """Measure both sides and print a table."""
     load_before = os.getloadavg()[0]
+    if threads is not None:
+        torch.set_num_threads(threads)
     measured = asyncio.run(_measure(model, rounds, images, steps))
     _print(measured, images, load_before)
     if output is not None:
@@ -99,17 +107,26 @@ def main(
 
 async def _measure(model: Path, rounds: int, images: int, steps: int) -> dict[str, Seconds]:
     pipelines = load_all(model)
-    measured = {name: Seconds([], []) for name in LOADS}
+    measured = {name: Seconds([], [], [], []) for name in LOADS}
     async with serving(WorkerConfig(model=str(model), threads=torch.get_num_threads())) as engine:
         # The first round warms both sides up.
         for number in range(rounds + 1):
             for name in LOADS:
                 load = load_of(engine.model, name, images, steps, seed=number)
-                seconds = await engine_seconds(engine, *load), diffusers_seconds(pipelines, load)
+                seconds = await _seconds(engine, pipelines, load)
                 if number:
-                    measured[name].engine.append(seconds[0])
-                    measured[name].diffusers.append(seconds[1])
+                    for values, value in zip(measured[name], seconds, strict=True):
+                        values.append(value)
     return measured
+
+
+async def _seconds(engine: LocalEngine, pipelines: DiffusersPipelines, load: Load) -> tuple[float, ...]:
+    """Returns the values of one round, in the order of the fields of `Seconds`."""
+    start_cpu_s = total_cpu_s()
+    engine_s = await engine_seconds(engine, *load)
+    between_cpu_s = total_cpu_s()
+    diffusers_s = diffusers_seconds(pipelines, load)
+    return engine_s, diffusers_s, between_cpu_s - start_cpu_s, total_cpu_s() - between_cpu_s
 
 
 def load_of(model: ModelInfo, name: str, count: int, steps: int, seed: int) -> Load:
@@ -188,12 +205,13 @@ def _to_pil(pixels: InputPixels) -> Image.Image:
 
 def _print(measured: Mapping[str, Seconds], images: int, load_before: float) -> None:
     title = f"{images} images at once, load {load_before:.1f} at first and {os.getloadavg()[0]:.1f} at the end"
-    table = Table("load", "engine, images/s", "diffusers, images/s", "ratio", "of the rounds", title=title)
-    for name, seconds in measured.items():
-        rates = [f"{images / statistics.median(each):.2f}" for each in seconds]
-        ratios = [theirs / ours for ours, theirs in zip(*seconds, strict=True)]
+    table = Table("load", "engine, images/s", "diffusers, images/s", "ratio", "of the rounds", "in CPU s", title=title)
+    for name, each in measured.items():
+        rates = [f"{images / statistics.median(side):.2f}" for side in (each.engine, each.diffusers)]
+        ratios = [theirs / ours for ours, theirs in zip(each.engine, each.diffusers, strict=True)]
+        ratio, cpu_ratio = sides.ratio(each.engine, each.diffusers), sides.ratio(each.engine_cpu, each.diffusers_cpu)
         spread = f"{min(ratios):.2f}x to {max(ratios):.2f}x"
-        table.add_row(name, *rates, f"{sides.ratio(*seconds):.2f}x", spread)
+        table.add_row(name, *rates, f"{ratio:.2f}x", spread, f"{cpu_ratio:.2f}x")
     Console().print(table)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from benchmarks.engine.serving import engine_seconds, serving
-from benchmarks.process_use import WorkerUse, worker_uses
+from benchmarks.process_use import WorkerUse, total_cpu_s, worker_uses
 from pipelines.params import GenerationParams
 from service.engine.config import ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
@@ -44,11 +44,17 @@ class Switches(NamedTuple):
     """After the last one."""
 
 
-class Mixed(NamedTuple):
-    """A load of images of both models, all submitted at once: seconds, with one value per round, and memory."""
+class Round(NamedTuple):
+    """Seconds of a load of images of both models, all submitted at once, and CPU seconds of all processes."""
 
-    one_server_s: list[float]
-    two_servers_s: list[float]
+    one_server_s: float
+    two_servers_s: float
+    one_server_cpu_s: float
+    two_servers_cpu_s: float
+
+
+class Mixed(NamedTuple):
+    rounds: list[Round]
     one_server: Memory
     two_servers: Memory
     """Of both together."""
@@ -77,8 +83,13 @@ class Setting:
     def one_of_two_servers(self) -> WorkerConfig:
         return WorkerConfig(model=self.source, threads=max(1, self.threads // 2), warm_up_s=_WARM_UP_S)
 
+    @property
+    def module(self) -> str:
+        """The module that a worker runs."""
+        return self.command[2]
+
     def uses(self) -> dict[int, WorkerUse]:
-        return worker_uses(self.command[2])
+        return worker_uses(self.module)
 
 
 async def switches(setting: Setting, times: int) -> Switches:
@@ -96,7 +107,7 @@ async def switches(setting: Setting, times: int) -> Switches:
 
 async def mixed(setting: Setting, images: int, rounds: int) -> Mixed:
     """Makes as many images of each of two models, in turns in one server and in two servers that share the machine."""
-    one_server_s, two_servers_s = [], []
+    measured = []
     alone = setting.one_of_two_servers()
     async with serving(setting.one_server(), setting.command) as both:
         own = setting.uses().keys()
@@ -105,11 +116,15 @@ async def mixed(setting: Setting, images: int, rounds: int) -> Mixed:
             of_each = [_image(first, "", seed) for seed in range(images)]
             # The first round loads the second model, and warms all of them up.
             for _ in range(rounds + 1):
-                one_server_s.append(await engine_seconds(both, of_both))
-                two_servers_s.append(await _seconds_of_two(first, second, of_each))
+                start_cpu_s = total_cpu_s(setting.module)
+                one_server_s = await engine_seconds(both, of_both)
+                between_cpu_s = total_cpu_s(setting.module)
+                two_servers_s = await _seconds_of_two(first, second, of_each)
+                two_servers_cpu_s = total_cpu_s(setting.module) - between_cpu_s
+                measured.append(Round(one_server_s, two_servers_s, between_cpu_s - start_cpu_s, two_servers_cpu_s))
             uses = setting.uses()
     one, two = _memory(uses[pid] for pid in own), _memory(use for pid, use in uses.items() if pid not in own)
-    return Mixed(one_server_s[1:], two_servers_s[1:], one, two)
+    return Mixed(measured[1:], one, two)
 
 
 async def _seconds_of_two(first: LocalEngine, second: LocalEngine, images: Sequence[GenerationParams]) -> float:
@@ -121,13 +136,14 @@ async def _seconds_of_two(first: LocalEngine, second: LocalEngine, images: Seque
 def report(switched: Switches, load: Mixed) -> list[str]:
     """Returns the lines of the report."""
     resident_s, switched_s = statistics.median(switched.resident_s), statistics.median(switched.switched_s)
-    one_s, two_s = statistics.median(load.one_server_s), statistics.median(load.two_servers_s)
-    ratio = statistics.median(two / one for one, two in zip(load.one_server_s, load.two_servers_s, strict=True))
+    one_s = statistics.median(each.one_server_s for each in load.rounds)
+    ratio = statistics.median(each.two_servers_s / each.one_server_s for each in load.rounds)
+    cpu_ratio = statistics.median(each.two_servers_cpu_s / each.one_server_cpu_s for each in load.rounds)
     return [
         f"an image of the resident model: {resident_s:.2f} s",
         f"an image after a switch: {switched_s:.2f} s, which is {switched_s - resident_s:.2f} s more",
         f"memory with a budget for one model: {_shown(switched.ready)}; after switches: {_shown(switched.switched)}",
-        f"a mixed load: {one_s:.2f} s in one server, {two_s:.2f} s in two, {ratio:.2f}x as fast in one",
+        f"a mixed load: {one_s:.2f} s in one server; in two {ratio:.2f}x of it, {cpu_ratio:.2f}x in CPU seconds",
         f"memory of one server with both models: {_shown(load.one_server)}; of two servers: {_shown(load.two_servers)}",
     ]
 
