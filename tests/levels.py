@@ -1,6 +1,6 @@
 """Levels of tests: a unit test needs nothing but its own process, an integration test needs more, a CUDA test a GPU.
 
-A unit test starts no process, opens no socket and loads no model. `make unit` runs these alone. A test is of the
+A unit test starts no process, opens no socket, loads no model and is short. `make unit` runs these alone. A test is of the
 integration level where `INTEGRATION_TESTS` lists its file, where one of its fixtures is marked by
 `integration_fixture`, or where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the
 guard makes sure of it: it fails a unit test that does what a unit test must not.
@@ -33,6 +33,7 @@ INTEGRATION_TESTS: Final = (
     "benchmarks/peers/test_launch.py",
     "benchmarks/peers/test_main.py",
     "benchmarks/peers/test_reaper.py",
+    "benchmarks/simulator",
     "benchmarks/test_execution.py",
     "benchmarks/test_process_use.py",
     "benchmarks/test_random_model.py",
@@ -45,6 +46,7 @@ INTEGRATION_TESTS: Final = (
     "pipelines/cuda",
     "pipelines/families",
     "pipelines/runtime",
+    "pipelines/sampling",
     "pipelines/test_bundled.py",
     "pipelines/test_device_lint.py",
     "pipelines/training",
@@ -52,10 +54,14 @@ INTEGRATION_TESTS: Final = (
     "repository/test_setup.py",
     "repository/test_troubleshooting.py",
     "scripts/test_gpu_day.py",
+    "service/engine/costs/test_healing.py",
     "service/engine/frontend/test_supervisor.py",
     "service/engine/frontend/test_worker_process.py",
     "service/engine/faults/test_process_life.py",
     "service/engine/worker/test_main.py",
+    "service/engine/worker/whole",
+    "service/jobs/execution/test_full_engine.py",
+    "service/jobs/store/test_claim_sequences.py",
     "service/observability/test_logs.py",
     "service/server",
 )

@@ -67,7 +67,7 @@ class Setting:
     source: str
     """The folder of both models."""
     threads: int
-    """Threads of one server. Where there are two, each has half of them."""
+    """Threads of one server. Where there are two, each has half of them, and at least one."""
     command: Sequence[str] = WORKER_COMMAND
     """Starts a worker: an interpreter, `-m` and the worker's module, which may have arguments."""
 

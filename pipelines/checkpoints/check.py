@@ -27,6 +27,7 @@ class Report:
     """What is known of a model that can be served."""
 
     name: str
+    aliases: Sequence[str]
     path: str
     family: str
     dtype: str
@@ -59,6 +60,7 @@ def check(
         )
     return Report(
         name=info.name,
+        aliases=info.aliases,
         path=str(checkpoint.path),
         family=type(checkpoint.family).__name__,
         dtype=info.dtype,
@@ -87,6 +89,7 @@ def render(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     defaults = (f"{report.default_steps} steps", f"guidance {report.default_guidance_scale:g}", report.default_sampler)
     rows = {
+        **({"aliases": ", ".join(report.aliases)} if report.aliases else {}),
         "from": report.path,
         "family": report.family,
         "dtype": report.dtype,

@@ -25,6 +25,7 @@ MAX_GUIDANCE_SCALE: Final = 30.0
 MAX_PROMPT_CHARS: Final = 4000
 
 _Side = Annotated[int, Meta(ge=8, le=4096)]
+_Alias = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +37,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     default_guidance_scale: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE_SCALE)] | None = None
     default_guidance_rescale: Annotated[float, Meta(ge=0, le=1)] = 0.0
     default_sampler: str | None = None
+    aliases: list[_Alias] = []
+    """Other names by which requests may ask for the model."""
     preview: list[tuple[float, float, float]] | None = None
     """Map from latent channels to a color in 0 to 1: red, green and blue for each channel, and last the bias."""
 
@@ -86,6 +89,7 @@ def describe(
     longest = max(max(size) for size in sizes)
     return ModelInfo(
         name=name,
+        aliases=tuple(alias for alias in dict.fromkeys(profile.aliases) if alias != name),
         sizes=sizes,
         default_steps=defaults.steps if profile.default_steps is None else profile.default_steps,
         default_guidance_scale=(

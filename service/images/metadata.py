@@ -57,6 +57,7 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Seed": params.seed,
         "Size": f"{params.width}x{params.height}",
         "Model": model,
+        "Long prompt": params.long_prompt or None,
         **_passes(params),
         "Version": f"darkroom {_VERSION}",
     }

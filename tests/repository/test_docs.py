@@ -24,6 +24,17 @@ def test_every_test_named_on_the_page_on_reliability_exists() -> None:
     assert named - written == set()
 
 
+def test_the_page_on_models_names_tests_that_exist_and_their_tolerances() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    rows = re.findall(r"^\|.*\| ((?:`[\w/]+\.py`(?:, )?)+) \| (.+) \|$", page, re.MULTILINE)
+    tests = ROOT / "tests" / "pipelines" / "families"
+
+    assert len(rows) > 10
+    for files, tolerances in rows:
+        content = "".join((tests / file).read_text() for file in re.findall(r"`([^`]+)`", files))
+        assert [each for each in re.findall(r"\de-\d", tolerances) if each not in content] == [], files
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     folders = (ROOT, ROOT / "client", ROOT / "tests")
     documents = [*(page for folder in folders for page in folder.glob("*.md")), *(ROOT / "docs").rglob("*.md")]

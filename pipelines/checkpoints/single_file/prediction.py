@@ -54,7 +54,7 @@ def find(path: Path, header: Header, kind: Kind, asked: str | None, asked_zero_s
 def _find_type(path: Path, header: Header, kind: Kind, asked: str | None) -> tuple[str, str | None]:
     sidecar = path.with_suffix(".yaml")
     statements = (
-        (asked, "the settings"),
+        (asked, "its settings file"),
         (V_PREDICTION if _V_KEY in header.tensors else None, f"its key {_V_KEY}"),
         (_METADATA_VALUES.get(header.metadata.get(_METADATA_KEY, "")), f"its metadata ({_METADATA_KEY})"),
         (_read_sidecar(sidecar), sidecar.name),

@@ -18,7 +18,6 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +40,7 @@ from service.engine.worker.loop import Worker
 from service.engine.worker.models import host_memory
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
-from service.engine.worker.models.opening import Open, OpenedModels
+from service.engine.worker.models.opening import Open, OpenedModels, check_names
 from service.engine.worker.models.pool import ModelPool
 from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.start_report import StartReport
@@ -204,9 +203,7 @@ def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
     )
     listed = [ModelSource(config.model_name, config.model), *config.models]
     described = [_describe(files, model, report) for model in listed]
-    for name, count in Counter(model.name for model in described).items():
-        if count > 1:
-            raise ModelLoadError(f"{count} models are called {name}. Give each a name of its own: NAME=PATH.")
+    check_names(described)
     return OpenedModels(described, files, device)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, true, tuple_
+from sqlalchemy import Row, Select, delete, func, insert, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import GoneError, KeyReusedError, NotFoundError, QueueFullError
@@ -214,12 +214,6 @@ class JobRepository:
 
 def _of_tenant(tenant: str) -> Select[Any]:
     return select(jobs).where(jobs.c.tenant == tenant)
-
-
-def _comes_after(cursor: Cursor | None) -> ColumnElement[bool]:
-    if cursor is None:
-        return true()
-    return tuple_(jobs.c.created_at, jobs.c.id) < tuple_(cursor.created_at, cursor.id)
 
 
 async def _readable(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[JobRecord]:

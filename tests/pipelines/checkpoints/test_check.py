@@ -71,6 +71,15 @@ def test_the_program_prints_for_people_and_for_programs(folder: Path, capsys: py
     assert json.loads(capsys.readouterr().out)["ok"] is True
 
 
+def test_aliases_are_shown(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = tiny_model.copy(folder, tmp_path / "named")
+    (named / "darkroom.json").write_text('{"aliases": ["ours", "a fox"]}')
+
+    check.main([str(named), "--device", "cpu"])
+
+    assert "  aliases       ours, a fox" in capsys.readouterr().out.splitlines()
+
+
 def test_a_refusal_is_exit_status_1_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main([str(tmp_path / "none")]) == 1
     reason = capsys.readouterr().out

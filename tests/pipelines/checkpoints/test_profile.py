@@ -61,12 +61,19 @@ def test_a_profile_sets_sizes_and_defaults(tmp_path: Path) -> None:
     assert (info.limits.min_side, info.limits.max_side, info.limits.max_pixels) == (24, 160, 4 * 64 * 64)
 
 
+def test_a_profile_names_aliases_once_and_besides_the_name(tmp_path: Path) -> None:
+    write(tmp_path, {"aliases": ["fast", "tiny", "fast", "a fox"]})
+
+    assert describe(tmp_path).aliases == ("fast", "a fox")
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
         ({"default_step": 3}, "unknown field `default_step`"),
         ({"default_steps": 0}, "darkroom.json cannot be used"),
         ({"sizes": []}, "darkroom.json cannot be used"),
+        ({"aliases": [""]}, "darkroom.json cannot be used"),
         ({"default_sampler": "unheard of"}, "Unknown sampler"),
         ({"default_sampler": "Euler Karras"}, "must not name a schedule"),
         ({"sizes": [[60, 64]]}, "multiples of 8"),

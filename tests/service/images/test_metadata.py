@@ -104,6 +104,11 @@ def test_rescaled_guidance_is_written_where_there_is_any() -> None:
     assert [parse(text).settings.get("CFG Rescale") for text in texts] == [None, "0.7"]
 
 
+def test_a_prompt_that_is_read_in_chunks_is_marked() -> None:
+    assert "Long prompt" not in parse(parameters_text(PARAMS, "sd")).settings
+    assert parse(parameters_text(replace(PARAMS, long_prompt=True), "sd")).settings["Long prompt"] == "True"
+
+
 def test_a_missing_negative_prompt_and_schedule_are_left_out() -> None:
     text = parameters_text(replace(PARAMS, negative_prompt="", schedule=None), "sd")
 

@@ -78,9 +78,11 @@ class ModelOut(BaseModel):
     sizes: list[SizeOut]
     """Sizes that the model was trained for. Others within the limits work less well."""
     prompt_tokens: int
+    """Longest prompt that is read whole, with its start and its end, which take a token each."""
+    long_prompt_tokens: int
+    """Longest prompt that is read with `long_prompt`, with the start and the end of each chunk."""
     inputs: list[str]
     """What its images can start from: image, mask."""
-    """Longest prompt that is read whole, with its start and its end, which take a token each."""
     samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits
@@ -175,6 +177,7 @@ def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
         alias_prefixes=list(OPENAI_PREFIXES) if default else [],
         sizes=[SizeOut(width=size[0], height=size[1]) for size in model.sizes],
         prompt_tokens=model.prompt_tokens,
+        long_prompt_tokens=model.long_prompt_tokens,
         inputs=list(model.input_kinds),
         samplers=[_limits(each, model) for each in choice.usable(model.samplers)],
         defaults=DefaultsOut(

@@ -5,9 +5,11 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
+from pipelines.errors import ModelLoadError
 from pipelines.interface import Pipeline
 from pipelines.progress import Report, unreported
 from service.engine.config import WorkerConfig
@@ -49,6 +51,22 @@ class LoadedStore:
 
     def free(self) -> None:
         """Nothing was dropped."""
+
+
+def check_names(models: Sequence[DescribedModel]) -> None:
+    """Raises `ModelLoadError` where a name or an alias could mean two of the models."""
+    for name, count in Counter(model.name for model in models).items():
+        if count > 1:
+            raise ModelLoadError(f"{count} models are called {name}. Give each a name of its own: NAME=PATH.")
+    named = {model.name: model.name for model in models}
+    for model in models:
+        for alias in model.info.aliases if model.info else ():
+            other = named.setdefault(alias, model.name)
+            if other != model.name:
+                raise ModelLoadError(
+                    f"{alias} is an alias of {model.name}, and already a name of {other}. Take it out of the aliases "
+                    "in the darkroom.json of one of them."
+                )
 
 
 def open_loaded(pipeline: Pipeline[Any, Any, Any], device: Device) -> OpenedModels:

@@ -69,7 +69,7 @@ def test_a_sidecar_of_a1111_may_say_it(tmp_path: Path) -> None:
 def test_the_users_settings_go_before_all_else(tmp_path: Path) -> None:
     weights = {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}
     found = find(tmp_path / "x.safetensors", asked="epsilon", zero_snr=False, weights=weights)
-    assert found == Prediction("epsilon", zero_terminal_snr=False, evidence="the settings")
+    assert found == Prediction("epsilon", zero_terminal_snr=False, evidence="its settings file")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

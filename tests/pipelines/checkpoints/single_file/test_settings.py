@@ -32,8 +32,9 @@ def test_a_file_without_settings_has_the_defaults(path: Path) -> None:
 
 
 def test_it_has_the_fields_of_a_profile_and_its_own(path: Path) -> None:
-    given = write(path, default_steps=8, prediction_type="v_prediction", ema=True)
-    assert (given.default_steps, given.prediction_type, given.ema) == (8, "v_prediction", True)
+    given = write(path, default_steps=8, aliases=["ours"], prediction_type="v_prediction", ema=True)
+    assert (given.default_steps, given.aliases) == (8, ["ours"])
+    assert (given.prediction_type, given.ema) == ("v_prediction", True)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ one tensor of the latents' shape at the start, and one in each step of a stochas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from diffusers import StableDiffusionPipeline
 
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness.models import diffusers_reference
+from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish_joined
-from tests.harness.models.diffusers_reference import IMAGES, arguments, distance, distances
+from tests.harness.models.diffusers_reference import IMAGES, arguments, distance, distances, latents
 
 TOLERANCE = 1e-5
 
@@ -44,6 +45,22 @@ def test_every_sampler_matches_diffusers_for_v_predictions(
     v_pipeline: LatentDiffusion, v_reference: StableDiffusionPipeline, sampler: str
 ) -> None:
     assert max(distances(v_pipeline, v_reference, sampler)) < TOLERANCE
+
+
+@pytest.mark.parametrize(("kind", "sampler"), [("sd21", "ddim"), ("sd21_zero_snr", "ddim"), ("sd_turbo", "euler")])
+def test_each_kind_of_stable_diffusion_2_matches_diffusers_with_its_own_scheduler(
+    zoo: Callable[[str], Path], kind: str, sampler: str
+) -> None:
+    """Heads, projections and the text encoder are not those of Stable Diffusion 1."""
+    ours, theirs = tiny_model.load(zoo(kind)), diffusers_reference.load(zoo(kind), StableDiffusionPipeline)
+    images = [replace(params, sampler=sampler) for params in IMAGES]
+    images.append(replace(images[0], guidance_rescale=0.7, seed=15))
+
+    made = finish_joined(ours, images)
+
+    assert ours.info.default_sampler == sampler
+    for state, params in zip(made, images, strict=True):
+        assert distance(state.latents, latents(theirs, params)) < TOLERANCE
 
 
 @pytest.mark.parametrize("schedule", ["karras", "exponential", "beta"])

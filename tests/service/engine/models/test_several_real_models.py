@@ -13,7 +13,7 @@ from pipelines.interface import Stage, finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
-from service.engine.messages import CallDone, Ready
+from service.engine.messages import CallDone, Ready, Unloadable
 from service.engine.types import ModelStatus
 from service.errors import ModelUnusableError
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed
@@ -38,6 +38,7 @@ def alone(folder: Path, params: GenerationParams) -> bytes:
 
 async def test_two_models_share_a_worker_in_which_one_fits(tmp_path: Path) -> None:
     first, second = tiny_model.write(tmp_path / "first"), tiny_model.write(tmp_path / "second", seed=2)
+    (second / "darkroom.json").write_text('{"aliases": ["ours"]}')
     broken = tiny_model.write(tmp_path / "broken")
     (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     worker = WorkerConfig(
@@ -57,6 +58,7 @@ async def test_two_models_share_a_worker_in_which_one_fits(tmp_path: Path) -> No
             results = [await job.result() for job in [engine.submit([params]) for params in images]]
         with pytest.raises(ModelUnusableError):
             engine.find_model("broken")
+        assert engine.find_model("ours").name == "other"
         statuses = {model.name: model.status for model in engine.models}
     finally:
         await engine.stop()
@@ -68,3 +70,20 @@ async def test_two_models_share_a_worker_in_which_one_fits(tmp_path: Path) -> No
     assert sorted(statuses.values()) == [ModelStatus.DISK, ModelStatus.FAILED, ModelStatus.RESIDENT]
     calls = [each for each in observed.messages if isinstance(each, CallDone)]
     assert [call.key.model for call in calls if call.key.stage is Stage.LOAD][:1] == ["other"]
+
+
+async def test_models_with_equal_aliases_are_refused_at_the_start(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        folder = tiny_model.write(tmp_path / name)
+        (folder / "darkroom.json").write_text('{"aliases": ["ours"]}')
+    worker = WorkerConfig(model=str(tmp_path / "first"), models=(ModelSource("", str(tmp_path / "second")),), threads=1)
+    observed = Observed()
+    engine = LocalEngine(EngineConfig(worker=worker), observe=observed)
+    await engine.start()
+    try:
+        await observed.count(Unloadable)
+    finally:
+        await engine.stop()
+
+    (refused,) = (message for message in observed.messages if isinstance(message, Unloadable))
+    assert "ours is an alias of second, and already a name of first" in refused.message

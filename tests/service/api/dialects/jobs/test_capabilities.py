@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.fake import INFO
 from pipelines.model_info import SamplerLimits
+from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS
 from pipelines.sampling import samplers
 from service.engine.interface import Phase
 from tests.service.api.in_process import JOBS, Api
@@ -41,6 +42,7 @@ def test_the_served_model_is_described(capabilities: dict[str, Any]) -> None:
     assert model["id"] == INFO.name
     assert [(size["width"], size["height"]) for size in model["sizes"]] == list(INFO.sizes)
     assert model["prompt_tokens"] == INFO.prompt_tokens
+    assert model["long_prompt_tokens"] == MAX_PROMPT_CHUNKS * INFO.prompt_tokens
 
 
 async def test_a_job_gets_the_defaults_that_are_listed(api: Api, capabilities: dict[str, Any]) -> None:
