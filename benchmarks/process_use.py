@@ -1,13 +1,15 @@
-"""Memory and CPU time of a worker process, as Linux counts them."""
+"""Memory and CPU time of worker processes, as Linux counts them."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.peers.reaper import descendants
 
+WORKER: Final = "service.engine.worker"
 _KIB: Final = 1024
 _USER_TICKS: Final = 11
 """Position of the user's and the system's CPU time among the fields of /proc/PID/stat behind the name (proc(5))."""
@@ -26,14 +28,28 @@ class WorkerUse(NamedTuple):
 
 def worker_use() -> WorkerUse | None:
     """Returns the use of the first worker among the descendants of this process; None where there is none."""
-    return next((use for pid in descendants(os.getpid()) if (use := _of(pid)) is not None), None)
+    return next(iter(worker_uses().values()), None)
 
 
-def _of(pid: int) -> WorkerUse | None:
+def worker_uses(module: str = WORKER) -> dict[int, WorkerUse]:
+    """Returns the use of each worker among the descendants of this process, by process id.
+
+    `module` is what the workers run.
+    """
+    found = {pid: _of(pid, module) for pid in descendants(os.getpid())}
+    return {pid: use for pid, use in found.items() if use is not None}
+
+
+def total_cpu_s(module: str = WORKER) -> float:
+    """Returns the CPU seconds of this process and of all workers among its descendants so far."""
+    return time.process_time() + sum(use.cpu_s for use in worker_uses(module).values())
+
+
+def _of(pid: int, module: str) -> WorkerUse | None:
     """Returns None for a process that has ended or is no worker, and on a system without /proc."""
     process = Path(f"/proc/{pid}")
     try:
-        if b"service.engine.worker" not in (process / "cmdline").read_bytes().split(b"\0"):
+        if module.encode() not in (process / "cmdline").read_bytes().split(b"\0"):
             return None
         lines, stat = (process / "status").read_text().splitlines(), (process / "stat").read_text()
     except OSError:

@@ -30,7 +30,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine
+from benchmarks.engine import sides
 from benchmarks.peers.launch import RunningServer, running_server
 from benchmarks.peers.servers import OURS, Server
 from benchmarks.process_use import worker_use
@@ -127,7 +127,7 @@ class _Measurement:
 
     async def _images(self, client: httpx2.AsyncClient, rounds: int) -> dict[str, Any]:
         """Makes an image through the server and through diffusers alone, in turns."""
-        pipeline = await asyncio.to_thread(engine.load_diffusers, self.model)
+        pipeline = await asyncio.to_thread(sides.load_diffusers, self.model)
         measured: dict[str, list[float]] = {
             "loads": [],
             "served_s": [],
@@ -141,7 +141,7 @@ class _Measurement:
             measured["served_s"].append(await _seconds(client, self._body(round_number)))
             measured["served_cpu_s"].append(_worker_cpu_s() - cpu_s)
             cpu_s, params = time.process_time(), self._params(round_number)
-            measured["alone_s"].append(await asyncio.to_thread(engine.diffusers_seconds, pipeline, [params]))
+            measured["alone_s"].append(await asyncio.to_thread(sides.diffusers_seconds, pipeline, [params]))
             measured["alone_cpu_s"].append(time.process_time() - cpu_s)
         return {
             **measured,
@@ -170,7 +170,7 @@ class _Measurement:
     def _params(self, seed: int) -> GenerationParams:
         side = 8 * SHAPES[self.shape].unet["sample_size"]
         return GenerationParams(
-            prompt=engine.PROMPTS[0],
+            prompt=sides.PROMPTS[0],
             width=side,
             height=side,
             steps=self.steps,

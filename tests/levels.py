@@ -24,6 +24,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INTEGRATION_TESTS: Final = (
+    "benchmarks/engine/test_main.py",
+    "benchmarks/engine/test_mixed_inputs.py",
+    "benchmarks/engine/test_sides.py",
     "benchmarks/gpu/parts",
     "benchmarks/gpu/test_child.py",
     "benchmarks/gpu/test_main.py",
@@ -31,7 +34,6 @@ INTEGRATION_TESTS: Final = (
     "benchmarks/peers/test_main.py",
     "benchmarks/peers/test_reaper.py",
     "benchmarks/simulator",
-    "benchmarks/test_engine.py",
     "benchmarks/test_execution.py",
     "benchmarks/test_process_use.py",
     "benchmarks/test_random_model.py",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,11 +34,16 @@ def main() -> None:
     real.add_argument("--model", default=BUNDLED, help="the folder of both models")
     real.add_argument("--switches", type=int, default=3)
     real.add_argument("--images", type=int, default=16, help="images of each model in the mixed load")
+    real.add_argument("--rounds", type=int, default=3, help="interleaved rounds of the mixed load")
+    real.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of one server; two have half")
     arguments = parser.parse_args()
     if arguments.command == "engines":
-        switched = asyncio.run(engines.switches(arguments.model, arguments.switches))
-        load = asyncio.run(engines.mixed(arguments.model, arguments.images))
+        setting = engines.Setting(source=arguments.model, threads=arguments.threads)
+        print(f"load {os.getloadavg()[0]:.1f} at first")
+        switched = asyncio.run(engines.switches(setting, arguments.switches))
+        load = asyncio.run(engines.mixed(setting, arguments.images, arguments.rounds))
         print("\n".join(engines.report(switched, load)))
+        print(f"load {os.getloadavg()[0]:.1f} at the end")
         return
     if arguments.trace is None:
         requests = trace.generated(arguments.requests, seed=1)

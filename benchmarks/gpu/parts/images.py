@@ -8,14 +8,13 @@ import time
 from typing import Final
 
 from benchmarks import worker_loop
-from benchmarks.engine import engine_seconds, images_of
+from benchmarks.engine.serving import engine_seconds, serving
+from benchmarks.engine.sides import images_of
 from benchmarks.gpu.parts import bounds, models, served, timing
 from benchmarks.gpu.plan import TINY_THREADS, Settings
 from benchmarks.gpu.record import Record, Table
 from pipelines.checkpoints import loader
-from service.engine.config import EngineConfig
 from service.engine.frontend.local_engine import LocalEngine
-from service.engine.interface import Phase
 
 STEPS: Final = 20
 SATURATING: Final = 64
@@ -53,18 +52,12 @@ async def _engine_row(settings: Settings, record: Record, table: Table, way: str
         way, str(models.folder(settings)), settings.device, max_rows=max_rows(settings), threads=threads
     )
     start_s = time.monotonic()
-    measured = LocalEngine(EngineConfig(worker=config))
-    await measured.start()
-    try:
-        if await measured.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
-            raise RuntimeError(f"the engine cannot serve {way}: {measured.failure}")
+    async with serving(config) as measured:
         ready_s = time.monotonic() - start_s
         alone = 1 / await _median_s(measured, 1, steps(settings))
         count = _TINY_IMAGES if settings.tiny else SATURATING
         saturated = count / await _median_s(measured, count, steps(settings))
         record.row(table, way, ready_s, alone, saturated, bounds.share(saturated, bound))
-    finally:
-        await measured.stop()
 
 
 async def _median_s(measured: LocalEngine, images: int, steps: int) -> float:

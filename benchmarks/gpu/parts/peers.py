@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
 
-from benchmarks.engine import load_diffusers
+from benchmarks.engine.sides import load_diffusers
 from benchmarks.gpu.parts import bounds, images, models, timing
 from benchmarks.gpu.plan import Settings
 from benchmarks.gpu.record import Record, Table

@@ -12,31 +12,21 @@ import asyncio
 import json
 import os
 import statistics
-import time
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import torch
 import typer
-from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import worker_loop
+from benchmarks.engine.serving import engine_seconds, serving
+from benchmarks.engine.sides import device, diffusers_seconds, images_of, load_diffusers, ratio
 from pipelines.checkpoints.loader import bundled_model_path, load
-from pipelines.model_info import ModelInfo
-from pipelines.params import GenerationParams
-from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.local_engine import LocalEngine
-from service.engine.interface import Phase
+from service.engine.config import WorkerConfig
 
 CONCURRENCY: Final = (1, 2, 4, 8, 16)
-PROMPTS: Final = (
-    "a red circle on a white background",
-    "a small green heart",
-    "two blue squares",
-    "a yellow star to the left of a purple circle",
-)
 OVERHEAD_IMAGES: Final = 8
 UPDATE_IMAGES: Final = 16
 PREVIEWS: Final = 3
@@ -60,18 +50,14 @@ def main(
     _print(measurements, shares)
     if output is not None:
         measurements["loop"] = shares
-        measurements["machine"] = {"cores": os.cpu_count(), "torch": torch.__version__, "device": str(_device())}
+        measurements["machine"] = {"cores": os.cpu_count(), "torch": torch.__version__, "device": str(device())}
         output.write_text(json.dumps(measurements, indent=2) + "\n")
 
 
 async def _throughput(model: Path, rounds: int, steps: int) -> dict[str, Any]:
     """Returns the seconds for n images: by side and n, a list with one value per round."""
     threads = torch.get_num_threads()
-    engine = LocalEngine(EngineConfig(worker=WorkerConfig(model=str(model), threads=threads)))
-    await engine.start()
-    try:
-        if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
-            raise SystemExit(f"The engine cannot load {model}: {engine.failure}")
+    async with serving(WorkerConfig(model=str(model), threads=threads)) as engine:
         pipeline = load_diffusers(model)
         measurements: dict[str, Any] = {
             "engine": {n: [] for n in CONCURRENCY},
@@ -86,63 +72,6 @@ async def _throughput(model: Path, rounds: int, steps: int) -> dict[str, Any]:
                 measurements["engine"][n].append(await engine_seconds(engine, params))
                 measurements["diffusers"][n].append(diffusers_seconds(pipeline, params))
         return measurements
-    finally:
-        await engine.stop()
-
-
-def images_of(model: ModelInfo, count: int, steps: int) -> list[GenerationParams]:
-    """Returns images with the model's defaults, and a seed of their own each."""
-    width, height = model.sizes[0]
-    return [
-        GenerationParams(
-            prompt=PROMPTS[index % len(PROMPTS)],
-            width=width,
-            height=height,
-            steps=steps,
-            guidance_scale=model.default_guidance_scale,
-            seed=index,
-            sampler="dpm++_2m",
-        )
-        for index in range(count)
-    ]
-
-
-async def engine_seconds(engine: LocalEngine, images: list[GenerationParams]) -> float:
-    """Returns the seconds for one job per image, all submitted at once."""
-    start_s = time.perf_counter()
-    jobs = [engine.submit([params]) for params in images]
-    await asyncio.gather(*(job.result() for job in jobs))
-    return time.perf_counter() - start_s
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def load_diffusers(model: Path) -> Any:
-    """Returns diffusers' own pipeline for the folder, as the comparison uses it."""
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        model, dtype=torch.float16 if _device().type == "cuda" else torch.float32
-    ).to(_device())
-    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def diffusers_seconds(pipeline: Any, images: list[GenerationParams]) -> float:
-    """Returns the seconds for the same images through diffusers, one after another."""
-    start_s = time.perf_counter()
-    for params in images:
-        pipeline(
-            params.prompt,
-            width=params.width,
-            height=params.height,
-            num_inference_steps=params.steps,
-            guidance_scale=params.guidance_scale,
-            generator=torch.Generator("cpu").manual_seed(params.seed),
-            output_type="np",
-        )
-    return time.perf_counter() - start_s
 
 
 def _loop_shares(model: Path, rounds: int, steps: int) -> dict[str, list[float]]:
@@ -163,9 +92,8 @@ def _print(measurements: dict[str, Any], shares: dict[str, list[float]]) -> None
     table = Table("concurrent jobs", "engine, images/s", "diffusers, images/s", "ratio")
     for n in CONCURRENCY:
         ours, theirs = measurements["engine"][n], measurements["diffusers"][n]
-        ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
         rates = (n / statistics.median(ours), n / statistics.median(theirs))
-        table.add_row(str(n), *(f"{rate:.2f}" for rate in rates), f"{ratio:.2f}x")
+        table.add_row(str(n), *(f"{rate:.2f}" for rate in rates), f"{ratio(ours, theirs):.2f}x")
     console = Console()
     console.print(table)
     overhead, update, previews = (statistics.median(shares[name]) for name in ("overhead", "update", "previews"))
