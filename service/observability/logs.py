@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import Literal, ParamSpec
+from typing import Final, Literal, ParamSpec
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 P = ParamSpec("P")
+
+_PROCESSORS: Final[list[Processor]] = []
+"""The processors of every logger of this process, as `configure` last chose them."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +43,10 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
         # Tracebacks are rendered as text because the structured ones hold local variables, prompts among them.
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
+    # One list for good: loggers that were used before keep the list that they were made with.
+    _PROCESSORS[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_PROCESSORS,
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
@@ -56,9 +61,9 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # uvicorn's messages about starting and stopping repeat ours.
     # It warns of every malformed form, which is its sender's affair.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    # uvicorn's messages about starting and stopping repeat ours.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
 

@@ -36,7 +36,7 @@ def test_every_sampler_matches_diffusers(
 def test_every_sampler_matches_diffusers_for_v_predictions(v_model_folder: Path, device: str, sampler: str) -> None:
     pipeline = tiny_model.load(v_model_folder, device=device, dtype="float32")
 
-    assert max(distances(pipeline, diffusers_reference.load(v_model_folder, device), sampler)) < TOLERANCE
+    assert max(distances(pipeline, diffusers_reference.load(v_model_folder, device=device), sampler)) < TOLERANCE
 
 
 @pytest.mark.parametrize("schedule", ["karras", "exponential", "beta"])

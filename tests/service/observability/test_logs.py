@@ -59,3 +59,19 @@ def test_the_console_style_is_text() -> None:
 
     assert any("hello" in line and "answer" in line for line in lines)
     assert not any(line.startswith("{") for line in lines)
+
+
+def test_a_logger_that_was_used_follows_a_later_configuration() -> None:
+    script = (
+        "import structlog\n"
+        "from structlog.testing import capture_logs\n"
+        "from service.observability import logs\n"
+        "logger = structlog.get_logger('x')\n"
+        "for _ in range(2):\n"
+        "    logs.configure('info', 'json')\n"
+        "    with capture_logs() as lines:\n"
+        "        logger.info('seen')\n"
+        "    assert [line['event'] for line in lines] == ['seen'], lines\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ def test_an_accepted_job_says_where_it_is(server: Harness, jobs: JobsClient) -> 
     }
     assert (job["seeds"], job["images"], job["error"], job["timings"]) == ([7], [], None, None)
     assert (job["completed_at"], job["expires_at"]) == (None, None)
-    assert job["progress"] == {"step": 0, "steps": 4, "fraction": 0.0}
+    assert job["progress"] == {"step": 0, "steps": 4, "fraction": 0.0, "loading_s": None}
     assert "preference-applied" not in answer.headers
 
 
@@ -39,6 +39,13 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
         "prompts": ["a red circle"],
         "negative_prompt": None,
         "long_prompt": False,
+        "original_size": None,
+        "crop": [0, 0],
+        "target_size": None,
+        "image": None,
+        "mask": None,
+        "strength": 1.0,
+        "hires": None,
         "width": 128,
         "height": 128,
         "num_inference_steps": INFO.default_steps,
@@ -77,6 +84,7 @@ def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: Jobs
     (made,) = server.engine.jobs
     assert made.images == [
         GenerationParams(
+            model=INFO.name,
             prompt="a red circle",
             negative_prompt="blurry",
             long_prompt=True,
@@ -98,7 +106,7 @@ def test_every_parameter_of_a_job_reaches_the_engine(server: Harness, jobs: Jobs
 def test_an_ended_job_describes_its_images(jobs: JobsClient) -> None:
     ended = jobs.ended(jobs.create(n=2, seed=7, num_inference_steps=3))
     assert ended["status"] == "succeeded"
-    assert ended["progress"] == {"step": 6, "steps": 6, "fraction": 1.0}
+    assert ended["progress"] == {"step": 6, "steps": 6, "fraction": 1.0, "loading_s": None}
     assert (ended["queue_position"], ended["eta_s"]) == (None, None)
     assert ended["created_at"] <= ended["started_at"] <= ended["completed_at"] < ended["expires_at"]
     assert ended["timings"]["total_s"] >= 0

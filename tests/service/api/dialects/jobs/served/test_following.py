@@ -65,7 +65,14 @@ def test_progress_counts_the_steps_of_all_images_together(server: Harness, jobs:
     job = jobs.create(n=2, num_inference_steps=4)
     with jobs.following(job) as events:
         progress = next(event.data for event in events if event.name == "progress" and event.data["step"] == 5)
-    assert progress == {"step": 5, "steps": 8, "fraction": 5 / 8, "eta_s": 3.0, "queue_position": None}
+    assert progress == {
+        "step": 5,
+        "steps": 8,
+        "fraction": 5 / 8,
+        "eta_s": 3.0,
+        "queue_position": None,
+        "loading_s": None,
+    }
 
 
 def test_a_waiting_job_sends_its_place_in_the_queue(server: Harness, jobs: JobsClient) -> None:
