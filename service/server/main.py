@@ -33,6 +33,8 @@ from service.server.listeners import Server, listen, uvicorn_config
 from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.settings import Settings
 
+_MOST_SHOWN: Final = 5
+"""Models that the greeting names beside the default one."""
 _SAY_EVERY_S: Final = 10.0
 """Interval between two lines of the log while the model is loaded and measured."""
 
@@ -178,7 +180,16 @@ async def _announce(engine: Engine, bound: socket.socket, host: str, on_ready: C
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
     _log.info("serving", url=url, model=engine.model.name, device=engine.model.device, seconds=round(clock() - start_s))
-    on_ready(engine.model.name, url)
+    on_ready(served_names(engine), url)
+
+
+def served_names(engine: Engine) -> str:
+    """Names the models that requests may ask for, the default one first, in words for people."""
+    others = [model.name for model in engine.models if model.info is not None and model.name != engine.model.name]
+    if not others:
+        return engine.model.name
+    shown = ", ".join(others[:_MOST_SHOWN]) + (" and more" if others[_MOST_SHOWN:] else "")
+    return f"{engine.model.name}, and by name {shown},"
 
 
 async def activities(engine: Engine, *, every_s: float = _SAY_EVERY_S) -> AsyncIterator[str]:

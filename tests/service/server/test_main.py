@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -17,11 +18,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from pipelines.fake import INFO
 from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
-from service.server.main import activities, engine_config, greeting, serve
+from service.server.main import activities, engine_config, greeting, serve, served_names
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.http_server import Harness, wait_until
@@ -130,6 +132,16 @@ async def test_data_of_a_newer_version_ends_the_server_with_1_and_stops_the_engi
     engine = FakeEngine()
     assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1
     assert engine.phase is Phase.STOPPED
+
+
+def test_the_models_that_can_be_asked_for_are_named_beside_the_default_one() -> None:
+    engine = FakeEngine()
+    assert served_names(engine) == INFO.name
+    engine.served.others = [replace(INFO, name=name) for name in ("xl", "pony")]
+    engine.served.unusable = ["broken"]
+    assert served_names(engine) == f"{INFO.name}, and by name xl, pony,"
+    engine.served.others = [replace(INFO, name=f"model {n}") for n in range(9)]
+    assert served_names(engine).endswith("model 4 and more,")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -149,7 +149,10 @@ async def test_accepted_work_is_taken_while_the_worker_is_replaced() -> None:
 
 
 async def test_a_stuck_worker_writes_its_stacks(capfd: pytest.CaptureFixture[str]) -> None:
-    async with serving("--fault", "predict:hang:0", stall_timeout_s=3.0) as (engine, observed):
+    async with serving("--fault", "predict:hang:0", stall_timeout_s=3.0, unmeasured_timeout_s=3.0) as (
+        engine,
+        observed,
+    ):
         engine.submit([make_params("poison")])
         await observed.count(messages.Ready, 2)
 
