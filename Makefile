@@ -15,12 +15,13 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment
 
-.PHONY: help run unit test coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) hooks docs format clean
+.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) hooks docs format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
 	@echo "make unit    set up, then run the tests that need neither a process, a network nor a model: a minute"
-	@echo "make test    set up, then run all tests"
+	@echo "make test    set up, then run all tests but those that take long"
+	@echo "make slow    set up, then run those"
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
 	@echo "make check   set up, then lint, types, import contracts, deployment files"
@@ -38,8 +39,12 @@ run: setup
 unit: setup-dev
 	@$(PYTEST) -m unit $(ARGS)
 
+# What ARGS name runs, however long it takes.
 test: setup-dev
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow")
+
+slow: setup-dev
+	@$(PYTEST) -m slow $(ARGS)
 
 # Fails under the floor that pyproject.toml sets.
 coverage: setup-dev

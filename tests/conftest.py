@@ -40,6 +40,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("unit" if levels.is_unit(item) else "integration")
         if levels.is_cuda(item.path):
             item.add_marker("cuda")
+        if levels.is_slow(item.path):
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -70,6 +70,25 @@ INTEGRATION_TESTS: Final = (
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
 
+SLOW_TESTS: Final = (
+    "benchmarks/gpu/test_main.py",
+    "benchmarks/simulator/test_report.py",
+    "benchmarks/test_real_size.py",
+    "chaos",
+    "how_to/test_add_a_sampler.py",
+    "pipelines/runtime/test_compilation.py",
+    "pipelines/test_bundled.py",
+    "pipelines/training/test_main.py",
+    "repository/test_distributions.py",
+    "service/api/http/test_openapi.py",
+    "service/cli/test_model_checks.py",
+    "service/cli/test_models.py",
+    "service/engine/worker/whole/test_healing.py",
+    "service/server/test_image_to_image.py",
+)
+"""Folders and files, below `tests/`, of tests that take long. `make test` leaves them out; `make coverage`, which
+continuous integration runs, and `make slow` do not."""
+
 CUDA_TESTS: Final = "pipelines/cuda"
 """Folder, below `tests/`, of the CUDA tests."""
 
@@ -108,6 +127,10 @@ def is_unit(item: pytest.Function) -> bool:
 
 def is_listed(path: Path) -> bool:
     return any(path.is_relative_to(_TESTS / listed) for listed in INTEGRATION_TESTS)
+
+
+def is_slow(path: Path) -> bool:
+    return any(path.is_relative_to(_TESTS / listed) for listed in SLOW_TESTS)
 
 
 def is_cuda(path: Path) -> bool:

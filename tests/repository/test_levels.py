@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.paths import ROOT
-from tests.levels import INTEGRATION_TESTS, is_cuda, is_listed
+from tests.levels import INTEGRATION_TESTS, SLOW_TESTS, is_cuda, is_listed, is_slow
 
 _CONFTEST = "from tests.conftest import *  # noqa: F403\n"
 _TESTS = """
@@ -116,9 +116,15 @@ def test_what_is_marked_or_has_a_marked_fixture_may_do_it_beside_guarded_unit_te
     }
 
 
-@pytest.mark.parametrize("listed", INTEGRATION_TESTS)
+@pytest.mark.parametrize("listed", [*INTEGRATION_TESTS, *SLOW_TESTS])
 def test_whatever_is_listed_exists(listed: str) -> None:
     assert (ROOT / "tests" / listed).exists()
+
+
+def test_slow_tests_are_told_by_their_folder_or_file() -> None:
+    slow, other = (ROOT / "tests" / path for path in ("chaos/test_kills.py", "pipelines/test_params.py"))
+
+    assert (is_slow(slow), is_slow(other)) == (True, False)
 
 
 def test_cuda_tests_are_told_by_their_folder_and_are_no_unit_tests() -> None:
