@@ -71,14 +71,15 @@ INTEGRATION_TESTS: Final = (
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
 
 SLOW_TESTS: Final = (
-    "benchmarks/gpu/test_main.py",
+    "benchmarks/gpu",
     "benchmarks/simulator/test_report.py",
     "benchmarks/test_real_size.py",
     "chaos",
     "how_to/test_add_a_sampler.py",
     "pipelines/runtime/test_compilation.py",
+    "pipelines/sampling/test_stacked_update.py",
     "pipelines/test_bundled.py",
-    "pipelines/training/test_main.py",
+    "pipelines/training",
     "repository/test_distributions.py",
     "service/api/http/test_openapi.py",
     "service/cli/test_model_checks.py",
