@@ -16,7 +16,7 @@ _USER_TICKS: Final = 11
 
 
 class WorkerUse(NamedTuple):
-    """What a worker has used so far."""
+    """The CPU time and the memory that a worker has used so far."""
 
     now_bytes: int
     """Resident memory."""

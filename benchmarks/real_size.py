@@ -109,7 +109,7 @@ class _Measurement:
             return self._started(server, name)
 
     def _started(self, server: RunningServer, name: str) -> dict[str, Any]:
-        """What a start took, and what the log said meanwhile."""
+        """The measurements of one start, and the log of it."""
         # Among the lines is the greeting.
         lines = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
         times_s = [datetime.fromisoformat(line["timestamp"]).timestamp() for line in lines]

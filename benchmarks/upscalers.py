@@ -32,7 +32,7 @@ _STEPS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one way to make the scenes does."""
+    """The result of one way to make the scenes."""
 
     name: str
     right: float

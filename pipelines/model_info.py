@@ -76,7 +76,7 @@ class ModelInfo:
     """How the model can use each sampler. Empty where it can use all of them without limits."""
 
     input_kinds: tuple[Literal["image", "mask"], ...] = ()
-    """What an image may start from, besides its texts."""
+    """The kinds of uploads that an image may start from."""
     reads_kept: bool = False
     """Whether the UNet reads the mask and the image without what is repainted. It then makes no image without them."""
     zeros_without_negative: bool = False

@@ -40,7 +40,7 @@ from service.engine.config import WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 
 STRENGTH: Final = 0.75
-"""Of images that start from others without a mask; those under masks are made at full strength."""
+"""The strength of image to image. Images under masks have strength 1."""
 
 
 class Load(NamedTuple):

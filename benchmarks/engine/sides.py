@@ -1,4 +1,4 @@
-"""What both sides of a comparison make, and diffusers' side of it."""
+"""The images that both sides of a comparison make, and how diffusers makes them."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ class Switches(NamedTuple):
     """Seconds from an image's submission to its end, and the memory of a worker with a budget for one of two models."""
 
     resident_s: list[float]
-    """Of images whose model was resident."""
+    """Seconds of each image whose model was resident."""
     switched_s: list[float]
-    """Of images whose model had to be loaded in place of the other one."""
+    """Seconds of each image whose model had to be loaded first, in place of the other model."""
     ready: Memory
     """Before the first switch."""
     switched: Memory
@@ -57,12 +57,12 @@ class Mixed(NamedTuple):
     rounds: list[Round]
     one_server: Memory
     two_servers: Memory
-    """Of both together."""
+    """The sum for the two servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is measured, and on what."""
+    """The model and the images of a measurement, and how it starts its servers."""
 
     source: str
     """The folder of both models."""
@@ -96,7 +96,7 @@ async def switches(setting: Setting, times: int) -> Switches:
     """Asks two models for images in turn, in a server that holds one of them."""
     resident_s, switched_s = [], []
     async with serving(setting.one_server(max_model_bytes=1), setting.command) as engine:
-        # What follows is compared with images that are not the first of their model.
+        # The first image of a model takes longer than the others, so it is made before anything is measured.
         await engine_seconds(engine, [_image(engine, "")])
         ready = _memory(setting.uses().values())
         for _, model in zip(range(2 * times), itertools.cycle((_SECOND, "")), strict=False):

@@ -37,7 +37,7 @@ _SAMPLER: Final = "euler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What the simulated device can do. The defaults are a GPU with models like SDXL, in round numbers."""
+    """The speed and memory of the simulated device. The defaults are round numbers for a GPU with models like SDXL."""
 
     call_s: float = 0.04
     """Seconds of a UNet call, to which each row adds `row_s`."""
@@ -69,7 +69,7 @@ class Device:
 
 
 class Answer(NamedTuple):
-    """What became of one request."""
+    """The outcome of one request."""
 
     waited_s: float
     """Seconds from its arrival to the start of its first image."""

@@ -24,7 +24,7 @@ from pipelines.errors import ModelLoadError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is known of a model that can be served."""
+    """The facts about a model that can be served."""
 
     name: str
     aliases: Sequence[str]

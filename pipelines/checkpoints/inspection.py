@@ -33,7 +33,7 @@ class _Taken:
     form: Form
     files: tuple[Path, ...]
     reasons: tuple[str, ...]
-    """Why better forms were not taken."""
+    """The reasons for which better forms were not taken."""
 
 
 def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  # noqa: B008 -- frozen

@@ -37,7 +37,7 @@ _TCD: Final = _Kind("trajectory consistency (TCD, Hyper-SD)", 4, NO_GUIDANCE)
 _TURBO: Final = _Kind("Turbo or Lightning", 4, NO_GUIDANCE)
 """arXiv:2311.17042 and arXiv:2402.13929. Turbo makes 1 to 4 steps, and Lightning was distilled for 2, 4 or 8."""
 _EDM: Final = _Kind("EDM", 50, 3.0)
-"""What the model card of playground-v2.5, the only widely used one, recommends."""
+"""The recommendation of the model card of playground-v2.5, the only widely used EDM model."""
 _BY_SCHEDULER: Final = {"LCMScheduler": _LCM, "TCDScheduler": _TCD}
 
 

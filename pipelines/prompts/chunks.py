@@ -18,7 +18,7 @@ _LOOK_BACK: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
-    """What an encoder reads of one text."""
+    """The tokens that an encoder reads of one text."""
 
     ids: Sequence[Sequence[int]]
     """[chunks, tokens]."""

@@ -21,7 +21,7 @@ class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     phase: Phase
     activity: str
-    """What a worker that is starting does now and for how long; empty where none is."""
+    """The present activity of a worker that is starting, and its length so far; empty where none is starting."""
     store: Literal["available", "unavailable"]
     """The store of jobs and images."""
 

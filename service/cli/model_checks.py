@@ -28,7 +28,7 @@ class CheckedModel:
 
 
 class _Report(msgspec.Struct, frozen=True):
-    """What is read of the program's JSON."""
+    """The fields of the program's JSON that are read."""
 
     ok: bool
     error: str = ""

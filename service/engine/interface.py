@@ -49,7 +49,7 @@ class ServedModel:
     """None where its files cannot be used."""
     status: ModelStatus
     reason: str = ""
-    """Why it cannot be used, for the operator: it may hold paths."""
+    """The reason for which it cannot be used, for the operator: it may hold paths."""
     pinned: bool = False
     """Whether it stays on the device."""
     wait_s: float = 0.0
@@ -131,7 +131,7 @@ class Job(Protocol):
 
 
 class ModelWish(enum.StrEnum):
-    """What an operator may wish for a model."""
+    """A wish of the operator for a model."""
 
     LOAD = "load"
     """Load it now, also where that has failed before."""
@@ -184,7 +184,7 @@ class Engine(Protocol):
 
     @property
     def activity(self) -> str:
-        """What a worker that is starting does now and for how long, in words for people; empty where none is."""
+        """The present activity of a worker that is starting, in words for people; empty where none is starting."""
 
     @property
     def model(self) -> ModelInfo:

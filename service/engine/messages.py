@@ -118,7 +118,7 @@ class Loading(Message, frozen=True):
     phase: str
     """`loading` first, then `preparing`, while a model is downloaded, read or compiled, and `warming`."""
     activity: str = ""
-    """What begins now, in words for people; empty where the last activity goes on."""
+    """The activity that begins now, in words for people; empty where the last one goes on."""
     expected_s: float = 0.0
     """The longest silence that is to be expected until the next message."""
 
@@ -139,7 +139,7 @@ class ModelState(Message, frozen=True):
     name: str
     status: ModelStatus
     reason: str = ""
-    """Why it cannot be used, for the operator: it may hold paths."""
+    """The reason for which it cannot be used, for the operator: it may hold paths."""
     pinned: bool = False
     wait_s: float = 0.0
     """Estimated seconds until it could be resident; 0 where it is."""

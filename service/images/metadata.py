@@ -67,7 +67,7 @@ def parameters_text(params: GenerationParams, model: str) -> str:
 
 
 def _passes(params: GenerationParams) -> dict[str, Any]:
-    """What an image starts from, in words. The image itself is not told."""
+    """Says in words that an image starts from another one. The other image is not named."""
     if params.image is not None:
         return {"Denoising strength": params.strength}
     if params.hires is None:

@@ -28,7 +28,7 @@ class StartProgress:
 
     @property
     def activity(self) -> str:
-        """What the worker does now and for how long it has done so; empty unless it is starting."""
+        """The present activity of a starting worker, and its length so far; empty unless it is starting."""
         return f"{self._activity}, {self._clock() - self._since_s:.0f} s so far" if self._activity else ""
 
     def heard(self, loading: Loading) -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from benchmarks.process_use import worker_use
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system has no /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(),
+    reason="memory is read from /proc, which is not here",
+)
 
 
 def test_without_a_worker_there_is_no_use() -> None:

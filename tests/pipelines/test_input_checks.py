@@ -1,4 +1,4 @@
-"""What an image may start from is checked by torch-free code, and the refusal names the parameter at fault."""
+"""Torch-free code checks the inputs of an image, and its refusal names the parameter at fault."""
 
 from __future__ import annotations
 

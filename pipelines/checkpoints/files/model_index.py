@@ -56,7 +56,7 @@ _OTHER_KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ModelIndex:
-    """What the index says of the parts that the family opens."""
+    """For each part that the family opens, the entry of the index."""
 
     family: Family[Any]
     classes: Mapping[str, Any]
@@ -66,7 +66,7 @@ class ModelIndex:
     scheduler: str
     """The class of the scheduler."""
     settings: Mapping[str, Any]
-    """What the index says of the whole model, such as `force_zeros_for_empty_prompt`."""
+    """The fields of the index about the whole model, such as `force_zeros_for_empty_prompt`."""
     other_parts: tuple[str, ...]
     """Parts that the index lists and the family does not open."""
 

@@ -29,7 +29,7 @@ CONVERT: Final = (
     "If you trust its source, convert it where you have diffusers: "
     'DiffusionPipeline.from_pretrained("OLD").save_pretrained("NEW") writes safetensors.'
 )
-"""What to do with weights that only a pickle has."""
+"""The remedy in the refusal of a model that has its weights only in a pickle."""
 
 
 @dataclass(frozen=True, slots=True)

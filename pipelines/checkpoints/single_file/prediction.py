@@ -41,7 +41,7 @@ class Prediction:
     """epsilon or v_prediction."""
     zero_terminal_snr: bool
     evidence: str | None
-    """What says so, for people. None if nothing does, and it is the kind's usual one."""
+    """The evidence, in words for people. None if there is none, and the prediction is the usual one of its kind."""
 
 
 def find(path: Path, header: Header, kind: Kind, asked: str | None, asked_zero_snr: bool | None) -> Prediction:

@@ -25,7 +25,7 @@ from pipelines.upscalers import Upscaler
 
 @dataclass(frozen=True, slots=True)
 class SecondPass:
-    """What is known in advance of the second pass of a hires fix."""
+    """The facts about the second pass of a hires fix that are known in advance."""
 
     steps: Steps
     conditioning: Conditioning
@@ -66,7 +66,7 @@ class LatentState:
         self.generator = generator
         """Draws all of the image's noise."""
         self.repainting = repainting
-        """What stays of the image to start from. None where all is made anew, or where the UNet reads what stays."""
+        """The part of the input that the mask keeps. None without a mask, or where the UNet reads that part itself."""
         self.concatenated = concatenated
         """[1, channels, h, w]: what the UNet reads beside the latents, or None."""
         self._second = second

@@ -46,7 +46,7 @@ _SAME_MODEL: Final = (
 
 
 class _XL:
-    """What the base model and the refiner share. Each names its text encoders and its numbers about the size."""
+    """Base class of the base model and of the refiner, which name their text encoders and their size conditioning."""
 
     text_components: ClassVar[Mapping[str, Mapping[str, Any]]]
     suffixes: ClassVar[Sequence[str]]

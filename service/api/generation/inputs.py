@@ -38,7 +38,7 @@ _WHITESPACE: Final = {ord(character): None for character in " \t\r\n"}
 
 @dataclass(frozen=True, slots=True)
 class DecodedInputs:
-    """What a request starts from, at the size of the upload."""
+    """The image and the mask of a request, at the size of the upload."""
 
     image: Raster
     mask: Raster | None

@@ -1,4 +1,4 @@
-"""What the images of a request start from, prepared at their size."""
+"""Prepares the uploads of a request at the size of its images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class PreparedInputs:
     strength: float | None = None
     """None leaves it to `resolve`."""
     pixels: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
-    """What the engine needs."""
+    """The pixels for the engine."""
     files: Sequence[InputFile] = ()
-    """What the job store needs."""
+    """The files for the job store."""
 
 
 NO_INPUTS: Final = PreparedInputs()

@@ -48,7 +48,7 @@ class DeviceWorker:
         self._configured = self._max_counts = limits.resolve(config, None).max_counts
         self.cost = CostModel(CostTable(), max_counts=self._max_counts)
         self.models: dict[str, ModelState] = {}
-        """What the worker has told of its models, by name."""
+        """The last state of each model that the worker has told, by name."""
         self._link = link
         self._images: dict[str, InFlightImage] = {}
         self._pixels = SentPixels(link.send)

@@ -23,7 +23,7 @@ Turn: TypeAlias = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What the images in the worker ask of one model."""
+    """The demand of the worker's images for one model."""
 
     begun: int = 0
     """Images that hold a state. The model is not moved while there are any."""

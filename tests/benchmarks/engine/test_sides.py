@@ -1,4 +1,4 @@
-"""What both sides of a comparison make, and how it is compared."""
+"""Both sides of a comparison make the same images, and their times are compared."""
 
 from __future__ import annotations
 

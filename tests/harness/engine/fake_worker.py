@@ -24,7 +24,7 @@ from service.engine.worker.models.opening import OpenedModels
 from tests.harness.engine.faulty_pipeline import FaultyPipeline, Trigger
 
 MODEL_BYTES = 1 << 30
-"""What each model is said to take."""
+"""The memory that each model is said to take."""
 _REPORT_S = 0.01
 """Interval at which a load reports."""
 

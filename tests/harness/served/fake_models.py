@@ -19,7 +19,7 @@ class FakeModels:
         """Models that are not resident."""
         self.unusable: list[str] = []
         self.wishes: list[tuple[str, ModelWish]] = []
-        """What was wished for which model, in order."""
+        """Each model for which something was wished, and the wish, in order."""
 
     def listed(self) -> Sequence[ServedModel]:
         default = self.find("")

@@ -23,7 +23,7 @@ IMAGE = GenerationParams(
 
 def make_latents(folder: Path, **options: Any) -> Tensor:
     pipeline = loader.load(str(folder), device="cpu", **options)
-    (state,) = denoising.finish_joined(pipeline, [IMAGE])  # type: ignore[arg-type]  # every tiny model is of this kind
+    (state,) = denoising.finish_joined(pipeline, [IMAGE])  # type: ignore[arg-type]  # load returns any pipeline, and that of a tiny model is a LatentDiffusion
     return state.latents
 
 

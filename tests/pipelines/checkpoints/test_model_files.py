@@ -74,7 +74,7 @@ def test_a_model_comes_back_from_the_host_as_it_went(files: ModelFiles, folder: 
 def test_nothing_holds_a_pipeline_that_is_dropped(files: ModelFiles, folder: Path, *, kept: bool) -> None:
     files.find(str(folder), "tiny", unreported)
     pipeline = files.load("tiny", unreported)
-    unet = weakref.ref(pipeline._networks.unet)  # type: ignore[attr-defined]  # to see the weights themselves go
+    unet = weakref.ref(pipeline._networks.unet)  # type: ignore[attr-defined]  # the protocol hides the networks, whose end is tested here
     held = weakref.ref(pipeline)
 
     copy = files.to_host("tiny", pipeline) if kept else None

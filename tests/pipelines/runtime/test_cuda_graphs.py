@@ -13,7 +13,7 @@ from pipelines.runtime.batching import Unpadded
 from pipelines.runtime.cuda_graphs import CudaGraphRecorder
 from pipelines.runtime.graphs import Graphed
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA calls need a GPU")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU for CUDA calls")
 
 MIB = 1 << 20
 

@@ -10,7 +10,7 @@ import torch
 from pipelines.errors import ModelLoadError
 from pipelines.runtime import batch_invariance, devices
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA calls need a GPU")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU for CUDA calls")
 
 OUT_OF_MEMORY = {
     "a GPU's allocator": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
@@ -89,7 +89,7 @@ def kernel_choice() -> dict[str, object]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "TF32 in convolutions": torch.backends.cudnn.allow_tf32,
         "TF32 in products": torch.backends.cuda.matmul.allow_tf32,
-        "attention by cuDNN": torch.backends.cuda.cudnn_sdp_enabled(),  # type: ignore[no-untyped-call]  # torch gives it no types
+        "attention by cuDNN": torch.backends.cuda.cudnn_sdp_enabled(),  # type: ignore[no-untyped-call]  # torch does not annotate this function
     }
 
 

@@ -1,4 +1,4 @@
-"""What a caller is told whose images take longer than it waits."""
+"""A caller whose images take longer than it waits is told so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the frontend knows and logs of a worker that is starting."""
+"""The frontend follows a worker that is starting, and logs its activities."""
 
 from __future__ import annotations
 

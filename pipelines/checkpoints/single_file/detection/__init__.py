@@ -1,1 +1,1 @@
-"""What a file is, by its name, its first bytes and its keys."""
+"""Tells the kind of a file by its name, its first bytes and its keys."""

@@ -36,7 +36,7 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class Repainting:
-    """What stays of an image under a mask, for a model whose UNet does not read it."""
+    """The part of an image that its mask keeps, for a model whose UNet does not read it."""
 
     mask: Tensor
     """[1, 1, h, w], bool: where to repaint."""
@@ -52,7 +52,7 @@ class Repainting:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What an image begins with. On the CPU."""
+    """The latents and the other inputs with which an image begins. On the CPU."""
 
     latents: Tensor
     """[1, C, h, w], at the sampler's scale."""

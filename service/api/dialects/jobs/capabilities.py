@@ -82,7 +82,7 @@ class ModelOut(BaseModel):
     long_prompt_tokens: int
     """Longest prompt that is read with `long_prompt`, with the start and the end of each chunk."""
     inputs: list[str]
-    """What its images can start from: image, mask."""
+    """The kinds of uploads that its images can start from: image, mask."""
     samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits

@@ -1,4 +1,4 @@
-"""What images cost in device seconds, with the loads that they cause.
+"""Prices images in device seconds, with the loads that they cause.
 
 Runs in the server's process.
 """

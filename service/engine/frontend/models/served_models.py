@@ -22,7 +22,7 @@ _BEST_FIRST: Final = (
     ModelStatus.DISK,
     ModelStatus.FAILED,
 )
-"""What a model of several workers is: the best that it is in any of them."""
+"""The order in which the states of one model in several workers are looked for: the first that occurs is shown."""
 
 
 class ServedModels:

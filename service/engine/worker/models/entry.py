@@ -25,7 +25,7 @@ class DescribedModel:
     size_bytes: int = 0
     """Memory that its weights take on the device."""
     failure: str = ""
-    """Why its files cannot be used, for the operator."""
+    """The reason for which its files cannot be used, for the operator."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +36,7 @@ class ModelEntry:
     size_bytes: int
     info: ModelInfo | None
     failure: str = ""
-    """Why it cannot be used, for the operator; empty where it can."""
+    """The reason for which it cannot be used, for the operator; empty where it can."""
     pipeline: Pipeline[Any, Any, Any] | None = None
     """Not None while the model is resident."""
     host_copy: HostCopy | None = None

@@ -18,7 +18,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(slots=True, eq=False)
 class Outcome(Generic[ResultT]):
-    """What came of a piece of work: a result, or the error that it raised."""
+    """The end of a piece of work: its result, or the error that it raised."""
 
     result: ResultT | None = None
     error: Exception | None = None

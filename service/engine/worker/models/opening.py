@@ -1,4 +1,4 @@
-"""What a worker is given to serve: models that were found and described, or one that is loaded already.
+"""The models that a worker is given to serve: found and described ones, or one that is loaded already.
 
 Runs in the worker's process.
 """

@@ -39,7 +39,7 @@ class Transfer:
     copies: dict[str, HostCopy | None] = field(default_factory=dict)
     """Copies on the host of the models that left, by name. The loader's thread writes it until it is done."""
     seconds: float = 0.0
-    """What it took, known after its end."""
+    """Seconds that the transfer took, known after its end."""
 
 
 class Transfers:

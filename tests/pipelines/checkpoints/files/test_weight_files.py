@@ -1,4 +1,4 @@
-"""Of the forms of a part's weights, the best for the dtype comes first, and nothing else is a form."""
+"""The form of a part's weights that is best for the dtype comes first. Other files are no forms."""
 
 from __future__ import annotations
 

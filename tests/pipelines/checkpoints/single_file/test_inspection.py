@@ -1,4 +1,4 @@
-"""What a single file is, what it lacks and what the user may add: said before any weight is read."""
+"""The kind of a single file, its missing parts and the remedies are told before any weight is read."""
 
 from __future__ import annotations
 

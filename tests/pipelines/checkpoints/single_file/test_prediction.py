@@ -1,4 +1,4 @@
-"""What a UNet predicts is taken from the surest evidence, and the evidence is said."""
+"""The surest evidence decides the prediction type of a UNet, and it is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all models with a UNet have in common is read from their configurations."""
+"""The facts that all models with a UNet have in common are read from their configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a starting worker tells the frontend, and the silence that it asks for."""
+"""A starting worker tells the frontend its activities, and for how long it may be silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the decoding process answers, in its own words."""
+"""The answers of the decoding process, byte by byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer says beside the images: how much was read of a prompt, and where an image may be fetched."""
+"""An answer says, beside the images, how much of a prompt was read, and where an image may be fetched."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def served(workers: list[DeviceWorker]) -> ServedModels:
 
 
 def tell(worker: DeviceWorker, name: str, status: ModelStatus, **fields: object) -> None:
-    worker.models[name] = ModelState(name, status, **fields)  # type: ignore[arg-type]  # fields by name
+    worker.models[name] = ModelState(name, status, **fields)  # type: ignore[arg-type]  # each test names fields of the right type, which mypy cannot know
 
 
 def test_models_are_found_by_name_and_alias_and_the_default_by_none(served: ServedModels) -> None:
