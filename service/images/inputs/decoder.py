@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -19,7 +19,6 @@ _COMMAND: Final = (sys.executable, "-m", "service.images.inputs.limited_process"
 _KEPT_VARIABLES: Final = ("LD_LIBRARY_PATH", "PATH", "PYTHONPATH")
 """A decoder sees nothing else of the environment, which may hold secrets."""
 _MAX_HEADER_BYTES: Final = 200
-_CHUNK_BYTES: Final = 1 << 20
 _UNDECODABLE: Final = "The file cannot be decoded."
 
 _log = structlog.get_logger("darkroom.inputs")
@@ -57,55 +56,67 @@ class LimitedDecoder:
         return await asyncio.get_running_loop().run_in_executor(None, _read, answer, self._max_pixels)
 
     async def _run(self, file: bytes) -> bytes:
-        process = await asyncio.create_subprocess_exec(
+        transport, exchange = await asyncio.get_running_loop().subprocess_exec(
+            lambda: _Exchange(file, _MAX_HEADER_BYTES + len("RGBA") * self._max_pixels),
             *self._command,
             str(self._max_pixels),
             str(len(file)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
             start_new_session=True,
         )
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await _exchange(process, file, _MAX_HEADER_BYTES + len("RGBA") * self._max_pixels)
+                answer = await exchange.answered
         except TimeoutError:
             raise UnreadableImageError("Decoding the image takes too long.") from None
         finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await asyncio.shield(process.wait())
-        if process.returncode:
-            _log.warning("a decoder of an upload ended early", status=process.returncode)
+            transport.close()  # Closes the pipes and kills a process that has not ended.
+            await asyncio.shield(exchange.exited)
+        if status := transport.get_returncode():
+            _log.warning("a decoder of an upload ended early", status=status)
         return answer
 
 
-async def _exchange(process: asyncio.subprocess.Process, file: bytes, max_bytes: int) -> bytes:
-    """Hands the file over, and returns what is answered; an answer of more than `max_bytes` is none."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    sending = asyncio.create_task(_send(process.stdin, file))
-    try:
-        answer = bytearray()
-        while chunk := await process.stdout.read(_CHUNK_BYTES):
-            answer += chunk
-            if len(answer) > max_bytes:
-                return b""
-        await process.wait()
-        return bytes(answer)
-    finally:
-        sending.cancel()
-        await asyncio.wait({sending})
+class _Exchange(asyncio.SubprocessProtocol):
+    """Hands a file over to a process, and collects what it answers.
 
+    `asyncio.subprocess.Process` will not do: its `wait()` waits for the pipes too, and so for ever once an answer that
+    is longer than its buffer is left unread.
+    """
 
-async def _send(stdin: asyncio.StreamWriter, file: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The decoder has seen enough.
-        stdin.write(file)
-        await stdin.drain()
-        stdin.close()
-        await stdin.wait_closed()
+    def __init__(self, file: bytes, max_bytes: int) -> None:
+        """An answer of more than `max_bytes` is taken as none."""
+        self._file = file
+        self._max_bytes = max_bytes
+        self._answer = bytearray()
+        loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[bytes] = loop.create_future()
+        """The answer, when the process has ended and closed its output, or has answered too much."""
+        self.exited: asyncio.Future[None] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        stdin = transport.get_pipe_transport(0)
+        assert isinstance(stdin, asyncio.WriteTransport)
+        stdin.write(self._file)
+        stdin.close()  # Once the file is written.
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._answer += data
+        if len(self._answer) > self._max_bytes:
+            self._answer.clear()
+            self._end(b"")
+
+    def process_exited(self) -> None:
+        self.exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(bytes(self._answer))
+
+    def _end(self, answer: bytes) -> None:
+        if not self.answered.done():
+            self.answered.set_result(answer)
 
 
 def _read(answer: bytes, max_pixels: int) -> Raster:
