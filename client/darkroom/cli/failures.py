@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import typer
 
-from darkroom._parameters import PARAMETERS, DeclaredParameter
+from darkroom._core.parameters import PARAMETERS, DeclaredParameter
 from darkroom.errors import APIConnectionError, APIStatusError, DarkroomError
 
 

@@ -1,7 +1,7 @@
 """Reads the declarations of generation parameters: their types, and their names in Python, in requests and as options.
 
-`darkroom._wire` builds requests from them, `darkroom.cli` its options and error messages. Knows neither HTTP nor the
-library that parses the command line.
+`darkroom._core.endpoints` builds requests from them, `darkroom.cli` its options and error messages. Knows neither HTTP
+nor the library that parses the command line.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
-from darkroom.types import GenerateParams, Parameter
+from darkroom.types import EditParams, GenerateParams, JobParams, Parameter, StreamParams
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredParameter:
-    """One argument of `images.generate`, with the names that its declaration leaves to the default filled in."""
+    """One argument, with the names that its declaration leaves to the default filled in."""
 
     name: str
     """The argument's name in Python."""
@@ -52,3 +52,6 @@ def _read_parameter(name: str, hint: Any) -> DeclaredParameter:
 
 
 PARAMETERS: Final[Mapping[str, DeclaredParameter]] = read_parameters(GenerateParams)
+EDIT_PARAMETERS: Final[Mapping[str, DeclaredParameter]] = read_parameters(EditParams)
+STREAM_PARAMETERS: Final[Mapping[str, DeclaredParameter]] = read_parameters(StreamParams)
+JOB_PARAMETERS: Final[Mapping[str, DeclaredParameter]] = read_parameters(JobParams)
