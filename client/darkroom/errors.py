@@ -48,6 +48,7 @@ class DarkroomError(Exception):
 def _restored(kind: type[DarkroomError], args: tuple[Any, ...], fields: dict[str, Any]) -> DarkroomError:
     """Undo the pickling of an error."""
     error = kind.__new__(kind, *args)
+    error.args = args
     error.__dict__.update(fields)
     return error
 

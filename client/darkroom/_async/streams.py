@@ -92,8 +92,8 @@ class AsyncJobEvents:
                 async for sent in httpx2.EventSource(response, MAX_EVENT_BYTES):
                     for event in self._follower.read(sent):
                         yield event
-                        if self._follower.ended:
-                            return
+                    if self._follower.ended:
+                        return
         self._follower.closed(response.status_code)
 
     def __aiter__(self) -> Self:

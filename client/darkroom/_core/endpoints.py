@@ -31,6 +31,8 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 
 _JOBS: Final = "/api/v1/jobs"
 _UPLOADS: Final = "/api/v1/uploads"
+_RESOLVED: Final = ("model", "steps", "guidance_scale", "sampler", "schedule", "size", "output_format")
+"""Arguments that an answer tells as they were used."""
 STREAM_SILENCE_S: Final = 60.0
 """Silence after which a stream of events is taken for dead. The server sends something every 15 seconds."""
 
@@ -185,13 +187,9 @@ def _images(
 
 def _read_images(sent: Mapping[str, Any], response: httpx2.Response) -> ImagesResult:
     result = read_object(ImagesResult, response)
-    resolved = {
-        **sent,
-        **{name: getattr(result, name) for name in ("model", "steps", "guidance_scale", "sampler", "schedule")},
-        **{name: getattr(result, name) for name in ("size", "output_format")},
-    }
+    resolved = {name: getattr(result, name) for name in _RESOLVED if getattr(result, name) is not None}
     for image in result.images:
-        image.with_parameters({**resolved, "seed": image.seed})
+        image.with_parameters({**sent, **resolved, "seed": image.seed})
     return result
 
 

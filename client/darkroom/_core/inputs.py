@@ -27,7 +27,7 @@ def encode_image(image: ImageInput) -> str:
 def _content(image: Any) -> bytes:
     if isinstance(image, os.PathLike):
         return Path(image).read_bytes()
-    if isinstance(image, bytes | bytearray | memoryview):
+    if isinstance(image, bytes):
         return bytes(image)
     for read in ("bytes", "read"):
         if callable(getattr(image, read, None)):

@@ -91,10 +91,9 @@ class JobEvents:
             if response.status_code != httpx2.codes.NO_CONTENT:
                 check_is_stream(response)
                 for sent in httpx2.EventSource(response, MAX_EVENT_BYTES):
-                    for event in self._follower.read(sent):
-                        yield event
-                        if self._follower.ended:
-                            return
+                    yield from self._follower.read(sent)
+                    if self._follower.ended:
+                        return
         self._follower.closed(response.status_code)
 
     def __iter__(self) -> Self:

@@ -8,33 +8,33 @@ import pytest
 import darkroom
 from darkroom import CompletedImage, PartialImage
 from tests.client import answers
-from tests.client.conftest import Drive
+from tests.client.both import Clients
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1 << 20])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_events_are_typed_and_in_order(drive: Drive, piece: int, newline: str) -> None:
+def test_events_are_typed_and_in_order(connect: Clients, piece: int, newline: str) -> None:
     text = (answers.partial(0) + answers.partial(1) + answers.completed()).replace("\n", newline)
-    events = drive(lambda _: answers.stream(text, piece)).stream(prompt="a red circle", partial_images=2)
+    events = list(connect(lambda _: answers.stream(text, piece)).images.stream(prompt="a red circle", partial_images=2))
     expected: list[type] = [PartialImage, PartialImage, CompletedImage]
     assert [type(event) for event in events] == expected
     assert [event.partial_image_index for event in events if isinstance(event, PartialImage)] == [0, 1]
-    assert (events[-1].bytes, events[-1].seed, events[-1]._request_id) == (answers.png(), 7, "req_1")
+    assert (events[-1].bytes(), events[-1].seed, events[-1]._request_id) == (answers.png(), 7, "req_1")
 
 
-def test_comments_and_unknown_events_are_ignored(drive: Drive) -> None:
+def test_comments_and_unknown_events_are_ignored(connect: Clients) -> None:
     text = ": ping\n\nevent: news\ndata: {}\n\nid: 4\nretry: 10\n\n" + answers.completed()
-    (event,) = drive(lambda _: answers.stream(text)).stream(prompt="a red circle")
+    (event,) = list(connect(lambda _: answers.stream(text)).images.stream(prompt="a red circle"))
     assert isinstance(event, CompletedImage)
 
 
-def test_an_error_in_the_stream_raises_with_the_servers_message(drive: Drive) -> None:
+def test_an_error_in_the_stream_raises_with_the_servers_message(connect: Clients) -> None:
     text = (
         answers.partial(0)
         + 'data: {"error": {"message": "Lost.", "type": "t", "param": null, "code": "worker_lost"}}\n\n'
     )
     with pytest.raises(darkroom.StreamError, match=r"^Lost\.$") as caught:
-        drive(lambda _: answers.stream(text)).stream(prompt="a red circle")
+        list(connect(lambda _: answers.stream(text)).images.stream(prompt="a red circle"))
     assert (caught.value.code, caught.value.request_id) == ("worker_lost", "req_1")
 
 
@@ -48,20 +48,22 @@ def test_an_error_in_the_stream_raises_with_the_servers_message(drive: Drive) ->
     ],
     ids=["nothing", "only a preview", "one of two", "cut before the end of an event"],
 )
-def test_a_stream_that_ends_early_is_a_connection_error(drive: Drive, text: str, n: int) -> None:
+def test_a_stream_that_ends_early_is_a_connection_error(connect: Clients, text: str, n: int) -> None:
     with pytest.raises(darkroom.APIConnectionError, match="ended before"):
-        drive(lambda _: answers.stream(text)).stream(prompt="a red circle", n=n)
+        list(connect(lambda _: answers.stream(text)).images.stream(prompt="a red circle", n=n))
 
 
-def test_an_answer_that_is_not_a_stream_is_a_connection_error(drive: Drive) -> None:
-    with pytest.raises(darkroom.APIConnectionError, match="text/event-stream"):
-        drive(lambda _: answers.images()).stream(prompt="a red circle")
+def test_an_answer_that_is_not_a_stream_is_an_invalid_response(connect: Clients) -> None:
+    answer = answers.images()
+    with pytest.raises(darkroom.InvalidResponseError, match="did not answer with events"):
+        connect(lambda _: answer).images.stream(prompt="a red circle")
+    assert answer.is_closed
 
 
-def test_an_event_that_cannot_be_read_is_an_invalid_response(drive: Drive) -> None:
+def test_an_event_that_cannot_be_read_is_an_invalid_response(connect: Clients) -> None:
     text = "event: image_generation.completed\ndata: {}\n\n"
     with pytest.raises(darkroom.InvalidResponseError):
-        drive(lambda _: answers.stream(text)).stream(prompt="a red circle")
+        list(connect(lambda _: answers.stream(text)).images.stream(prompt="a red circle"))
 
 
 def test_leaving_the_with_block_closes_the_connection() -> None:

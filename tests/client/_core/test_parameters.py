@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypedDict
 import pytest
 import typer
 
-from darkroom._parameters import PARAMETERS, read_parameters
-from darkroom._wire import generation_request
+from darkroom._core import endpoints
+from darkroom._core.parameters import JOB_PARAMETERS, PARAMETERS, STREAM_PARAMETERS, read_parameters
 from darkroom.cli.app import run
 from darkroom.cli.failures import explain
 from darkroom.cli.options import with_generation_options
@@ -41,10 +41,17 @@ def command_that_records(recorded: list[dict[str, Any]]) -> typer.Typer:
 
 
 def test_a_new_parameter_is_an_argument_and_a_field_of_the_request() -> None:
-    request = generation_request("generate", "x", {"clip_skip": 2, "steps": 3}, parameters=MORE)
-    assert request.body == {"prompt": "x", "num_skipped_layers": 2, "num_inference_steps": 3}
+    sent = {"prompt": "x", "num_skipped_layers": 2, "num_inference_steps": 3}
+    request = endpoints.generate("x", {"clip_skip": 2, "steps": 3}, MORE)
+    assert request.body == {**sent, "response_format": "b64_json"}
+    assert endpoints.submit("x", {"clip_skip": 2, "steps": 3}, None, MORE).body == sent
     with pytest.raises(TypeError, match="'clip_skip'"):
-        generation_request("generate", "x", {"clip_skip": 2})
+        endpoints.generate("x", {"clip_skip": 2})
+
+
+def test_calls_that_take_more_take_all_that_others_take() -> None:
+    for more in (JOB_PARAMETERS, STREAM_PARAMETERS):
+        assert more.items() >= PARAMETERS.items()
 
 
 def test_a_new_parameter_is_an_option() -> None:
@@ -69,7 +76,7 @@ def test_the_help_describes_the_option_of_a_new_parameter(capsys: pytest.Capture
 
 
 def test_an_error_about_a_new_parameter_names_its_option() -> None:
-    error = BadRequestError("num_skipped_layers: At most 12.", status_code=400, param="num_skipped_layers")
+    error = BadRequestError("clip_skip: At most 12.", status_code=400, param="clip_skip")
     assert explain(error, MORE).format_message() == "Invalid value for '--clip-skip': At most 12."
 
 
