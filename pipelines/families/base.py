@@ -32,6 +32,8 @@ class ModelTraits:
     """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
     text_features: int
     """Numbers in the conditioning of one token."""
+    latent_space: str = ""
+    """Digest of how latents are scaled, noised and spaced in time."""
     scheduler_config: Mapping[str, Any]
     """Configuration of the folder's own scheduler, with all defaults filled in."""
     zeros_without_negative: bool = False

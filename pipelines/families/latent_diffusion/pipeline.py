@@ -20,7 +20,8 @@ from pipelines import input_checks, previews, work_plan
 from pipelines.errors import InvalidParamsError
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
-from pipelines.families.latent_diffusion.starts import inputs
+from pipelines.families.latent_diffusion.starts import handover, inputs
+from pipelines.families.latent_diffusion.starts.handover import HandedOver
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.families.latent_diffusion.starts.passes import Passes, undrawn_on_error
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
@@ -149,6 +150,9 @@ class LatentDiffusion:
             else:
                 state.run.commit(own)
 
+    def hand_over(self, state: LatentState) -> HandedOver:
+        return handover.hand_over(state)
+
     @torch.inference_mode()
     def upscale(self, states: Sequence[LatentState]) -> None:
         with undrawn_on_error(states):
@@ -183,8 +187,9 @@ class LatentDiffusion:
         *,
         upcast: bool = False,
     ) -> LatentState:
-        assert encoded is None or isinstance(encoded, EncodedImage), "inputs come from this pipeline"
-        assert (encoded is None) == (params.image is None), "an image that starts from another one needs it encoded"
+        assert encoded is None or isinstance(encoded, EncodedImage | HandedOver), "inputs come from such a pipeline"
+        assert isinstance(encoded, EncodedImage) == (params.image is not None), "an image to start from is encoded"
+        assert isinstance(encoded, HandedOver) == (params.taken_over_at > 0), "a refiner begins with another's latents"
         return self._passes.begin(params, sampler_choice, networks, conditionings, encoded, upcast=upcast)
 
     def _decode_soundly(self, latents: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ A mask is brought to the size of the latents by its nearest pixels, and a value 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,10 @@ class Repainting:
         """Return latents whose kept part is that of the image to start from, with the noise before that call."""
         return torch.where(self.mask, latents, steps.noised(self.clean, self.noise, position))
 
+    def moved(self, move: Callable[[Tensor], Tensor]) -> Repainting:
+        """Return this with its tensors where `move` brings them."""
+        return Repainting(move(self.mask), move(self.clean), move(self.noise))
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -62,11 +66,12 @@ class Start:
 
     def on(self, device: torch.device) -> Start:
         """Return this with what later calls need on the device. The latents stay on the CPU."""
-        repainting, concatenated = self.repainting, self.concatenated
-        if repainting is not None:
-            tensors = (repainting.mask, repainting.clean, repainting.noise)
-            repainting = Repainting(*(upload(each, device) for each in tensors))
-        return Start(self.latents, repainting, None if concatenated is None else upload(concatenated, device))
+        concatenated = self.concatenated
+        return Start(
+            self.latents,
+            self.repainting and self.repainting.moved(lambda each: upload(each, device)),
+            None if concatenated is None else upload(concatenated, device),
+        )
 
 
 def encode(

@@ -102,7 +102,7 @@ async def create_job(request: Request) -> Response:
     size = image_size(parsed, model, None if decoded is None else decoded.size)
     inputs = await prepare(decoded, size, parsed.request.resize_mode)
     accepted = image_format(request.headers.get("accept"))
-    spec = job_spec(parsed, model, accepted, size, inputs)
+    spec = job_spec(parsed, model, accepted, size, inputs, services.engine.find_model)
     preferred = preference(request.headers.get("prefer"))
     view, replayed = await jobs.submit(spec, tenant=tenant, idempotency=idempotency, inputs=inputs.files)
     structlog.contextvars.bind_contextvars(job_id=view.record.id)

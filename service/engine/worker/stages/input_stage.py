@@ -71,7 +71,7 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
         """
         self._cache.clear()
         for image in self._scheduler:
-            if image.model == model:
+            if image.model == model and image.params.pixels:
                 image.encoded = None
                 self.admit(image)
 

@@ -46,6 +46,7 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
         "mask": None,
         "strength": 1.0,
         "hires": None,
+        "refiner": None,
         "width": 128,
         "height": 128,
         "num_inference_steps": INFO.default_steps,
