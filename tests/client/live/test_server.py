@@ -1,21 +1,15 @@
-"""Both clients against a real server around the fake engine, and the examples of the client's README."""
+"""Both clients against a real server around the fake engine."""
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
 
 import pytest
 
 import darkroom
-from darkroom import CompletedImage, PartialImage
+from darkroom import CompletedImage, PartialImage, PreviewReady
 from pipelines.fake import INFO
 from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
 from tests.client.both import Clients
 from tests.harness.http_server import Harness
-from tests.harness.paths import ROOT
-
-README = ROOT / "client" / "README.md"
 
 
 def test_each_image_has_the_next_seed(connect: Clients, server: Harness) -> None:
@@ -59,6 +53,14 @@ def test_a_stream_yields_previews_and_then_the_image(connect: Clients, server: H
     assert seen == [*first, (PartialImage, 1, 8), (PartialImage, 1, 8), (CompletedImage, 1, 8)]
 
 
+def test_a_job_has_previews_among_its_events(connect: Clients, server: Harness) -> None:
+    server.engine.step_s = 0.02
+    job = connect(None, base_url=server.url).jobs.submit(prompt="a red circle", steps=5, previews=3)
+    previews = [event for event in job.events() if isinstance(event, PreviewReady)]
+    assert previews
+    assert all(preview.to_pil().format == preview.mime.removeprefix("image/").upper() for preview in previews)
+
+
 def test_the_served_model_is_listed(connect: Clients, server: Harness) -> None:
     assert [model.id for model in connect(None, base_url=server.url).models.list()] == [INFO.name]
 
@@ -98,17 +100,3 @@ def test_the_error_for_an_invalid_value_names_its_field(connect: Clients, server
     with pytest.raises(darkroom.BadRequestError) as caught:
         connect(None, base_url=server.url).images.generate(prompt="a red circle", steps=10**6)
     assert caught.value.param == "steps"
-
-
-def test_the_examples_of_the_readme_work(
-    server: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) >= 2
-    for number, block in enumerate(blocks):
-        server.engine.reset()
-        with subtests.test(block=number):
-            exec(compile(block.replace("http://127.0.0.1:8000", server.url), str(README), "exec"), {})
-            assert server.engine.jobs
-    assert (tmp_path / "circle.png").exists()
