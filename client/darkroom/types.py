@@ -55,6 +55,15 @@ class HiresParams(TypedDict, total=False):
     """One of those that capabilities list."""
 
 
+class RefinerParams(TypedDict, total=False):
+    """Another model, which makes the last steps."""
+
+    model: str
+    """A served model with the same latents, such as SDXL's refiner."""
+    switch_at: float
+    """Share of the steps after which it takes over, above 0, below 1; 0.8 if not given."""
+
+
 class Margins(TypedDict, total=False):
     """Pixels by which an image is extended on each side."""
 
@@ -150,6 +159,10 @@ class GenerateParams(TypedDict, total=False):
     hires: Annotated[
         HiresParams | None,
         Parameter("Makes a smaller image first, then enlarges it and denoises it further.", is_option=False),
+    ]
+    refiner: Annotated[
+        RefinerParams | None,
+        Parameter("Another model, which makes the last steps.", is_option=False),
     ]
     original_size: Annotated[
         tuple[int, int] | None,

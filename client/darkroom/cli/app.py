@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from darkroom._version import __version__
-from darkroom.cli import models
 from darkroom.cli.backends import installed_backend, installed_commands
-from darkroom.cli.generate import generate
+from darkroom.cli.commands import jobs, models
+from darkroom.cli.commands.generate import generate
+from darkroom.cli.commands.info import info
+from darkroom.cli.commands.xyz import xyz
 from darkroom.cli.missing import add_server_hints
 from darkroom.cli.selection import FindLocal
+from darkroom.cli.statuses import MEANINGS, Status, Stopped
 
-_INTERRUPTED = 130
+_EXIT_STATUSES: Final = "\n\n".join(
+    ["Exit status:", *(f"`{status:>3}` {meaning}" for status, meaning in MEANINGS.items())]
+)
 
 
 def main() -> None:
@@ -27,7 +32,7 @@ def main() -> None:
 def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.Typer:
     """Return the command. `commands` join the top level; subcommands call `find_local` when they need a backend."""
     app = typer.Typer(
-        add_completion=False,
+        epilog=_EXIT_STATUSES,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,7 +47,10 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
 
         `darkroom generate "a red circle on a white background" -o circle.png` makes an image,
         `darkroom serve` starts a server where darkroom-server is installed,
-        `darkroom COMMAND --help` explains a command.
+        `darkroom COMMAND --help` explains a command,
+        `darkroom --install-completion` completes commands and options in your shell.
+
+        DARKROOM_BASE_URL stands for --server, and DARKROOM_API_KEY holds the key of that server.
         """
         context.obj = find_local
         if version:
@@ -52,22 +60,24 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
 
     for subcommands in commands:
         app.add_typer(subcommands)
-    app.command()(generate)
+    for command in (generate, xyz, info):
+        app.command()(command)
+    app.add_typer(jobs.jobs, name=jobs.NAME)
     add_server_hints(app, commands)
     app.add_typer(models.models_group(commands), name=models.NAME)
     return app
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Run the command and return its exit status: 0, 1 for a failure, 2 for invalid input, 130 after Ctrl-C.
-
-    Each failure prints one line.
-    """
+    """Run the command and return its exit status, one of `statuses.Status`. Each failure prints one line."""
     try:
         status = app(list(arguments), prog_name="darkroom", standalone_mode=False)
+    except Stopped as stopped:
+        typer.echo(stopped.format_message(), err=True)
+        return stopped.exit_code
     except typer.TyperException as error:
         typer.echo(f"Error: {error.format_message()}", err=True)
         return error.exit_code
-    if status == _INTERRUPTED:
+    if status == Status.INTERRUPTED:
         typer.echo("Canceled.", err=True)
     return status if isinstance(status, int) else 0

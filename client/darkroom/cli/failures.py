@@ -1,14 +1,43 @@
-"""Turns exceptions into a message for the user and an exit status: 2 for invalid input, 1 for a failure."""
+"""Turns exceptions into one sentence for the user and an exit status."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import typer
 
 from darkroom._core.parameters import PARAMETERS, DeclaredParameter
-from darkroom.errors import APIConnectionError, APIStatusError, DarkroomError
+from darkroom.cli.statuses import CommandError, Status
+from darkroom.errors import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    DarkroomError,
+    InvalidResponseError,
+    JobCanceledError,
+    JobDeletedError,
+    JobFailedError,
+)
+
+_STATUSES: Final[Mapping[int, Status]] = {
+    401: Status.REFUSED,
+    403: Status.REFUSED,
+    404: Status.NOT_FOUND,
+    410: Status.NOT_FOUND,
+    429: Status.BUSY,
+    503: Status.BUSY,
+}
+_OTHER_OPTIONS: Final = {
+    "prompt": "PROMPT",
+    "image": "--image",
+    "mask": "--mask",
+    "strength": "--strength",
+    "refiner": "--refiner",
+}
+"""Options of arguments that are not made from their declarations."""
 
 
 @contextlib.contextmanager
@@ -22,21 +51,42 @@ def explained() -> Iterator[None]:
         # From the client's constructor: an invalid address or key.
         raise typer.BadParameter(str(error)) from error
     except OSError as error:
-        raise typer.TyperException(f"{error.filename}: {error.strerror}") from error
+        raise CommandError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
 def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> typer.TyperException:
     """Return the exception that ends the command. It names the option that the server refused."""
-    if isinstance(error, APIStatusError) and error.status_code < 500 and error.param is not None:
-        option = _options_by_argument(parameters).get(error.param)
-        if option is not None:
+    if isinstance(error, (APIStatusError, JobFailedError)):
+        option = _options_by_argument(parameters).get(error.param or "")
+        if option is not None and not (isinstance(error, APIStatusError) and error.status_code >= 500):
             return typer.BadParameter(error.message.removeprefix(f"{error.param}: "), param_hint=[option])
+    if isinstance(error, APIStatusError):
+        return CommandError(_advice(error), _STATUSES.get(error.status_code, Status.FAILED))
     if isinstance(error, APIConnectionError):
-        return typer.TyperException(f"{error.message}. Is a Darkroom server running there?")
-    return typer.TyperException(error.message)
+        return CommandError(
+            f"{error.message}. Start a server with `darkroom serve`, or name another with --server.",
+            Status.UNREACHABLE,
+        )
+    if isinstance(error, InvalidResponseError):
+        return CommandError(error.message, Status.UNREACHABLE)
+    if isinstance(error, JobCanceledError):
+        return CommandError(f"Job {error.job_id} was canceled.", Status.CANCELED)
+    if isinstance(error, JobDeletedError):
+        return CommandError(f"Job {error.job_id} was deleted while it ran.", Status.NOT_FOUND)
+    return CommandError(error.message)
+
+
+def _advice(error: APIStatusError) -> str:
+    if isinstance(error, AuthenticationError):
+        return "The server asks for an API key that it knows: set DARKROOM_API_KEY to one."
+    if error.status_code in (429, 503) and error.retry_after is not None:
+        return f"{error.message} Try again in {math.ceil(error.retry_after)} s."
+    if error.status_code == 404 and error.code is None:
+        return f"{error.message}. Is the address in --server that of a Darkroom server?"
+    return error.message
 
 
 def _options_by_argument(parameters: Mapping[str, DeclaredParameter]) -> dict[str, str]:
     """Return the argument or option of the command that each argument of the SDK comes from."""
     derived = {name: each.option for name, each in parameters.items() if each.declaration.is_option}
-    return {"prompt": "PROMPT", **derived}
+    return {**_OTHER_OPTIONS, **derived}

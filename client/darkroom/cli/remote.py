@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import typer
 
 from darkroom._async.client import AsyncDarkroom
 from darkroom._sync.client import Darkroom
 from darkroom.cli.backends import FoundModel, Watch
+from darkroom.cli.failures import explained
 from darkroom.errors import APIStatusError
+
+if TYPE_CHECKING:
+    from darkroom import Retry
 
 _MAX_RETRIES: Final = 10
 """More than the SDK's default: a large batch keeps the server's queue full, and a starting server needs a while."""
@@ -24,11 +30,10 @@ class RemoteBackend:
 
     @contextlib.asynccontextmanager
     async def connect(self, *, model: str | None, watch: Watch) -> AsyncIterator[AsyncDarkroom]:
-        watch.stage("Waiting for the server")
         async with AsyncDarkroom(
             base_url=self._address,
             max_retries=_MAX_RETRIES,
-            on_retry=lambda _: watch.stage("The server is busy, waiting"),
+            on_retry=lambda retry: watch.stage(f"{_reason(retry)}, trying again in {retry.wait_s:.0f} s"),
         ) as client:
             # A wrong address is reported at once, not after all retries. Any answer shows that a server is there.
             with contextlib.suppress(APIStatusError):
@@ -38,3 +43,18 @@ class RemoteBackend:
     def models(self) -> Sequence[FoundModel]:
         with Darkroom(base_url=self._address, max_retries=0) as client:
             return [FoundModel(model.id, client.base_url) for model in client.models.list()]
+
+
+def _reason(retry: Retry) -> str:
+    return retry.error.message.rstrip(".") if isinstance(retry.error, APIStatusError) else "The server does not answer"
+
+
+@contextlib.contextmanager
+def connected(address: str | None) -> Iterator[Darkroom]:
+    """Return a context that yields a client of the server at `address`. It turns errors into `typer.TyperException`."""
+    with explained(), Darkroom(base_url=address, on_retry=_say) as client:
+        yield client
+
+
+def _say(retry: Retry) -> None:
+    typer.echo(f"{_reason(retry)}, trying again in {retry.wait_s:.0f} s.", err=True)

@@ -7,7 +7,9 @@ from typing import Final
 
 import typer
 
+from darkroom.cli.commands.options import JsonOption
 from darkroom.cli.selection import ServerOption, select_backend
+from darkroom.cli.terminal.printing import print_json, print_table
 
 NAME: Final = "models"
 
@@ -23,10 +25,14 @@ def models_group(commands: Sequence[typer.Typer]) -> typer.Typer:
     return group
 
 
-def list_models(context: typer.Context, server: ServerOption = None) -> None:
+def list_models(context: typer.Context, prints_json: JsonOption = False, server: ServerOption = None) -> None:
     """List the models on this machine, or those of a server.
 
     The models on this machine are the bundled one and the folders and files under DARKROOM_DATA_DIR/models.
+
+    Example:
+
+        darkroom models --server http://127.0.0.1:8000
     """
     if context.invoked_subcommand is not None:
         return
@@ -35,6 +41,7 @@ def list_models(context: typer.Context, server: ServerOption = None) -> None:
     backend, _ = select_backend(context.obj, server)
     with explained():
         found = backend.models()
-    width = max((len(model.name) for model in found), default=0)
-    for model in found:
-        typer.echo(f"{model.name:<{width}}  {model.location}")
+    if prints_json:
+        print_json({"models": [{"name": model.name, "location": model.location} for model in found]})
+    elif found:
+        print_table([(model.name, model.location) for model in found])

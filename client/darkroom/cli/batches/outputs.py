@@ -26,19 +26,30 @@ def plan_outputs(output: str, prompts: Sequence[str]) -> list[Path]:
     `ValueError` for any other suffix.
     """
     path = Path(output)
-    if output.endswith(("/", os.sep)) or path.is_dir():
+    if is_folder(output):
         return _in_folder(path, prompts)
-    if path.suffix.lower() in FORMATS:
-        return [path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, len(prompts) + 1))]
-    if path.suffix:
+    return [path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, len(prompts) + 1))]
+
+
+def is_folder(output: str) -> bool:
+    """Whether files go into a folder of that name. Raises `ValueError` for a file that is no image's."""
+    path = Path(output)
+    if output.endswith(("/", os.sep)) or path.is_dir():
+        return True
+    if path.suffix and path.suffix.lower() not in FORMATS:
         raise ValueError(f"'{output}' must end in {', '.join(FORMATS)}, or in / for a folder.")
-    return _in_folder(path, prompts)
+    return not path.suffix
+
+
+def slug(prompt: str) -> str:
+    """Return the part of a file name that stands for a prompt."""
+    return re.sub(r"[\W_]+", "-", prompt.lower()).strip("-")[:_MAX_NAME_LENGTH].rstrip("-") or "image"
 
 
 def _in_folder(folder: Path, prompts: Sequence[str]) -> list[Path]:
     planned: list[Path] = []
     for prompt in prompts:
-        name = re.sub(r"[\W_]+", "-", prompt.lower()).strip("-")[:_MAX_NAME_LENGTH].rstrip("-") or "image"
+        name = slug(prompt)
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         paths = (folder / f"{name}.png" for name in names)
         planned.append(next(path for path in paths if path not in planned and not path.exists()))

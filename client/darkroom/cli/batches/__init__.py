@@ -1,0 +1,1 @@
+"""Plans images and makes them: file names, and requests to a server or to the local backend."""

@@ -1,0 +1,1 @@
+"""The subcommands, each of which prints what it found or made."""

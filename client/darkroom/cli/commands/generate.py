@@ -1,0 +1,143 @@
+"""`darkroom generate`: makes images from prompts, through a server or on this machine, and writes them to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typing_extensions import Unpack
+
+from darkroom.cli.batches.outputs import is_folder
+from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, plan, read_prompts
+from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
+from darkroom.cli.selection import ServerOption, select_backend
+from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol
+
+
+@with_generation_options()
+def generate(
+    context: typer.Context,
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT", help="What to draw. Quote each; several make a batch.")
+    ] = None,
+    file: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            encoding="utf-8",
+            help="A text file with one prompt a line; # begins a comment line, - is standard input.",
+        ),
+    ] = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A file ending in .png, .webp, .jpg or .jpeg, which is overwritten; further images are numbered "
+            "after it (out-2.png). Or a folder, where files are named after their prompts and none is overwritten.",
+        ),
+    ] = ".",
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images of each prompt.")] = 1,
+    *,
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Skip images whose file is there. On by default for a folder with --file or --seed; files are then "
+            "named after all that decides the image.",
+        ),
+    ] = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option("--grid", metavar="FILE", dir_okay=False, help="Write a contact sheet of all images too, a PNG."),
+    ] = None,
+    preview: PreviewOption = False,
+    preview_protocol: ProtocolOption = None,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    **given: Unpack[CommandParams],
+) -> None:
+    """Make images and write them to files.
+
+    Where darkroom-server is installed, this machine makes them; otherwise the server at http://127.0.0.1:8000 does.
+    --server selects another server. The model's defaults apply to options that are not given. The seed of each image
+    is printed. Ctrl-C cancels what is unfinished; the same command goes on where it stopped.
+
+    Examples:
+
+        darkroom generate "a red circle on a white background" -o circle.png
+
+        darkroom generate "a blue star" "two green hearts" --count 4 -o images/ --grid sheet.png
+
+        darkroom generate --file prompts.txt --seed 1 -o images/ --server http://127.0.0.1:8000
+
+        darkroom generate "a blue circle" --image circle.png --strength 0.6 -o blue.png
+    """
+    from darkroom.cli.batches.session import Source, make_images
+    from darkroom.cli.failures import explained
+    from darkroom.cli.terminal.printing import print_json
+    from darkroom.cli.terminal.progress import display_for
+    from darkroom.cli.terminal.results import Results
+
+    params = request_params(given)
+    texts = _prompts(prompts, file)
+    source = Source(*select_backend(context.obj, server), params.get("model"))
+    with explained():
+        images = plan(each_copy(texts, count, params), output, resume=_resumes(resume, output, file, params))
+    _say_skipped(images)
+    protocol = choose_protocol(preview, preview_protocol)
+    display = display_for(sum(not image.is_there for image in images))
+    results = Results(images, display, protocol, is_quiet=prints_json)
+    sheet: Path | None = None
+    try:
+        make_images(source, images, display, results.when_made)
+        sheet = grid and _write_grid(images, grid)
+    finally:
+        results.print_rest()
+        if prints_json:
+            print_json({"images": [as_json(image) for image in images], "grid": sheet and str(sheet)})
+
+
+def _prompts(arguments: Sequence[str] | None, file: typer.FileText | None) -> list[str]:
+    """Raises `typer.BadParameter` where there is none."""
+    try:
+        lines = [] if file is None else file.read().splitlines()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter("the file is not text in UTF-8", param_hint=["--file"]) from error
+    texts = [*(arguments or []), *read_prompts(lines)]
+    if not texts:
+        missing = "PROMPT" if file is None else "--file"
+        raise typer.BadParameter("there is no prompt; give one, or a --file of them", param_hint=[missing])
+    return texts
+
+
+def _resumes(asked: bool | None, output: str, file: object, params: Mapping[str, Any]) -> bool:
+    if asked is not None:
+        return asked
+    try:
+        return is_folder(output) and (file is not None or params.get("seed") is not None)
+    except ValueError:
+        return False  # `plan` reports it.
+
+
+def _say_skipped(images: Sequence[PlannedImage]) -> None:
+    skipped = sum(image.is_skipped for image in images)
+    if skipped:
+        typer.echo(f"Skipped {skipped} of {len(images)} images, whose files are there already.", err=True)
+
+
+def _write_grid(images: Sequence[PlannedImage], path: Path) -> Path:
+    from PIL import Image
+
+    from darkroom.cli.drawing.sheets import contact_sheet, save_png
+    from darkroom.cli.failures import explained
+
+    with explained():
+        save_png(contact_sheet([(Image.open(image.path), image.prompt) for image in images]), path)
+    typer.echo(f"{path}  (contact sheet of {len(images)} images)", err=True)
+    return path

@@ -1,0 +1,108 @@
+"""The options that say what an image is to look like, for the commands that make images."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+
+import typer
+
+from darkroom._core.parameters import PARAMETERS, DeclaredParameter
+from darkroom.types import GenerateParams
+
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
+
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+class CommandParams(GenerateParams, total=False):
+    """The arguments that a command gets from its options. One that was not given is None."""
+
+    image: Path | None
+    mask: Path | None
+    strength: float | None
+    refiner_model: str | None
+    refiner_switch_at: float | None
+
+
+def _file_option(name: str, text: str) -> Any:
+    return typer.Option(name, metavar="FILE", exists=True, dir_okay=False, readable=True, help=text)
+
+
+_OTHER_OPTIONS: Final[Mapping[str, Any]] = {
+    "image": Annotated[Path | None, _file_option("--image", "An image to start from: PNG, WebP or JPEG.")],
+    "mask": Annotated[
+        Path | None,
+        _file_option("--mask", "With --image: where to repaint; what is transparent or, where nothing is, white."),
+    ],
+    "strength": Annotated[
+        float | None,
+        typer.Option(
+            "--strength",
+            min=0.0,
+            max=1.0,
+            help="With --image: how far to go from it, above 0, to 1. 1 with a mask, 0.75 without one, if not given.",
+        ),
+    ],
+    "refiner_model": Annotated[
+        str | None,
+        typer.Option("--refiner", metavar="NAME", help="Another model, which makes the last steps: SDXL's refiner."),
+    ],
+    "refiner_switch_at": Annotated[
+        float | None,
+        typer.Option("--refiner-switch-at", metavar="SHARE", help="With --refiner: share of the steps before it."),
+    ],
+}
+"""Options that are not made from a declaration, because their values are files, or they are parts of an argument."""
+
+
+def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> Callable[[CommandT], CommandT]:
+    """Give a command that takes `**params` an option for each of `parameters`; an option that is not given is None.
+
+    In the help they stand behind the command's positional parameters and before its keyword-only ones.
+    """
+
+    def decorate(command: CommandT) -> CommandT:
+        signature = inspect.signature(command, eval_str=True)
+        own = list(signature.parameters.values())
+        declared = [_option(parameter) for parameter in parameters.values() if parameter.declaration.is_option]
+        # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
+        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[
+                *(each for each in own if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD),
+                *declared,
+                *(_keyword(name, annotation) for name, annotation in _OTHER_OPTIONS.items()),
+                *(each for each in own if each.kind is inspect.Parameter.KEYWORD_ONLY),
+            ]
+        )
+        return command
+
+    return decorate
+
+
+def _option(parameter: DeclaredParameter) -> inspect.Parameter:
+    about = parameter.declaration
+    option = typer.Option(parameter.option, help=about.help, metavar=about.metavar, min=about.minimum)
+    kind: Any = parameter.type
+    return _keyword(parameter.name, Annotated[kind, option])
+
+
+def _keyword(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def request_params(given: CommandParams) -> dict[str, Any]:
+    """Return the arguments for the SDK, without those that were not given. Raises `typer.BadParameter`."""
+    params = {name: value for name, value in given.items() if value is not None}
+    if "image" not in params:
+        for name in ("mask", "strength"):
+            if name in params:
+                raise typer.BadParameter("it needs --image, the image to start from", param_hint=[f"--{name}"])
+    refiner, switch_at = params.pop("refiner_model", None), params.pop("refiner_switch_at", None)
+    if refiner is None and switch_at is not None:
+        raise typer.BadParameter("it needs --refiner, the model to switch to", param_hint=["--refiner-switch-at"])
+    if refiner is not None:
+        params["refiner"] = {"model": refiner} if switch_at is None else {"model": refiner, "switch_at": switch_at}
+    return params

@@ -1,0 +1,119 @@
+"""`darkroom xyz`: compares parameters in a labelled grid of images."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typing_extensions import Unpack
+
+from darkroom.cli.batches.axes import NO_AXIS, Axis, cells, check_axes, parse_axis, with_seed
+from darkroom.cli.batches.planning import PlannedImage, as_json, plan
+from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
+from darkroom.cli.selection import ServerOption, select_backend
+from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol, preview_text
+
+
+@with_generation_options()
+def xyz(
+    context: typer.Context,
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw. Quote it.")],
+    x: Annotated[
+        str, typer.Option("--x", metavar="NAME=VALUES", help="What changes from column to column: steps=4,8,16.")
+    ],
+    y: Annotated[
+        str | None, typer.Option("--y", metavar="NAME=VALUES", help="What changes from row to row: sampler=euler,ddim.")
+    ] = None,
+    z: Annotated[
+        str | None, typer.Option("--z", metavar="NAME=VALUES", help="What changes from panel to panel: seed=1,2.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="The grid, a PNG.")
+    ] = Path("xyz.png"),
+    images_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="FOLDER",
+            file_okay=False,
+            help="Keep the single images there, too; those that are there already are not made again.",
+        ),
+    ] = None,
+    *,
+    preview: PreviewOption = False,
+    preview_protocol: ProtocolOption = None,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    **given: Unpack[CommandParams],
+) -> None:
+    """Compare parameters: make a labelled grid of images that differ in one, two or three of them.
+
+    Values are separated by commas; one that has a comma is quoted. The names are those of the options, and `prompt`.
+    All images have the same seed, unless it is on an axis.
+
+    Examples:
+
+        darkroom xyz "a red circle" --x steps=4,8,16 --y sampler=euler,ddim --z seed=1,2
+
+        darkroom xyz "" --x 'prompt=a red circle,"a circle, red"' --y guidance=1,4,8 -o prompts.png --images cells/
+    """
+    from darkroom.cli.batches.session import Source, make_images
+    from darkroom.cli.failures import explained
+    from darkroom.cli.terminal.printing import print_json
+    from darkroom.cli.terminal.progress import display_for
+
+    axes = parse_axis(x, "--x"), parse_axis(y, "--y"), parse_axis(z, "--z")
+    check_axes(axes)
+    params = with_seed(request_params(given), axes)
+    source = Source(*select_backend(context.obj, server), params.get("model"))
+    if not source.is_remote and any(axis.argument == "model" for axis in axes):
+        raise typer.BadParameter("models can only be compared with a --server", param_hint=["--x, --y, --z"])
+    protocol = choose_protocol(preview, preview_protocol)
+    with ExitStack() as stack:
+        folder = images_folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-xyz-")))
+        with explained():
+            images = plan(cells(prompt, params, axes), f"{folder}/", resume=True)
+        make_images(source, images, display_for(len(images)), lambda _: None)
+        with explained():
+            _draw(images, axes, output)
+    if prints_json:
+        print_json(_as_json(images, axes, output, keeps_images=images_folder is not None))
+    else:
+        typer.echo(f"{output}  ({len(images)} images{_seed_text(params)})")
+    if protocol is not None and not prints_json:
+        typer.echo(preview_text(output, protocol), nl=False)
+
+
+def _draw(images: Sequence[PlannedImage], axes: tuple[Axis, Axis, Axis], path: Path) -> None:
+    from PIL import Image
+
+    from darkroom.cli.drawing.sheets import Panel, labelled_grid, save_png
+
+    x, y, z = axes
+    opened = iter([Image.open(image.path) for image in images])
+    panels = [
+        Panel(title, y.labels, x.labels, [list(itertools.islice(opened, len(x.values))) for _ in y.values])
+        for title in z.labels
+    ]
+    save_png(labelled_grid(panels), path)
+
+
+def _seed_text(params: Mapping[str, Any]) -> str:
+    return "" if params.get("seed") is None else f", seed {params['seed']}"
+
+
+def _as_json(
+    images: Sequence[PlannedImage], axes: Sequence[Axis], output: Path, *, keeps_images: bool
+) -> dict[str, Any]:
+    described = [as_json(image) if keeps_images else {**as_json(image), "path": None} for image in images]
+    used = {letter: axis for letter, axis in zip("xyz", axes, strict=True) if axis is not NO_AXIS}
+    return {
+        "grid": str(output),
+        "axes": {letter: {"name": axis.name, "values": axis.values} for letter, axis in used.items()},
+        "images": described,
+    }

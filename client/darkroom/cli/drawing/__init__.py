@@ -1,0 +1,1 @@
+"""Reads and draws image files with Pillow. Knows no server."""

@@ -1,0 +1,49 @@
+"""The --preview option: shows images in the terminal, small enough to leave room for text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from darkroom.cli.terminal.detection import Protocol, ask_terminal, detect
+
+PREVIEW_SIDE: Final = 320
+"""Pixels of the longer side at most."""
+
+PreviewOption: TypeAlias = Annotated[
+    bool, typer.Option("--preview", help="Show finished images in the terminal: kitty, iTerm2 and sixel are known.")
+]
+ProtocolOption: TypeAlias = Annotated[
+    Protocol | None,
+    typer.Option("--preview-protocol", help="Show images in this way, where the terminal is not recognized."),
+]
+
+
+def choose_protocol(preview: bool, given: Protocol | None) -> Protocol | None:
+    """Return how to show images on standard output, or None. Says why where they were asked for and cannot be shown."""
+    if given is not None or not preview:
+        return given
+    found = detect(os.environ, ask_terminal) if sys.stdout.isatty() else None
+    if found is None:
+        typer.echo(
+            "No previews: this terminal is not known to show images. If it does, name the way: --preview-protocol.",
+            err=True,
+        )
+    return found
+
+
+def preview_text(path: Path, protocol: Protocol) -> str:
+    """Return what shows an image file in the terminal. Raises `OSError` where the file cannot be read."""
+    from PIL import Image
+
+    from darkroom.cli.terminal import encoders
+
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    encode = {Protocol.KITTY: encoders.kitty, Protocol.ITERM2: encoders.iterm2, Protocol.SIXEL: encoders.sixel}
+    return encode[protocol](image) + "\n"
