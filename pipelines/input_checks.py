@@ -32,6 +32,8 @@ def _check_without_image(info: ModelInfo, params: GenerationParams) -> None:
         raise InvalidParamsError("mask", "A mask needs an image whose parts it repaints.")
     if info.reads_kept:
         raise InvalidParamsError("image", "This model repaints parts of an image: it needs an image and a mask.")
+    if info.reads_image:
+        raise InvalidParamsError("image", "This model edits an image as the prompt says: it needs an image.")
 
 
 def _check_image(info: ModelInfo, params: GenerationParams) -> None:
@@ -43,6 +45,8 @@ def _check_image(info: ModelInfo, params: GenerationParams) -> None:
         raise InvalidParamsError("mask", "This model repaints parts of an image: it needs a mask.")
     if params.hires is not None:
         raise InvalidParamsError("hires", "An image that starts from another one is made in one pass.")
+    if info.reads_image and params.strength != 1:
+        raise InvalidParamsError("strength", "This model makes every step of an edit from noise: it must be 1.")
     _check_strength("strength", params.steps, params.strength)
 
 
