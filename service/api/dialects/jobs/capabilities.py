@@ -41,8 +41,8 @@ class DefaultsOut(BaseModel):
     height: int
     num_inference_steps: int
     guidance_scale: float
-    image_guidance_scale: float | None
-    """None for a model that has no guidance by an image."""
+    image_guidance_scale: float
+    """1 for a model that has no guidance by an image."""
     sampler: str
 
 
@@ -191,7 +191,7 @@ def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
             height=height,
             num_inference_steps=model.default_steps,
             guidance_scale=model.default_guidance_scale,
-            image_guidance_scale=default_image_guidance(model) if model.reads_image else None,
+            image_guidance_scale=default_image_guidance(model),
             sampler=model.default_sampler,
         ),
         limits=ModelLimits(**asdict(model.limits)),
