@@ -74,6 +74,10 @@ class LatentEncoder:
             raise NonFiniteError(tuple(sorted({owners[n] if owners else n for n in bad})))
         return Posterior(mean, deviation)
 
+    def unscaled_mean(self, posterior: Posterior) -> Tensor:
+        """Return the mean [B, C, h, w] as the autoencoder gives it, and not at the UNet's scale."""
+        return posterior.mean * self._deviation / self._scaling_factor + self._mean
+
     def _encode(self, images: Tensor, *, wide: bool) -> tuple[Tensor, Tensor]:
         """Return mean and deviation at the UNet's scale."""
         mean, log_variance = self._half.run(images, wide=wide, tiled=False).float().cpu().chunk(2, dim=1)

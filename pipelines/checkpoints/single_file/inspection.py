@@ -40,7 +40,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     kind, predicted = _find_kind(path, header, given)
     file = FileParts(path, header, kind, given)
     index = json_files.read_config(kind.configs / f"{_INDEX}.json")
-    family = _find_family(file, index)
+    family = FAMILIES[index["_class_name"]]()
     found = _find_parts(file, family)
     scheduler_config, scheduler_notes = _find_scheduler(file, predicted)
     configs = parts.fit(file, {name: part.config for name, part in found.items()})
@@ -71,13 +71,6 @@ def _find_kind(path: Path, header: Header, given: settings.FileSettings) -> tupl
     kind = kind_of_file.detect(path, header.tensors)
     predicted = prediction.find(path, header, kind, given.prediction_type, given.zero_terminal_snr)
     return (Kind.SD2_V if kind is Kind.SD2_BASE and predicted.type == V_PREDICTION else kind), predicted
-
-
-def _find_family(file: FileParts, index: Mapping[str, Any]) -> Family[Any]:
-    found = FAMILIES.find(index["_class_name"])
-    if found is None:
-        raise ModelLoadError(f"{file.path} is a {file.kind.label} model, which is not supported.")
-    return found()
 
 
 def _find_parts(file: FileParts, family: Family[Any]) -> dict[str, Part]:

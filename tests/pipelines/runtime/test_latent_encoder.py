@@ -100,6 +100,13 @@ def test_latents_get_the_mean_and_deviation_that_the_unet_knows() -> None:
     assert posterior.deviation.flatten().tolist() == [0.25, 0.5, 0.125, 0.5]
 
 
+def test_the_mean_is_given_as_the_autoencoder_gives_it_too() -> None:
+    vae = RecordingVae(scaling_factor=0.5, latents_mean=[1.0, -1.0, 0.0, 2.0], latents_std=[2.0, 1.0, 4.0, 1.0])
+    encoder = LatentEncoder(vae, Unpadded())
+
+    assert encoder.unscaled_mean(encoder.encode(torch.ones(1, 3, 2, 2))).flatten().tolist() == [1.0] * 4
+
+
 @pytest.fixture
 def hot(model_folder: Path, tmp_path: Path) -> AutoencoderKL:
     """An autoencoder whose encoder overflows float16, in which it is."""

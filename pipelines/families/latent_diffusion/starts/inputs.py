@@ -62,7 +62,10 @@ class Start:
     """[1, C, h, w], at the sampler's scale."""
     repainting: Repainting | None = None
     concatenated: Tensor | None = None
-    """[1, 1 + C, h, w]: the mask and the latents of what stays, for a UNet that reads them beside the latents."""
+    """[1 or rows, channels, h, w]: what the UNet reads beside the latents, for all of the image's rows or for each.
+
+    That is the mask and the latents of what stays, or the latents of the image that is edited.
+    """
 
     def on(self, device: torch.device) -> Start:
         """Return this with what later calls need on the device. The latents stay on the CPU."""
@@ -118,6 +121,16 @@ def start(
     torch.randn(noise.shape, generator=generator)  # Diffusers draws what this UNet does not read.
     assert clean is not None, "this UNet takes a sample of the image"
     return Start(latents, Repainting(encoded.mask, clean, noise))
+
+
+def start_edit(steps: Steps, clean: Tensor, generator: torch.Generator, *, rows: int) -> Start:
+    """Draw the noise with which an edit begins. `clean` is the image, [1, C, h, w], as the autoencoder gives it.
+
+    All rows read the image but the first of three, which reads zeros.
+    """
+    noise = torch.randn(clean.shape, generator=generator)
+    concatenated = torch.cat([torch.zeros_like(clean), clean, clean]) if rows == 3 else clean
+    return Start(steps.from_noise(noise), concatenated=concatenated)
 
 
 def _to_tensor(pixels: InputPixels) -> Tensor:

@@ -122,6 +122,10 @@ class Passes:
             height, width = params.height // networks.scale, params.width // networks.scale
             noise = torch.randn(1, self._info.latent_channels, height, width, generator=generator)
             return inputs.Start(steps.from_noise(noise))
+        if self._info.reads_image:
+            clean = networks.encoder.unscaled_mean(encoded.image)
+            rows = len(work_plan.texts(self._info, params))
+            return inputs.start_edit(steps, clean, generator, rows=rows)
         reads_kept = self._info.reads_kept
         return inputs.start(steps, encoded, generator, strength=params.strength, reads_kept=reads_kept)
 

@@ -12,11 +12,7 @@ import torch
 
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
-from pipelines.checkpoints.files.safetensors_files import Header
 from pipelines.checkpoints.single_file import inspection
-from pipelines.checkpoints.single_file.kinds import Kind
-from pipelines.checkpoints.single_file.parts import FileParts
-from pipelines.checkpoints.single_file.settings import FileSettings
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ModelLoadError
 from tests.harness.models import original_layout, tiny_model
@@ -154,13 +150,6 @@ def test_weights_that_have_no_place_are_not_left_out_in_silence(file_of: MakeFil
         f"{path} has weights that a Stable Diffusion 1.x UNet has no place for, such as {name}. Without them it would "
         "make other images.",
     )
-
-
-def test_a_kind_without_a_family_is_refused_by_name(tmp_path: Path) -> None:
-    file = FileParts(tmp_path / "x.safetensors", Header({}, {}), Kind.SD1_INSTRUCT, FileSettings())
-    sentence = f"{file.path} is a Stable Diffusion 1.x InstructPix2Pix model, which is not supported."
-    with pytest.raises(ModelLoadError, match=f"^{re.escape(sentence)}$"):
-        inspection._find_family(file, {"_class_name": "NoPipeline"})
 
 
 def test_sizes_that_are_not_known_are_asked_for(file_of: MakeFile) -> None:
