@@ -78,18 +78,23 @@ class Start:
 
 
 def encode(
-    encoder: LatentEncoder, pixels: Sequence[Sequence[InputPixels]], *, scale: int, reads_kept: bool
+    encoder: LatentEncoder,
+    pixels: Sequence[Sequence[InputPixels]],
+    *,
+    scale: int,
+    reads_kept: bool,
+    tiled: bool = False,
 ) -> list[EncodedImage]:
     """Encode images of one size, each with its mask if it has one, in one call of the autoencoder.
 
-    `scale` is the number of pixels per latent. `reads_kept` says that the UNet reads what the mask leaves. Raises
-    `NonFiniteError` with the positions of the images whose numbers overflow.
+    `scale` is the number of pixels per latent. `reads_kept` says that the UNet reads what the mask leaves. `tiled` is
+    that of `LatentEncoder.encode`. Raises `NonFiniteError` with the positions of the images whose numbers overflow.
     """
     images = torch.cat([_to_tensor(image) * 2 - 1 for image, *_ in pixels])
     masks = [_to_tensor(each[1]) >= 0.5 if each[1:] else None for each in pixels]
     owners = [n for n, mask in enumerate(masks) if mask is not None and reads_kept]
     kept = [images[n : n + 1] * ~masks[n] for n in owners]  # type: ignore[operator]  # owners have a mask
-    posterior = encoder.encode(torch.cat([images, *kept]), owners=[*range(len(images)), *owners])
+    posterior = encoder.encode(torch.cat([images, *kept]), owners=[*range(len(images)), *owners], tiled=tiled)
     rows = {owner: posterior.row(len(images) + index) for index, owner in enumerate(owners)}
     return [
         EncodedImage(posterior.row(n), None if mask is None else _to_latents(mask, scale), rows.get(n))

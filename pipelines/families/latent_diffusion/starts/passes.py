@@ -99,11 +99,13 @@ class Passes:
         noised = steps.noised(clean, upload(noise, clean.device))
         return SamplerRun(steps, noised, state.generator, state.networks.device, self._drawer)
 
-    def upscale(self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder) -> list[SamplerRun]:
+    def upscale(
+        self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder, *, tiled: bool
+    ) -> list[SamplerRun]:
         """Enlarge first passes by way of their pixels, and return the second ones."""
         size = states[0].params.height, states[0].params.width
-        images = [enlarge(decoder.decode_for_calls(state), state.upscaler, *size) for state in states]
-        posterior = encoder.encode(torch.cat(images).clamp(-1, 1))
+        images = [enlarge(decoder.decode_for_calls(state, tiled=tiled), state.upscaler, *size) for state in states]
+        posterior = encoder.encode(torch.cat(images).clamp(-1, 1), tiled=tiled)
         cleans = [posterior.row(n).sample(state.generator) for n, state in enumerate(states)]
         return [self.second(state, clean) for state, clean in zip(states, cleans, strict=True)]
 
