@@ -104,9 +104,10 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes what documents take from the code: the tables of settings and the list of modules.
+# Writes what is taken from the code: the tables of settings, the list of modules and the synchronous client.
 docs: setup-dev
 	@$(BIN)/python -m scripts.settings_page docs/settings.md
+	@$(BIN)/python -m scripts.sync_client
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
 
 clean:

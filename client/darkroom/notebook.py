@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import html
+import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from darkroom.results import files
@@ -80,13 +81,13 @@ class Display:
     def __init__(self, card: JobCard) -> None:
         """Raises `ImportError` without IPython, which the extra `notebook` installs."""
         try:
-            from IPython.display import HTML, display
+            # Its functions have no types.
+            self._ipython: Any = importlib.import_module("IPython.display")
         except ImportError as error:
             raise ImportError("show() needs a notebook. Install it: pip install 'darkroom-client[notebook]'") from error
         self._card = card
-        self._html = HTML
-        self._handle = display(HTML(card.render()), display_id=True)
+        self._handle = self._ipython.display(self._ipython.HTML(card.render()), display_id=True)
 
     def update(self) -> None:
         """Show the card as it is now."""
-        self._handle.update(self._html(self._card.render()))
+        self._handle.update(self._ipython.HTML(self._card.render()))

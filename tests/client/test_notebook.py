@@ -91,7 +91,8 @@ job = client.jobs.submit(prompt="a red circle", n=2, seed=7, steps=5, previews=3
 job.show()
 job.images[0]
 """
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    v4: Any = nbformat.v4  # Its functions have no types.
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(source)])
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown, image = notebook.cells[0].outputs
     assert "succeeded" in shown["data"]["text/html"]
