@@ -86,8 +86,10 @@ lint:
 	$(BIN)/ruff format --check .
 	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
 
+# The client runs on an older Python than the server.
 types:
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 client
 
 contracts:
 	$(BIN)/lint-imports
