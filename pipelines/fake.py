@@ -150,8 +150,9 @@ class FakePipeline:
         return [hashlib.sha256((key.text or "").encode()).digest() for key in texts]
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
+        """Digest the pixels at once. `tiled` changes nothing."""
         assert len({(each.width, each.height) for each in params}) == 1, "images of one call share a size"
         self._spend(self._encode_s)
         return [
@@ -205,7 +206,8 @@ class FakePipeline:
     def hand_over(self, state: FakeState) -> FakeInput:
         return FakeInput(state.latent, len(state.latent), state.step)
 
-    def upscale(self, states: Sequence[FakeState]) -> None:
+    def upscale(self, states: Sequence[FakeState], *, tiled: bool = False) -> None:
+        """Change the images at once. `tiled` changes nothing."""
         keys = {state.next_call.key for state in states if state.next_call is not None}
         assert [key.phase for key in keys] == [UPSCALE], "only images between two passes are enlarged"
         self._spend(self._decode_s + self._encode_s)

@@ -30,8 +30,8 @@ def check_refiner(info: ModelInfo, refiner: ModelInfo, params: GenerationParams)
         raise InvalidParamsError("refiner", "The refiner must be another model than the image's own.")
     if refiner.latent_space != info.latent_space:
         raise InvalidParamsError("refiner", "The two models do not have the same latents or the same noise.")
-    if info.reads_kept or refiner.reads_kept:
-        raise InvalidParamsError("refiner", "A model that only repaints parts of an image works without a refiner.")
+    if info.reads_kept or refiner.required_inputs:
+        raise InvalidParamsError("refiner", "A model that repaints or edits an image works alone.")
     if params.hires is not None:
         raise InvalidParamsError("refiner", "An image is made either with a hires fix or with a refiner.")
     limits = refiner.limits
@@ -60,6 +60,8 @@ def _check_without_image(info: ModelInfo, params: GenerationParams) -> None:
         raise InvalidParamsError("mask", "A mask needs an image whose parts it repaints.")
     if info.reads_kept:
         raise InvalidParamsError("image", "This model repaints parts of an image: it needs an image and a mask.")
+    if info.reads_image:
+        raise InvalidParamsError("image", "This model edits an image as the prompt says: it needs an image.")
 
 
 def _check_image(info: ModelInfo, params: GenerationParams) -> None:
@@ -71,6 +73,8 @@ def _check_image(info: ModelInfo, params: GenerationParams) -> None:
         raise InvalidParamsError("mask", "This model repaints parts of an image: it needs a mask.")
     if params.hires is not None:
         raise InvalidParamsError("hires", "An image that starts from another one is made in one pass.")
+    if info.reads_image and params.strength != 1:
+        raise InvalidParamsError("strength", "This model makes every step of an edit from noise: it must be 1.")
     _check_strength("strength", params.steps, params.strength)
 
 

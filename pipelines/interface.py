@@ -233,13 +233,13 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """Encode texts in one batched call. A result may be kept and used for any image that has the text."""
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[EncodedInput]:
         """Encode what these images of one size start from, in one batched call, and wait for it.
 
         `pixels` holds for each image the pixels of `params.pixels`, in that order. The result depends on the pixels
-        alone, and may be kept and used for any image that names the same ones. Raises a `NumericalError` that names the
-        bad ones.
+        alone, and may be kept and used for any image that names the same ones. `tiled` encodes in parts that take less
+        memory, after an image alone ran out of it. Raises a `NumericalError` that names the bad ones.
         """
 
     def begin(
@@ -274,11 +274,12 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def hand_over(self, state: StateT) -> EncodedInput:
         """Return what the image's refiner begins with, once this model has made its calls. Changes no state."""
 
-    def upscale(self, states: Sequence[StateT]) -> None:
+    def upscale(self, states: Sequence[StateT], *, tiled: bool = False) -> None:
         """Enlarge images between two passes, in one batched call, and wait for it. Each begins its second pass.
 
-        Their next calls have the phase `UPSCALE`. If this raises, no state has changed, and the call may be repeated.
-        Raises a `NumericalError` that names the bad ones.
+        Their next calls have the phase `UPSCALE`. `tiled` decodes and encodes in parts that take less memory, after an
+        image alone ran out of it. If this raises, no state has changed, and the call may be repeated. Raises a
+        `NumericalError` that names the bad ones.
         """
 
     def start_decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> PendingDecode:

@@ -19,7 +19,10 @@ from pipelines.sampling.samplers import SAMPLERS
 _LATENT_COPIES: Final = 8
 """Copies of the latents in one state: the latents, the sampler's history, and the last call's input and output."""
 _INPUT_COPIES: Final = 3
-"""Further copies of an image that starts from another one: its latents, its noise, and the mask."""
+"""Further copies of an image that starts from another one: its latents, its noise, and the mask; or, of an edit, what
+each of its rows reads."""
+_ROW_COPIES: Final = 2
+"""Further copies for a third row: its input and output in the last call."""
 _FLOAT_BYTES: Final = 4
 
 _Size: TypeAlias = tuple[int, int]
@@ -71,7 +74,11 @@ def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
     """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
     without_negative = None if info.zeros_without_negative else ""
     negative = without_negative if params.negative_prompt is None else params.negative_prompt
-    rows = (negative, params.prompt) if params.guided and not info.embeds_guidance else (params.prompt,)
+    if info.embeds_guidance or not params.guided:
+        rows = [params.prompt]
+    else:
+        without_image = [negative] if info.reads_image and params.image_guided else []
+        rows = [*without_image, negative, params.prompt]
     return tuple(TextKey(info.name, text, params.long_prompt) for text in rows)
 
 
@@ -145,8 +152,9 @@ def _is_decoded(hires: HiresFix) -> bool:
 def _state_bytes(info: ModelInfo, params: GenerationParams) -> int:
     """Return an upper bound on the bytes of a state: a sampler with history, and float32 throughout."""
     latents = params.width * params.height // info.latent_scale**2 * info.latent_channels
-    copies = _LATENT_COPIES + (0 if params.image is None else _INPUT_COPIES)
+    rows = len(texts(info, params))
+    copies = _LATENT_COPIES + (0 if params.image is None else _INPUT_COPIES) + (_ROW_COPIES if rows > 2 else 0)
     tokens = info.long_prompt_tokens if params.long_prompt else info.prompt_tokens
     row = tokens * info.text_features + info.added_features
     passes = 1 if params.hires is None else 2
-    return _FLOAT_BYTES * (copies * latents + passes * len(texts(info, params)) * row)
+    return _FLOAT_BYTES * (copies * latents + passes * rows * row)

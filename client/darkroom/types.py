@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, TypeAlias, TypedDict
 
+from typing_extensions import Required
+
 if TYPE_CHECKING:
     import httpx2
     from PIL.Image import Image as PillowImage
@@ -56,12 +58,12 @@ class HiresParams(TypedDict, total=False):
 
 
 class RefinerParams(TypedDict, total=False):
-    """Another model, which makes the last steps."""
+    """Another model, which makes the last steps of an image."""
 
-    model: str
+    model: Required[str]
     """A served model with the same latents, such as SDXL's refiner."""
     switch_at: float
-    """Share of the steps after which it takes over, above 0, below 1; 0.8 if not given."""
+    """Share of the steps after which it takes over; 0.8 if not given."""
 
 
 class Margins(TypedDict, total=False):
@@ -162,7 +164,7 @@ class GenerateParams(TypedDict, total=False):
     ]
     refiner: Annotated[
         RefinerParams | None,
-        Parameter("Another model, which makes the last steps.", is_option=False),
+        Parameter("Another model makes the last steps.", is_option=False),
     ]
     original_size: Annotated[
         tuple[int, int] | None,
@@ -200,6 +202,10 @@ class EditParams(GenerateParams, total=False):
     strength: Annotated[
         float | None,
         Parameter("How far to go from the image, above 0, to 1: 1 with a mask, 0.75 without one."),
+    ]
+    image_guidance_scale: Annotated[
+        float | None,
+        Parameter("How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off."),
     ]
     extend: Annotated[
         Margins | None,

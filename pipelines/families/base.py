@@ -30,6 +30,8 @@ class ModelTraits:
     latent_channels: int
     reads_kept: bool = False
     """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
+    reads_image: bool = False
+    """Whether the UNet reads, beside the latents, those of the image that it edits."""
     text_features: int
     """Numbers in the conditioning of one token."""
     latent_space: str = ""

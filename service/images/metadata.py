@@ -54,6 +54,7 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Schedule type": params.schedule and params.schedule.capitalize(),
         "CFG scale": f"{params.guidance_scale}".removesuffix(".0"),
         "CFG Rescale": params.guidance_rescale or None,
+        "Image CFG scale": f"{params.image_guidance_scale:g}" if params.image_guided else None,
         "Seed": params.seed,
         "Size": f"{params.width}x{params.height}",
         "Model": model,

@@ -62,7 +62,8 @@ def test_what_they_cannot_do_is_refused(fields: dict[str, Any], message: str) ->
     [
         ({"name": INFO.name}, "another model"),
         ({"latent_space": "other"}, "same latents"),
-        ({"reads_kept": True}, "repaints"),
+        ({"reads_kept": True}, "works alone"),
+        ({"reads_image": True}, "works alone"),
     ],
 )
 def test_a_model_that_cannot_go_on_is_refused(traits: dict[str, Any], message: str) -> None:

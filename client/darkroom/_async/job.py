@@ -15,6 +15,8 @@ from darkroom._core.following import Follower, patient
 from darkroom._core.polling import Poller
 from darkroom._core.views import JobView
 from darkroom.errors import APIConnectionError, APIStatusError
+from darkroom.notebook import Display, JobCard
+from darkroom.results.events import ImageReady
 from darkroom.results.jobs import ImageRecord, JobRecord
 from darkroom.types import CallOptions
 
@@ -74,6 +76,21 @@ class AsyncJob(JobView):
         """Return the job's events as they happen, from its present state to its end. They update the handle."""
         retries = patient(self._transport.options.max_retries)
         return AsyncJobEvents(self._transport, Follower(self, self._image, retries))
+
+    async def show(self) -> None:
+        """Follow the job in the output of a notebook's cell, until it has ended.
+
+        Shows a bar, previews where `previews` asked for them, and then the images, as thumbnails. Raises `ImportError`
+        without IPython, which the extra `notebook` installs, and what `events` raises.
+        """
+        card = JobCard(self)
+        display = Display(card)
+        async with self.events() as events:
+            async for event in events:
+                card.update(event)
+                if isinstance(event, ImageReady):
+                    card.put(event.image.index, await event.image.thumbnail())
+                display.update()
 
     async def cancel(self, **options: Unpack[CallOptions]) -> Self:
         """Cancel the job, unless it has ended. Its finished images stay. Returns the handle itself."""

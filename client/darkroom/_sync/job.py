@@ -17,6 +17,8 @@ from darkroom._sync.files import JobImage
 from darkroom._sync.streams import JobEvents
 from darkroom._sync.transport import Transport
 from darkroom.errors import APIConnectionError, APIStatusError
+from darkroom.notebook import Display, JobCard
+from darkroom.results.events import ImageReady
 from darkroom.results.jobs import ImageRecord, JobRecord
 from darkroom.types import CallOptions
 
@@ -76,6 +78,21 @@ class Job(JobView):
         """Return the job's events as they happen, from its present state to its end. They update the handle."""
         retries = patient(self._transport.options.max_retries)
         return JobEvents(self._transport, Follower(self, self._image, retries))
+
+    def show(self) -> None:
+        """Follow the job in the output of a notebook's cell, until it has ended.
+
+        Shows a bar, previews where `previews` asked for them, and then the images, as thumbnails. Raises `ImportError`
+        without IPython, which the extra `notebook` installs, and what `events` raises.
+        """
+        card = JobCard(self)
+        display = Display(card)
+        with self.events() as events:
+            for event in events:
+                card.update(event)
+                if isinstance(event, ImageReady):
+                    card.put(event.image.index, event.image.thumbnail())
+                display.update()
 
     def cancel(self, **options: Unpack[CallOptions]) -> Self:
         """Cancel the job, unless it has ended. Its finished images stay. Returns the handle itself."""

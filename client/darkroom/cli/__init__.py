@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 _NEEDS = ("rich", "typer")
+"""What the extra `cli` installs."""
 
 
 def main() -> None:
@@ -12,7 +13,7 @@ def main() -> None:
     try:
         from darkroom.cli.app import main as run
     except ModuleNotFoundError as error:
-        if error.name not in _NEEDS:
+        if (error.name or "").split(".")[0] not in _NEEDS:
             raise
         sys.exit("Error: the darkroom command needs more than the SDK. Install it: pip install 'darkroom-client[cli]'")
     run()

@@ -39,6 +39,7 @@ class ModelDefaults(Answer):
     height: int
     num_inference_steps: int
     guidance_scale: float
+    image_guidance_scale: float = 1.0
     sampler: str
 
 
@@ -78,6 +79,8 @@ class ModelCapabilities(Answer):
     long_prompt_tokens: int
     inputs: list[str]
     """The kinds of images that it can start from: image, mask."""
+    required_inputs: list[str] = Field(default_factory=list)
+    """Those without which it makes no image."""
     samplers: list[SamplerLimits]
     defaults: ModelDefaults
     limits: ModelLimits
@@ -113,8 +116,8 @@ class Upscaler(Answer):
 class RequestLimits(Answer):
     """Bounds of a request."""
 
-    max_pictures_per_prompt: int
-    max_pictures_per_job: int
+    max_images_per_prompt: int = Field(validation_alias="max_pictures_per_prompt")
+    max_images_per_job: int = Field(validation_alias="max_pictures_per_job")
     max_previews: int
     max_seed: int
     max_wait_s: float

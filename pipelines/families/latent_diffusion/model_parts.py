@@ -72,7 +72,12 @@ class Configs:
     @property
     def reads_kept(self) -> bool:
         """Whether the UNet reads a mask, and what it keeps of an image, beside the latents."""
-        return bool(self.unet["in_channels"] > self.unet["out_channels"])
+        return bool(self.unet["in_channels"] == 2 * self.unet["out_channels"] + 1)
+
+    @property
+    def reads_image(self) -> bool:
+        """Whether the UNet reads the image that it edits beside the latents."""
+        return bool(self.unet["in_channels"] == 2 * self.unet["out_channels"])
 
     @property
     def embeds_guidance(self) -> bool:
@@ -143,7 +148,7 @@ def make_pipeline(
 
 def _check_unet(folder: Path, parts: Configs, addition: str | None) -> None:
     unet, latents = parts.unet, parts.vae["latent_channels"]
-    if unet["out_channels"] != latents or unet["in_channels"] not in (latents, 2 * latents + 1):
+    if unet["out_channels"] != latents or unet["in_channels"] not in (latents, 2 * latents, 2 * latents + 1):
         raise ModelLoadError(
             f"{folder} is not supported: unet/config.json has {unet['in_channels']} input channels and "
             f"{unet['out_channels']} output channels, and vae/config.json {latents} latent channels."

@@ -69,7 +69,7 @@ class LatentState:
         self.repainting = repainting
         """The part of the input that the mask keeps. None without a mask, or where the UNet reads that part itself."""
         self.concatenated = concatenated
-        """[1, channels, h, w]: what the UNet reads beside the latents, or None."""
+        """[1 or rows, channels, h, w]: what the UNet reads beside the latents, for all rows or for each; or None."""
         self._second = second
         self._steps, self._steps_before = steps, steps_before
 

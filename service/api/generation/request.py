@@ -69,6 +69,10 @@ class GenerationRequest(BaseModel):
     guidance_rescale: Annotated[
         float | None, Field(ge=0, le=1, description="Tames overexposure by strong guidance; 0 turns it off")
     ] = None
+    image_guidance_scale: Annotated[
+        float | None,
+        Field(ge=1, description="How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off"),
+    ] = None
     sampler: Annotated[Text | None, Field(description="A sampler's name or alias; AUTOMATIC1111's serve too")] = None
     schedule: Annotated[Text | None, Field(description="Noise levels: karras, exponential or beta")] = None
     seed: Annotated[

@@ -28,6 +28,8 @@ _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
 _STRENGTH_WITHOUT_MASK: Final = 0.75
 """Strength where none is asked for. With a mask it is 1: what is repainted is painted from noise."""
+_IMAGE_GUIDANCE_SCALE: Final = 1.5
+"""The default of diffusers' StableDiffusionInstructPix2PixPipeline."""
 _HIRES_SCALE: Final = 2.0
 _LATENT_STRENGTH: Final = 0.7
 _DECODED_STRENGTH: Final = 0.5
@@ -80,7 +82,8 @@ def resolve(
         target_size=_pair(request.target_size),
         image=inputs.image,
         mask=inputs.mask,
-        strength=_strength(inputs, steps),
+        strength=_strength(inputs, steps, model),
+        image_guidance_scale=request.image_guidance_scale or default_image_guidance(model),
         hires=_hires(request.hires, size, steps, model, refuse),
         long_prompt=request.long_prompt,
     )
@@ -108,6 +111,11 @@ def default_size(request: GenerationRequest, model: ModelInfo, upload: Size | No
 def _effective(guidance_scale: float, model: ModelInfo) -> float:
     """Return 1 for all scales that turn guidance off. Models that take the scale as an input know no such scales."""
     return guidance_scale if model.embeds_guidance else max(guidance_scale, NO_GUIDANCE)
+
+
+def default_image_guidance(model: ModelInfo) -> float:
+    """Returns how strongly edits are guided by their image. Models that make no edits have no such guidance."""
+    return _IMAGE_GUIDANCE_SCALE if model.reads_image else NO_GUIDANCE
 
 
 def shared_settings(params: GenerationParams) -> dict[str, Any]:
@@ -142,15 +150,23 @@ def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: Mod
         raise refuse("num_inference_steps", f"Must be at most {limits.max_steps} for this model.")
     if (request.guidance_scale or 0) > limits.max_guidance_scale:
         raise refuse("guidance_scale", f"Must be at most {limits.max_guidance_scale:g} for this model.")
+    _check_image_guidance(request.image_guidance_scale or NO_GUIDANCE, model, refuse)
+
+
+def _check_image_guidance(scale: float, model: ModelInfo, refuse: Refuse) -> None:
+    if scale > NO_GUIDANCE and not model.reads_image:
+        raise refuse("image_guidance_scale", "This model is not guided by an image.")
+    if scale > model.limits.max_guidance_scale:
+        raise refuse("image_guidance_scale", f"Must be at most {model.limits.max_guidance_scale:g} for this model.")
 
 
 def _pair(values: list[int] | None) -> tuple[int, int] | None:
     return None if values is None else (values[0], values[1])
 
 
-def _strength(inputs: PreparedInputs, steps: int) -> float:
-    if inputs.strength is not None:
-        return inputs.strength
+def _strength(inputs: PreparedInputs, steps: int, model: ModelInfo) -> float:
+    if inputs.strength is not None or model.reads_image:
+        return inputs.strength or 1.0
     leaves_some = input_checks.steps_made(steps, _STRENGTH_WITHOUT_MASK) > 0
     return _STRENGTH_WITHOUT_MASK if inputs.image and not inputs.mask and leaves_some else 1.0
 

@@ -93,11 +93,12 @@ def test_capabilities_are_read_with_and_without_the_raw_response(connect: Client
         "samplers": [],
         "schedules": ["karras"],
         "output_formats": ["png"],
-        "limits": dict.fromkeys(RequestLimits.model_fields, 1),
+        "limits": dict.fromkeys(RequestLimits.model_json_schema()["properties"], 1),
         "features": ["events"],
     }
     made = connect(lambda _: httpx2.Response(200, json=body, headers={"X-Request-Id": "req_1"}))
     assert made.capabilities().features == ["events"]
+    assert made.capabilities().limits.max_images_per_job == 1
     raw = made.with_raw_response.capabilities()
     assert (raw.request_id, raw.parse().schedules) == ("req_1", ["karras"])
 

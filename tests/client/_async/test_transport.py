@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -102,6 +103,12 @@ def test_the_wait_is_told_before_it_begins(connect: Clients) -> None:
     assert [(retry.wait_s, retry.tries, type(retry.error)) for retry in retries] == [
         (0.007, 1, darkroom.RateLimitError)
     ]
+
+
+def test_retries_write_nothing_to_the_users_log(connect: Clients, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    connect(Server(fails(503), answers.images)).images.generate(prompt="a red circle")
+    assert caplog.records == []
 
 
 def test_options_of_a_call_go_before_those_of_the_client(connect: Clients) -> None:

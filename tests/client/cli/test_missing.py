@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import typer
 
 from darkroom.cli.app import build_app, run
 from darkroom.cli.missing import SERVER_COMMANDS
 from service.cli.app import app as server_commands
+from tests.harness.paths import ROOT
 
 
 @pytest.mark.parametrize("name", SERVER_COMMANDS)
@@ -26,6 +31,19 @@ def test_the_servers_own_commands_are_not_replaced() -> None:
 def test_a_hint_is_given_for_each_command_that_the_server_has() -> None:
     names = {info.name or getattr(info.callback, "__name__", "") for info in server_commands.registered_commands}
     assert names == set(SERVER_COMMANDS)
+
+
+@pytest.mark.integration
+def test_without_the_extra_the_command_says_how_to_get_it() -> None:
+    program = "import sys; sys.modules['typer'] = None; from darkroom.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "client")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "generate", "x"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: the darkroom command needs more than the SDK. Install it: pip install 'darkroom-client[cli]'\n"
+    )
 
 
 def test_the_help_does_not_list_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The bundled model makes images from images, over the wire and through OpenAI's own client."""
+"""The bundled model makes images from images, over the wire and through OpenAI's client; a tiny model edits them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.harness.bundled_server import START_S, BundledServer
+from tests.harness.models.zoo import writer
 from tests.service.images.inputs.samples import saved
 
 SIDE = 128
@@ -108,6 +109,31 @@ def test_the_hires_fix_makes_an_image_of_twice_the_side(server: BundledServer) -
     answer = server.client.post("/v1/images/generations", json=body)
     assert answer.is_success, answer.text
     assert opened(answer.json()["data"][0]["b64_json"]).shape == (2 * SIDE, 2 * SIDE, 3)
+
+
+def test_a_tiny_model_edits_images_by_instructions(tmp_path: Path) -> None:
+    server = BundledServer(tmp_path / "data", "--model", str(writer.write("instruct_pix2pix", tmp_path / "editor")))
+    fields = {"prompt": "make it blue", "num_inference_steps": "3", "seed": "5"}
+    red = {"image": saved(circle((220, 30, 30)))}
+    try:
+        without = server.client.post("/v1/images/generations", json={"prompt": "a red circle"})
+        assert (without.status_code, without.json()["error"]["param"]) == (400, "image")
+
+        near, far = [
+            server.client.post("/v1/images/edits", data={**fields, "image_guidance_scale": scale}, files=red)
+            for scale in ("4", "1")
+        ]
+        assert (near.status_code, far.status_code) == (200, 200), near.text + far.text
+        images = [opened(each.json()["data"][0]["b64_json"]) for each in (near, far)]
+        assert images[0].shape == (SIDE, SIDE, 3)
+        assert distance(*images) > 1
+
+        body = {**fields, "num_inference_steps": 2, "seed": 5, "previews": 1}
+        body["image"] = base64.b64encode(red["image"]).decode()
+        job = server.client.post("/api/v1/jobs", json=body, headers={"Prefer": "wait=60"}).json()
+        assert (job["status"], job["request"]["image_guidance_scale"]) == ("succeeded", 1.5), job
+    finally:
+        server.stop()
 
 
 def test_a_job_survives_a_kill_with_what_it_starts_from(tmp_path: Path) -> None:

@@ -99,11 +99,13 @@ class Passes:
         noised = steps.noised(clean, upload(noise, clean.device))
         return SamplerRun(steps, noised, state.generator, state.networks.device, self._drawer)
 
-    def upscale(self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder) -> list[SamplerRun]:
+    def upscale(
+        self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder, *, tiled: bool
+    ) -> list[SamplerRun]:
         """Enlarge first passes by way of their pixels, and return the second ones."""
         size = states[0].params.height, states[0].params.width
-        images = [enlarge(decoder.decode_for_calls(state), state.upscaler, *size) for state in states]
-        posterior = encoder.encode(torch.cat(images).clamp(-1, 1))
+        images = [enlarge(decoder.decode_for_calls(state, tiled=tiled), state.upscaler, *size) for state in states]
+        posterior = encoder.encode(torch.cat(images).clamp(-1, 1), tiled=tiled)
         cleans = [posterior.row(n).sample(state.generator) for n, state in enumerate(states)]
         return [self.second(state, clean) for state, clean in zip(states, cleans, strict=True)]
 
@@ -122,6 +124,10 @@ class Passes:
             height, width = params.height // networks.scale, params.width // networks.scale
             noise = torch.randn(1, self._info.latent_channels, height, width, generator=generator)
             return inputs.Start(steps.from_noise(noise))
+        if self._info.reads_image:
+            clean = networks.encoder.unscaled_mean(encoded.image)
+            rows = len(work_plan.texts(self._info, params))
+            return inputs.start_edit(steps, clean, generator, rows=rows)
         reads_kept = self._info.reads_kept
         return inputs.start(steps, encoded, generator, strength=params.strength, reads_kept=reads_kept)
 

@@ -34,6 +34,10 @@ BODY_RULES: Final = BodyRules(
 )
 
 
+_INPUTS: Final = ("image", "image[]", "images", "mask")
+"""Fields of requests that start from images."""
+
+
 class SizeChoice(NamedTuple):
     size: Size
     adjusted: str
@@ -54,8 +58,15 @@ class Plan:
 
 
 def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
-    """Raises `InvalidRequestError`, naming the field as it was spelled."""
-    return parse(ImageRequest, fields, BODY_RULES)
+    """Raises `InvalidRequestError`, naming the field as it was spelled.
+
+    Images in the request are no fields to ignore: its caller would get images that have nothing to do with them.
+    """
+    parsed = parse(ImageRequest, fields, BODY_RULES)
+    for name in _INPUTS:
+        if name in parsed.ignored:
+            raise parsed.refusal(name, "This route starts from a prompt alone; POST /v1/images/edits takes images.")
+    return parsed
 
 
 def plan(

@@ -55,9 +55,9 @@ class PipelineRouter:
         return self._pool.pipeline(texts[0].model).encode(texts)
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[EncodedInput]:
-        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels)
+        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels, tiled=tiled)
 
     def begin(self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None = None) -> Any:
         return self._pool.pipeline(params.model).begin(params, conditionings, encoded)
@@ -68,8 +68,8 @@ class PipelineRouter:
     def hand_over(self, state: Any) -> EncodedInput:
         return self._of([state]).hand_over(state)
 
-    def upscale(self, states: Sequence[Any]) -> None:
-        self._of(states).upscale(states)
+    def upscale(self, states: Sequence[Any], *, tiled: bool = False) -> None:
+        self._of(states).upscale(states, tiled=tiled)
 
     def predict(self, states: Sequence[Any]) -> list[Any]:
         return self._of(states).predict(states)
