@@ -35,6 +35,7 @@ _OTHER_OPTIONS: Final = {
     "image": "--image",
     "mask": "--mask",
     "strength": "--strength",
+    "image_guidance_scale": "--image-guidance-scale",
     "refiner": "--refiner",
 }
 """Options of arguments that are not made from their declarations."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,7 @@ class RemoteBackend:
         async with AsyncDarkroom(
             base_url=self._address,
             max_retries=_MAX_RETRIES,
-            on_retry=lambda retry: watch.stage(f"{_reason(retry)}, trying again in {retry.wait_s:.0f} s"),
+            on_retry=lambda retry: watch.stage(_waiting(retry)),
         ) as client:
             # A wrong address is reported at once, not after all retries. Any answer shows that a server is there.
             with contextlib.suppress(APIStatusError):
@@ -45,16 +46,21 @@ class RemoteBackend:
             return [FoundModel(model.id, client.base_url) for model in client.models.list()]
 
 
-def _reason(retry: Retry) -> str:
-    return retry.error.message.rstrip(".") if isinstance(retry.error, APIStatusError) else "The server does not answer"
+def _waiting(retry: Retry) -> str:
+    is_answer = isinstance(retry.error, APIStatusError)
+    reason = retry.error.message.rstrip(".") if is_answer else "The server does not answer"
+    return f"{reason}; trying again in {math.ceil(retry.wait_s)} s"
 
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[Darkroom]:
     """Return a context that yields a client of the server at `address`. It turns errors into `typer.TyperException`."""
     with explained(), Darkroom(base_url=address, on_retry=_say) as client:
+        # As above: a wrong address is reported at once.
+        with contextlib.suppress(APIStatusError):
+            client.with_options(max_retries=0).models.list()
         yield client
 
 
 def _say(retry: Retry) -> None:
-    typer.echo(f"{_reason(retry)}, trying again in {retry.wait_s:.0f} s.", err=True)
+    typer.echo(f"{_waiting(retry)}.", err=True)

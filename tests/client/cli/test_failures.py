@@ -6,7 +6,21 @@ import pytest
 import typer
 
 from darkroom.cli.failures import explain, explained
-from darkroom.errors import APIConnectionError, BadRequestError, DarkroomError, InternalServerError
+from darkroom.cli.statuses import Status
+from darkroom.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    BadRequestError,
+    DarkroomError,
+    InternalServerError,
+    InvalidResponseError,
+    JobCanceledError,
+    JobDeletedError,
+    JobFailedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +44,35 @@ def test_a_server_error_does_not_blame_an_option() -> None:
     assert (explanation.format_message(), explanation.exit_code) == ("It failed.", 1)
 
 
-def test_a_connection_error_asks_whether_a_server_runs_there() -> None:
-    explanation = explain(APIConnectionError("http://x does not answer"))
-    assert explanation.format_message() == "http://x does not answer. Is a Darkroom server running there?"
+def test_a_job_that_failed_because_of_an_option_names_it() -> None:
+    explanation = explain(JobFailedError("steps: Too many.", job_id="job_1", code="invalid_value", param="steps"))
+    assert explanation.format_message() == "Invalid value for '--steps': Too many."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "advice"),
+    [
+        (APIConnectionError("http://x does not answer"), Status.UNREACHABLE, "`darkroom serve`"),
+        (InvalidResponseError("http://x did not answer as a server does"), Status.UNREACHABLE, "did not answer as"),
+        (AuthenticationError("No.", status_code=401), Status.REFUSED, "set DARKROOM_API_KEY"),
+        (PermissionDeniedError("Not yours.", status_code=403), Status.REFUSED, "Not yours."),
+        (NotFoundError("the server answered 404", status_code=404), Status.NOT_FOUND, "--server"),
+        (NotFoundError("No such job.", status_code=404, code="not_found"), Status.NOT_FOUND, "No such job."),
+        (RateLimitError("Full.", status_code=429, retry_after=2.5), Status.BUSY, "Full. Try again in 3 s."),
+        (InternalServerError("Starting.", status_code=503), Status.BUSY, "Starting."),
+        (InternalServerError("It failed.", status_code=500), Status.FAILED, "It failed."),
+        (JobCanceledError("Canceled.", job_id="job_1"), Status.CANCELED, "job_1 was canceled"),
+        (JobDeletedError("Gone.", job_id="job_1"), Status.NOT_FOUND, "job_1 was deleted"),
+        (JobFailedError("It failed.", job_id="job_1", code=None, param=None), Status.FAILED, "It failed."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_kind_of_error_has_its_status_and_says_what_to_do(
+    error: DarkroomError, status: Status, advice: str
+) -> None:
+    explanation = explain(error)
+    assert explanation.exit_code == status
+    assert advice in explanation.format_message()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,11 @@ async def make_all(
         make = await _maker(client, images, watch) if is_remote else _Calls(client)
         tasks = [asyncio.create_task(make_one(make, image)) for image in images]
         try:
-            await asyncio.gather(*tasks)
+            # Not `gather`, which passes a cancellation on: the tasks would be canceled twice, and the second time would
+            # end what they do to cancel their jobs.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()

@@ -84,6 +84,8 @@ def generate(
     from darkroom.cli.terminal.progress import display_for
     from darkroom.cli.terminal.results import Results
 
+    if grid is not None and grid.suffix.lower() != ".png":
+        raise typer.BadParameter("a contact sheet is a PNG: its name ends in .png", param_hint=["--grid"])
     params = request_params(given)
     texts = _prompts(prompts, file)
     source = Source(*select_backend(context.obj, server), params.get("model"))

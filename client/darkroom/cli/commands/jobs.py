@@ -12,11 +12,11 @@ import typer
 
 from darkroom.cli.commands.options import JsonOption
 from darkroom.cli.selection import ServerOption
-from darkroom.cli.statuses import Stopped
+from darkroom.cli.statuses import CommandError, Status, Stopped
 from darkroom.cli.terminal.printing import print_json, print_table
 
 if TYPE_CHECKING:
-    from darkroom import Job
+    from darkroom import Darkroom, Job
 
 NAME: Final = "jobs"
 
@@ -56,6 +56,17 @@ def list_jobs(
         print_table([("ID", "STATUS", "DONE", "IMAGES", "CREATED", "PROMPT"), *map(_row, found)])
 
 
+def find(client: Darkroom, job_id: str) -> Job:
+    """Return a job by its id. Raises `CommandError` where there is none."""
+    from darkroom.errors import NotFoundError
+
+    try:
+        return client.jobs.get(job_id)
+    except NotFoundError as error:
+        message = f"There is no job {job_id}; `darkroom jobs list` shows yours."
+        raise CommandError(message, Status.NOT_FOUND) from error
+
+
 def _as_json(job: Job) -> object:
     """Return the job as the HTTP API does."""
     return job.record.model_dump(mode="json")
@@ -84,7 +95,7 @@ def show(job_id: JobId, prints_json: JsonOption = False, server: ServerOption = 
     from darkroom.cli.remote import connected
 
     with connected(server) as client:
-        job = client.jobs.get(job_id)
+        job = find(client, job_id)
     if prints_json:
         print_json(_as_json(job))
     else:
@@ -131,7 +142,7 @@ def watch(
     from darkroom.cli.terminal.progress import display_for
 
     with connected(server) as client:
-        job = client.jobs.get(job_id)
+        job = find(client, job_id)
         try:
             with display_for(len(job.seeds)) as display:
                 reporter = JobReporter(job, display, output, is_quiet=prints_json)
@@ -155,7 +166,7 @@ def cancel(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOptio
     from darkroom.cli.remote import connected
 
     with connected(server) as client:
-        changed = [client.jobs.get(job_id).cancel() for job_id in job_ids]
+        changed = [find(client, job_id).cancel() for job_id in job_ids]
     if prints_json:
         print_json({"jobs": [_as_json(job) for job in changed]})
     else:
@@ -175,7 +186,7 @@ def delete(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOptio
 
     with connected(server) as client:
         for job_id in job_ids:
-            client.jobs.get(job_id).delete()
+            find(client, job_id).delete()
             if not prints_json:
                 typer.echo(f"{job_id}  deleted")
     if prints_json:

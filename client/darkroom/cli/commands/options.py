@@ -23,6 +23,7 @@ class CommandParams(GenerateParams, total=False):
     image: Path | None
     mask: Path | None
     strength: float | None
+    image_guidance_scale: float | None
     refiner_model: str | None
     refiner_switch_at: float | None
 
@@ -46,6 +47,14 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
             help="With --image: how far to go from it, above 0, to 1. 1 with a mask, 0.75 without one, if not given.",
         ),
     ],
+    "image_guidance_scale": Annotated[
+        float | None,
+        typer.Option(
+            "--image-guidance-scale",
+            min=0.0,
+            help="With --image: how closely an InstructPix2Pix model keeps to it; 1 turns this guidance off.",
+        ),
+    ],
     "refiner_model": Annotated[
         str | None,
         typer.Option("--refiner", metavar="NAME", help="Another model, which makes the last steps: SDXL's refiner."),
@@ -56,6 +65,8 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     ],
 }
 """Options that are not made from a declaration, because their values are files, or they are parts of an argument."""
+
+_NEED_IMAGE: Final = frozenset({"mask", "strength", "image_guidance_scale"})
 
 
 def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> Callable[[CommandT], CommandT]:
@@ -97,9 +108,9 @@ def request_params(given: CommandParams) -> dict[str, Any]:
     """Return the arguments for the SDK, without those that were not given. Raises `typer.BadParameter`."""
     params = {name: value for name, value in given.items() if value is not None}
     if "image" not in params:
-        for name in ("mask", "strength"):
-            if name in params:
-                raise typer.BadParameter("it needs --image, the image to start from", param_hint=[f"--{name}"])
+        for name in params.keys() & _NEED_IMAGE:
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter("it needs --image, the image to start from", param_hint=[option])
     refiner, switch_at = params.pop("refiner_model", None), params.pop("refiner_switch_at", None)
     if refiner is None and switch_at is not None:
         raise typer.BadParameter("it needs --refiner, the model to switch to", param_hint=["--refiner-switch-at"])

@@ -67,6 +67,8 @@ def xyz(
     from darkroom.cli.terminal.printing import print_json
     from darkroom.cli.terminal.progress import display_for
 
+    if output.suffix.lower() != ".png":
+        raise typer.BadParameter("the grid is a PNG: its name ends in .png", param_hint=["--output"])
     axes = parse_axis(x, "--x"), parse_axis(y, "--y"), parse_axis(z, "--z")
     check_axes(axes)
     params = with_seed(request_params(given), axes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.cli.outputs import plan_outputs, write
+from darkroom.cli.batches.outputs import plan_outputs, write
 
 
 def test_files_are_numbered_from_the_second_image_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import httpx2
 import pytest
 
 from darkroom import DarkroomError
+from darkroom.cli.statuses import Status
 from tests.client import answers
 from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
+from tests.harness.http_server import Harness
 
 
 def test_an_image_is_written_and_its_seed_printed(command: Command) -> None:
@@ -78,6 +81,16 @@ def test_a_size_that_the_model_changed_is_reported(command: Command) -> None:
         (["generate", "x", "--seed", str(2**63 - 1), "--count", "2"], "--seed"),
         (["generate", "x", "-o", "out.gif"], "--output"),
         (["generate", "x", "--colour", "red"], "--colour"),
+        (["generate", "x", "--strength", "0.5"], "--strength"),
+        (["generate", "x", "--image", "nowhere.png"], "--image"),
+        (["generate", "x", "--refiner-switch-at", "0.5"], "--refiner-switch-at"),
+        (["generate", "--file", "nowhere.txt"], "--file"),
+        (["generate", "x", "--grid", "sheet.gif"], "--grid"),
+        (["xyz", "x", "--x", "colour=red"], "--x"),
+        (["xyz", "x"], "--x"),
+        (["jobs", "show"], "JOB"),
+        (["jobs", "list", "--status", "lost"], "--status"),
+        (["info"], "FILE"),
         (["generate", "x", "--server", "nonsense"], "http://"),
         (["draw"], "draw"),
         (["serve", "--port", "99999"], "--port"),
@@ -133,7 +146,7 @@ def test_a_folder_that_cannot_be_created_is_reported_before_any_request(command:
 @pytest.mark.integration
 def test_a_server_that_does_not_answer_is_reported_at_once(command: Command) -> None:
     outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())
-    assert outcome.status == 1
+    assert outcome.status == Status.UNREACHABLE
     assert outcome.err.startswith("Error: http://127.0.0.1:1 does not answer")
 
 
@@ -168,3 +181,94 @@ def test_a_prompt_that_was_cut_is_reported(command: Command) -> None:
 
     assert "(seed 1, only 75 of 120 tokens of the prompt read)" in outcome.out
     assert backend.bodies[0]["long_prompt"] is True
+
+
+def test_a_file_of_prompts_is_read(command: Command) -> None:
+    Path("prompts.txt").write_text("a red circle\n\n# a comment\na blue star\n")
+    backend = FakeBackend()
+    outcome = command("generate", "first", "--file", "prompts.txt", "-o", "out.png", backend=backend)
+    assert outcome.status == 0
+    assert sorted(body["prompt"] for body in backend.bodies) == ["a blue star", "a red circle", "first"]
+
+
+def test_a_file_that_is_no_text_is_reported(command: Command) -> None:
+    Path("prompts.txt").write_bytes(b"\xff\xfe\x00")
+    outcome = command("generate", "--file", "prompts.txt", backend=FakeBackend())
+    assert (outcome.status, outcome.err) == (2, "Error: Invalid value for '--file': the file is not text in UTF-8\n")
+
+
+def test_a_file_without_prompts_is_reported(command: Command) -> None:
+    Path("prompts.txt").write_text("# nothing\n")
+    outcome = command("generate", "--file", "prompts.txt", backend=FakeBackend())
+    assert (outcome.status, "there is no prompt" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("options", [("a", "b", "--seed", "7"), ("--file", "prompts.txt"), ("a", "b", "--resume")])
+def test_a_batch_goes_on_where_it_stopped(command: Command, options: tuple[str, ...]) -> None:
+    Path("prompts.txt").write_text("a\nb\n")
+    arguments = ("generate", *options, "--count", "2", "-o", "images/")
+    assert command(*arguments, backend=FakeBackend()).status == 0
+    next(Path("images").glob("a-*")).unlink()
+
+    backend = FakeBackend()
+    outcome = command(*arguments, backend=backend)
+
+    assert (outcome.status, len(backend.bodies), len(outcome.out.splitlines())) == (0, 1, 1)
+    assert outcome.err == "Skipped 3 of 4 images, whose files are there already.\n"
+    assert len(list(Path("images").iterdir())) == 4
+
+
+@pytest.mark.parametrize("options", [("a",), ("a", "--seed", "7", "--no-resume"), ("a", "--seed", "7", "-o", "x.png")])
+def test_what_was_not_asked_to_go_on_is_made_again(command: Command, options: tuple[str, ...]) -> None:
+    backend = FakeBackend()
+    for _ in range(2):
+        assert command("generate", *options, backend=backend).err == ""
+    assert len(backend.bodies) == 2
+
+
+def test_a_batch_that_is_there_needs_no_server(command: Command) -> None:
+    arguments = ("generate", "a", "--seed", "7", "-o", "images/")
+    command(*arguments, backend=FakeBackend())
+    backend = FakeBackend(failure=DarkroomError("It was loaded."))
+    assert command(*arguments, backend=backend).status == 0
+
+
+def test_a_contact_sheet_has_all_images_also_those_that_were_there(command: Command) -> None:
+    arguments = ("generate", "a", "--seed", "7", "--count", "2", "-o", "images/", "--grid", "new/sheet.png")
+    command(*arguments, backend=FakeBackend())
+    first = Path("new/sheet.png").read_bytes()
+    outcome = command(*arguments, backend=FakeBackend())
+    assert "new/sheet.png  (contact sheet of 2 images)" in outcome.err
+    assert Path("new/sheet.png").read_bytes() == first
+
+
+def test_json_tells_all_images(command: Command) -> None:
+    outcome = command("generate", "a", "--seed", "7", "-o", "x.png", "--grid", "g.png", "--json", backend=FakeBackend())
+    told = json.loads(outcome.out)
+    assert [(image["path"], image["status"], image["seed"]) for image in told["images"]] == [("x.png", "made", 7)]
+    assert told["grid"] == "g.png"
+
+
+def test_json_tells_what_is_unfinished_after_a_failure(command: Command) -> None:
+    backend = FakeBackend(lambda _: answers.error(500, x_should_retry="false"))
+    outcome = command("generate", "a", "-o", "x.png", "--json", backend=backend)
+    assert (outcome.status, json.loads(outcome.out)["images"][0]["status"]) == (1, "unfinished")
+
+
+def test_a_refiner_is_sent_with_its_switch(command: Command) -> None:
+    backend = FakeBackend()
+    command("generate", "a", "--refiner", "xl", "--refiner-switch-at", "0.7", backend=backend)
+    assert backend.bodies[0]["refiner"] == {"model": "xl", "switch_at": 0.7}
+
+
+def test_an_image_is_shown_in_the_terminal(command: Command) -> None:
+    outcome = command("generate", "a", "-o", "x.png", "--preview-protocol", "kitty", backend=FakeBackend())
+    assert outcome.out.startswith("x.png  (seed 99)\n\x1b_G")
+
+
+@pytest.mark.integration
+def test_a_server_makes_each_image_by_a_job(command: Command, server: Harness) -> None:
+    outcome = command("generate", "a", "b", "--seed", "7", "-o", "images/", "--json", "--server", server.url)
+    told = json.loads(outcome.out)["images"]
+    assert [(image["prompt"], image["seed"], image["status"]) for image in told] == [("a", 7, "made"), ("b", 7, "made")]
+    assert all(server.client.get(f"/api/v1/jobs/{image['job_id']}").is_success for image in told)

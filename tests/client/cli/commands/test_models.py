@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from darkroom.cli.statuses import Status
 from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
 
@@ -13,7 +16,12 @@ def test_the_models_of_this_machine_are_listed_with_their_folders(command: Comma
     assert outcome.out == "bundled  /models/bundled\nsd       /models/sd\n"
 
 
+def test_the_models_are_printed_as_json(command: Command) -> None:
+    outcome = command("models", "--json", backend=FakeBackend())
+    assert json.loads(outcome.out)["models"][0] == {"name": "bundled", "location": "/models/bundled"}
+
+
 @pytest.mark.integration
 def test_a_server_that_does_not_answer_is_reported_in_one_line(command: Command) -> None:
     outcome = command("models", "--server", "http://127.0.0.1:1")
-    assert (outcome.status, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+    assert (outcome.status, outcome.out, outcome.err.count("\n")) == (Status.UNREACHABLE, "", 1)

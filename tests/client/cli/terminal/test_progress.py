@@ -1,4 +1,4 @@
-"""The progress bar: its text, and the outputs that get none."""
+"""What a batch shows while it runs: bars on a terminal, and lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,23 +6,79 @@ import io
 
 from rich.console import Console
 
-from darkroom.cli.progress import ProgressBar
+from darkroom.cli.terminal.progress import QUIET_S, LiveProgress, PlainProgress
 
 
-def shown(*, is_terminal: bool) -> str:
-    """Return what is written for two images, of which one finishes."""
+def live(images: int) -> tuple[LiveProgress, io.StringIO]:
     file = io.StringIO()
-    console = Console(file=file, force_terminal=is_terminal, width=100, color_system=None)
-    with ProgressBar(2, console) as progress:
+    return LiveProgress(images, Console(file=file, force_terminal=True, width=100, color_system=None)), file
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_each_image_has_a_bar_until_it_is_finished() -> None:
+    progress, file = live(2)
+    with progress:
+        progress.show("a", "circle.png", 0.5, "step 5 of 10")
+    assert "circle.png" in file.getvalue()
+    assert "step 5 of 10" in file.getvalue()
+    with progress:
+        progress.finish("a")
+        file.seek(0)
+        file.truncate()
+    assert "1 of 2" in file.getvalue()
+    assert "circle.png" not in file.getvalue()
+
+
+def test_images_that_only_a_backend_knows_have_numbers() -> None:
+    progress, file = live(2)
+    with progress:
         progress.stage("Loading the model")
-        progress.advance("first", 0.5)
-        progress.finish_one()
-    return file.getvalue()
+        progress.advance("x1", 0.25)
+        progress.advance("x2", 0.5)
+        progress.advance("x1", 1.0)
+    assert "image 2" in file.getvalue()
 
 
-def test_the_bar_counts_finished_images() -> None:
-    assert "1 of 2" in shown(is_terminal=True)
+def test_output_while_the_bars_are_paused_stands_alone() -> None:
+    progress, file = live(1)
+    with progress:
+        with progress.paused():
+            length = len(file.getvalue())
+            progress.show("a", "circle.png", 0.5, "step 5 of 10")
+            assert len(file.getvalue()) == length
+        progress.finish("a")
 
 
-def test_nothing_is_written_to_a_file_or_pipe() -> None:
-    assert shown(is_terminal=False).strip() == ""
+def test_a_stage_is_a_line() -> None:
+    file = io.StringIO()
+    PlainProgress(1, file, Clock()).stage("Loading the model")
+    assert file.getvalue() == "Loading the model\n"
+
+
+def test_an_image_that_takes_long_has_a_line_now_and_then() -> None:
+    file, clock = io.StringIO(), Clock()
+    with PlainProgress(2, file, clock) as progress:
+        progress.show("a", "circle.png", 0.1, "step 1 of 10")
+        progress.finish("b")
+        clock.now_s = QUIET_S
+        progress.show("a", "circle.png", 0.5, "step 5 of 10")
+        progress.show("a", "circle.png", 0.6, "step 6 of 10")
+    assert file.getvalue() == "circle.png: step 5 of 10 (1 of 2 images done)\n"
+
+
+def test_the_lines_about_a_backends_images_have_numbers() -> None:
+    file, clock = io.StringIO(), Clock()
+    progress = PlainProgress(2, file, clock)
+    progress.advance("x1", 0.1)
+    progress.advance("x2", 0.1)
+    clock.now_s = QUIET_S
+    progress.advance("x2", 0.5)
+    assert file.getvalue() == "image 2: 50% (0 of 2 images done)\n"
