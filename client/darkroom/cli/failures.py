@@ -60,7 +60,8 @@ def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = 
     if isinstance(error, (APIStatusError, JobFailedError)):
         option = _options_by_argument(parameters).get(error.param or "")
         if option is not None and not (isinstance(error, APIStatusError) and error.status_code >= 500):
-            return typer.BadParameter(error.message.removeprefix(f"{error.param}: "), param_hint=[option])
+            message = error.message.removeprefix(f"{error.param}: ").replace("GET /v1/models", "`darkroom models`")
+            return typer.BadParameter(message, param_hint=[option])
     if isinstance(error, APIStatusError):
         return CommandError(_advice(error), _STATUSES.get(error.status_code, Status.FAILED))
     if isinstance(error, APIConnectionError):

@@ -33,6 +33,13 @@ def test_an_error_about_a_field_names_the_option(field: str, option: str) -> Non
     assert explanation.exit_code == 2
 
 
+def test_the_list_of_models_is_named_as_the_command_that_shows_it() -> None:
+    error = NotFoundError("No such model; GET /v1/models lists them.", status_code=404, param="model")
+    assert (
+        explain(error).format_message() == "Invalid value for '--model': No such model; `darkroom models` lists them."
+    )
+
+
 @pytest.mark.parametrize("field", [None, "n", "stream"])
 def test_an_error_about_another_field_is_a_failure(field: str | None) -> None:
     explanation = explain(BadRequestError("n: Too many.", status_code=400, param=field))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from darkroom.cli.batches.outputs import is_folder, plan_outputs, slug
 
 MAX_SEED: Final = 2**63 - 1
 _DIGEST_LENGTH: Final = 8
+_SIZE: Final = re.compile(r"[0-9]+x[0-9]+|auto", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ def plan(wanted: Sequence[Wanted], output: str, *, resume: bool) -> list[Planned
     With `resume`, a file in a folder is named after all that decides its image, and an image whose file is there is
     not made again.
     """
+    for each in wanted:
+        _check_size(each.params.get("size"))
     try:
         if resume and is_folder(output):
             paths = [Path(output) / name for name in _lasting_names(wanted)]
@@ -87,6 +91,11 @@ def plan(wanted: Sequence[Wanted], output: str, *, resume: bool) -> list[Planned
         PlannedImage(each.prompt, each.params, path, each.label or path.name, is_skipped=resume and path.is_file())
         for each, path in zip(wanted, paths, strict=True)
     ]
+
+
+def _check_size(size: str | None) -> None:
+    if size is not None and not _SIZE.fullmatch(size):
+        raise typer.BadParameter("write WIDTHxHEIGHT in pixels, such as 512x768", param_hint=["--size"])
 
 
 def _lasting_names(wanted: Sequence[Wanted]) -> list[str]:

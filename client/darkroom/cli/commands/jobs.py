@@ -23,7 +23,14 @@ NAME: Final = "jobs"
 JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB", help="Its id, which `darkroom jobs list` shows.")]
 JobIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids, which `darkroom jobs list` shows.")]
 
-jobs = typer.Typer(no_args_is_help=True, help="List, follow, cancel and delete the jobs of a server.")
+jobs = typer.Typer(invoke_without_command=True)
+
+
+@jobs.callback()
+def explain(context: typer.Context) -> None:
+    """List, follow, cancel and delete the jobs of a server."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @jobs.command("list")

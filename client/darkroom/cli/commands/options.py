@@ -61,7 +61,12 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     ],
     "refiner_switch_at": Annotated[
         float | None,
-        typer.Option("--refiner-switch-at", metavar="SHARE", help="With --refiner: share of the steps before it."),
+        typer.Option(
+            "--refiner-switch-at",
+            min=0.0,
+            max=1.0,
+            help="With --refiner: share of the steps after which it takes over.",
+        ),
     ],
 }
 """Options that are not made from a declaration, because their values are files, or they are parts of an argument."""

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Protocol, TextIO
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from typing_extensions import Self
 
@@ -57,10 +58,9 @@ class LiveProgress:
             TextColumn("{task.fields[text]}", markup=False),
             TimeElapsedColumn(),
             console=console,
-            transient=True,
-            # Standard output may be a pipe; rich must not redirect it to the terminal.
-            redirect_stdout=False,
         )
+        self._console = console
+        self._live = self._new_live()
         self._images = images
         self._done = 0
         self._seen = 0
@@ -98,20 +98,31 @@ class LiveProgress:
         done = f"{self._done} of {self._images}"
         self._progress.update(self._total, description="Generating", completed=completed, text=done)
 
+    def _new_live(self) -> Live:
+        return Live(
+            get_renderable=self._progress.get_renderable,
+            console=self._console,
+            transient=True,
+            # Standard output may be a pipe; rich must not redirect it to the terminal.
+            redirect_stdout=False,
+        )
+
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        self._progress.stop()
+        self._live.stop()
         yield
-        self._progress.start()
+        # A `Live` that starts again would erase as many lines as it had shown before, which are now other output.
+        self._live = self._new_live()
+        self._live.start(refresh=True)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
 
 
 class PlainProgress:

@@ -18,8 +18,7 @@ def square(color: tuple[int, int, int], side: int = 64) -> Image.Image:
 
 
 def has_ink(image: Image.Image, box: tuple[int, int, int, int]) -> bool:
-    darkest, _ = image.convert("L").crop(box).getextrema()
-    return isinstance(darkest, int) and darkest < 128
+    return min(image.convert("L").crop(box).tobytes()) < 128
 
 
 def position(image: Image.Image, color: tuple[int, int, int]) -> tuple[int, int]:

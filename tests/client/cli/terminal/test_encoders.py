@@ -28,7 +28,9 @@ def decoded_sixels(text: str) -> dict[tuple[int, int], tuple[int, ...]]:
     head = re.match(r'\x1bP0;1q"1;1;(\d+);(\d+)', text)
     assert head is not None
     assert text.endswith("\x1b\\")
-    pixels, palette, color = {}, {}, 0
+    pixels: dict[tuple[int, int], tuple[int, ...]] = {}
+    palette: dict[int, tuple[int, ...]] = {}
+    color = 0
     row = column = 0
     token = re.compile(r"#(\d+);2;(\d+);(\d+);(\d+)|#(\d+)|!(\d+)(.)|(.)", re.DOTALL)
     for found in token.finditer(text[head.end() : -2]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from rich.console import Console
 
@@ -47,14 +48,31 @@ def test_images_that_only_a_backend_knows_have_numbers() -> None:
     assert "image 2" in file.getvalue()
 
 
-def test_output_while_the_bars_are_paused_stands_alone() -> None:
-    progress, file = live(1)
+def screen(text: str) -> list[str]:
+    """Return the lines that a terminal shows after it was sent a text, which may move the cursor up and erase."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif up := re.fullmatch(r"\x1b\[(\d+)A", part):
+            row = max(0, row - int(up[1]))
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part[0] not in "\r\x1b":
+            lines[row] += part
+    return [line for line in lines if line]
+
+
+def test_output_while_the_bars_are_paused_stays() -> None:
+    progress, file = live(2)
     with progress:
-        with progress.paused():
-            length = len(file.getvalue())
-            progress.show("a", "circle.png", 0.5, "step 5 of 10")
-            assert len(file.getvalue()) == length
+        progress.show("a", "circle.png", 0.5, "step 5 of 10")
+        for line in ("first", "second"):
+            with progress.paused():
+                file.write(f"{line}\n")
         progress.finish("a")
+    assert screen(file.getvalue()) == ["first", "second"]
 
 
 def test_a_stage_is_a_line() -> None:
