@@ -84,7 +84,7 @@ def test_the_sdk_brings_no_command_line_and_retries_by_itself() -> None:
     assert not brought & {"typer", "rich", "stamina", "tenacity", "ipython", "pillow"}
     extras = project("client/pyproject.toml")["optional-dependencies"]
     assert {extra: {Requirement(text).name for text in texts} for extra, texts in extras.items()} == {
-        "cli": {"rich", "typer"},
+        "cli": {"pillow", "rich", "typer"},
         "notebook": {"ipython"},
         "pillow": {"pillow"},
     }

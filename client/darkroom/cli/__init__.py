@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_NEEDS = ("rich", "typer")
+_NEEDS = ("PIL", "rich", "typer")
 """What the extra `cli` installs."""
 
 
@@ -12,8 +12,9 @@ def main() -> None:
     """The console script. Says how to get what it needs, which the SDK alone does not."""
     try:
         from darkroom.cli.app import main as run
+
+        run()
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _NEEDS:
             raise
         sys.exit("Error: the darkroom command needs more than the SDK. Install it: pip install 'darkroom-client[cli]'")
-    run()

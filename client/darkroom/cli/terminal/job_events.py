@@ -31,6 +31,7 @@ class JobReporter:
         """Show an event. Raises `OSError` for an image that cannot be saved."""
         match event:
             case ImageReady(image=image):
+                self._display.finish(image.url)
                 place = image.url if self._folder is None else str(save(image, self._job.id, self._folder))
                 if not self._is_quiet:
                     with self._display.paused():
