@@ -14,8 +14,8 @@ from pipelines.params import Refiner
 from service.engine import messages
 from service.engine.types import ModelStatus
 from service.errors import ModelUnusableError
-from tests.harness.engine.several_models import SeveralModels
 from tests.harness.served.model_store import broken
+from tests.harness.served.several_models import SeveralModels
 
 REFINER = Refiner(model="b", switch_at=0.5)
 
