@@ -116,6 +116,13 @@ def test_a_job_that_is_not_there_is_not_asked_for_again() -> None:
         follower(9).lost(NotFoundError("x", status_code=404), 0.0)
 
 
+def test_a_job_that_has_gone_between_two_connections_was_deleted() -> None:
+    following = follower(9)
+    following.read(sent(RUNNING))
+    with pytest.raises(JobDeletedError):
+        following.lost(NotFoundError("There is no such job.", status_code=404), 0.0)
+
+
 def test_events_of_an_unknown_kind_are_passed_over_and_unreadable_ones_are_not() -> None:
     assert follower().read(sent(("novelty", {}))) == []
     with pytest.raises(InvalidResponseError):
