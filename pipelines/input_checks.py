@@ -1,4 +1,4 @@
-"""Checks of what an image starts from: an upload, its mask and strength, or a first pass. Torch-free.
+"""Checks of what an image starts from: an upload, its mask and strength, a first pass, or another model. Torch-free.
 
 A pipeline refuses with them where it begins an image; a server may use them before it admits one.
 """
@@ -20,6 +20,34 @@ def check(info: ModelInfo, params: GenerationParams) -> None:
         _check_image(info, params)
     if params.hires is not None:
         _check_hires(info, params, params.hires)
+
+
+def check_refiner(info: ModelInfo, refiner: ModelInfo, params: GenerationParams) -> None:
+    """Raise `InvalidParamsError` where `refiner` cannot go on with an image that the first model begins."""
+    after = params.after_switch
+    assert after is not None, "the image has a refiner"
+    if refiner.name == info.name:
+        raise InvalidParamsError("refiner", "The refiner must be another model than the image's own.")
+    if refiner.latent_space != info.latent_space:
+        raise InvalidParamsError("refiner", "The two models do not have the same latents or the same noise.")
+    if info.reads_kept or refiner.required_inputs:
+        raise InvalidParamsError("refiner", "A model that repaints or edits an image works alone.")
+    if params.hires is not None:
+        raise InvalidParamsError("refiner", "An image is made either with a hires fix or with a refiner.")
+    limits = refiner.limits
+    if params.steps > limits.max_steps or params.width * params.height > limits.max_pixels:
+        raise InvalidParamsError(
+            "refiner", f"The refiner takes at most {limits.max_steps} steps and {limits.max_pixels} pixels."
+        )
+    choice.choose(refiner.samplers, params.sampler, params.schedule, params.steps)
+    if not params.taken_over_at < params.switch_step < params.steps or not len(first_pass(params)):
+        raise InvalidParamsError("refiner", f"Of the {params.steps} steps, each model must make at least one.")
+
+
+def first_pass(params: GenerationParams) -> range:
+    """Return the steps that the image's own model makes, of `params.steps`, without the second pass of a hires fix."""
+    skipped = 0 if params.image is None else params.steps - steps_made(params.steps, params.strength)
+    return range(max(skipped, params.taken_over_at), params.switch_step)
 
 
 def steps_made(steps: int, strength: float) -> int:

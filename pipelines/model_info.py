@@ -88,6 +88,9 @@ class ModelInfo:
     """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
     embeds_guidance: bool = False
     """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
+    latent_space: str = ""
+    """Digest of how latents are scaled, noised and spaced in time. Models with an equal one can go on with each other's
+    images."""
     added_features: int = 0
     """Numbers in the conditioning of a row besides those of its tokens."""
     fingerprint: str = ""

@@ -34,6 +34,8 @@ class ModelTraits:
     """Whether the UNet reads, beside the latents, those of the image that it edits."""
     text_features: int
     """Numbers in the conditioning of one token."""
+    latent_space: str = ""
+    """Digest of how latents are scaled, noised and spaced in time."""
     scheduler_config: Mapping[str, Any]
     """Configuration of the folder's own scheduler, with all defaults filled in."""
     zeros_without_negative: bool = False

@@ -60,6 +60,7 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Model": model,
         "Long prompt": params.long_prompt or None,
         **_passes(params),
+        **_refiner(params),
         "Version": f"darkroom {_VERSION}",
     }
     negative = params.negative_prompt and f"Negative prompt: {params.negative_prompt}"
@@ -79,6 +80,12 @@ def _passes(params: GenerationParams) -> dict[str, Any]:
         "Hires steps": params.hires.steps,
         "Hires upscaler": UPSCALERS[params.hires.upscaler].label,
     }
+
+
+def _refiner(params: GenerationParams) -> dict[str, Any]:
+    if params.refiner is None:
+        return {}
+    return {"Refiner": params.refiner.model, "Refiner switch at": f"{params.refiner.switch_at:g}"}
 
 
 def _quoted(value: str) -> str:

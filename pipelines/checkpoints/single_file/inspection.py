@@ -103,12 +103,20 @@ def _find_scheduler(file: FileParts, predicted: Prediction) -> tuple[dict[str, A
     usual = file.kind.configs / _SCHEDULER_CONFIG
     few_steps = scheduler.find_few_steps(file.path.stem, predicted)
     config = scheduler.make(json_files.read_config(usual), predicted, few_steps)
-    return scheduler_configs.fill_in(usual, config["_class_name"], config), list(_notes(predicted, few_steps))
+    return scheduler_configs.fill_in(usual, config["_class_name"], config), list(
+        _notes(file.path, predicted, few_steps)
+    )
 
 
-def _notes(predicted: Prediction, few_steps: str | None) -> Iterator[str]:
+def _notes(path: Path, predicted: Prediction, few_steps: str | None) -> Iterator[str]:
     if predicted.evidence is not None:
         yield f"It predicts {predicted.type}, as {predicted.evidence} says."
+    if prediction.name_contradicts(path, predicted):
+        yield (
+            "Its name says that it predicts v, but nothing in it does, so it is taken to predict noise (epsilon). If "
+            f'its images are grey or noisy, write {{"prediction_type": "{V_PREDICTION}"}} into '
+            f"{settings.settings_path(path).name} beside it."
+        )
     if predicted.zero_terminal_snr:
         yield "Its noise ends at pure noise (zero terminal SNR)."
     if few_steps is not None:

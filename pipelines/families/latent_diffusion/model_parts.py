@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +24,15 @@ from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
+from pipelines.sampling.diffusers_schedulers import noise_fields
 from pipelines.sampling.samplers import SCHEDULERS
 
 _PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
 _OTHER_CONDITIONS: Final = ("class_embed_type", "encoder_hid_dim_type")
 """Fields of a UNet's configuration that ask for inputs which no family gives it."""
+
+_LATENT_SCALING: Final = ("latent_channels", "scaling_factor", "shift_factor", "latents_mean", "latents_std")
+"""Fields of an autoencoder's configuration that bring its latents to the UNet's scale."""
 
 COMPONENTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "unet": {"UNet2DConditionModel": UNet2DConditionModel},
@@ -55,6 +61,13 @@ class Configs:
     def scale(self) -> int:
         """Pixels per latent, in width and in height."""
         return int(2 ** (len(self.vae["block_out_channels"]) - 1))
+
+    @property
+    def latent_space(self) -> str:
+        """Digest of how latents are scaled, noised and spaced in time."""
+        scaling = {name: self.vae.get(name) for name in _LATENT_SCALING}
+        facts = json.dumps([scaling, noise_fields(self.scheduler)], sort_keys=True, default=str)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     @property
     def reads_kept(self) -> bool:

@@ -72,6 +72,7 @@ class _XL:
             side_multiple=parts.scale,
             prompt_tokens=int(min(*lengths, *(encoder.max_position_embeddings for encoder in encoders))),
             latent_channels=parts.unet["out_channels"],
+            latent_space=parts.latent_space,
             reads_kept=parts.reads_kept,
             reads_image=parts.reads_image,
             text_features=parts.unet["cross_attention_dim"],

@@ -12,14 +12,16 @@ from pydantic import TypeAdapter
 from pipelines import input_checks, upscalers
 from pipelines.errors import InvalidParamsError
 from pipelines.model_info import ModelInfo
-from pipelines.params import GenerationParams, HiresFix
+from pipelines.params import INTERNAL, GenerationParams, HiresFix, Refiner
 from pipelines.sampling import choice
+from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
-from service.api.generation.request import GenerationRequest, HiresRequest
+from service.api.generation.request import GenerationRequest, HiresRequest, RefinerRequest
 from service.api.generation.sizes import enlarged, size_for
 from service.api.http.fields import MAX_SEED
 from service.api.http.request_body import Refuse, inlined
 from service.engine.types import Size
+from service.errors import UnknownModelError
 
 NO_GUIDANCE: Final = 1.0
 _RANDOM_SEEDS: Final = 2**32
@@ -37,7 +39,7 @@ _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
-    if field.name not in ("prompt", "seed", "model")
+    if field.name not in ("prompt", "seed", "model", *INTERNAL)
 }
 """Parameters that all images of one request share, and their names on the wire."""
 
@@ -51,11 +53,12 @@ def resolve(
     *,
     shared_seeds: bool = False,
     inputs: PreparedInputs = NO_INPUTS,
+    find_model: FindModel = find_no_model,
 ) -> list[GenerationParams]:
     """Returns the parameters of each image: `request.n` for each prompt, in the order of the prompts.
 
-    `model` is the one that the request names, and `size` one that it can draw. Seeds are counted up from image to image
-    or, with `shared_seeds`, within each prompt alone. Raises what `refuse` makes.
+    `model` is the one that the request names, and `size` one that it can draw; `find_model` finds others. Seeds are
+    counted up from image to image or, with `shared_seeds`, within each prompt alone. Raises what `refuse` makes.
     """
     _check_bounds(request, prompts, model, refuse)
     steps = request.num_inference_steps or model.default_steps
@@ -85,6 +88,8 @@ def resolve(
         long_prompt=request.long_prompt,
     )
     _check_input_parameters(first, model, refuse)
+    if request.refiner is not None:
+        first = _with_refiner(first, request.refiner, model, find_model, refuse)
     return [
         replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))
         for which, prompt in enumerate(prompts)
@@ -191,6 +196,18 @@ def _check_input_parameters(params: GenerationParams, model: ModelInfo, refuse: 
         input_checks.check(model, params)
     except InvalidParamsError as error:
         raise refuse(error.field, str(error)) from None
+
+
+def _with_refiner(
+    params: GenerationParams, request: RefinerRequest, model: ModelInfo, find_model: FindModel, refuse: Refuse
+) -> GenerationParams:
+    try:
+        refiner = find_model(request.model)
+        params = replace(params, refiner=Refiner(model=refiner.name, switch_at=request.switch_at))
+        input_checks.check_refiner(model, refiner, params)
+    except (UnknownModelError, InvalidParamsError) as error:
+        raise refuse("refiner", str(error)) from None
+    return params
 
 
 def _sampler(request: GenerationRequest, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:

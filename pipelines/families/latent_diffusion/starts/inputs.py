@@ -5,7 +5,7 @@ A mask is brought to the size of the latents by its nearest pixels, and a value 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,10 @@ class Repainting:
         """Return latents whose kept part is that of the image to start from, with the noise before that call."""
         return torch.where(self.mask, latents, steps.noised(self.clean, self.noise, position))
 
+    def moved(self, move: Callable[[Tensor], Tensor]) -> Repainting:
+        """Return this with its tensors where `move` brings them."""
+        return Repainting(move(self.mask), move(self.clean), move(self.noise))
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -65,26 +69,32 @@ class Start:
 
     def on(self, device: torch.device) -> Start:
         """Return this with what later calls need on the device. The latents stay on the CPU."""
-        repainting, concatenated = self.repainting, self.concatenated
-        if repainting is not None:
-            tensors = (repainting.mask, repainting.clean, repainting.noise)
-            repainting = Repainting(*(upload(each, device) for each in tensors))
-        return Start(self.latents, repainting, None if concatenated is None else upload(concatenated, device))
+        concatenated = self.concatenated
+        return Start(
+            self.latents,
+            self.repainting and self.repainting.moved(lambda each: upload(each, device)),
+            None if concatenated is None else upload(concatenated, device),
+        )
 
 
 def encode(
-    encoder: LatentEncoder, pixels: Sequence[Sequence[InputPixels]], *, scale: int, reads_kept: bool
+    encoder: LatentEncoder,
+    pixels: Sequence[Sequence[InputPixels]],
+    *,
+    scale: int,
+    reads_kept: bool,
+    tiled: bool = False,
 ) -> list[EncodedImage]:
     """Encode images of one size, each with its mask if it has one, in one call of the autoencoder.
 
-    `scale` is the number of pixels per latent. `reads_kept` says that the UNet reads what the mask leaves. Raises
-    `NonFiniteError` with the positions of the images whose numbers overflow.
+    `scale` is the number of pixels per latent. `reads_kept` says that the UNet reads what the mask leaves. `tiled` is
+    that of `LatentEncoder.encode`. Raises `NonFiniteError` with the positions of the images whose numbers overflow.
     """
     images = torch.cat([_to_tensor(image) * 2 - 1 for image, *_ in pixels])
     masks = [_to_tensor(each[1]) >= 0.5 if each[1:] else None for each in pixels]
     owners = [n for n, mask in enumerate(masks) if mask is not None and reads_kept]
     kept = [images[n : n + 1] * ~masks[n] for n in owners]  # type: ignore[operator]  # owners have a mask
-    posterior = encoder.encode(torch.cat([images, *kept]), owners=[*range(len(images)), *owners])
+    posterior = encoder.encode(torch.cat([images, *kept]), owners=[*range(len(images)), *owners], tiled=tiled)
     rows = {owner: posterior.row(len(images) + index) for index, owner in enumerate(owners)}
     return [
         EncodedImage(posterior.row(n), None if mask is None else _to_latents(mask, scale), rows.get(n))

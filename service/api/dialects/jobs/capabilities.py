@@ -28,7 +28,17 @@ from service.images.encoding import ImageFormat
 
 router = APIRouter(prefix="/api/v1", tags=["capabilities"], responses={503: {"model": ProblemOut}})
 
-_FEATURES: Final = ("durable_jobs", "events", "previews", "prompt_matrix", "idempotency", "links", "uploads", "hires")
+_FEATURES: Final = (
+    "durable_jobs",
+    "events",
+    "previews",
+    "prompt_matrix",
+    "idempotency",
+    "links",
+    "uploads",
+    "hires",
+    "refiner",
+)
 
 
 class SizeOut(BaseModel):

@@ -71,7 +71,7 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
         """
         self._cache.clear()
         for image in self._scheduler:
-            if image.model == model:
+            if image.model == model and image.params.pixels:
                 image.encoded = None
                 self.admit(image)
 
@@ -80,20 +80,25 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
         wanted = {_key(image): image for image in batch.images}
         calls: list[MeteredCall] = []
 
-        def encode(images: Sequence[ScheduledImage[StateT]]) -> Sequence[EncodedInput]:
+        def encode(images: Sequence[ScheduledImage[StateT]], *, tiled: bool = False) -> Sequence[EncodedInput]:
             rows = sum(image.next_call.rows for image in images)
             call = self._meter.start(batch.images, batch.cost, rows)
+            call.sound = not tiled
             calls.append(call)
             try:
                 params = [image.params for image in images]
-                encoded = self._pipeline.encode_inputs(params, [self._pixels.find(each.pixels) for each in params])
+                pixels = [self._pixels.find(each.pixels) for each in params]
+                encoded = self._pipeline.encode_inputs(params, pixels, tiled=tiled)
             except Exception as error:
                 self._meter.failed(call, rows, error)
                 raise
             self._meter.launched(call)
             return encoded
 
-        found = dict(zip(wanted, self._isolation.run(encode, list(wanted.values())), strict=True))
+        images = list(wanted.values())
+        results = self._isolation.run(encode, images)
+        results = self._isolation.run_smaller(lambda image: encode([image], tiled=True)[0], images, results)
+        found = dict(zip(wanted, results, strict=True))
         self._give(found)
         return RunningCall(self._meter, batch, calls, lambda: self._results(batch.images, found))
 

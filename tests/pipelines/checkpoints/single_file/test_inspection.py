@@ -36,7 +36,7 @@ def without(*prefixes: str) -> Callable[[Weights], None]:
 
 
 def give(path: Path, **fields: object) -> None:
-    tiny_model.write_json(path.with_name("x.darkroom.json"), fields)
+    tiny_model.write_json(path.with_suffix(".darkroom.json"), fields)
 
 
 def assert_refused(path: Path, sentence: str) -> None:
@@ -89,6 +89,16 @@ def test_a_word_in_its_name_makes_it_a_model_of_few_steps(file_of: MakeFile) -> 
     found = inspect(path)
     assert found.notes[1:] == ("Its name says turbo, so its defaults are few steps without guidance.",)
     assert found.configs["scheduler"]["timestep_spacing"] == "trailing"
+
+
+def test_a_name_that_says_v_is_answered_with_what_to_write(file_of: MakeFile) -> None:
+    path = file_of("sd15", stem="x-vpred")
+    shutil.rmtree(path.with_suffix("") / "scheduler")
+    (_, note) = inspect(path).notes
+    assert note.endswith('write {"prediction_type": "v_prediction"} into x-vpred.darkroom.json beside it.')
+    give(path, prediction_type="v_prediction")
+    found = inspect(path)
+    assert found.notes[1:] == ("It predicts v_prediction, as its settings file says.",)
 
 
 def test_the_scheduler_beside_it_goes_before_what_its_name_says(file_of: MakeFile) -> None:

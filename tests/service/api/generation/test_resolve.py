@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from pipelines.fake import INFO
 from pipelines.model_info import ModelInfo, SamplerLimits
-from pipelines.params import GenerationParams
+from pipelines.params import INTERNAL, GenerationParams
 from service.api.generation.input_request import InputRequest
 from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.generation.request import GenerationRequest
@@ -252,9 +252,10 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "strength": 1.0,
         "image_guidance_scale": 1.0,
         "hires": None,
+        "refiner": None,
         "long_prompt": True,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model"}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *INTERNAL}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
     assert set(shared) - {"width", "height"} <= set(InputRequest.model_fields)
 

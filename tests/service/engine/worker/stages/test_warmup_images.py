@@ -18,17 +18,17 @@ class CountingInputs(CountingPipeline):
     """Counts its encodes of images, too."""
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
         self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height, model=INFO.name), len(params)] += 1
-        return super().encode_inputs(params, pixels)
+        return super().encode_inputs(params, pixels, tiled=tiled)
 
 
 class FullEncoder(CountingPipeline):
     """Has no memory for the encode of a single image."""
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
         raise MemoryError
 
