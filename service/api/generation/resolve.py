@@ -78,6 +78,7 @@ def resolve(
         image=inputs.image,
         mask=inputs.mask,
         strength=_strength(inputs, steps),
+        keep_unmasked=inputs.keep_unmasked,
         hires=_hires(request.hires, size, steps, model, refuse),
         long_prompt=request.long_prompt,
     )

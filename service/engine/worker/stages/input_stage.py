@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple
 
-from pipelines.interface import ConditioningT, EncodedInput, InputPixels, OutputT, Pipeline, Stage, StateT
+from pipelines.interface import ConditioningT, EncodedInput, InputPixels, OutputT, Pipeline, RgbImage, Stage, StateT
 from pipelines.params import PixelKey
 from service.engine import messages
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
+from service.engine.worker.stages import kept_pixels
 from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
 from service.engine.worker.stages.input_store import EncodedCache, PixelStore
 from service.engine.worker.stages.running_call import Results, RunningCall
@@ -74,6 +75,13 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
             if image.model == model:
                 image.encoded = None
                 self.admit(image)
+
+    def put_back_kept(self, image: ScheduledImage[StateT], made: RgbImage) -> RgbImage | Fault:
+        """Puts the pixels that the image's mask keeps back into it, where that was asked for."""
+        params = image.params
+        if params.mask is None or not params.keep_unmasked:
+            return made
+        return self._isolation.run_once(lambda: kept_pixels.put_back(made, *self._pixels.find(params.pixels)))
 
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
         """Encodes the inputs of the batch's images in one call."""
