@@ -30,7 +30,7 @@ def check_refiner(info: ModelInfo, refiner: ModelInfo, params: GenerationParams)
         raise InvalidParamsError("refiner", "The refiner must be another model than the image's own.")
     if refiner.latent_space != info.latent_space:
         raise InvalidParamsError("refiner", "The two models do not have the same latents or the same noise.")
-    if info.reads_kept or refiner.required_inputs:
+    if info.required_inputs or refiner.required_inputs:
         raise InvalidParamsError("refiner", "A model that repaints or edits an image works alone.")
     if params.hires is not None:
         raise InvalidParamsError("refiner", "An image is made either with a hires fix or with a refiner.")

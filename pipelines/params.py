@@ -90,6 +90,9 @@ class GenerationParams:
     """SHA-256, in hexadecimal, of the upload that the image starts from. None starts from noise alone."""
     mask: str | None = None
     """SHA-256, in hexadecimal, of the mask: white is repainted, and black stays."""
+    keep_unmasked: bool = False
+    """Whether the pixels that the mask keeps are put back into the finished image. They go through the autoencoder in
+    any case, which changes them a little."""
     strength: float = 1.0
     """Share of the noise schedule, above 0 and up to 1, that is made where the image starts from another one."""
     image_guidance_scale: float = 1.0

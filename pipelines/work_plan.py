@@ -74,11 +74,8 @@ def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
     """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
     without_negative = None if info.zeros_without_negative else ""
     negative = without_negative if params.negative_prompt is None else params.negative_prompt
-    if info.embeds_guidance or not params.guided:
-        rows = [params.prompt]
-    else:
-        without_image = [negative] if info.reads_image and params.image_guided else []
-        rows = [*without_image, negative, params.prompt]
+    negatives = 2 if info.reads_image and params.image_guided else int(params.guided)
+    rows = (*([] if info.embeds_guidance else [negative] * negatives), params.prompt)
     return tuple(TextKey(info.name, text, params.long_prompt) for text in rows)
 
 

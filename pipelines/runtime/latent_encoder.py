@@ -77,7 +77,8 @@ class LatentEncoder:
 
     def unscaled_mean(self, posterior: Posterior) -> Tensor:
         """Return the mean [B, C, h, w] as the autoencoder gives it, and not at the UNet's scale."""
-        return posterior.mean * self._deviation / self._scaling_factor + self._mean
+        mean: Tensor = posterior.mean * self._deviation / self._scaling_factor + self._mean
+        return mean
 
     def _encode(self, images: Tensor, *, wide: bool, tiled: bool) -> tuple[Tensor, Tensor]:
         """Return mean and deviation at the UNet's scale."""

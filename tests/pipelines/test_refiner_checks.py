@@ -86,3 +86,9 @@ def test_the_two_parts_have_all_the_calls_of_the_whole(sampler: str, switch_at: 
     assert calls(parts) == calls(whole)
     assert parts.steps == whole.steps == work_plan.total_steps(params) == 10
     assert parts.models == (INFO.name, "refiner")
+
+
+@pytest.mark.parametrize("reads", [{"reads_kept": True}, {"reads_image": True}])
+def test_a_model_that_needs_inputs_hands_nothing_over(reads: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParamsError, match="works alone"):
+        check_refiner(replace(INFO, **reads), REFINER, replace(PARAMS, image="a" * 64))

@@ -16,7 +16,7 @@ from darkroom._core.decoding import parse_object
 from darkroom._core.requests import Request
 from darkroom._core.retries import Retries, Retry
 from darkroom._core.views import JobView
-from darkroom.errors import APIConnectionError, DarkroomError, JobDeletedError
+from darkroom.errors import APIConnectionError, DarkroomError, JobDeletedError, NotFoundError
 from darkroom.results.base import Answer
 from darkroom.results.events import (
     ImageReady,
@@ -36,7 +36,7 @@ MAX_EVENT_BYTES: Final = 256 << 20
 """Limit on one event, which may carry an image in base64."""
 RECONNECTIONS: Final = 12
 """Further connections without an event in between, unless the client allows more or, with `max_retries=0`, none. They
-take a minute and a half, in which a server can be restarted."""
+take about a minute, in which a server can be restarted."""
 
 
 def patient(max_retries: int) -> int:
@@ -80,7 +80,12 @@ class Follower(Generic[ImageT]):
         return [*failed, event]
 
     def lost(self, error: DarkroomError, jitter: float) -> Retry:
-        """Return when to connect again. Raises `error` where there is no hope."""
+        """Return when to connect again. Raises `error` where there is no hope.
+
+        Raises `JobDeletedError` where a job of which there were events is not there any more.
+        """
+        if isinstance(error, NotFoundError) and self._last_id is not None:
+            raise JobDeletedError(error.message, job_id=self._job.id, job=self._job.record) from error
         retry = self._retries.after(error, jitter)
         if retry is None:
             raise error

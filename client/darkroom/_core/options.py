@@ -46,14 +46,15 @@ class Options:
         """Return the URL of a path below the server's address. A whole URL stays as it is."""
         return self.base_url + path if path.startswith("/") else path
 
-    def headers_for(self, url: str) -> dict[str, str]:
-        """Return the headers of a request to `url`. Only the server's own origin sees the key."""
-        headers = {"User-Agent": f"darkroom-client/{__version__}"}
+    def headers_for(self, url: str) -> httpx2.Headers:
+        """Return the headers of a request to `url`. Only the server's own origin sees the key and the defaults."""
+        headers = httpx2.Headers({"User-Agent": f"darkroom-client/{__version__}"})
         if _origin(url) != _origin(self.base_url):
             return headers
         if self.api_key is not None:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        return {**headers, **self.default_headers}
+        headers.update(self.default_headers)
+        return headers
 
     def timeout_of(self, least_read_s: float) -> httpx2.Timeout:
         """Return the timeout of a request during which that much silence is normal."""

@@ -32,7 +32,7 @@ class Request(Generic[T]):
     least_read_timeout_s: float = 0.0
     """Silence that is normal while the server works on the answer; a shorter read timeout is extended to it."""
     tells_tries: bool = False
-    """Whether the server is told which try it is, so that it goes on with the work of the one before."""
+    """Whether the server is told which try it is, so that it goes on with the work of one that timed out."""
     deletes: bool = False
     """Whether a 404 after another try means that the other one has done it."""
 
@@ -46,9 +46,10 @@ class Request(Generic[T]):
         """Return the keyword arguments for `build_request` of either HTTP client; `tries` were made before."""
         url = options.url(self.path)
         timeout = options.timeout_of(self.least_read_timeout_s)
-        headers = {**options.headers_for(url), **self.headers}
+        headers = options.headers_for(url)
+        headers.update(self.headers)
         if self.tells_tries and timeout.read is not None:
-            headers |= {"X-Stainless-Retry-Count": str(tries), "X-Stainless-Read-Timeout": f"{timeout.read:g}"}
+            headers.update({"X-Stainless-Retry-Count": str(tries), "X-Stainless-Read-Timeout": f"{timeout.read:g}"})
         return {
             "method": self.method,
             "url": url,

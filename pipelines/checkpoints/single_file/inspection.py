@@ -40,7 +40,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     kind, predicted = _find_kind(path, header, given)
     file = FileParts(path, header, kind, given)
     index = json_files.read_config(kind.configs / f"{_INDEX}.json")
-    family = FAMILIES[index["_class_name"]]()
+    family = _find_family(index)
     found = _find_parts(file, family)
     scheduler_config, scheduler_notes = _find_scheduler(file, predicted)
     configs = parts.fit(file, {name: part.config for name, part in found.items()})
@@ -71,6 +71,12 @@ def _find_kind(path: Path, header: Header, given: settings.FileSettings) -> tupl
     kind = kind_of_file.detect(path, header.tensors)
     predicted = prediction.find(path, header, kind, given.prediction_type, given.zero_terminal_snr)
     return (Kind.SD2_V if kind is Kind.SD2_BASE and predicted.type == V_PREDICTION else kind), predicted
+
+
+def _find_family(index: Mapping[str, Any]) -> Family[Any]:
+    found = FAMILIES.find(index["_class_name"])
+    assert found is not None, "every kind with configurations has a family"
+    return found()
 
 
 def _find_parts(file: FileParts, family: Family[Any]) -> dict[str, Part]:

@@ -84,6 +84,7 @@ def resolve(
         mask=inputs.mask,
         strength=_strength(inputs, steps, model),
         image_guidance_scale=request.image_guidance_scale or default_image_guidance(model),
+        keep_unmasked=inputs.keep_unmasked,
         hires=_hires(request.hires, size, steps, model, refuse),
         long_prompt=request.long_prompt,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple
 
 from pipelines.interface import WIDE, BatchKey, EncodedInput, NextCall, Stage, StateT, TextKey, WorkPlan
-from pipelines.params import GenerationParams
+from pipelines.params import GenerationParams, PixelKey
 
 DEMOTION_FACTOR: Final = 4.0
 """Factor by which the time until a missed virtual deadline is extended."""
@@ -75,6 +75,8 @@ class ScheduledImage(Generic[StateT]):
     encoded: EncodedInput | None = None
     """The encoded image to start from and its mask, or what the model before handed over; kept for a restart in higher
     precision."""
+    put_back: tuple[PixelKey, ...] = ()
+    """The image to start from and its mask, where what the mask keeps is put back into the finished image."""
     state: StateT | None = None
     """None until the image begins."""
     upcast: bool = False

@@ -272,13 +272,14 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     def _settle(self, results: Results[StateT]) -> None:
         """Ends the images that are finished or failed."""
         for image, result in results:
-            match result:
+            ended = self._input_stage.put_back_kept(image, result) if isinstance(result, RgbImage) else result
+            match ended:
                 case RgbImage():
                     self._scheduler.learn_end(image, self._clock())
                     self._scheduler.remove(image)
-                    self._reports.send_finished(image, result)
+                    self._reports.send_finished(image, ended)
                 case Fault():
-                    self._retry_or_fail(image, result)
+                    self._retry_or_fail(image, ended)
 
     def _retry_or_fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
         """Gives an image whose numbers overflowed another chance in higher precision, and first a wider decoder where

@@ -29,7 +29,7 @@ JOB = "/api/v1/jobs/job_1"
         (endpoints.get_model("a/b"), "GET /v1/models/a%2Fb"),
         (endpoints.capabilities(), "GET /api/v1/capabilities"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_request_has_its_method_and_path(request_: Request[Any], line: str) -> None:
     assert f"{request_.method} {request_.path}" == line

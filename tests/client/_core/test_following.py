@@ -116,6 +116,13 @@ def test_a_job_that_is_not_there_is_not_asked_for_again() -> None:
         follower(9).lost(NotFoundError("x", status_code=404), 0.0)
 
 
+def test_a_job_that_has_gone_between_two_connections_was_deleted() -> None:
+    following = follower(9)
+    following.read(sent(RUNNING))
+    with pytest.raises(JobDeletedError):
+        following.lost(NotFoundError("There is no such job.", status_code=404), 0.0)
+
+
 def test_events_of_an_unknown_kind_are_passed_over_and_unreadable_ones_are_not() -> None:
     assert follower().read(sent(("novelty", {}))) == []
     with pytest.raises(InvalidResponseError):
@@ -125,6 +132,13 @@ def test_events_of_an_unknown_kind_are_passed_over_and_unreadable_ones_are_not()
 @pytest.mark.parametrize(("max_retries", "connections"), [(0, 0), (1, RECONNECTIONS), (99, 99)])
 def test_a_durable_job_is_worth_patience_unless_the_caller_has_none(max_retries: int, connections: int) -> None:
     assert patient(max_retries) == connections
+
+
+def test_patience_lasts_for_about_a_minute() -> None:
+    for jitter in (0.0, 1.0):
+        following = follower(patient(2))
+        waited_s = sum(following.lost(APIConnectionError("lost"), jitter).wait_s for _ in range(RECONNECTIONS))
+        assert 50 < waited_s < 75
 
 
 def test_the_record_of_an_image_is_given_to_whoever_makes_its_handle() -> None:

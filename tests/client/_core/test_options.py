@@ -84,7 +84,14 @@ def test_only_the_servers_own_origin_sees_the_key_and_the_default_headers() -> N
     own = options.headers_for("https://host:9/elsewhere")
     assert (own["Authorization"], own["X-Team"]) == ("Bearer secret", "red")
     for url in ("http://host:9/prefix", "https://host/prefix", "https://host.evil:9/prefix", "https://other:9/"):
-        assert options.headers_for(url).keys() == {"User-Agent"}
+        assert list(options.headers_for(url)) == ["user-agent"]
+
+
+def test_a_default_header_takes_the_place_of_the_clients_own_however_it_is_spelled() -> None:
+    headers = resolve(api_key="secret", default_headers={"authorization": "Basic x"}).headers_for(
+        "http://127.0.0.1:8000/"
+    )
+    assert headers.get_list("authorization") == ["Basic x"]
 
 
 def test_neither_the_key_nor_headers_are_shown() -> None:

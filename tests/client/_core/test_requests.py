@@ -32,7 +32,7 @@ def test_a_call_adds_headers_and_fields() -> None:
 
 
 def test_only_requests_for_images_tell_which_try_they_are() -> None:
-    assert not any(name.startswith("X-Stainless") for name in request().http_arguments(OPTIONS, 1)["headers"])
+    assert not any(name.startswith("x-stainless") for name in request().http_arguments(OPTIONS, 1)["headers"])
     headers = request(tells_tries=True).http_arguments(OPTIONS, 1)["headers"]
     assert (headers["X-Stainless-Retry-Count"], headers["X-Stainless-Read-Timeout"]) == ("1", "5")
 

@@ -1,4 +1,4 @@
-"""The bundled model makes images from images, over the wire and through OpenAI's client; a tiny model edits them."""
+"""The bundled model makes images from images, over the wire and through OpenAI's own client, and a tiny one edits."""
 
 from __future__ import annotations
 

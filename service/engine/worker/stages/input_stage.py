@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple
 
-from pipelines.interface import ConditioningT, EncodedInput, InputPixels, OutputT, Pipeline, Stage, StateT
+from pipelines.interface import ConditioningT, EncodedInput, InputPixels, OutputT, Pipeline, RgbImage, Stage, StateT
 from pipelines.params import PixelKey
 from service.engine import messages
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
+from service.engine.worker.stages import kept_pixels
 from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
 from service.engine.worker.stages.input_store import EncodedCache, PixelStore
 from service.engine.worker.stages.running_call import Results, RunningCall
@@ -59,6 +60,8 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
 
     def admit(self, image: ScheduledImage[StateT]) -> None:
         """Gives a new image what is encoded of its input, or the call that encodes it."""
+        if image.params.mask is not None and image.params.keep_unmasked:
+            image.put_back = image.params.pixels
         if image.params.pixels:
             image.encoded = self._cache.find(_key(image))
             if image.encoded is None:
@@ -74,6 +77,12 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
             if image.model == model and image.params.pixels:
                 image.encoded = None
                 self.admit(image)
+
+    def put_back_kept(self, image: ScheduledImage[StateT], made: RgbImage) -> RgbImage | Fault:
+        """Puts the pixels that the image's mask keeps back into it, where that was asked for."""
+        if not image.put_back:
+            return made
+        return self._isolation.run_once(lambda: kept_pixels.put_back(made, *self._pixels.find(image.put_back)))
 
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
         """Encodes the inputs of the batch's images in one call."""

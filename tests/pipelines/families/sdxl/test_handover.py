@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from torch import Tensor
 
 from pipelines.errors import InvalidParamsError
@@ -22,7 +21,6 @@ from pipelines.interface import Stage
 from pipelines.params import GenerationParams, Refiner
 from pipelines.sampling.noise import seeded_generator
 from pipelines.sampling.samplers import SAMPLERS
-from tests.harness.engine import uploads
 from tests.harness.models import diffusers_reference, tiny_model
 from tests.harness.models.denoising import finish
 from tests.harness.models.diffusers_reference import distance, latents
@@ -31,7 +29,6 @@ from tests.pipelines.families.sdxl.test_parity import PARAMS
 TOLERANCE = 3e-5
 SINGLE_CALL = [name for name, sampler in SAMPLERS.items() if sampler.calls_per_step == 1 and name != "pndm"]
 """Diffusers cuts the others between the calls of one step."""
-WITHOUT_HISTORY = ["ddim", "euler", "euler_a", "heun", "dpm2", "dpm2_a", "lcm", "tcd"]
 REFINED = replace(PARAMS, steps=6, refiner=Refiner(model="refiner", switch_at=0.5))
 IMAGES = [
     replace(REFINED, negative_prompt=None),
@@ -96,51 +93,6 @@ def test_every_sampler_matches_diffusers(
     for theirs, scheduler in zip(references, own, strict=True):
         theirs.scheduler = scheduler
     assert max(distances) < TOLERANCE
-
-
-@pytest.mark.parametrize("sampler", WITHOUT_HISTORY)
-@pytest.mark.parametrize(
-    "more", [{}, {"image": uploads.IMAGE, "strength": 0.8}, {"image": uploads.IMAGE, "mask": uploads.MASK}]
-)
-def test_the_same_model_goes_on_as_if_nothing_had_happened(
-    base: LatentDiffusion, sampler: str, more: dict[str, Any]
-) -> None:
-    whole = tiny_model.begin(base, replace(REFINED, sampler=sampler, refiner=None, **more))
-    finish(base, [whole])
-
-    (refined,) = refine(base, base, [replace(REFINED, sampler=sampler, **more)])
-
-    assert distance(refined.latents, whole.latents) < TOLERANCE
-
-
-def test_the_steps_of_both_models_are_counted_as_one_image(base: LatentDiffusion, refiner: LatentDiffusion) -> None:
-    for params, made in ((REFINED, 6), (replace(REFINED, image=uploads.IMAGE, strength=0.7), 4)):
-        state = tiny_model.begin(base, params)
-        finish(base, [state])
-        handed_over = base.hand_over(state)
-        refined = go_on(refiner, state, handed_over)
-        assert refined.step == state.step == made - 3
-        finish(refiner, [refined])
-        assert refined.step == made
-
-
-def test_an_image_can_be_handed_over_and_refined_again(base: LatentDiffusion, refiner: LatentDiffusion) -> None:
-    """A call that fails is repeated, and so is an image whose numbers overflow."""
-    state = tiny_model.begin(base, replace(REFINED, sampler="euler_a"))
-    finish(base, [state])
-    handed_over = base.hand_over(state)
-
-    first, second = go_on(refiner, state, handed_over), go_on(refiner, state, handed_over)
-    for each in (first, second):
-        finish(refiner, [each])
-    after = state.params.after_switch
-    assert after is not None
-    upcast = refiner.begin_upcast(after, handed_over)
-    finish(refiner, [upcast])
-
-    assert torch.equal(first.latents, second.latents)
-    assert distance(upcast.latents, first.latents) < TOLERANCE
-    assert handed_over.nbytes == 4 * state.latents.numel()
 
 
 @pytest.mark.parametrize("sampler", ["euler", "heun", "pndm"])

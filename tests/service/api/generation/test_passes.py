@@ -44,6 +44,11 @@ def test_the_strength_is_what_is_asked_or_suits_the_inputs(inputs: PreparedInput
     assert (made.image, made.mask, made.strength) == (inputs.image, inputs.mask, strength)
 
 
+def test_what_a_mask_keeps_is_put_back_on_request() -> None:
+    assert not params(PreparedInputs(image=IMAGE, mask=MASK)).keep_unmasked
+    assert params(PreparedInputs(image=IMAGE, mask=MASK, keep_unmasked=True)).keep_unmasked
+
+
 def test_a_strength_at_which_nothing_is_made_is_refused() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         params(PreparedInputs(image=IMAGE, strength=0.1), num_inference_steps=9)

@@ -249,6 +249,7 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "target_size": None,
         "image": None,
         "mask": None,
+        "keep_unmasked": False,
         "strength": 1.0,
         "image_guidance_scale": 1.0,
         "hires": None,

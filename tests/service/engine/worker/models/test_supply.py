@@ -11,8 +11,8 @@ from pipelines.interface import Stage
 from service.engine import messages
 from service.engine.types import ModelStatus
 from service.errors import ModelLoadingError, ModelUnusableError
-from tests.harness.engine.several_models import SeveralModels
 from tests.harness.served.model_store import broken
+from tests.harness.served.several_models import SeveralModels
 
 
 def test_an_image_waits_for_its_model_while_others_are_made() -> None:

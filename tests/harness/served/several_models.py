@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from pipelines.fake import FakePipeline
-from pipelines.params import Refiner
 from service.engine import messages
 from service.engine.config import WorkerConfig
 from service.engine.messages import FromWorker
 from service.engine.types import ModelStatus
 from service.engine.worker.loop import Worker
+from tests.harness.engine import uploads
 from tests.harness.engine.worker_harness import CALL_S, Clock, MemoryChannel, flat_costs, make_params
 from tests.harness.served.model_store import GB, PoolHarness
+
+NO_FIELDS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class SeveralModels:
@@ -36,9 +40,13 @@ class SeveralModels:
         )
 
     def submit(
-        self, image_id: str, model: str, *, steps: int = 4, refiner: Refiner | None = None, **options: Any
+        self, image_id: str, model: str, *, steps: int = 4, fields: Mapping[str, Any] = NO_FIELDS, **options: Any
     ) -> None:
-        params = replace(make_params(steps=steps), model=model, refiner=refiner)
+        """Submits an image with these fields of its parameters, after the uploads that it starts from."""
+        params = replace(make_params(steps=steps), model=model, **fields)
+        for key, each in zip(params.pixels, uploads.inputs_of(params) if params.pixels else (), strict=True):
+            size = each.width, each.height
+            self.channel.inbox.append(messages.Input(key.digest, *size, each.channels, each.pixels))
         self.channel.inbox.append(messages.Submit(image_id, params, **options))
 
     def turn(self, times: int = 1) -> None:
