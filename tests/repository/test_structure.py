@@ -87,7 +87,6 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "benchmarks/peers/apps": "each runs in an environment that the tests do not have",
     "benchmarks/fake_worker.py": "tests/benchmarks/test_devices.py, which starts it",
     "client/darkroom/_sync": "is generated from _async, whose tests are of both",
-    "client/darkroom/cli/options.py": "tests/client/_core/test_parameters.py",
     "pipelines/errors.py": "values",
     "pipelines/interface.py": "values, and protocols that each implementation's tests hold",
     "pipelines/families/latent_diffusion/state.py": "tests of the pipeline beside it",

@@ -10,8 +10,8 @@ import typer
 from darkroom._core import endpoints
 from darkroom._core.parameters import JOB_PARAMETERS, PARAMETERS, STREAM_PARAMETERS, read_parameters
 from darkroom.cli.app import run
+from darkroom.cli.commands.options import with_generation_options
 from darkroom.cli.failures import explain
-from darkroom.cli.options import with_generation_options
 from darkroom.errors import BadRequestError
 from darkroom.types import GenerateParams, Parameter
 

@@ -57,7 +57,7 @@ def _lines(found: FileInfo) -> list[str]:
     parameters = found.parameters
     if parameters is None:
         return [head, "No parameters inside."]
-    named = {"Prompt": parameters.prompt, "Negative prompt": parameters.negative_prompt, **parameters.settings}
+    named = {"Prompt": parameters.prompt, "Negative prompt": parameters.negative, **parameters.settings}
     given = {name: value for name, value in named.items() if value is not None}
     width = max(map(len, given))
     return [head, *(f"{name:<{width}}  {value}" for name, value in given.items())]
@@ -72,6 +72,6 @@ def _as_json(found: FileInfo) -> dict[str, Any]:
         "height": found.height,
         "marked_as_ai": found.is_marked_as_ai,
         "prompt": parameters and parameters.prompt,
-        "negative_prompt": parameters and parameters.negative_prompt,
+        "negative": parameters and parameters.negative,
         "settings": parameters.settings if parameters else {},
     }

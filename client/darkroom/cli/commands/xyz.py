@@ -1,4 +1,4 @@
-"""`darkroom xyz`: compares parameters in a labelled grid of images."""
+"""`darkroom xyz`: compares parameters in a labeled grid of images."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def xyz(
     server: ServerOption = None,
     **given: Unpack[CommandParams],
 ) -> None:
-    """Compare parameters: make a labelled grid of images that differ in one, two or three of them.
+    """Compare parameters: make a labeled grid of images that differ in one, two or three of them.
 
     Values are separated by commas; one that has a comma is quoted. The names are those of the options, and `prompt`.
     All images have the same seed, unless it is on an axis.
@@ -94,7 +94,7 @@ def xyz(
 def _draw(images: Sequence[PlannedImage], axes: tuple[Axis, Axis, Axis], path: Path) -> None:
     from PIL import Image
 
-    from darkroom.cli.drawing.sheets import Panel, labelled_grid, save_png
+    from darkroom.cli.drawing.sheets import Panel, labeled_grid, save_png
 
     x, y, z = axes
     opened = iter([Image.open(image.path) for image in images])
@@ -102,7 +102,7 @@ def _draw(images: Sequence[PlannedImage], axes: tuple[Axis, Axis, Axis], path: P
         Panel(title, y.labels, x.labels, [list(itertools.islice(opened, len(x.values))) for _ in y.values])
         for title in z.labels
     ]
-    save_png(labelled_grid(panels), path)
+    save_png(labeled_grid(panels), path)
 
 
 def _seed_text(params: Mapping[str, Any]) -> str:

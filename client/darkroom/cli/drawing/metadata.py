@@ -27,7 +27,7 @@ class Parameters:
     """What an image was made with. `settings` have the names and the texts of the file."""
 
     prompt: str
-    negative_prompt: str | None = None
+    negative: str | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
 

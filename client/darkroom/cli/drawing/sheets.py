@@ -1,4 +1,4 @@
-"""Draws contact sheets and labelled grids. Takes and returns Pillow's images."""
+"""Draws contact sheets and labeled grids. Takes and returns Pillow's images."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def contact_sheet(images: Sequence[tuple[Image.Image, str]]) -> Image.Image:
     return sheet
 
 
-def labelled_grid(panels: Sequence[Panel]) -> Image.Image:
+def labeled_grid(panels: Sequence[Panel]) -> Image.Image:
     """Return the panels one below the other, each with a title, and labels for its rows and columns."""
     images = [image for panel in panels for row in panel.images for image in row if image is not None]
     columns = max(len(panel.column_labels) for panel in panels)

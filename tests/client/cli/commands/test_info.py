@@ -36,7 +36,7 @@ def test_json_has_a_fixed_set_of_fields(command: Command) -> None:
         "height": 8,
         "marked_as_ai": True,
         "prompt": "a red circle",
-        "negative_prompt": "blue",
+        "negative": "blue",
         "settings": {"Steps": "4", "Seed": "7"},
     }
     assert (second["prompt"], second["settings"]) == (None, {})

@@ -1,4 +1,4 @@
-"""Contact sheets and labelled grids: where the images are, and that labels are drawn."""
+"""Contact sheets and labeled grids: where the images are, and that labels are drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from darkroom.cli.drawing import sheets
-from darkroom.cli.drawing.sheets import Panel, contact_sheet, labelled_grid, save_png, shortened
+from darkroom.cli.drawing.sheets import Panel, contact_sheet, labeled_grid, save_png, shortened
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
@@ -44,7 +44,7 @@ def test_a_caption_is_below_its_image() -> None:
 
 def test_a_grid_has_rows_columns_and_panels() -> None:
     yellow = (255, 255, 0)
-    grid = labelled_grid(
+    grid = labeled_grid(
         [
             Panel("seed 1", ["euler"], ["4", "8"], [[square(RED), square(BLUE)]]),
             Panel("seed 2", ["euler"], ["4", "8"], [[square(GREEN), square(yellow)]]),
@@ -58,12 +58,12 @@ def test_a_grid_has_rows_columns_and_panels() -> None:
 
 
 def test_without_labels_a_grid_has_no_margins() -> None:
-    grid = labelled_grid([Panel("", [""], [""], [[square(RED)]])])
+    grid = labeled_grid([Panel("", [""], [""], [[square(RED)]])])
     assert position(grid, RED) == (8, 8)
 
 
 def test_an_image_that_there_is_not_leaves_its_place_empty() -> None:
-    grid = labelled_grid([Panel("", [""], ["", ""], [[None, square(RED)]])])
+    grid = labeled_grid([Panel("", [""], ["", ""], [[None, square(RED)]])])
     assert position(grid, RED)[0] > 64
 
 
