@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from darkroom._core.parameters import PARAMETERS, DeclaredParameter
+from darkroom.cli.commands.options import EDIT_OPTIONS
 from darkroom.cli.statuses import CommandError, Status
 from darkroom.errors import (
     APIConnectionError,
@@ -30,14 +31,7 @@ _STATUSES: Final[Mapping[int, Status]] = {
     429: Status.BUSY,
     503: Status.BUSY,
 }
-_OTHER_OPTIONS: Final = {
-    "prompt": "PROMPT",
-    "image": "--image",
-    "mask": "--mask",
-    "strength": "--strength",
-    "image_guidance_scale": "--image-guidance-scale",
-    "refiner": "--refiner",
-}
+_OTHER_OPTIONS: Final = {"prompt": "PROMPT", "image": "--image", "mask": "--mask", "refiner": "--refiner"}
 """Options of arguments that are not made from their declarations."""
 
 
@@ -90,5 +84,5 @@ def _advice(error: APIStatusError) -> str:
 
 def _options_by_argument(parameters: Mapping[str, DeclaredParameter]) -> dict[str, str]:
     """Return the argument or option of the command that each argument of the SDK comes from."""
-    derived = {name: each.option for name, each in parameters.items() if each.declaration.is_option}
-    return {**_OTHER_OPTIONS, **derived}
+    declared = {**EDIT_OPTIONS, **{name: each for name, each in parameters.items() if each.declaration.is_option}}
+    return {**_OTHER_OPTIONS, **{name: each.option for name, each in declared.items()}}

@@ -6,20 +6,20 @@ import csv
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import typer
 
 from darkroom._core.parameters import PARAMETERS
 from darkroom.cli.batches.planning import MAX_SEED, Wanted
+from darkroom.cli.commands.options import EDIT_OPTIONS, value_type
 
 PROMPT: Final = "prompt"
-_KINDS: Final[Mapping[str, tuple[str, type]]] = {
+_KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     PROMPT: (PROMPT, str),
-    "strength": ("strength", float),
     **{
-        each.option.removeprefix("--"): (name, next(kind for kind in get_args(each.type) if kind is not type(None)))
-        for name, each in PARAMETERS.items()
+        each.option.removeprefix("--"): (each.name, value_type(each))
+        for each in (*PARAMETERS.values(), *EDIT_OPTIONS.values())
         if each.declaration.is_option
     },
 }
@@ -64,10 +64,12 @@ def parse_axis(text: str | None, option: str) -> Axis:
         raise typer.BadParameter(f"{error} is not a value for {name}", param_hint=[option]) from error
 
 
-def _converted(text: str, kind: type) -> Any:
+def _converted(text: str, kind: Any) -> Any:
     """Raises `ValueError`, which names the value."""
     try:
-        return _TRUTHS[text.lower()] if kind is bool else kind(text)
+        if kind is bool:
+            return _TRUTHS[text.lower()]
+        return kind(text) if kind in (int, float) else text
     except (KeyError, ValueError):
         raise ValueError(f"'{text}'") from None
 

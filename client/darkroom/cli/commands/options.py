@@ -5,27 +5,41 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import typer
 
-from darkroom._core.parameters import PARAMETERS, DeclaredParameter
-from darkroom.types import GenerateParams
+from darkroom._core.parameters import EDIT_PARAMETERS, PARAMETERS, DeclaredParameter
+from darkroom.types import EditParams
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
-class CommandParams(GenerateParams, total=False):
+class CommandParams(EditParams, total=False):
     """The arguments that a command gets from its options. One that was not given is None."""
 
     image: Path | None
-    mask: Path | None
-    strength: float | None
-    image_guidance_scale: float | None
     refiner_model: str | None
     refiner_switch_at: float | None
+
+
+def value_type(parameter: DeclaredParameter) -> Any:
+    """Return the type of an argument that may be None."""
+    return next(kind for kind in get_args(parameter.type) if kind is not type(None))
+
+
+def is_plain(parameter: DeclaredParameter) -> bool:
+    """Whether the value of an argument can be written as one word."""
+    kind = value_type(parameter)
+    return kind in (bool, int, float, str) or get_origin(kind) is Literal
+
+
+EDIT_OPTIONS: Final = {
+    name: parameter for name, parameter in EDIT_PARAMETERS.items() if name not in PARAMETERS and is_plain(parameter)
+}
+"""Arguments of images that start from another one, besides the images."""
 
 
 def _file_option(name: str, text: str) -> Any:
@@ -37,23 +51,6 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     "mask": Annotated[
         Path | None,
         _file_option("--mask", "With --image: where to repaint; what is transparent or, where nothing is, white."),
-    ],
-    "strength": Annotated[
-        float | None,
-        typer.Option(
-            "--strength",
-            min=0.0,
-            max=1.0,
-            help="With --image: how far to go from it, above 0, to 1. 1 with a mask, 0.75 without one, if not given.",
-        ),
-    ],
-    "image_guidance_scale": Annotated[
-        float | None,
-        typer.Option(
-            "--image-guidance-scale",
-            min=0.0,
-            help="With --image: how closely an InstructPix2Pix model keeps to it; 1 turns this guidance off.",
-        ),
     ],
     "refiner_model": Annotated[
         str | None,
@@ -71,8 +68,6 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
 }
 """Options that are not made from a declaration, because their values are files, or they are parts of an argument."""
 
-_NEED_IMAGE: Final = frozenset({"mask", "strength", "image_guidance_scale"})
-
 
 def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> Callable[[CommandT], CommandT]:
     """Give a command that takes `**params` an option for each of `parameters`; an option that is not given is None.
@@ -83,12 +78,12 @@ def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAME
     def decorate(command: CommandT) -> CommandT:
         signature = inspect.signature(command, eval_str=True)
         own = list(signature.parameters.values())
-        declared = [_option(parameter) for parameter in parameters.values() if parameter.declaration.is_option]
+        declared = [each for each in parameters.values() if each.declaration.is_option]
         # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
         command.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=[
                 *(each for each in own if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD),
-                *declared,
+                *map(_option, [*declared, *EDIT_OPTIONS.values()]),
                 *(_keyword(name, annotation) for name, annotation in _OTHER_OPTIONS.items()),
                 *(each for each in own if each.kind is inspect.Parameter.KEYWORD_ONLY),
             ]
@@ -100,7 +95,13 @@ def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAME
 
 def _option(parameter: DeclaredParameter) -> inspect.Parameter:
     about = parameter.declaration
-    option = typer.Option(parameter.option, help=about.help, metavar=about.metavar, min=about.minimum)
+    names = parameter.option
+    if value_type(parameter) is bool:
+        names += names.replace("--", "/--no-", 1)
+    text = about.help
+    if parameter.name in EDIT_OPTIONS:
+        text = f"With --image: {text[0].lower()}{text[1:]}"
+    option = typer.Option(names, help=text, metavar=about.metavar, min=about.minimum)
     kind: Any = parameter.type
     return _keyword(parameter.name, Annotated[kind, option])
 
@@ -113,7 +114,7 @@ def request_params(given: CommandParams) -> dict[str, Any]:
     """Return the arguments for the SDK, without those that were not given. Raises `typer.BadParameter`."""
     params = {name: value for name, value in given.items() if value is not None}
     if "image" not in params:
-        for name in params.keys() & _NEED_IMAGE:
+        for name in params.keys() & {"mask", *EDIT_OPTIONS}:
             option = f"--{name.replace('_', '-')}"
             raise typer.BadParameter("it needs --image, the image to start from", param_hint=[option])
     refiner, switch_at = params.pop("refiner_model", None), params.pop("refiner_switch_at", None)

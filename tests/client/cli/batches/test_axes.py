@@ -16,6 +16,7 @@ from darkroom.cli.batches.axes import NO_AXIS, cells, check_axes, parse_axis, wi
         ("--sampler=euler,ddim", "sampler", ["euler", "ddim"]),
         ("long-prompt=true,no", "long_prompt", [True, False]),
         ("strength=0.5", "strength", [0.5]),
+        ("resize-mode=crop,stretch", "resize_mode", ["crop", "stretch"]),
         ('prompt=a red circle,"red, round"', "prompt", ["a red circle", "red, round"]),
     ],
 )
