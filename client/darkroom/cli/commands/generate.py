@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typing_extensions import Unpack
@@ -14,6 +14,9 @@ from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, plan
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
 from darkroom.cli.selection import ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol
+
+_FILES: Final = "Files"
+"""The part of the help that tells where images go."""
 
 
 @with_generation_options()
@@ -38,6 +41,7 @@ def generate(
             "--output",
             "-o",
             metavar="PATH",
+            rich_help_panel=_FILES,
             help="A file ending in .png, .webp, .jpg or .jpeg, which is overwritten; further images are numbered "
             "after it (out-2.png). Or a folder, where files are named after their prompts and none is overwritten.",
         ),
@@ -48,13 +52,20 @@ def generate(
         bool | None,
         typer.Option(
             "--resume/--no-resume",
+            rich_help_panel=_FILES,
             help="Skip images whose file is there. On by default for a folder with --file or --seed; files are then "
             "named after all that decides the image.",
         ),
     ] = None,
     grid: Annotated[
         Path | None,
-        typer.Option("--grid", metavar="FILE", dir_okay=False, help="Write a contact sheet of all images too, a PNG."),
+        typer.Option(
+            "--grid",
+            metavar="FILE",
+            dir_okay=False,
+            rich_help_panel=_FILES,
+            help="Write a contact sheet of all images too, a PNG.",
+        ),
     ] = None,
     preview: PreviewOption = False,
     preview_protocol: ProtocolOption = None,

@@ -31,9 +31,9 @@ def value_type(parameter: DeclaredParameter) -> Any:
 
 
 def is_plain(parameter: DeclaredParameter) -> bool:
-    """Whether the value of an argument can be written as one word."""
+    """Whether the value of an argument is one word."""
     kind = value_type(parameter)
-    return kind in (bool, int, float, str) or get_origin(kind) is Literal
+    return kind in (int, float, str) or get_origin(kind) is Literal
 
 
 EDIT_OPTIONS: Final = {
@@ -95,13 +95,10 @@ def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAME
 
 def _option(parameter: DeclaredParameter) -> inspect.Parameter:
     about = parameter.declaration
-    names = parameter.option
-    if value_type(parameter) is bool:
-        names += names.replace("--", "/--no-", 1)
     text = about.help
     if parameter.name in EDIT_OPTIONS:
         text = f"With --image: {text[0].lower()}{text[1:]}"
-    option = typer.Option(names, help=text, metavar=about.metavar, min=about.minimum)
+    option = typer.Option(parameter.option, help=text, metavar=about.metavar, min=about.minimum)
     kind: Any = parameter.type
     return _keyword(parameter.name, Annotated[kind, option])
 

@@ -18,6 +18,9 @@ QUIET_S: Final = 10.0
 """Seconds between two lines about one image. What is faster than that is told by its result alone."""
 
 
+_STAGES: Final = ""
+
+
 class Display(Protocol):
     """Shows the progress of a batch. Implements `backends.Watch` and `making.Watch`."""
 
@@ -126,28 +129,26 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """Implements `Display` with lines: each stage, and each image that takes long, every `QUIET_S` seconds."""
+    """Implements `Display` with a line every `QUIET_S` seconds about each image, and about what goes before."""
 
     def __init__(self, images: int, file: TextIO, clock: Callable[[], float]) -> None:
         self._images = images
         self._done = 0
         self._file = file
         self._clock = clock
-        self._said_s: dict[str, float] = {}
+        self._said_s = {_STAGES: clock()}
+        """When each image, and the stages, last had a line, or were first heard of."""
 
     def stage(self, text: str) -> None:
-        self._say(text)
+        self._say_at_times(_STAGES, text)
 
     def advance(self, image: str, fraction: float) -> None:
         self._said_s.setdefault(image, self._clock())
-        number = list(self._said_s).index(image) + 1
+        number = list(self._said_s).index(image)
         self.show(image, f"image {number}", fraction, f"{fraction:.0%}")
 
     def show(self, image: str, label: str, fraction: float, text: str) -> None:
-        now_s = self._clock()
-        if now_s - self._said_s.setdefault(image, now_s) >= QUIET_S:
-            self._said_s[image] = now_s
-            self._say(f"{label}: {text} ({self._done} of {self._images} images done)")
+        self._say_at_times(image, f"{label}: {text} ({self._done} of {self._images} images done)")
 
     def finish(self, image: str) -> None:
         self._done += 1
@@ -155,9 +156,12 @@ class PlainProgress:
     def paused(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def _say(self, text: str) -> None:
-        self._file.write(f"{text}\n")
-        self._file.flush()
+    def _say_at_times(self, subject: str, text: str) -> None:
+        now_s = self._clock()
+        if now_s - self._said_s.setdefault(subject, now_s) >= QUIET_S:
+            self._said_s[subject] = now_s
+            self._file.write(f"{text}\n")
+            self._file.flush()
 
     def __enter__(self) -> Self:
         return self

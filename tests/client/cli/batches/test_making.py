@@ -44,6 +44,8 @@ class JobServer:
         self.canceled = 0
         self.all_follow = asyncio.Event()
         self._following = 0
+        self._canceling = 0
+        self._all_cancel = asyncio.Event()
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
@@ -55,7 +57,7 @@ class JobServer:
         if path == "/api/v1/uploads":
             return httpx2.Response(201, json=upload())
         if path.endswith("/cancel"):
-            self.canceled += 1
+            await self._cancel()
             return answers.job("canceled")
         if re.search(r"/images/\d$", path):
             return httpx2.Response(200, content=answers.png())
@@ -63,6 +65,16 @@ class JobServer:
             self.submitted.append(json.loads(request.content))
             return answers.images(5)
         return await self._follow()
+
+    async def _cancel(self) -> None:
+        """Answer when all jobs are being canceled."""
+        self._canceling += 1
+        if self._canceling == len(self.submitted):
+            self._all_cancel.set()
+        await self._all_cancel.wait()
+        for _ in range(10):  # Long enough for the batch to disturb it.
+            await asyncio.sleep(0)
+        self.canceled += 1
 
     async def _follow(self) -> httpx2.Response:
         self._following += 1

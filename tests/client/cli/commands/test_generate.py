@@ -267,11 +267,11 @@ def test_a_refiner_is_sent_with_its_switch(command: Command) -> None:
 def test_an_image_to_start_from_is_sent_with_its_options(command: Command) -> None:
     Path("start.png").write_bytes(answers.png())
     backend = FakeBackend()
-    options = "--image start.png --mask start.png --strength 0.5 --no-keep-unmasked --resize-mode stretch"
+    options = "--image start.png --mask start.png --strength 0.5 --resize-mode stretch"
     assert command("generate", "a", *options.split(), backend=backend).status == 0
     (body,) = backend.bodies
     assert (body["image"], body["mask"]) == (answers.b64_png(), answers.b64_png())
-    assert (body["strength"], body["keep_unmasked"], body["resize_mode"]) == (0.5, False, "stretch")
+    assert (body["strength"], body["resize_mode"]) == (0.5, "stretch")
 
 
 def test_an_image_is_shown_in_the_terminal(command: Command) -> None:

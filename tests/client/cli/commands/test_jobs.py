@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 def submit(server: Harness, *, held: bool = False) -> Job:
     """Submit a job. One that is held does not end by itself."""
-    server.engine.held_before = (0, 0) if held else None
+    server.engine.held_before = (0, 1) if held else None
     with Darkroom(base_url=server.url) as client:
         job = client.jobs.submit(prompt="a red circle", seed=7, steps=2)
         return job if held else job.wait()

@@ -27,7 +27,6 @@ def test_a_refiner_is_one_argument() -> None:
         ({"strength": 0.5}, "--strength"),
         ({"mask": Path("mask.png")}, "--mask"),
         ({"image_guidance_scale": 1.5}, "--image-guidance-scale"),
-        ({"keep_unmasked": False}, "--keep-unmasked"),
         ({"refiner_switch_at": 0.5}, "--refiner-switch-at"),
     ],
 )

@@ -75,9 +75,13 @@ def test_output_while_the_bars_are_paused_stays() -> None:
     assert screen(file.getvalue()) == ["first", "second"]
 
 
-def test_a_stage_is_a_line() -> None:
-    file = io.StringIO()
-    PlainProgress(1, file, Clock()).stage("Loading the model")
+def test_what_goes_before_the_images_has_a_line_where_it_takes_long() -> None:
+    file, clock = io.StringIO(), Clock()
+    progress = PlainProgress(1, file, clock)
+    progress.stage("Importing the libraries")
+    clock.now_s = QUIET_S
+    progress.stage("Loading the model")
+    progress.stage("Measuring")
     assert file.getvalue() == "Loading the model\n"
 
 
