@@ -203,6 +203,10 @@ class EditParams(GenerateParams, total=False):
         float | None,
         Parameter("How far to go from the image, above 0, to 1: 1 with a mask, 0.75 without one."),
     ]
+    keep_unmasked: Annotated[
+        bool | None,
+        Parameter("Whether what the mask keeps is put back, pixel by pixel, when the image is finished."),
+    ]
     image_guidance_scale: Annotated[
         float | None,
         Parameter("How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off."),

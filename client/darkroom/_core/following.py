@@ -36,7 +36,7 @@ MAX_EVENT_BYTES: Final = 256 << 20
 """Limit on one event, which may carry an image in base64."""
 RECONNECTIONS: Final = 12
 """Further connections without an event in between, unless the client allows more or, with `max_retries=0`, none. They
-take a minute and a half, in which a server can be restarted."""
+take about a minute, in which a server can be restarted."""
 
 
 def patient(max_retries: int) -> int:

@@ -32,7 +32,7 @@ class Request(Generic[T]):
     least_read_timeout_s: float = 0.0
     """Silence that is normal while the server works on the answer; a shorter read timeout is extended to it."""
     tells_tries: bool = False
-    """Whether the server is told which try it is, so that it goes on with the work of the one before."""
+    """Whether the server is told which try it is, so that it goes on with the work of one that timed out."""
     deletes: bool = False
     """Whether a 404 after another try means that the other one has done it."""
 

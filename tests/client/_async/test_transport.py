@@ -135,7 +135,7 @@ def test_headers_and_fields_of_a_call_are_added(connect: Clients) -> None:
 
 
 def test_a_repeated_generation_says_which_try_it_is(connect: Clients) -> None:
-    """So that the server goes on with the work of the try before, instead of beginning anew."""
+    """So that the server goes on with the work of a try that timed out, instead of beginning anew."""
     tries: list[tuple[str, str]] = []
 
     def handler(request: httpx2.Request) -> httpx2.Response:

@@ -134,6 +134,13 @@ def test_a_durable_job_is_worth_patience_unless_the_caller_has_none(max_retries:
     assert patient(max_retries) == connections
 
 
+def test_patience_lasts_for_about_a_minute() -> None:
+    for jitter in (0.0, 1.0):
+        following = follower(patient(2))
+        waited_s = sum(following.lost(APIConnectionError("lost"), jitter).wait_s for _ in range(RECONNECTIONS))
+        assert 50 < waited_s < 75
+
+
 def test_the_record_of_an_image_is_given_to_whoever_makes_its_handle() -> None:
     records: list[ImageRecord] = []
     following = Follower(JobView(JobRecord.model_validate(answers.job_record())), records.append, 2)
