@@ -168,6 +168,7 @@ def test_a_shape_that_was_not_compiled_ahead_runs_uncompiled(unet: UNet2DConditi
 
 
 @needs_compiler
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # raised by an import of the compiler
 def test_a_compiled_unet_of_stable_diffusion_xl_makes_the_latents_of_a_plain_one(zoo: Callable[[str], Path]) -> None:
     """It takes pooled texts and sizes besides. Its repeated blocks are compiled for one row, the shape of the image."""
     params = replace(PARAMS, guidance_scale=1.0, steps=2)
