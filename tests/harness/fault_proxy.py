@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -27,7 +27,7 @@ class LoseAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The request waits for so many seconds."""
+    """The request waits for so many seconds, and goes no further if its client gives up meanwhile."""
 
     seconds: float
 
@@ -88,7 +88,8 @@ class FaultProxy:
             body = await reader.readexactly(int(seen.headers.get("content-length", 0)))
             self.requests.append(seen)
             fault = self._faults.pop(0) if self._faults else None
-            await self._answer(_alone(head) + body, fault, writer)
+            if not isinstance(fault, Delay) or await _outlasted(reader, fault.seconds):
+                await self._answer(_alone(head) + body, fault, writer)
         if isinstance(fault, Drop | LoseAnswer | Cut):
             writer.transport.abort()
         else:
@@ -103,9 +104,6 @@ class FaultProxy:
                 lines += [f"{name}: {value}" for name, value in headers.items()]
                 writer.write("\r\n".join(lines).encode() + _HEAD_END)
                 await writer.drain()
-            case Delay(seconds):
-                await asyncio.sleep(seconds)
-                await self._pass_on(request, None, writer)
             case _:
                 await self._pass_on(request, fault, writer)
 
@@ -129,6 +127,14 @@ class FaultProxy:
             sending.transport.abort()
 
 
+async def _outlasted(reader: asyncio.StreamReader, seconds: float) -> bool:
+    """Wait. Return whether the client is still there."""
+    try:
+        return await asyncio.wait_for(reader.read(1), seconds) != b""
+    except TimeoutError:
+        return True
+
+
 def _seen(head: bytes) -> SeenRequest:
     line, *fields = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     headers = dict(each.split(": ", 1) for each in fields)
@@ -145,31 +151,24 @@ def _alone(head: bytes) -> bytes:
 @contextlib.contextmanager
 def faulty(server_port: int) -> Iterator[FaultProxy]:
     """Run a proxy before the server at a port of this machine, in a thread of its own."""
-    proxy, loop, started = FaultProxy(server_port), asyncio.new_event_loop(), threading.Event()
+    proxy, started = FaultProxy(server_port), threading.Event()
+    stop: list[Callable[[], object]] = []
 
-    async def start() -> asyncio.Server:
+    async def serve() -> None:
+        loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+        stop.append(lambda: loop.call_soon_threadsafe(stopping.set))
         server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
         proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         started.set()
-        return server
+        await stopping.wait()
+        server.close()
 
-    server = loop.create_task(start())
-    thread = threading.Thread(target=loop.run_forever)
+    # Whatever is left of connections at the end, `asyncio.run` cancels.
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     started.wait()
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(server.result().close)
-        loop.call_soon_threadsafe(loop.stop)
+        stop[0]()
         thread.join()
-        _finish(loop)
-
-
-def _finish(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what is left of connections, and close the loop."""
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.close()

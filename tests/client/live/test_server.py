@@ -82,13 +82,6 @@ def test_the_client_retries_while_the_model_loads(connect: Clients, server: Harn
     assert len(connect(None, base_url=server.url).images.generate(prompt="a red circle", steps=1).images) == 1
 
 
-def test_a_generation_that_times_out_goes_on_with_the_next_try(connect: Clients, server: Harness) -> None:
-    server.engine.step_s = 0.05
-    client = connect(None, base_url=server.url, timeout=0.5, max_retries=30)
-    assert len(client.images.generate(prompt="a red circle", steps=20)) == 1
-    assert len(server.engine.jobs) == 1
-
-
 def test_an_image_that_fails_is_not_retried(connect: Clients, server: Harness) -> None:
     server.engine.failure = GenerationFailedError("The image failed.")
     with pytest.raises(darkroom.InternalServerError, match=r"^The image failed\.$"):
