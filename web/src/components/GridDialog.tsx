@@ -1,0 +1,3 @@
+export function GridDialog() {
+  return null;
+}
