@@ -48,7 +48,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const settle = (ms = 10): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+const settle = (ms = 50): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
 test("jobs are followed in one stream, as many as there is room for", async () => {
   const ids = Array.from({ length: 20 }, (_, index) => `job_${index}`);
@@ -99,6 +99,20 @@ test("a stream of the same jobs is not opened again, and one of others is", asyn
   follower.follow(["job_a", "job_b"]);
   await settle();
   expect(server.asked.at(-1)).toEqual(["job_a", "job_b"]);
+});
+
+test("what has ended ends the stream, which is not taken for a fault", async () => {
+  follower.follow(["job_a", "job_b"]);
+  await settle();
+  follower.follow(["job_b"]);
+  await settle();
+  follower.follow([]);
+  await settle(60_000);
+  expect(server.asked).toHaveLength(1);
+  expect(connections).not.toContain(false);
+  follower.follow(["job_c"]);
+  await settle();
+  expect(server.asked.at(-1)).toEqual(["job_c"]);
 });
 
 test("nothing is asked where nothing is followed", async () => {

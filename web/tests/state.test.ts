@@ -153,6 +153,8 @@ describe("entries", () => {
     const told = (name: string, data: object) => changesOf({ jobId: "a", id: "1.1", name, data } as JobEvent, entry);
     expect(told("preview", { index: 0, step: 2 }).previews).toEqual({ 0: { index: 0, step: 2 } });
     expect(told("progress", { step: 3, steps: 9, eta_s: 2, loading_s: null, queue_position: null })).toMatchObject({ step: 3, etaS: 2 });
+    expect(told("status", { status: "running" })).toEqual({ status: "running" });
+    expect(told("status", { status: "succeeded" })).toEqual({});
     expect(told("image", { index: 0 }).images).toEqual([{ index: 0 }]);
   });
 });

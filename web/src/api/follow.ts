@@ -11,6 +11,8 @@ import type { JobEvent } from "./types";
 /** As many jobs as the page follows at once; more wait for their turn. The server takes up to 32. */
 export const MOST_FOLLOWED = 16;
 const SILENCE_MS = 40_000;
+/** Jobs that are accepted one after another are followed together. */
+const GATHER_MS = 40;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 15_000;
 
@@ -24,7 +26,7 @@ export class Follower {
   private readonly wanted = new Set<string>();
   private readonly seen = new Map<string, string>();
   private stream: AbortController | null = null;
-  private following = "";
+  private following = new Set<string>();
   private failures = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,7 +37,16 @@ export class Follower {
     this.wanted.clear();
     for (const id of ids) this.wanted.add(id);
     for (const id of this.seen.keys()) if (!this.wanted.has(id)) this.seen.delete(id);
-    if (this.now().join() !== this.following) this.connectIn(this.failures === 0 ? 0 : this.delay());
+    if (this.wanted.size === 0) return this.stop();
+    // A stream of more jobs than are wanted ends by itself: only what it lacks makes it worth a new one.
+    if (this.failures === 0 && this.now().some((id) => !this.following.has(id))) this.connectIn(GATHER_MS);
+  }
+
+  private stop(): void {
+    clearTimeout(this.timer);
+    this.stream?.abort();
+    this.following.clear();
+    this.connected();
   }
 
   /** Tries again at once, as when the machine is online again. */
@@ -59,13 +70,13 @@ export class Follower {
   private async connect(): Promise<void> {
     this.stream?.abort();
     const ids = this.now();
-    this.following = ids.join();
-    if (ids.length === 0) return;
+    this.following = new Set(ids);
     const stream = (this.stream = new AbortController());
     try {
       await this.read(ids, stream.signal);
-      if (stream.signal.aborted || this.now().join() !== this.following) return;
-      if (this.now().length > 0) throw new Error("the stream ended before the jobs");
+      if (stream.signal.aborted) return;
+      if (this.now().some((id) => this.following.has(id))) throw new Error("the stream ended before the jobs");
+      this.following.clear();
     } catch {
       if (!stream.signal.aborted) this.retry();
     }
@@ -73,7 +84,6 @@ export class Follower {
 
   private retry(): void {
     this.failures += 1;
-    this.following = "";
     this.hooks.onConnection(Date.now() + this.delay());
     this.connectIn(this.delay());
   }

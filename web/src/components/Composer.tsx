@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { generate, problems } from "../state/make";
 import { settings } from "../state/settings";
+import { Labeled } from "./fields";
 import { SettingsPanel } from "./SettingsPanel";
 
 export function Composer() {
@@ -19,9 +20,9 @@ export function Composer() {
   };
   return (
     <form class="composer" onSubmit={onSubmit} aria-label="New image" noValidate>
-      <label class="field">
-        <span class="label">Prompt</span>
+      <Labeled id="prompt" label="Prompt" problem={problem} hint="Enter generates, Shift+Enter starts a new line">
         <textarea
+          id="prompt"
           ref={prompt}
           rows={3}
           value={settings.prompt.value}
@@ -31,10 +32,7 @@ export function Composer() {
           onInput={({ currentTarget }) => (settings.prompt.value = currentTarget.value)}
           onKeyDown={onKeyDown}
         />
-        <span id="prompt-help" class={problem === undefined ? "hint" : "problem"}>
-          {problem ?? "Enter generates, Shift+Enter starts a new line"}
-        </span>
-      </label>
+      </Labeled>
       <button type="submit" class="primary">
         Generate
       </button>

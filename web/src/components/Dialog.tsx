@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { close } from "../state/view";
 import { Icon } from "./icons";
+import { LastNotice } from "./Notices";
 
 interface Props {
   label: string;
@@ -31,6 +32,7 @@ export function Dialog({ label, class: name, onKeyDown, children }: Props) {
         <Icon name="close" />
       </button>
       {children}
+      <LastNotice />
     </dialog>
   );
 }

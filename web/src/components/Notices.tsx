@@ -1,5 +1,6 @@
 /** What is told beside the images: a lost connection, a server that is not ready, and the last thing that happened. */
 import { notice, notReady, now, retryAt } from "../state/status";
+import { view } from "../state/view";
 
 export function Notices() {
   return (
@@ -8,15 +9,23 @@ export function Notices() {
         <Connection />
         {notReady.value !== null && <p class="banner">{notReady.value}</p>}
       </div>
-      <div class="notices">
-        <p role="status" class="notice" hidden={notice.value?.kind !== "info"}>
-          {notice.value?.kind === "info" ? notice.value.text : ""}
-        </p>
-        <p role="alert" class="notice error" hidden={notice.value?.kind !== "error"}>
-          {notice.value?.kind === "error" ? notice.value.text : ""}
-        </p>
-      </div>
+      {view.value === null && <LastNotice />}
     </>
+  );
+}
+
+/** While a dialog is open, all else is out of reach, so that the dialog shows it. */
+export function LastNotice() {
+  const last = notice.value;
+  return (
+    <div class="notices">
+      <p role="status" class={last?.kind === "info" ? "notice" : "unseen"}>
+        {last?.kind === "info" && last.text}
+      </p>
+      <p role="alert" class={last?.kind === "error" ? "notice error" : "unseen"}>
+        {last?.kind === "error" && last.text}
+      </p>
+    </div>
   );
 }
 

@@ -1,4 +1,5 @@
 /** Fields of the form that are tied to a setting, with its problem below. */
+import type { ComponentChildren } from "preact";
 import { problems } from "../state/make";
 import { settings, type Field } from "../state/settings";
 
@@ -20,25 +21,45 @@ export function NumberField({ field, label, placeholder, step, bounds }: NumberP
     settings[field].value = stepped(settings[field].value || String(placeholder ?? ""), by, step === "any" ? 0.1 : (bounds?.step ?? 1));
   };
   return (
-    <label class="field">
-      <span class="label">{label}</span>
+    <Labeled id={field} label={label} problem={problem}>
       <input
+        id={field}
         type="text"
         inputMode={step === "any" ? "decimal" : "numeric"}
         autocomplete="off"
         value={settings[field].value}
         placeholder={placeholder === undefined ? "" : String(placeholder)}
         aria-invalid={problem !== undefined}
-        aria-describedby={problem === undefined ? undefined : `${field}-problem`}
+        aria-describedby={`${field}-help`}
         onInput={({ currentTarget }) => (settings[field].value = currentTarget.value.trim().replace(",", "."))}
         onKeyDown={change}
       />
-      {problem !== undefined && (
-        <span id={`${field}-problem`} class="problem">
-          {problem}
-        </span>
-      )}
-    </label>
+    </Labeled>
+  );
+}
+
+interface LabeledProps {
+  id: string;
+  label: string;
+  hint?: string;
+  problem?: string | undefined;
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
+/** A field below its label; what helps with it is beside the label and not part of its name. */
+export function Labeled({ id, label, hint, problem, wide, children }: LabeledProps) {
+  const help = problem ?? hint;
+  return (
+    <div class={wide ? "field wide" : "field"}>
+      <label class="label" for={id}>
+        {label}
+      </label>
+      {children}
+      <span id={`${id}-help`} class={problem === undefined ? "hint" : "problem"} hidden={help === undefined}>
+        {help}
+      </span>
+    </div>
   );
 }
 

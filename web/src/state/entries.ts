@@ -129,8 +129,11 @@ export function fieldsOf(job: Job): Omit<Entry, "key" | "asked" | "previews"> {
 /** The changes that an event of a job means. */
 export function changesOf(event: JobEvent, entry: Entry): Partial<Entry> {
   switch (event.name) {
-    case "status":
-      return { status: event.data.status };
+    case "status": {
+      // That a job has ended is believed when `done` tells how: what has ended is no longer followed.
+      const { status } = event.data;
+      return status === "queued" || status === "running" ? { status } : {};
+    }
     case "progress": {
       const { step, steps, eta_s: etaS, loading_s: loadingS, queue_position: position } = event.data;
       return { step, steps, etaS, loadingS, position, etaAt: Date.now() };

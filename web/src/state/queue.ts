@@ -17,7 +17,7 @@ let sending = false;
 const follower = new Follower({
   onEvent: take,
   onConnection(at) {
-    if (at === null && retryAt.peek() !== null) say("Connected to the server again.");
+    if (at === null && retryAt.peek() !== null && entriesNow().some(isActive)) say("Connected to the server again.");
     retryAt.value = at;
   },
 });
@@ -70,8 +70,11 @@ async function sendUntilAnswered(entry: Entry): Promise<void> {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function accepted(key: string, job: Job): void {
-  if (entrySignal(key) === undefined) void cancelJob(job.id); // It was removed while the answer was under way.
-  else update(key, fieldsOf(job));
+  const wanted = entrySignal(key)?.peek().status === "unsent";
+  if (wanted) return update(key, fieldsOf(job));
+  // It was canceled while the answer was under way.
+  update(key, { id: job.id });
+  void cancelJob(job.id).catch(() => undefined);
 }
 
 function take(event: JobEvent): void {
@@ -92,11 +95,11 @@ function ended(key: string, job: Job): void {
   if (job.error !== null) say(explainFailure(job.error), "error");
 }
 
-/** Cancels on the server what it has, and forgets what it has not. */
+/** Cancels what the server has there, and does not send what it has not. */
 export async function cancel(key: string): Promise<void> {
   const entry = entrySignal(key)?.peek();
   if (entry === undefined || !isActive(entry)) return;
-  if (entry.id === null) return remove(key);
+  if (entry.id === null) return update(key, { status: "canceled", note: null });
   try {
     update(key, { ...fieldsOf(await cancelJob(entry.id)), previews: {} });
     say("Canceled.");
