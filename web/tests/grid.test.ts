@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cellsOf, problemOf, valuesIn, type Axis } from "../src/state/grid";
+import { cellsOf, labelOf, problemOf, valuesIn, type Axis } from "../src/state/grid";
 import { NOTHING } from "../src/state/settings";
 
 const BASE = { ...NOTHING, prompt: "a red circle", seed: "7" };
@@ -29,4 +29,10 @@ test("a grid that cannot be made says why", () => {
   expect(problemOf(BASE, steps, steps)).toContain("different");
   expect(problemOf(BASE, axis("seed", ...valuesIn("1-11+1")), axis("steps", ...valuesIn("1-10+1")))).toContain("100");
   expect(problemOf(BASE, axis("prompt", "green", "blue"), axis("steps"))).toContain("green");
+});
+
+test("rows and columns are called by the setting's name where the value alone says little", () => {
+  expect(labelOf(axis("steps", "4"), 0)).toBe("Steps 4");
+  expect(labelOf(axis("prompt", "red"), 0)).toBe("red");
+  expect(labelOf(axis("steps"), 0)).toBe("");
 });

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.harness.http_server import Harness
+from tests.harness.http_server import Harness, wait_until
 from tests.web.browser.visitor import visit
 
 pytestmark = pytest.mark.timeout(300)
@@ -89,7 +89,7 @@ def test_the_place_is_kept_over_a_reload(thousand: Page, server: Harness) -> Non
     expect(thousand.get_by_alt_text("number 0,")).to_be_visible()
     thousand.evaluate("scrollTo(0, 9000)")
     expect(thousand.get_by_alt_text("number 0,")).to_have_count(0)
-    thousand.wait_for_function("sessionStorage.getItem('darkroom.place') !== null")
+    wait_until(lambda: thousand.evaluate("sessionStorage.getItem('darkroom.place') !== null"))
     before = first_in_sight(thousand)
     thousand.reload()
     expect(thousand.get_by_alt_text(before)).to_be_visible()

@@ -165,3 +165,6 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, server: 
     assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
     page.go_back()
     expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="X/Y grid").click()
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_be_visible()
+    assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")

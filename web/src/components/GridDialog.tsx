@@ -3,7 +3,7 @@ import { signal, useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { randomSeed } from "../api/seeds";
 import { keyOf, order } from "../state/entries";
-import { AXES, cellsOf, problemOf, valuesIn, type Axis, type AxisField, type Grid } from "../state/grid";
+import { AXES, cellsOf, labelOf, problemOf, valuesIn, type Axis, type AxisField, type Grid } from "../state/grid";
 import { grids, keep, loadGrid } from "../state/grids";
 import { problemsOf } from "../state/limits";
 import { previewsWanted } from "../state/make";
@@ -147,9 +147,9 @@ function GridTable({ grid }: { grid: Grid }) {
         <thead>
           <tr>
             <td />
-            {columns.map((value) => (
+            {columns.map((value, column) => (
               <th key={value} scope="col">
-                {value !== "" && `${AXES[grid.x.field]} ${value}`}
+                {labelOf(grid.x, column)}
               </th>
             ))}
           </tr>
@@ -157,7 +157,7 @@ function GridTable({ grid }: { grid: Grid }) {
         <tbody>
           {rows.map((value, row) => (
             <tr key={value}>
-              <th scope="row">{value !== "" && `${AXES[grid.y.field]} ${value}`}</th>
+              <th scope="row">{labelOf(grid.y, row)}</th>
               {columns.map((_, column) => (
                 <Cell key={column} job={grid.jobs[row * columns.length + column] ?? null} />
               ))}

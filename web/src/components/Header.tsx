@@ -29,7 +29,10 @@ function Work() {
   return (
     <span class="work">
       <span class="dot" />
-      {count} in the making
+      <span>
+        {count}
+        <span class="long"> in the making</span>
+      </span>
       <button type="button" class="quiet" onClick={() => void cancelAll()}>
         Cancel all
       </button>

@@ -20,7 +20,7 @@ export function LastNotice() {
   return (
     <div class="notices">
       <p role="status" class={last?.kind === "info" ? "notice" : "unseen"}>
-        {last?.kind === "info" && last.text}
+        {last?.kind !== "error" && last?.text}
       </p>
       <p role="alert" class={last?.kind === "error" ? "notice error" : "unseen"}>
         {last?.kind === "error" && last.text}

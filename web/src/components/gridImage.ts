@@ -1,6 +1,6 @@
 /** Draws a grid with its labels into one image, and hands it over as a file. */
 import { entrySignal, keyOf } from "../state/entries";
-import { AXES, type Axis, type Grid } from "../state/grid";
+import { labelOf, type Grid } from "../state/grid";
 import { say } from "../state/status";
 import { srcOf } from "./sources";
 
@@ -48,8 +48,6 @@ function drawn(grid: Grid, images: (HTMLImageElement | null)[], width: number, h
   });
   return canvas;
 }
-
-const labelOf = ({ field, values }: Axis, index: number): string => `${AXES[field]} ${values[index]}`;
 
 function download(blob: Blob): void {
   const link = document.createElement("a");

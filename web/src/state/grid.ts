@@ -43,6 +43,12 @@ function expanded(part: string): string[] {
   return Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, index) => String(from + index * by));
 }
 
+/** What a row or column is called. Words and names speak for themselves. */
+export function labelOf({ field, values }: Axis, index: number): string {
+  const value = values[index] ?? "";
+  return ["prompt", "sampler", "schedule", "model"].includes(field) || value === "" ? value : `${AXES[field]} ${value}`;
+}
+
 /** The settings of each cell, row by row. An axis without values has one: what the settings say anyway. */
 export function cellsOf(base: Values, x: Axis, y: Axis): Values[] {
   const along = (axis: Axis): (string | null)[] => (axis.values.length > 0 ? axis.values : [null]);

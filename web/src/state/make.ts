@@ -44,7 +44,7 @@ export function generate(): boolean {
   const count = Number(chosen.count || 1);
   submit(requestsOf(chosen, seed, count));
   generated.value += 1;
-  say(count === 1 ? "One image is queued." : `${count} images are queued.`);
+  say(count === 1 ? "One image is queued." : `${count} images are queued.`, "quiet");
   return true;
 }
 

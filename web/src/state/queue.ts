@@ -91,7 +91,7 @@ function ended(key: string, job: Job): void {
   const prompt = job.request.prompts[0] ?? "";
   const left = entriesNow().filter(isActive).length;
   const rest = left === 0 ? "" : ` ${left} more to come.`;
-  if (job.status === "succeeded") say(`Finished: ${prompt.slice(0, 80)}.${rest}`);
+  if (job.status === "succeeded") say(`Finished: ${prompt.slice(0, 80)}.${rest}`, "quiet");
   if (job.error !== null) say(explainFailure(job.error), "error");
 }
 
@@ -102,7 +102,7 @@ export async function cancel(key: string): Promise<void> {
   if (entry.id === null) return update(key, { status: "canceled", note: null });
   try {
     update(key, { ...fieldsOf(await cancelJob(entry.id)), previews: {} });
-    say("Canceled.");
+    say("Canceled.", "quiet");
   } catch (error) {
     say(explain(error), "error");
   }

@@ -9,7 +9,8 @@ export const notReady = signal<string | null>(null);
 
 export interface Notice {
   text: string;
-  kind: "info" | "error";
+  /** What can be seen anyway is only read out. */
+  kind: "info" | "error" | "quiet";
 }
 
 /** The last thing that happened, shown for a while and read out. */
