@@ -87,8 +87,10 @@ lint:
 	$(BIN)/ruff format --check .
 	SKIP=ruff-check,ruff-format $(BIN)/pre-commit run --all-files
 
+# The client runs on an older Python than the server.
 types:
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 client
 
 contracts:
 	$(BIN)/lint-imports
@@ -115,9 +117,10 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes what documents take from the code: the tables of settings and the list of modules.
+# Writes what is taken from the code: the tables of settings, the list of modules and the synchronous client.
 docs: setup-dev
 	@$(BIN)/python -m scripts.settings_page docs/settings.md
+	@$(BIN)/python -m scripts.sync_client
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
 
 clean:

@@ -69,6 +69,8 @@ class FakeInput:
     digest: bytes
     """32 bytes that stand for what was encoded."""
     nbytes: int
+    step: int = 0
+    """Steps that another model has made."""
 
 
 @dataclass(slots=True)
@@ -79,11 +81,12 @@ class FakeState:
     latent: bytes
     """32 bytes that stand for the latents."""
     prompt_lengths: PromptLengths
+    steps_before: int = 0
+    """Steps that were made before those of this pass."""
     upcast: bool = False
     calls_done: int = 0
     """UNet calls that were made, in all passes together."""
     _calls_before: int = 0
-    _steps_before: int = 0
 
     @property
     def next_call(self) -> NextCall | None:
@@ -94,7 +97,7 @@ class FakeState:
         steps = work_plan.second_pass_steps(self.params) if self._calls_before else self._first_steps
         calls = self.calls_done - self._calls_before
         left = sum(call.calls_left for call in self.phases[:1] if call.key.stage is Stage.DENOISE)
-        return self._steps_before + (steps * calls // (calls + left) if calls else 0)
+        return self.steps_before + (steps * calls // (calls + left) if calls else 0)
 
     def make_call(self) -> None:
         """Count one UNet call, and go on to the next pass where it was the last of one and nothing lies between."""
@@ -108,7 +111,7 @@ class FakeState:
     def end_phase(self) -> None:
         self.phases.pop(0)
         if self.phases and self.phases[0].key.stage is Stage.DENOISE:
-            self._calls_before, self._steps_before = self.calls_done, self._first_steps
+            self._calls_before, self.steps_before = self.calls_done, self._first_steps
 
     @property
     def _first_steps(self) -> int:
@@ -147,8 +150,9 @@ class FakePipeline:
         return [hashlib.sha256((key.text or "").encode()).digest() for key in texts]
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
+        """Digest the pixels at once. `tiled` changes nothing."""
         assert len({(each.width, each.height) for each in params}) == 1, "images of one call share a size"
         self._spend(self._encode_s)
         return [
@@ -165,15 +169,18 @@ class FakePipeline:
                 raise InvalidParamsError(field, f"{field} must be a multiple of {_SCALE}.")
         samplers.find(params.sampler, params.schedule)
         input_checks.check(self.info, params)
-        assert encoded is None or isinstance(encoded, FakeInput), "inputs come from this pipeline"
-        assert (encoded is None) == (params.image is None), "an image that starts from another one needs it encoded"
+        assert encoded is None or isinstance(encoded, FakeInput), "inputs come from such a pipeline"
+        needs_input = params.image is not None or params.taken_over_at > 0
+        assert (encoded is not None) == needs_input, "an image that starts from another one, or after a model, needs it"
         noise = struct.pack("<Qd", params.seed, params.guidance_scale)
         variant = f"{params.sampler}/{params.schedule}/{params.steps}/{params.width}x{params.height}".encode()
         latent = _digest(noise, conditionings[-1], conditionings[0] if params.guided else b"", variant)
         if encoded is not None:
             latent = _digest(latent, encoded.digest, struct.pack("<d", params.strength))
         lengths = prompt_lengths(self.texts(params))
-        return FakeState(params, list(work_plan.denoising_calls(self.info, params)), latent, lengths)
+        calls = list(work_plan.denoising_calls(self.info, params))
+        before = encoded.step if encoded is not None else 0
+        return FakeState(params, calls, latent, lengths, steps_before=before)
 
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> FakeState:
         """Begin the image as `begin` does, in the upcast phase. Its pixels are the same."""
@@ -196,7 +203,11 @@ class FakePipeline:
             state.make_call()
         return CompletedAdvance([None] * len(states))
 
-    def upscale(self, states: Sequence[FakeState]) -> None:
+    def hand_over(self, state: FakeState) -> FakeInput:
+        return FakeInput(state.latent, len(state.latent), state.step)
+
+    def upscale(self, states: Sequence[FakeState], *, tiled: bool = False) -> None:
+        """Change the images at once. `tiled` changes nothing."""
         keys = {state.next_call.key for state in states if state.next_call is not None}
         assert [key.phase for key in keys] == [UPSCALE], "only images between two passes are enlarged"
         self._spend(self._decode_s + self._encode_s)

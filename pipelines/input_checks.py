@@ -1,4 +1,4 @@
-"""Checks of what an image starts from: an upload, its mask and strength, or a first pass. Torch-free.
+"""Checks of what an image starts from: an upload, its mask and strength, a first pass, or another model. Torch-free.
 
 A pipeline refuses with them where it begins an image; a server may use them before it admits one.
 """
@@ -22,6 +22,34 @@ def check(info: ModelInfo, params: GenerationParams) -> None:
         _check_hires(info, params, params.hires)
 
 
+def check_refiner(info: ModelInfo, refiner: ModelInfo, params: GenerationParams) -> None:
+    """Raise `InvalidParamsError` where `refiner` cannot go on with an image that the first model begins."""
+    after = params.after_switch
+    assert after is not None, "the image has a refiner"
+    if refiner.name == info.name:
+        raise InvalidParamsError("refiner", "The refiner must be another model than the image's own.")
+    if refiner.latent_space != info.latent_space:
+        raise InvalidParamsError("refiner", "The two models do not have the same latents or the same noise.")
+    if info.required_inputs or refiner.required_inputs:
+        raise InvalidParamsError("refiner", "A model that repaints or edits an image works alone.")
+    if params.hires is not None:
+        raise InvalidParamsError("refiner", "An image is made either with a hires fix or with a refiner.")
+    limits = refiner.limits
+    if params.steps > limits.max_steps or params.width * params.height > limits.max_pixels:
+        raise InvalidParamsError(
+            "refiner", f"The refiner takes at most {limits.max_steps} steps and {limits.max_pixels} pixels."
+        )
+    choice.choose(refiner.samplers, params.sampler, params.schedule, params.steps)
+    if not params.taken_over_at < params.switch_step < params.steps or not len(first_pass(params)):
+        raise InvalidParamsError("refiner", f"Of the {params.steps} steps, each model must make at least one.")
+
+
+def first_pass(params: GenerationParams) -> range:
+    """Return the steps that the image's own model makes, of `params.steps`, without the second pass of a hires fix."""
+    skipped = 0 if params.image is None else params.steps - steps_made(params.steps, params.strength)
+    return range(max(skipped, params.taken_over_at), params.switch_step)
+
+
 def steps_made(steps: int, strength: float) -> int:
     """Return how many of an image's steps are made at a strength, as diffusers counts them: the last ones."""
     return min(int(steps * strength), steps)
@@ -32,6 +60,8 @@ def _check_without_image(info: ModelInfo, params: GenerationParams) -> None:
         raise InvalidParamsError("mask", "A mask needs an image whose parts it repaints.")
     if info.reads_kept:
         raise InvalidParamsError("image", "This model repaints parts of an image: it needs an image and a mask.")
+    if info.reads_image:
+        raise InvalidParamsError("image", "This model edits an image as the prompt says: it needs an image.")
 
 
 def _check_image(info: ModelInfo, params: GenerationParams) -> None:
@@ -43,6 +73,8 @@ def _check_image(info: ModelInfo, params: GenerationParams) -> None:
         raise InvalidParamsError("mask", "This model repaints parts of an image: it needs a mask.")
     if params.hires is not None:
         raise InvalidParamsError("hires", "An image that starts from another one is made in one pass.")
+    if info.reads_image and params.strength != 1:
+        raise InvalidParamsError("strength", "This model makes every step of an edit from noise: it must be 1.")
     _check_strength("strength", params.steps, params.strength)
 
 

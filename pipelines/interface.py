@@ -93,12 +93,21 @@ class WorkPlan:
     """The calls that an image takes from its texts to its pixels, known before any of them is made."""
 
     calls: tuple[NextCall, ...]
-    """The first call of each phase, in their order. The hires fix has a UNet phase for each of its passes. The keys of
-    any two phases differ."""
+    """The first call of each phase, in their order. The hires fix has a UNet phase for each of its passes, and a
+    refiner has phases of its own. The keys of any two phases differ."""
     state_bytes: int
     """Upper bound on the device bytes that the image holds from `Pipeline.begin` to its end."""
     steps: int
     """Steps that are made, as users count them, in all passes together."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models that make the calls, in their order."""
+        return tuple(dict.fromkeys(call.key.model for call in self.calls))
+
+    def followed_by(self, rest: WorkPlan) -> WorkPlan:
+        """Return the plan of an image that another model goes on with. The two states do not exist at once."""
+        return WorkPlan(self.calls + rest.calls, max(self.state_bytes, rest.state_bytes), steps=self.steps + rest.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +183,11 @@ class CompletedDecode:
 
 
 class EncodedInput(Protocol):
-    """The image to start from, and its mask, as the pipeline needs them. Images that start from the same share it."""
+    """What an image starts from besides its texts, as the pipeline needs it.
+
+    That is another image with its mask, which images that start from the same share, or the latents that another model
+    left.
+    """
 
     @property
     def nbytes(self) -> int:
@@ -189,7 +202,7 @@ class ImageState(Protocol):
 
     @property
     def next_call(self) -> NextCall | None:
-        """None once the latents are finished and can be decoded."""
+        """None once the model's calls are made: the latents can be decoded or, with a refiner, handed over."""
 
     @property
     def step(self) -> int:
@@ -211,7 +224,7 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
     def info(self) -> ModelInfo: ...
 
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
-        """Return the calls that the image will take. Every image keeps to its plan."""
+        """Return the calls of this model that the image will take. Every image keeps to its plan."""
 
     def texts(self, params: GenerationParams) -> tuple[TextKey, ...]:
         """Return the texts whose conditioning the image needs, in the order of its rows in a UNet call."""
@@ -220,13 +233,13 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """Encode texts in one batched call. A result may be kept and used for any image that has the text."""
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[EncodedInput]:
         """Encode what these images of one size start from, in one batched call, and wait for it.
 
         `pixels` holds for each image the pixels of `params.pixels`, in that order. The result depends on the pixels
-        alone, and may be kept and used for any image that names the same ones. Raises a `NumericalError` that names the
-        bad ones.
+        alone, and may be kept and used for any image that names the same ones. `tiled` encodes in parts that take less
+        memory, after an image alone ran out of it. Raises a `NumericalError` that names the bad ones.
         """
 
     def begin(
@@ -235,7 +248,7 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         """Draw the initial noise and prepare the sampler. Raises `pipelines.errors.InvalidParamsError`.
 
         `conditionings` holds one for each of `texts(params)`, in that order. `encoded` is needed where `params.pixels`
-        names something.
+        names something; where another model made the first steps, it is what that model's `hand_over` returned.
         """
 
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> StateT:
@@ -258,11 +271,15 @@ class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
         repeated. A state for which `PendingAdvance.finish` returns an error must not be used again.
         """
 
-    def upscale(self, states: Sequence[StateT]) -> None:
+    def hand_over(self, state: StateT) -> EncodedInput:
+        """Return what the image's refiner begins with, once this model has made its calls. Changes no state."""
+
+    def upscale(self, states: Sequence[StateT], *, tiled: bool = False) -> None:
         """Enlarge images between two passes, in one batched call, and wait for it. Each begins its second pass.
 
-        Their next calls have the phase `UPSCALE`. If this raises, no state has changed, and the call may be repeated.
-        Raises a `NumericalError` that names the bad ones.
+        Their next calls have the phase `UPSCALE`. `tiled` decodes and encodes in parts that take less memory, after an
+        image alone ran out of it. If this raises, no state has changed, and the call may be repeated. Raises a
+        `NumericalError` that names the bad ones.
         """
 
     def start_decode(self, states: Sequence[StateT], *, wide: bool = False, tiled: bool = False) -> PendingDecode:

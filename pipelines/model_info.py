@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS
+
+InputKind: TypeAlias = Literal["image", "mask"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +77,31 @@ class ModelInfo:
     samplers: tuple[SamplerLimits, ...] = ()
     """How the model can use each sampler. Empty where it can use all of them without limits."""
 
-    input_kinds: tuple[Literal["image", "mask"], ...] = ()
+    input_kinds: tuple[InputKind, ...] = ()
     """The kinds of uploads that an image may start from."""
     reads_kept: bool = False
     """Whether the UNet reads the mask and the image without what is repainted. It then makes no image without them."""
+    reads_image: bool = False
+    """Whether the UNet reads the whole image that an edit starts from. It then makes no image without one, and starts
+    from noise alone."""
     zeros_without_negative: bool = False
     """Whether an image without a negative prompt is guided away from zeros, instead of from the empty text."""
     embeds_guidance: bool = False
     """Whether guidance is an input of the UNet, and an image takes one row whatever its guidance scale."""
+    latent_space: str = ""
+    """Digest of how latents are scaled, noised and spaced in time. Models with an equal one can go on with each other's
+    images."""
     added_features: int = 0
     """Numbers in the conditioning of a row besides those of its tokens."""
     fingerprint: str = ""
     """Digest of the model's configurations and of the sizes of its files. Costs measured with an equal one hold."""
+
+    @property
+    def required_inputs(self) -> tuple[InputKind, ...]:
+        """The kinds of uploads without which the model makes no image."""
+        if self.reads_kept:
+            return ("image", "mask")
+        return ("image",) if self.reads_image else ()
 
     @property
     def long_prompt_tokens(self) -> int:

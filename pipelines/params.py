@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+INTERNAL: Final = ("taken_over_at",)
+"""Fields of `GenerationParams` that no request names."""
 
 
 class PixelKey(NamedTuple):
@@ -31,6 +34,16 @@ class HiresFix:
     """0 to 1: the share of the noise schedule that the second pass goes back."""
     upscaler: str
     """Name of the way in which the first pass is enlarged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refiner:
+    """Another model, which makes the last steps of an image from the latents that the first model leaves."""
+
+    model: str
+    """Name of the model."""
+    switch_at: float
+    """Share of the steps, between 0 and 1, after which it takes over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +90,48 @@ class GenerationParams:
     """SHA-256, in hexadecimal, of the upload that the image starts from. None starts from noise alone."""
     mask: str | None = None
     """SHA-256, in hexadecimal, of the mask: white is repainted, and black stays."""
+    keep_unmasked: bool = False
+    """Whether the pixels that the mask keeps are put back into the finished image. They go through the autoencoder in
+    any case, which changes them a little."""
     strength: float = 1.0
     """Share of the noise schedule, above 0 and up to 1, that is made where the image starts from another one."""
+    image_guidance_scale: float = 1.0
+    """How closely a guided edit keeps to the image that it starts from (section 3.2.1 of arXiv:2211.09800). 1 turns
+    this guidance off, and the edit takes two rows instead of three. Only models that edit by instructions use it."""
     hires: HiresFix | None = None
     """None makes the image in one pass at its own size."""
+    refiner: Refiner | None = None
+    """None leaves all steps to the image's model."""
+    taken_over_at: int = 0
+    """The step before which another model made the image. Set in `after_switch` alone."""
 
     @property
     def guided(self) -> bool:
         return self.guidance_scale > 1.0
+
+    @property
+    def switch_step(self) -> int:
+        """The step before which the refiner takes over, or their number where there is none."""
+        return self.steps if self.refiner is None else round(self.steps * self.refiner.switch_at)
+
+    @property
+    def after_switch(self) -> GenerationParams | None:
+        """The parameters by which the refiner goes on with the image. None where there is none."""
+        if self.refiner is None:
+            return None
+        at = self.switch_step
+        model = self.refiner.model
+        return replace(self, model=model, taken_over_at=at, refiner=None, image=None, mask=None, strength=1.0)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models that make the image, in their order."""
+        return (self.model,) if self.refiner is None else (self.model, self.refiner.model)
+
+    @property
+    def image_guided(self) -> bool:
+        """Whether an edit takes a row without its image, too."""
+        return self.guided and self.image_guidance_scale > 1.0
 
     @property
     def pixels(self) -> tuple[PixelKey, ...]:

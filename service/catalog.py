@@ -1,4 +1,4 @@
-"""Finds the models on this machine, and the folder or file of a model's name. Knows names only, and opens no file."""
+"""Finds the models on this machine, and their names. Knows names only, and opens no file."""
 
 from __future__ import annotations
 
@@ -41,12 +41,6 @@ def find_models_in(root: Path) -> dict[str, Path]:
     root = root.expanduser()
     inner = [each for each in (root / name for name in _INNER_ROOTS) if _exists(each)]
     return _find_below(*(inner or [root]))
-
-
-def locate(name: str, data_dir: Path) -> str:
-    """Returns the folder or file of the model called `name`; any other text, such as a path, comes back as it is."""
-    found = find_models(data_dir).get(name)
-    return name if found is None else str(found)
 
 
 def _exists(path: Path) -> bool:

@@ -8,6 +8,7 @@
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
     |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
+    |-- PinRefusedError               409 pin_refused             other models would find no room beside a pinned one
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
@@ -92,6 +93,11 @@ class UnknownModelError(NotFoundError):
 class ModelUnusableError(DarkroomError):
     status = 400
     code = "model_unusable"
+
+
+class PinRefusedError(DarkroomError):
+    status = 409
+    code = "pin_refused"
 
 
 class GoneError(DarkroomError):

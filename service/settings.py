@@ -93,6 +93,13 @@ class Settings(WorkerSettings):
         Section.QUEUE,
         "BYTES",
     )
+    max_input_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
+        256 << 20,
+        "Pixels of the images that unfinished requests on /v1 start from, at least 1 MiB; 1024x1024 pixels take 3 MiB, "
+        "and their mask 1 MiB. One more such request is answered 429. Images of jobs do not count.",
+        Section.QUEUE,
+        "BYTES",
+    )
     max_queued_jobs: Count = setting(
         10_000,
         "Accepted jobs that wait to be begun. Beyond, POST /api/v1/jobs is answered 429.",

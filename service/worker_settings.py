@@ -91,7 +91,7 @@ class WorkerSettings(BaseSettings):
     )
     max_rows: Annotated[int, Field(ge=2)] | None = setting(
         None,
-        "Rows of one UNet call, at least 2. A guided image takes two. Without it 16 on a CPU and 32 on a GPU.",
+        "Rows of one UNet call, at least 2. A guided image takes two or three. Without it 16 on a CPU and 32 on a GPU.",
         Section.MODEL,
         "N",
     )

@@ -3,7 +3,7 @@
     from darkroom import Darkroom
 
     with Darkroom(base_url="http://127.0.0.1:8000") as client:
-        client.images.generate(prompt="a red circle on a white background").images[0].save("circle.png")
+        client.images.generate(prompt="a red circle on a white background")[0].save("circle.png")
 
 Each name is imported on first use, so that `darkroom --help` does not load the HTTP stack.
 """
@@ -16,8 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from darkroom._version import __version__
 
 if TYPE_CHECKING:
-    from darkroom._client import AsyncDarkroom, Darkroom
-    from darkroom._streaming import AsyncImageStream, ImageStream
+    from darkroom._async.client import AsyncDarkroom
+    from darkroom._async.files import AsyncJobImage
+    from darkroom._async.job import AsyncJob
+    from darkroom._async.streams import AsyncImageStream, AsyncJobEvents
+    from darkroom._core.retries import Retry
+    from darkroom._sync.client import Darkroom
+    from darkroom._sync.files import JobImage
+    from darkroom._sync.job import Job
+    from darkroom._sync.streams import ImageStream, JobEvents
     from darkroom.errors import (
         APIConnectionError,
         APIStatusError,
@@ -26,25 +33,78 @@ if TYPE_CHECKING:
         BadRequestError,
         ConflictError,
         DarkroomError,
+        GoneError,
         InternalServerError,
         InvalidResponseError,
+        JobCanceledError,
+        JobDeletedError,
+        JobError,
+        JobFailedError,
+        JobTimeoutError,
         NotFoundError,
         PermissionDeniedError,
         RateLimitError,
         StreamError,
         UnprocessableEntityError,
     )
-    from darkroom.results import (
+    from darkroom.results.events import (
+        ImageReady,
+        JobEnded,
+        JobEvent,
+        JobFailed,
+        PreviewReady,
+        ProgressMade,
+        StatusChanged,
+    )
+    from darkroom.results.images import (
         CompletedImage,
         Image,
         ImageEvent,
         ImagesResult,
-        Model,
         PartialImage,
         PromptTokens,
         TextTokens,
     )
-    from darkroom.types import GenerateParams
+    from darkroom.results.jobs import ImageRecord, JobRecord
+    from darkroom.results.raw import RawResponse
+    from darkroom.results.server import Capabilities, Link, Model, Upload
+    from darkroom.types import EditParams, GenerateParams, ImageInput, JobParams, StreamParams
+
+_EXPORTS: Final = {
+    "_async.client": ("AsyncDarkroom",),
+    "_async.files": ("AsyncJobImage",),
+    "_async.job": ("AsyncJob",),
+    "_async.streams": ("AsyncImageStream", "AsyncJobEvents"),
+    "_core.retries": ("Retry",),
+    "_sync.client": ("Darkroom",),
+    "_sync.files": ("JobImage",),
+    "_sync.job": ("Job",),
+    "_sync.streams": ("ImageStream", "JobEvents"),
+    "results.events": (
+        "ImageReady",
+        "JobEnded",
+        "JobEvent",
+        "JobFailed",
+        "PreviewReady",
+        "ProgressMade",
+        "StatusChanged",
+    ),
+    "results.images": (
+        "CompletedImage",
+        "Image",
+        "ImageEvent",
+        "ImagesResult",
+        "PartialImage",
+        "PromptTokens",
+        "TextTokens",
+    ),
+    "results.jobs": ("ImageRecord", "JobRecord"),
+    "results.raw": ("RawResponse",),
+    "results.server": ("Capabilities", "Link", "Model", "Upload"),
+    "types": ("EditParams", "GenerateParams", "ImageInput", "JobParams", "StreamParams"),
+}
+"""The module of each public name that is not an error; all errors are in `errors`."""
+_MODULES: Final = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "APIConnectionError",
@@ -52,39 +112,63 @@ __all__ = [
     "APITimeoutError",
     "AsyncDarkroom",
     "AsyncImageStream",
+    "AsyncJob",
+    "AsyncJobEvents",
+    "AsyncJobImage",
     "AuthenticationError",
     "BadRequestError",
+    "Capabilities",
     "CompletedImage",
     "ConflictError",
     "Darkroom",
     "DarkroomError",
+    "EditParams",
     "GenerateParams",
+    "GoneError",
     "Image",
     "ImageEvent",
+    "ImageInput",
+    "ImageReady",
+    "ImageRecord",
     "ImageStream",
     "ImagesResult",
     "InternalServerError",
     "InvalidResponseError",
+    "Job",
+    "JobCanceledError",
+    "JobDeletedError",
+    "JobEnded",
+    "JobError",
+    "JobEvent",
+    "JobEvents",
+    "JobFailed",
+    "JobFailedError",
+    "JobImage",
+    "JobParams",
+    "JobRecord",
+    "JobTimeoutError",
+    "Link",
     "Model",
     "NotFoundError",
     "PartialImage",
     "PermissionDeniedError",
+    "PreviewReady",
+    "ProgressMade",
     "PromptTokens",
     "RateLimitError",
+    "RawResponse",
+    "Retry",
+    "StatusChanged",
     "StreamError",
+    "StreamParams",
     "TextTokens",
     "UnprocessableEntityError",
+    "Upload",
     "__version__",
 ]
 
-_MODULES: Final = ("errors", "types", "results", "_streaming", "_client")
-"""Where the public names are looked for, in this order."""
-
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for module_name in _MODULES:
-            module = importlib.import_module(f"darkroom.{module_name}")
-            if hasattr(module, name):
-                return getattr(module, name)
-    raise AttributeError(f"module 'darkroom' has no attribute '{name}'")
+    if name not in __all__:
+        raise AttributeError(f"module 'darkroom' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"darkroom.{_MODULES.get(name, 'errors')}"), name)

@@ -1,17 +1,78 @@
-"""The keyword arguments of `images.generate` and `images.stream`.
+"""The keyword arguments of calls that make images.
 
-Each argument is declared once, in `GenerateParams`. The field of the request body, the option of `darkroom generate`
-and the name in its error messages are derived from that declaration by `darkroom._parameters`. Imports neither
-pydantic nor the HTTP stack, so that the command's help is quick.
+Each argument is declared once: in `GenerateParams` where all of these calls take it, in `EditParams` and `JobParams`
+where only some do. The field of the request body, the option of `darkroom generate` and the name in its error messages
+are derived from that declaration by `darkroom._core.parameters`. Imports neither pydantic nor the HTTP stack, so that
+the command's help is quick.
 """
 
 from __future__ import annotations
 
+import builtins
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, TypeAlias, TypedDict
+
+from typing_extensions import Required
+
+if TYPE_CHECKING:
+    import httpx2
+    from PIL.Image import Image as PillowImage
+
+    from darkroom.results.server import Upload
 
 OutputFormat: TypeAlias = Literal["png", "webp", "jpeg"]
 Priority: TypeAlias = Literal["interactive", "batch"]
+
+
+class HasBytes(Protocol):
+    """An image that this client has loaded, such as one of a result."""
+
+    def bytes(self) -> builtins.bytes: ...
+
+
+if TYPE_CHECKING:
+    ImageInput: TypeAlias = builtins.bytes | os.PathLike[str] | BinaryIO | HasBytes | Upload | PillowImage | str
+    """An image to send: its content, a path, an open file, an image of a result, an upload, or one of Pillow's. A text
+    is base64, a data URL, or the SHA-256 of an upload; it is not a path."""
+else:
+    ImageInput: TypeAlias = Any
+    """The types of the other packages are not imported for this."""
+
+
+class HiresParams(TypedDict, total=False):
+    """Two passes: a first one at a smaller size, and a second one at the size of the image."""
+
+    scale: float
+    """The result's sides divided by those of the first pass; 2 if not given."""
+    width: int
+    """Pixels of the first pass, instead of `scale`; with `height`."""
+    height: int
+    steps: int
+    """Steps of the second pass; as those of the first if not given."""
+    strength: float
+    """How far the second pass goes back into the noise, above 0, to 1."""
+    upscaler: str
+    """One of those that capabilities list."""
+
+
+class RefinerParams(TypedDict, total=False):
+    """Another model, which makes the last steps of an image."""
+
+    model: Required[str]
+    """A served model with the same latents, such as SDXL's refiner."""
+    switch_at: float
+    """Share of the steps after which it takes over; 0.8 if not given."""
+
+
+class Margins(TypedDict, total=False):
+    """Pixels by which an image is extended on each side."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +94,7 @@ class Parameter:
 
 
 class GenerateParams(TypedDict, total=False):
-    """Keyword arguments of `images.generate` and `images.stream` besides `prompt`.
+    """Keyword arguments of all calls that make images, besides `prompt`.
 
     The server chooses where an argument is absent or None; its defaults are the model's own.
     """
@@ -93,6 +154,30 @@ class GenerateParams(TypedDict, total=False):
         OutputFormat | None,
         Parameter("File format of the images.", is_option=False),
     ]
+    output_compression: Annotated[
+        int | None,
+        Parameter("Quality of WebP, which is lossless at 100, and JPEG, 0 to 100.", is_option=False),
+    ]
+    hires: Annotated[
+        HiresParams | None,
+        Parameter("Makes a smaller image first, then enlarges it and denoises it further.", is_option=False),
+    ]
+    refiner: Annotated[
+        RefinerParams | None,
+        Parameter("Another model makes the last steps.", is_option=False),
+    ]
+    original_size: Annotated[
+        tuple[int, int] | None,
+        Parameter("Width and height that a model with size conditioning (SDXL) is told.", is_option=False),
+    ]
+    crop: Annotated[
+        tuple[int, int] | None,
+        Parameter("Left and top that such a model is told.", is_option=False),
+    ]
+    target_size: Annotated[
+        tuple[int, int] | None,
+        Parameter("Width and height that such a model is told.", is_option=False),
+    ]
     priority: Annotated[
         Priority | None,
         Parameter("`batch` yields to `interactive` requests, which somebody waits for.", is_option=False),
@@ -105,3 +190,79 @@ class GenerateParams(TypedDict, total=False):
             is_option=False,
         ),
     ]
+
+
+class EditParams(GenerateParams, total=False):
+    """Keyword arguments of calls that start from an image, besides `image` and `prompt`."""
+
+    mask: Annotated[
+        ImageInput | None,
+        Parameter("Where to repaint, an image of the same size: what is transparent or, where nothing is, white."),
+    ]
+    strength: Annotated[
+        float | None,
+        Parameter("How far to go from the image, above 0, to 1: 1 with a mask, 0.75 without one."),
+    ]
+    keep_unmasked: Annotated[
+        bool | None,
+        Parameter("Whether what the mask keeps is put back, pixel by pixel, when the image is finished."),
+    ]
+    image_guidance_scale: Annotated[
+        float | None,
+        Parameter("How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off."),
+    ]
+    extend: Annotated[
+        Margins | None,
+        Parameter("Pixels by which the image is extended on each side; they are painted."),
+    ]
+    resize_mode: Annotated[
+        Literal["crop", "stretch"] | None,
+        Parameter("How the image is brought to the proportions of the size, where they differ."),
+    ]
+
+
+class StreamParams(EditParams, total=False):
+    """Keyword arguments of `images.stream`, besides `prompt`."""
+
+    image: Annotated[ImageInput | None, Parameter("An image to start from.")]
+    partial_images: Annotated[int, Parameter("Previews of each image, 0 to 3.")]
+
+
+class JobParams(EditParams, total=False):
+    """Keyword arguments of `jobs.submit`, besides `prompt`."""
+
+    image: Annotated[ImageInput | None, Parameter("An image to start from.")]
+    prompt_matrix: Annotated[
+        bool | None,
+        Parameter("Whether `{a|b}` in a prompt stands for one prompt with a and one with b."),
+    ]
+    previews: Annotated[int | None, Parameter("Previews of each image among the job's events, at most 10.")]
+
+
+class CallOptions(TypedDict, total=False):
+    """Keyword arguments that every call takes. They go before the options of the client."""
+
+    timeout: float | httpx2.Timeout | None
+    """Seconds that each try may pass without receiving anything."""
+    max_retries: int | None
+    """Further tries after a failure that may be temporary."""
+    extra_headers: Mapping[str, str] | None
+    """Headers of this request alone."""
+    extra_body: Mapping[str, Any] | None
+    """Fields of the body that this version of the client does not know."""
+
+
+class GenerateArguments(GenerateParams, CallOptions, total=False):
+    """All keyword arguments of `images.generate`, besides `prompt`."""
+
+
+class EditArguments(EditParams, CallOptions, total=False):
+    """All keyword arguments of `images.edit`, besides `image` and `prompt`."""
+
+
+class StreamArguments(StreamParams, CallOptions, total=False):
+    """All keyword arguments of `images.stream`, besides `prompt`."""
+
+
+class JobArguments(JobParams, CallOptions, total=False):
+    """All keyword arguments of `jobs.submit`, besides `prompt` and `idempotency_key`."""

@@ -44,11 +44,17 @@ class Report:
 
 
 def check(
-    model: str, *, roots: Sequence[Path] = (), device: str = "auto", dtype: str = "auto", allow_download: bool = False
+    model: str,
+    *,
+    name: str = "",
+    roots: Sequence[Path] = (),
+    device: str = "auto",
+    dtype: str = "auto",
+    allow_download: bool = False,
 ) -> Report:
     """Inspect a model as `loader.load` would, and compare its weights with its configuration. Raises `ModelLoadError`.
 
-    Only configurations and the headers of the weights are read.
+    Only configurations and the headers of the weights are read. An empty `name` leaves the model's name to its files.
     """
     choice = loader.choose_dtype(dtype, device)
     source = sources.find(model, roots=roots, allow_download=allow_download, dtype=choice)
@@ -59,7 +65,7 @@ def check(
             checkpoint.path / part, checkpoint.classes[part], checkpoint.configs[part], _read_shapes(checkpoint, part)
         )
     return Report(
-        name=info.name,
+        name=name or info.name,
         aliases=info.aliases,
         path=str(checkpoint.path),
         family=type(checkpoint.family).__name__,
@@ -110,6 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         report = check(
             given.model,
+            name=given.name,
             roots=given.root,
             device=given.device,
             dtype=given.dtype,
@@ -125,6 +132,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipelines.checkpoints.check", description=__doc__)
     parser.add_argument("model", help="name, folder, file or hub id")
+    parser.add_argument("--name", default="", help="name that the model is served by")
     parser.add_argument("--root", type=Path, action="append", default=[], help="folder in which names are looked for")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")

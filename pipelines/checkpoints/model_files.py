@@ -23,6 +23,7 @@ from pipelines.checkpoints.files import safetensors_files
 from pipelines.interface import Pipeline
 from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
+from pipelines.runtime import devices
 from pipelines.runtime.modes import RunMode
 
 _DTYPE_BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -77,8 +78,7 @@ class ModelFiles:
     def free(self) -> None:
         """Return the memory of dropped models to the device or the system."""
         gc.collect()  # A pipeline is part of cycles, which only the collector finds.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        devices.return_free_memory()
 
     def forget(self, name: str) -> None:
         """Drop the parts of a model that is not on the device any more."""

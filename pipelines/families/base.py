@@ -30,8 +30,12 @@ class ModelTraits:
     latent_channels: int
     reads_kept: bool = False
     """Whether the UNet reads, beside the latents, a mask and the latents of what it keeps of an image."""
+    reads_image: bool = False
+    """Whether the UNet reads, beside the latents, those of the image that it edits."""
     text_features: int
     """Numbers in the conditioning of one token."""
+    latent_space: str = ""
+    """Digest of how latents are scaled, noised and spaced in time."""
     scheduler_config: Mapping[str, Any]
     """Configuration of the folder's own scheduler, with all defaults filled in."""
     zeros_without_negative: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from typing import Final
 
@@ -83,6 +84,18 @@ def use_fast_kernels() -> None:
     # torch has an older and a newer name for this setting. Every version from 2.9 on can read the older one back.
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
+
+
+def return_free_memory() -> None:
+    """Return memory that this process has freed: that of a GPU to the device, and the host's to the system.
+
+    glibc keeps freed memory that lies below memory in use (malloc_trim(3)). Other C libraries have no such function.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: Exception) -> bool:

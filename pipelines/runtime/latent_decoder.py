@@ -66,7 +66,7 @@ class AutoencoderHalf:
         """Call this half on a batch [B, C, height, width], in the next wider dtype where `wide` says so.
 
         A batch of more pixels than `max_pixels` is computed in slices, and a larger image in tiles. `tiled` makes tiles
-        of any image that is larger than one.
+        of any image that is larger than one, and computes one image after another.
         """
         wide = wide or self.always_wide
         vae, dtype = (self.wide(), WIDER[self._dtype]) if wide else (self._vae, self._dtype)
@@ -91,7 +91,8 @@ class AutoencoderHalf:
         call: Network = partial(self._network, vae)
         if tiled or pixels > most:
             call = partial(self._in_tiles, call)
-        return torch.cat([call(part) for part in torch.split(inputs, max(1, most // pixels))])
+        images = 1 if tiled else max(1, most // pixels)
+        return torch.cat([call(part) for part in torch.split(inputs, images)])
 
 
 class LatentDecoder:

@@ -59,24 +59,30 @@ class LatentEncoder:
         self._deviation, self._mean = normalization(vae.config, torch.device("cpu"))
 
     @torch.inference_mode()
-    def encode(self, images: Tensor, owners: Sequence[int] | None = None) -> Posterior:
+    def encode(self, images: Tensor, owners: Sequence[int] | None = None, *, tiled: bool = False) -> Posterior:
         """Encode images [B, 3, H, W] in -1 to 1, and wait for the result.
 
         An image whose numbers overflow is encoded once more, in the next wider dtype. Raises `NonFiniteError` with the
-        positions of those that overflow there, too. `owners` has other positions to name instead.
+        positions of those that overflow there, too. `owners` has other positions to name instead. `tiled` encodes one
+        image after another, in tiles.
         """
-        mean, deviation = self._encode(images, wide=False)
+        mean, deviation = self._encode(images, wide=False, tiled=tiled)
         bad = _overflown(mean, deviation)
         if bad:
-            mean[bad], deviation[bad] = self._encode(images[bad], wide=True)
+            mean[bad], deviation[bad] = self._encode(images[bad], wide=True, tiled=tiled)
             bad = _overflown(mean, deviation)
         if bad:
             raise NonFiniteError(tuple(sorted({owners[n] if owners else n for n in bad})))
         return Posterior(mean, deviation)
 
-    def _encode(self, images: Tensor, *, wide: bool) -> tuple[Tensor, Tensor]:
+    def unscaled_mean(self, posterior: Posterior) -> Tensor:
+        """Return the mean [B, C, h, w] as the autoencoder gives it, and not at the UNet's scale."""
+        mean: Tensor = posterior.mean * self._deviation / self._scaling_factor + self._mean
+        return mean
+
+    def _encode(self, images: Tensor, *, wide: bool, tiled: bool) -> tuple[Tensor, Tensor]:
         """Return mean and deviation at the UNet's scale."""
-        mean, log_variance = self._half.run(images, wide=wide, tiled=False).float().cpu().chunk(2, dim=1)
+        mean, log_variance = self._half.run(images, wide=wide, tiled=tiled).float().cpu().chunk(2, dim=1)
         factor = self._scaling_factor / self._deviation
         return (mean - self._mean) * factor, torch.exp(0.5 * log_variance.clamp(*_LOG_VARIANCES)) * factor
 

@@ -90,6 +90,15 @@ def is_edm(config: Mapping[str, Any]) -> bool:
     return config.get("_class_name") in EDM_SCHEDULERS
 
 
+def noise_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a scheduler's configuration on which the noise in latents at each of its steps depends.
+
+    A sampler that is the model's own may have further ones, karras for example.
+    """
+    names = (*(_EDM_TRAINING_FIELDS if is_edm(config) else _TRAINING_FIELDS), *_CHOSEN_FIELDS)
+    return {name: config[name] for name in names if name in config and name != "prediction_type"}
+
+
 def construct(config: Mapping[str, Any], choice: SamplerChoice) -> Any:
     """Make a diffusers scheduler for that choice and for a model whose own scheduler has that configuration.
 

@@ -1,4 +1,4 @@
-"""Classifier-free guidance (arXiv:2207.12598) of many images at once."""
+"""Classifier-free guidance (arXiv:2207.12598) of many images at once, and that of edits (arXiv:2211.09800)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,31 @@ from torch import Tensor
 from pipelines.transfers import upload
 
 
-def guide(outputs: Sequence[Tensor], scales: Sequence[float], rescales: Sequence[float]) -> Tensor:
+def guide(
+    outputs: Sequence[Tensor],
+    scales: Sequence[float],
+    rescales: Sequence[float],
+    image_scales: Sequence[float] | None = None,
+) -> Tensor:
     """Return the guided outputs of all images, [images, C, h, w].
 
-    An output is [rows, C, h, w]: the rows of the negative prompt and the prompt, or one row, which stays as it is.
-    `rescales` holds the share of each image by which its guided output is rescaled.
+    An output is [rows, C, h, w]: the rows of the negative prompt and the prompt, or one row, which stays as it is. An
+    edit may have a row before them: that of the negative prompt without the image. `rescales` holds the share of each
+    image by which its guided output is rescaled, and `image_scales`, for a model that makes edits, the scale by which
+    each is guided from the row without the image to that with it (equation 3 of the paper on edits).
     """
-    negative = torch.cat([output[:1] for output in outputs])
+    negative = torch.cat([output[-2:][:1] for output in outputs])
     prompt = torch.cat([output[-1:] for output in outputs])
-    scale = upload(torch.tensor(scales), negative.device)[:, None, None, None]
-    guided = torch.addcmul(negative, scale, prompt - negative)
+    guided = torch.addcmul(negative, _by_image(scales, negative), prompt - negative)
+    if image_scales is not None:
+        without_image = torch.cat([output[:1] for output in outputs])
+        guided = torch.addcmul(guided, _by_image(image_scales, negative) - 1, negative - without_image)
     return _rescale_each(guided, outputs, rescales) if any(rescales) else guided
+
+
+def _by_image(numbers: Sequence[float], outputs: Tensor) -> Tensor:
+    """Return a number for each image, [images, 1, 1, 1], where `outputs` are."""
+    return upload(torch.tensor(numbers), outputs.device)[:, None, None, None]
 
 
 def _rescale_each(guided: Tensor, outputs: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
@@ -31,7 +45,7 @@ def _rescale_each(guided: Tensor, outputs: Sequence[Tensor], shares: Sequence[fl
     """
     images = zip(torch.split(guided, 1), outputs, shares, strict=True)
     return torch.cat(
-        [rescale(image, output[1:], share) if share and len(output) > 1 else image for image, output, share in images]
+        [rescale(image, output[-1:], share) if share and len(output) > 1 else image for image, output, share in images]
     )
 
 

@@ -32,7 +32,7 @@ ValueT = TypeVar("ValueT")
 class _Key(NamedTuple):
     choice: SamplerChoice
     steps: int
-    first_step: int
+    made: range
 
 
 class _Lazy(Generic[ValueT]):
@@ -61,13 +61,13 @@ class PreparedSteps:
         self._room = threading.BoundedSemaphore(_MOST_ANNOUNCED)
         self._one_at_a_time = threading.Lock()
 
-    def announce(self, choice: SamplerChoice, steps: int, first_step: int = 0) -> None:
-        """Start to prepare steps that will be asked for soon. Returns at once.
+    def announce(self, choice: SamplerChoice, steps: int, made: range | None = None) -> None:
+        """Start to prepare steps that `get` will be asked for soon. Returns at once.
 
         The thread ends with its work. OpenMP gives every thread that has ever computed threads of its own, and where
         there are more than cores, it no longer lets them wait actively: UNet calls then take a fifth longer.
         """
-        key = _Key(choice, steps, first_step)
+        key = _key(choice, steps, made)
         if key not in self._kept and self._room.acquire(blocking=False):
             lazy = self._lazy(key)
             threading.Thread(target=self._prepare_ahead, args=(lazy,), name="prepared-steps", daemon=True).start()
@@ -79,12 +79,13 @@ class PreparedSteps:
         finally:
             self._room.release()
 
-    def get(self, choice: SamplerChoice, steps: int, first_step: int = 0) -> Steps:
-        """Return the steps, without those before `first_step` (0 to `steps` - 1), which an image to start from saves.
+    def get(self, choice: SamplerChoice, steps: int, made: range | None = None) -> Steps:
+        """Return the steps that are `made` out of so many, which are all of them where it is None.
 
-        Raises `InvalidParamsError` where the model and the sampler cannot make them.
+        An image to start from saves the first ones, and a refiner makes the last ones. Raises `InvalidParamsError`
+        where the model and the sampler cannot make them.
         """
-        return self._lazy(_Key(choice, steps, first_step)).get()
+        return self._lazy(_key(choice, steps, made)).get()
 
     def _lazy(self, key: _Key) -> _Lazy[Steps]:
         with self._lock:
@@ -96,15 +97,19 @@ class PreparedSteps:
             return self._kept[key]
 
 
+def _key(choice: SamplerChoice, steps: int, made: range | None) -> _Key:
+    return _Key(choice, steps, range(steps) if made is None else made)
+
+
 def _prepare(config: Mapping[str, Any], key: _Key) -> Steps:
     sampler = key.choice.sampler
     scheduler = construct(config, key.choice)
     _check_signal(scheduler, key.choice)
     set_timesteps(scheduler, key.steps, sampler.calls(key.steps))
-    first_call = key.first_step * sampler.calls_per_step
-    levels = noise_levels(scheduler, first_call)
-    timesteps = tuple(scheduler.timesteps.unbind())[first_call:]
-    clean = tuple(_clean_factors(scheduler, call, timestep) for call, timestep in enumerate(timesteps, first_call))
+    calls = sampler.call_range(key.made, key.steps)
+    levels = noise_levels(scheduler, calls.start)[: len(calls) + 1]
+    timesteps = tuple(scheduler.timesteps.unbind())[calls.start : calls.stop]
+    clean = tuple(_clean_factors(scheduler, call, timestep) for call, timestep in zip(calls, timesteps, strict=True))
     try:
         linear = linear_steps.read(copy_scheduler(scheduler), timesteps, clean)
     except (NotImplementedError, ValueError) as error:

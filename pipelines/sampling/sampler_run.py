@@ -19,14 +19,15 @@ from pipelines.transfers import upload
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The calls of one sampler, noise schedule, number of steps and first step. Images that take them share them."""
+    """The calls of some of the steps of one sampler and noise schedule. Images that take them share them."""
 
     scheduler: Any
     """A diffusers scheduler that has made no step. It is copied, not used."""
     timesteps: tuple[Tensor, ...]
     """One scalar for each UNet call, in the form that the scheduler's `step` takes."""
     levels: tuple[tuple[float, float], ...]
-    """The factors of clean latents and of noise in the latents before each call, at the sampler's scale."""
+    """The factors of clean latents and of noise in the latents before each call, at the sampler's scale. Where further
+    steps follow that another model makes, also before the first of their calls."""
     clean: tuple[tuple[float, float], ...]
     """The factors of the UNet's input and output in the clean latents that a call predicts."""
     linear: LinearSteps | None

@@ -57,9 +57,10 @@ class Sampler:
     edm_scheduler: str | None = None
     """The diffusers class for models with the noise of EDM (arXiv:2206.00364), if there is one."""
 
-    def calls_from(self, first_step: int, steps: int) -> int:
-        """Return the number of UNet calls where the steps before `first_step` (0 to `steps` - 1) are left out."""
-        return self.calls(steps) - first_step * self.calls_per_step
+    def call_range(self, made: range, steps: int) -> range:
+        """Return which UNet calls, of those of so many steps, belong to the steps that are made."""
+        end = self.calls(steps) if made.stop == steps else made.stop * self.calls_per_step
+        return range(made.start * self.calls_per_step, end)
 
 
 class SamplerChoice(NamedTuple):

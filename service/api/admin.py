@@ -27,7 +27,7 @@ def create_admin_app(engine: Engine, metrics: Metrics) -> Starlette:
         return JSONResponse({"models": [_described(model) for model in engine.models]})
 
     async def change(request: Request) -> Response:
-        """202: the workers do it when they can, and GET /models shows it then."""
+        """202: the workers do it when they can, and GET /models shows it then. 409: they have no room for it."""
         if "origin" in request.headers:
             # A page that an operator has open could send it from their browser, to this machine's own address.
             return JSONResponse({"error": "Requests of web pages are refused."}, 403)

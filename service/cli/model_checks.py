@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from service.catalog import locate
+from service.catalog import find_models
 from service.settings import Settings
 
 _PROGRAM: Final = (sys.executable, "-m", "pipelines.checkpoints.check")
@@ -56,6 +56,9 @@ def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedMode
 
 
 def _command(model: str, settings: Settings, *, as_json: bool, allow_download: bool) -> list[str]:
+    known = find_models(settings.data_dir).get(model)
     options = ["--device", settings.device, "--dtype", settings.dtype]
     switches = [*(["--json"] if as_json else []), *(["--allow-download"] if allow_download else [])]
-    return [*_PROGRAM, *options, *switches, "--", locate(model, settings.data_dir)]
+    # The program has no list of names: a model of this machine may be served by another name than its files have.
+    named = [] if known is None else ["--name", model]
+    return [*_PROGRAM, *options, *switches, *named, "--", str(known or model)]

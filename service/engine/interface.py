@@ -202,9 +202,10 @@ class Engine(Protocol):
         """
 
     def change_model(self, name: str, wish: ModelWish) -> None:
-        """Asks the workers to do what the operator wishes, which `models` shows when it is done.
+        """Asks the workers to do what the operator wishes of the model of that name or alias.
 
-        Raises `EngineUnavailableError` and `UnknownModelError`.
+        `models` shows it when it is done. Raises `EngineUnavailableError`, `UnknownModelError`, and `PinRefusedError`
+        where the largest of the other models would find no room beside the pinned ones.
         """
 
     @property

@@ -143,6 +143,8 @@ class ModelState(Message, frozen=True):
     pinned: bool = False
     wait_s: float = 0.0
     """Estimated seconds until it could be resident; 0 where it is."""
+    pinnable: bool = True
+    """Whether the largest of the other models would find room beside it if it were pinned."""
 
 
 class Unloadable(Message, frozen=True):

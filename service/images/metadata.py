@@ -54,11 +54,13 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Schedule type": params.schedule and params.schedule.capitalize(),
         "CFG scale": f"{params.guidance_scale}".removesuffix(".0"),
         "CFG Rescale": params.guidance_rescale or None,
+        "Image CFG scale": f"{params.image_guidance_scale:g}" if params.image_guided else None,
         "Seed": params.seed,
         "Size": f"{params.width}x{params.height}",
         "Model": model,
         "Long prompt": params.long_prompt or None,
         **_passes(params),
+        **_refiner(params),
         "Version": f"darkroom {_VERSION}",
     }
     negative = params.negative_prompt and f"Negative prompt: {params.negative_prompt}"
@@ -78,6 +80,12 @@ def _passes(params: GenerationParams) -> dict[str, Any]:
         "Hires steps": params.hires.steps,
         "Hires upscaler": UPSCALERS[params.hires.upscaler].label,
     }
+
+
+def _refiner(params: GenerationParams) -> dict[str, Any]:
+    if params.refiner is None:
+        return {}
+    return {"Refiner": params.refiner.model, "Refiner switch at": f"{params.refiner.switch_at:g}"}
 
 
 def _quoted(value: str) -> str:

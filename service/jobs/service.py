@@ -12,7 +12,7 @@ import dataclasses
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 
@@ -23,7 +23,7 @@ from service.ids import new_job_id
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
-from service.jobs.records import JobRecord, JobSpec, LiveState, Status, StoredImage
+from service.jobs.records import JobRecord, JobSpec, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
@@ -32,6 +32,7 @@ from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
+from service.jobs.views import JobView, Live, live_view, waiting_view
 from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
 from service.jobs.watching.subscriptions import JobNotifier
 
@@ -39,9 +40,6 @@ _POLL_S: Final = 1.0
 """Seconds between two looks at a job that another process runs."""
 _OPEN_RETRY_S: Final = 1.0
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
-
-Live: TypeAlias = tuple[int, LiveState]
-"""An attempt and its live state, as `Runner.live` returns them."""
 
 _log = structlog.get_logger("darkroom.jobs")
 
@@ -55,15 +53,6 @@ class JobServiceConfig:
 
     def deadline_factor(self, priority: Priority) -> float:
         return self.interactive_deadline_factor if priority is Priority.INTERACTIVE else self.batch_deadline_factor
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """The current state of a job: its record, updated with what the process that runs it knows."""
-
-    record: JobRecord
-    queue_position: int | None
-    """How many waiting jobs come before it; None where it does not wait."""
 
 
 class JobService:
@@ -244,8 +233,8 @@ class JobService:
                     with contextlib.suppress(StoreUnavailableError):
                         view, out_of_date = await self.get(job_id, tenant), False
                 else:
-                    live = self._runner.live(job_id)
-                    view = JobView(_with_live(view.record, live), view.queue_position)
+                    live = live_view(view.record, self._runner.live(job_id))
+                    view = dataclasses.replace(view, record=live.record)
 
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
         """Returns the job when it has ended, or its state after `timeout_s`. Raises what `follow` raises."""
@@ -268,11 +257,12 @@ class JobService:
         )
 
     async def _view(self, record: JobRecord, live: Live | None) -> JobView:
-        position = None
         if record.status is Status.QUEUED:
-            with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a position.
-                position = await self._repository.queue_position(record.id)
-        return JobView(_with_live(record, live), position)
+            with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a place.
+                place = await self._repository.queue_place(record.id)
+                if place is not None:
+                    return waiting_view(record, place, self._engine.backlog_s)
+        return live_view(record, live)
 
     def _require_open(self) -> None:
         if not self._opened:
@@ -289,12 +279,3 @@ class JobService:
             with log_and_continue("opening the job store"):
                 await migrate(self._database)
                 self._open()
-
-
-def _with_live(record: JobRecord, live: Live | None) -> JobRecord:
-    """Updates a record with the live state, which must have been taken before the record was read."""
-    if live is None or record.status is not Status.RUNNING or live[0] != record.attempt:
-        return record
-    state = live[1]
-    version = max(record.version, state.version)
-    return dataclasses.replace(record, version=version, progress=state.progress, preview=state.preview)

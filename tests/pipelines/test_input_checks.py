@@ -17,6 +17,7 @@ from tests.harness.engine.worker_harness import make_params
 PARAMS = make_params(steps=10, width=96)
 TEXT_ONLY = replace(INFO, input_kinds=())
 REPAINTS = replace(INFO, reads_kept=True)
+EDITS = replace(INFO, reads_image=True, input_kinds=("image",))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ REPAINTS = replace(INFO, reads_kept=True)
         (INFO, {"image": IMAGE, "strength": 0.1}),
         (INFO, {"image": IMAGE, "mask": MASK}),
         (REPAINTS, {"image": IMAGE, "mask": MASK, "strength": 0.6}),
+        (EDITS, {"image": IMAGE}),
         (INFO, {"hires": ENLARGED}),
         (INFO, {"hires": DECODED}),
         (INFO, {"strength": 0.0}),  # without an image it is not used
@@ -44,6 +46,11 @@ def test_what_can_be_made_passes(info: ModelInfo, changes: dict[str, Any]) -> No
         (INFO, {"mask": MASK}, "mask"),
         (REPAINTS, {}, "image"),
         (REPAINTS, {"image": IMAGE}, "mask"),
+        (EDITS, {}, "image"),
+        (EDITS, {"hires": ENLARGED}, "image"),
+        (EDITS, {"image": IMAGE, "hires": ENLARGED}, "hires"),
+        (EDITS, {"image": IMAGE, "mask": MASK}, "mask"),
+        (EDITS, {"image": IMAGE, "strength": 0.5}, "strength"),
         (INFO, {"image": IMAGE, "strength": 0.0}, "strength"),
         (INFO, {"image": IMAGE, "strength": 1.1}, "strength"),
         (INFO, {"image": IMAGE, "strength": float("nan")}, "strength"),

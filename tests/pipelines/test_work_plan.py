@@ -90,6 +90,12 @@ def test_a_fake_image_keeps_to_its_plan(sampler: str, start: Mapping[str, Any]) 
     assert_keeps_to_its_plan(FakePipeline(), replace(PARAMS, sampler=sampler, width=96, **start))
 
 
+def test_a_fake_edit_keeps_to_its_plan() -> None:
+    edits = FakePipeline(info=replace(INFO, reads_image=True, input_kinds=("image",)))
+
+    assert_keeps_to_its_plan(edits, replace(PARAMS, image=IMAGE, image_guidance_scale=1.5))
+
+
 def test_an_image_that_starts_from_another_makes_fewer_calls_and_holds_more() -> None:
     plain, plan = (work_plan.plan(INFO, params) for params in (PARAMS, replace(PARAMS, image=IMAGE, strength=0.7)))
 
@@ -104,6 +110,36 @@ def test_a_unet_that_reads_what_a_mask_keeps_has_two_images_encoded() -> None:
 
     assert by_stage(work_plan.plan(INFO, params))[Stage.INPUT] == (1, 1)
     assert by_stage(work_plan.plan(replace(INFO, reads_kept=True), params))[Stage.INPUT] == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"image_guidance_scale": 1.5}, ["fog", "fog", "a fox"]),
+        ({"image_guidance_scale": 1.0}, ["fog", "a fox"]),
+        ({"image_guidance_scale": 1.5, "guidance_scale": 1.0}, ["a fox"]),
+    ],
+)
+def test_an_edit_has_a_row_for_each_guidance(changes: dict[str, Any], expected: list[str]) -> None:
+    info = replace(INFO, reads_image=True)
+    params = replace(PARAMS, prompt="a fox", negative_prompt="fog", image=IMAGE, **changes)
+    plan = work_plan.plan(info, params)
+
+    assert [key.text for key in work_plan.texts(info, params)] == expected
+    assert by_stage(plan)[Stage.DENOISE] == (len(expected), params.steps)
+    assert by_stage(plan)[Stage.TEXT] == (len(set(expected)), 1)
+    assert len(work_plan.texts(replace(info, embeds_guidance=True), params)) == 1
+
+
+def test_an_edit_of_three_rows_holds_more_than_one_of_two() -> None:
+    info = replace(INFO, reads_image=True)
+    three, two = (replace(PARAMS, image=IMAGE, image_guidance_scale=scale) for scale in (2.0, 1.0))
+
+    assert work_plan.plan(info, three).state_bytes > work_plan.plan(info, two).state_bytes
+
+
+def test_a_model_that_makes_no_edits_has_no_row_without_the_image() -> None:
+    assert len(work_plan.texts(INFO, replace(PARAMS, image=IMAGE, image_guidance_scale=1.5))) == 2
 
 
 def test_a_hires_fix_has_two_passes_of_different_sizes() -> None:

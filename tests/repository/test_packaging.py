@@ -30,10 +30,10 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in exact}
 
 
-def needed_by(distribution: str) -> set[str]:
-    """Every distribution that installing this one brings, by the metadata of what is installed here."""
-    found: set[str] = set()
-    waiting = [distribution]
+def needed_by(path: str) -> set[str]:
+    """Every distribution that installing a project brings, by the metadata of what is installed here."""
+    found: set[str] = {canonicalize_name(Requirement(text).name) for text in project(path)["dependencies"]}
+    waiting = list(found)
     while waiting:
         try:
             stated = requires(waiting.pop()) or []
@@ -48,7 +48,7 @@ def needed_by(distribution: str) -> set[str]:
 
 
 def test_the_client_brings_no_torch_and_nothing_of_the_server() -> None:
-    brought = needed_by("darkroom-client")
+    brought = needed_by("client/pyproject.toml")
     assert "httpx2" in brought
     assert not brought & {"torch", "diffusers", "transformers", "numpy", "fastapi", "darkroom-server"}
 
@@ -74,9 +74,20 @@ def test_the_version_stands_in_one_place_and_whatever_repeats_it_agrees() -> Non
     assert needed.specifier.contains(__version__)
 
 
-def test_both_distributions_are_for_one_range_of_pythons() -> None:
-    server, client = project("pyproject.toml"), project("client/pyproject.toml")
-    assert server["requires-python"] == client["requires-python"] == ">=3.11,<3.15"
+def test_the_client_sets_no_bound_to_the_pythons_of_its_users() -> None:
+    assert project("pyproject.toml")["requires-python"] == ">=3.11,<3.15"
+    assert project("client/pyproject.toml")["requires-python"] == ">=3.10"
+
+
+def test_the_sdk_brings_no_command_line_and_retries_by_itself() -> None:
+    brought = needed_by("client/pyproject.toml")
+    assert not brought & {"typer", "rich", "stamina", "tenacity", "ipython", "pillow"}
+    extras = project("client/pyproject.toml")["optional-dependencies"]
+    assert {extra: {Requirement(text).name for text in texts} for extra, texts in extras.items()} == {
+        "cli": {"rich", "typer"},
+        "notebook": {"ipython"},
+        "pillow": {"pillow"},
+    }
 
 
 @pytest.mark.parametrize("path", ["pyproject.toml", "client/pyproject.toml"])

@@ -29,6 +29,7 @@ from service.jobs.store.migrations import SchemaTooNewError, migrate
 from service.server.app import create_app
 from service.server.listeners import listen
 from service.settings import Settings
+from tests.harness.engine import uploads
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.local_engine import serving
 from tests.harness.engine.worker_harness import make_params
@@ -186,6 +187,19 @@ def a_full_queue(_: Path) -> str:
     return asyncio.run(fill())
 
 
+def too_many_images_to_start_from(_: Path) -> str:
+    async def fill() -> str:
+        first, second = (make_params(image=image) for image in (uploads.IMAGE, uploads.OTHER_IMAGE))
+        inputs = {key: uploads.pixels_of(key, 3) for params in (first, second) for key in params.pixels}
+        async with serving("--call-s", "0.05", max_input_bytes=1) as (engine, _):
+            engine.submit([first], inputs=inputs)
+            with pytest.raises(QueueFullError) as caught:
+                engine.submit([second], inputs=inputs)
+        return caught.value.message
+
+    return asyncio.run(fill())
+
+
 def a_server_that_is_not_there(_: Path) -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -232,6 +246,7 @@ PROVOCATIONS: list[Callable[[Path], str]] = [  # In the page's order.
     a_newer_database,
     a_model_that_is_being_loaded,
     a_full_queue,
+    too_many_images_to_start_from,
     a_server_that_is_not_there,
     an_image_too_large_for_memory,
     an_image_that_overflows,

@@ -24,6 +24,7 @@ MAY_SAY: Final = {
     "picture": (
         "CHANGELOG.md",
         "CONTRIBUTING.md",
+        "client/darkroom/results/server.py",  # Fields of a released wire format.
         "docs/durability.md",  # The name of a folder of the first release.
         "pipelines/training/scenes/captions.py",  # Words that the bundled model was trained on.
         "service/api/dialects/jobs/capabilities.py",  # Fields of a released wire format.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalog import BUNDLED, find_models, find_models_in, locate
+from service.catalog import BUNDLED, find_models, find_models_in
 
 
 def make_folder(folder: Path) -> Path:
@@ -22,8 +22,7 @@ def make_file(path: Path) -> Path:
 
 
 def test_the_bundled_model_is_always_there(tmp_path: Path) -> None:
-    (folder,) = find_models(tmp_path).values()
-    assert locate(BUNDLED, tmp_path) == str(folder)
+    folder = find_models(tmp_path)[BUNDLED]
     assert (folder / "model_index.json").is_file()
 
 
@@ -91,13 +90,6 @@ def test_links_are_followed_but_never_in_circles(tmp_path: Path) -> None:
 def test_a_model_cannot_take_the_name_of_the_bundled_one(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "models" / BUNDLED)
     assert find_models(tmp_path)[BUNDLED] != folder
-
-
-def test_a_name_stands_for_its_model_and_any_other_text_for_itself(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "models/sd")
-    assert locate("sd", tmp_path) == str(folder)
-    assert locate("/elsewhere/sd", tmp_path) == "/elsewhere/sd"
-    assert locate("owner/name", tmp_path) == "owner/name"
 
 
 def test_a_data_folder_that_cannot_be_read_has_no_models() -> None:

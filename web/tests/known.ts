@@ -1,8 +1,8 @@
-/** What a small server could do. */
+/** What a small server could do: of its capabilities, those that the page asks for. */
 import type { Capabilities } from "../src/api/types";
 import { BLANK, type Entry } from "../src/state/entries";
 
-export const KNOWN: Capabilities = {
+export const KNOWN = {
   models: [
     {
       id: "bundled",
@@ -42,7 +42,7 @@ export const KNOWN: Capabilities = {
     max_upload_pixels: 1e7,
   },
   features: [],
-};
+} as Partial<Capabilities> as Capabilities;
 
 export function entryOf(changes: Partial<Entry> & { key: string }): Entry {
   return { ...BLANK, id: changes.key, prompts: ["x"], seeds: ["1"], ...changes };

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from darkroom.cli.app import main
+import sys
 
-__all__ = ["main"]
+_NEEDS = ("rich", "typer")
+"""What the extra `cli` installs."""
+
+
+def main() -> None:
+    """The console script. Says how to get what it needs, which the SDK alone does not."""
+    try:
+        from darkroom.cli.app import main as run
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _NEEDS:
+            raise
+        sys.exit("Error: the darkroom command needs more than the SDK. Install it: pip install 'darkroom-client[cli]'")
+    run()

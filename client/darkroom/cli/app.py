@@ -12,6 +12,7 @@ from darkroom._version import __version__
 from darkroom.cli import models
 from darkroom.cli.backends import installed_backend, installed_commands
 from darkroom.cli.generate import generate
+from darkroom.cli.missing import add_server_hints
 from darkroom.cli.selection import FindLocal
 
 _INTERRUPTED = 130
@@ -52,6 +53,7 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
     for subcommands in commands:
         app.add_typer(subcommands)
     app.command()(generate)
+    add_server_hints(app, commands)
     app.add_typer(models.models_group(commands), name=models.NAME)
     return app
 

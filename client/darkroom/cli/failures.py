@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import typer
 
-from darkroom._parameters import PARAMETERS, DeclaredParameter
+from darkroom._core.parameters import PARAMETERS, DeclaredParameter
 from darkroom.errors import APIConnectionError, APIStatusError, DarkroomError
 
 
@@ -28,7 +28,7 @@ def explained() -> Iterator[None]:
 def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> typer.TyperException:
     """Return the exception that ends the command. It names the option that the server refused."""
     if isinstance(error, APIStatusError) and error.status_code < 500 and error.param is not None:
-        option = _options_by_field(parameters).get(error.param)
+        option = _options_by_argument(parameters).get(error.param)
         if option is not None:
             return typer.BadParameter(error.message.removeprefix(f"{error.param}: "), param_hint=[option])
     if isinstance(error, APIConnectionError):
@@ -36,7 +36,7 @@ def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = 
     return typer.TyperException(error.message)
 
 
-def _options_by_field(parameters: Mapping[str, DeclaredParameter]) -> dict[str, str]:
-    """Return the argument or option of the command that each field of the request body comes from."""
-    derived = {each.wire_name: each.option for each in parameters.values() if each.declaration.is_option}
+def _options_by_argument(parameters: Mapping[str, DeclaredParameter]) -> dict[str, str]:
+    """Return the argument or option of the command that each argument of the SDK comes from."""
+    derived = {name: each.option for name, each in parameters.items() if each.declaration.is_option}
     return {"prompt": "PROMPT", **derived}

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Unpack
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from typing_extensions import Unpack
 
 from darkroom.cli.options import with_generation_options
 from darkroom.cli.outputs import FORMATS, plan_outputs, write
@@ -117,17 +118,18 @@ async def _generate_all(
         async with slots:
             result = await client.images.generate(prompt=image.prompt, **params)
         # Written without a thread, so that no cancellation comes between the file and its summary.
-        write(image.path, result.images[0].bytes)
+        write(image.path, result.images[0].bytes())
         image.summary = _summary(image, result, common.get("size"))
         finish_one()
 
     async with connection as client:
+        tasks = [asyncio.create_task(generate_one(client, image)) for image in images]
         try:
-            async with asyncio.TaskGroup() as group:
-                for image in images:
-                    group.create_task(generate_one(client, image))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _summary(image: PlannedImage, result: ImagesResult, requested_size: str | None) -> str:

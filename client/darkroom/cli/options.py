@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from darkroom._parameters import PARAMETERS, DeclaredParameter
+from darkroom._core.parameters import PARAMETERS, DeclaredParameter
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 

@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-import stamina.instrumentation
-
-from darkroom._client import AsyncDarkroom, Darkroom
+from darkroom._async.client import AsyncDarkroom
+from darkroom._sync.client import Darkroom
 from darkroom.cli.backends import FoundModel, Watch
 from darkroom.errors import APIStatusError
 
@@ -26,8 +25,11 @@ class RemoteBackend:
     @contextlib.asynccontextmanager
     async def connect(self, *, model: str | None, watch: Watch) -> AsyncIterator[AsyncDarkroom]:
         watch.stage("Waiting for the server")
-        stamina.instrumentation.set_on_retry_hooks([lambda _: watch.stage("The server is busy, waiting")])
-        async with AsyncDarkroom(base_url=self._address, max_retries=_MAX_RETRIES) as client:
+        async with AsyncDarkroom(
+            base_url=self._address,
+            max_retries=_MAX_RETRIES,
+            on_retry=lambda _: watch.stage("The server is busy, waiting"),
+        ) as client:
             # A wrong address is reported at once, not after all retries. Any answer shows that a server is there.
             with contextlib.suppress(APIStatusError):
                 await client.with_options(max_retries=0).models.list()

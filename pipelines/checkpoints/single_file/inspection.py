@@ -40,7 +40,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     kind, predicted = _find_kind(path, header, given)
     file = FileParts(path, header, kind, given)
     index = json_files.read_config(kind.configs / f"{_INDEX}.json")
-    family = _find_family(file, index)
+    family = _find_family(index)
     found = _find_parts(file, family)
     scheduler_config, scheduler_notes = _find_scheduler(file, predicted)
     configs = parts.fit(file, {name: part.config for name, part in found.items()})
@@ -73,10 +73,9 @@ def _find_kind(path: Path, header: Header, given: settings.FileSettings) -> tupl
     return (Kind.SD2_V if kind is Kind.SD2_BASE and predicted.type == V_PREDICTION else kind), predicted
 
 
-def _find_family(file: FileParts, index: Mapping[str, Any]) -> Family[Any]:
+def _find_family(index: Mapping[str, Any]) -> Family[Any]:
     found = FAMILIES.find(index["_class_name"])
-    if found is None:
-        raise ModelLoadError(f"{file.path} is a {file.kind.label} model, which is not supported.")
+    assert found is not None, "every kind with configurations has a family"
     return found()
 
 
@@ -104,12 +103,20 @@ def _find_scheduler(file: FileParts, predicted: Prediction) -> tuple[dict[str, A
     usual = file.kind.configs / _SCHEDULER_CONFIG
     few_steps = scheduler.find_few_steps(file.path.stem, predicted)
     config = scheduler.make(json_files.read_config(usual), predicted, few_steps)
-    return scheduler_configs.fill_in(usual, config["_class_name"], config), list(_notes(predicted, few_steps))
+    return scheduler_configs.fill_in(usual, config["_class_name"], config), list(
+        _notes(file.path, predicted, few_steps)
+    )
 
 
-def _notes(predicted: Prediction, few_steps: str | None) -> Iterator[str]:
+def _notes(path: Path, predicted: Prediction, few_steps: str | None) -> Iterator[str]:
     if predicted.evidence is not None:
         yield f"It predicts {predicted.type}, as {predicted.evidence} says."
+    if prediction.name_contradicts(path, predicted):
+        yield (
+            "Its name says that it predicts v, but nothing in it does, so it is taken to predict noise (epsilon). If "
+            f'its images are grey or noisy, write {{"prediction_type": "{V_PREDICTION}"}} into '
+            f"{settings.settings_path(path).name} beside it."
+        )
     if predicted.zero_terminal_snr:
         yield "Its noise ends at pure noise (zero terminal SNR)."
     if few_steps is not None:

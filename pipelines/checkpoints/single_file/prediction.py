@@ -25,6 +25,7 @@ _METADATA_KEY: Final = "modelspec.prediction_type"
 _METADATA_VALUES: Final = {"epsilon": EPSILON, "v": V_PREDICTION, "v_prediction": V_PREDICTION}
 _PARAMETERIZATION: Final = re.compile(r"^\s*parameterization:\s*[\"']?(\w+)", re.MULTILINE)
 _SIDECAR_VALUES: Final = {"eps": EPSILON, "v": V_PREDICTION}
+_NAME_OF_V: Final = re.compile(r"v[-_ .]?pred", re.IGNORECASE)
 _MAX_SIDECAR_BYTES: Final = 1 << 20
 
 _NORM: Final = re.compile(r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
@@ -42,6 +43,15 @@ class Prediction:
     zero_terminal_snr: bool
     evidence: str | None
     """The evidence, in words for people. None if there is none, and the prediction is the usual one of its kind."""
+
+
+def name_contradicts(path: Path, prediction: Prediction) -> bool:
+    """Whether the file's name says that the UNet predicts v, and nothing else says what it predicts.
+
+    Names are not believed: models are renamed, and merged with others.
+    """
+    says_v = _NAME_OF_V.search(path.stem) is not None
+    return says_v and prediction.evidence is None and prediction.type == EPSILON
 
 
 def find(path: Path, header: Header, kind: Kind, asked: str | None, asked_zero_snr: bool | None) -> Prediction:

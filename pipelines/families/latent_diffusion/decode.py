@@ -88,15 +88,15 @@ class Decoder:
         return PendingLatentDecode(states, pixels, checks, done, lambda: self._count_saved(saved))
 
     @torch.inference_mode()
-    def decode_for_calls(self, state: LatentState) -> Tensor:
+    def decode_for_calls(self, state: LatentState, *, tiled: bool) -> Tensor:
         """Decode an image to [1, 3, H, W], float32, for later calls on the device, which wait for it.
 
         It is decoded in a wider dtype where the model's own overflows.
         """
         with self._stream_context():
-            (image,) = self._decode([state], wide=False, tiled=False)
+            (image,) = self._decode([state], wide=False, tiled=tiled)
             if not bool(image.isfinite().all()):
-                (image,) = self._decode([state], wide=True, tiled=False)
+                (image,) = self._decode([state], wide=True, tiled=tiled)
         if self._stream is not None:
             calls = torch.cuda.current_stream(self._networks.device)
             calls.wait_stream(self._stream)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +24,15 @@ from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from pipelines.runtime import modes
 from pipelines.runtime.modes import RunMode
+from pipelines.sampling.diffusers_schedulers import noise_fields
 from pipelines.sampling.samplers import SCHEDULERS
 
 _PREDICTION_TYPES: Final = ("epsilon", "v_prediction")
 _OTHER_CONDITIONS: Final = ("class_embed_type", "encoder_hid_dim_type")
 """Fields of a UNet's configuration that ask for inputs which no family gives it."""
+
+_LATENT_SCALING: Final = ("latent_channels", "scaling_factor", "shift_factor", "latents_mean", "latents_std")
+"""Fields of an autoencoder's configuration that bring its latents to the UNet's scale."""
 
 COMPONENTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "unet": {"UNet2DConditionModel": UNet2DConditionModel},
@@ -57,9 +63,21 @@ class Configs:
         return int(2 ** (len(self.vae["block_out_channels"]) - 1))
 
     @property
+    def latent_space(self) -> str:
+        """Digest of how latents are scaled, noised and spaced in time."""
+        scaling = {name: self.vae.get(name) for name in _LATENT_SCALING}
+        facts = json.dumps([scaling, noise_fields(self.scheduler)], sort_keys=True, default=str)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+    @property
     def reads_kept(self) -> bool:
         """Whether the UNet reads a mask, and what it keeps of an image, beside the latents."""
-        return bool(self.unet["in_channels"] > self.unet["out_channels"])
+        return bool(self.unet["in_channels"] == 2 * self.unet["out_channels"] + 1)
+
+    @property
+    def reads_image(self) -> bool:
+        """Whether the UNet reads the image that it edits beside the latents."""
+        return bool(self.unet["in_channels"] == 2 * self.unet["out_channels"])
 
     @property
     def embeds_guidance(self) -> bool:
@@ -130,7 +148,7 @@ def make_pipeline(
 
 def _check_unet(folder: Path, parts: Configs, addition: str | None) -> None:
     unet, latents = parts.unet, parts.vae["latent_channels"]
-    if unet["out_channels"] != latents or unet["in_channels"] not in (latents, 2 * latents + 1):
+    if unet["out_channels"] != latents or unet["in_channels"] not in (latents, 2 * latents, 2 * latents + 1):
         raise ModelLoadError(
             f"{folder} is not supported: unet/config.json has {unet['in_channels']} input channels and "
             f"{unet['out_channels']} output channels, and vae/config.json {latents} latent channels."

@@ -20,7 +20,8 @@ from pipelines import input_checks, previews, work_plan
 from pipelines.errors import InvalidParamsError
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
-from pipelines.families.latent_diffusion.starts import inputs
+from pipelines.families.latent_diffusion.starts import handover, inputs
+from pipelines.families.latent_diffusion.starts.handover import HandedOver
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.families.latent_diffusion.starts.passes import Passes, undrawn_on_error
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
@@ -53,7 +54,8 @@ class LatentDiffusion:
     A conditioning has one row. An output is [rows, C, h, w], float32: one row for each of the image's texts, in their
     order. Latents and the samplers' mathematics are float32. The result of a row may
     depend on the shape of its batch and on its index in it, but never on the other rows. In exact mode
-    (`pipelines.runtime.batch_invariance`) it depends on neither.
+    (`pipelines.runtime.batch_invariance`) it depends on neither, and nothing is computed in tiles because memory ran
+    out: whether it does may depend on the others.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class LatentDiffusion:
         self._conditioner = components.conditioner
         self._networks = components.networks
         self._decoder = Decoder(self._networks, exact=exact)
+        self._exact = exact
         self._weak_upcast: Callable[[], Networks | None] = lambda: None
         self._steps = PreparedSteps(components.scheduler_config)
         self._noise_drawer = None if self._networks.device.type == "cpu" else ThreadPoolExecutor(1, "noise")
@@ -91,10 +94,14 @@ class LatentDiffusion:
         return self._encode(self._networks, texts)
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[EncodedInput]:
         return inputs.encode(
-            self._networks.encoder, pixels, scale=self._networks.scale, reads_kept=self._info.reads_kept
+            self._networks.encoder,
+            pixels,
+            scale=self._networks.scale,
+            reads_kept=self._info.reads_kept,
+            tiled=tiled and not self._exact,
         )
 
     def begin(
@@ -117,9 +124,10 @@ class LatentDiffusion:
         numbers = torch.tensor([[run.input_scale for run in runs], [run.timestep for run in runs]])
         scales, timesteps = upload(numbers, networks.device)
         sample = torch.cat([run.latents for run in runs]) * scales[:, None, None, None]
-        beside = [state.concatenated for state, n in zip(states, rows, strict=True) for _ in range(n)]
-        if beside[0] is not None:  # The UNet of this model reads something beside the latents, for each of its rows.
-            sample = torch.cat([sample, torch.cat([each for each in beside if each is not None])], 1)
+        beside = [(state.concatenated, n) for state, n in zip(states, rows, strict=True)]
+        read = [each.expand(n, -1, -1, -1) for each, n in beside if each is not None]
+        if read:  # The UNet of this model reads something beside the latents, for each of its rows.
+            sample = torch.cat([sample, torch.cat(read)], 1)
         conditioning = Conditioning.concatenate([state.conditioning for state in states])
         added = [conditioning.added[name] for name in networks.added_inputs]
         output = networks.denoise(sample, timesteps, conditioning.hidden, *added, mask=conditioning.mask)
@@ -129,7 +137,9 @@ class LatentDiffusion:
     def advance(self, states: Sequence[LatentState], outputs: Sequence[Tensor]) -> PendingUpdate:
         runs = [state.run for state in states]
         scales = [state.params.guidance_scale for state in states]
-        guided = guide(outputs, scales, [state.params.guidance_rescale for state in states])
+        rescales = [state.params.guidance_rescale for state in states]
+        image_scales = [state.params.image_guidance_scale for state in states] if self._info.reads_image else None
+        guided = guide(outputs, scales, rescales, image_scales)
         sums = download(guided.flatten(1).sum(1))
         results = stacked_update.next_slots(runs, guided)
         self._commit({state: each for state, each in zip(states, results, strict=True) if isinstance(each, Tensor)})
@@ -149,10 +159,14 @@ class LatentDiffusion:
             else:
                 state.run.commit(own)
 
+    def hand_over(self, state: LatentState) -> HandedOver:
+        return handover.hand_over(state)
+
     @torch.inference_mode()
-    def upscale(self, states: Sequence[LatentState]) -> None:
+    def upscale(self, states: Sequence[LatentState], *, tiled: bool = False) -> None:
+        tiled = tiled and not self._exact
         with undrawn_on_error(states):
-            runs = self._passes.upscale(states, self._decoder, self._networks.encoder)
+            runs = self._passes.upscale(states, self._decoder, self._networks.encoder, tiled=tiled)
         for state, run in zip(states, runs, strict=True):
             state.begin_second(run)
 
@@ -183,8 +197,9 @@ class LatentDiffusion:
         *,
         upcast: bool = False,
     ) -> LatentState:
-        assert encoded is None or isinstance(encoded, EncodedImage), "inputs come from this pipeline"
-        assert (encoded is None) == (params.image is None), "an image that starts from another one needs it encoded"
+        assert encoded is None or isinstance(encoded, EncodedImage | HandedOver), "inputs come from such a pipeline"
+        assert isinstance(encoded, EncodedImage) == (params.image is not None), "an image to start from is encoded"
+        assert isinstance(encoded, HandedOver) == (params.taken_over_at > 0), "a refiner begins with another's latents"
         return self._passes.begin(params, sampler_choice, networks, conditionings, encoded, upcast=upcast)
 
     def _decode_soundly(self, latents: Tensor) -> Tensor:
@@ -208,6 +223,8 @@ class LatentDiffusion:
         sampler_choice = choice.choose(self._info.samplers, params.sampler, params.schedule, params.steps)
         if not params.guidance_scale <= limits.max_guidance_scale:
             raise InvalidParamsError("guidance_scale", f"It must be at most {limits.max_guidance_scale:g}.")
+        if not 1 <= params.image_guidance_scale <= limits.max_guidance_scale:
+            raise InvalidParamsError("image_guidance_scale", f"It must be from 1 to {limits.max_guidance_scale:g}.")
         if not 0 <= params.guidance_rescale <= 1:
             raise InvalidParamsError("guidance_rescale", "It must be from 0 to 1.")
         for field, side in (("width", params.width), ("height", params.height)):

@@ -47,13 +47,14 @@ class LatentState:
         prompt_lengths: PromptLengths,
         run: SamplerRun,
         steps: int,
+        steps_before: int,
         generator: torch.Generator,
         repainting: Repainting | None = None,
         concatenated: Tensor | None = None,
         second: SecondPass | None = None,
     ) -> None:
-        """`calls` holds the first call of each phase up to finished latents, and `steps` is the number of steps of the
-        first pass, as users count them."""
+        """`calls` holds the first call of each phase up to finished latents. `steps` is the number of steps of the
+        first pass, as users count them, and `steps_before` of those that another model has made."""
         self.params = params
         self._calls = calls
         self.networks = networks
@@ -68,9 +69,9 @@ class LatentState:
         self.repainting = repainting
         """The part of the input that the mask keeps. None without a mask, or where the UNet reads that part itself."""
         self.concatenated = concatenated
-        """[1, channels, h, w]: what the UNet reads beside the latents, or None."""
+        """[1 or rows, channels, h, w]: what the UNet reads beside the latents, for all rows or for each; or None."""
         self._second = second
-        self._steps, self._steps_before = steps, 0
+        self._steps, self._steps_before = steps, steps_before
 
     @property
     def latents(self) -> Tensor:

@@ -89,12 +89,12 @@ def time_ids(params: GenerationParams, rows: int, *, takes_score: bool) -> list[
     """Return for each row the size before resizing, the corner of the crop, and the size that it was resized to.
 
     Sizes are height before width, and corners top before left (section 2.2 of arXiv:2307.01952). The refiner has a
-    score in place of the last size: a low one for the row of the negative prompt, which is the first of two.
+    score in place of the last size: a low one for the rows of the negative prompt, which come before the prompt's.
     """
     width, height = params.original_size or (params.width, params.height)
     left, top = params.crop
     start = [float(number) for number in (height, width, top, left)]
     if takes_score:
-        return [[*start, score] for score in (NEGATIVE_AESTHETIC_SCORE, AESTHETIC_SCORE)[-rows:]]
+        return [[*start, score] for score in (*(rows - 1) * [NEGATIVE_AESTHETIC_SCORE], AESTHETIC_SCORE)]
     width, height = params.target_size or (params.width, params.height)
     return [[*start, float(height), float(width)] for _ in range(rows)]

@@ -38,6 +38,7 @@ _GUIDANCE_SCALE: Final = 5.0
 _INDEX: Final = "model_index"
 _SAME_MODEL: Final = (
     "StableDiffusionXLInpaintPipeline",
+    "StableDiffusionXLInstructPix2PixPipeline",
     "StableDiffusionXLPAGImg2ImgPipeline",
     "StableDiffusionXLPAGInpaintPipeline",
     "StableDiffusionXLPAGPipeline",
@@ -64,12 +65,16 @@ class _XL:
         lengths = [configs[f"tokenizer{suffix}"].get("model_max_length", math.inf) for suffix in self.suffixes]
         added: dict[str, int] = {TEXT_EMBEDS: encoders[-1].projection_dim or 0, TIME_IDS: 5 if self.takes_score else 6}
         _check_fit(folder, parts.unet, sum(encoder.hidden_size for encoder in encoders), added)
+        if configs.get(_INDEX, {}).get("is_cosxl_edit"):
+            raise ModelLoadError(f"{folder} is a CosXL model, which is not supported: its model_index.json says so.")
         return ModelTraits(
             trained_side=parts.trained_side(_LATENT_SIDE),
             side_multiple=parts.scale,
             prompt_tokens=int(min(*lengths, *(encoder.max_position_embeddings for encoder in encoders))),
             latent_channels=parts.unet["out_channels"],
+            latent_space=parts.latent_space,
             reads_kept=parts.reads_kept,
+            reads_image=parts.reads_image,
             text_features=parts.unet["cross_attention_dim"],
             scheduler_config=parts.scheduler,
             zeros_without_negative=bool(configs.get(_INDEX, {}).get("force_zeros_for_empty_prompt", True)),

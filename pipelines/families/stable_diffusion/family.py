@@ -27,6 +27,7 @@ _SAME_MODEL: Final = (
     "StableDiffusionImg2ImgPipeline",
     "StableDiffusionInpaintPipeline",
     "StableDiffusionInpaintPipelineLegacy",
+    "StableDiffusionInstructPix2PixPipeline",
     "StableDiffusionPAGImg2ImgPipeline",
     "StableDiffusionPAGInpaintPipeline",
     "StableDiffusionPAGPipeline",
@@ -56,7 +57,9 @@ class StableDiffusion:
                 configs["tokenizer"].get("model_max_length", math.inf), text_encoder.max_position_embeddings
             ),
             latent_channels=parts.unet["out_channels"],
+            latent_space=parts.latent_space,
             reads_kept=parts.reads_kept,
+            reads_image=parts.reads_image,
             text_features=parts.unet["cross_attention_dim"],
             scheduler_config=parts.scheduler,
             embeds_guidance=parts.embeds_guidance,

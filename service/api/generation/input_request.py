@@ -77,6 +77,9 @@ class InputRequest(GenerationRequest):
         float | None,
         Field(gt=0, le=1, description="How far to go from the image: 1 with a mask, 0.75 without one"),
     ] = None
+    keep_unmasked: Annotated[
+        bool, Field(description="Whether what the mask keeps is put back, pixel by pixel, when the image is finished")
+    ] = False
     resize_mode: Annotated[
         Literal["crop", "stretch"],
         Field(description="How the image is brought to the proportions of the size, where they differ"),

@@ -44,6 +44,7 @@ class DecodedInputs:
     mask: Raster | None
     strength: float | None
     """None leaves it to `resolve`."""
+    keep_unmasked: bool = False
 
     @property
     def size(self) -> Size:
@@ -129,6 +130,7 @@ def _prepared(inputs: DecodedInputs, size: Size, resize_mode: str) -> PreparedIn
         image=digests[0],
         mask=digests[1] if inputs.mask is not None else None,
         strength=inputs.strength,
+        keep_unmasked=inputs.keep_unmasked,
         pixels={
             PixelKey(digest, *size): input_pixels(raster, size) for digest, raster in zip(digests, rasters, strict=True)
         },
@@ -142,7 +144,7 @@ def _arranged(request: InputRequest, image: Raster, mask: Raster | None) -> Deco
     if margins := _margins(request.extend):
         painted = extension_mask(image.size, margins, painted)
         image = extended(image, margins)
-    return DecodedInputs(image, painted, request.strength)
+    return DecodedInputs(image, painted, request.strength, request.keep_unmasked)
 
 
 def _margins(extend: ExtensionRequest | None) -> Margins:

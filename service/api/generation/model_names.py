@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from pipelines.model_info import ModelInfo
 from service.engine.interface import Engine
@@ -10,6 +11,14 @@ from service.errors import UnknownModelError
 
 OPENAI_PREFIXES: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
 """Prefixes of the names of OpenAI's image models: clients hard-code them, so they stand for the default model."""
+
+FindModel: TypeAlias = Callable[[str], ModelInfo]
+"""Finds a served model by a name or an alias. Raises what `Engine.find_model` raises."""
+
+
+def find_no_model(name: str) -> ModelInfo:
+    """Finds nothing, where there is one model alone."""
+    raise UnknownModelError("No other model is served.", field="model")
 
 
 def chosen_model(name: str | None, engine: Engine) -> ModelInfo:

@@ -18,6 +18,7 @@ class PreparedInputs:
     mask: str | None = None
     strength: float | None = None
     """None leaves it to `resolve`."""
+    keep_unmasked: bool = False
     pixels: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
     """The pixels for the engine."""
     files: Sequence[InputFile] = ()

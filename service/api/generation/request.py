@@ -36,6 +36,15 @@ class HiresRequest(BaseModel):
     upscaler: Annotated[Text, Field(description="How the first pass is enlarged")] = "bilinear"
 
 
+class RefinerRequest(BaseModel):
+    """Another model, which makes the last steps of an image."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, extra="forbid")
+
+    model: Annotated[Text, Field(description="A served model with the same latents, such as SDXL's refiner")]
+    switch_at: Annotated[float, Field(gt=0, lt=1, description="Share of the steps after which it takes over")] = 0.8
+
+
 class GenerationRequest(BaseModel):
     """A new generation parameter is a field here, one of `pipelines.params.GenerationParams`, and a line in `resolve`.
 
@@ -60,6 +69,10 @@ class GenerationRequest(BaseModel):
     guidance_rescale: Annotated[
         float | None, Field(ge=0, le=1, description="Tames overexposure by strong guidance; 0 turns it off")
     ] = None
+    image_guidance_scale: Annotated[
+        float | None,
+        Field(ge=1, description="How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off"),
+    ] = None
     sampler: Annotated[Text | None, Field(description="A sampler's name or alias; AUTOMATIC1111's serve too")] = None
     schedule: Annotated[Text | None, Field(description="Noise levels: karras, exponential or beta")] = None
     seed: Annotated[
@@ -70,6 +83,11 @@ class GenerationRequest(BaseModel):
         HiresRequest | None,
         BeforeValidator(json_text),
         Field(description="Makes the image at a smaller size first, then enlarges it and denoises it further"),
+    ] = None
+    refiner: Annotated[
+        RefinerRequest | None,
+        BeforeValidator(json_text),
+        Field(description="Another model makes the last steps"),
     ] = None
     original_size: Annotated[
         Sides | None,

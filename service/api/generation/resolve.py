@@ -12,20 +12,24 @@ from pydantic import TypeAdapter
 from pipelines import input_checks, upscalers
 from pipelines.errors import InvalidParamsError
 from pipelines.model_info import ModelInfo
-from pipelines.params import GenerationParams, HiresFix
+from pipelines.params import INTERNAL, GenerationParams, HiresFix, Refiner
 from pipelines.sampling import choice
+from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
-from service.api.generation.request import GenerationRequest, HiresRequest
+from service.api.generation.request import GenerationRequest, HiresRequest, RefinerRequest
 from service.api.generation.sizes import enlarged, size_for
 from service.api.http.fields import MAX_SEED
 from service.api.http.request_body import Refuse, inlined
 from service.engine.types import Size
+from service.errors import UnknownModelError
 
 NO_GUIDANCE: Final = 1.0
 _RANDOM_SEEDS: Final = 2**32
 """Random seeds are smaller than this, so that they stay exact in JavaScript's numbers."""
 _STRENGTH_WITHOUT_MASK: Final = 0.75
 """Strength where none is asked for. With a mask it is 1: what is repainted is painted from noise."""
+_IMAGE_GUIDANCE_SCALE: Final = 1.5
+"""The default of diffusers' StableDiffusionInstructPix2PixPipeline."""
 _HIRES_SCALE: Final = 2.0
 _LATENT_STRENGTH: Final = 0.7
 _DECODED_STRENGTH: Final = 0.5
@@ -35,7 +39,7 @@ _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
-    if field.name not in ("prompt", "seed", "model")
+    if field.name not in ("prompt", "seed", "model", *INTERNAL)
 }
 """Parameters that all images of one request share, and their names on the wire."""
 
@@ -49,11 +53,12 @@ def resolve(
     *,
     shared_seeds: bool = False,
     inputs: PreparedInputs = NO_INPUTS,
+    find_model: FindModel = find_no_model,
 ) -> list[GenerationParams]:
     """Returns the parameters of each image: `request.n` for each prompt, in the order of the prompts.
 
-    `model` is the one that the request names, and `size` one that it can draw. Seeds are counted up from image to image
-    or, with `shared_seeds`, within each prompt alone. Raises what `refuse` makes.
+    `model` is the one that the request names, and `size` one that it can draw; `find_model` finds others. Seeds are
+    counted up from image to image or, with `shared_seeds`, within each prompt alone. Raises what `refuse` makes.
     """
     _check_bounds(request, prompts, model, refuse)
     steps = request.num_inference_steps or model.default_steps
@@ -77,11 +82,15 @@ def resolve(
         target_size=_pair(request.target_size),
         image=inputs.image,
         mask=inputs.mask,
-        strength=_strength(inputs, steps),
+        strength=_strength(inputs, steps, model),
+        image_guidance_scale=request.image_guidance_scale or default_image_guidance(model),
+        keep_unmasked=inputs.keep_unmasked,
         hires=_hires(request.hires, size, steps, model, refuse),
         long_prompt=request.long_prompt,
     )
     _check_input_parameters(first, model, refuse)
+    if request.refiner is not None:
+        first = _with_refiner(first, request.refiner, model, find_model, refuse)
     return [
         replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))
         for which, prompt in enumerate(prompts)
@@ -103,6 +112,11 @@ def default_size(request: GenerationRequest, model: ModelInfo, upload: Size | No
 def _effective(guidance_scale: float, model: ModelInfo) -> float:
     """Return 1 for all scales that turn guidance off. Models that take the scale as an input know no such scales."""
     return guidance_scale if model.embeds_guidance else max(guidance_scale, NO_GUIDANCE)
+
+
+def default_image_guidance(model: ModelInfo) -> float:
+    """Returns how strongly edits are guided by their image. Models that make no edits have no such guidance."""
+    return _IMAGE_GUIDANCE_SCALE if model.reads_image else NO_GUIDANCE
 
 
 def shared_settings(params: GenerationParams) -> dict[str, Any]:
@@ -137,15 +151,23 @@ def _check_bounds(request: GenerationRequest, prompts: Sequence[str], model: Mod
         raise refuse("num_inference_steps", f"Must be at most {limits.max_steps} for this model.")
     if (request.guidance_scale or 0) > limits.max_guidance_scale:
         raise refuse("guidance_scale", f"Must be at most {limits.max_guidance_scale:g} for this model.")
+    _check_image_guidance(request.image_guidance_scale or NO_GUIDANCE, model, refuse)
+
+
+def _check_image_guidance(scale: float, model: ModelInfo, refuse: Refuse) -> None:
+    if scale > NO_GUIDANCE and not model.reads_image:
+        raise refuse("image_guidance_scale", "This model is not guided by an image.")
+    if scale > model.limits.max_guidance_scale:
+        raise refuse("image_guidance_scale", f"Must be at most {model.limits.max_guidance_scale:g} for this model.")
 
 
 def _pair(values: list[int] | None) -> tuple[int, int] | None:
     return None if values is None else (values[0], values[1])
 
 
-def _strength(inputs: PreparedInputs, steps: int) -> float:
-    if inputs.strength is not None:
-        return inputs.strength
+def _strength(inputs: PreparedInputs, steps: int, model: ModelInfo) -> float:
+    if inputs.strength is not None or model.reads_image:
+        return inputs.strength or 1.0
     leaves_some = input_checks.steps_made(steps, _STRENGTH_WITHOUT_MASK) > 0
     return _STRENGTH_WITHOUT_MASK if inputs.image and not inputs.mask and leaves_some else 1.0
 
@@ -175,6 +197,18 @@ def _check_input_parameters(params: GenerationParams, model: ModelInfo, refuse: 
         input_checks.check(model, params)
     except InvalidParamsError as error:
         raise refuse(error.field, str(error)) from None
+
+
+def _with_refiner(
+    params: GenerationParams, request: RefinerRequest, model: ModelInfo, find_model: FindModel, refuse: Refuse
+) -> GenerationParams:
+    try:
+        refiner = find_model(request.model)
+        params = replace(params, refiner=Refiner(model=refiner.name, switch_at=request.switch_at))
+        input_checks.check_refiner(model, refiner, params)
+    except (UnknownModelError, InvalidParamsError) as error:
+        raise refuse("refiner", str(error)) from None
+    return params
 
 
 def _sampler(request: GenerationRequest, model: ModelInfo, steps: int, refuse: Refuse) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from typing import Final, Protocol
 
-from pipelines.interface import Stage
+from pipelines.interface import Stage, WorkPlan
 from service.engine import limits, messages
 from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel
@@ -73,6 +73,10 @@ class DeviceWorker:
         if state is None:
             return 0.0
         return math.inf if state.status is ModelStatus.FAILED else state.wait_s
+
+    def loads_s(self, plan: WorkPlan) -> float:
+        """Returns the estimated seconds of the loads that the work needs."""
+        return sum(map(self.load_s, plan.models))
 
     def virtual_deadline_s(self, image: InFlightImage) -> float:
         """Returns the deadline by which the worker would order the image, by the frontend's clock."""

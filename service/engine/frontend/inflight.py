@@ -71,8 +71,8 @@ class InFlightImage:
 
     @property
     def model(self) -> str:
-        """Name of the model that makes the image."""
-        return self.plan.calls[-1].key.model
+        """Name of the model that begins the image."""
+        return self.plan.models[0]
 
     @property
     def image_bytes(self) -> int:

@@ -134,8 +134,9 @@ class LocalEngine:
 
     def change_model(self, name: str, wish: ModelWish) -> None:
         self._require_models()
+        message = self._served.message(name, wish)
         for worker in self._workers:
-            worker.send(self._served.message(name, wish))
+            worker.send(message)
 
     @property
     def backlog_s(self) -> float:

@@ -78,7 +78,7 @@ class SendQueue:
         ]
         return min(
             (worker for worker in able if len(living) == 1 or worker.has_credit_for(image)),
-            key=lambda worker: worker.outstanding_s + worker.cost.price_s(image.plan) + worker.load_s(image.model),
+            key=lambda worker: worker.outstanding_s + worker.cost.price_s(image.plan) + worker.loads_s(image.plan),
             default=None,
         )
 
@@ -86,5 +86,5 @@ class SendQueue:
         """Returns the last moment at which the image could begin and still meet its caller's deadline."""
         if image.submit.deadline_s is None:
             return math.inf
-        solo_s = min(worker.cost.solo_s(image.plan) + worker.load_s(image.model) for worker in self._workers)
+        solo_s = min(worker.cost.solo_s(image.plan) + worker.loads_s(image.plan) for worker in self._workers)
         return image.admitted_s + image.submit.deadline_s - solo_s

@@ -6,11 +6,12 @@ Runs in the worker's process; pure.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple
 
 from pipelines.interface import WIDE, BatchKey, EncodedInput, NextCall, Stage, StateT, TextKey, WorkPlan
-from pipelines.params import GenerationParams
+from pipelines.params import GenerationParams, PixelKey
 
 DEMOTION_FACTOR: Final = 4.0
 """Factor by which the time until a missed virtual deadline is extended."""
@@ -60,7 +61,7 @@ class ScheduledImage(Generic[StateT]):
     load_s: float = 0.0
     """Estimated seconds until its model could be resident; 0 where it is."""
     max_load_wait_s: float = math.inf
-    """Seconds after its arrival at which the image fails if its model is not resident."""
+    """Seconds after its arrival at which the image fails if its model is not resident. A refiner may take as long."""
     text_call: NextCall | None = None
     """The call that encodes the texts whose conditioning is not known; None once all are known."""
     input_call: NextCall | None = None
@@ -72,7 +73,10 @@ class ScheduledImage(Generic[StateT]):
     conditionings: dict[TextKey, Any] = field(default_factory=dict)
     """The conditioning of each text that is known."""
     encoded: EncodedInput | None = None
-    """The encoded image to start from, and its mask; kept for a restart in higher precision."""
+    """The encoded image to start from and its mask, or what the model before handed over; kept for a restart in higher
+    precision."""
+    put_back: tuple[PixelKey, ...] = ()
+    """The image to start from and its mask, where what the mask keeps is put back into the finished image."""
     state: StateT | None = None
     """None until the image begins."""
     upcast: bool = False
@@ -98,7 +102,7 @@ class ScheduledImage(Generic[StateT]):
 
     @property
     def model(self) -> str:
-        """Name of the model that makes the image."""
+        """Name of the model that makes the image's next call."""
         return self.target.key.model
 
     @property
@@ -110,7 +114,12 @@ class ScheduledImage(Generic[StateT]):
     @property
     def finished(self) -> bool:
         """Whether the latents are finished, so that only the decode is left."""
-        return self.state is not None and self.state.next_call is None
+        return self.state is not None and self.state.next_call is None and self.params.refiner is None
+
+    @property
+    def awaits_refiner(self) -> bool:
+        """Whether its model has made its calls, so that the image is to be handed over to its refiner."""
+        return self.state is not None and self.state.next_call is None and self.params.refiner is not None
 
     @property
     def target(self) -> NextCall:
@@ -118,6 +127,8 @@ class ScheduledImage(Generic[StateT]):
         image to start from are encoded on the way."""
         if self.state is None:
             return self._planned(Stage.DENOISE)
+        if self.awaits_refiner:
+            return replace(self._planned(Stage.DENOISE), calls_left=0)
         return self.state.next_call or self.decode_call or self._planned(Stage.DECODE)
 
     @property
@@ -155,6 +166,15 @@ class ScheduledImage(Generic[StateT]):
     def virtual_deadline_at_s(self, end_s: float) -> float:
         """Returns the virtual deadline by which the image is ordered at last if it ends at this time."""
         return self.virtual_deadline_s if end_s <= self.virtual_deadline_s else self.late_virtual_deadline_s
+
+    def hand_over(self, plan: WorkPlan, texts: Sequence[TextKey], handed_over: EncodedInput, now_s: float) -> None:
+        """Has the image begin again with its refiner, for which these are its texts and its work."""
+        params = self.params.after_switch
+        assert params is not None, "the image has a refiner"
+        self.params, self.plan, self.texts = params, replace(plan, steps=self.plan.steps), tuple(texts)
+        self.conditionings, self.encoded = {}, handed_over
+        self.state, self.upcast = None, False
+        self.max_load_wait_s += now_s - self.arrived_s
 
     def widen_decode(self) -> None:
         """Makes a decoder in a wider dtype decode the finished latents."""

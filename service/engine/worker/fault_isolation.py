@@ -60,6 +60,17 @@ class FaultIsolation:
             results = self._attempt(call, items)
         return [results.fault] if isinstance(results, _Failure) else results
 
+    def run_smaller(
+        self, call: Callable[[ItemT], ResultT], items: Sequence[ItemT], results: Sequence[ResultT | Fault]
+    ) -> list[ResultT | Fault]:
+        """Returns the results, with those of a call that takes less memory for the items that ran out of it alone."""
+
+        def again(item: ItemT, result: ResultT | Fault) -> ResultT | Fault:
+            out_of_memory = isinstance(result, Fault) and result.code == OutOfMemoryError.code
+            return self.run_once(lambda: call(item)) if out_of_memory else result
+
+        return [again(*pair) for pair in zip(items, results, strict=True)]
+
     def run_once(self, call: Callable[[], ResultT]) -> ResultT | Fault:
         """Returns the result or the fault of a call that must not be repeated."""
         results = self._attempt(lambda _: [call()], [None])

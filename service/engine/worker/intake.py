@@ -40,10 +40,10 @@ class Intake(Generic[StateT]):
         }
 
     def image_of(self, submit: Submit) -> ScheduledImage[StateT]:
-        """Returns the image, whose solo time includes the load of its model."""
+        """Returns the image, whose solo time includes the loads of its models."""
         arrived_s = self._clock() - submit.waited_s
-        plan, load_s = self._pipeline.plan(submit.params), self._load_s(submit.params.model)
-        solo_s = load_s + self._cost.solo_s(plan)
+        plan = self._pipeline.plan(submit.params)
+        solo_s = sum(map(self._load_s, submit.params.models)) + self._cost.solo_s(plan)
         return ScheduledImage(
             id=submit.image_id,
             params=submit.params,
@@ -55,7 +55,7 @@ class Intake(Generic[StateT]):
             arrived_s=arrived_s,
             virtual_deadline_s=arrived_s + self._deadline_factors[submit.priority] * solo_s,
             solo_s=solo_s,
-            load_s=load_s,
+            load_s=self._load_s(submit.params.model),
             max_load_wait_s=math.inf if submit.max_load_wait_s is None else submit.max_load_wait_s,
             deadline_s=math.inf if submit.deadline_s is None else arrived_s + submit.deadline_s,
         )

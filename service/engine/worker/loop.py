@@ -45,6 +45,7 @@ from service.engine.worker.models.supply import ModelSupply
 from service.engine.worker.stages.call_meter import CallMeter
 from service.engine.worker.stages.decode_stage import DecodeStage
 from service.engine.worker.stages.denoise_stage import DenoiseStage
+from service.engine.worker.stages.handover import Handover
 from service.engine.worker.stages.input_stage import InputStage
 from service.engine.worker.stages.running_call import Results, RunningCall
 from service.engine.worker.stages.text_stage import TextStage
@@ -101,6 +102,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._input_stage = InputStage(pipeline, self._scheduler, meter, self._isolation)
         self._upscale_stage = UpscaleStage(pipeline, self._scheduler, meter, self._isolation)
         self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
+        self._handover = Handover(pipeline, self._scheduler, self._text_stage, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
         self._models = ModelSupply(pool, self._scheduler, channel, clock, forget=self._forget)
         self._intake: Intake[StateT] = Intake(pipeline, self._cost, config, clock, load_s=pool.wait_s)
@@ -198,7 +200,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                 self._draining = True
 
     def _admit(self, submit: Submit) -> None:
-        fault = self._models.fault_of(submit.params.model)
+        fault = self._models.fault_of(submit.params)
         if fault is not None:
             self._channel.send(messages.Failed(submit.image_id, fault.code, fault.message))
             return
@@ -262,25 +264,26 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._scheduler.charge(running.parts, running.seconds)
         self._models.worked(running.model, running.seconds)
         self._settle(results)
-        self._reports.send_progress([image for image, result in results if result is None and image.state is not None])
+        going_on = [image for image, result in results if result is None and image.state is not None]
+        self._reports.send_progress(going_on)
+        for image, fault in self._handover.go_on(going_on):
+            self._fail(image, fault)
 
     def _settle(self, results: Results[StateT]) -> None:
         """Ends the images that are finished or failed."""
         for image, result in results:
-            match result:
+            ended = self._input_stage.put_back_kept(image, result) if isinstance(result, RgbImage) else result
+            match ended:
                 case RgbImage():
                     self._scheduler.learn_end(image, self._clock())
                     self._scheduler.remove(image)
-                    self._reports.send_finished(image, result)
+                    self._reports.send_finished(image, ended)
                 case Fault():
-                    self._retry_or_fail(image, result)
+                    self._retry_or_fail(image, ended)
 
     def _retry_or_fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
-        """Gives an image whose numbers overflowed another chance in higher precision. Any other fault is final.
-
-        Where its pixels overflowed, a wider decoder has the first chance: its latents are sound. An image to start from
-        that overflowed was encoded in higher precision already.
-        """
+        """Gives an image whose numbers overflowed another chance in higher precision, and first a wider decoder where
+        its latents are sound. Any other fault is final, also one of an image to start from: that was wide already."""
         final: Fault | None = fault
         if fault.code == NonFiniteResultError.code and not image.upcast and image.input_call is None:
             if image.finished and image.decode_call is None:

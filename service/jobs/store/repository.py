@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from sqlalchemy import Row, Select, delete, func, insert, select, true, tuple_
@@ -46,6 +46,15 @@ class Cursor:
 
     created_at: float
     id: str
+
+
+class QueuePlace(NamedTuple):
+    """Where a waiting job stands in the queue."""
+
+    position: int
+    """Number of the waiting jobs that come before it."""
+    work_s: float
+    """Sum of their prices and its own, in device seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,18 +151,19 @@ class JobRepository:
                 after = Cursor(rows[-1].created_at, rows[-1].id)
         return records
 
-    async def queue_position(self, job_id: str) -> int | None:
-        """Returns how many waiting jobs come before this one, or None where it does not wait."""
+    async def queue_place(self, job_id: str) -> QueuePlace | None:
+        """Returns the place of a waiting job in the queue, or None where it does not wait."""
         other = jobs.alias()
         goes_before = tuple_(other.c.virtual_deadline_at, other.c.id) < tuple_(jobs.c.virtual_deadline_at, jobs.c.id)
         query = (
-            select(func.count(other.c.id))
+            select(func.count(other.c.id), func.coalesce(func.sum(other.c.price_s), 0.0) + jobs.c.price_s)
             .select_from(jobs.outerjoin(other, (other.c.status == Status.QUEUED) & goes_before))
             .where(jobs.c.id == job_id, jobs.c.status == Status.QUEUED)
-            .group_by(jobs.c.id)
+            .group_by(jobs.c.id, jobs.c.price_s)
         )
         async with self._database.reading() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+            place = (await connection.execute(query)).one_or_none()
+        return None if place is None else QueuePlace(*place)
 
     async def cancel(self, job_id: str, tenant: str, *, now: float) -> JobRecord:
         """Ends a job that has not ended; a job that has stays as it is. Raises `NotFoundError`."""

@@ -11,7 +11,7 @@ from darkroom.errors import APIConnectionError, BadRequestError, DarkroomError, 
 
 @pytest.mark.parametrize(
     ("field", "option"),
-    [("prompt", "PROMPT"), ("num_inference_steps", "--steps"), ("guidance_scale", "--guidance"), ("size", "--size")],
+    [("prompt", "PROMPT"), ("steps", "--steps"), ("guidance_scale", "--guidance"), ("size", "--size")],
 )
 def test_an_error_about_a_field_names_the_option(field: str, option: str) -> None:
     explanation = explain(BadRequestError(f"{field}: Too much.", status_code=400, param=field))

@@ -50,6 +50,7 @@ def test_every_option_reaches_the_backend(command: Command) -> None:
             "sampler": "ddim",
             "schedule": "karras",
             "output_format": "png",
+            "response_format": "b64_json",
         }
     ]
 
@@ -57,7 +58,7 @@ def test_every_option_reaches_the_backend(command: Command) -> None:
 def test_options_that_are_not_given_are_not_sent(command: Command) -> None:
     backend = FakeBackend()
     command("generate", "a red circle", backend=backend)
-    assert backend.bodies == [{"prompt": "a red circle", "output_format": "png"}]
+    assert backend.bodies == [{"prompt": "a red circle", "output_format": "png", "response_format": "b64_json"}]
     assert Path("a-red-circle.png").is_file()
 
 

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from darkroom import AsyncDarkroom
-from darkroom._options import LIMITS
+from darkroom._core.options import LIMITS
 from service.settings import Settings
-from tests.client.conftest import Drive
+from tests.client.both import Clients
 from tests.harness.http_server import Harness
 
 MODELS = json.dumps({"object": "list", "data": [{"id": "bundled"}]}).encode()
@@ -21,12 +21,12 @@ MODELS = json.dumps({"object": "list", "data": [{"id": "bundled"}]}).encode()
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_server_on_this_machine_is_reached_without_the_proxy(
-    drive: Drive, server: Harness, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
+    connect: Clients, server: Harness, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
 ) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nothing listens there
-    assert drive(None, base_url=server.url.replace("127.0.0.1", host), max_retries=0).models()
+    assert connect(None, base_url=server.url.replace("127.0.0.1", host), max_retries=0).models.list()
 
 
 def test_the_client_drops_idle_connections_before_the_server_and_load_balancers_do() -> None:
@@ -46,7 +46,7 @@ async def test_as_many_requests_are_in_flight_as_the_server_queues_images(server
 
 
 @pytest.mark.integration
-def test_a_request_on_a_connection_that_the_server_was_closing_is_sent_again(drive: Drive) -> None:
+def test_a_request_on_a_connection_that_the_server_was_closing_is_sent_again(connect: Clients) -> None:
     log: list[str] = []
 
     def serve(listener: socket.socket) -> None:
@@ -64,7 +64,7 @@ def test_a_request_on_a_connection_that_the_server_was_closing_is_sent_again(dri
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        client = drive(None, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        assert client.models() == client.models()
+        client = connect(None, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert client.models.list() == client.models.list()
         thread.join()
     assert log == ["first", "dropped", "second"]

@@ -92,10 +92,10 @@ class FaultyPipeline(FakePipeline):
         return super().encode(texts)
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
         self._visit(Stage.INPUT, [(each.prompt, self._trigger.step) for each in params])
-        return super().encode_inputs(params, pixels)
+        return super().encode_inputs(params, pixels, tiled=tiled)
 
     def begin(
         self, params: GenerationParams, conditionings: Sequence[bytes], encoded: EncodedInput | None = None
@@ -103,9 +103,9 @@ class FaultyPipeline(FakePipeline):
         self._visit(Stage.BEGIN, [(params.prompt, self._trigger.step)])
         return super().begin(params, conditionings, encoded)
 
-    def upscale(self, states: Sequence[FakeState]) -> None:
+    def upscale(self, states: Sequence[FakeState], *, tiled: bool = False) -> None:
         self._visit(Stage.UPSCALE, [(state.params.prompt, self._trigger.step) for state in states])
-        super().upscale(states)
+        super().upscale(states, tiled=tiled)
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:
         self._visit(Stage.PREDICT, [(state.params.prompt, state.calls_done) for state in states])

@@ -1,4 +1,4 @@
-"""A worker harness whose pipeline records what it was asked to do together."""
+"""Worker harnesses whose pipelines record what they were asked to do together, or have little memory."""
 
 from __future__ import annotations
 
@@ -24,14 +24,51 @@ class RecordingPipeline(FakePipeline):
         return super().encode(texts)
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
         self.inputs.append([each.prompt for each in params])
-        return super().encode_inputs(params, pixels)
+        return super().encode_inputs(params, pixels, tiled=tiled)
 
     def decode(self, states: Sequence[FakeState]) -> list[RgbImage]:
         self.decoded.append(len(states))
         return super().decode(states)
+
+
+class SmallPipeline(RecordingPipeline):
+    """Has memory to encode or enlarge no image but in tiles, and even so none whose prompt is "huge"."""
+
+    def __init__(self, sleep: Callable[[float], None], *, room: int) -> None:
+        """`room` is the number of images for which there is memory without tiles."""
+        super().__init__(sleep)
+        self.tiled: list[str] = []
+        """The prompts of the images that were encoded or enlarged in tiles."""
+        self._room = room
+
+    def encode_inputs(
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
+    ) -> Sequence[FakeInput]:
+        self._take([each.prompt for each in params], tiled=tiled)
+        return super().encode_inputs(params, pixels, tiled=tiled)
+
+    def upscale(self, states: Sequence[FakeState], *, tiled: bool = False) -> None:
+        self._take([state.params.prompt for state in states], tiled=tiled)
+        super().upscale(states, tiled=tiled)
+
+    def _take(self, prompts: Sequence[str], *, tiled: bool) -> None:
+        if tiled:
+            self.tiled.extend(prompts)
+        if "huge" in prompts or (not tiled and len(prompts) > self._room):
+            raise MemoryError
+
+
+def make_small_harness(room: int) -> tuple[WorkerHarness, SmallPipeline]:
+    made: list[SmallPipeline] = []
+
+    def make(sleep: Callable[[float], None]) -> SmallPipeline:
+        made.append(SmallPipeline(sleep, room=room))
+        return made[0]
+
+    return WorkerHarness(make), made[0]
 
 
 def make_recording_harness() -> tuple[WorkerHarness, RecordingPipeline]:

@@ -77,6 +77,7 @@ def make_params(
     sampler: str = "ddim",
     image: str | None = None,
     mask: str | None = None,
+    keep_unmasked: bool = False,
     strength: float = 1.0,
     hires: HiresFix | None = None,
 ) -> GenerationParams:
@@ -90,6 +91,7 @@ def make_params(
         sampler=sampler,
         image=image,
         mask=mask,
+        keep_unmasked=keep_unmasked,
         strength=strength,
         hires=hires,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 import torch
@@ -34,6 +35,9 @@ def latents(theirs: Any, params: GenerationParams) -> Tensor:
     if params.image is None:
         return diffusers_reference.latents(theirs, params)
     image, *mask = [_to_pil(pixels) for pixels in uploads.inputs_of(params)]
+    if "image_guidance_scale" in inspect.signature(theirs.__call__).parameters:
+        image_scale = params.image_guidance_scale
+        return diffusers_reference.latents(theirs, params, image=image, image_guidance_scale=image_scale)
     if mask:
         pipeline = _sharing(theirs, _UNDER_MASK)
         return diffusers_reference.latents(pipeline, params, image=image, mask_image=mask[0], strength=params.strength)

@@ -41,7 +41,7 @@ def begin_from(
     """Begin an image of `count` steps at the step `first_step`, from clean latents [1, C, h, w] and noise."""
     generator = torch.Generator("cpu").manual_seed(seed)
     noise = torch.randn(clean.shape, generator=generator)
-    steps = prepared.get(choice, count, first_step)
+    steps = prepared.get(choice, count, range(first_step, count))
     return SamplerRun(steps, steps.noised(clean, noise), generator, CPU)
 
 

@@ -8,7 +8,7 @@ from pipelines.fake import INFO
 from pipelines.model_info import ModelInfo
 from service.engine.interface import ModelWish, ServedModel
 from service.engine.types import ModelStatus
-from service.errors import EngineUnavailableError, ModelUnusableError, UnknownModelError
+from service.errors import EngineUnavailableError, ModelUnusableError, PinRefusedError, UnknownModelError
 
 
 class FakeModels:
@@ -20,6 +20,7 @@ class FakeModels:
         self.unusable: list[str] = []
         self.wishes: list[tuple[str, ModelWish]] = []
         """Each model for which something was wished, and the wish, in order."""
+        self.room_for_pinned = True
 
     def listed(self) -> Sequence[ServedModel]:
         default = self.find("")
@@ -43,6 +44,9 @@ class FakeModels:
         raise UnknownModelError("No model of that name is served; GET /v1/models lists those that are.", field="model")
 
     def change(self, name: str, wish: ModelWish) -> None:
-        if name not in [model.name for model in self.listed()]:
+        if not name:
             raise UnknownModelError("No model of that name is served; GET /v1/models lists those that are.")
-        self.wishes.append((name, wish))
+        full_name = name if name in self.unusable else self.find(name).name
+        if wish is ModelWish.PIN and not self.room_for_pinned:
+            raise PinRefusedError(f"{full_name} cannot be pinned: there is no room.")
+        self.wishes.append((full_name, wish))

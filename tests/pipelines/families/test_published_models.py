@@ -32,6 +32,7 @@ def describe(name: str) -> ModelTraits:
     [
         ("sd1", 512, 768, {}),
         ("sd1_inpainting", 512, 768, {}),
+        ("sd1_instruct", 512, 768, {}),
         ("sd2_base", 512, 1024, {}),
         ("sd2_v", 768, 1024, {}),
         ("sd2_inpainting", 512, 1024, {}),
@@ -48,4 +49,5 @@ def test_a_published_model_is_described_as_it_is(name: str, side: int, features:
     assert (traits.latent_channels, traits.text_features) == (4, features)
     assert traits.added_inputs == added
     assert traits.reads_kept == name.endswith("inpainting")
+    assert traits.reads_image == name.endswith("instruct")
     assert traits.zeros_without_negative == (added == SIZES)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +32,26 @@ OTHER_ERRORS = {
     "a failed product": RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"),
     "a value": ValueError("out of memory cells"),
 }
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process has, as Linux counts it."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no malloc_trim")
+def test_memory_that_is_freed_between_memory_in_use_goes_back_to_the_system() -> None:
+    blocks = [torch.ones(16 << 10) for _ in range(2048)]
+    freed_bytes = sum(block.nbytes for block in blocks)
+    kept = blocks[::64]
+    blocks.clear()
+    before_bytes = resident_bytes()
+
+    devices.return_free_memory()
+
+    assert before_bytes - resident_bytes() > freed_bytes / 2
+    assert all(block.all() for block in kept)
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY.keys())

@@ -90,6 +90,16 @@ def test_a_large_image_is_encoded_in_tiles() -> None:
     torch.testing.assert_close(posterior.mean, LatentEncoder(RecordingVae(), Unpadded()).encode(pixels).mean)
 
 
+def test_an_encode_that_is_asked_to_take_less_memory_takes_one_tile_of_one_image_at_a_time() -> None:
+    vae = RecordingVae()
+    pixels = images(2, 200, 160)
+
+    posterior = LatentEncoder(vae, Unpadded()).encode(pixels, tiled=True)
+
+    assert vae.calls == [(1, 128, 128)] * 8
+    torch.testing.assert_close(posterior.mean, LatentEncoder(RecordingVae(), Unpadded()).encode(pixels).mean)
+
+
 def test_latents_get_the_mean_and_deviation_that_the_unet_knows() -> None:
     """As diffusers' image-to-image pipeline for Stable Diffusion XL does."""
     vae = RecordingVae(scaling_factor=0.5, latents_mean=[1.0, -1.0, 0.0, 2.0], latents_std=[2.0, 1.0, 4.0, 1.0])
@@ -98,6 +108,13 @@ def test_latents_get_the_mean_and_deviation_that_the_unet_knows() -> None:
 
     assert posterior.mean.flatten().tolist() == [0.0, 1.0, 0.125, -0.5]
     assert posterior.deviation.flatten().tolist() == [0.25, 0.5, 0.125, 0.5]
+
+
+def test_the_mean_is_given_as_the_autoencoder_gives_it_too() -> None:
+    vae = RecordingVae(scaling_factor=0.5, latents_mean=[1.0, -1.0, 0.0, 2.0], latents_std=[2.0, 1.0, 4.0, 1.0])
+    encoder = LatentEncoder(vae, Unpadded())
+
+    assert encoder.unscaled_mean(encoder.encode(torch.ones(1, 3, 2, 2))).flatten().tolist() == [1.0] * 4
 
 
 @pytest.fixture
@@ -118,8 +135,8 @@ def test_an_image_that_overflows_is_encoded_in_a_wider_dtype(hot: AutoencoderKL)
     posterior = encoder.encode(pixels)
 
     with torch.inference_mode():
-        torch.testing.assert_close(posterior.row(0).mean, encoder._encode(pixels[:1], wide=True)[0])
-        plain = encoder._encode(pixels[1:], wide=False)[0]
+        torch.testing.assert_close(posterior.row(0).mean, encoder._encode(pixels[:1], wide=True, tiled=False)[0])
+        plain = encoder._encode(pixels[1:], wide=False, tiled=False)[0]
         torch.testing.assert_close(posterior.row(1).mean, plain, rtol=0, atol=1e-3)
 
 

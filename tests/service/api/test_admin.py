@@ -79,6 +79,24 @@ async def test_what_there_is_not_cannot_be_wished_for(path: str) -> None:
     assert engine.served.wishes == []
 
 
+async def test_a_model_can_be_called_by_an_alias() -> None:
+    engine = with_second_model()
+    engine.served.others = [replace(INFO, name="owner/second", aliases=("house style",))]
+
+    assert (await post(engine, "/models/house style/load")).status_code == 202
+    assert engine.served.wishes == [("owner/second", ModelWish.LOAD)]
+
+
+async def test_a_pin_that_leaves_no_room_is_refused() -> None:
+    engine = with_second_model()
+    engine.served.room_for_pinned = False
+
+    answer = await post(engine, "/models/owner/second/pin")
+
+    assert (answer.status_code, answer.json()) == (409, {"error": "owner/second cannot be pinned: there is no room."})
+    assert engine.served.wishes == []
+
+
 async def test_a_page_in_the_operators_browser_cannot_unload_a_model() -> None:
     engine = with_second_model()
 

@@ -25,6 +25,13 @@ def test_a_check_can_be_read_by_programs(command: Command) -> None:
     assert (report["ok"], report["name"], report["dtype"]) == (True, "bundled", "float32")
 
 
+def test_a_model_is_called_by_the_name_that_it_is_served_by(command: Command, tmp_path: Path) -> None:
+    arguments = ("--device", "cpu", "--data-dir", str(tmp_path / "data"))
+    command("models", "add", "bundled", "--name", "own/portrait", *arguments[2:])
+    outcome = command("models", "check", "own/portrait", *arguments)
+    assert outcome.out.startswith("own/portrait can be served.\n")
+
+
 def test_a_model_that_cannot_be_served_is_exit_status_1(command: Command, tmp_path: Path) -> None:
     (tmp_path / "x.ckpt").write_bytes(b"PK\x03\x04")
     outcome = command("models", "check", "x.ckpt")

@@ -99,6 +99,15 @@ def test_a_model_name_with_separators_is_quoted(model: str) -> None:
     assert f"Model: {json.dumps(model, ensure_ascii=False)}, Version" in text
 
 
+def test_guidance_by_an_image_is_written_where_there_is_any() -> None:
+    scales = [(1.0, 7.0), (1.5, 7.0), (1.5, 1.0)]
+    texts = [
+        parameters_text(replace(PARAMS, image_guidance_scale=image, guidance_scale=prompt), "sd")
+        for image, prompt in scales
+    ]
+    assert [parse(text).settings.get("Image CFG scale") for text in texts] == [None, "1.5", None]
+
+
 def test_rescaled_guidance_is_written_where_there_is_any() -> None:
     texts = [parameters_text(replace(PARAMS, guidance_rescale=share), "sd") for share in (0.0, 0.7)]
     assert [parse(text).settings.get("CFG Rescale") for text in texts] == [None, "0.7"]

@@ -1,28 +1,23 @@
-"""The bundled model makes images from images, over the wire and through OpenAI's own client."""
+"""The bundled model makes images from images, over the wire and through OpenAI's own client, and a tiny one edits."""
 
 from __future__ import annotations
 
 import base64
 import io
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import numpy as np
 import openai
 import pytest
 from PIL import Image
 
-from tests.harness.paths import ROOT
+from tests.harness.bundled_server import START_S, BundledServer
+from tests.harness.models.zoo import writer
 from tests.service.images.inputs.samples import saved
 
-START_S = 200.0
 SIDE = 128
 pytestmark = pytest.mark.timeout(900)
 
@@ -34,57 +29,20 @@ def circle(color: tuple[int, int, int]) -> Image.Image:
     return Image.fromarray(np.where(inside[..., None], np.array(color), 255).astype(np.uint8))
 
 
-class Server:
-    """`darkroom serve` in a process of its own."""
-
-    def __init__(self, data_dir: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        command = "from darkroom.cli.app import main; main()"
-        options = ["--port", str(self.port), "--admin-port", "0", "--data-dir", str(data_dir), "--cache-dir", "none"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", command, "serve", *options],
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}"},
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        self.client = httpx2.Client(base_url=self.url, timeout=START_S)
-        self._wait()
-
-    def _wait(self) -> None:
-        until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            assert self.process.poll() is None, "the server ended"
-            try:
-                if self.client.get("/readyz").is_success:
-                    return
-            except httpx2.TransportError:
-                pass
-            time.sleep(0.2)
-        pytest.fail("the server did not become ready")
-
-    def stop(self) -> None:
-        self.client.close()
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
-def server(data_dir: Path) -> Iterator[Server]:
-    server = Server(data_dir)
+def server(data_dir: Path) -> Iterator[BundledServer]:
+    server = BundledServer(data_dir)
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def sdk(server: Server) -> Iterator[openai.OpenAI]:
+def sdk(server: BundledServer) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=START_S) as client:
         yield client
 
@@ -130,7 +88,7 @@ def test_what_a_mask_leaves_is_kept(sdk: openai.OpenAI) -> None:
     assert distance(made[right], np.asarray(red)[right]) < distance(made[left], np.asarray(red)[left])
 
 
-def test_a_variation_and_nested_fields_of_the_client_are_understood(sdk: openai.OpenAI, server: Server) -> None:
+def test_a_variation_and_nested_fields_of_the_client_are_understood(sdk: openai.OpenAI, server: BundledServer) -> None:
     answer = sdk.images.edit(
         image=[saved(circle((220, 30, 30)))],
         prompt="a red circle",
@@ -146,22 +104,47 @@ def test_a_variation_and_nested_fields_of_the_client_are_understood(sdk: openai.
     assert varied.is_success, varied.text
 
 
-def test_the_hires_fix_makes_an_image_of_twice_the_side(server: Server) -> None:
+def test_the_hires_fix_makes_an_image_of_twice_the_side(server: BundledServer) -> None:
     body = {"prompt": "a red circle on a white background", "num_inference_steps": 4, "hires": {"scale": 2, "steps": 4}}
     answer = server.client.post("/v1/images/generations", json=body)
     assert answer.is_success, answer.text
     assert opened(answer.json()["data"][0]["b64_json"]).shape == (2 * SIDE, 2 * SIDE, 3)
 
 
+def test_a_tiny_model_edits_images_by_instructions(tmp_path: Path) -> None:
+    server = BundledServer(tmp_path / "data", "--model", str(writer.write("instruct_pix2pix", tmp_path / "editor")))
+    fields = {"prompt": "make it blue", "num_inference_steps": "3", "seed": "5"}
+    red = {"image": saved(circle((220, 30, 30)))}
+    try:
+        without = server.client.post("/v1/images/generations", json={"prompt": "a red circle"})
+        assert (without.status_code, without.json()["error"]["param"]) == (400, "image")
+
+        near, far = [
+            server.client.post("/v1/images/edits", data={**fields, "image_guidance_scale": scale}, files=red)
+            for scale in ("4", "1")
+        ]
+        assert (near.status_code, far.status_code) == (200, 200), near.text + far.text
+        images = [opened(each.json()["data"][0]["b64_json"]) for each in (near, far)]
+        assert images[0].shape == (SIDE, SIDE, 3)
+        assert distance(*images) > 1
+
+        body = {**fields, "num_inference_steps": 2, "seed": 5, "previews": 1}
+        body["image"] = base64.b64encode(red["image"]).decode()
+        job = server.client.post("/api/v1/jobs", json=body, headers={"Prefer": "wait=60"}).json()
+        assert (job["status"], job["request"]["image_guidance_scale"]) == ("succeeded", 1.5), job
+    finally:
+        server.stop()
+
+
 def test_a_job_survives_a_kill_with_what_it_starts_from(tmp_path: Path) -> None:
-    first = Server(tmp_path)
+    first = BundledServer(tmp_path)
     body = {"prompt": "a blue circle", "num_inference_steps": 12, "strength": 0.9, "seed": 1, "n": 2, "previews": 1}
     body["image"] = base64.b64encode(saved(circle((220, 30, 30)))).decode()
     accepted = first.client.post("/api/v1/jobs", json=body)
     assert accepted.status_code == 202, accepted.text
     first.stop()
 
-    second = Server(tmp_path)
+    second = BundledServer(tmp_path)
     try:
         job = second.client.get(accepted.json()["urls"]["self"]).json()
         while job["status"] in ("queued", "running"):

@@ -95,6 +95,10 @@ def test_there_is_a_worker_for_each_device_that_the_settings_name(
     assert [worker.device for worker in engine_config(Settings()).workers] == devices
 
 
+def test_the_settings_bound_the_memory_of_images_to_start_from() -> None:
+    assert engine_config(Settings(max_input_bytes=1 << 20)).max_input_bytes == 1 << 20
+
+
 def test_workers_on_one_cpu_share_its_cores_unless_the_settings_name_their_threads() -> None:
     shared, chosen = Settings(devices="cpu,cpu"), Settings(devices="cpu,cpu", threads=3)
 

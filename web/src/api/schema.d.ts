@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 59c222c67b397e71f774b8f328db3db0aa5db025972981de19bf2ed380601fff
+// Written by `make web-types`. Schema e90a7774b1549ac6a5d792a4a38238beaf635711df3301bea5104fddb03082a5
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -314,6 +314,8 @@ export interface components {
             guidance_scale: number;
             /** Height */
             height: number;
+            /** Image Guidance Scale */
+            image_guidance_scale: number;
             /** Num Inference Steps */
             num_inference_steps: number;
             /** Sampler */
@@ -458,6 +460,8 @@ export interface components {
             long_prompt_tokens: number;
             /** Prompt Tokens */
             prompt_tokens: number;
+            /** Required Inputs */
+            required_inputs: string[];
             /** Samplers */
             samplers: components["schemas"]["SamplerLimitsOut"][];
             /** Sizes */
@@ -591,6 +595,10 @@ export interface components {
             } | null;
             /** Image */
             image: string | null;
+            /** Image Guidance Scale */
+            image_guidance_scale: number;
+            /** Keep Unmasked */
+            keep_unmasked: boolean;
             /** Long Prompt */
             long_prompt: boolean;
             /** Mask */
@@ -622,6 +630,12 @@ export interface components {
             priority: "interactive" | "batch";
             /** Prompts */
             prompts: string[];
+            refiner: {
+                /** Model */
+                model: string;
+                /** Switch At */
+                switch_at: number;
+            } | null;
             /** Sampler */
             sampler: string;
             /** Schedule */
@@ -979,6 +993,17 @@ export interface operations {
                      */
                     image?: string | null;
                     /**
+                     * Image Guidance Scale
+                     * @description How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off
+                     */
+                    image_guidance_scale?: number | null;
+                    /**
+                     * Keep Unmasked
+                     * @description Whether what the mask keeps is put back, pixel by pixel, when the image is finished
+                     * @default false
+                     */
+                    keep_unmasked?: boolean;
+                    /**
                      * Long Prompt
                      * @description Reads texts beyond the model's length in chunks, instead of cutting them
                      * @default false
@@ -1049,6 +1074,20 @@ export interface operations {
                      * @default false
                      */
                     prompt_matrix?: boolean;
+                    /** @description Another model makes the last steps */
+                    refiner?: {
+                        /**
+                         * Model
+                         * @description A served model with the same latents, such as SDXL's refiner
+                         */
+                        model: string;
+                        /**
+                         * Switch At
+                         * @description Share of the steps after which it takes over
+                         * @default 0.8
+                         */
+                        switch_at?: number;
+                    } | null;
                     /**
                      * Resize Mode
                      * @description How the image is brought to the proportions of the size, where they differ
@@ -1170,6 +1209,17 @@ export interface operations {
                      */
                     image?: string;
                     /**
+                     * Image Guidance Scale
+                     * @description How closely an InstructPix2Pix model keeps to the image; 1 turns this guidance off
+                     */
+                    image_guidance_scale?: number | null;
+                    /**
+                     * Keep Unmasked
+                     * @description Whether what the mask keeps is put back, pixel by pixel, when the image is finished
+                     * @default false
+                     */
+                    keep_unmasked?: boolean;
+                    /**
                      * Long Prompt
                      * @description Reads texts beyond the model's length in chunks, instead of cutting them
                      * @default false
@@ -1240,6 +1290,20 @@ export interface operations {
                      * @default false
                      */
                     prompt_matrix?: boolean;
+                    /** @description Another model makes the last steps */
+                    refiner?: {
+                        /**
+                         * Model
+                         * @description A served model with the same latents, such as SDXL's refiner
+                         */
+                        model: string;
+                        /**
+                         * Switch At
+                         * @description Share of the steps after which it takes over
+                         * @default 0.8
+                         */
+                        switch_at?: number;
+                    } | null;
                     /**
                      * Resize Mode
                      * @description How the image is brought to the proportions of the size, where they differ

@@ -5,7 +5,7 @@ A mask is brought to the size of the latents by its nearest pixels, and a value 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,10 @@ class Repainting:
         """Return latents whose kept part is that of the image to start from, with the noise before that call."""
         return torch.where(self.mask, latents, steps.noised(self.clean, self.noise, position))
 
+    def moved(self, move: Callable[[Tensor], Tensor]) -> Repainting:
+        """Return this with its tensors where `move` brings them."""
+        return Repainting(move(self.mask), move(self.clean), move(self.noise))
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -58,30 +62,39 @@ class Start:
     """[1, C, h, w], at the sampler's scale."""
     repainting: Repainting | None = None
     concatenated: Tensor | None = None
-    """[1, 1 + C, h, w]: the mask and the latents of what stays, for a UNet that reads them beside the latents."""
+    """[1 or rows, channels, h, w]: what the UNet reads beside the latents, for all of the image's rows or for each.
+
+    That is the mask and the latents of what stays, or the latents of the image that is edited.
+    """
 
     def on(self, device: torch.device) -> Start:
         """Return this with what later calls need on the device. The latents stay on the CPU."""
-        repainting, concatenated = self.repainting, self.concatenated
-        if repainting is not None:
-            tensors = (repainting.mask, repainting.clean, repainting.noise)
-            repainting = Repainting(*(upload(each, device) for each in tensors))
-        return Start(self.latents, repainting, None if concatenated is None else upload(concatenated, device))
+        concatenated = self.concatenated
+        return Start(
+            self.latents,
+            self.repainting and self.repainting.moved(lambda each: upload(each, device)),
+            None if concatenated is None else upload(concatenated, device),
+        )
 
 
 def encode(
-    encoder: LatentEncoder, pixels: Sequence[Sequence[InputPixels]], *, scale: int, reads_kept: bool
+    encoder: LatentEncoder,
+    pixels: Sequence[Sequence[InputPixels]],
+    *,
+    scale: int,
+    reads_kept: bool,
+    tiled: bool = False,
 ) -> list[EncodedImage]:
     """Encode images of one size, each with its mask if it has one, in one call of the autoencoder.
 
-    `scale` is the number of pixels per latent. `reads_kept` says that the UNet reads what the mask leaves. Raises
-    `NonFiniteError` with the positions of the images whose numbers overflow.
+    `scale` is the number of pixels per latent. `reads_kept` says that the UNet reads what the mask leaves. `tiled` is
+    that of `LatentEncoder.encode`. Raises `NonFiniteError` with the positions of the images whose numbers overflow.
     """
     images = torch.cat([_to_tensor(image) * 2 - 1 for image, *_ in pixels])
     masks = [_to_tensor(each[1]) >= 0.5 if each[1:] else None for each in pixels]
     owners = [n for n, mask in enumerate(masks) if mask is not None and reads_kept]
     kept = [images[n : n + 1] * ~masks[n] for n in owners]  # type: ignore[operator]  # owners have a mask
-    posterior = encoder.encode(torch.cat([images, *kept]), owners=[*range(len(images)), *owners])
+    posterior = encoder.encode(torch.cat([images, *kept]), owners=[*range(len(images)), *owners], tiled=tiled)
     rows = {owner: posterior.row(len(images) + index) for index, owner in enumerate(owners)}
     return [
         EncodedImage(posterior.row(n), None if mask is None else _to_latents(mask, scale), rows.get(n))
@@ -113,6 +126,16 @@ def start(
     torch.randn(noise.shape, generator=generator)  # Diffusers draws what this UNet does not read.
     assert clean is not None, "this UNet takes a sample of the image"
     return Start(latents, Repainting(encoded.mask, clean, noise))
+
+
+def start_edit(steps: Steps, clean: Tensor, generator: torch.Generator, *, rows: int) -> Start:
+    """Draw the noise with which an edit begins. `clean` is the image, [1, C, h, w], as the autoencoder gives it.
+
+    All rows read the image but the first of three, which reads zeros.
+    """
+    noise = torch.randn(clean.shape, generator=generator)
+    concatenated = torch.cat([torch.zeros_like(clean), clean, clean]) if rows == 3 else clean
+    return Start(steps.from_noise(noise), concatenated=concatenated)
 
 
 def _to_tensor(pixels: InputPixels) -> Tensor:

@@ -14,9 +14,11 @@ from pipelines import work_plan
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder
 from pipelines.families.latent_diffusion.starts import inputs
+from pipelines.families.latent_diffusion.starts.handover import HandedOver
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.families.latent_diffusion.starts.upscaling import enlarge
 from pipelines.families.latent_diffusion.state import LatentState, SecondPass
+from pipelines.input_checks import first_pass
 from pipelines.interface import UPCAST
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
@@ -44,8 +46,8 @@ class Passes:
 
     def announce(self, params: GenerationParams, choice: SamplerChoice) -> None:
         """Start to prepare the steps of an image that will begin soon."""
-        for steps, made in _step_counts(params):
-            self._prepared.announce(choice, steps, steps - made)
+        for steps, made in _step_ranges(params):
+            self._prepared.announce(choice, steps, made)
 
     def begin(
         self,
@@ -53,15 +55,15 @@ class Passes:
         choice: SamplerChoice,
         networks: Networks,
         conditionings: Sequence[Conditioning],
-        encoded: EncodedImage | None,
+        encoded: EncodedImage | HandedOver | None,
         *,
         upcast: bool,
     ) -> LatentState:
         """Begin an image. Raises `InvalidParamsError` where the sampler cannot make its steps."""
-        steps, *second_steps = [self._prepared.get(choice, each, each - made) for each, made in _step_counts(params)]
+        steps, *second_steps = [self._prepared.get(choice, each, made) for each, made in _step_ranges(params)]
         first = _first_pass(params)
-        generator = seeded_generator(params.seed)
-        start = self._start(first, steps, encoded, generator, networks)
+        generator = encoded.generator() if isinstance(encoded, HandedOver) else seeded_generator(params.seed)
+        start = self._start(first, steps, encoded, generator, networks).on(networks.device)
         second = [
             SecondPass(each, self._condition(params, conditionings), work_plan.second_pass_steps(params))
             for each in second_steps
@@ -74,6 +76,7 @@ class Passes:
             prompt_lengths=_prompt_lengths(conditionings),
             run=SamplerRun(steps, start.latents, generator, networks.device, self._drawer),
             steps=work_plan.first_pass_steps(params),
+            steps_before=encoded.step if isinstance(encoded, HandedOver) else 0,
             generator=generator,
             repainting=start.repainting,
             concatenated=start.concatenated,
@@ -96,11 +99,13 @@ class Passes:
         noised = steps.noised(clean, upload(noise, clean.device))
         return SamplerRun(steps, noised, state.generator, state.networks.device, self._drawer)
 
-    def upscale(self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder) -> list[SamplerRun]:
+    def upscale(
+        self, states: Sequence[LatentState], decoder: Decoder, encoder: LatentEncoder, *, tiled: bool
+    ) -> list[SamplerRun]:
         """Enlarge first passes by way of their pixels, and return the second ones."""
         size = states[0].params.height, states[0].params.width
-        images = [enlarge(decoder.decode_for_calls(state), state.upscaler, *size) for state in states]
-        posterior = encoder.encode(torch.cat(images).clamp(-1, 1))
+        images = [enlarge(decoder.decode_for_calls(state, tiled=tiled), state.upscaler, *size) for state in states]
+        posterior = encoder.encode(torch.cat(images).clamp(-1, 1), tiled=tiled)
         cleans = [posterior.row(n).sample(state.generator) for n, state in enumerate(states)]
         return [self.second(state, clean) for state, clean in zip(states, cleans, strict=True)]
 
@@ -108,18 +113,23 @@ class Passes:
         self,
         params: GenerationParams,
         steps: Steps,
-        encoded: EncodedImage | None,
+        encoded: EncodedImage | HandedOver | None,
         generator: torch.Generator,
         networks: Networks,
     ) -> inputs.Start:
-        """Draw the latents with which an image begins."""
+        """Draw the latents with which an image begins, or take those that another model left."""
+        if isinstance(encoded, HandedOver):
+            return encoded.start_with(steps)
         if encoded is None:
             height, width = params.height // networks.scale, params.width // networks.scale
             noise = torch.randn(1, self._info.latent_channels, height, width, generator=generator)
             return inputs.Start(steps.from_noise(noise))
+        if self._info.reads_image:
+            clean = networks.encoder.unscaled_mean(encoded.image)
+            rows = len(work_plan.texts(self._info, params))
+            return inputs.start_edit(steps, clean, generator, rows=rows)
         reads_kept = self._info.reads_kept
-        start = inputs.start(steps, encoded, generator, strength=params.strength, reads_kept=reads_kept)
-        return start.on(networks.device)
+        return inputs.start(steps, encoded, generator, strength=params.strength, reads_kept=reads_kept)
 
     def _latent_size(self, state: LatentState) -> tuple[int, int]:
         scale = self._info.latent_scale
@@ -151,7 +161,10 @@ def _first_pass(params: GenerationParams) -> GenerationParams:
     return replace(params, width=params.hires.width, height=params.hires.height, hires=None)
 
 
-def _step_counts(params: GenerationParams) -> list[tuple[int, int]]:
-    """Return for each pass its steps, and how many of them are made."""
-    first = (params.steps, work_plan.first_pass_steps(params))
-    return [first] if params.hires is None else [first, (params.hires.steps, work_plan.second_pass_steps(params))]
+def _step_ranges(params: GenerationParams) -> list[tuple[int, range]]:
+    """Return for each pass its number of steps, and which of them are made."""
+    first = (params.steps, first_pass(params))
+    if params.hires is None:
+        return [first]
+    steps = params.hires.steps
+    return [first, (steps, range(steps - work_plan.second_pass_steps(params), steps))]

@@ -17,6 +17,7 @@ from service.api.dependencies import services_of
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, MAX_PREVIEWS
 from service.api.generation.model_names import OPENAI_PREFIXES
 from service.api.generation.request import MAX_IMAGES_PER_PROMPT
+from service.api.generation.resolve import default_image_guidance
 from service.api.http.fields import MAX_SEED
 from service.api.http.negotiation import MAX_WAIT_S
 from service.api.http.problems import ProblemOut
@@ -27,7 +28,17 @@ from service.images.encoding import ImageFormat
 
 router = APIRouter(prefix="/api/v1", tags=["capabilities"], responses={503: {"model": ProblemOut}})
 
-_FEATURES: Final = ("durable_jobs", "events", "previews", "prompt_matrix", "idempotency", "links", "uploads", "hires")
+_FEATURES: Final = (
+    "durable_jobs",
+    "events",
+    "previews",
+    "prompt_matrix",
+    "idempotency",
+    "links",
+    "uploads",
+    "hires",
+    "refiner",
+)
 
 
 class SizeOut(BaseModel):
@@ -40,6 +51,8 @@ class DefaultsOut(BaseModel):
     height: int
     num_inference_steps: int
     guidance_scale: float
+    image_guidance_scale: float
+    """1 for a model that has no guidance by an image."""
     sampler: str
 
 
@@ -83,6 +96,8 @@ class ModelOut(BaseModel):
     """Longest prompt that is read with `long_prompt`, with the start and the end of each chunk."""
     inputs: list[str]
     """The kinds of uploads that its images can start from: image, mask."""
+    required_inputs: list[str]
+    """Those without which it makes no image."""
     samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits
@@ -179,12 +194,14 @@ def _model(served: ServedModel, model: ModelInfo, *, default: bool) -> ModelOut:
         prompt_tokens=model.prompt_tokens,
         long_prompt_tokens=model.long_prompt_tokens,
         inputs=list(model.input_kinds),
+        required_inputs=list(model.required_inputs),
         samplers=[_limits(each, model) for each in choice.usable(model.samplers)],
         defaults=DefaultsOut(
             width=width,
             height=height,
             num_inference_steps=model.default_steps,
             guidance_scale=model.default_guidance_scale,
+            image_guidance_scale=default_image_guidance(model),
             sampler=model.default_sampler,
         ),
         limits=ModelLimits(**asdict(model.limits)),

@@ -14,7 +14,7 @@ from service.api.dialects.jobs.schemas import FailureOut, StatusEvent
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.errors import DarkroomError, GoneError, NotFoundError
-from service.jobs.service import JobView
+from service.jobs.views import JobView
 from service.jobs.watching.event_diff import (
     EventId,
     ImageStored,

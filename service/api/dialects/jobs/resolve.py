@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pipelines.model_info import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
+from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
 from service.api.generation.resolve import default_size, resolve
@@ -48,10 +49,10 @@ def job_spec(
     accepted: ImageFormat | None,
     size: Size | None = None,
     inputs: PreparedInputs = NO_INPUTS,
+    find_model: FindModel = find_no_model,
 ) -> JobSpec:
     """`model` is the one that the request names. `accepted` is the format that the caller would take where the body
-    names none. `inputs` are what the images start
-    from, at `size`.
+    names none. `inputs` are what the images start from, at `size`. `find_model` finds further models.
 
     Raises `UnprocessableError`.
     """
@@ -67,6 +68,7 @@ def job_spec(
         parsed.refusal,
         shared_seeds=request.prompt_matrix,
         inputs=inputs,
+        find_model=find_model,
     )
     positions = [prompt.position for prompt in prompts for _ in range(request.n)]
     return JobSpec(

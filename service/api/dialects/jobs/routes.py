@@ -32,8 +32,8 @@ from service.errors import InvalidRequestError, QueueFullError, StoreUnavailable
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
-from service.jobs.service import JobView
 from service.jobs.store.repository import IdempotencyKey
+from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 
 _KEY_LIFETIME_S: Final = 86400.0
@@ -102,7 +102,7 @@ async def create_job(request: Request) -> Response:
     size = image_size(parsed, model, None if decoded is None else decoded.size)
     inputs = await prepare(decoded, size, parsed.request.resize_mode)
     accepted = image_format(request.headers.get("accept"))
-    spec = job_spec(parsed, model, accepted, size, inputs)
+    spec = job_spec(parsed, model, accepted, size, inputs, services.engine.find_model)
     preferred = preference(request.headers.get("prefer"))
     view, replayed = await jobs.submit(spec, tenant=tenant, idempotency=idempotency, inputs=inputs.files)
     structlog.contextvars.bind_contextvars(job_id=view.record.id)

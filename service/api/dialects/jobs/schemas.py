@@ -75,7 +75,7 @@ class TimingsOut(BaseModel):
     total_s: float | None
     """From acceptance to the end; null for a single image."""
     batch_size: float
-    """Mean number of rows of the UNet calls that made it; a guided image takes two."""
+    """Mean number of rows of the UNet calls that made it; a guided image takes two, or three."""
 
 
 class ImageOut(BaseModel):

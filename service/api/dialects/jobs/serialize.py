@@ -21,7 +21,7 @@ from service.api.generation.prompt_tokens import prompt_tokens, truncated_header
 from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
 from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredImage
-from service.jobs.service import JobView
+from service.jobs.views import JobView
 from service.jobs.watching.event_diff import ProgressMade, progress_of
 
 ROOT = "/api/v1/jobs"

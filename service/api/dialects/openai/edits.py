@@ -64,6 +64,6 @@ async def _edit(request: Request, kind: type[EditRequest]) -> Response:
     assert decoded is not None, "the request has an image"
     size = choose_size(parsed, model, decoded.size)
     inputs = await prepare(decoded, size.size, parsed.request.resize_mode)
-    planned = plan(parsed, model, size, inputs)
+    planned = plan(parsed, model, size, inputs, services.engine.find_model)
     generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed), events="image_edit")
     return await answer(request, generation, {**texts, "image": inputs.image, "mask": inputs.mask})

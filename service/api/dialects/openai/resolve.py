@@ -11,6 +11,7 @@ from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.api.dialects.openai.errors import refuse
 from service.api.dialects.openai.schemas import ImageRequest
+from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.resolve import default_size, resolve
 from service.api.generation.sizes import nearest_size, parse_size, spell
@@ -33,6 +34,10 @@ BODY_RULES: Final = BodyRules(
 )
 
 
+_INPUTS: Final = ("image", "image[]", "images", "mask")
+"""Fields of requests that start from images."""
+
+
 class SizeChoice(NamedTuple):
     size: Size
     adjusted: str
@@ -53,14 +58,26 @@ class Plan:
 
 
 def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
-    """Raises `InvalidRequestError`, naming the field as it was spelled."""
-    return parse(ImageRequest, fields, BODY_RULES)
+    """Raises `InvalidRequestError`, naming the field as it was spelled.
+
+    Images in the request are no fields to ignore: its caller would get images that have nothing to do with them.
+    """
+    parsed = parse(ImageRequest, fields, BODY_RULES)
+    for name in _INPUTS:
+        if name in parsed.ignored:
+            raise parsed.refusal(name, "This route starts from a prompt alone; POST /v1/images/edits takes images.")
+    return parsed
 
 
 def plan(
-    parsed: Parsed[ImageRequest], model: ModelInfo, size: SizeChoice | None = None, inputs: PreparedInputs = NO_INPUTS
+    parsed: Parsed[ImageRequest],
+    model: ModelInfo,
+    size: SizeChoice | None = None,
+    inputs: PreparedInputs = NO_INPUTS,
+    find_model: FindModel = find_no_model,
 ) -> Plan:
-    """`model` is the one that the request names, and `inputs` are what the images start from, at `size`.
+    """`model` is the one that the request names, and `inputs` are what the images start from, at `size`. `find_model`
+    finds further models.
 
     Raises `InvalidRequestError`, naming the field as the caller spelled it.
     """
@@ -68,7 +85,7 @@ def plan(
     size = size or choose_size(parsed, model)
     if request.background == "transparent":
         raise parsed.refusal("background", "Must be opaque or auto: images have no transparency.")
-    images = resolve(request, [request.prompt], size.size, model, parsed.refusal, inputs=inputs)
+    images = resolve(request, [request.prompt], size.size, model, parsed.refusal, inputs=inputs, find_model=find_model)
     return Plan(
         tuple(images),
         previews=request.partial_images if request.stream else 0,

@@ -45,6 +45,6 @@ async def generate(request: Request) -> Response:
     parsed = parse_request(body)
     model = chosen_model(parsed.request.model, services.engine)
     check_response_format(parsed, stores_images=services.jobs is not None)
-    planned = plan(parsed, model)
+    planned = plan(parsed, model, find_model=services.engine.find_model)
     generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed))
     return await answer(request, generation, body)

@@ -26,28 +26,24 @@ class Prices:
 
     def plans(self, images: Sequence[GenerationParams]) -> list[WorkPlan]:
         """Returns the work of each image. Raises what `ServedModels.find` raises."""
-        return [work_plan.plan(self._served.find(params.model), params) for params in images]
+        return [work_plan.plan_whole(self._served.find, params) for params in images]
 
     def prices_s(self, plans: Sequence[WorkPlan]) -> list[float]:
         """Returns the price of each image. The first one of a model that must be loaded pays for the load, unless an
         image in flight does."""
         workers = self._measured_workers
-        paid = {image.model for image in self._in_flight}
+        paid = {model for image in self._in_flight for model in image.plan.models}
         prices_s = []
         for plan in plans:
-            model = plan.calls[-1].key.model
-            load_s = 0.0 if model in paid else min(worker.load_s(model) for worker in workers)
-            paid.add(model)
+            load_s = sum(min(worker.load_s(model) for worker in workers) for model in {*plan.models} - paid)
+            paid.update(plan.models)
             prices_s.append(statistics.fmean(worker.cost.price_s(plan) for worker in workers) + load_s)
         return prices_s
 
     def least_s(self, images: Sequence[GenerationParams]) -> float:
         """Returns the seconds that these images take at least, with all devices to themselves."""
         plans, workers = self.plans(images), self._measured_workers
-        longest_s = max(
-            min(worker.cost.solo_s(plan) + worker.load_s(plan.calls[-1].key.model) for worker in workers)
-            for plan in plans
-        )
+        longest_s = max(min(worker.cost.solo_s(plan) + worker.loads_s(plan) for worker in workers) for plan in plans)
         return max(longest_s, sum(self.prices_s(plans)) / len(workers))
 
     @property

@@ -13,7 +13,7 @@ from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.interface import ModelWish, ServedModel
 from service.engine.messages import LoadModel, ModelState, PinModel, ToWorker, UnloadModel
 from service.engine.types import ModelStatus
-from service.errors import ModelUnusableError, UnknownModelError
+from service.errors import ModelUnusableError, PinRefusedError, UnknownModelError
 
 _BEST_FIRST: Final = (
     ModelStatus.RESIDENT,
@@ -48,11 +48,7 @@ class ServedModels:
 
         Raises `UnknownModelError` and `ModelUnusableError`.
         """
-        names = self._names()
-        by_alias = (info for info in self._infos.values() if name in info.aliases)
-        info = (self._infos.get(name) or next(by_alias, None)) if name else self.default
-        if info is None and name not in names:
-            raise _unknown()
+        info = self._infos.get(self._full_name(name)) if name else self.default
         if info is None or self._state(info.name).status is ModelStatus.FAILED:
             raise ModelUnusableError("The model cannot be loaded. The server's log says why.")
         return info
@@ -62,9 +58,16 @@ class ServedModels:
         return tuple(self._listed(name) for name in self._names())
 
     def message(self, name: str, wish: ModelWish) -> ToWorker:
-        """Returns the message by which a worker hears of the wish. Raises `UnknownModelError`."""
-        if name not in self._names():
-            raise _unknown()
+        """Returns the message by which a worker hears of the wish for the model of that name or alias.
+
+        Raises `UnknownModelError` and `PinRefusedError`.
+        """
+        name = self._full_name(name)
+        if wish is ModelWish.PIN and not all(state.pinnable for state in self._states(name)):
+            raise PinRefusedError(
+                f"{name} cannot be pinned: the largest of the other models would find no room beside the pinned ones. "
+                "Unpin another model, or raise the server's max_model_bytes."
+            )
         match wish:
             case ModelWish.LOAD:
                 return LoadModel(name)
@@ -72,6 +75,18 @@ class ServedModels:
                 return UnloadModel(name)
             case ModelWish.PIN | ModelWish.UNPIN:
                 return PinModel(name, pinned=wish is ModelWish.PIN)
+
+    def _full_name(self, name: str) -> str:
+        """Returns the name of the model of that name or alias. Raises `UnknownModelError`."""
+        if name in self._names():
+            return name
+        by_alias = (info.name for info in self._infos.values() if name in info.aliases)
+        found = next(by_alias, None)
+        if found is None:
+            raise UnknownModelError(
+                "No model of that name is served; GET /v1/models lists those that are.", field="model"
+            )
+        return found
 
     def _names(self) -> list[str]:
         """The names of all models, those that no worker could describe at the end."""
@@ -90,10 +105,11 @@ class ServedModels:
         )
 
     def _state(self, name: str) -> ModelState:
-        states = [worker.models[name] for worker in self._workers if name in worker.models]
         unknown = ModelState(name, ModelStatus.DISK)
-        return min(states, key=lambda state: (_BEST_FIRST.index(state.status), state.wait_s), default=unknown)
+        return min(
+            self._states(name), key=lambda state: (_BEST_FIRST.index(state.status), state.wait_s), default=unknown
+        )
 
-
-def _unknown() -> UnknownModelError:
-    return UnknownModelError("No model of that name is served; GET /v1/models lists those that are.", field="model")
+    def _states(self, name: str) -> list[ModelState]:
+        """Returns the state of the model in each worker that has told it."""
+        return [worker.models[name] for worker in self._workers if name in worker.models]

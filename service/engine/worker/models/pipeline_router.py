@@ -36,7 +36,12 @@ class PipelineRouter:
         return self._pool.info("")
 
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
-        """Return the plan of an image, also of one whose model is not resident."""
+        """Returns the plan of an image with that of its refiner, also where their models are not resident."""
+        rest = params.after_switch
+        part = self._plan_part(params, upcast=upcast)
+        return part if rest is None else part.followed_by(self.plan(rest))
+
+    def _plan_part(self, params: GenerationParams, *, upcast: bool) -> WorkPlan:
         if self._pool.is_resident(params.model):
             return self._pool.pipeline(params.model).plan(params, upcast=upcast)
         return work_plan.plan(self._pool.info(params.model), params, upcast=upcast)
@@ -50,9 +55,9 @@ class PipelineRouter:
         return self._pool.pipeline(texts[0].model).encode(texts)
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[EncodedInput]:
-        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels)
+        return self._pool.pipeline(params[0].model).encode_inputs(params, pixels, tiled=tiled)
 
     def begin(self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None = None) -> Any:
         return self._pool.pipeline(params.model).begin(params, conditionings, encoded)
@@ -60,8 +65,11 @@ class PipelineRouter:
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> Any:
         return self._pool.pipeline(params.model).begin_upcast(params, encoded)
 
-    def upscale(self, states: Sequence[Any]) -> None:
-        self._of(states).upscale(states)
+    def hand_over(self, state: Any) -> EncodedInput:
+        return self._of([state]).hand_over(state)
+
+    def upscale(self, states: Sequence[Any], *, tiled: bool = False) -> None:
+        self._of(states).upscale(states, tiled=tiled)
 
     def predict(self, states: Sequence[Any]) -> list[Any]:
         return self._of(states).predict(states)

@@ -145,7 +145,7 @@ class ModelPool:
             entry.pinned = pinned
         if entry.pinned and not entry.resident:
             self.ask_for(name)
-        self._tell_state(entry)
+        self.tell_all()  # Whether another one can be pinned depends on this one.
 
     def tell_all(self) -> None:
         """Tells the state of each model."""
@@ -218,5 +218,6 @@ class ModelPool:
             reason=entry.failure,
             pinned=entry.pinned,
             wait_s=self._transfers.wait_s(entry),
+            pinnable=self._leaves_room(entry),
         )
         self._tell(state)

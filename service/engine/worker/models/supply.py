@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, Generic
 
 from pipelines.interface import CostKey, Stage, StateT
+from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.messages import LoadModel, ModelState, PinModel, UnloadModel
 from service.engine.scheduling.image import ScheduledImage
@@ -76,9 +77,9 @@ class ModelSupply(Generic[StateT]):
             self._settle(ended)
         return [*self._without_model(), *self._waited_long()]
 
-    def fault_of(self, model: str) -> Fault | None:
-        """Returns why images of this model cannot be made, if they cannot."""
-        return None if self._pool.serves(model) else UNUSABLE
+    def fault_of(self, params: GenerationParams) -> Fault | None:
+        """Returns why images with these parameters cannot be made, if one of their models cannot be used."""
+        return None if all(map(self._pool.serves, params.models)) else UNUSABLE
 
     def worked(self, model: str, seconds: float) -> None:
         """Takes note of device seconds of the model's calls."""
@@ -105,8 +106,9 @@ class ModelSupply(Generic[StateT]):
             image.load_s = 0.0 if image.state is not None else self._pool.wait_s(image.model)
 
     def _without_model(self) -> list[tuple[ScheduledImage[StateT], Fault]]:
-        """Returns the images whose model has turned out to be of no use."""
-        return [(image, UNUSABLE) for image in self._scheduler if not self._pool.serves(image.model)]
+        """Returns the images one of whose models has turned out to be of no use."""
+        faults = [(image, self.fault_of(image.params)) for image in self._scheduler]
+        return [(image, fault) for image, fault in faults if fault is not None]
 
     def _waited_long(self) -> list[tuple[ScheduledImage[StateT], Fault]]:
         """Returns the images that have waited for their model longer than they may."""

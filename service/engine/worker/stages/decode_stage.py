@@ -5,7 +5,7 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Generic
 
 from pipelines.interface import WIDE, ConditioningT, OutputT, PendingDecode, Pipeline, RgbImage, StateT
@@ -88,17 +88,8 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
             size = (len(images) + 1) // 2 if results.code == OutOfMemoryError.code else len(images)
             parts = [images[start : start + size] for start in range(0, len(images), size)]
             again = [result for part in parts for result in self._isolation.run(decode, part)]
-            results = [self._in_tiles(*pair, decode) for pair in zip(images, again, strict=True)]
+            results = self._isolation.run_smaller(lambda image: decode([image], tiled=True)[0], images, again)
         self._meter.launched(call)
         for image in images:
             image.decoding = False
         return list(zip(images, results, strict=True))
-
-    def _in_tiles(
-        self, image: ScheduledImage[StateT], result: RgbImage | Fault, decode: Callable[..., list[RgbImage]]
-    ) -> RgbImage | Fault:
-        """Decodes an image that does not fit in memory as a whole once more, in tiles."""
-        if not isinstance(result, Fault) or result.code != OutOfMemoryError.code:
-            return result
-        tiled = self._isolation.run_once(lambda: decode([image], tiled=True))
-        return tiled if isinstance(tiled, Fault) else tiled[0]

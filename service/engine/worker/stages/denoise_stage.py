@@ -6,7 +6,7 @@ Runs in the worker's process. The scheduler chooses the images; what a failed im
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from pipelines.interface import ConditioningT, OutputT, PendingAdvance, Pipeline, StateT
@@ -81,7 +81,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         if isinstance(state, Fault):
             return state
         image.state = state
-        image.plan = self._pipeline.plan(image.params, upcast=True)
+        image.plan = replace(self._pipeline.plan(image.params, upcast=True), steps=image.plan.steps)
         image.decode_call = None
         self._scheduler.update(image)
         self._channel.send(messages.Retried(image.id))
@@ -106,7 +106,8 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         if isinstance(state, Fault):
             return state
         image.state = state
-        image.begun_s = self._clock()
+        if not image.calls_made:
+            image.begun_s = self._clock()
         return None
 
     def _predict(self, call: MeteredCall, images: Sequence[ScheduledImage[StateT]]) -> list[OutputT]:
@@ -131,8 +132,10 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         states, outputs = [image.begun_state for image in images], [output for _, output in sound]
         pending = self._isolation.run_once(lambda: self._pipeline.advance(states, outputs))
         if not isinstance(pending, Fault):
+            self._scheduler.hold(image for image in images if image.awaits_refiner)
             for image in images:
-                self._scheduler.update(image)
+                if not image.awaits_refiner:
+                    self._scheduler.update(image)
             return [_Advance(images, [state.step for state in states], [image.finished for image in images], pending)]
         if len(sound) == 1:
             failed.append((images[0], pending))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple
 
-from pipelines.interface import ConditioningT, EncodedInput, InputPixels, OutputT, Pipeline, Stage, StateT
+from pipelines.interface import ConditioningT, EncodedInput, InputPixels, OutputT, Pipeline, RgbImage, Stage, StateT
 from pipelines.params import PixelKey
 from service.engine import messages
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
+from service.engine.worker.stages import kept_pixels
 from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
 from service.engine.worker.stages.input_store import EncodedCache, PixelStore
 from service.engine.worker.stages.running_call import Results, RunningCall
@@ -59,6 +60,8 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
 
     def admit(self, image: ScheduledImage[StateT]) -> None:
         """Gives a new image what is encoded of its input, or the call that encodes it."""
+        if image.params.mask is not None and image.params.keep_unmasked:
+            image.put_back = image.params.pixels
         if image.params.pixels:
             image.encoded = self._cache.find(_key(image))
             if image.encoded is None:
@@ -71,29 +74,40 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
         """
         self._cache.clear()
         for image in self._scheduler:
-            if image.model == model:
+            if image.model == model and image.params.pixels:
                 image.encoded = None
                 self.admit(image)
+
+    def put_back_kept(self, image: ScheduledImage[StateT], made: RgbImage) -> RgbImage | Fault:
+        """Puts the pixels that the image's mask keeps back into it, where that was asked for."""
+        if not image.put_back:
+            return made
+        return self._isolation.run_once(lambda: kept_pixels.put_back(made, *self._pixels.find(image.put_back)))
 
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
         """Encodes the inputs of the batch's images in one call."""
         wanted = {_key(image): image for image in batch.images}
         calls: list[MeteredCall] = []
 
-        def encode(images: Sequence[ScheduledImage[StateT]]) -> Sequence[EncodedInput]:
+        def encode(images: Sequence[ScheduledImage[StateT]], *, tiled: bool = False) -> Sequence[EncodedInput]:
             rows = sum(image.next_call.rows for image in images)
             call = self._meter.start(batch.images, batch.cost, rows)
+            call.sound = not tiled
             calls.append(call)
             try:
                 params = [image.params for image in images]
-                encoded = self._pipeline.encode_inputs(params, [self._pixels.find(each.pixels) for each in params])
+                pixels = [self._pixels.find(each.pixels) for each in params]
+                encoded = self._pipeline.encode_inputs(params, pixels, tiled=tiled)
             except Exception as error:
                 self._meter.failed(call, rows, error)
                 raise
             self._meter.launched(call)
             return encoded
 
-        found = dict(zip(wanted, self._isolation.run(encode, list(wanted.values())), strict=True))
+        images = list(wanted.values())
+        results = self._isolation.run(encode, images)
+        results = self._isolation.run_smaller(lambda image: encode([image], tiled=True)[0], images, results)
+        found = dict(zip(wanted, results, strict=True))
         self._give(found)
         return RunningCall(self._meter, batch, calls, lambda: self._results(batch.images, found))
 

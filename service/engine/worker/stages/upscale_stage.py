@@ -36,9 +36,9 @@ class UpscaleStage(Generic[ConditioningT, StateT, OutputT]):
         self._scheduler.hold(batch.images)
         call = self._meter.start(batch.images, batch.cost, batch.rows)
 
-        def upscale(images: Sequence[ScheduledImage[StateT]]) -> Sequence[None]:
+        def upscale(images: Sequence[ScheduledImage[StateT]], *, tiled: bool = False) -> Sequence[None]:
             try:
-                self._pipeline.upscale([image.begun_state for image in images])
+                self._pipeline.upscale([image.begun_state for image in images], tiled=tiled)
             except Exception as error:
                 self._meter.failed(call, len(images), error)
                 raise
@@ -46,6 +46,7 @@ class UpscaleStage(Generic[ConditioningT, StateT, OutputT]):
             return [None] * len(images)
 
         results: list[Fault | None] = self._isolation.run(upscale, batch.images)
+        results = self._isolation.run_smaller(lambda image: upscale([image], tiled=True)[0], batch.images, results)
         self._meter.launched(call)
         for image, result in zip(batch.images, results, strict=True):
             if result is None:

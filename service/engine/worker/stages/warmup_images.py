@@ -60,7 +60,8 @@ class WarmupBatch(Generic[ConditioningT, StateT, OutputT]):
         if not params.pixels:
             return None
         size = params.width, params.height
-        (encoded,) = self._pipeline.encode_inputs([params], [[blank(size, 3), blank(size, 1)]])
+        pixels = [blank(size, 3), blank(size, 1)][: len(params.pixels)]
+        (encoded,) = self._pipeline.encode_inputs([params], [pixels])
         return encoded
 
     def step(self) -> None:
@@ -83,8 +84,8 @@ def make_params(info: ModelInfo, size: Size, rows: int, *, guided: bool) -> list
             guidance_scale=scale,
             seed=0,
             sampler=info.default_sampler,
-            image=_BLANK if info.reads_kept else None,
-            mask=_BLANK if info.reads_kept else None,
+            image=_BLANK if "image" in info.required_inputs else None,
+            mask=_BLANK if "mask" in info.required_inputs else None,
         )
         for scale in scales
     ]

@@ -166,6 +166,14 @@ KINDS: Final[Mapping[str, Kind]] = {
         vae={"force_upcast": False},
         index={**_XL, "requires_aesthetics_score": False},
     ),
+    "sdxl_instruct_pix2pix": Kind(
+        architecture=SDXL,
+        pipeline="StableDiffusionXLInstructPix2PixPipeline",
+        scheduler="EulerDiscreteScheduler",
+        scheduler_fields=_LEADING,
+        unet={"in_channels": 8},
+        index=_XL,
+    ),
     "sdxl_refiner": Kind(
         architecture=REFINER,
         pipeline="StableDiffusionXLImg2ImgPipeline",

@@ -12,11 +12,7 @@ import torch
 
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
-from pipelines.checkpoints.files.safetensors_files import Header
 from pipelines.checkpoints.single_file import inspection
-from pipelines.checkpoints.single_file.kinds import Kind
-from pipelines.checkpoints.single_file.parts import FileParts
-from pipelines.checkpoints.single_file.settings import FileSettings
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ModelLoadError
 from tests.harness.models import original_layout, tiny_model
@@ -40,7 +36,7 @@ def without(*prefixes: str) -> Callable[[Weights], None]:
 
 
 def give(path: Path, **fields: object) -> None:
-    tiny_model.write_json(path.with_name("x.darkroom.json"), fields)
+    tiny_model.write_json(path.with_suffix(".darkroom.json"), fields)
 
 
 def assert_refused(path: Path, sentence: str) -> None:
@@ -93,6 +89,16 @@ def test_a_word_in_its_name_makes_it_a_model_of_few_steps(file_of: MakeFile) -> 
     found = inspect(path)
     assert found.notes[1:] == ("Its name says turbo, so its defaults are few steps without guidance.",)
     assert found.configs["scheduler"]["timestep_spacing"] == "trailing"
+
+
+def test_a_name_that_says_v_is_answered_with_what_to_write(file_of: MakeFile) -> None:
+    path = file_of("sd15", stem="x-vpred")
+    shutil.rmtree(path.with_suffix("") / "scheduler")
+    (_, note) = inspect(path).notes
+    assert note.endswith('write {"prediction_type": "v_prediction"} into x-vpred.darkroom.json beside it.')
+    give(path, prediction_type="v_prediction")
+    found = inspect(path)
+    assert found.notes[1:] == ("It predicts v_prediction, as its settings file says.",)
 
 
 def test_the_scheduler_beside_it_goes_before_what_its_name_says(file_of: MakeFile) -> None:
@@ -154,13 +160,6 @@ def test_weights_that_have_no_place_are_not_left_out_in_silence(file_of: MakeFil
         f"{path} has weights that a Stable Diffusion 1.x UNet has no place for, such as {name}. Without them it would "
         "make other images.",
     )
-
-
-def test_a_kind_without_a_family_is_refused_by_name(tmp_path: Path) -> None:
-    file = FileParts(tmp_path / "x.safetensors", Header({}, {}), Kind.SD1_INSTRUCT, FileSettings())
-    sentence = f"{file.path} is a Stable Diffusion 1.x InstructPix2Pix model, which is not supported."
-    with pytest.raises(ModelLoadError, match=f"^{re.escape(sentence)}$"):
-        inspection._find_family(file, {"_class_name": "NoPipeline"})
 
 
 def test_sizes_that_are_not_known_are_asked_for(file_of: MakeFile) -> None:

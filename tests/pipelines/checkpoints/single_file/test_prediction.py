@@ -44,6 +44,25 @@ def test_without_evidence_it_is_noise(tmp_path: Path) -> None:
     assert find(tmp_path / "x.safetensors") == Prediction("epsilon", zero_terminal_snr=False, evidence=None)
 
 
+@pytest.mark.parametrize(
+    ("name", "contradicts"),
+    [
+        ("noob-vPred-1.safetensors", True),
+        ("x_v-prediction.safetensors", True),
+        ("v_pred.safetensors", True),
+        ("x-v2.safetensors", False),
+        ("preview.safetensors", False),
+    ],
+)
+def test_a_name_that_says_v_is_not_believed_but_noted(name: str, *, contradicts: bool, tmp_path: Path) -> None:
+    path = tmp_path / name
+    found = find(path)
+    assert found.type == "epsilon"
+    assert prediction.name_contradicts(path, found) is contradicts
+    assert not prediction.name_contradicts(path, find(path, asked="epsilon"))
+    assert not prediction.name_contradicts(path, find(path, asked="v_prediction"))
+
+
 def test_markers_in_the_keys_say_v_and_zero_terminal_snr(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     found = find(path, weights={"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)})

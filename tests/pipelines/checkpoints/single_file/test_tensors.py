@@ -14,15 +14,11 @@ import transformers
 
 from pipelines.checkpoints import inspection, loader, sources
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
-from pipelines.families.registry import FAMILIES
 from pipelines.params import GenerationParams
+from tests.harness.engine.uploads import IMAGE
 from tests.harness.models import denoising, original_layout, tiny_model
 from tests.harness.models.zoo.architectures import SIDE
-from tests.harness.models.zoo.kinds import KINDS
 from tests.pipelines.checkpoints.single_file.conftest import ARCHITECTURES, GetFolder, MakeFile
-
-SERVED = [kind for kind in ARCHITECTURES if FAMILIES.find(KINDS[kind].pipeline)]
-"""Kinds of tiny models that a family runs."""
 
 PARAMS = [
     GenerationParams(
@@ -46,7 +42,9 @@ def load(path: Path, dtype: str = "float32") -> LatentDiffusion:
 
 
 def latents(pipeline: LatentDiffusion) -> torch.Tensor:
-    return torch.cat([state.latents for state in denoising.finish_joined(pipeline, PARAMS)])
+    image = IMAGE if "image" in pipeline.info.required_inputs else None
+    params = [dataclasses.replace(each, image=image) for each in PARAMS]
+    return torch.cat([state.latents for state in denoising.finish_joined(pipeline, params)])
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def connections() -> Iterator[list[str]]:
     watching = False
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+@pytest.mark.parametrize("kind", ["sd15", "sdxl", "instruct_pix2pix"])
 def test_a_file_makes_the_images_of_its_folder(
     kind: str, file_of: MakeFile, folder_of: GetFolder, connections: list[str]
 ) -> None:
@@ -73,7 +71,7 @@ def test_a_file_makes_the_images_of_its_folder(
     assert torch.equal(latents(ours), latents(theirs))
 
 
-@pytest.mark.parametrize("kind", SERVED)
+@pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_a_file_is_served_as_its_folder_is(kind: str, file_of: MakeFile, folder_of: GetFolder) -> None:
     ours, theirs = (
         loader.describe(inspection.inspect(sources.find(str(path))), device="cpu")
@@ -82,10 +80,13 @@ def test_a_file_is_served_as_its_folder_is(kind: str, file_of: MakeFile, folder_
     assert dataclasses.replace(ours, name=theirs.name, fingerprint=theirs.fingerprint) == theirs
 
 
-def test_a_file_with_nothing_beside_it_is_read_by_its_shapes(tmp_path: Path) -> None:
-    folder = write_narrow(tmp_path / "narrow")
+@pytest.mark.parametrize("channels", [4, 8])
+def test_a_file_with_nothing_beside_it_is_read_by_its_shapes(tmp_path: Path, channels: int) -> None:
+    folder = write_narrow(tmp_path / "narrow", channels)
     path = original_layout.write(folder, tmp_path / "x.safetensors", "sd1", dtype=torch.float16)
-    networks = load(path)._networks
+    loaded = load(path)
+    assert loaded.info.reads_image == (channels == 8)
+    networks = loaded._networks
     for part, network in (("unet", networks.unet), ("vae", networks.vae), ("text_encoder", networks.text_encoder)):
         expected = type(network).from_pretrained(folder / part).state_dict()
         own = network.state_dict()
@@ -93,12 +94,19 @@ def test_a_file_with_nothing_beside_it_is_read_by_its_shapes(tmp_path: Path) -> 
         assert [name for name in expected if not torch.equal(own[name], expected[name].half().float())] == []
 
 
-def write_narrow(folder: Path) -> Path:
-    """Write the networks of Stable Diffusion 1.x as narrow as its numbers of heads and groups allow."""
+def write_narrow(folder: Path, channels: int) -> Path:
+    """Write the networks of Stable Diffusion 1.x as narrow as its numbers of heads and groups allow.
+
+    `channels` are those of the UNet's input.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(0)
         diffusers.UNet2DConditionModel(
-            sample_size=8, block_out_channels=(32, 64, 64, 64), cross_attention_dim=64, attention_head_dim=8
+            sample_size=8,
+            in_channels=channels,
+            block_out_channels=(32, 64, 64, 64),
+            cross_attention_dim=64,
+            attention_head_dim=8,
         ).save_pretrained(folder / "unet")
         diffusers.AutoencoderKL(
             block_out_channels=(32, 32, 32, 32),

@@ -26,9 +26,11 @@ def test_the_trained_side_is_that_of_the_latents_times_their_scale(named: object
     assert read(sample_size=named).trained_side(64) == side
 
 
-@pytest.mark.parametrize(("channels", "reads"), [(4, False), (9, True)])
-def test_nine_channels_are_latents_a_mask_and_what_it_keeps(channels: int, reads: bool) -> None:
-    assert read(in_channels=channels).reads_kept is reads
+@pytest.mark.parametrize(("channels", "reads"), [(4, (False, False)), (8, (False, True)), (9, (True, False))])
+def test_further_channels_are_an_image_or_a_mask_and_what_it_keeps(channels: int, reads: tuple[bool, bool]) -> None:
+    parts = read(in_channels=channels)
+
+    assert (parts.reads_kept, parts.reads_image) == reads
 
 
 def test_a_guidance_scale_is_an_input_of_the_unet_where_it_has_a_width_for_it() -> None:
@@ -37,5 +39,5 @@ def test_a_guidance_scale_is_an_input_of_the_unet_where_it_has_a_width_for_it() 
 
 
 def test_other_channels_are_refused_with_all_numbers() -> None:
-    with pytest.raises(ModelLoadError, match=r"8 input channels and 4 output channels.* 4 latent channels"):
-        read(in_channels=8)
+    with pytest.raises(ModelLoadError, match=r"7 input channels and 4 output channels.* 4 latent channels"):
+        read(in_channels=7)

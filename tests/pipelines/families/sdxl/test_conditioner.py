@@ -37,6 +37,7 @@ def test_sizes_that_are_not_given_are_the_images_own_for_every_row(rows: int) ->
 def test_the_refiner_is_told_a_high_score_for_the_prompt_and_a_low_one_for_the_negative_prompt() -> None:
     assert time_ids(SIZED, 2, takes_score=True) == [[832, 1216, 0, 0, 2.5], [832, 1216, 0, 0, 6.0]]
     assert time_ids(SIZED, 1, takes_score=True) == [[832, 1216, 0, 0, 6.0]]
+    assert [scored[-1] for scored in time_ids(SIZED, 3, takes_score=True)] == [2.5, 2.5, 6.0]
 
 
 def test_no_text_is_zeros_in_its_place_among_other_texts(base: LatentDiffusion) -> None:

@@ -68,6 +68,7 @@ def test_an_index_that_does_not_say_so_asks_for_zeros(zoo: Callable[[str], Path]
             {"embeds_guidance": True, "added_inputs": {"text_embeds": 24, "time_ids": 6, "timestep_cond": 32}},
         ),
         ("sdxl_inpaint", {"reads_kept": True}),
+        ("sdxl_instruct_pix2pix", {"reads_image": True}),
     ],
 )
 def test_a_variant_differs_in_what_its_unet_takes(
@@ -78,6 +79,13 @@ def test_a_variant_differs_in_what_its_unet_takes(
     changed = replace(describe("sdxl", base), **expected)
 
     assert describe("sdxl", {**variant, "scheduler": base["scheduler"]}) == changed
+
+
+def test_a_cosxl_model_is_refused_by_its_name(zoo: Callable[[str], Path]) -> None:
+    configs = read_configs(zoo("sdxl_instruct_pix2pix"), "sdxl")
+
+    with pytest.raises(ModelLoadError, match="CosXL"):
+        describe("sdxl", {**configs, "model_index": {**configs["model_index"], "is_cosxl_edit": True}})
 
 
 @pytest.mark.parametrize("kind", [kind for kind, model in KINDS.items() if "XL" in model.pipeline])
@@ -96,7 +104,7 @@ def test_every_kind_finds_its_family(kind: str) -> None:
         ("addition_embed_type", None, "other conditions"),
         ("addition_embed_type", "image", "other conditions"),
         ("encoder_hid_dim_type", "text_proj", "other conditions"),
-        ("in_channels", 8, "has 8 input channels"),
+        ("in_channels", 7, "has 7 input channels"),
     ],
 )
 def test_a_unet_with_other_inputs_is_refused(

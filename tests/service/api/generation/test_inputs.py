@@ -50,6 +50,11 @@ async def test_a_source_may_be_a_file_or_text(source: UploadedFile | str) -> Non
 
 async def test_nothing_to_start_from_is_nothing() -> None:
     assert await read(strength=0.5) is None
+
+
+async def test_a_request_may_ask_for_the_pixels_that_its_mask_keeps() -> None:
+    decoded = await read(image=UploadedFile(FILE), mask=UploadedFile(FILE), keep_unmasked=True)
+    assert (await prepare(decoded, SIZE, "crop")).keep_unmasked
     assert await prepare(None, SIZE, "crop") is NO_INPUTS
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipelines.fake import INFO
-from pipelines.params import GenerationParams, HiresFix
+from pipelines.model_info import ModelInfo
+from pipelines.params import GenerationParams, HiresFix, Refiner
 from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import default_size, resolve
-from service.errors import InvalidRequestError
+from service.errors import InvalidRequestError, UnknownModelError
 
 IMAGE, MASK = "a" * 64, "b" * 64
 FINAL = (256, 256)
@@ -40,6 +42,11 @@ def params(inputs: PreparedInputs | None = None, **fields: Any) -> GenerationPar
 def test_the_strength_is_what_is_asked_or_suits_the_inputs(inputs: PreparedInputs, steps: int, strength: float) -> None:
     made = params(inputs, num_inference_steps=steps)
     assert (made.image, made.mask, made.strength) == (inputs.image, inputs.mask, strength)
+
+
+def test_what_a_mask_keeps_is_put_back_on_request() -> None:
+    assert not params(PreparedInputs(image=IMAGE, mask=MASK)).keep_unmasked
+    assert params(PreparedInputs(image=IMAGE, mask=MASK, keep_unmasked=True)).keep_unmasked
 
 
 def test_a_strength_at_which_nothing_is_made_is_refused() -> None:
@@ -108,3 +115,33 @@ def test_the_size_where_none_is_asked_for(
     fields: dict[str, Any], upload: tuple[int, int] | None, size: tuple[int, int]
 ) -> None:
     assert default_size(GenerationRequest.model_validate(fields), INFO, upload) == size
+
+
+REFINER = replace(INFO, name="own/refiner", aliases=("refiner",))
+
+
+def find(name: str) -> ModelInfo:
+    if name in (REFINER.name, *REFINER.aliases):
+        return REFINER
+    raise UnknownModelError("No model of that name is served.", field="model")
+
+
+def refined(**fields: Any) -> GenerationParams:
+    (made,) = resolve(GenerationRequest.model_validate(fields), ["x"], FINAL, INFO, refuse, find_model=find)
+    return made
+
+
+def test_a_refiner_has_its_own_name_and_takes_over_late_unless_told() -> None:
+    assert refined(refiner={"model": "refiner"}).refiner == Refiner(model="own/refiner", switch_at=0.8)
+    assert refined(refiner='{"model": "refiner", "switch_at": 0.5}').refiner == Refiner(
+        model="own/refiner", switch_at=0.5
+    )
+
+
+@pytest.mark.parametrize(
+    "fields", [{"refiner": {"model": "else"}}, {"refiner": {"model": "refiner"}, "num_inference_steps": 1}]
+)
+def test_a_refiner_that_cannot_go_on_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        refined(**fields)
+    assert refusal.value.field == "refiner"

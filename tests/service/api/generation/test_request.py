@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipelines.params import GenerationParams
+from pipelines.params import INTERNAL, GenerationParams
 from service.api.generation.input_request import InputRequest
 from service.api.generation.request import MAX_IMAGES_PER_PROMPT, GenerationRequest
 from service.api.http.fields import MAX_SEED
@@ -77,7 +77,7 @@ def test_values_of_another_type_or_beyond_the_bounds_are_refused(field: str, ref
 
 def test_every_generation_parameter_can_be_asked_for() -> None:
     """A dialect adds the prompt and the size in its own words; `steps` has the name that clients know."""
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "width", "height", "steps"}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "width", "height", "steps", *INTERNAL}
     assert parameters <= set(InputRequest.model_fields)
 
 

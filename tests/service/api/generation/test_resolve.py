@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipelines.fake import INFO
-from pipelines.model_info import SamplerLimits
-from pipelines.params import GenerationParams
+from pipelines.model_info import ModelInfo, SamplerLimits
+from pipelines.params import INTERNAL, GenerationParams
 from service.api.generation.input_request import InputRequest
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.generation.request import GenerationRequest
 from service.api.generation.resolve import resolve, shared_settings, shared_settings_schema
 from service.api.http.fields import MAX_SEED
 from service.errors import InvalidRequestError
 
 CANARY: Final = "cAnArY7"
+EDITS: Final = replace(INFO, reads_image=True, input_kinds=("image",))
 PARAMS: Final = GenerationParams(
     prompt="x",
     width=128,
@@ -112,6 +114,31 @@ def test_guidance_is_rescaled_by_the_models_share_unless_another_is_asked_for(
     model = replace(INFO, default_guidance_rescale=0.5)
     (params,) = resolve(GenerationRequest.model_validate(asked), ["x"], INFO.sizes[0], model, refuse)
     assert params.guidance_rescale == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, 1.5), ({"image_guidance_scale": 1}, 1.0)])
+def test_edits_are_guided_by_their_image_and_made_from_noise(asked: dict[str, Any], expected: float) -> None:
+    inputs = PreparedInputs(image="1" * 64)
+    (params,) = resolve(InputRequest.model_validate(asked), ["x"], INFO.sizes[0], EDITS, refuse, inputs=inputs)
+    assert (params.image_guidance_scale, params.strength) == (expected, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "fields", "field"),
+    [
+        (EDITS, PreparedInputs(), {}, "image"),
+        (EDITS, PreparedInputs(image="1" * 64, strength=0.5), {}, "strength"),
+        (EDITS, PreparedInputs(image="1" * 64), {"image_guidance_scale": 20.01}, "image_guidance_scale"),
+        (EDITS, PreparedInputs(image="1" * 64), {"hires": {"scale": 2}}, "hires"),
+        (INFO, PreparedInputs(image="1" * 64), {"image_guidance_scale": 1.5}, "image_guidance_scale"),
+    ],
+)
+def test_what_an_edit_cannot_have_is_refused(
+    model: ModelInfo, inputs: PreparedInputs, fields: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        resolve(InputRequest.model_validate(fields), ["x"], INFO.sizes[0], model, refuse, inputs=inputs)
+    assert refusal.value.field == field
 
 
 def test_a_sampler_and_its_schedule_may_be_one_name() -> None:
@@ -222,11 +249,14 @@ def test_the_shared_settings_are_all_parameters_but_prompt_seed_and_model_under_
         "target_size": None,
         "image": None,
         "mask": None,
+        "keep_unmasked": False,
         "strength": 1.0,
+        "image_guidance_scale": 1.0,
         "hires": None,
+        "refiner": None,
         "long_prompt": True,
     }
-    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model"}
+    parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "seed", "model", *INTERNAL}
     assert {name.removeprefix("num_inference_") for name in shared} == parameters
     assert set(shared) - {"width", "height"} <= set(InputRequest.model_fields)
 

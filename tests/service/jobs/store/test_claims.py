@@ -182,7 +182,8 @@ async def test_a_released_job_returns_to_its_place_in_the_queue_without_a_loss(
     record = await repository.get(first, "alice")
     assert (record.status, record.progress, record.preview) == (Status.QUEUED, None, None)
     assert (record.attempt, record.version) > (given[-1].attempt, LIVE.version)
-    assert [await repository.queue_position(job_id) for job_id in (first, second)] == [0, 1]
+    places = [await repository.queue_place(job_id) for job_id in (first, second)]
+    assert [place and place.position for place in places] == [0, 1]
     now = await lose(claims, MAX_LOSSES - 1)
     assert (await claim_one(claims, "next", now=now)).job_id == first
 

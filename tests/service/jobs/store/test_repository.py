@@ -114,21 +114,21 @@ async def test_later_jobs_do_not_shift_the_second_page(repository: JobRepository
     assert [record.created_at for record in first + second] == [3.0, 2.0, 1.0, 0.0]
 
 
-async def test_a_queue_position_counts_the_waiting_jobs_with_earlier_deadlines(
+async def test_a_place_in_the_queue_counts_the_waiting_jobs_with_earlier_deadlines_and_their_work(
     repository: JobRepository, claims: JobClaims
 ) -> None:
     late, soon, next_up = (
-        make_job(virtual_deadline_at=30.0),
-        make_job(virtual_deadline_at=20.0),
-        make_job(virtual_deadline_at=10.0),
+        make_job(virtual_deadline_at=30.0, price_s=4.0),
+        make_job(virtual_deadline_at=20.0, price_s=2.0),
+        make_job(virtual_deadline_at=10.0, price_s=1.0),
     )
     for job in (late, soon, next_up):
         await repository.create(job, now=0.0)
-    assert [await repository.queue_position(job.id) for job in (next_up, soon, late)] == [0, 1, 2]
+    assert [await repository.queue_place(job.id) for job in (next_up, soon, late)] == [(0, 1.0), (1, 3.0), (2, 7.0)]
 
     await claims.claim("one", now=0.0, limit=1)
 
-    assert [await repository.queue_position(job.id) for job in (next_up, soon, late)] == [None, 0, 1]
+    assert [await repository.queue_place(job.id) for job in (next_up, soon, late)] == [None, (0, 2.0), (1, 6.0)]
 
 
 async def test_jobs_with_equal_deadlines_have_different_positions(repository: JobRepository) -> None:
@@ -136,7 +136,8 @@ async def test_jobs_with_equal_deadlines_have_different_positions(repository: Jo
     for job in jobs:
         await repository.create(job, now=0.0)
 
-    assert sorted([await repository.queue_position(job.id) or 0 for job in jobs]) == [0, 1, 2, 3]
+    places = [await repository.queue_place(job.id) for job in jobs]
+    assert sorted(place.position for place in places if place is not None) == [0, 1, 2, 3]
 
 
 async def test_a_job_beyond_the_limit_is_refused_and_leaves_nothing(connect: Connect) -> None:

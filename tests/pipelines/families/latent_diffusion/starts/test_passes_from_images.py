@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from pipelines.errors import InvalidParamsError
 from pipelines.families.latent_diffusion.pipeline import LatentDiffusion
@@ -79,6 +80,23 @@ def test_in_exact_mode_an_image_that_starts_from_another_has_the_same_bits_in_an
     assert isinstance(single, EncodedImage)
     assert all(isinstance(each, EncodedImage) and torch.equal(each.image.mean, single.image.mean) for each in encoded)
     assert all(torch.equal(one.latents, other.latents) for one, other in zip(alone, together, strict=True))
+
+
+def test_an_encode_in_tiles_is_another_one_except_in_exact_mode(pipeline: LatentDiffusion, model_folder: Path) -> None:
+    """In exact mode an image must not depend on how much memory the others take."""
+    exact = tiny_model.load(model_folder, mode=RunMode(exact=True, max_rows=4, max_decode=1))
+    wide = replace(PARAMS, width=576, image=IMAGE)
+
+    def means(pipeline: LatentDiffusion) -> list[Tensor]:
+        pixels = [uploads.inputs_of(wide)]
+        encoded = [pipeline.encode_inputs([wide], pixels, tiled=tiled)[0] for tiled in (False, True)]
+        return [each.image.mean for each in encoded if isinstance(each, EncodedImage)]
+
+    plain, tiled = means(pipeline)
+    assert not torch.equal(plain, tiled)
+    assert (plain - tiled).abs().mean() < 0.1 * plain.std()
+    plain, tiled = means(exact)
+    assert torch.equal(plain, tiled)
 
 
 def test_an_upcast_image_starts_from_the_same_image(pipeline: LatentDiffusion) -> None:

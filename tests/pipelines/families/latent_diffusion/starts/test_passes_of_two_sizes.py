@@ -81,6 +81,19 @@ def test_an_enlargement_that_fails_can_be_repeated(pipeline: LatentDiffusion) ->
     assert torch.equal(sound.latents, alone.latents)
 
 
+def test_an_image_can_be_enlarged_in_tiles(pipeline: LatentDiffusion) -> None:
+    """An image that is not larger than a tile is the same with them."""
+    params = replace(LARGE, steps=1, hires=DECODED)
+    plain, tiled = (begin(pipeline, params) for _ in range(2))
+    for state in (plain, tiled):
+        step(pipeline, [state])
+
+    pipeline.upscale([plain])
+    pipeline.upscale([tiled], tiled=True)
+
+    torch.testing.assert_close(tiled.latents, plain.latents)
+
+
 def test_images_of_other_sizes_share_the_calls_of_each_pass(pipeline: LatentDiffusion) -> None:
     alone = finish_joined(pipeline, [LARGE])
     together = finish_joined(pipeline, [LARGE, replace(PARAMS, steps=5), replace(LARGE, seed=4)])

@@ -45,6 +45,17 @@ def test_the_served_model_is_described(capabilities: dict[str, Any]) -> None:
     assert model["long_prompt_tokens"] == MAX_PROMPT_CHUNKS * INFO.prompt_tokens
 
 
+async def test_a_model_that_makes_edits_is_described_as_one(api: Api) -> None:
+    api.engine.info = replace(INFO, reads_image=True, input_kinds=("image",))
+    (model,) = (await api.client.get("/api/v1/capabilities")).json()["models"]
+
+    assert (model["inputs"], model["required_inputs"]) == (["image"], ["image"])
+    assert model["defaults"]["image_guidance_scale"] == 1.5
+    api.engine.phase = Phase.LOADING
+    refusal = await ask(api)
+    assert [problem["pointer"] for problem in refusal.json()["errors"]] == ["/image"]
+
+
 async def test_a_job_gets_the_defaults_that_are_listed(api: Api, capabilities: dict[str, Any]) -> None:
     defaults = capabilities["models"][0]["defaults"]
     request = (await api.client.post(JOBS, json={"prompt": "x"})).json()["request"]

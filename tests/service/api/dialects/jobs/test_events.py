@@ -12,7 +12,7 @@ from service.api.dialects.jobs.events import EVENT_SCHEMA, Told, frames
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out
 from service.errors import NotFoundError, StoreUnavailableError
 from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status
-from service.jobs.service import JobView
+from service.jobs.views import JobView
 from service.jobs.watching.event_diff import (
     EventId,
     ImageStored,

@@ -11,6 +11,7 @@ import pytest
 from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.engine.interface import Phase
+from tests.harness.engine.fake_engine import IMAGE_PRICE_S
 from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
 
@@ -45,7 +46,9 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
         "image": None,
         "mask": None,
         "strength": 1.0,
+        "image_guidance_scale": 1.0,
         "hires": None,
+        "refiner": None,
         "width": 128,
         "height": 128,
         "num_inference_steps": INFO.default_steps,
@@ -279,3 +282,10 @@ def test_waiting_jobs_know_how_many_jobs_go_first(server: Harness, jobs: JobsCli
     interactive = jobs.create()
     assert [jobs.get(job)["queue_position"] for job in (interactive, batch)] == [0, 1]
     assert [jobs.get(job)["status"] for job in (interactive, batch)] == ["queued", "queued"]
+
+
+def test_a_waiting_job_knows_how_long_it_and_the_jobs_before_it_take(server: Harness, jobs: JobsClient) -> None:
+    server.engine.phase = Phase.LOADING
+    first, second = jobs.create(n=2), jobs.create(n=3)
+    assert [jobs.get(job)["eta_s"] for job in (first, second)] == [2 * IMAGE_PRICE_S, 5 * IMAGE_PRICE_S]
+    assert jobs.get(first)["progress"]["step"] == 0

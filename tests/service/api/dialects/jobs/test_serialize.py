@@ -12,7 +12,7 @@ from service.api.dialects.jobs.serialize import failure_out, image_out, job_out,
 from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
 from service.jobs.records import JobFailure, JobPreview, JobProgress, Status
-from service.jobs.service import JobView
+from service.jobs.views import JobView
 from service.jobs.watching.event_diff import ProgressMade
 from tests.service.api.records import CREATED_AT, make_image, make_record
 

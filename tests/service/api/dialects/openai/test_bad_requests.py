@@ -47,6 +47,14 @@ async def test_a_bad_value_is_refused_by_the_name_of_its_field(
     assert api_without_store.engine.jobs == []
 
 
+@pytest.mark.parametrize("field", ["image", "image[]", "images", "mask"])
+async def test_an_image_where_none_is_taken_is_refused_with_the_route_that_takes_it(api: Api, field: str) -> None:
+    answer = await api.client.post(GENERATIONS, json={"prompt": "x", field: CANARY})
+    assert_refused(answer, 400, field)
+    assert "/v1/images/edits" in answer.json()["error"]["message"]
+    assert api.engine.jobs == []
+
+
 @pytest.mark.parametrize(
     ("content", "headers", "status"),
     [

@@ -207,6 +207,25 @@ async def test_a_model_without_inputs_refuses_before_it_decodes(api: Api) -> Non
     assert (await edit(api)).is_success
 
 
+async def test_a_model_that_edits_by_instructions_needs_an_image_and_makes_every_step(api: Api) -> None:
+    api.engine.info = replace(INFO, reads_image=True, input_kinds=("image",))
+    without = await api.client.post("/v1/images/generations", json={"prompt": "make it blue"})
+    assert error_of(without) == (400, "image")
+    assert error_of(await edit(api, strength="0.5")) == (400, "strength")
+    assert error_of(await edit(api, image_guidance_scale="0.5")) == (400, "image_guidance_scale")
+    assert error_of(await edit(api, files={"image": FILE, "mask": FILE})) == (400, "mask")
+    assert api.engine.jobs == []
+
+    assert image_of(await edit(api, image_guidance_scale="2", num_inference_steps="3")).shape == (64, 96, 3)
+    (params,) = api.engine.jobs[0].images
+    assert (params.image_guidance_scale, params.strength, params.steps) == (2.0, 1.0, 3)
+
+
+async def test_a_model_without_guidance_by_an_image_refuses_it(api: Api) -> None:
+    assert error_of(await edit(api, image_guidance_scale="1.5")) == (400, "image_guidance_scale")
+    assert (await edit(api, image_guidance_scale="1")).is_success
+
+
 async def test_an_image_that_is_answered_by_its_address_is_stored(api: Api) -> None:
     (item,) = (await edit(api, response_format="url")).json()["data"]
     stored = await api.client.get(item["url"])

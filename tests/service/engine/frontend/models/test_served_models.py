@@ -11,7 +11,7 @@ from service.engine.frontend.models.served_models import ServedModels
 from service.engine.interface import ModelWish
 from service.engine.messages import LoadModel, ModelState, PinModel, UnloadModel
 from service.engine.types import ModelStatus
-from service.errors import ModelUnusableError, UnknownModelError
+from service.errors import ModelUnusableError, PinRefusedError, UnknownModelError
 from tests.harness.engine.recording_link import RecordingLink
 
 SECOND = replace(INFO, name="second", aliases=("nickname",))
@@ -77,5 +77,17 @@ def test_a_model_that_no_worker_can_use_is_listed_with_its_reason_and_refused(
 )
 def test_a_wish_is_a_message(served: ServedModels, wish: ModelWish, message: object) -> None:
     assert served.message("second", wish) == message
+    assert served.message("nickname", wish) == message
     with pytest.raises(UnknownModelError):
         served.message("third", wish)
+
+
+def test_a_pin_for_which_a_worker_has_no_room_is_refused_with_the_models_name(
+    served: ServedModels, workers: list[DeviceWorker]
+) -> None:
+    tell(workers[0], "second", ModelStatus.DISK)
+    tell(workers[1], "second", ModelStatus.DISK, pinnable=False)
+
+    with pytest.raises(PinRefusedError, match=r"^second cannot be pinned"):
+        served.message("nickname", ModelWish.PIN)
+    assert served.message("second", ModelWish.UNPIN) == PinModel("second", pinned=False)

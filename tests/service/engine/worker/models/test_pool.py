@@ -177,7 +177,19 @@ def test_no_more_is_pinned_than_leaves_room_for_the_others() -> None:
 
     harness.pool.pin("a", pinned=True)
 
-    assert not harness.told[-1].pinned
+    assert not any(state.pinned or state.pinnable for state in harness.told[-2:])
+
+
+def test_a_pin_tells_which_others_can_be_pinned_now() -> None:
+    harness = opened(PoolHarness({"a": GB, "b": GB, "c": GB}, device_bytes=2 * GB))
+
+    def pinnable() -> dict[str, bool]:
+        return {state.name: state.pinnable for state in harness.told}
+
+    harness.pool.pin("a", pinned=True)
+    assert pinnable() == {"a": True, "b": False, "c": False}
+    harness.pool.pin("a", pinned=False)
+    assert pinnable() == {"a": True, "b": True, "c": True}
 
 
 def test_the_wait_for_a_model_goes_down_as_it_loads() -> None:

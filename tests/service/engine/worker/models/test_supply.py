@@ -3,59 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from pipelines.fake import INFO, FakePipeline
+from pipelines.fake import INFO
 from pipelines.interface import Stage
 from service.engine import messages
-from service.engine.config import WorkerConfig
-from service.engine.messages import FromWorker
 from service.engine.types import ModelStatus
-from service.engine.worker.loop import Worker
 from service.errors import ModelLoadingError, ModelUnusableError
-from tests.harness.engine.worker_harness import CALL_S, Clock, MemoryChannel, flat_costs, make_params
-from tests.harness.served.model_store import GB, PoolHarness, broken
-
-
-class SeveralModels:
-    """A worker with the models `a` and `b`, of which `a` is open."""
-
-    def __init__(self, *, models: int = 1, **options: Any) -> None:
-        self.clock = Clock()
-        self.channel = MemoryChannel(self.clock)
-        self.pool = PoolHarness(
-            {"a": GB, "b": GB},
-            device_bytes=models * GB,
-            make=lambda info: FakePipeline(call_s=CALL_S, sleep=self.clock.advance, info=info),
-            clock=self.clock,
-            **options,
-        )
-        self.pool.pool.open(lambda *_, **__: None)
-        config = WorkerConfig(model="a", max_rows=16)
-        self.worker: Worker[Any, Any, Any] = Worker(
-            self.pool.pool, self.channel, config, costs=flat_costs(16), clock=self.clock
-        )
-
-    def submit(self, image_id: str, model: str, *, steps: int = 4, **options: Any) -> None:
-        params = replace(make_params(steps=steps), model=model)
-        self.channel.inbox.append(messages.Submit(image_id, params, **options))
-
-    def turn(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.worker.turn()
-
-    def sent(self, kind: type[FromWorker]) -> list[Any]:
-        return [message for message in self.channel.sent if isinstance(message, kind)]
-
-    @property
-    def finished(self) -> list[str]:
-        return [message.image_id for message in self.sent(messages.Finished)]
-
-    def statuses(self, model: str) -> list[ModelStatus]:
-        return [state.status for state in self.sent(messages.ModelState) if state.name == model]
+from tests.harness.served.model_store import broken
+from tests.harness.served.several_models import SeveralModels
 
 
 def test_an_image_waits_for_its_model_while_others_are_made() -> None:

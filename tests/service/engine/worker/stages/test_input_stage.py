@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pipelines.interface import Stage
 from service.engine import messages
-from tests.harness.engine.recording import make_recording_harness
+from tests.harness.engine.recording import make_recording_harness, make_small_harness
 from tests.harness.engine.uploads import IMAGE, MASK, OTHER_IMAGE
 from tests.harness.engine.worker_harness import make_alone, make_params
 
@@ -90,6 +91,40 @@ def test_an_image_that_is_canceled_while_its_input_is_not_encoded_takes_no_call(
 
     assert pipeline.inputs == []
     assert [canceled.image_id for canceled in harness.sent(messages.Canceled)] == ["a"]
+
+
+def test_images_that_do_not_fit_in_memory_together_are_encoded_apart() -> None:
+    harness, pipeline = make_small_harness(room=1)
+    images = {"a": make_params("a", image=IMAGE), "b": make_params("b", image=OTHER_IMAGE)}
+    for image_id, params in images.items():
+        harness.submit(image_id, params)
+    harness.run()
+
+    assert pipeline.tiled == []
+    assert harness.pixels == {image_id: make_alone(params) for image_id, params in images.items()}
+
+
+def test_an_image_that_does_not_fit_in_memory_is_encoded_in_tiles() -> None:
+    harness, pipeline = make_small_harness(room=0)
+    params = make_params("a", image=IMAGE)
+    harness.submit("a", params)
+    harness.run()
+
+    assert pipeline.tiled == ["a"]
+    assert harness.pixels == {"a": make_alone(params)}
+    assert not any(call.sound for call in harness.calls(Stage.INPUT)), "an encode in tiles costs more than others"
+
+
+def test_an_image_that_does_not_fit_in_tiles_either_fails_alone() -> None:
+    harness, _ = make_small_harness(room=0)
+    harness.submit("a", make_params("a", image=IMAGE))
+    harness.submit("b", make_params("huge", image=OTHER_IMAGE))
+    harness.run()
+
+    assert [(failed.image_id, failed.code, failed.message) for failed in harness.sent(messages.Failed)] == [
+        ("b", "out_of_memory", "The image does not fit in the device's memory.")
+    ]
+    assert harness.pixels.keys() == {"a"}
 
 
 def test_the_start_is_reported_before_the_encode_and_the_first_step_after_it() -> None:

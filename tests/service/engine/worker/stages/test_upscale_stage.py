@@ -7,7 +7,7 @@ import pytest
 from pipelines.interface import UPSCALE, Stage
 from pipelines.params import HiresFix
 from service.engine import messages
-from tests.harness.engine.recording import make_recording_harness
+from tests.harness.engine.recording import make_recording_harness, make_small_harness
 from tests.harness.engine.uploads import DECODED, ENLARGED
 from tests.harness.engine.worker_harness import make_alone, make_params
 
@@ -50,6 +50,18 @@ def test_images_that_are_enlarged_at_the_same_time_share_the_call() -> None:
 
     (call,) = harness.calls(Stage.INPUT)
     assert (call.key.variant, call.rows, call.images) == (UPSCALE, 3, 3)
+
+
+def test_an_image_that_does_not_fit_in_memory_is_enlarged_in_tiles() -> None:
+    harness, pipeline = make_small_harness(room=0)
+    params = {"a": make_params("a", width=96, hires=DECODED), "b": make_params("huge", width=96, hires=DECODED)}
+    for image_id, each in params.items():
+        harness.submit(image_id, each)
+    harness.run()
+
+    assert pipeline.tiled == ["a", "huge"]
+    assert [(failed.image_id, failed.code) for failed in harness.sent(messages.Failed)] == [("b", "out_of_memory")]
+    assert harness.pixels == {"a": make_alone(params["a"])}
 
 
 @both_ways

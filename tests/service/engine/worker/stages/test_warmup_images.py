@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from pipelines.fake import INFO, FakeInput
 from pipelines.interface import CostKey, InputPixels, Stage
@@ -15,17 +18,17 @@ class CountingInputs(CountingPipeline):
     """Counts its encodes of images, too."""
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
         self.calls[CostKey(Stage.INPUT, params[0].width, params[0].height, model=INFO.name), len(params)] += 1
-        return super().encode_inputs(params, pixels)
+        return super().encode_inputs(params, pixels, tiled=tiled)
 
 
 class FullEncoder(CountingPipeline):
     """Has no memory for the encode of a single image."""
 
     def encode_inputs(
-        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]]
+        self, params: Sequence[GenerationParams], pixels: Sequence[Sequence[InputPixels]], *, tiled: bool = False
     ) -> Sequence[FakeInput]:
         raise MemoryError
 
@@ -53,9 +56,12 @@ def test_a_model_whose_encoder_fails_is_served_nevertheless() -> None:
     assert seconds(table, DECODE).keys() == {1, 2, 4}
 
 
-def test_a_model_that_makes_nothing_without_an_image_is_given_one() -> None:
+@pytest.mark.parametrize(
+    "needs", [{"reads_kept": True}, {"reads_image": True, "input_kinds": ("image",)}], ids=["kept", "image"]
+)
+def test_a_model_that_makes_nothing_without_an_image_is_given_one(needs: dict[str, Any]) -> None:
     pipeline = CountingPipeline()
-    pipeline.info = dataclasses.replace(INFO, reads_kept=True)
+    pipeline.info = dataclasses.replace(INFO, **needs)
     table = warm(pipeline)
 
     assert seconds(table, DENOISE).keys() == set(ROWS)

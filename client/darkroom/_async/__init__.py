@@ -1,0 +1,1 @@
+"""The asynchronous client, which is written by hand. The synchronous one is generated from it."""

@@ -1,0 +1,53 @@
+# Written by `python -m scripts.sync_client` from client/darkroom/_async/files.py: change that instead.
+
+"""The handle of a finished image of a job, whose content is loaded when it is asked for."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typing_extensions import Unpack
+
+from darkroom._core import endpoints
+from darkroom._core.views import JobImageView
+from darkroom._sync.transport import Transport
+from darkroom.results import files
+from darkroom.results.jobs import ImageRecord, ResolvedRequest
+from darkroom.results.server import Link
+from darkroom.types import CallOptions
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+
+class JobImage(JobImageView):
+    """A finished image of a job. Its content is loaded once, when it is first needed."""
+
+    def __init__(self, transport: Transport, record: ImageRecord, request: ResolvedRequest) -> None:
+        super().__init__(record, request, transport.options.url(record.url))
+        self._transport = transport
+
+    def bytes(self, **options: Unpack[CallOptions]) -> builtins.bytes:
+        """Return the content of the image file."""
+        if self._content is not None:
+            return self._content
+        return self._keep(self._transport.call(endpoints.get_file(self.record.url), options))
+
+    def save(self, path: str | os.PathLike[str], **options: Unpack[CallOptions]) -> Path:
+        """Write the file and return its path. The suffix of `path` does not change the format. Raises `OSError`."""
+        return files.save(self.bytes(**options), path)
+
+    def to_pil(self, **options: Unpack[CallOptions]) -> PillowImage.Image:
+        """Return the decoded image. Raises `ImportError` without Pillow, which the extra `pillow` installs."""
+        return files.to_pil(self.bytes(**options))
+
+    def thumbnail(self, **options: Unpack[CallOptions]) -> builtins.bytes:
+        """Return a WebP file of at most 256 pixels on each side."""
+        return self._transport.call(endpoints.get_file(self.record.thumbnail_url), options)
+
+    def link(self, *, expires_in_s: int = 3600, **options: Unpack[CallOptions]) -> Link:
+        """Make an address that shows the image without a key, to anybody who has it, for that many seconds."""
+        return self._transport.call(endpoints.link_image(self.record.url, expires_in_s), options)

@@ -1,0 +1,40 @@
+"""Jobs as their callers see them: the record, updated with what the store does not know."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from service.jobs.records import JobRecord, LiveState, Status
+from service.jobs.store.repository import QueuePlace
+from service.jobs.watching.event_diff import progress_of
+
+Live: TypeAlias = tuple[int, LiveState]
+"""An attempt and its live state, as `Runner.live` returns them."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """The current state of a job: its record, updated with what the process that runs it knows."""
+
+    record: JobRecord
+    queue_position: int | None = None
+    """How many waiting jobs come before it; None where it does not wait."""
+
+
+def live_view(record: JobRecord, live: Live | None) -> JobView:
+    """Updates a record with the live state, which must have been taken before the record was read."""
+    if live is None or record.status is not Status.RUNNING or live[0] != record.attempt:
+        return JobView(record)
+    state = live[1]
+    version = max(record.version, state.version)
+    return JobView(dataclasses.replace(record, version=version, progress=state.progress, preview=state.preview))
+
+
+def waiting_view(record: JobRecord, place: QueuePlace, backlog_s: float) -> JobView:
+    """Tells of a waiting job its place, and when it should be finished. `backlog_s` is the work before the queue."""
+    progress = msgspec.structs.replace(progress_of(record), eta_s=backlog_s + place.work_s)
+    return JobView(dataclasses.replace(record, progress=progress), place.position)
