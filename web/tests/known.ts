@@ -42,7 +42,7 @@ export const KNOWN = {
     max_upload_pixels: 1e7,
   },
   features: [],
-} as Partial<Capabilities> as Capabilities;
+} as unknown as Capabilities;
 
 export function entryOf(changes: Partial<Entry> & { key: string }): Entry {
   return { ...BLANK, id: changes.key, prompts: ["x"], seeds: ["1"], ...changes };
