@@ -11,7 +11,7 @@ from service.api.dialects.jobs.events import Told
 from service.api.dialects.jobs.joint_events import joint_frames
 from service.errors import NotFoundError
 from service.jobs.records import Status
-from service.jobs.service import JobView
+from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventId, JobEnded, StatusChanged
 from tests.harness.jobs_client import events_in
 from tests.service.api.records import make_record
