@@ -15,6 +15,7 @@ export const KNOWN = {
       prompt_tokens: 77,
       long_prompt_tokens: 600,
       inputs: ["image"],
+      required_inputs: [],
       samplers: [
         { name: "euler", schedules: ["karras"], max_steps: 50, impossible_steps: [13] },
         { name: "ddim", schedules: [], max_steps: 20, impossible_steps: [] },

@@ -67,6 +67,12 @@ describe("limits", () => {
     expect(problems({ [field]: value })).toEqual([field]);
   });
 
+  test("ask for the image that a model cannot do without", () => {
+    const needy = { ...MODEL, required_inputs: ["image"] } as typeof MODEL;
+    expect(problemsOf(NOTHING, KNOWN, needy).prompt).toContain("starts from an image");
+    expect(problemsOf({ ...NOTHING, image: "ab" }, KNOWN, needy)).toEqual({});
+  });
+
   test("are those of the sampler, and of width and height together", () => {
     expect(problems({ sampler: "ddim", steps: "21" })).toEqual(["steps"]);
     expect(problems({ schedule: "karras", steps: "13" })).toEqual([]);

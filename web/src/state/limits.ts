@@ -20,6 +20,8 @@ export function problemsOf(chosen: Values, known: Capabilities | null, model: Mo
   check("seed", seed(chosen.seed));
   if (chosen.prompt.length > limits.max_prompt_chars)
     found.prompt = `The prompt may have ${limits.max_prompt_chars} characters at most. Shorten it.`;
+  if (model.required_inputs.includes("image") && chosen.image === "")
+    found.prompt = "This model starts from an image. Drop one on the page, or choose one under Settings.";
   const pixels = Number(chosen.width || model.defaults.width) * Number(chosen.height || model.defaults.height);
   if (pixels > limits.max_pixels && found.width === undefined)
     found.width = `Width times height may be ${limits.max_pixels.toLocaleString()} pixels at most. Make one of them smaller.`;
