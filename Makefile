@@ -13,9 +13,9 @@ export TORCH_INDEX PYTHON
 BIN := .venv/bin
 # A worker process for each core; one that is done takes tests over from the others. ARGS="-n 0" runs in one process.
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
-CHECKS := lint types contracts deployment
+CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) hooks docs format clean
+.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -24,9 +24,10 @@ help:
 	@echo "make slow    set up, then run those"
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
-	@echo "make check   set up, then lint, types, import contracts, deployment files"
+	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
+	@echo "make web     build the page from web/ into service/web/assets; needs node 20.19 or later with npm"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
 	@echo "make gpu-bench  set up, then check and measure a GPU: 9 minutes; results in runs/gpu-bench"
 	@echo "make setup   set up only"
@@ -99,6 +100,16 @@ deployment:
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/hadolint deploy/Dockerfile
 
+# The built page is committed, so that only those who change it need node.
+web-check:
+	@if ! command -v npm >/dev/null; then echo "web-check: there is no npm here, so the page's sources are not checked"; \
+	elif ! node web/scripts/version.mjs; then echo "web-check: this node is too old to check the page's sources"; \
+	else cd web && npm ci --no-audit --no-fund --silent && npm run --silent check; fi
+
+web: setup-dev
+	@$(BIN)/python -m scripts.page_schema web/openapi.json
+	cd web && npm ci --no-audit --no-fund --silent && npm run --silent types && npm run --silent build
+
 hooks: setup-dev
 	$(BIN)/pre-commit install
 
@@ -114,4 +125,4 @@ docs: setup-dev
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* build dist *.egg-info \
-		client/build client/dist client/*.egg-info
+		client/build client/dist client/*.egg-info web/node_modules web/openapi.json

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server and strace.
+# Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server, strace, and for the page a
+# browser and node with npm.
 #
 #   scripts/services.sh    exits 0 at once where all are there; otherwise it must be root, or able to sudo
 #
@@ -29,6 +30,8 @@ apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null;
 set --
 has_postgresql || set -- "$@" postgresql
 has strace || set -- "$@" strace
+has chromium || has google-chrome || set -- "$@" chromium
+has npm || set -- "$@" nodejs npm
 [ $# -gt 0 ] || exit 0
 
 has apt-get || fail "this machine has no apt-get, so install these by hand: $*."

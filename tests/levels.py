@@ -67,6 +67,7 @@ INTEGRATION_TESTS: Final = (
     "service/jobs/store/test_claim_sequences.py",
     "service/observability/test_logs.py",
     "service/server",
+    "web/browser",
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
 

@@ -27,6 +27,7 @@ from service.jobs.factory import JobsSettings, create_jobs
 from service.jobs.store.database import database_url
 from service.observability.metrics import Metrics
 from service.settings import Settings
+from service.web.page import page_router
 
 
 def create_app(
@@ -88,6 +89,8 @@ def create_app(
     app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
     for router in DIALECTS.routers(with_job_store=keeps_jobs):
         app.include_router(router)
+    if keeps_jobs:
+        app.include_router(page_router())
     return app
 
 

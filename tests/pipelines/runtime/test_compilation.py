@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ from pipelines.runtime.compilation import CompiledUNet, CompileMode
 from pipelines.runtime.modes import RunMode
 from pipelines.runtime.networks import Denoiser, Networks
 from tests.harness.models import tiny_model
+from tests.harness.models.denoising import finish_joined
+from tests.harness.models.diffusers_reference import distance
+from tests.harness.models.tiny_model import PARAMS
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 
@@ -161,6 +165,19 @@ def test_a_shape_that_was_not_compiled_ahead_runs_uncompiled(unet: UNet2DConditi
 
     assert torch.equal(output, Networks(text_encoder=None, unet=unet, vae=VAE).denoise(*rows(2)))
     assert counters["stats"]["unique_graphs"] == 0
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # raised by an import of the compiler
+def test_a_compiled_unet_of_stable_diffusion_xl_makes_the_latents_of_a_plain_one(zoo: Callable[[str], Path]) -> None:
+    """It takes pooled texts and sizes besides. Its repeated blocks are compiled for one row, the shape of the image."""
+    params = replace(PARAMS, guidance_scale=1.0, steps=2)
+    compiled = tiny_model.load(zoo("sdxl"), mode=RunMode(compile="regional", max_rows=1, max_decode=1))
+
+    (made,) = finish_joined(compiled, [params])
+    (plain,) = finish_joined(tiny_model.load(zoo("sdxl")), [params])
+
+    assert distance(made.latents, plain.latents) < 1e-5
 
 
 def test_cuda_graphs_are_refused_on_the_cpu(model_folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from service.api import health, stored_images
-from service.api.dialects.jobs import capabilities, image_routes, routes, upload_routes
+from service.api.dialects.jobs import capabilities, image_routes, joint_events, routes, upload_routes
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.http.dialect import Dialect
 from service.api.http.problems import PROBLEM_MEDIA_TYPE, problem_body
@@ -14,7 +14,13 @@ DIALECT: Final = Dialect(
     name="jobs",
     prefix="",
     routers=(health.router, capabilities.router),
-    job_store_routers=(routes.router, image_routes.router, upload_routes.router, stored_images.router),
+    job_store_routers=(
+        routes.router,
+        joint_events.router,
+        image_routes.router,
+        upload_routes.router,
+        stored_images.router,
+    ),
     body_rules=BODY_RULES,
     error_media_type=PROBLEM_MEDIA_TYPE,
     error_body=problem_body,

@@ -26,7 +26,7 @@ from service.jobs.watching.event_diff import (
     StatusChanged,
 )
 
-_RECONNECT_MS: Final = 2000
+RECONNECT_MS: Final = 2000
 
 EVENT_SCHEMA: Final = event_schema(
     ["status", "progress", "preview", "image", "failed", "done"], required=["event", "id", "data"]
@@ -42,7 +42,7 @@ async def frames(
     first: Told, news: AsyncGenerator[Told, None], *, heartbeat_s: float = HEARTBEAT_S
 ) -> AsyncGenerator[bytes, None]:
     """Yields `first`, then `news`, and a comment after every `heartbeat_s` of silence. An error is the last event."""
-    yield format_sse_event(retry=_RECONNECT_MS)
+    yield format_sse_event(retry=RECONNECT_MS)
     yield _frame(*first)
     seen = first[0]
     try:
@@ -53,21 +53,17 @@ async def frames(
                 else:
                     seen = event[0]
                     yield _frame(*event)
-    except NotFoundError:
-        yield _failure_frame(seen, GoneError("The job was deleted."))
-    except DarkroomError as error:
-        yield _failure_frame(seen, error)
-    except Exception:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
-        _log.exception("unforeseen error in a stream")
-        yield _failure_frame(seen, DarkroomError())
+    except Exception as error:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
+        yield format_sse_event(event="failed", data_str=failure_body(error).model_dump_json(), id=str(seen))
 
 
 def _frame(event_id: EventId, news: JobEvent, view: JobView) -> bytes:
-    name, body = _event(news, view)
+    name, body = event_body(news, view)
     return format_sse_event(event=name, data_str=body.model_dump_json(), id=str(event_id))
 
 
-def _event(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
+def event_body(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
+    """Returns the event's name and its data."""
     match news:
         case StatusChanged():
             return "status", StatusEvent(status=news.status)
@@ -83,7 +79,17 @@ def _event(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
             return "done", job_out(view)
 
 
-def _failure_frame(seen: EventId, error: DarkroomError) -> bytes:
-    """An error of the stream. It carries the id of the last event, so that a reader resumes behind that."""
-    failure = FailureOut(code=error.code, message=error.message, field=error.field)
-    return format_sse_event(event="failed", data_str=failure.model_dump_json(), id=str(seen))
+def failure_body(error: Exception) -> FailureOut:
+    """Returns the data of the event that tells a reader why a stream cannot go on. Logs what nobody foresaw.
+
+    Its id is that of the event before, so that a reader resumes behind that.
+    """
+    match error:
+        case NotFoundError():
+            told: DarkroomError = GoneError("The job was deleted.")
+        case DarkroomError():
+            told = error
+        case _:
+            _log.error("unforeseen error in a stream", exc_info=error)
+            told = DarkroomError()
+    return FailureOut(code=told.code, message=told.message, field=told.field)

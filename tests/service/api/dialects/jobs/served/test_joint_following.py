@@ -1,0 +1,51 @@
+"""GET /api/v1/events over HTTP: one stream for several jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.http_server import Harness
+from tests.harness.jobs_client import Event, JobsClient, assert_problem, events_in
+
+ROOT = "/api/v1/events"
+UNKNOWN = "job_" + "a" * 26
+
+
+def follow(server: Harness, *jobs: str) -> list[Event]:
+    with server.client.stream("GET", ROOT, params={"job": list(jobs)}) as answer:
+        assert answer.status_code == 200, answer.read()
+        return list(events_in(answer.iter_lines()))
+
+
+def ended(events: list[Event]) -> dict[str, dict[str, Any]]:
+    return {event.data["job_id"]: event.data["data"] for event in events if event.name == "done"}
+
+
+def test_one_stream_tells_of_all_jobs_until_each_has_ended(server: Harness, jobs: JobsClient) -> None:
+    ids = [jobs.create(seed=seed)["id"] for seed in (1, 2)]
+    events = follow(server, *ids)
+    assert {job_id: job["status"] for job_id, job in ended(events).items()} == dict.fromkeys(ids, "succeeded")
+    assert {event.data["data"]["seed"] for event in events if event.name == "image"} == {1, 2}
+
+
+def test_a_reader_that_comes_back_gets_only_what_it_has_not_seen(server: Harness, jobs: JobsClient) -> None:
+    done, other = (jobs.ended(jobs.create(seed=seed)) for seed in (1, 2))
+    (last,) = (event.id for event in follow(server, done["id"]) if event.name == "done")
+    events = follow(server, last, other["id"])
+    assert set(ended(events)) == {other["id"]}
+    assert server.client.get(ROOT, params={"job": last}).status_code == 204
+
+
+def test_a_job_that_is_not_there_is_told_among_the_others(server: Harness, jobs: JobsClient) -> None:
+    job = jobs.ended(jobs.create())
+    events = follow(server, job["id"], UNKNOWN, f"{UNKNOWN[:-1]}b@1.1")
+    failed = {event.data["job_id"]: event.data["data"]["code"] for event in events if event.name == "failed"}
+    assert failed == dict.fromkeys([UNKNOWN, f"{UNKNOWN[:-1]}b"], "gone")
+    assert set(ended(events)) == {job["id"]}
+
+
+@pytest.mark.parametrize("query", ["", "job=x", f"job={UNKNOWN}@1", "&".join([f"job={UNKNOWN}"] * 33)])
+def test_a_stream_of_no_jobs_of_too_many_or_of_none_that_could_be_is_refused(server: Harness, query: str) -> None:
+    assert_problem(server.client.get(f"{ROOT}?{query}"), 400, "invalid_value")

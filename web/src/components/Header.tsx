@@ -1,0 +1,65 @@
+import { computed, signal } from "@preact/signals";
+import { entriesNow, isActive, order, shape } from "../state/entries";
+import { cancelAll } from "../state/queue";
+import { open } from "../state/view";
+import { Icon } from "./icons";
+
+const active = computed(() => {
+  void order.value, shape.value;
+  return entriesNow().filter(isActive).length;
+});
+
+export function Header() {
+  return (
+    <header class="header">
+      <h1 class="brand">Darkroom</h1>
+      <Work />
+      <button type="button" class="quiet" onClick={() => open({ kind: "grid" })}>
+        <Icon name="grid" />
+        <span>X/Y grid</span>
+      </button>
+      <Theme />
+    </header>
+  );
+}
+
+function Work() {
+  const count = active.value;
+  if (count === 0) return <span class="work" />;
+  return (
+    <span class="work">
+      <span class="dot" />
+      <span>
+        {count}
+        <span class="long"> in the making</span>
+      </span>
+      <button type="button" class="quiet" onClick={() => void cancelAll()}>
+        Cancel all
+      </button>
+    </span>
+  );
+}
+
+const THEMES = ["auto", "light", "dark"] as const;
+const ICONS = { auto: "auto", light: "sun", dark: "moon" } as const;
+const theme = signal<(typeof THEMES)[number]>(THEMES.find((each) => each === localStorage.getItem("darkroom.theme")) ?? "auto");
+
+theme.subscribe((chosen) => {
+  document.documentElement.dataset["theme"] = chosen;
+  localStorage.setItem("darkroom.theme", chosen);
+});
+
+function Theme() {
+  const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+  return (
+    <button
+      type="button"
+      class="quiet square"
+      aria-label={`Colors: ${theme.value}. Change to ${next}`}
+      title={`Colors: ${theme.value}`}
+      onClick={() => (theme.value = next)}
+    >
+      <Icon name={ICONS[theme.value]} />
+    </button>
+  );
+}

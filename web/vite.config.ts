@@ -1,0 +1,32 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { defineConfig } from "vite";
+import { sourceDigest } from "./scripts/sources.mjs";
+
+const root = import.meta.dirname;
+const outDir = join(root, "../service/web/assets");
+
+/** Writes which sources the files were built from, so that a test sees whether they are up to date. */
+const stamp = {
+  name: "stamp",
+  apply: "build" as const,
+  closeBundle() {
+    writeFileSync(join(outDir, "build.json"), `${JSON.stringify({ sources: sourceDigest(root) })}\n`);
+  },
+};
+
+export default defineConfig(({ command }) => ({
+  root,
+  base: command === "build" ? "/assets/" : "/",
+  plugins: [stamp],
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  server: { proxy: { "/api": "http://127.0.0.1:8000", "/readyz": "http://127.0.0.1:8000" } },
+  build: {
+    outDir,
+    emptyOutDir: true,
+    assetsDir: "",
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+}));
