@@ -33,6 +33,27 @@ def test_further_channels_are_an_image_or_a_mask_and_what_it_keeps(channels: int
     assert (parts.reads_kept, parts.reads_image) == reads
 
 
+@pytest.mark.parametrize(
+    ("part", "fields", "same"),
+    [
+        ("unet", {"sample_size": 128}, True),
+        ("scheduler", {"prediction_type": "v_prediction"}, True),
+        ("scheduler", {"use_karras_sigmas": True}, True),
+        ("scheduler", {"beta_end": 0.012}, False),
+        ("scheduler", {"rescale_betas_zero_snr": True}, False),
+        ("scheduler", {"timestep_spacing": "trailing"}, False),
+        ("vae", {"scaling_factor": 0.13025}, False),
+        ("vae", {"latents_mean": [0.0, 0.0, 0.0, 0.1]}, False),
+    ],
+)
+def test_the_latents_of_models_with_the_same_scaling_and_noise_are_of_one_kind(
+    part: str, fields: dict[str, object], same: bool
+) -> None:
+    other = model_parts.read(Path("model"), {**CONFIGS, part: {**CONFIGS[part], **fields}})
+
+    assert (other.latent_space == read().latent_space) is same
+
+
 def test_a_guidance_scale_is_an_input_of_the_unet_where_it_has_a_width_for_it() -> None:
     assert read(time_cond_proj_dim=256).guidance_input == {"timestep_cond": 256}
     assert read().guidance_input == {}

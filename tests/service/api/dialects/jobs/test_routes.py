@@ -45,6 +45,7 @@ def test_defaults_of_the_model_are_filled_in_and_come_back(server: Harness, jobs
         "target_size": None,
         "image": None,
         "mask": None,
+        "keep_unmasked": False,
         "strength": 1.0,
         "image_guidance_scale": 1.0,
         "hires": None,
