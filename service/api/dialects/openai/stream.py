@@ -42,19 +42,23 @@ async def frames(generation: Generation, job: Job, *, heartbeat_s: float = HEART
     """Yields the job's events, and a comment after every `heartbeat_s` of silence. An error is the last event."""
     try:
         with generation.services.running(job):
-            async with contextlib.aclosing(with_silences(job.events(), heartbeat_s)) as events:
-                async for event in events:
-                    if event is None:
-                        yield KEEPALIVE_COMMENT
-                    elif isinstance(event, ImageLoading):
-                        yield format_sse_event(comment=f"loading the model, about {event.wait_s:.0f} s")
-                    elif (message := await _message(generation, event)) is not None:
-                        yield format_sse_event(event=message.type, data_str=message.model_dump_json())
+            async with contextlib.aclosing(with_silences(_shown(generation, job), heartbeat_s)) as shown:
+                async for frame in shown:
+                    yield KEEPALIVE_COMMENT if frame is None else frame
     except DarkroomError as error:
         yield _error_frame(error)
     except Exception:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
         _log.exception("unforeseen error in a stream")
         yield _error_frame(DarkroomError())
+
+
+async def _shown(generation: Generation, job: Job) -> AsyncGenerator[bytes, None]:
+    """Yields what the reader sees of the job. Most steps are not shown, and break no silence."""
+    async for event in job.events():
+        if isinstance(event, ImageLoading):
+            yield format_sse_event(comment=f"loading the model, about {event.wait_s:.0f} s")
+        elif (message := await _message(generation, event)) is not None:
+            yield format_sse_event(event=message.type, data_str=message.model_dump_json())
 
 
 async def _message(generation: Generation, event: ImageEvent) -> PartialImageEvent | CompletedEvent | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import httpx2
 import openai
@@ -17,6 +19,7 @@ from service.api.dependencies import Services
 from service.api.dialects.openai.generation import Generation
 from service.api.dialects.openai.resolve import parse_request, plan
 from service.api.dialects.openai.stream import STREAM_SCHEMAS, frames
+from service.engine.interface import ImageEvent, ImageProgress, Job
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import ImageFormat
 from tests.harness.http_server import Harness, wait_until
@@ -134,6 +137,28 @@ async def test_silence_is_filled_with_comments_and_a_reader_that_leaves_cancels_
     await stream.aclose()
     with pytest.raises(CanceledError):
         await job.result()
+
+
+class SteppingJob:
+    """A job that makes many short steps, of which the reader sees nothing, and then fails."""
+
+    async def events(self) -> AsyncIterator[ImageEvent]:
+        for step in range(1, 31):
+            await asyncio.sleep(0.02)
+            yield ImageProgress(0, step, 1.0)
+        raise OutOfMemoryError("no room")
+
+    def cancel(self) -> None:
+        """Nothing is under way any more."""
+
+
+async def test_steps_that_the_reader_does_not_see_break_no_silence(api_without_store: Api) -> None:
+    stream = frames(make_generation(api_without_store), cast(Job, SteppingJob()), heartbeat_s=0.1)
+    *pings, error = [frame async for frame in stream]
+
+    assert pings
+    assert set(pings) == {b": ping\n\n"}
+    assert b"no room" in error
 
 
 def assert_canceled_within_two_steps(server: Harness) -> None:
