@@ -183,7 +183,7 @@ class CompletedDecode:
 
 
 class EncodedInput(Protocol):
-    """What an image starts from besides its texts, as the pipeline needs it.
+    """The input from which an image starts, besides its texts, in the form that the pipeline needs.
 
     That is another image with its mask, which images that start from the same share, or the latents that another model
     left.

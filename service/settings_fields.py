@@ -1,4 +1,4 @@
-"""What a setting is made of: its section, its metadata, and types that several settings share. Declares no setting."""
+"""The parts of a setting: its section, its metadata, and types that several settings share. Declares no setting."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from darkroom.types import CallOptions, ImageInput
 
 
 class AsyncServerInfo(AsyncResource):
-    """What the server says about itself."""
+    """The route by which the server describes itself."""
 
     async def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         return await self._transport.call(endpoints.capabilities(), options)

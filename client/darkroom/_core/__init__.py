@@ -1,1 +1,1 @@
-"""What both clients share: requests as values, how answers are read, and when a try is repeated. Does no I/O."""
+"""The parts that both clients share: requests as values, the reading of answers, and the retry policy. Does no I/O."""

@@ -74,7 +74,7 @@ def read_nothing(response: httpx2.Response) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the server said about an error. `param` is the argument that caused it."""
+    """The server's description of an error. `param` is the argument that caused it."""
 
     message: str
     code: str | None = None

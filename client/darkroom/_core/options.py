@@ -25,7 +25,7 @@ WITHOUT_PROXY: Final = {"all://localhost": None, "all://127.0.0.1": None, "all:/
 """`mounts` of the HTTP client. A proxy named by the environment cannot reach a server on this machine, and must not see
 its key."""
 _API_PREFIXES: Final = ("/api/v1", "/v1")
-"""What users of other clients write at the end of an address. The client adds it itself."""
+"""The end of the addresses that users of other clients write. The client adds it itself."""
 
 OnRetry: TypeAlias = Callable[[Retry], object]
 """Called before each wait for another try."""

@@ -26,7 +26,7 @@ class Retry:
     """One more try that is about to be made."""
 
     error: DarkroomError
-    """Why the last one failed."""
+    """The error of the last try."""
     wait_s: float
     """Seconds until the next one."""
     tries: int

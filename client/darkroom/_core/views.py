@@ -1,4 +1,4 @@
-"""What the handles of jobs and their images say without asking the server."""
+"""The properties of the handles of jobs and images, which need no request to the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class JobImageView:
 
     def __init__(self, record: ImageRecord, request: ResolvedRequest, url: str) -> None:
         self.record = record
-        """What the server said about it."""
+        """The server's last description of it."""
         self.url = url
         """Its address. It asks for the API key where the server does."""
         self._request = request
@@ -134,7 +134,7 @@ class JobView:
 
     @property
     def error(self) -> Failure | None:
-        """Why it failed."""
+        """The error with which it failed."""
         return self.record.error
 
     def raise_for_status(self) -> None:

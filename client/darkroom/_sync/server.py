@@ -13,7 +13,7 @@ from darkroom.types import CallOptions, ImageInput
 
 
 class ServerInfo(Resource):
-    """What the server says about itself."""
+    """The route by which the server describes itself."""
 
     def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         return self._transport.call(endpoints.capabilities(), options)

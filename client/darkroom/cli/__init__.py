@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 _NEEDS = ("PIL", "rich", "typer")
-"""What the extra `cli` installs."""
+"""The packages that the extra `cli` installs."""
 
 
 def main() -> None:

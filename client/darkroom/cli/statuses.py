@@ -9,7 +9,7 @@ import typer
 
 
 class Status(IntEnum):
-    """What the command exits with."""
+    """The statuses with which the command exits."""
 
     DONE = 0
     FAILED = 1

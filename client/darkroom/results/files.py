@@ -1,4 +1,4 @@
-"""What can be done with the content of an image file."""
+"""Saves, decodes and shows the content of image files."""
 
 from __future__ import annotations
 

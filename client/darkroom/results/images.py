@@ -110,7 +110,7 @@ class ImagesResult(Answer):
     schedule: str | None = None
 
     # pydantic's own iterates over the fields, which nothing here needs.
-    def __iter__(self) -> Iterator[Image]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Image]:  # type: ignore[override]  # its own yields fields
         return iter(self.images)
 
     def __len__(self) -> int:

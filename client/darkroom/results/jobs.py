@@ -73,7 +73,7 @@ class ResolvedRequest(Answer):
 
 
 class Failure(Answer):
-    """Why a job failed."""
+    """The error with which a job failed."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""What a server says about itself, its models, and the images that were uploaded to it."""
+"""The descriptions of a server, its models, and the images that were uploaded to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Size(Answer):
 
 
 class ModelDefaults(Answer):
-    """What a model uses where a request does not say it."""
+    """The values that a model uses where a request names none."""
 
     width: int
     height: int
@@ -44,7 +44,7 @@ class ModelDefaults(Answer):
 
 
 class ModelLimits(Answer):
-    """What a model can be asked for."""
+    """The limits of a model's parameters."""
 
     side_multiple: int
     min_side: int
@@ -127,7 +127,7 @@ class RequestLimits(Answer):
 
 
 class Capabilities(Answer):
-    """What can be asked of a server. The default model is the first."""
+    """The models, samplers and features of a server. The default model is the first."""
 
     models: list[ModelCapabilities]
     unusable_models: list[UnusableModel] = Field(default_factory=list)

@@ -22,13 +22,13 @@ _SIZE: Final = re.compile(r"[0-9]+x[0-9]+|auto", re.IGNORECASE)
 
 @dataclass(slots=True)
 class MadeImage:
-    """What is known of an image that was made."""
+    """An image that was made, and the facts about it."""
 
     seed: int | None
     size: str | None
     job_id: str | None = None
     notes: list[str] = field(default_factory=list)
-    """What the user should know: parts of the request that the model could not follow."""
+    """Messages for the user: the parts of the request that the model could not follow."""
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class PlannedImage:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an image is to be, before it has a file name."""
+    """An image to be made, before it has a file name."""
 
     prompt: str
     params: Mapping[str, Any]

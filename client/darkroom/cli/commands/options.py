@@ -80,7 +80,7 @@ def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAME
         own = list(signature.parameters.values())
         declared = [each for each in parameters.values() if each.declaration.is_option]
         # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
-        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        command.__signature__ = signature.replace(  # type: ignore[attr-defined]  # typer reads it
             parameters=[
                 *(each for each in own if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD),
                 *map(_option, [*declared, *EDIT_OPTIONS.values()]),

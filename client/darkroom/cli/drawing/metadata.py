@@ -24,7 +24,7 @@ _NEGATIVE_START: Final = "Negative prompt: "
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What an image was made with. `settings` have the names and the texts of the file."""
+    """The parameters with which an image was made. `settings` have the names and the texts of the file."""
 
     prompt: str
     negative: str | None = None
@@ -33,7 +33,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """What a file says about itself. `parameters` are None where it says nothing about them."""
+    """The facts in an image file. `parameters` are None where it says nothing about them."""
 
     path: Path
     format: str
