@@ -65,12 +65,20 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         UploadFiles(InputFolder(settings.uploads)),
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
+        clock=database.clock.now,
     )
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs()
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
     executor = JobExecutor(
-        claims, files, uploads, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
+        claims,
+        files,
+        uploads,
+        engine,
+        encoder,
+        notifier,
+        ExecutorConfig(embed_parameters=settings.embed_parameters),
+        clock=database.clock.now,
     )
     runner_config = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
@@ -84,8 +92,14 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         JobRepository(database, repository_policy, waiting),
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, metrics, runner_config),
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
+        Runner(claims, executor, files, engine, notifier, metrics, runner_config, clock=database.clock),
+        Retention(
+            database,
+            files,
+            uploads,
+            RetentionConfig(max_image_bytes=settings.max_image_bytes),
+            clock=database.clock.now,
+        ),
         notifier,
         engine,
         JobServiceConfig(

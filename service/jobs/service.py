@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,8 +73,6 @@ class JobService:
         notifier: JobNotifier,
         engine: Engine,
         config: JobServiceConfig,
-        *,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -85,7 +83,7 @@ class JobService:
         self._notifier = notifier
         self._engine = engine
         self._config = config
-        self._clock = clock
+        self._clock = database.clock.now
         self._opened = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -100,11 +98,9 @@ class JobService:
         Raises `SchemaTooNewError`.
         """
         try:
-            await migrate(self._database)
+            await self._open()
         except StoreUnavailableError:
             self._tasks.append(asyncio.create_task(self._open_later()))
-        else:
-            self._open()
 
     async def stop(self) -> None:
         """Puts unfinished jobs back into the queue and closes the store. Call it after the engine has stopped."""
@@ -272,7 +268,9 @@ class JobService:
         if not self._opened:
             raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_OPEN_RETRY_S)
 
-    def _open(self) -> None:
+    async def _open(self) -> None:
+        await migrate(self._database)
+        await self._database.learn_time()
         self._opened = True
         self._runner.start()
         self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh_queue())]
@@ -282,6 +280,7 @@ class JobService:
         while True:
             begun = time.monotonic()
             with log_and_continue("reading the queue"):
+                await self._database.learn_time()
                 await self._repository.refresh_waiting()
             await asyncio.sleep(max(_REFRESH_S, (time.monotonic() - begun) / _REFRESH_SHARE))
 
@@ -289,5 +288,4 @@ class JobService:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
             with log_and_continue("opening the job store"):
-                await migrate(self._database)
-                self._open()
+                await self._open()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from service.jobs.background import log_and_continue
 from service.jobs.execution.executor import JobExecutor, Outcome
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, LiveState
+from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.watching.subscriptions import JobNotifier
@@ -54,7 +54,7 @@ class Runner:
         metrics: Metrics,
         config: RunnerConfig,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: StoreClock,
     ) -> None:
         self._claims = claims
         self._executor = executor
@@ -123,7 +123,7 @@ class Runner:
         if not self._files.available:
             await self._files.probe()
         if not self._claims.available:
-            await self._claims.probe(self._clock())
+            await self._claims.probe(self._clock.now())
 
     async def _claim(self) -> None:
         """Claims and starts jobs while there is room."""
@@ -131,7 +131,8 @@ class Runner:
         while not (self._stopping or self._released_a_job) and (room := self._room()) > 0:
             claimed = await self._claims.claim(
                 self._config.owner,
-                now=self._clock(),
+                now=self._clock.now(),
+                lease_now=self._clock.lease_now(),
                 limit=room,
                 images=room,
                 alone=not self._running,
@@ -168,7 +169,7 @@ class Runner:
             if not held:
                 continue
             with log_and_continue("extending leases"):
-                for claim in await self._claims.heartbeat(held, now=self._clock()):
+                for claim in await self._claims.heartbeat(held, now=self._clock.lease_now()):
                     running = self._running.get(claim.job_id)
                     if running is not None and running.claim == claim:  # Otherwise it has been claimed again.
                         self.drop(claim.job_id)
@@ -197,7 +198,7 @@ class Runner:
         if not outcome.recorded:
             await self._persist(
                 lambda: self._claims.finish(
-                    running.claim, outcome.status, version=version, now=self._clock(), failure=failure
+                    running.claim, outcome.status, version=version, now=self._clock.now(), failure=failure
                 )
             )
         self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)

@@ -29,7 +29,11 @@ _HELD: Final = (jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("held
 _FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
 _UNHEARD: Final = (
     select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner)
-    .where(RUNNING, jobs.c.lease_until < bindparam("now"))
+    .where(
+        RUNNING,
+        # No lease ends that late: the clock was wrong when it was written, or the host has been booted since.
+        (jobs.c.lease_until < bindparam("now")) | (jobs.c.lease_until > bindparam("latest")),
+    )
     .limit(_MAX_LOST)
 )
 _EXTEND: Final = (
@@ -96,6 +100,7 @@ class JobClaims:
         owner: str,
         *,
         now: float,
+        lease_now: float | None = None,
         limit: int,
         images: int | None = None,
         alone: bool = True,
@@ -103,6 +108,7 @@ class JobClaims:
     ) -> list[Claim]:
         """Claims up to `limit` waiting jobs, in order of their virtual deadlines, until they have `images` images.
 
+        `lease_now` is the time by which leases are measured, where that is another than `now`.
         Jobs whose lease has expired wait again from then on. `held` names the jobs that the owner knows it has: a job
         that the record gives to the owner and that is not in `held` is lost, too, as the reply to its claim was.
 
@@ -110,15 +116,16 @@ class JobClaims:
         other, or, unless the owner is `alone`, nothing is. Jobs that were lost too often fail here, as do jobs whose
         caller's deadline has passed and jobs that this version cannot read. Nothing is written where nothing waits.
         """
+        lease_now = now if lease_now is None else lease_now
         parameters = {
             "owner": owner,
-            "until": now + self._policy.lease_s,
+            "until": lease_now + self._policy.lease_s,
             "now": now,
             "at_most": limit,
             "room": limit if images is None else images,
         }
         while True:
-            await self._put_lost_back(owner, now, held)
+            await self._put_lost_back(owner, now, lease_now, held)
             first = await self._database.read(lambda connection: connection.execute(_FIRST).first())
             is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
             if first is None or (is_suspect and not alone):
@@ -127,9 +134,10 @@ class JobClaims:
             if claims is not None:
                 return claims
 
-    async def _put_lost_back(self, owner: str, now: float, held: Collection[str] | None) -> None:
+    async def _put_lost_back(self, owner: str, now: float, lease_now: float, held: Collection[str] | None) -> None:
+        bounds = {"now": lease_now, "latest": lease_now + self._policy.lease_s}
         unheard = await self._database.read(
-            lambda connection: [Lost(*row) for row in connection.execute(_UNHEARD, {"now": now})]
+            lambda connection: [Lost(*row) for row in connection.execute(_UNHEARD, bounds)]
         )
         lost = [job for job in unheard if job.owner != owner or (held is not None and job.job_id not in held)]
         if not lost:
@@ -154,7 +162,7 @@ class JobClaims:
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:
         """Extends the leases of the jobs that this process runs and records their progress.
 
-        Returns the claims that are lost.
+        `now` is the time by which leases are measured. Returns the claims that are lost.
         """
         beats = {
             claim: {

@@ -76,7 +76,7 @@ async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
         claims, files, make_uploads(database, tmp_path / "uploads"), full_engine, encoder, notifier, ExecutorConfig()
     )
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
-    runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), config)
+    runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), config, clock=database.clock)
     job = make_job(images=IMAGES)
     await repository.create(job, now=time.time())
     runner.start()

@@ -84,7 +84,9 @@ async def make_runner(
 
     def make(heartbeat_s: float = NEVER_S) -> Runner:
         config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=NEVER_S)
-        made.append(runner := Runner(watched, executor, files, engine, notifier, Metrics(), config))
+        made.append(
+            runner := Runner(watched, executor, files, engine, notifier, Metrics(), config, clock=database.clock)
+        )
         return runner
 
     yield make
