@@ -60,7 +60,7 @@ def shoot(browser: Browser, url: str, folder: Path, name: str, scheme: Literal["
     page.goto(f"{url}/#prompt={DRAWN[name]}&count=2&steps=60")
     expect(page.locator(".tile .open img").first).to_be_visible()
     if name == "desktop":
-        page.locator("summary").click()
+        page.locator(".settings > summary").click()
     page.get_by_role("button", name="Generate", exact=True).click()
     while page.evaluate(SHARP) < 2:
         page.wait_for_timeout(20)

@@ -16,7 +16,7 @@ def visit(page: Page, url: str) -> None:
 
 
 def open_settings(page: Page) -> None:
-    page.locator("summary").click()
+    page.locator(".settings > summary").click()
 
 
 def fill(page: Page, field: str, value: str) -> None:
