@@ -6,7 +6,7 @@ import { arrange } from "../src/state/gallery";
 import { heightOf, layoutOf, positionOf, rangeInSight } from "../src/state/layout";
 import { problemsOf } from "../src/state/limits";
 import { requestOf } from "../src/state/request";
-import { modelOf, NOTHING } from "../src/state/settings";
+import { modelOf, NOTHING, type Field, type Values } from "../src/state/settings";
 import { EDITOR, entryOf, KNOWN } from "./known";
 
 const MODEL = KNOWN.models[0]!;
@@ -55,20 +55,27 @@ describe("limits", () => {
     ["seed", "-1"],
     ["seed", "9223372036854775808"],
     ["count", "0"],
-    ["strength", "2"],
     ["rescale", "1.1"],
-    ["switchAt", "1"],
     ["quality", "101"],
     ["deadline", "0"],
-    ["extendLeft", "5000"],
     ["cropTop", "-1"],
     ["originalWidth", "64"],
-    ["hiresSteps", "13"],
-    ["hiresWidth", "65"],
-    ["imageGuidance", "2"],
     ["refiner", "gone"],
   ])("refuse %s of %s", (field, value) => {
     expect(problems({ [field]: value })).toEqual([field]);
+  });
+
+  test.each<[Field, string, Partial<Values>]>([
+    ["strength", "2", { image: "ab" }],
+    ["extendLeft", "5000", { image: "ab" }],
+    ["imageGuidance", "2", { image: "ab" }],
+    ["switchAt", "1", { refiner: "finisher" }],
+    ["hiresScale", "1", { hires: "scale", width: "128", height: "128" }],
+    ["hiresSteps", "13", { hires: "scale", width: "128", height: "128" }],
+    ["hiresWidth", "65", { hires: "size", hiresHeight: "64", width: "128", height: "128" }],
+  ])("refuse %s of %s where it has an effect, and there alone", (field, value, others) => {
+    expect(problems({ ...others, [field]: value })).toEqual([field]);
+    expect(problems({ [field]: value })).toEqual([]);
   });
 
   test("ask for the image that a model cannot do without", () => {
@@ -85,7 +92,7 @@ describe("limits", () => {
     expect(problems({ hires: "size", hiresWidth: "64", width: "128", height: "128" })).toEqual(["hires"]);
     expect(problems({ ...hires, refiner: "finisher" })).toEqual(["refiner"]);
     expect(problems({ refiner: "finisher" })).toEqual([]);
-    expect(Object.keys(problemsOf({ ...NOTHING, strength: "0.5", imageGuidance: "2" }, KNOWN, EDITOR))).toEqual(["strength"]);
+    expect(Object.keys(problemsOf({ ...NOTHING, image: "ab", strength: "0.5", imageGuidance: "2" }, KNOWN, EDITOR))).toEqual(["strength"]);
     const painter = { ...MODEL, required_inputs: ["image", "mask"] } as typeof MODEL;
     expect(problemsOf({ ...NOTHING, image: "ab" }, KNOWN, painter).prompt).toContain("mask");
   });

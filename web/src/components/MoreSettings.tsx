@@ -12,7 +12,7 @@ export function MoreSettings() {
       <StartImage offers={offers} />
       <Hires offered={offers.hires} />
       <Refiner models={offers.refiners} />
-      <Fold name="Guidance and length of the prompt" fields={["rescale", "imageGuidance", "longPrompt"]}>
+      <Fold name="Prompt and guidance" fields={["rescale", "imageGuidance", "longPrompt"]}>
         <NumberField field="rescale" placeholder="0 to 1" step="any" />
         {(offers.edits || settings.imageGuidance.value !== "") && (
           <NumberField field="imageGuidance" placeholder={model.value?.defaults.image_guidance_scale} step="any" />
@@ -52,9 +52,9 @@ function Hires({ offered }: { offered: boolean }) {
       )}
       {chosen.hires !== "" && (
         <>
-          <NumberField field="hiresSteps" placeholder={chosen.steps || own?.num_inference_steps} />
+          <NumberField field="hiresSteps" placeholder={Number(chosen.steps) || own?.num_inference_steps} />
           <NumberField field="hiresStrength" placeholder={hiresStrengthWithout(chosen, capabilities.value)} step="any" />
-          <Choice field="upscaler" wide options={[["", "Default"], ...upscalers]} />
+          <Choice field="upscaler" wide={chosen.hires === "size"} options={[["", "Default"], ...upscalers]} />
           <p class="hint wide">Width and height above are those of the finished image. Where they are empty, it is the first pass, enlarged.</p>
         </>
       )}

@@ -1,8 +1,8 @@
 /** What the next images start from: an image, where to repaint it, and how far to go from it. */
 import { problems } from "../state/make";
 import { strengthWithout, type Offers } from "../state/offers";
-import { lacking, model, settings, values } from "../state/settings";
-import { FIELDS_OF_A_START, maskWith, sent, startFromFile, startFromNoise, withoutMask } from "../state/startImage";
+import { FIELDS_OF_A_START, lacking, model, settings, values } from "../state/settings";
+import { maskWith, sent, startFromFile, startFromNoise, withoutMask } from "../state/startImage";
 import { open } from "../state/view";
 import { Choice, NumberField } from "./fields";
 import { Check, Fold } from "./folds";
@@ -22,7 +22,7 @@ export function StartImage({ offers }: { offers: Offers }) {
         {(image !== "" || lacks) && (
           <button type="button" class="quiet" onClick={startFromNoise}>
             <Icon name="close" />
-            <span>Start from noise{lacks ? "" : " again"}</span>
+            <span>Start from noise</span>
           </button>
         )}
       </div>
@@ -34,7 +34,6 @@ export function StartImage({ offers }: { offers: Offers }) {
           )}
           <Choice
             field="resize"
-            wide
             options={[
               ["", "Cut the edges"],
               ["stretch", "Stretch"],

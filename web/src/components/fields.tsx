@@ -17,7 +17,8 @@ export function NumberField({ field, placeholder, step, bounds }: NumberProps) {
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (by === undefined || field === "seed") return;
     event.preventDefault();
-    settings[field].value = stepped(settings[field].value || String(placeholder ?? ""), by, step === "any" ? 0.1 : (bounds?.step ?? 1));
+    const from = settings[field].value || (typeof placeholder === "number" ? String(placeholder) : "0");
+    settings[field].value = stepped(from, by, step === "any" ? 0.1 : (bounds?.step ?? 1));
   };
   return (
     <Labeled id={field} label={LABELS[field]} problem={problem}>

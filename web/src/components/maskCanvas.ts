@@ -1,24 +1,39 @@
 /** Draws a mask: what is painted is opaque, the rest transparent. */
 import type { Change, Stroke } from "../state/strokes";
 
-const COLOR = "#ff3b2f";
 const SAMPLE_PX = 64;
 
-export function redraw(canvas: HTMLCanvasElement, changes: readonly Change[], color = COLOR): void {
+type Paint = string | CanvasPattern;
+
+export function redraw(canvas: HTMLCanvasElement, changes: readonly Change[], paint: Paint = stripes(canvas)): void {
   const context = canvas.getContext("2d")!;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  for (const change of changes) draw(context, change, color);
+  for (const change of changes) draw(context, change, paint);
 }
 
 /** Draws the last piece of a stroke that goes on. */
 export function drawEnd(canvas: HTMLCanvasElement, stroke: Stroke): void {
-  draw(canvas.getContext("2d")!, { ...stroke, points: stroke.points.slice(-2) }, COLOR);
+  draw(canvas.getContext("2d")!, { ...stroke, points: stroke.points.slice(-2) }, stripes(canvas));
 }
 
-function draw(context: CanvasRenderingContext2D, change: Change, color: string): void {
+/** Light and dark, so that they are seen on every color. They are as wide on the screen for images of all sizes. */
+function stripes({ width, height }: HTMLCanvasElement): CanvasPattern {
+  const period = Math.max(4, Math.round(Math.max(width, height) / 40));
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = period;
+  const context = tile.getContext("2d")!;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, period, period);
+  context.fillStyle = "#c81e5b";
+  for (let y = 0; y < period; y += 1)
+    for (let x = 0; x < period; x += 1) if ((x + y) % period < period / 2) context.fillRect(x, y, 1, 1);
+  return context.createPattern(tile, "repeat")!;
+}
+
+function draw(context: CanvasRenderingContext2D, change: Change, paint: Paint): void {
   const { width, height } = context.canvas;
   context.save();
-  context.fillStyle = context.strokeStyle = color;
+  context.fillStyle = context.strokeStyle = paint;
   if (change.kind === "clear") context.clearRect(0, 0, width, height);
   else if (change.kind === "invert") {
     context.globalCompositeOperation = "xor";
@@ -31,12 +46,14 @@ function drawStroke(context: CanvasRenderingContext2D, { kind, radius, points }:
   const [first, ...others] = points;
   if (first === undefined) return;
   if (kind === "erase") context.globalCompositeOperation = "destination-out";
+  context.beginPath();
+  context.arc(first.x, first.y, radius, 0, 2 * Math.PI);
+  context.fill();
   context.lineWidth = 2 * radius;
   context.lineCap = context.lineJoin = "round";
   context.beginPath();
   context.moveTo(first.x, first.y);
-  // A line of no length is a dot.
-  for (const { x, y } of others.length > 0 ? others : [first]) context.lineTo(x, y);
+  for (const { x, y } of others) context.lineTo(x, y);
   context.stroke();
 }
 

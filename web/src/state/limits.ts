@@ -1,6 +1,7 @@
 /** What is wrong with the settings, as far as the model's limits tell before the server is asked. */
 import type { Capabilities, Model } from "../api/types";
 import { offersOf, sizeWithout, type Offers } from "./offers";
+import { inUse } from "./request";
 import { MOST_IMAGES, type Field, type Values } from "./settings";
 
 export type Problems = Partial<Record<Field, string>>;
@@ -8,7 +9,8 @@ export type Problems = Partial<Record<Field, string>>;
 const LONGEST_SIDE = 16_384;
 const LONGEST_MARGIN = 4_096;
 
-export function problemsOf(chosen: Values, known: Capabilities | null, model: Model | null): Problems {
+export function problemsOf(form: Values, known: Capabilities | null, model: Model | null): Problems {
+  const chosen = inUse(form);
   const found: Problems = {};
   const check: Check = (field, problem) => {
     if (chosen[field] !== "" && problem !== null && found[field] === undefined) found[field] = problem;

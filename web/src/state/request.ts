@@ -1,10 +1,11 @@
 /** From the settings to the request of an image, and from a job's request back to the settings that make it again. */
 import type { JobRequest, Model, Resolved } from "../api/types";
 import { offersOf } from "./offers";
-import { NOTHING, type Values } from "./settings";
+import { FIELDS_OF_A_START, NOTHING, type Field, type Values } from "./settings";
 
 /** The request of one image. The page sends a job for each, so that each can be canceled on its own. */
-export function requestOf(chosen: Values, seed: string, previews: number): JobRequest {
+export function requestOf(form: Values, seed: string, previews: number): JobRequest {
+  const chosen = inUse(form);
   const given = filled({
     negative_prompt: text(chosen.negative.trim()),
     long_prompt: flag(chosen.longPrompt),
@@ -16,7 +17,13 @@ export function requestOf(chosen: Values, seed: string, previews: number): JobRe
     guidance_rescale: number(chosen.rescale),
     width: number(chosen.width),
     height: number(chosen.height),
-    ...(chosen.image === "" ? {} : startOf(chosen)),
+    image: text(chosen.image),
+    mask: text(chosen.mask),
+    strength: number(chosen.strength),
+    keep_unmasked: flag(chosen.keepUnmasked),
+    image_guidance_scale: number(chosen.imageGuidance),
+    resize_mode: text(chosen.resize),
+    extend: marginsOf(chosen),
     hires: hiresOf(chosen),
     refiner: chosen.refiner === "" ? undefined : filled({ model: chosen.refiner, switch_at: number(chosen.switchAt) }),
     original_size: pair(chosen.originalWidth, chosen.originalHeight),
@@ -42,32 +49,37 @@ function filled(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** What only an image that starts from another one has. */
-function startOf(chosen: Values): Record<string, unknown> {
+function marginsOf(chosen: Values): Record<string, unknown> | undefined {
   const margins = filled({
     left: number(chosen.extendLeft),
     top: number(chosen.extendTop),
     right: number(chosen.extendRight),
     bottom: number(chosen.extendBottom),
   });
-  return {
-    image: chosen.image,
-    mask: text(chosen.mask),
-    strength: number(chosen.strength),
-    keep_unmasked: flag(chosen.keepUnmasked),
-    image_guidance_scale: number(chosen.imageGuidance),
-    resize_mode: text(chosen.resize),
-    extend: Object.keys(margins).length > 0 ? margins : undefined,
-  };
+  return Object.keys(margins).length > 0 ? margins : undefined;
 }
 
 function hiresOf(chosen: Values): Record<string, unknown> | undefined {
   if (chosen.hires === "") return undefined;
-  const first =
-    chosen.hires === "size"
-      ? { width: number(chosen.hiresWidth), height: number(chosen.hiresHeight) }
-      : { scale: number(chosen.hiresScale) };
-  return filled({ ...first, steps: number(chosen.hiresSteps), strength: number(chosen.hiresStrength), upscaler: text(chosen.upscaler) });
+  return filled({
+    scale: number(chosen.hiresScale),
+    width: number(chosen.hiresWidth),
+    height: number(chosen.hiresHeight),
+    steps: number(chosen.hiresSteps),
+    strength: number(chosen.hiresStrength),
+    upscaler: text(chosen.upscaler),
+  });
+}
+
+/** The settings without those that have no effect because what they belong to is off. The form does not show those. */
+export function inUse(chosen: Values): Values {
+  const idle: Field[] = [];
+  if (chosen.image === "") idle.push(...FIELDS_OF_A_START);
+  if (chosen.refiner === "") idle.push("switchAt");
+  if (chosen.hires === "") idle.push("hiresSteps", "hiresStrength", "upscaler");
+  if (chosen.hires !== "scale") idle.push("hiresScale");
+  if (chosen.hires !== "size") idle.push("hiresWidth", "hiresHeight");
+  return { ...chosen, ...Object.fromEntries(idle.map((field) => [field, ""])) };
 }
 
 /**

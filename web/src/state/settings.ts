@@ -23,7 +23,7 @@ export const LABELS = {
   strength: "Strength",
   keepUnmasked: "Keep what is not painted",
   imageGuidance: "Image guidance",
-  resize: "Where the proportions differ",
+  resize: "Other proportions",
   extendLeft: "Left",
   extendTop: "Top",
   extendRight: "Right",
@@ -53,6 +53,20 @@ export type Values = Record<Field, string>;
 
 /** Fields that name uploads, which no link carries: they belong to who sent them, and are kept for a day. */
 export const UPLOADS = ["image", "mask"] as const satisfies Field[];
+
+/** Fields that only an image has that starts from another one. */
+export const FIELDS_OF_A_START = [
+  "image",
+  "mask",
+  "strength",
+  "keepUnmasked",
+  "imageGuidance",
+  "resize",
+  "extendLeft",
+  "extendTop",
+  "extendRight",
+  "extendBottom",
+] as const satisfies Field[];
 
 export const NOTHING = Object.fromEntries(FIELDS.map((field) => [field, ""])) as Values;
 export const MOST_IMAGES = 100;

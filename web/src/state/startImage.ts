@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { explain } from "../api/errors";
 import { upload } from "../api/http";
 import type { Image } from "../api/types";
-import { lacking, settings } from "./settings";
+import { FIELDS_OF_A_START, lacking, settings } from "./settings";
 import { say } from "./status";
 
 export interface Sent {
@@ -76,16 +76,3 @@ export function startFromNoise(): void {
   for (const field of FIELDS_OF_A_START) settings[field].value = "";
   lacking.value = [];
 }
-
-export const FIELDS_OF_A_START = [
-  "image",
-  "mask",
-  "strength",
-  "keepUnmasked",
-  "imageGuidance",
-  "resize",
-  "extendLeft",
-  "extendTop",
-  "extendRight",
-  "extendBottom",
-] as const;
