@@ -20,7 +20,7 @@ const LABELS: Record<string, string> = {
   refiner: "Refiner",
   output_format: "File format",
   output_compression: "Quality",
-  deadline_s: "Give up after",
+  deadline_s: "Deadline",
 };
 
 const ADVICE: Record<string, string> = {

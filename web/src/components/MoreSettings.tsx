@@ -83,12 +83,12 @@ function ToldSizes() {
   return (
     <Fold name="Size conditioning" fields={["originalWidth", "originalHeight", "cropLeft", "cropTop", "targetWidth", "targetHeight"]}>
       <p class="hint wide">What a model such as SDXL is told of its image. Models without size conditioning do not hear it.</p>
-      <NumberField field="originalWidth" placeholder="as the image" />
-      <NumberField field="originalHeight" placeholder="as the image" />
+      <NumberField field="originalWidth" placeholder="its own" />
+      <NumberField field="originalHeight" placeholder="its own" />
       <NumberField field="cropLeft" placeholder={0} />
       <NumberField field="cropTop" placeholder={0} />
-      <NumberField field="targetWidth" placeholder="as the image" />
-      <NumberField field="targetHeight" placeholder="as the image" />
+      <NumberField field="targetWidth" placeholder="its own" />
+      <NumberField field="targetHeight" placeholder="its own" />
     </Fold>
   );
 }

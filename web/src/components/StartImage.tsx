@@ -21,8 +21,7 @@ export function StartImage({ offers }: { offers: Offers }) {
         <FileButton name={image === "" ? "Choose an image" : "Another image"} take={(file) => void startFromFile(file)} />
         {(image !== "" || lacks) && (
           <button type="button" class="quiet" onClick={startFromNoise}>
-            <Icon name="close" />
-            <span>Start from noise</span>
+            Start from noise
           </button>
         )}
       </div>
@@ -35,7 +34,7 @@ export function StartImage({ offers }: { offers: Offers }) {
           <Choice
             field="resize"
             options={[
-              ["", "Cut the edges"],
+              ["", "Crop"],
               ["stretch", "Stretch"],
             ]}
           />
@@ -90,11 +89,10 @@ function Mask() {
             <span>{mask === "" ? "Paint a mask" : "Paint the mask"}</span>
           </button>
         )}
-        <FileButton name="Choose a mask" take={(file) => void maskWith(file)} />
+        <FileButton name="Mask file" take={(file) => void maskWith(file)} />
         {(mask !== "" || lacks) && (
           <button type="button" class="quiet" onClick={withoutMask}>
-            <Icon name="close" />
-            <span>No mask</span>
+            No mask
           </button>
         )}
       </div>
