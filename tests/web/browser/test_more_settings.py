@@ -46,7 +46,7 @@ def test_a_hires_fix_comes_back_from_the_image_its_file_and_its_link(
 ) -> None:
     visit(page, server.url)
     unfold(page)
-    choose(page, "Hires fix", "First pass smaller by a factor")
+    choose(page, "Hires fix", "Enlarge by a factor")
     fill(page, "Factor", "1.5")
     fill(page, "2nd steps", "6")
     fill(page, "2nd strength", "0.5")
@@ -77,10 +77,13 @@ def test_a_refiner_is_offered_where_there_is_another_model(page: Page, server: H
     choose(page, "Refiner", "finisher")
     fill(page, "Switch at", "0.6")
     assert made_with(page, server)["refiner"] == {"model": "finisher", "switch_at": 0.6}
-    choose(page, "Hires fix", "First pass of a size")
+    choose(page, "Hires fix", "Enlarge from a size")
     fill(page, "1st width", "64")
     fill(page, "1st height", "64")
     expect(page.get_by_text("either a hires fix or a refiner")).to_be_visible()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = false))")
+    generate(page)
+    expect(page.get_by_role("combobox", name="Refiner")).to_be_focused()
     choose(page, "Refiner", "None")
     hires = made_with(page, server)["hires"]
     assert (hires["width"], hires["height"]) == (64, 64)
@@ -146,7 +149,7 @@ def test_all_of_it_is_accessible_and_fits_a_narrow_phone(page: Page, server: Har
     show(page).get_by_role("button", name="Start from it").click()
     expect(page.get_by_text("The next images start from this one.")).to_be_visible()
     unfold(page)
-    choose(page, "Hires fix", "First pass of a size")
+    choose(page, "Hires fix", "Enlarge from a size")
     fill(page, "Guidance rescale", "x")
     sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(sideways) <= 0

@@ -39,8 +39,8 @@ function Hires({ offered }: { offered: boolean }) {
         wide
         options={[
           ["", "Off"],
-          ["scale", "First pass smaller by a factor"],
-          ["size", "First pass of a size"],
+          ["scale", "Enlarge by a factor"],
+          ["size", "Enlarge from a size"],
         ]}
       />
       {chosen.hires === "scale" && <NumberField field="hiresScale" placeholder={2} step="any" />}
@@ -55,7 +55,7 @@ function Hires({ offered }: { offered: boolean }) {
           <NumberField field="hiresSteps" placeholder={Number(chosen.steps) || own?.num_inference_steps} />
           <NumberField field="hiresStrength" placeholder={hiresStrengthWithout(chosen, capabilities.value)} step="any" />
           <Choice field="upscaler" wide={chosen.hires === "size"} options={[["", "Default"], ...upscalers]} />
-          <p class="hint wide">Width and height above are those of the finished image. Where they are empty, it is the first pass, enlarged.</p>
+          <p class="hint wide">Makes a smaller image first, then enlarges it and denoises it further. Width and height above are those of the finished image.</p>
         </>
       )}
     </Fold>

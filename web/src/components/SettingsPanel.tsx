@@ -93,7 +93,8 @@ function Size() {
   const chosen = model.value;
   const { min_side: min, max_side: max, side_multiple: step } = chosen?.limits ?? {};
   const [width, height] = [settings.width, settings.height];
-  const own = sizeWithout(values.value, chosen);
+  const fromImage = settings.image.value !== "";
+  const own = fromImage ? null : sizeWithout(values.value, chosen);
   const swap = (): void => {
     const before = width.value || String(own?.width ?? "");
     width.value = height.value || String(own?.height ?? "");
@@ -109,11 +110,11 @@ function Size() {
   return (
     <fieldset class="size wide">
       <legend class="label">Size</legend>
-      <NumberField field="width" placeholder={own?.width} bounds={{ min, max, step }} />
+      <NumberField field="width" placeholder={fromImage ? "its own" : own?.width} bounds={{ min, max, step }} />
       <button type="button" class="quiet square" aria-label="Swap width and height" title="Swap" onClick={swap}>
         <Icon name="swap" />
       </button>
-      <NumberField field="height" placeholder={own?.height} bounds={{ min, max, step }} />
+      <NumberField field="height" placeholder={fromImage ? "its own" : own?.height} bounds={{ min, max, step }} />
       <label class="field preset">
         <span class="label">Preset</span>
         <select value={sizes.includes(current) ? current : ""} onChange={({ currentTarget }) => preset(currentTarget.value)}>
