@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from pipelines.fake import INFO
 from tests.harness.http_server import Harness
@@ -18,7 +18,7 @@ from tests.web.browser.visitor import fill, finished, fold, generate, last_reque
 pytestmark = pytest.mark.timeout(300)
 
 
-def png(size: tuple[int, int] = (128, 128), color: str = "white") -> dict[str, Any]:
+def png(size: tuple[int, int] = (128, 128), color: str = "white") -> FilePayload:
     """A file for a file field."""
     data = BytesIO()
     Image.new("RGB", size, color).save(data, "PNG")
@@ -124,7 +124,7 @@ def test_a_mask_is_chosen_as_a_file_of_the_images_size(page: Page, server: Harne
     with page.expect_request(lambda each: each.method == "POST" and each.url.endswith("/jobs")) as sent:
         generate(page)
     expect(finished(page)).to_have_count(1)
-    body = sent.value.post_data_json
+    body = json.loads(sent.value.post_data or "")
     assert body["extend"] == {"left": 64}
     assert body["resize_mode"] == "stretch"
     assert body["strength"] == 0.5
@@ -152,6 +152,10 @@ def test_a_reload_keeps_the_image_and_a_link_says_that_it_cannot_carry_it(page: 
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(finished(page)).to_have_count(2)
     assert last_request(server)["image"] is None
+
+    page.goto(link)
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("no link carries")
 
 
 def test_a_model_that_edits_has_image_guidance_and_no_strength(page: Page, server: Harness) -> None:

@@ -40,8 +40,9 @@ export function Composer() {
   );
 }
 
-/** The first field with a problem, however deeply it is folded; null where it is the prompt that has one. */
+/** The first field with a problem, however deeply it is folded; null where the prompt is to be written first. */
 function unfoldedProblem(): HTMLElement | null {
+  if (settings.prompt.peek().trim() === "") return null;
   const field = document.querySelector<HTMLElement>('.settings [aria-invalid="true"]');
   for (let fold = field?.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
   return field;

@@ -3,7 +3,7 @@
  *
  * What names an upload stays out of it. The tab alone remembers it, so that a reload loses nothing.
  */
-import { effect } from "@preact/signals";
+import { batch, effect } from "@preact/signals";
 import { FIELDS, lacking, NOTHING, setValues, UPLOADS, values, type Values } from "./settings";
 import { say } from "./status";
 
@@ -37,9 +37,12 @@ export function keepInAddress(): void {
 }
 
 function load(): void {
-  const kept = uploadsOf(location.hash.slice(1));
-  setValues({ ...fromHash(location.hash), ...kept });
-  lacking.value = kept === null ? leftOut(location.hash) : [];
+  const hash = location.hash.slice(1);
+  const kept = uploadsOf(hash);
+  batch(() => {
+    setValues({ ...fromHash(hash), ...kept });
+    lacking.value = kept === null ? leftOut(hash) : [];
+  });
   if (lacking.value.length > 0) say("A link carries no images. Choose what it starts from again, under Settings.");
 }
 
