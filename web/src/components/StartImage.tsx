@@ -39,11 +39,20 @@ export function StartImage({ offers }: { offers: Offers }) {
             ]}
           />
           {offers.mask && <Margins />}
+          {repaintsPart() && (
+            <Check field="keepUnmasked" hint="Puts its pixels back into the finished image, which else pass through the model and change a little" />
+          )}
           <p class="hint wide">A link to these settings does not carry images.</p>
         </>
       )}
     </Fold>
   );
+}
+
+/** Whether there is a part of the image that is not painted, and could be kept as it is. */
+function repaintsPart(): boolean {
+  const { mask, keepUnmasked, extendLeft, extendTop, extendRight, extendBottom } = values.value;
+  return [mask, keepUnmasked, extendLeft, extendTop, extendRight, extendBottom].some((value) => value !== "");
 }
 
 function Problem({ field }: { field: "image" | "mask" }) {
@@ -97,9 +106,6 @@ function Mask() {
         )}
       </div>
       {!shown && <p class="hint wide">Choose the image again to paint on it.</p>}
-      {(mask !== "" || settings.keepUnmasked.value !== "") && (
-        <Check field="keepUnmasked" hint="Puts its pixels back into the finished image, which else pass through the model and change a little" />
-      )}
     </>
   );
 }
