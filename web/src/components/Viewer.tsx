@@ -3,9 +3,10 @@ import { useEffect, useState } from "preact/hooks";
 import type { Image } from "../api/types";
 import { entrySignal, type Entry } from "../state/entries";
 import { imageOf, tiles, type Tile } from "../state/gallery";
-import { canStartFromImages, startFrom, useSeed, useSettings, vary } from "../state/make";
+import { toHash } from "../state/address";
+import { canStartFromImages, settingsThatMade, useSeed, useSettings, vary } from "../state/make";
 import { discard } from "../state/queue";
-import { settingsOf, toHash } from "../state/settings";
+import { startFrom } from "../state/startImage";
 import { say } from "../state/status";
 import { close, compare, open } from "../state/view";
 import { Dialog } from "./Dialog";
@@ -124,11 +125,13 @@ export function fileName(image: Image): string {
 }
 
 async function copyLink(entry: Entry, image: Image): Promise<void> {
-  if (entry.request === null) return;
-  const link = `${location.origin}${location.pathname}#${toHash(settingsOf(entry.request, image.prompt, image.seed))}`;
+  const made = settingsThatMade(entry, image);
+  if (made === null) return;
+  const link = `${location.origin}${location.pathname}#${toHash(made)}`;
+  const without = made.image === "" ? "" : " It does not carry the image that this one started from.";
   try {
     await navigator.clipboard.writeText(link);
-    say("The link to these settings is copied.");
+    say(`The link to these settings is copied.${without}`);
   } catch {
     say("The browser does not let this page copy. Press Use these settings, and copy the page's address.", "error");
   }
