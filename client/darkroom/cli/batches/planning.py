@@ -46,6 +46,11 @@ class PlannedImage:
     """Whether its file was there already."""
 
     @property
+    def name(self) -> str:
+        """The image's name towards a `Watch`, which no other image of the command has."""
+        return str(self.path)
+
+    @property
     def is_there(self) -> bool:
         return self.is_skipped or self.made is not None
 
@@ -141,6 +146,11 @@ def summary(image: PlannedImage) -> str:
     """Return the line that is printed about an image that was made."""
     assert image.made is not None, "the image has not been made"
     return f"{image.path}  ({', '.join([f'seed {image.made.seed}', *image.made.notes])})"
+
+
+def labels(images: Sequence[PlannedImage]) -> dict[str, str]:
+    """Return the label of each image that is to be made, by its name."""
+    return {image.name: image.label for image in images if not image.is_there}
 
 
 def as_json(image: PlannedImage) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 from typing_extensions import Unpack
 
 from darkroom.cli.batches.outputs import is_folder
-from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, plan, read_prompts
+from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, labels, plan, read_prompts
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
 from darkroom.cli.selection import ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol
@@ -104,7 +104,8 @@ def generate(
         images = plan(each_copy(texts, count, params), output, resume=_resumes(resume, output, file, params))
     _say_skipped(images)
     protocol = choose_protocol(preview, preview_protocol)
-    display = display_for(sum(not image.is_there for image in images))
+    shown = labels(images)
+    display = display_for(len(shown), shown, None if prints_json else protocol)
     results = Results(images, display, protocol, is_quiet=prints_json)
     sheet: Path | None = None
     try:
