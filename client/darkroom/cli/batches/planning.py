@@ -14,6 +14,7 @@ from typing import Any, Final
 import typer
 
 from darkroom.cli.batches.outputs import is_folder, plan_outputs, slug
+from darkroom.cli.commands.options import DECIDE_NOTHING
 
 MAX_SEED: Final = 2**63 - 1
 _DIGEST_LENGTH: Final = 8
@@ -122,11 +123,14 @@ def _lasting_names(wanted: Sequence[Wanted]) -> list[str]:
 
 
 def _comparable(params: Mapping[str, Any], contents: dict[Path, str]) -> dict[str, Any]:
-    """Return the parameters with a digest in the place of each input file, which `contents` remembers."""
+    """Return the parameters that decide the image, with a digest in the place of each input file.
+
+    `contents` remembers the digests.
+    """
     return {
         name: _digest_of(value, contents) if isinstance(value, Path) else value
         for name, value in params.items()
-        if value is not None
+        if value is not None and name not in DECIDE_NOTHING
     }
 
 

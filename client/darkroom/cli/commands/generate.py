@@ -67,6 +67,16 @@ def generate(
             help="Write a contact sheet of all images too, a PNG.",
         ),
     ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "--quality",
+            min=0,
+            max=100,
+            rich_help_panel=_FILES,
+            help="Of WebP, which is lossless at 100, and of JPEG. PNG is always lossless.",
+        ),
+    ] = None,
     preview: PreviewOption = False,
     preview_protocol: ProtocolOption = None,
     prints_json: JsonOption = False,
@@ -97,11 +107,13 @@ def generate(
 
     if grid is not None and grid.suffix.lower() != ".png":
         raise typer.BadParameter("a contact sheet is a PNG: its name ends in .png", param_hint=["--grid"])
-    params = request_params(given)
+    params = {**request_params(given), **({} if quality is None else {"output_compression": quality})}
     texts = _prompts(prompts, file)
     source = Source(*select_backend(context.obj, server), params.get("model"))
     with explained():
         images = plan(each_copy(texts, count, params), output, resume=_resumes(resume, output, file, params))
+    if quality is not None and all(image.path.suffix.lower() == ".png" for image in images):
+        raise typer.BadParameter("PNG has none; name a file ending in .webp or .jpg with -o", param_hint=["--quality"])
     _say_skipped(images)
     protocol = choose_protocol(preview, preview_protocol)
     shown = labels(images)

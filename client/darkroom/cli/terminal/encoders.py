@@ -20,7 +20,9 @@ _KITTY_CHUNK: Final = 4096
 _SIXEL_ROWS: Final = 6
 _SIXEL_ZERO: Final = 63
 """The character of six pixels that are all off."""
-_MAX_COLORS: Final = 256
+_MAX_COLORS: Final = 255
+_TRANSPARENT: Final = 255
+"""Stands for the color of pixels that are not drawn."""
 
 
 def png_of(image: Image) -> bytes:
@@ -32,7 +34,7 @@ def png_of(image: Image) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where kitty is to show an image: over `columns` and `rows` of cells, in the place of an earlier one of this id."""
+    """The cells that an image in kitty covers. It takes the place of an earlier one with the same id."""
 
     image_id: int
     columns: int
@@ -68,8 +70,10 @@ def iterm2(image: Image, *, rows: int | None = None) -> str:
 
 
 def sixel(image: Image) -> str:
-    """Return the image as sixels, of at most 256 colors. Nothing is drawn where the image is transparent."""
+    """Return the image as sixels, of at most 255 colors. Nothing is drawn where the image is transparent."""
     indexed = image.convert("RGB").quantize(_MAX_COLORS)
+    if image.mode == "RGBA":
+        indexed.paste(_TRANSPARENT, mask=image.getchannel("A").point(lambda alpha: 0 if alpha else 255))
     width, height = indexed.size
     pixels = indexed.tobytes()
     bands = (pixels[start : start + width * _SIXEL_ROWS] for start in range(0, len(pixels), width * _SIXEL_ROWS))
@@ -91,6 +95,8 @@ def _band(pixels: bytes, width: int) -> str:
     """Return up to six rows of pixels: for each color, which of the six it has in each column."""
     columns: dict[int, bytearray] = {}
     for offset, color in enumerate(pixels):
+        if color == _TRANSPARENT:
+            continue
         row, column = divmod(offset, width)
         columns.setdefault(color, bytearray(width))[column] |= 1 << row
     return "$".join(f"#{color}{_run_lengths(bits)}" for color, bits in columns.items())

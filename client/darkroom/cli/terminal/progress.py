@@ -173,8 +173,11 @@ class LiveProgress:
 
     @contextlib.contextmanager
     def _without_bars(self) -> Iterator[None]:
+        was_shown = self._live.is_started
         self._live.stop()
         yield
+        if not was_shown:
+            return
         # A `Live` that starts again would erase as many lines as it had shown before, which are now other output.
         self._live = self._new_live()
         self._live.start(refresh=True)

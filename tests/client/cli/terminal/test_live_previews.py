@@ -32,6 +32,10 @@ class Terminal:
         self.text = ""
         self.previews = LivePreviews(protocol, screen, ROWS, write=self._write, clock=self.clock)
 
+    def is_due(self, now_s: float) -> bool:
+        self.clock.now_s = now_s
+        return self.previews.is_due
+
     def _write(self, text: str) -> None:
         self.text += text
 
@@ -47,7 +51,7 @@ def put(shown: Terminal, *images: str) -> None:
 
 def test_nothing_is_due_before_the_first_preview() -> None:
     shown = terminal()
-    assert not shown.previews.is_due
+    assert not shown.is_due(60.0)
     shown.previews.erase()
     assert shown.text == ""
 
@@ -55,13 +59,11 @@ def test_nothing_is_due_before_the_first_preview() -> None:
 def test_between_two_drawings_some_time_passes() -> None:
     shown = terminal()
     put(shown, "a")
-    assert shown.previews.is_due
+    assert shown.is_due(0.0)
     shown.previews.draw()
     put(shown, "a")
-    shown.clock.now_s = 0.9 * INTERVAL_S
-    assert not shown.previews.is_due
-    shown.clock.now_s = INTERVAL_S
-    assert shown.previews.is_due
+    assert not shown.is_due(0.9 * INTERVAL_S)
+    assert shown.is_due(INTERVAL_S)
 
 
 def test_a_large_drawing_is_followed_by_a_longer_pause() -> None:
@@ -72,10 +74,8 @@ def test_a_large_drawing_is_followed_by_a_longer_pause() -> None:
     shown.previews.draw()
     assert len(shown.text) > INTERVAL_S * MAX_BYTES_PER_S
     put(shown, "a")
-    shown.clock.now_s = INTERVAL_S
-    assert not shown.previews.is_due
-    shown.clock.now_s = len(shown.text) / MAX_BYTES_PER_S
-    assert shown.previews.is_due
+    assert not shown.is_due(INTERVAL_S)
+    assert shown.is_due(len(shown.text) / MAX_BYTES_PER_S)
 
 
 @pytest.mark.integration
@@ -104,13 +104,12 @@ def test_an_image_that_is_finished_makes_room_for_another() -> None:
     put(shown, "a")
     shown.previews.draw()
     shown.previews.drop("a")
-    shown.clock.now_s = 60.0
-    assert shown.previews.is_due
+    assert shown.is_due(60.0)
     before = shown.text
     shown.previews.draw()
     assert shown.text.removeprefix(before) == f"\x1b[{ROWS}A\x1b[J"
     shown.previews.drop("a")
-    assert not shown.previews.is_due
+    assert not shown.is_due(120.0)
 
 
 def test_a_preview_that_cannot_be_read_is_left_out() -> None:
@@ -134,8 +133,7 @@ def test_what_is_erased_is_shown_again_by_the_next_drawing() -> None:
     shown.previews.draw()
     shown.previews.erase()
     assert show_in_kitty(shown.text).images == 0
-    shown.clock.now_s = INTERVAL_S
-    assert shown.previews.is_due
+    assert shown.is_due(INTERVAL_S)
     shown.previews.draw()
     screen = show_in_kitty(shown.text)
     assert screen.places == [{"row": 0, "column": 0, "rows": ROWS, "columns": ROWS * 2}]

@@ -14,7 +14,6 @@ from darkroom.cli.terminal.progress import QUIET_S, LiveProgress, PlainProgress,
 from tests.client import answers
 from tests.client.cli.terminal.emulators.decoders import show_in_kitty
 
-
 LABELS = {"a": "circle.png", "b": "star.png"}
 
 
@@ -80,6 +79,15 @@ def test_output_while_the_bars_are_paused_stays() -> None:
                 file.write(f"{line}\n")
         progress.finish("a")
     assert screen(file.getvalue()) == ["first", "second"]
+
+
+def test_output_after_the_end_does_not_bring_the_bars_back() -> None:
+    progress, file = live(2)
+    with progress:
+        progress.show("a", 0.5, "step 5 of 10")
+    with progress.paused():
+        file.write("first\n")
+    assert screen(file.getvalue()) == ["first"]
 
 
 def test_what_goes_before_the_images_has_a_line_where_it_takes_long() -> None:
