@@ -130,7 +130,7 @@ class LiveProgress:
             self._draw_previews()
 
     def _draw_previews(self) -> None:
-        if self._previews is not None and self._previews.is_due:
+        if self._previews is not None and self._previews.is_due and self._live.is_started:
             self._console.file.write(_BEGIN_UPDATE)
             with self._without_bars():
                 self._previews.draw()
@@ -166,6 +166,7 @@ class LiveProgress:
         with self._without_bars():
             self._erase_previews()
             yield
+        self._draw_previews()
 
     def _erase_previews(self) -> None:
         if self._previews is not None:

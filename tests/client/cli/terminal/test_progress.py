@@ -119,6 +119,17 @@ def test_lines_of_text_want_no_previews() -> None:
     assert file.getvalue() == ""
 
 
+def test_after_a_failure_nothing_is_drawn() -> None:
+    progress, file, clock = with_previews()
+    with progress:
+        progress.preview("a", answers.png())
+    clock.now_s += INTERVAL_S
+    ended = file.getvalue()
+    with progress.paused():
+        file.write("circle.png\n")
+    assert file.getvalue().removeprefix(ended) == "circle.png\n"
+
+
 def test_output_that_is_no_terminal_has_no_previews(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # With it rich takes standard error for a terminal.
     assert not display_for(1, LABELS, Protocol.KITTY).wants_previews
@@ -159,10 +170,9 @@ def test_previews_are_gone_when_the_images_are_finished() -> None:
         progress.preview("a", answers.png())
         progress.preview("b", answers.png())
         progress.finish("a")
+        clock.now_s += INTERVAL_S
         with progress.paused():
             file.write("circle.png\n")
-        clock.now_s += INTERVAL_S
-        progress.show("b", 0.5, "step 2 of 4")
         before = show_in_kitty(file.getvalue())
         progress.finish("b")
     after = show_in_kitty(file.getvalue())
