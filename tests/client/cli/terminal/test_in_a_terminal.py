@@ -1,4 +1,4 @@
-"""`darkroom generate --preview` as a whole in a terminal, before a server with a fake engine; kitty's parser looks on."""
+"""`darkroom generate --preview` as a whole in a terminal, before a server with a fake engine, as kitty reads it."""
 
 from __future__ import annotations
 
