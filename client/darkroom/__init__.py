@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         NotFoundError,
         PermissionDeniedError,
         RateLimitError,
+        RedirectError,
         StreamError,
         UnprocessableEntityError,
     )
@@ -157,6 +158,7 @@ __all__ = [
     "PromptTokens",
     "RateLimitError",
     "RawResponse",
+    "RedirectError",
     "Retry",
     "StatusChanged",
     "StreamError",
