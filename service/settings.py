@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from service.settings_fields import (
     Count,
     Folder,
+    OptionalFile,
     OptionalFolder,
     OptionalPort,
     Port,
@@ -124,6 +125,14 @@ class Settings(WorkerSettings):
         "postgresql://... or sqlite:///path. Without it a SQLite file in the data folder.",
         Section.STORAGE,
         "URL",
+        is_secret=True,
+    )
+    database_password_file: OptionalFile = setting(
+        None,
+        "File with the password of the PostgreSQL database, such as a secret that is mounted at /run/secrets. The URL "
+        "then has none.",
+        Section.STORAGE,
+        "FILE",
     )
     keep_jobs_s: Seconds = setting(
         7 * 86400.0, "How long a job and its images are kept after its end.", Section.STORAGE, "SECONDS"
