@@ -144,6 +144,13 @@ class Settings(WorkerSettings):
         Section.STORAGE,
         "BYTES",
     )
+    min_free_bytes: Annotated[int, Field(ge=0)] = setting(
+        256 << 20,
+        "Free room of the disk below which new jobs and uploads are answered 503. What is accepted goes on, and a full "
+        "disk can still be emptied by deleting jobs. 0 refuses nothing.",
+        Section.STORAGE,
+        "BYTES",
+    )
     keep_uploads_s: Seconds = setting(
         86400.0, "How long an upload is kept without a job that starts from it.", Section.STORAGE, "SECONDS"
     )

@@ -12,6 +12,7 @@ from sqlalchemy import URL
 
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
@@ -41,6 +42,7 @@ class JobsSettings:
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
+    min_free_bytes: int
     max_queued: int
     max_queued_s: float
     max_subscribers: int
@@ -58,12 +60,15 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     """
     rename_former_folder(settings.images)
     database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
+    space = FreeSpace(_folders(settings), settings.min_free_bytes)
+    metrics.free_bytes_source = space.free_bytes
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(
         UploadRepository(database),
         UploadFiles(InputFolder(settings.uploads)),
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
+        space=space,
     )
     retention = RetentionPolicy(settings.keep_s)
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention))
@@ -90,4 +95,12 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
             interactive_deadline_factor=settings.interactive_deadline_factor,
             batch_deadline_factor=settings.batch_deadline_factor,
         ),
+        space,
     )
+
+
+def _folders(settings: JobsSettings) -> tuple[Path, ...]:
+    """The folders whose disks may run full, that of the database first."""
+    data_dir = settings.images.parent
+    file = settings.database.database if settings.database.get_backend_name() == "sqlite" else None
+    return (data_dir if file is None else Path(file).parent, data_dir, settings.images, settings.uploads)

@@ -20,6 +20,7 @@ from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
 from service.ids import new_job_id
+from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
@@ -69,6 +70,7 @@ class JobService:
         notifier: JobNotifier,
         engine: Engine,
         config: JobServiceConfig,
+        space: FreeSpace,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -81,6 +83,7 @@ class JobService:
         self._notifier = notifier
         self._engine = engine
         self._config = config
+        self._space = space
         self._clock = clock
         self._opened = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -95,6 +98,7 @@ class JobService:
 
         Raises `SchemaTooNewError`.
         """
+        self._space.update_reserve()  # To open a database takes some room, too.
         try:
             await migrate(self._database)
         except StoreUnavailableError:
@@ -112,6 +116,10 @@ class JobService:
         self.uploads.close()
         await self._database.close()
 
+    def require_room(self) -> None:
+        """Raises `StorageFullError` where the disk has no room for further jobs and images."""
+        self._space.require()
+
     async def submit(
         self,
         spec: JobSpec,
@@ -123,9 +131,10 @@ class JobService:
         """Accepts a job and returns it with False. The job is on disk when this returns, with what it starts from.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
-        `QueueFullError`, `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
+        `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError` and `EngineUnavailableError`.
         """
         self._require_open()
+        self.require_room()
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
@@ -184,6 +193,7 @@ class JobService:
     async def cancel(self, job_id: str, tenant: str) -> JobView:
         """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""
         self._require_open()
+        self._space.update_reserve()
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
@@ -192,6 +202,7 @@ class JobService:
     async def delete(self, job_id: str, tenant: str) -> None:
         """Cancels the job if it runs, and deletes its record and its images. Raises `NotFoundError`."""
         self._require_open()
+        self._space.update_reserve()
         if not await self._repository.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
@@ -277,5 +288,6 @@ class JobService:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
             with log_and_continue("opening the job store"):
+                self._space.update_reserve()
                 await migrate(self._database)
                 self._open()

@@ -104,6 +104,7 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         keep_uploads_s=settings.keep_uploads_s,
         keep_s=settings.keep_jobs_s,
         max_image_bytes=settings.max_image_bytes,
+        min_free_bytes=settings.min_free_bytes,
         max_queued=settings.max_queued_jobs,
         max_queued_s=settings.max_queued_jobs_s,
         max_subscribers=settings.max_event_streams,
