@@ -36,7 +36,7 @@ def free_bytes(folder: Path) -> int:
 
 
 class FreeSpace:
-    """The disks of some folders. A folder that does not exist yet is left out."""
+    """The disks of some folders. A folder that does not exist yet, or cannot be asked, is left out."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class FreeSpace:
     def _least(self) -> float:
         found = []
         for folder in self._folders:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 found.append(self._measure(folder))
         return float(min(found, default=math.inf))
 

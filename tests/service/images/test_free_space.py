@@ -72,12 +72,13 @@ def test_a_change_is_logged_once(disk: Disk) -> None:
     assert [(line["log_level"], line["free_bytes"]) for line in lines] == [("warning", 0), ("info", FLOOR)]
 
 
-def test_the_fullest_disk_counts_and_a_folder_that_is_not_there_does_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [FileNotFoundError(), PermissionError()], ids=repr)
+def test_the_fullest_disk_counts_and_one_that_does_not_answer_does_not(tmp_path: Path, fault: OSError) -> None:
     free = {tmp_path / "a": 5, tmp_path / "b": 3}
 
     def measure(folder: Path) -> int:
         if folder not in free:
-            raise FileNotFoundError
+            raise fault
         return free[folder]
 
     assert FreeSpace([*free, tmp_path / "none"], 1, measure=measure).free_bytes() == 3
