@@ -62,6 +62,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     rename_former_folder(settings.images)
     database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
     space = FreeSpace(_folders(settings), settings.min_free_bytes)
+    space.update_reserve()  # To open a database takes some room, too.
     metrics.free_bytes_source = space.free_bytes
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(

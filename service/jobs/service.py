@@ -87,7 +87,7 @@ class JobService:
         self._notifier = notifier
         self._engine = engine
         self._config = config
-        self._space = space
+        self.space: Final = space
         self._clock = clock
         self._opened = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,7 +102,6 @@ class JobService:
 
         Raises `SchemaTooNewError`.
         """
-        self._space.update_reserve()  # To open a database takes some room, too.
         try:
             await migrate(self._database)
         except StoreUnavailableError:
@@ -120,10 +119,6 @@ class JobService:
         self.uploads.close()
         await self._database.close()
 
-    def require_room(self) -> None:
-        """Raises `StorageFullError` where the disk has no room for further jobs and images."""
-        self._space.require()
-
     async def submit(
         self,
         spec: JobSpec,
@@ -138,7 +133,7 @@ class JobService:
         `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError` and `EngineUnavailableError`.
         """
         self._require_open()
-        self.require_room()
+        self.space.require()
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
@@ -197,7 +192,7 @@ class JobService:
     async def cancel(self, job_id: str, tenant: str) -> JobView:
         """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""
         self._require_open()
-        self._space.update_reserve()
+        self.space.update_reserve()
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
@@ -206,7 +201,7 @@ class JobService:
     async def delete(self, job_id: str, tenant: str) -> None:
         """Cancels the job if it runs, and deletes its record and its images. Raises `NotFoundError`."""
         self._require_open()
-        self._space.update_reserve()
+        self.space.update_reserve()
         if not await self._repository.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
@@ -254,11 +249,11 @@ class JobService:
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
         """Returns the job when it has ended, or its state after `timeout_s`. Raises what `follow` raises."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                async with contextlib.aclosing(self.follow(job_id, tenant, EventDiff())) as events:
-                    async for _, _, view in events:
-                        if view.record.ended:
-                            return view
+            following = contextlib.aclosing(self.follow(job_id, tenant, EventDiff()))
+            async with asyncio.timeout(timeout_s), following as events:
+                async for _, _, view in events:
+                    if view.record.ended:
+                        return view
         return await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
@@ -300,6 +295,6 @@ class JobService:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
             with log_and_continue("opening the job store"):
-                self._space.update_reserve()
+                self.space.update_reserve()
                 await migrate(self._database)
                 self._open()
