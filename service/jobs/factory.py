@@ -12,6 +12,7 @@ from sqlalchemy import URL
 
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
@@ -42,6 +43,7 @@ class JobsSettings:
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
+    min_free_bytes: int
     max_queued: int
     max_queued_s: float
     max_subscribers: int
@@ -59,6 +61,9 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     """
     rename_former_folder(settings.images)
     database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
+    space = FreeSpace(_folders(settings), settings.min_free_bytes)
+    space.update_reserve()  # To open a database takes some room, too.
+    metrics.free_bytes_source = space.free_bytes
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(
         UploadRepository(database),
@@ -66,6 +71,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
         clock=database.clock.now,
+        space=space,
     )
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs()
@@ -106,4 +112,12 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
             interactive_deadline_factor=settings.interactive_deadline_factor,
             batch_deadline_factor=settings.batch_deadline_factor,
         ),
+        space,
     )
+
+
+def _folders(settings: JobsSettings) -> tuple[Path, ...]:
+    """The folders whose disks may run full, that of the database first."""
+    data_dir = settings.images.parent
+    file = settings.database.database if settings.database.get_backend_name() == "sqlite" else None
+    return (data_dir if file is None else Path(file).parent, data_dir, settings.images, settings.uploads)

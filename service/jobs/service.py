@@ -20,6 +20,7 @@ from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
 from service.ids import new_job_id
+from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
@@ -73,6 +74,7 @@ class JobService:
         notifier: JobNotifier,
         engine: Engine,
         config: JobServiceConfig,
+        space: FreeSpace,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -83,6 +85,7 @@ class JobService:
         self._notifier = notifier
         self._engine = engine
         self._config = config
+        self.space: Final = space
         self._clock = database.clock.now
         self._opened = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -123,9 +126,10 @@ class JobService:
         """Accepts a job and returns it with False. The job is on disk when this returns, with what it starts from.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
-        `QueueFullError`, `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
+        `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError` and `EngineUnavailableError`.
         """
         self._require_open()
+        self.space.require()
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
@@ -184,6 +188,7 @@ class JobService:
     async def cancel(self, job_id: str, tenant: str) -> JobView:
         """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""
         self._require_open()
+        self.space.update_reserve()
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
@@ -192,6 +197,7 @@ class JobService:
     async def delete(self, job_id: str, tenant: str) -> None:
         """Cancels the job if it runs, and deletes its record and its images. Raises `NotFoundError`."""
         self._require_open()
+        self.space.update_reserve()
         if not await self._repository.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
@@ -239,11 +245,11 @@ class JobService:
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
         """Returns the job when it has ended, or its state after `timeout_s`. Raises what `follow` raises."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                async with contextlib.aclosing(self.follow(job_id, tenant, EventDiff())) as events:
-                    async for _, _, view in events:
-                        if view.record.ended:
-                            return view
+            following = contextlib.aclosing(self.follow(job_id, tenant, EventDiff()))
+            async with asyncio.timeout(timeout_s), following as events:
+                async for _, _, view in events:
+                    if view.record.ended:
+                        return view
         return await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
@@ -288,4 +294,5 @@ class JobService:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
             with log_and_continue("opening the job store"):
+                self.space.update_reserve()
                 await self._open()

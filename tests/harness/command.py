@@ -44,7 +44,11 @@ def run_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytes
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str, backend: Backend | None = None) -> Outcome:
-        status = run(build_app([server_commands], lambda: backend), arguments)
+        umask = os.umask(0o022)
+        try:
+            status = run(build_app([server_commands], lambda: backend), arguments)
+        finally:
+            os.umask(umask)
         out, err = capfd.readouterr()
         return Outcome(status, out, err)
 

@@ -33,6 +33,7 @@ def settings_for(data_dir: Path) -> JobsSettings:
         keep_uploads_s=KEEP_S,
         keep_s=KEEP_S,
         max_image_bytes=1 << 30,
+        min_free_bytes=0,
         max_queued=100,
         max_queued_s=1000.0,
         max_subscribers=8,

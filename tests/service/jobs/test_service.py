@@ -16,6 +16,7 @@ from service.engine.interface import ImageFinished, Phase
 from service.engine.types import Priority, Timings
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -63,6 +64,7 @@ def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
         notifier,
         engine,
         CONFIG,
+        FreeSpace((folder,), 0),
     )
 
 
