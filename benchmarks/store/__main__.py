@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import enum
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +123,7 @@ def measure(
                 stage = Stage(version, database, plan.sizes, work, servers, settings)
                 found = PARTS[part](stage)
                 shutil.rmtree(work)
+                found["the machine's load at the end"] = os.getloadavg()[0]
                 measured.setdefault(title, {}).setdefault(version.name, []).append(found)
     return measured
 

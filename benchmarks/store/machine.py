@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _IN_MEMORY: Final = ("tmpfs", "ramfs")
+_MOUNTS: Final = Path("/proc/mounts")
 _SYNCS: Final = 20
 _BLOCK: Final = bytes(4096)
 
@@ -19,9 +20,9 @@ class NotOnDisk(Exception):
     """A folder whose files are in memory: what is synced there is not durable, and costs nothing."""
 
 
-def describe(folder: Path) -> dict[str, Any]:
+def describe(folder: Path, mounts: Path = _MOUNTS) -> dict[str, Any]:
     """Raises `NotOnDisk`."""
-    kind = filesystem(folder, Path("/proc/mounts").read_text().splitlines())
+    kind = filesystem(folder, mounts.read_text().splitlines())
     if kind in _IN_MEMORY:
         raise NotOnDisk(f"{folder} is on {kind}: choose a folder on a disk with --folder")
     return {

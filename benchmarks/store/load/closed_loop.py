@@ -87,7 +87,7 @@ class _ClosedLoop:
         return within_limit and time.monotonic() - self._tally.start_s < self._load.seconds
 
     def _is_window_full(self) -> bool:
-        unmade = self._tally.sent - (self._made() - self._made_before)
+        unmade = self._tally.accepted - (self._made() - self._made_before)
         return self._load.window is not None and unmade >= self._load.window
 
     def _made(self) -> int:

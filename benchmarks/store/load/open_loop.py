@@ -42,17 +42,26 @@ class _OpenLoop:
 
     async def send(self) -> None:
         """Sends requests that are due, on one connection. A lost connection is replaced."""
-        connection: Connection | None = None
         while True:
-            due_s = await self._due.get()
             try:
-                connection = connection or await Connection.open(self._load.port)
+                await self._send_on()
+            except OSError:
+                self._due.task_done()
+
+    async def _send_on(self) -> None:
+        """Raises OSError where a request gets no answer."""
+        connection: Connection | None = None
+        try:
+            while True:
+                due_s = await self._due.get()
+                if connection is None or not connection.is_open:
+                    connection = await Connection.open(self._load.port)
                 answer = await connection.ask(self._load.request)
                 self._tally.take(answer, time.monotonic() - due_s)
-            except OSError:
-                connection = None
-            finally:
                 self._due.task_done()
+        finally:
+            if connection is not None:
+                connection.close()
 
     def result(self) -> Result:
         """What has no answer by now is lost."""

@@ -34,7 +34,7 @@ def _longest_first() -> Iterator[bytes]:
 
 def _listed(servers: Servers, stage: Stage, requests: Iterator[bytes]) -> Figures:
     sizes = stage.sizes
-    request = next(each for each in requests if fill(servers, sizes, each, 1).count("202"))
+    request = first_accepted(servers, stage, requests)
     fill(servers, sizes, request, sizes.listed_jobs - 1)
     before_bytes = servers.peak_bytes()
     load = ClosedLoop(
@@ -51,6 +51,14 @@ def _listed(servers: Servers, stage: Stage, requests: Iterator[bytes]) -> Figure
         "peak RSS before, MiB": before_bytes / _MIB,
         "peak RSS after, MiB": servers.peak_bytes() / _MIB,
     }
+
+
+def first_accepted(servers: Servers, stage: Stage, requests: Iterator[bytes]) -> bytes:
+    """Sends jobs until one is accepted. Returns its request. Raises RuntimeError where none is."""
+    for request in requests:
+        if fill(servers, stage.sizes, request, 1).count("202"):
+            return request
+    raise RuntimeError("the server accepted none of the jobs")
 
 
 def figures(result: Result, server_cpu_s: float) -> Figures:

@@ -14,8 +14,8 @@ from benchmarks.store.servers.running import Servers, Use
 
 _PROBES_A_SECOND: Final = 2.0
 _LATE_S: Final = 1.0
-_CONNECTIONS: Final = 256
-"""Half of what a server takes, so that none is refused for their number."""
+_CONNECTIONS: Final = 1000
+"""More than a server takes by default: callers do not know of each other."""
 _GRACE_S: Final = 10.0
 _MIB: Final = 1 << 20
 
