@@ -23,7 +23,7 @@ _LAST_S: Final = 60.0
 _AGAIN_S: Final = 0.1
 """Pause after a lost connection."""
 _ENDED: Final = re.compile(
-    rb'^darkroom_jobs_total\{outcome="(succeeded|failed|canceled)".*\} ([\d.e+]+)$', re.MULTILINE
+    rb'^darkroom_jobs_total\{[^}]*outcome="(succeeded|failed|canceled)"[^}]*\} ([\d.e+]+)$', re.MULTILINE
 )
 
 

@@ -25,6 +25,10 @@ class Tally:
         """Jobs that were accepted."""
         return len(self._locations)
 
+    @property
+    def answered(self) -> int:
+        return sum(map(len, self._latencies_s.values()))
+
     def take(self, answer: Answer, latency_s: float) -> None:
         self._latencies_s[answer.status].append(latency_s)
         self.body_bytes += len(answer.body)

@@ -47,6 +47,11 @@ class Answering:
                     break
         writer.close()
 
+    @property
+    def connections(self) -> int:
+        """Connections that were opened so far."""
+        return len(self._writers)
+
     async def wait_for(self, requests: int) -> None:
         """Waits until so many requests have come."""
         async with self._count:

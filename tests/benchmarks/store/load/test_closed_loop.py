@@ -16,7 +16,7 @@ ACCEPTED = answer(202, "{}", location="/jobs/1")
 METRICS = """\
 # TYPE darkroom_jobs_total counter
 darkroom_jobs_total{{outcome="succeeded",reason=""}} {}
-darkroom_jobs_total{{outcome="failed",reason="poisoned"}} 1.0
+darkroom_jobs_total{{reason="poisoned",outcome="failed"}} 1.0
 darkroom_jobs_total{{outcome="refused",reason="queue_full"}} 99.0
 """
 

@@ -57,3 +57,14 @@ async def test_a_request_whose_connection_ends_is_lost_and_the_others_are_not() 
         result = await open_loop.run(load(to.port))
 
     assert (result.count("202"), result.lost) == (9, 1)
+
+
+async def test_an_idle_connection_is_used_again() -> None:
+    async with answering(jobs=[answer(202)]) as to:
+        one_at_a_time = OpenLoop(
+            port=to.port, request=post("/jobs", {}), rate=200.0, seconds=0.05, connections=1, grace_s=30.0
+        )
+        result = await open_loop.run(one_at_a_time)
+
+    assert result.count("202") == 10
+    assert to.connections == 1
