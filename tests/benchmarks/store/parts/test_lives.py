@@ -29,7 +29,6 @@ def test_what_was_used_is_divided_by_the_jobs_that_succeeded() -> None:
         "lives/s": 10.0,
         "server CPU, ms/life": 40.0,
         "device process CPU, ms/life": 20.0,
-        "write calls/life": 14.0,
         "database CPU, ms/life": 10.0,
         "transactions/life": 6.0,
         "accepted and not succeeded": 10,
