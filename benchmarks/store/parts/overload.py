@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from benchmarks.store.load.generate import Generator
@@ -21,15 +22,25 @@ _MIB: Final = 1 << 20
 
 
 def measure(stage: Stage) -> Figures:
-    """The queue holds as many jobs as the device makes while its unloaded rate is measured, and no more."""
+    """Measures a queue that has room for everything, and one that is full from the beginning."""
+    room = math.ceil(stage.sizes.rate * (stage.sizes.seconds + stage.sizes.settle_s)) + 50
+    queues = {"all accepted": {}, "queue full": {"DARKROOM_MAX_QUEUED_JOBS": str(room)}}
+    return {
+        f"{queue}, {name}": value
+        for queue, settings in queues.items()
+        for name, value in _with_queue(stage, settings, room).items()
+    }
+
+
+def _with_queue(stage: Stage, settings: Mapping[str, str], jobs: int) -> Figures:
+    """`jobs` are as many as the device needs while its unloaded rate is measured, and some more."""
     sizes = stage.sizes
-    room = math.ceil(sizes.rate * (sizes.seconds + sizes.settle_s)) + 50
-    with stage.running({"DARKROOM_MAX_QUEUED_JOBS": str(room)}) as servers:
+    with stage.running(settings) as servers:
         servers.set_row_s(stage.row_s())
-        fill(servers, sizes, job(), room)
+        fill(servers, sizes, job(), jobs)
         time.sleep(min(1.0, sizes.settle_s))
         unloaded = _rate(use_over(servers, sizes.seconds))
-        own: Figures = {"unloaded: device, images/s": unloaded, "queue's room, jobs": room}
+        own: Figures = {"unloaded: device, images/s": unloaded}
         for rate in sizes.overload_rates:
             found = _at_rate(servers, stage, rate)
             found["device's goodput, share of unloaded"] = per(found["device, images/s"], unloaded)

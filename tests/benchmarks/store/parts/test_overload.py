@@ -13,11 +13,12 @@ from benchmarks.store.servers.running import Use
 def test_goodput_and_health_checks_are_measured_at_each_rate(stage: Stage) -> None:
     found = overload.measure(stage)
 
-    assert found["unloaded: device, images/s"] > 0
-    for rate in stage.sizes.overload_rates:
-        assert found[f"{rate:g}/s: health checks"] == 2
-        assert f"{rate:g}/s: device's goodput, share of unloaded" in found
-        assert found[f"{rate:g}/s: peak RSS, MiB"] > 1
+    for queue in ("all accepted", "queue full"):
+        assert found[f"{queue}, unloaded: device, images/s"] > 0
+        for rate in stage.sizes.overload_rates:
+            assert found[f"{queue}, {rate:g}/s: health checks"] == 2
+            assert f"{queue}, {rate:g}/s: device's goodput, share of unloaded" in found
+            assert found[f"{queue}, {rate:g}/s: peak RSS, MiB"] > 1
 
 
 def result(lost: int, **answers: Latencies) -> Result:
