@@ -209,8 +209,9 @@ class Settings(WorkerSettings):
         "SECONDS",
     )
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
-        30.0,
-        "How long accepted work may go on after SIGTERM. A second signal ends it at once.",
+        12.0,
+        "How long accepted work may go on after SIGTERM. A second signal ends it at once. The server exits up to 7 "
+        "seconds later, so whatever stops it should wait for so long before it kills it.",
         Section.CONNECTIONS,
         "SECONDS",
     )

@@ -18,6 +18,7 @@ from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailab
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobService, JobServiceConfig
@@ -43,13 +44,14 @@ def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
     waiting = WaitingJobs()
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
+    lock = OwnerLock(folder.with_name("servers"), "this")
     executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
         JobRepository(database, REPOSITORY_POLICY, waiting),
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01)),
+        Runner(claims, executor, files, engine, notifier, Metrics(), lock, RunnerConfig(owner="this", poll_s=0.01)),
         Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
         notifier,
         engine,
