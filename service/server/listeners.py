@@ -36,6 +36,11 @@ class Server(uvicorn.Server):
         except SystemExit:  # The application cannot start. `service.server.main` ends the process in order.
             self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn leaves out the end of the application then, and with it of its jobs.
+            await self.lifespan.shutdown()
+
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_SWEEP == 0:
             now = asyncio.get_running_loop().time()

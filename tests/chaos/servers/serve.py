@@ -119,7 +119,7 @@ def _with_failpoints_around_commit(write: Callable[..., Awaitable[Any]], failpoi
             return result
 
         result = await write(database, work_and_reach, **options)
-        failpoints.reach(committed(name), unavailable)
+        failpoints.reach(committed(name), unavailable, _stop_between_transactions)
         return result
 
     return call
