@@ -140,7 +140,8 @@ class Settings(WorkerSettings):
     )
     job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
         15.0,
-        "A running job is taken over by another server after so long without a sign of life from its own; at least 1.",
+        "A running job is taken over by another server after so long without a sign of life from its own; at least 1. "
+        "Where its own has died and both have this machine and data folder, it is taken over at once.",
         Section.STORAGE,
         "SECONDS",
     )
