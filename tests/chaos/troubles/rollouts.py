@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 from typing import Final
 
@@ -10,7 +11,7 @@ from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy
 from tests.chaos.clients.requests import uniform
 from tests.chaos.servers.cluster import Cluster
-from tests.chaos.servers.processes import wait_until
+from tests.chaos.servers.processes import Server, wait_until
 
 SLOW_WORKER: Final = ("--row-s", "0.01")
 """Options of the worker: each server has jobs that it has begun and others that it has only claimed."""
@@ -24,7 +25,7 @@ def roll_out(cluster: Cluster, restarts: int, ended_by: signal.Signals) -> Tally
     make_request = uniform(f"rollout {ended_by.name}", num_inference_steps=_STEPS)
     with Load(cluster.url, make_request, clients=4, unfinished=6) as load:
         for _ in range(restarts):
-            wait_until(lambda server=old: bool(cluster.running(server)), "a job that runs")
+            wait_until(functools.partial(_has_jobs, cluster, old), "a job that runs")
             new = cluster.start()
             new.wait_until_ready()
             old.send(ended_by)
@@ -36,6 +37,10 @@ def roll_out(cluster: Cluster, restarts: int, ended_by: signal.Signals) -> Tally
     tally.discrepancies += _too_many_attempts(cluster, restarts)
     tally.counts["servers replaced"] += restarts
     return tally
+
+
+def _has_jobs(cluster: Cluster, server: Server) -> bool:
+    return bool(cluster.running(server))
 
 
 def _too_many_attempts(cluster: Cluster, restarts: int) -> list[Discrepancy]:
