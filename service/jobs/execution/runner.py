@@ -173,6 +173,7 @@ class Runner:
 
     async def _search_for_dead(self) -> None:
         """Has the jobs of servers wait again that have died on this machine, whatever the engine does."""
+        self._lock.forget(())
         while True:
             with log_and_continue("searching for dead servers"):
                 if dead := self._lock.dead_owners():

@@ -243,10 +243,14 @@ async def test_the_jobs_of_a_server_that_has_died_on_this_machine_do_not_wait_fo
     dead.hold()
     await watched.claim("dead", now=time.time() + NEVER_S, limit=1)
     dead.release(keeps_file=True)
+    from_before = OwnerLock(tmp_path / "servers", "dead", kernel="former")
+    from_before.hold()
+    from_before.release(keeps_file=True)
 
     runner.start()
 
     assert (await ended(repository, job.id)).status is Status.SUCCEEDED
+    assert list((tmp_path / "servers").glob("former*")) == []
 
 
 async def test_a_server_that_cannot_record_its_last_jobs_leaves_word_that_it_has_ended(
