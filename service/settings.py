@@ -156,7 +156,8 @@ class Settings(WorkerSettings):
     )
     job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
         15.0,
-        "A running job is taken over by another server after so long without a sign of life from its own; at least 1.",
+        "A running job is taken over by another server after so long without a sign of life from its own; at least 1. "
+        "Where its own has died and both have this machine and data folder, it is taken over at once.",
         Section.STORAGE,
         "SECONDS",
     )
@@ -225,8 +226,9 @@ class Settings(WorkerSettings):
         "SECONDS",
     )
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
-        30.0,
-        "How long accepted work may go on after SIGTERM. A second signal ends it at once.",
+        12.0,
+        "How long accepted work may go on after SIGTERM. A second signal ends it at once. The server exits up to 7 "
+        "seconds later, so whatever stops it should wait for so long before it kills it.",
         Section.CONNECTIONS,
         "SECONDS",
     )

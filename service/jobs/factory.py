@@ -16,6 +16,7 @@ from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
@@ -40,6 +41,8 @@ class JobsSettings:
     """The folder of the image files."""
     uploads: Path
     """The folder of the files of uploads."""
+    servers: Path
+    """The folder in which each server of this machine locks a file."""
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
@@ -90,6 +93,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
         heartbeat_s=min(1.0, settings.lease_s / 4),
     )
+    lock = OwnerLock(settings.servers, runner_config.owner)
     repository_policy = RepositoryPolicy(
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
@@ -98,7 +102,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         JobRepository(database, repository_policy, waiting),
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, metrics, runner_config, clock=database.clock),
+        Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock),
         Retention(
             database,
             files,

@@ -101,6 +101,7 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         database=with_password(database_url(settings.database_url, settings.data_dir), settings.database_password_file),
         images=settings.data_dir / "images",
         uploads=settings.data_dir / UPLOADS,
+        servers=settings.data_dir / "servers",
         keep_uploads_s=settings.keep_uploads_s,
         keep_s=settings.keep_jobs_s,
         max_image_bytes=settings.max_image_bytes,

@@ -30,7 +30,7 @@ from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
 from service.server.app import create_app
-from service.server.listeners import Server, listen, uvicorn_config
+from service.server.listeners import Server, last_answers_s, listen, uvicorn_config
 from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.settings import Settings
 
@@ -125,8 +125,9 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
         has_failed = not stop.is_set()
         for task in (ready, failed, stopping):
             task.cancel()
-        await _drain(engine, settings.drain_timeout_s, second_signal)
+        left_s = await _drain(engine, settings.drain_timeout_s, second_signal)
         for server in servers:
+            server.config.timeout_graceful_shutdown = last_answers_s(left_s)
             server.should_exit = True
         closing = asyncio.gather(*serving)
         if not await _done_before(second_signal, closing):
@@ -138,13 +139,16 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     return 1 if has_failed else 0
 
 
-async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> None:
+async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> float:
+    """Stops the engine. Returns how many of the `timeout_s` seconds are left."""
+    end_s = asyncio.get_running_loop().time() + timeout_s
     _log.info("stopping", phase=engine.phase, waits_for_s=timeout_s, unfinished_s=round(engine.backlog_s))
     draining = asyncio.create_task(engine.stop(timeout_s))
     if not await _done_before(second_signal, draining):
         draining.cancel()
         await engine.stop()
     _log.info("stopped")
+    return max(0.0, end_s - asyncio.get_running_loop().time())
 
 
 async def _done_before(second_signal: asyncio.Event, work: asyncio.Future[Any]) -> bool:

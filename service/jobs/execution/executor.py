@@ -103,7 +103,7 @@ class JobExecutor:
         except DarkroomError as error:
             if running.lost:
                 raise LostError from None
-            return _failed(error)
+            return None if running.given_back else _failed(error)
         except LostError:
             raise
         except Exception:  # noqa: BLE001 -- an unexpected error fails this job and no other

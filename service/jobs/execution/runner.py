@@ -7,11 +7,13 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
-from service.engine.interface import ADMITTING, Engine
+from service.engine.interface import ADMITTING, Engine, Phase
 from service.errors import CanceledError, StoreUnavailableError
 from service.jobs.background import log_and_continue
 from service.jobs.execution.executor import JobExecutor, Outcome
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, LiveState
 from service.jobs.store.access.clock import StoreClock
@@ -19,6 +21,8 @@ from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
+
+LAST_WRITES_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class RunnerConfig:
     """Seconds between two heartbeats, which extend the leases and record progress."""
     poll_s: float = 1.0
     """Seconds between two searches for jobs that other processes accepted or lost."""
+    last_writes_s: float = LAST_WRITES_S
+    """Seconds in which the outcomes of the last jobs must be recorded once the engine has stopped."""
     max_images: int = 32
     """No more jobs are claimed once the claimed ones have this many unfinished images.
 
@@ -52,6 +58,7 @@ class Runner:
         engine: Engine,
         notifier: JobNotifier,
         metrics: Metrics,
+        lock: OwnerLock,
         config: RunnerConfig,
         *,
         clock: StoreClock,
@@ -62,14 +69,18 @@ class Runner:
         self._engine = engine
         self._notifier = notifier
         self._metrics = metrics
+        self._lock = lock
         self._config = config
         self._clock = clock
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
+        self._gave_up = False
+        """Whether this process has left a job unrecorded."""
         self._released_a_job = False
         """Whether a job went back into the queue since claiming began. Its obstacle is still there: do not claim on."""
         self._loops: list[asyncio.Task[None]] = []
+        self._claiming: asyncio.Task[None] | None = None
 
     def live(self, job_id: str) -> tuple[int, LiveState] | None:
         """Returns the attempt and the live state of a job that this process runs, or None.
@@ -81,7 +92,10 @@ class Runner:
         return None if running is None or running.lost else (running.claim.attempt, running.live)
 
     def start(self) -> None:
-        self._loops = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._heartbeat_loop())]
+        self._lock.hold()
+        self._claiming = asyncio.create_task(self._claim_loop())
+        loops = (self._heartbeat_loop(), self._search_for_dead(), self._give_back_unbegun())
+        self._loops = [asyncio.create_task(loop) for loop in loops]
 
     def wake(self) -> None:
         """Makes the runner look for jobs now."""
@@ -91,32 +105,47 @@ class Runner:
         """Stops making a job that was canceled, deleted or taken over, and frees its rows."""
         running = self._running.get(job_id)
         if running is not None:
-            running.lost = True
-            if running.engine_job is not None:
-                running.engine_job.cancel()
+            running.lose()
 
     async def stop(self) -> None:
-        """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released."""
+        """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released.
+
+        What cannot be recorded in time then is left to whoever finds that this process has ended.
+        """
         self._stopping = True
         self._woken.set()
-        if self._loops:
-            claiming, beating = self._loops
-            await claiming  # It may be about to start another job.
-            while tasks := [running.task for running in self._running.values() if running.task is not None]:
-                await asyncio.wait(tasks)
-            beating.cancel()
-            await asyncio.wait([beating])
+        if self._claiming is None:
+            return
+        await self._claiming  # It may be about to start another job.
+        unrecorded = await self._last_jobs()
+        for task in [*unrecorded, *self._loops]:
+            task.cancel()
+        await asyncio.wait([*unrecorded, *self._loops])
+        self._lock.release(keeps_file=self._gave_up or bool(unrecorded))
+
+    async def _last_jobs(self) -> set[asyncio.Task[None]]:
+        """Waits for the running jobs. Returns those that are not recorded although the engine has stopped."""
+        while tasks := {running.task for running in self._running.values() if running.task is not None}:
+            engine_stopped = self._engine.phase is Phase.STOPPED
+            _, pending = await asyncio.wait(tasks, timeout=self._config.last_writes_s)
+            if engine_stopped and pending:
+                return pending
+        return set()
 
     async def _claim_loop(self) -> None:
         while not self._stopping:
             self._woken.clear()
             with log_and_continue("claiming jobs"):
-                if self._engine.phase in ADMITTING:
+                if self._may_claim:
                     await self._require_store()
                     await self._claim()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.poll_s):
                     await self._woken.wait()
+
+    @property
+    def _may_claim(self) -> bool:
+        return not self._stopping and self._engine.phase in ADMITTING
 
     async def _require_store(self) -> None:
         """Raises `StoreUnavailableError` where results could not be stored. Tries a write after a failure."""
@@ -128,7 +157,7 @@ class Runner:
     async def _claim(self) -> None:
         """Claims and starts jobs while there is room."""
         self._released_a_job = False
-        while not (self._stopping or self._released_a_job) and (room := self._room()) > 0:
+        while self._may_claim and not self._released_a_job and (room := self._room()) > 0:
             claimed = await self._claims.claim(
                 self._config.owner,
                 now=self._clock.now(),
@@ -142,6 +171,24 @@ class Runner:
                 self._start(claim)
             if not claimed:
                 return
+
+    async def _search_for_dead(self) -> None:
+        """Has the jobs of servers wait again that have died on this machine, whatever the engine does."""
+        self._lock.forget(())
+        while True:
+            with log_and_continue("searching for dead servers"):
+                if dead := self._lock.dead_owners():
+                    had_jobs = await self._claims.put_dead_back(dead, self._config.owner, now=self._clock.now())
+                    self._lock.forget(set(dead) - set(had_jobs))
+                    self.wake()
+            await asyncio.sleep(self._config.poll_s)
+
+    async def _give_back_unbegun(self) -> None:
+        """Once the engine drains, gives the jobs back of which it has not begun an image."""
+        await self._engine.wait_for_phase(Phase.DRAINING, Phase.STOPPED)
+        for running in self._running.values():
+            if not running.begun:
+                running.give_back()
 
     def _room(self) -> int:
         """Returns the number of images that may be claimed. Beside a suspect there is no room for any."""
@@ -218,6 +265,7 @@ class Runner:
                 await write()
             except StoreUnavailableError:
                 if self._stopping:
+                    self._gave_up = True
                     return
                 await asyncio.sleep(self._config.poll_s)
             else:

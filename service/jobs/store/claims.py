@@ -6,11 +6,11 @@ All times are Unix seconds, passed in by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Update, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, case, insert, select, update
 
 from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
@@ -27,15 +27,10 @@ _MAX_LOST: Final = 100
 
 _HELD: Final = (jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("held_attempt"), RUNNING)
 _FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
-_UNHEARD: Final = (
-    select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner)
-    .where(
-        RUNNING,
-        # No lease ends that late: the clock was wrong when it was written, or the host has been booted since.
-        (jobs.c.lease_until < bindparam("now")) | (jobs.c.lease_until > bindparam("latest")),
-    )
-    .limit(_MAX_LOST)
-)
+_running: Final = select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner).where(RUNNING).limit(_MAX_LOST)
+# No lease ends later than `latest`: the clock was wrong when it was written, or the host has been booted since.
+_UNHEARD: Final = _running.where((jobs.c.lease_until < bindparam("now")) | (jobs.c.lease_until > bindparam("latest")))
+_OF_DEAD: Final = _running.where(jobs.c.lease_owner.in_(bindparam("dead", expanding=True)))
 _EXTEND: Final = (
     update(jobs)
     .where(*_HELD)
@@ -125,7 +120,7 @@ class JobClaims:
             "room": limit if images is None else images,
         }
         while True:
-            await self._put_lost_back(owner, now, lease_now, held)
+            await self._put_unheard_back(owner, now, lease_now, held)
             first = await self._database.read(lambda connection: connection.execute(_FIRST).first())
             is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
             if first is None or (is_suspect and not alone):
@@ -134,17 +129,34 @@ class JobClaims:
             if claims is not None:
                 return claims
 
-    async def _put_lost_back(self, owner: str, now: float, lease_now: float, held: Collection[str] | None) -> None:
-        bounds = {"now": lease_now, "latest": lease_now + self._policy.lease_s}
-        unheard = await self._database.read(
-            lambda connection: [Lost(*row) for row in connection.execute(_UNHEARD, bounds)]
-        )
+    async def put_dead_back(self, dead: Collection[str], finder: str, *, now: float) -> Collection[str]:
+        """Has the jobs of dead owners wait again, whatever their leases. Returns the owners that had any.
+
+        An owner may have more: call it again.
+        """
+        found = await self._lost(_OF_DEAD, {"dead": list(dead)})
+        await self._put_back(found, finder, now)
+        return {job.owner for job in found}
+
+    async def _put_unheard_back(self, owner: str, now: float, lease_now: float, held: Collection[str] | None) -> None:
+        unheard = await self._lost(_UNHEARD, {"now": lease_now, "latest": lease_now + self._policy.lease_s})
         lost = [job for job in unheard if job.owner != owner or (held is not None and job.job_id not in held)]
+        await self._put_back(lost, owner, now)
+
+    async def _lost(self, query: Select[Any], parameters: Mapping[str, Any]) -> list[Lost]:
+        return await self._database.read(
+            lambda connection: [Lost(*row) for row in connection.execute(query, parameters)]
+        )
+
+    async def _put_back(self, lost: Sequence[Lost], finder: str, now: float) -> None:
         if not lost:
             return
-        for job in await self._database.write(
-            lambda connection: put_back(connection, lost, owner, now, self._policy.retention), urgent=True, synced=False
-        ):
+        done = await self._database.write(
+            lambda connection: put_back(connection, lost, finder, now, self._policy.retention),
+            urgent=True,
+            synced=False,
+        )
+        for job in done.waiting:
             self._waiting.add(job)
 
     async def _claim_once(self, statement: Update, parameters: Mapping[str, Any]) -> list[Claim] | None:

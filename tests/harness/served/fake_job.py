@@ -106,6 +106,8 @@ class FakeJob:
         if params.width % _SIDE_MULTIPLE or params.height % _SIDE_MULTIPLE:
             field = "width" if params.width % _SIDE_MULTIPLE else "height"
             raise InvalidRequestError(f"{field} must be a multiple of {_SIDE_MULTIPLE}.", field=field)
+        while self._engine.holds_starts:  # noqa: ASYNC110 -- it is set by a test, which may be in another thread
+            await asyncio.sleep(_POLL_S)
         self._publish(ImageStarted(index))
         previews = 0
         for step in range(1, params.steps + 1):

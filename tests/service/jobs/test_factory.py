@@ -30,6 +30,7 @@ def settings_for(data_dir: Path) -> JobsSettings:
         database=database_url(None, data_dir),
         images=data_dir / "images",
         uploads=data_dir / "uploads",
+        servers=data_dir / "servers",
         keep_uploads_s=KEEP_S,
         keep_s=KEEP_S,
         max_image_bytes=1 << 30,

@@ -19,6 +19,7 @@ from service.images.encoding import Encoder
 from service.images.free_space import FreeSpace
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobService, JobServiceConfig
@@ -44,6 +45,7 @@ def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
     waiting = WaitingJobs()
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
+    lock = OwnerLock(folder.with_name("servers"), "this")
     executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
@@ -57,6 +59,7 @@ def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
             engine,
             notifier,
             Metrics(),
+            lock,
             RunnerConfig(owner="this", poll_s=0.01),
             clock=database.clock,
         ),

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.observability.edge_metrics import EdgeMetrics
 from service.server.http_limits import BoundedHttpProtocol
-from service.server.listeners import Server, listen, uvicorn_config
+from service.server.listeners import LAST_ANSWERS_S, Server, last_answers_s, listen, uvicorn_config
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.raw_http import GET, LAST_GET, answers_in, connected, read_to_end
@@ -150,3 +150,8 @@ def test_a_connection_in_use_is_kept(short_keep_alive: Harness) -> None:
     with connected(short_keep_alive.port) as connection:
         connection.sendall(GET + LAST_GET)
         assert [answer.status for answer in answers_in(read_to_end(connection))] == [200, 200]
+
+
+@pytest.mark.parametrize(("left_s", "readers_have_s"), [(0.0, LAST_ANSWERS_S), (5.5, 5), (3600.0, 10)])
+def test_slow_readers_have_what_the_drain_has_left_within_bounds(left_s: float, readers_have_s: int) -> None:
+    assert last_answers_s(left_s) == readers_have_s
