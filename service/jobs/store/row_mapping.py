@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job to be accepted."""
+    """A job to be accepted. Raises `BodyTooLargeError` where its spec is too large to be stored."""
 
     id: str
     tenant: str
@@ -38,6 +38,11 @@ class NewJob:
     """Expected device seconds."""
     virtual_deadline_at: float
     """Unix seconds. Waiting jobs are claimed in this order."""
+    stored_spec: bytes = field(init=False, repr=False)
+    """The spec as it is stored. It is encoded here, so that a job that is too large costs no transaction."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stored_spec", encode_spec(self.spec))
 
 
 def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
@@ -45,7 +50,7 @@ def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
         "id": job.id,
         "tenant": job.tenant,
         "status": Status.QUEUED,
-        "spec": encode_spec(job.spec),
+        "spec": job.stored_spec,
         "price_s": job.price_s,
         "virtual_deadline_at": job.virtual_deadline_at,
         "attempt": 0,
