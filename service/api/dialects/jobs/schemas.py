@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
@@ -21,6 +22,9 @@ Prompt = Annotated[Text, Field(min_length=1)]
 
 
 def _as_list(value: object) -> object:
+    if isinstance(value, list) and len(value) > MAX_JOB_IMAGES:
+        # Pydantic would look at each item first, and make an error of each wrong one.
+        raise PydanticCustomError("too_long", f"Must have at most {MAX_JOB_IMAGES} items")
     return [value] if isinstance(value, str) else value
 
 

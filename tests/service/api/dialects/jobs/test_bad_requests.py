@@ -38,6 +38,7 @@ def assert_refused(answer: httpx2.Response, status: int) -> list[str]:
     [
         ({"prompt": ["x", {CANARY: 1}]}, ["/prompt/1"]),
         ({"prompt": CANARY * 100_000}, ["/prompt"]),
+        ({"prompt": [0] * 101}, ["/prompt"]),
         ({"prompt": "x", "n": CANARY}, ["/n"]),
         ({"prompt": "x", "guidance_scale": float("nan")}, ["/guidance_scale"]),
         ({"prompt": "x", CANARY * 10_000: 1}, [""]),
