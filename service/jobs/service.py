@@ -14,8 +14,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
@@ -30,6 +28,7 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
 from service.jobs.store.row_mapping import NewJob
+from service.jobs.stored_images import StoredImages
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
 from service.jobs.views import JobView, Live, live_view, waiting_view
@@ -40,8 +39,6 @@ _POLL_S: Final = 1.0
 """Seconds between two looks at a job that another process runs."""
 _OPEN_RETRY_S: Final = 1.0
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
-
-_log = structlog.get_logger("darkroom.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +72,7 @@ class JobService:
         self._database = database
         self._repository = repository
         self._files = files
+        self._images = StoredImages(repository, files)
         self.uploads: Final = uploads
         self._runner = runner
         self._retention = retention
@@ -89,6 +87,12 @@ class JobService:
     def available(self) -> bool:
         """Whether jobs can be accepted and stored, as of the last access to the store."""
         return self._opened and self._database.available and self._files.available
+
+    @property
+    def images(self) -> StoredImages:
+        """The finished images. Raises `StoreUnavailableError` until the store is open."""
+        self._require_open()
+        return self._images
 
     async def start(self) -> None:
         """Migrates the database and starts to run jobs. If the store is unavailable, tries again in the background.
@@ -198,19 +202,6 @@ class JobService:
         self._notifier.notify(job_id, record_changed=True)
         await self._files.delete(job_id)
         await self.uploads.delete_unused()
-
-    async def read_image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
-        """Returns an image and its file. None stands for any tenant. Raises `NotFoundError`."""
-        self._require_open()
-        record = await self._repository.get(job_id, tenant)
-        stored = next((image for image in record.images if image.index == index), None)
-        if stored is None:
-            raise NotFoundError("There is no such image.")
-        try:
-            return stored, await self._files.read(job_id, index, stored.media_type, attempt=stored.attempt)
-        except FileNotFoundError:
-            _log.error("the file of a recorded image is missing", job_id=job_id, index=index)
-            raise NotFoundError("There is no such image.") from None
 
     async def follow(
         self, job_id: str, tenant: str, diff: EventDiff

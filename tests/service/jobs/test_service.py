@@ -85,8 +85,8 @@ async def test_a_submitted_job_is_run_and_followed_to_its_end(jobs: JobService) 
 
     assert isinstance(events[-1], JobEnded)
     assert sum(isinstance(event, ImageStored) for event in events) == 1
-    stored, file = await jobs.read_image(record.id, 0, "alice")
-    assert stored.size_bytes == len(file)
+    stored = await jobs.images.find(record.id, 0, "alice")
+    assert stored.size_bytes == len(await jobs.images.read(record.id, stored))
 
 
 async def test_a_wait_ends_with_its_timeout_or_the_job(jobs: JobService, engine: FakeEngine) -> None:
@@ -146,17 +146,7 @@ async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService
     assert record.status is Status.SUCCEEDED
     assert record.completed_at is not None
     assert record.expires_at == record.completed_at + 60.0
-    assert (await jobs.read_image(record.id, 0, None))[1] == b"file"
-
-
-async def test_an_image_whose_file_is_missing_is_not_found(jobs: JobService, tmp_path: Path) -> None:
-    record = await submitted(jobs)
-    await jobs.wait(record.id, "alice", timeout_s=LONG_S)
-    for file in (tmp_path / "images").glob("??/*/*"):
-        file.unlink()
-
-    with pytest.raises(NotFoundError):
-        await jobs.read_image(record.id, 0, "alice")
+    assert await jobs.images.read(record.id, await jobs.images.find(record.id, 0, None)) == b"file"
 
 
 @pytest.mark.parametrize("phase", [Phase.DRAINING, Phase.FAILED, Phase.STOPPED])

@@ -200,8 +200,7 @@ def _is_single_image(record: JobRecord, image_format: ImageFormat) -> bool:
 
 async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
     """The answer that is the job's only image."""
-    stored, data = await jobs_of(request).read_image(record.id, 0, record.tenant)
-    answer = image_answer(request, stored, data)
+    answer = await image_answer(request, jobs_of(request).images, record.id, record.images[0])
     seed = {"X-Seed": str(record.spec.images[0].params.seed)}
     answer.headers.update({**headers, **seed, **truncated_headers([record.images[0].prompt_lengths])})
     return answer
