@@ -21,7 +21,7 @@ from service.ids import new_job_id
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
-from service.jobs.records import JobRecord, JobSpec, Status, StoredImage
+from service.jobs.records import JobRecord, JobSpec, JobSummary, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
@@ -31,13 +31,15 @@ from service.jobs.store.row_mapping import NewJob
 from service.jobs.stored_images import StoredImages
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
-from service.jobs.views import JobView, Live, live_view, waiting_view
+from service.jobs.views import JobView, Live, live_summary, live_view, summary_of, waiting_view
 from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
 from service.jobs.watching.subscriptions import JobNotifier
 
 _POLL_S: Final = 1.0
 """Seconds between two looks at a job that another process runs."""
 _OPEN_RETRY_S: Final = 1.0
+_SUMMARIES_AT_ONCE: Final = 20
+"""Jobs of a list that are in memory at a time. Each may have a spec of `MAX_SPEC_BYTES`."""
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
 
 
@@ -175,15 +177,23 @@ class JobService:
         live = self._runner.live(job_id)
         return await self._view(await self._repository.get(job_id, tenant), live)
 
-    async def page(
-        self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
-    ) -> list[JobView]:
-        """Returns up to `limit` of the tenant's jobs, newest first."""
+    async def summaries(
+        self, tenant: str, *, at_most: int, after: Cursor | None = None, status: Status | None = None
+    ) -> AsyncGenerator[JobSummary, None]:
+        """Yields up to `at_most` of the tenant's jobs, newest first.
+
+        They are read a few at a time, so that a reader who stops early has cost little more than it took.
+        """
         self._require_open()
-        return [
-            await self._view(record, self._runner.live(record.id))
-            for record in await self._repository.page(tenant, limit=limit, after=after, status=status)
-        ]
+        while at_most > 0:
+            limit = min(at_most, _SUMMARIES_AT_ONCE)
+            found = await self._repository.page(tenant, limit=limit, after=after, status=status)
+            for record in found:
+                yield live_summary(summary_of(record), self._runner.live(record.id))
+            if len(found) < limit:
+                return
+            at_most -= limit
+            after = Cursor(found[-1].created_at, found[-1].id)
 
     async def cancel(self, job_id: str, tenant: str) -> JobView:
         """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""

@@ -110,6 +110,17 @@ async def test_a_used_idempotency_key_returns_its_job(jobs: JobService) -> None:
     assert (again.record.id, replayed) == (first.record.id, True)
 
 
+async def test_jobs_are_summed_up_newest_first_and_read_a_few_at_a_time(jobs: JobService, engine: FakeEngine) -> None:
+    engine.phase = Phase.LOADING
+    made = [(await submitted(jobs)).id for _ in range(45)]
+
+    listed = [summary.id async for summary in jobs.summaries("alice", at_most=44, status=Status.QUEUED)]
+
+    assert listed == made[:0:-1]
+    assert [summary.id async for summary in jobs.summaries("alice", at_most=99)] == made[::-1]
+    assert [summary async for summary in jobs.summaries("bob", at_most=9)] == []
+
+
 async def test_a_canceled_job_frees_its_rows(jobs: JobService, engine: FakeEngine) -> None:
     engine.held_before = (0, 1)
     record = await submitted(jobs)
