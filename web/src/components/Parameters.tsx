@@ -18,7 +18,7 @@ export function parametersOf(request: Resolved, image: Image): [name: string, va
     ["Sampler", label],
     ["Schedule", request.schedule ?? ""],
     ["Strength", request.image === null ? "" : String(request.strength)],
-    ["Made in", `${(image.timings.denoise_s + image.timings.decode_s).toFixed(1)} s`],
+    ["Made in", image.timings === undefined ? "" : `${(image.timings.denoise_s + image.timings.decode_s).toFixed(1)} s`],
     ["File", `${image.mime.split("/")[1]?.toUpperCase()}, ${Math.ceil(image.size_bytes / 1024)} KiB`],
   ];
   return listed.filter(([, value]) => value !== "");
