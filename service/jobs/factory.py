@@ -21,6 +21,7 @@ from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles, UploadFiles
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.uploads import UploadRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
@@ -66,7 +67,8 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         max_bytes=settings.max_image_bytes,
     )
     retention = RetentionPolicy(settings.keep_s)
-    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention))
+    waiting = WaitingJobs()
+    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
     executor = JobExecutor(
         claims, files, uploads, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
     )
@@ -79,7 +81,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     )
     return JobService(
         database,
-        JobRepository(database, repository_policy),
+        JobRepository(database, repository_policy, waiting),
         files,
         uploads,
         Runner(claims, executor, files, engine, notifier, metrics, runner_config),

@@ -62,6 +62,8 @@ class Outcome:
 
     status: Status
     failure: JobFailure | None = None
+    recorded: bool = False
+    """Whether the store knows it already: a job's end is recorded together with its last image."""
 
 
 class JobExecutor:
@@ -93,6 +95,7 @@ class JobExecutor:
 
         Raises `LostError` where the job no longer belongs to this process.
         """
+        had_work = bool(running.missing)
         try:
             await self._make_images(running)
         except _NOT_THE_JOBS_FAULT:
@@ -106,10 +109,10 @@ class JobExecutor:
         except Exception:  # noqa: BLE001 -- an unexpected error fails this job and no other
             _log.exception("unexpected error in a job", job_id=running.claim.job_id)
             return _failed(DarkroomError())
-        return Outcome(Status.SUCCEEDED)
+        return Outcome(Status.SUCCEEDED, recorded=had_work)
 
     async def _make_images(self, running: RunningJob) -> None:
-        missing = [i for i in range(len(running.claim.spec.images)) if i not in running.claim.done]
+        missing = sorted(running.missing)
         for start in range(0, len(missing), self._config.max_images_at_once):
             await self._make_part(running, missing[start : start + self._config.max_images_at_once])
 
@@ -182,7 +185,9 @@ class JobExecutor:
             timings=image.timings,
             prompt_lengths=image.prompt_lengths,
         )
-        await self._claims.add_image(claim, stored)
+        is_last = running.missing == {index}
+        await self._claims.add_image(claim, stored, last_at=self._clock() if is_last else None)
+        running.missing.discard(index)
         running.record_step(index, total_steps(image.params), 0.0)
 
 

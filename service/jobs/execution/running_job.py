@@ -27,6 +27,11 @@ class RunningJob:
     """Seconds until the model of each image should be loaded, by index of the images that wait for it."""
     lost: bool = False
     """True once the job was canceled, deleted or taken over."""
+    missing: set[int] = field(init=False)
+    """Indices of the images that are not stored yet."""
+
+    def __post_init__(self) -> None:
+        self.missing = set(range(len(self.claim.spec.images))) - self.claim.done
 
     def record_loading(self, index: int, wait_s: float) -> None:
         """Records that an image waits for its model. No work has begun, so the version stays what it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job to be accepted. Raises `BodyTooLargeError` where its spec is too large to be stored."""
+    """A job to be accepted."""
 
     id: str
     tenant: str
@@ -38,19 +38,17 @@ class NewJob:
     """Expected device seconds."""
     virtual_deadline_at: float
     """Unix seconds. Waiting jobs are claimed in this order."""
-    stored_spec: bytes = field(init=False, repr=False)
-    """The spec as it is stored. It is encoded here, so that a job that is too large costs no transaction."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stored_spec", encode_spec(self.spec))
 
 
 def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
+    spec = encode_spec(job.spec)
     return {
         "id": job.id,
         "tenant": job.tenant,
         "status": Status.QUEUED,
-        "spec": job.stored_spec,
+        "spec": spec,
+        "spec_bytes": len(spec),
+        "image_count": len(job.spec.images),
         "price_s": job.price_s,
         "virtual_deadline_at": job.virtual_deadline_at,
         "attempt": 0,
@@ -58,6 +56,26 @@ def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
         "losses": 0,
         "created_at": now,
     }
+
+
+def new_record(job: NewJob, now: float) -> JobRecord:
+    """Returns the record of a job that has just been accepted."""
+    return JobRecord(
+        id=job.id,
+        tenant=job.tenant,
+        status=Status.QUEUED,
+        spec=job.spec,
+        attempt=0,
+        version=1,
+        progress=None,
+        preview=None,
+        failure=None,
+        created_at=now,
+        started_at=None,
+        completed_at=None,
+        expires_at=None,
+        images=(),
+    )
 
 
 def image_row(job_id: str, image: StoredImage) -> dict[str, Any]:
@@ -111,10 +129,10 @@ def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
     )
 
 
-def claim_of(row: Row[Any], done: Sequence[StoredImage]) -> Claim:
+def claim_of(row: Row[Any], done: Sequence[StoredImage], *, suspect: bool) -> Claim:
     """Raises `UnreadableSpecError`."""
-    spec = decode_spec(row.spec)
-    return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, frozenset(image.index for image in done))
+    spec, indices = decode_spec(row.spec), frozenset(image.index for image in done)
+    return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, indices, suspect)
 
 
 def deadline(claim: Claim) -> float:

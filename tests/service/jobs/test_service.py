@@ -23,8 +23,10 @@ from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
+from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
+from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
 from service.jobs.watching.subscriptions import JobNotifier
@@ -38,12 +40,13 @@ CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor
 
 def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
     database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
-    claims = JobClaims(database, CLAIM_POLICY)
+    waiting = WaitingJobs()
+    claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
     executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
-        JobRepository(database, REPOSITORY_POLICY),
+        JobRepository(database, REPOSITORY_POLICY, waiting),
         files,
         uploads,
         Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01)),

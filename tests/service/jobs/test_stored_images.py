@@ -14,6 +14,7 @@ from service.images.encoding import Encoder, encode, thumbnail
 from service.images.storage import ImageFolder
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.stored_images import StoredImages
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job
@@ -25,7 +26,7 @@ IMAGE = make_image()
 @pytest.fixture
 async def images(sqlite_url: URL, tmp_path: Path) -> AsyncIterator[StoredImages]:
     database, files = Database(sqlite_url), ImageFiles(ImageFolder(tmp_path))
-    yield StoredImages(JobRepository(database, REPOSITORY_POLICY), files)
+    yield StoredImages(JobRepository(database, REPOSITORY_POLICY, WaitingJobs()), files)
     files.close()
     await database.close()
 
@@ -35,7 +36,7 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> AsyncIterator[str]:
     """A job of alice's with one image."""
     database, job = Database(sqlite_url), make_job()
     ImageFolder(tmp_path).put(job.id, IMAGE.index, IMAGE.media_type, FILE)
-    await JobRepository(database, REPOSITORY_POLICY).create_ended(job, [IMAGE], now=0.0, expires_at=1.0)
+    await JobRepository(database, REPOSITORY_POLICY, WaitingJobs()).create_ended(job, [IMAGE], now=0.0, expires_at=1.0)
     yield job.id
     await database.close()
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from service.jobs.records import ImageSummary, JobProgress, JobRecord, JobSummary, LiveState, Status
-from service.jobs.store.repository import QueuePlace
+from service.jobs.store.queue.waiting_jobs import QueuePlace
 from service.jobs.views import live_summary, live_view, summary_of, waiting_view
 from tests.service.api.records import make_image, make_record
 

@@ -49,8 +49,7 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("POST", "/v1/images/generations"): DRAWING,
     ("POST", "/v1/images/edits"): DRAWING,
     ("POST", "/v1/images/variations"): DRAWING,
-    # The work that waits is summed over the rows of the jobs, each behind its spec.
-    ("POST", JOBS): Cost(8, 2 * SPEC, 128 * SPEC, 4 * MIB),
+    ("POST", JOBS): Cost(5, 2 * SPEC, 64 * KIB, 3 * MIB),
     ("GET", JOBS): Cost(10, MAX_PAGE_BYTES + KIB, 64 * SPEC, 24 * MIB),
     ("GET", JOBS + "/{job_id}"): Cost(5, 4 * SPEC, 2 * SPEC, 3 * MIB),
     ("POST", JOBS + "/{job_id}/cancel"): Cost(7, 2 * SPEC, 4 * SPEC, 2 * MIB),
