@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from service.api.dialects.jobs.schemas import (
     MAX_LISTED_CHARACTERS,
@@ -161,13 +162,13 @@ def _progress(progress: JobProgress) -> ProgressOut:
 def _abridged(request: ResolvedRequest) -> ResolvedRequest:
     """Cuts its texts for a list. Returns the request itself where none is too long."""
     settings = request.model_extra or {}
-    texts = {"prompts": request.prompts, "negative_prompt": settings["negative_prompt"]}
-    cut = {"prompts": list(map(_cut, request.prompts)), "negative_prompt": _cut(settings["negative_prompt"])}
-    return request if cut == texts else request.model_copy(update=cut)
+    texts: dict[str, Any] = {name: value for name, value in settings.items() if isinstance(value, str)}
+    cut = {name: _cut(text) for name, text in texts.items()} | {"prompts": list(map(_cut, request.prompts))}
+    return request if cut == texts | {"prompts": request.prompts} else request.model_copy(update=cut)
 
 
-def _cut(text: str | None) -> str | None:
-    return text if text is None or len(text) <= MAX_LISTED_CHARACTERS else f"{text[:MAX_LISTED_CHARACTERS]}…"
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_LISTED_CHARACTERS else f"{text[:MAX_LISTED_CHARACTERS]}…"
 
 
 def _request(spec: JobSpec) -> ResolvedRequest:
