@@ -16,8 +16,13 @@ def store_file(folder: Path, name: str, data: bytes) -> None:
 
     The file survives a power failure once this has returned.
     """
-    partial = folder / f"{name.partition('.')[0]}.{secrets.token_hex(4)}{PARTIAL}"
     make_folder(folder)
+    add_file(folder, name, data)
+
+
+def add_file(folder: Path, name: str, data: bytes) -> None:
+    """Does what `store_file` does in a folder that is there. Raises FileNotFoundError where it is not."""
+    partial = folder / f"{name.partition('.')[0]}.{secrets.token_hex(4)}{PARTIAL}"
     try:
         write_file(partial, data)
         partial.replace(folder / name)

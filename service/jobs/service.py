@@ -14,8 +14,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
@@ -24,7 +22,7 @@ from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
-from service.jobs.records import JobRecord, JobSpec, Status, StoredImage
+from service.jobs.records import JobRecord, JobSpec, JobSummary, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
@@ -32,9 +30,10 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
+from service.jobs.stored_images import StoredImages
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
-from service.jobs.views import JobView, Live, live_view, waiting_view
+from service.jobs.views import JobView, Live, live_summary, live_view, summary_of, waiting_view
 from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
 from service.jobs.watching.subscriptions import JobNotifier
 
@@ -44,9 +43,9 @@ _REFRESH_S: Final = 1.0
 _REFRESH_SHARE: Final = 0.05
 """Share of the time that may go into reading the queue anew: the longer it is, the less often it is read."""
 _OPEN_RETRY_S: Final = 1.0
+_SUMMARIES_AT_ONCE: Final = 20
+"""Jobs of a list that are in memory at a time. Each may have a spec of `MAX_SPEC_BYTES`."""
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
-
-_log = structlog.get_logger("darkroom.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +78,7 @@ class JobService:
         self._database = database
         self._repository = repository
         self._files = files
+        self._images = StoredImages(repository, files)
         self.uploads: Final = uploads
         self._runner = runner
         self._retention = retention
@@ -94,6 +94,12 @@ class JobService:
     def available(self) -> bool:
         """Whether jobs can be accepted and stored, as of the last access to the store."""
         return self._opened and self._database.available and self._files.available
+
+    @property
+    def images(self) -> StoredImages:
+        """The finished images. Raises `StoreUnavailableError` until the store is open."""
+        self._require_open()
+        return self._images
 
     async def start(self) -> None:
         """Migrates the database and starts to run jobs. If the store is unavailable, tries again in the background.
@@ -175,15 +181,23 @@ class JobService:
         live = self._runner.live(job_id)
         return await self._view(await self._repository.get(job_id, tenant), live)
 
-    async def page(
-        self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
-    ) -> list[JobView]:
-        """Returns up to `limit` of the tenant's jobs, newest first."""
+    async def summaries(
+        self, tenant: str, *, at_most: int, after: Cursor | None = None, status: Status | None = None
+    ) -> AsyncGenerator[JobSummary, None]:
+        """Yields up to `at_most` of the tenant's jobs, newest first.
+
+        They are read a few at a time, so that a reader who stops early has cost little more than it took.
+        """
         self._require_open()
-        return [
-            await self._view(record, self._runner.live(record.id))
-            for record in await self._repository.page(tenant, limit=limit, after=after, status=status)
-        ]
+        while at_most > 0:
+            limit = min(at_most, _SUMMARIES_AT_ONCE)
+            found = await self._repository.page(tenant, limit=limit, after=after, status=status)
+            for record in found:
+                yield live_summary(summary_of(record), self._runner.live(record.id))
+            if len(found) < limit:
+                return
+            at_most -= limit
+            after = Cursor(found[-1].created_at, found[-1].id)
 
     async def cancel(self, job_id: str, tenant: str) -> JobView:
         """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""
@@ -204,19 +218,6 @@ class JobService:
         self._notifier.notify(job_id, record_changed=True)
         await self._files.delete(job_id)
         await self.uploads.delete_unused()
-
-    async def read_image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
-        """Returns an image and its file. None stands for any tenant. Raises `NotFoundError`."""
-        self._require_open()
-        record = await self._repository.get(job_id, tenant)
-        stored = next((image for image in record.images if image.index == index), None)
-        if stored is None:
-            raise NotFoundError("There is no such image.")
-        try:
-            return stored, await self._files.read(job_id, index, stored.media_type, attempt=stored.attempt)
-        except FileNotFoundError:
-            _log.error("the file of a recorded image is missing", job_id=job_id, index=index)
-            raise NotFoundError("There is no such image.") from None
 
     async def follow(
         self, job_id: str, tenant: str, diff: EventDiff

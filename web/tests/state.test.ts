@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Image, JobEvent } from "../src/api/types";
 import { fromHash, leftOut, toHash } from "../src/state/address";
-import { addJobs, addNewest, changesOf, entriesNow, order, remove, update } from "../src/state/entries";
+import { addJobs, addListed, addNewest, changesOf, entriesNow, order, remove, update, type Entry } from "../src/state/entries";
 import { arrange } from "../src/state/gallery";
 import { heightOf, layoutOf, positionOf, rangeInSight } from "../src/state/layout";
 import { problemsOf } from "../src/state/limits";
@@ -182,6 +182,34 @@ describe("entries", () => {
     expect(order.value).toEqual(["mine", "new", "between", "old"]);
     remove("between");
     expect(entriesNow().map(({ key }) => key)).toEqual(["mine", "new", "old"]);
+  });
+
+  test("of a list know what it says, and the job itself the rest", () => {
+    const prompt = "x".repeat(300);
+    const listed = {
+      ...job("job_2", "2026-01-04T00:00:00Z"),
+      status: "succeeded",
+      abridged: true,
+      request: { prompts: [`${prompt.slice(0, 200)}…`] },
+      images: [{ index: 0, sha256: "a" }],
+    } as unknown as Parameters<typeof addListed>[0][number];
+    const entry = (): Entry => entriesNow().find(({ id }) => id === "job_2")!;
+    addListed([listed]);
+    expect(entry()).toMatchObject({ whole: false, request: null, images: [{ index: 0, prompt: `${prompt.slice(0, 200)}…` }] });
+
+    const whole = { ...job("job_2", "2026-01-04T00:00:00Z"), status: "succeeded", request: { prompts: [prompt] } };
+    addJobs([{ ...whole, images: [{ index: 0, sha256: "a", prompt, timings: {} }] } as unknown as Parameters<typeof addJobs>[0][number]]);
+    addListed([listed]);
+    expect(entry()).toMatchObject({ whole: true, request: { prompts: [prompt] }, images: [{ index: 0, prompt, timings: {} }] });
+    remove(entry().key);
+  });
+
+  test("of a list keep their place in the queue, which it does not tell", () => {
+    addListed([job("job_3", "2026-01-05T00:00:00Z") as unknown as Parameters<typeof addListed>[0][number]]);
+    update("job_3", { position: 2, etaS: 7 });
+    addListed([job("job_3", "2026-01-05T00:00:00Z") as unknown as Parameters<typeof addListed>[0][number]]);
+    expect(entriesNow().find(({ id }) => id === "job_3")).toMatchObject({ position: 2, etaS: 7 });
+    remove("job_3");
   });
 
   test("follow the events of their job", () => {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.images.disk import store_file
+from service.images.disk import add_file, store_file
 
 
 def test_a_file_replaces_an_earlier_one_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -26,4 +26,12 @@ def test_a_failure_leaves_no_part_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.png" / "in the way").mkdir(parents=True)
     with pytest.raises(OSError, match=r"directory|Is a"):
         store_file(tmp_path, "x.png", b"one")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+
+
+def test_a_file_is_added_only_to_a_folder_that_is_there(tmp_path: Path) -> None:
+    add_file(tmp_path, "x.png", b"one")
+    assert (tmp_path / "x.png").read_bytes() == b"one"
+    with pytest.raises(FileNotFoundError):
+        add_file(tmp_path / "a", "x.png", b"one")
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

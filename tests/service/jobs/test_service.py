@@ -102,8 +102,8 @@ async def test_a_submitted_job_is_run_and_followed_to_its_end(jobs: JobService) 
 
     assert isinstance(events[-1], JobEnded)
     assert sum(isinstance(event, ImageStored) for event in events) == 1
-    stored, file = await jobs.read_image(record.id, 0, "alice")
-    assert stored.size_bytes == len(file)
+    stored = await jobs.images.find(record.id, 0, "alice")
+    assert stored.size_bytes == len(await jobs.images.read(record.id, stored))
 
 
 async def test_a_wait_ends_with_its_timeout_or_the_job(jobs: JobService, engine: FakeEngine) -> None:
@@ -125,6 +125,17 @@ async def test_a_used_idempotency_key_returns_its_job(jobs: JobService) -> None:
     again, replayed = await jobs.submit(make_spec(), tenant="alice", idempotency=key)
 
     assert (again.record.id, replayed) == (first.record.id, True)
+
+
+async def test_jobs_are_summed_up_newest_first_and_read_a_few_at_a_time(jobs: JobService, engine: FakeEngine) -> None:
+    engine.phase = Phase.LOADING
+    made = [(await submitted(jobs)).id for _ in range(45)]
+
+    listed = [summary.id async for summary in jobs.summaries("alice", at_most=44, status=Status.QUEUED)]
+
+    assert listed == made[:0:-1]
+    assert [summary.id async for summary in jobs.summaries("alice", at_most=99)] == made[::-1]
+    assert [summary async for summary in jobs.summaries("bob", at_most=9)] == []
 
 
 async def test_a_canceled_job_frees_its_rows(jobs: JobService, engine: FakeEngine) -> None:
@@ -163,17 +174,7 @@ async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService
     assert record.status is Status.SUCCEEDED
     assert record.completed_at is not None
     assert record.expires_at == record.completed_at + 60.0
-    assert (await jobs.read_image(record.id, 0, None))[1] == b"file"
-
-
-async def test_an_image_whose_file_is_missing_is_not_found(jobs: JobService, tmp_path: Path) -> None:
-    record = await submitted(jobs)
-    await jobs.wait(record.id, "alice", timeout_s=LONG_S)
-    for file in (tmp_path / "images").glob("??/*/*"):
-        file.unlink()
-
-    with pytest.raises(NotFoundError):
-        await jobs.read_image(record.id, 0, "alice")
+    assert await jobs.images.read(record.id, await jobs.images.find(record.id, 0, None)) == b"file"
 
 
 @pytest.mark.parametrize("phase", [Phase.DRAINING, Phase.FAILED, Phase.STOPPED])

@@ -25,7 +25,7 @@ export function parametersOf(request: Resolved, image: Image): [name: string, va
     ["Refiner", request.refiner === null ? "" : `${request.refiner.model}, from ${request.refiner.switch_at} of the steps`],
     ["Long prompt", request.long_prompt ? "read in chunks" : ""],
     ["Told sizes", toldOf(request)],
-    ["Made in", `${(image.timings.denoise_s + image.timings.decode_s).toFixed(1)} s`],
+    ["Made in", image.timings === undefined ? "" : `${(image.timings.denoise_s + image.timings.decode_s).toFixed(1)} s`],
     ["File", `${image.mime.split("/")[1]?.toUpperCase()}, ${Math.ceil(image.size_bytes / 1024)} KiB`],
   ];
   return listed.filter(([, value]) => value !== "");

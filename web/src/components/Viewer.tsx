@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Image } from "../api/types";
 import { entrySignal, type Entry } from "../state/entries";
-import { imageOf, tiles, type Tile } from "../state/gallery";
+import { imageOf, makeWhole, tiles, type Tile } from "../state/gallery";
 import { toHash } from "../state/address";
 import { canStartFromImages, settingsThatMade, useSeed, useSettings, vary } from "../state/make";
 import { discard } from "../state/queue";
@@ -37,6 +37,7 @@ interface Props {
 
 function Shown({ tile, entry, image, before, after }: Props) {
   const [sure, setSure] = useState(false);
+  useEffect(() => void makeWhole(entry), [entry.key, entry.whole]);
   const go = (to: Tile | undefined): void => to && open({ kind: "image", tile: to.key });
   const remove = (): void => {
     if (!sure) return setSure(true);
