@@ -60,7 +60,7 @@ def finish_with_snapshots(pipeline: LatentDiffusion, state: LatentState) -> list
 def assert_resumes_anywhere(
     pipeline: LatentDiffusion, params: GenerationParams, whole: LatentState | None = None
 ) -> None:
-    whole = whole or tiny_model.begin(pipeline, params)
+    whole = tiny_model.begin(pipeline, params) if whole is None else whole
     snapshots = finish_with_snapshots(pipeline, whole)
     (pixels,) = pipeline.decode([whole])
 
@@ -100,14 +100,17 @@ def test_a_refiner_resumes_without_the_model_before_it(
     assert_resumes_anywhere(pipeline, after, refined)
 
 
-@pytest.mark.parametrize("kind", ["sdxl", "sd_inpaint", "instruct_pix2pix"])
-def test_other_families_resume(zoo: Callable[[str], Path], kind: str) -> None:
-    inputs = {"sd_inpaint": {"image": uploads.IMAGE, "mask": uploads.MASK}, "instruct_pix2pix": {"image": uploads.IMAGE}}
-    image_guidance = {"image_guidance_scale": 1.5} if kind == "instruct_pix2pix" else {}
-
-    assert_resumes_anywhere(
-        tiny_model.load(zoo(kind)), replace(PARAMS, sampler="euler_a", **inputs.get(kind, {}), **image_guidance)
-    )
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("sdxl", PARAMS),
+        ("sd_inpaint", replace(PARAMS, image=uploads.IMAGE, mask=uploads.MASK)),
+        ("instruct_pix2pix", replace(PARAMS, image=uploads.IMAGE, image_guidance_scale=1.5)),
+    ],
+    ids=["sdxl", "sd_inpaint", "instruct_pix2pix"],
+)
+def test_other_families_resume(zoo: Callable[[str], Path], kind: str, params: GenerationParams) -> None:
+    assert_resumes_anywhere(tiny_model.load(zoo(kind)), replace(params, sampler="euler_a"))
 
 
 def test_in_exact_mode_an_image_resumes_beside_others(model_folder: Path) -> None:
