@@ -14,6 +14,7 @@ from service.engine.interface import Engine
 from service.images.encoding import Encoder
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.retention_policy import RetentionPolicy
@@ -38,6 +39,10 @@ class JobsSettings:
     """The folder of the image files."""
     uploads: Path
     """The folder of the files of uploads."""
+    checkpoints: Path
+    """The folder of the checkpoints of images that are being made."""
+    checkpoint_steps: int
+    """Steps between two checkpoints of an image; 0 keeps none."""
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
@@ -65,11 +70,11 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
     )
+    checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention))
-    executor = JobExecutor(
-        claims, files, uploads, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
-    )
+    executor_config = ExecutorConfig(embed_parameters=settings.embed_parameters)
+    executor = JobExecutor(claims, files, uploads, checkpoints, engine, encoder, notifier, executor_config)
     runner_config = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
         heartbeat_s=min(1.0, settings.lease_s / 4),
@@ -82,8 +87,9 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         JobRepository(database, repository_policy),
         files,
         uploads,
+        checkpoints,
         Runner(claims, executor, files, engine, notifier, metrics, runner_config),
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
+        Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
         notifier,
         engine,
         JobServiceConfig(

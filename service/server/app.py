@@ -99,6 +99,8 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         database=database_url(settings.database_url, settings.data_dir),
         images=settings.data_dir / "images",
         uploads=settings.data_dir / UPLOADS,
+        checkpoints=settings.data_dir / "checkpoints",
+        checkpoint_steps=settings.checkpoint_steps,
         keep_uploads_s=settings.keep_uploads_s,
         keep_s=settings.keep_jobs_s,
         max_image_bytes=settings.max_image_bytes,

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, true
 
 from service.jobs.background import log_and_continue
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import TERMINAL
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
@@ -48,6 +49,7 @@ class Retention:
         database: Database,
         files: ImageFiles,
         uploads: Uploads,
+        checkpoints: JobCheckpoints,
         config: RetentionConfig,
         *,
         clock: Callable[[], float] = time.time,
@@ -55,6 +57,7 @@ class Retention:
         self._database = database
         self._files = files
         self._uploads = uploads
+        self._checkpoints = checkpoints
         self._config = config
         self._clock = clock
 
@@ -138,13 +141,22 @@ class Retention:
             )
 
     async def delete_orphans(self) -> None:
-        """Deletes old image files whose job has no record, and files of no upload. Raises `StoreUnavailableError`."""
+        """Deletes old image files whose job has no record, files of no upload, and checkpoints that no job needs.
+
+        Raises `StoreUnavailableError`.
+        """
         await self._uploads.delete_orphans(_ORPHAN_S)
-        found = await self._files.jobs_older_than(_ORPHAN_S)
-        for start in range(0, len(found), _BATCH):
-            batch = found[start : start + _BATCH]
+        for job_id in await self._without_record(await self._files.jobs_older_than(_ORPHAN_S), true()):
+            await self._files.delete(job_id)
+        unfinished = jobs.c.status.not_in(TERMINAL)
+        for job_id in await self._without_record(await self._checkpoints.jobs_older_than(_ORPHAN_S), unfinished):
+            await self._checkpoints.delete(job_id)
+
+    async def _without_record(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> list[str]:
+        """Returns those of the jobs that have no record for which the condition holds."""
+        known: set[str] = set()
+        for start in range(0, len(job_ids), _BATCH):
+            query = select(jobs.c.id).where(jobs.c.id.in_(job_ids[start : start + _BATCH]), condition)
             async with self._database.reading() as connection:
-                known = set((await connection.execute(select(jobs.c.id).where(jobs.c.id.in_(batch)))).scalars())
-            for job_id in batch:
-                if job_id not in known:
-                    await self._files.delete(job_id)
+                known.update((await connection.execute(query)).scalars())
+        return [job_id for job_id in job_ids if job_id not in known]

@@ -30,6 +30,8 @@ def settings_for(data_dir: Path) -> JobsSettings:
         database=database_url(None, data_dir),
         images=data_dir / "images",
         uploads=data_dir / "uploads",
+        checkpoints=data_dir / "checkpoints",
+        checkpoint_steps=0,
         keep_uploads_s=KEEP_S,
         keep_s=KEEP_S,
         max_image_bytes=1 << 30,

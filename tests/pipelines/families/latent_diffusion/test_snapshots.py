@@ -44,12 +44,16 @@ def resume(
     return pipeline.resume(params, pipeline.encode(pipeline.texts(params)), encoded, snapshot)
 
 
+def awaits_unet(state: LatentState) -> bool:
+    return state.next_call is not None and state.next_call.key.stage is Stage.DENOISE
+
+
 def finish_with_snapshots(pipeline: LatentDiffusion, state: LatentState) -> list[tuple[int, bytes]]:
     """Finish an image. Return a snapshot before each of its UNet calls but the first, and the step of each."""
     taken = []
     while state.next_call is not None:
         step(pipeline, [state])
-        if state.next_call is not None and state.next_call.key.stage is Stage.DENOISE:
+        if awaits_unet(state):
             pending = pipeline.snapshot(state)
             assert pending is not None
             pending.wait()

@@ -14,6 +14,7 @@ from sqlalchemy import URL, func, insert, select
 
 from service.errors import GoneError, NotFoundError, StoreUnavailableError
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
@@ -47,9 +48,9 @@ class RetentionHarness:
         self.clock = Clock()
         self.files = WatchedFiles(ImageFolder(images))
         self.uploads = make_uploads(database, images.with_name("uploads"), clock=self.clock, max_bytes=MAX_UPLOAD_BYTES)
-        self.retention = Retention(
-            database, self.files, self.uploads, RetentionConfig(max_image_bytes=100, every_s=0.001), clock=self.clock
-        )
+        self.checkpoints = JobCheckpoints(images.with_name("checkpoints"), every_steps=0)
+        config = RetentionConfig(max_image_bytes=100, every_s=0.001)
+        self.retention = Retention(database, self.files, self.uploads, self.checkpoints, config, clock=self.clock)
         self._database = database
         self.repository = repository
         self._claims = claims
