@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,18 +88,17 @@ class Servers:
         running = await self.claim()
         task = asyncio.create_task(self.execute(running))
         await self.until_step(running, step - 1, index)
+        if (step - 1) % EVERY == 0:
+            await self.until(lambda: f"{index}.checkpoint" in self.files())
         return task
 
     async def until_step(self, running: RunningJob, step: int, index: int = 0) -> None:
-        async with asyncio.timeout(TIMEOUT_S):
-            while not await self._has_come_to(running, index, step):  # noqa: ASYNC110 - no event tells of a file
-                await asyncio.sleep(0.001)
+        await self.until(lambda: running.steps.get(index, 0) >= step)
 
-    async def _has_come_to(self, running: RunningJob, index: int, step: int) -> bool:
-        """Whether the image has made this step and, where it takes a checkpoint after it, that is kept."""
-        if running.steps.get(index, 0) < step:
-            return False
-        return step % EVERY != 0 or index in running.resumed or bool(await self.checkpoints.load(self.job.id, [index]))
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not holds():  # noqa: ASYNC110 - no event tells of a file
+                await asyncio.sleep(0.001)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in (self._folder / "checkpoints").rglob("*") if path.is_file())
