@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from benchmarks.engine.checkpoints import EVERY, app, ratio
+from benchmarks.engine.checkpoints import EVERY, OFF, app, ratio
 
 
 def test_each_round_is_compared_with_itself() -> None:
@@ -22,5 +22,7 @@ def test_a_tiny_model_is_measured_with_and_without_checkpoints(model_folder: Pat
     assert result.exit_code == 0, result.output
     measured = json.loads(output.read_text())
     counts = {int(every): [checkpoints for _, _, checkpoints, _ in values] for every, values in measured.items()}
-    assert counts == {0: [0, 0], 1: [10, 10], 5: [2, 2], 10: [0, 0]}
     assert list(counts) == list(EVERY)
+    assert counts[OFF] == counts[10] == [0, 0]
+    assert counts[5] == [2, 2]
+    assert all(2 <= count <= 10 for count in counts[1]), "only the latest one waits for a slow disk"
