@@ -22,6 +22,7 @@ from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles, UploadFiles
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.uploads import UploadRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
@@ -72,7 +73,8 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     )
     checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
-    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention))
+    waiting = WaitingJobs()
+    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
     executor_config = ExecutorConfig(embed_parameters=settings.embed_parameters)
     executor = JobExecutor(claims, files, uploads, checkpoints, engine, encoder, notifier, executor_config)
     runner_config = RunnerConfig(
@@ -84,7 +86,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     )
     return JobService(
         database,
-        JobRepository(database, repository_policy),
+        JobRepository(database, repository_policy, waiting),
         files,
         uploads,
         checkpoints,

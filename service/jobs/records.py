@@ -142,6 +142,8 @@ class Claim:
     created_at: float
     done: frozenset[int]
     """Indices of the images that earlier attempts have stored."""
+    suspect: bool = False
+    """Whether the job has been lost so often that it must run apart from all others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,10 @@ from service.jobs.execution.runner import Runner
 from service.jobs.records import JobRecord, JobSpec, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
+from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.migrations import migrate
-from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
+from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
@@ -39,6 +40,9 @@ from service.jobs.watching.subscriptions import JobNotifier
 
 _POLL_S: Final = 1.0
 """Seconds between two looks at a job that another process runs."""
+_REFRESH_S: Final = 1.0
+_REFRESH_SHARE: Final = 0.05
+"""Share of the time that may go into reading the queue anew: the longer it is, the less often it is read."""
 _OPEN_RETRY_S: Final = 1.0
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
 
@@ -277,7 +281,15 @@ class JobService:
     def _open(self) -> None:
         self._opened = True
         self._runner.start()
-        self._tasks.append(asyncio.create_task(self._retention.run()))
+        self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh_queue())]
+
+    async def _refresh_queue(self) -> None:
+        """Learns again and again what other processes have done to the queue."""
+        while True:
+            begun = time.monotonic()
+            with log_and_continue("reading the queue"):
+                await self._repository.refresh_waiting()
+            await asyncio.sleep(max(_REFRESH_S, (time.monotonic() - begun) / _REFRESH_SHARE))
 
     async def _open_later(self) -> None:
         while not self._opened:

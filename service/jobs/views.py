@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from service.jobs.records import JobRecord, LiveState, Status
-from service.jobs.store.repository import QueuePlace
+from service.jobs.store.queue.waiting_jobs import QueuePlace
 from service.jobs.watching.event_diff import progress_of
 
 Live: TypeAlias = tuple[int, LiveState]

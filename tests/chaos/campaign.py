@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from service.jobs.records import Status
-from service.jobs.store.claims import MAX_LOSSES
+from service.jobs.store.queue.losses import MAX_LOSSES
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.reconcile import Discrepancy, reconcile
 from tests.chaos.clients.requests import mixed

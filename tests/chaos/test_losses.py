@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.jobs.records import JobRecord, Status
-from service.jobs.store.claims import MAX_LOSSES
+from service.jobs.store.queue.losses import MAX_LOSSES
 from tests.chaos.clients.load import Load
 from tests.chaos.clients.requests import RequestFactory, uniform
 from tests.chaos.conftest import MakeCluster

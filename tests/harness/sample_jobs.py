@@ -124,5 +124,5 @@ async def lose(claims: JobClaims, times: int, *, since: float = 0.0, begun: bool
 
 async def replace_spec(database: Database, job_id: str, stored: bytes) -> None:
     """Stores other bytes as the spec of a job, as another version of the server would."""
-    async with database.writing() as connection:
-        await connection.execute(update(jobs).where(jobs.c.id == job_id).values(spec=stored))
+    replacing = update(jobs).where(jobs.c.id == job_id).values(spec=stored)
+    await database.write(lambda connection: connection.execute(replacing))

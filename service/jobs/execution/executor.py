@@ -64,6 +64,8 @@ class Outcome:
 
     status: Status
     failure: JobFailure | None = None
+    recorded: bool = False
+    """Whether the store knows it already: a job's end is recorded together with its last image."""
 
 
 class JobExecutor:
@@ -105,6 +107,7 @@ class JobExecutor:
         return outcome
 
     async def _outcome(self, running: RunningJob) -> Outcome | None:
+        had_work = bool(running.missing)
         try:
             await self._make_images(running)
         except _NOT_THE_JOBS_FAULT:
@@ -118,10 +121,10 @@ class JobExecutor:
         except Exception:  # noqa: BLE001 -- an unexpected error fails this job and no other
             _log.exception("unexpected error in a job", job_id=running.claim.job_id)
             return _failed(DarkroomError())
-        return Outcome(Status.SUCCEEDED)
+        return Outcome(Status.SUCCEEDED, recorded=had_work)
 
     async def _make_images(self, running: RunningJob) -> None:
-        missing = [i for i in range(len(running.claim.spec.images)) if i not in running.claim.done]
+        missing = sorted(running.missing)
         for start in range(0, len(missing), self._config.max_images_at_once):
             await self._make_part(running, missing[start : start + self._config.max_images_at_once])
 
@@ -203,7 +206,9 @@ class JobExecutor:
             timings=image.timings,
             prompt_lengths=image.prompt_lengths,
         )
-        await self._claims.add_image(claim, stored)
+        is_last = running.missing == {index}
+        await self._claims.add_image(claim, stored, last_at=self._clock() if is_last else None)
+        running.missing.discard(index)
         running.resumed.discard(index)
         await self._checkpoints.forget_image(claim.job_id, index)
         running.record_step(index, total_steps(image.params), 0.0)

@@ -126,19 +126,35 @@ class Runner:
             await self._claims.probe(self._clock())
 
     async def _claim(self) -> None:
-        """Claims and starts jobs while there is room, one at a time because their image counts differ."""
+        """Claims and starts jobs while there is room."""
         self._released_a_job = False
-        while not (self._stopping or self._released_a_job) and self._unfinished_images() < self._config.max_images:
-            claimed = await self._claims.claim(self._config.owner, now=self._clock(), limit=1, held=self._running)
+        while not (self._stopping or self._released_a_job) and (room := self._room()) > 0:
+            claimed = await self._claims.claim(
+                self._config.owner,
+                now=self._clock(),
+                limit=room,
+                images=room,
+                alone=not self._running,
+                held=self._running,
+            )
+            for claim in claimed:
+                self._start(claim)
             if not claimed:
                 return
-            for claim in claimed:
-                running = self._running[claim.job_id] = RunningJob(claim)
-                running.task = asyncio.create_task(self._run(running))
-                self._notifier.notify(claim.job_id, record_changed=True)
+
+    def _room(self) -> int:
+        """Returns the number of images that may be claimed. Beside a suspect there is no room for any."""
+        if any(running.claim.suspect for running in self._running.values()):
+            return 0
+        return self._config.max_images - self._unfinished_images()
+
+    def _start(self, claim: Claim) -> None:
+        running = self._running[claim.job_id] = RunningJob(claim)
+        running.task = asyncio.create_task(self._run(running))
+        self._notifier.notify(claim.job_id, record_changed=True)
 
     def _unfinished_images(self) -> int:
-        return sum(len(running.claim.spec.images) - len(running.claim.done) for running in self._running.values())
+        return sum(len(running.missing) for running in self._running.values())
 
     async def _heartbeat_loop(self) -> None:
         """Extends the leases. The first heartbeat comes at a random time, so that heartbeats and claims drift apart:
@@ -178,11 +194,12 @@ class Runner:
     async def _finish(self, running: RunningJob, outcome: Outcome) -> None:
         """Records the outcome, waiting for the store for as long as it takes: the job's work is done."""
         version, failure = running.live.version + 1, outcome.failure
-        await self._persist(
-            lambda: self._claims.finish(
-                running.claim, outcome.status, version=version, now=self._clock(), failure=failure
+        if not outcome.recorded:
+            await self._persist(
+                lambda: self._claims.finish(
+                    running.claim, outcome.status, version=version, now=self._clock(), failure=failure
+                )
             )
-        )
         self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)
 
     async def _delete_late_files(self, claim: Claim) -> None:

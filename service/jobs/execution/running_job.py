@@ -29,6 +29,11 @@ class RunningJob:
     """Indices of the images that were resumed from a checkpoint and have come to no further one."""
     lost: bool = False
     """True once the job was canceled, deleted or taken over."""
+    missing: set[int] = field(init=False)
+    """Indices of the images that are not stored yet."""
+
+    def __post_init__(self) -> None:
+        self.missing = set(range(len(self.claim.spec.images))) - self.claim.done
 
     def record_loading(self, index: int, wait_s: float) -> None:
         """Records that an image waits for its model. No work has begun, so the version stays what it is."""

@@ -6,36 +6,64 @@ All times are Unix seconds, passed in by the caller.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-import structlog
-from sqlalchemy import case, false, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Update, bindparam, case, insert, select, update
 
-from service.errors import DeadlineExceededError, PoisonedError
 from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
-from service.jobs.store.row_mapping import claim_of, deadline, encoded, image_row
-from service.jobs.store.spec_format import UnreadableSpecError
-from service.jobs.store.statements import UNHELD, ending, images_of, insert_or_ignore, times_of_end
-from service.jobs.store.tables import images, jobs, probes
+from service.jobs.store.queue.losses import SUSPECT_LOSSES, Lost, put_back
+from service.jobs.store.queue.taking import TAKE, TAKE_SUSPECT, take
+from service.jobs.store.queue.waiting_jobs import WaitingJob, WaitingJobs
+from service.jobs.store.row_mapping import encoded, image_row
+from service.jobs.store.statements import UNHELD, insert_or_ignore, times_of_end
+from service.jobs.store.tables import QUEUED, RUNNING, images, jobs, probes
 
-MAX_LOSSES: Final = 6
-"""Number of lost attempts, counted once they had begun, after which a job counts as the cause of the crashes."""
-_BEGUN: Final = jobs.c.version > 1
-"""True where the running attempt is known to have begun an image: a claim sets version 1, and a heartbeat or a stored
-image raises it. An attempt that is lost before the first of these does not count against the job."""
-_POISON: Final = msgspec.json.encode(
-    JobFailure(PoisonedError.code, f"The server stopped unexpectedly {MAX_LOSSES} times while it was making this job.")
+_MAX_LOST: Final = 100
+"""Lost jobs that are put back in one transaction."""
+
+_HELD: Final = (jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("held_attempt"), RUNNING)
+_FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
+_UNHEARD: Final = (
+    select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner)
+    .where(RUNNING, jobs.c.lease_until < bindparam("now"))
+    .limit(_MAX_LOST)
 )
-_TOO_LATE: Final = JobFailure(DeadlineExceededError.code, "The job's deadline passed before it was started.")
-
-_log = structlog.get_logger("darkroom.jobs")
+_EXTEND: Final = (
+    update(jobs)
+    .where(*_HELD)
+    .values(
+        lease_until=bindparam("until"),
+        # An image may have been recorded since the caller read `live`. Its version stays.
+        version=case((jobs.c.version > bindparam("live"), jobs.c.version), else_=bindparam("live")),
+        progress=bindparam("made"),
+        preview=bindparam("shown"),
+    )
+)
+_RECORD_IMAGE: Final = update(jobs).where(*_HELD).values(version=bindparam("new_version"))
+_INSERT_IMAGE: Final = insert(images)
+_FINISH: Final = (
+    update(jobs)
+    .where(*_HELD)
+    .values(
+        version=bindparam("new_version"),
+        status=bindparam("ended_as"),
+        failure=bindparam("why"),
+        completed_at=bindparam("ended_at"),
+        expires_at=bindparam("kept_until"),
+        **UNHELD,
+    )
+)
+_RELEASE: Final = (
+    update(jobs)
+    .where(*_HELD)
+    .values(version=1, status=Status.QUEUED, attempt=jobs.c.attempt + 1, progress=None, **UNHELD)
+    .returning(jobs.c.virtual_deadline_at, jobs.c.price_s, jobs.c.spec_bytes, jobs.c.created_at)
+)
+_EXISTS: Final = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
 
 
 class LostError(Exception):
@@ -52,146 +80,171 @@ class ClaimPolicy:
 class JobClaims:
     """The store as seen by a process that runs jobs. Every method may raise `StoreUnavailableError`."""
 
-    def __init__(self, database: Database, policy: ClaimPolicy) -> None:
+    def __init__(self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs) -> None:
+        """`waiting` is what the process knows of the queue, shared with its `JobRepository`."""
         self._database = database
         self._policy = policy
+        self._waiting = waiting
 
     @property
     def available(self) -> bool:
         """False after a failed access to the database, until a write succeeds."""
         return self._database.available
 
-    async def claim(self, owner: str, *, now: float, limit: int, held: Collection[str] | None = None) -> list[Claim]:
-        """Claims up to `limit` jobs that wait or whose lease has expired, in order of their virtual deadlines.
+    async def claim(
+        self,
+        owner: str,
+        *,
+        now: float,
+        limit: int,
+        images: int | None = None,
+        alone: bool = True,
+        held: Collection[str] | None = None,
+    ) -> list[Claim]:
+        """Claims up to `limit` waiting jobs, in order of their virtual deadlines, until they have `images` images.
 
-        Jobs that were lost too often after they had begun fail here, and so do jobs whose caller's deadline has passed
-        and jobs that this version cannot read. `held` names the jobs that the owner knows it holds. A job that the
-        record gives to the owner and that is not in `held` is claimed again: the reply to the first claim was lost.
+        Jobs whose lease has expired wait again from then on. `held` names the jobs that the owner knows it has: a job
+        that the record gives to the owner and that is not in `held` is lost, too, as the reply to its claim was.
+
+        A suspect, a job that was lost with several processes, runs apart. Where one comes first, it is claimed and no
+        other, or, unless the owner is `alone`, nothing is. Jobs that were lost too often fail here, as do jobs whose
+        caller's deadline has passed and jobs that this version cannot read. Nothing is written where nothing waits.
         """
+        parameters = {
+            "owner": owner,
+            "until": now + self._policy.lease_s,
+            "now": now,
+            "at_most": limit,
+            "room": limit if images is None else images,
+        }
         while True:
-            claims, failed_some = await self._claim_once(owner, now, limit, held)
-            if claims or not failed_some:
+            await self._put_lost_back(owner, now, held)
+            first = await self._database.read(lambda connection: connection.execute(_FIRST).first())
+            is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
+            if first is None or (is_suspect and not alone):
+                return []
+            claims = await self._claim_once(TAKE_SUSPECT if is_suspect else TAKE, parameters)
+            if claims is not None:
                 return claims
 
-    async def _claim_once(
-        self, owner: str, now: float, limit: int, held: Collection[str] | None
-    ) -> tuple[list[Claim], bool]:
-        """Claims jobs in one transaction.
+    async def _put_lost_back(self, owner: str, now: float, held: Collection[str] | None) -> None:
+        unheard = await self._database.read(
+            lambda connection: [Lost(*row) for row in connection.execute(_UNHEARD, {"now": now})]
+        )
+        lost = [job for job in unheard if job.owner != owner or (held is not None and job.job_id not in held)]
+        if not lost:
+            return
+        for job in await self._database.write(
+            lambda connection: put_back(connection, lost, owner, now, self._policy.retention), urgent=True, synced=False
+        ):
+            self._waiting.add(job)
 
-        Returns the claims, and whether some of the jobs failed instead: other jobs may wait behind those.
-        """
-        unheard = (jobs.c.status == Status.RUNNING) & (jobs.c.lease_until < now)
-        lost = unheard & (jobs.c.lease_owner != owner)
-        forgotten = false() if held is None else unheard & (jobs.c.lease_owner == owner) & jobs.c.id.not_in(list(held))
-        failing = ending(Status.FAILED, now=now, retention=self._policy.retention)
-        async with self._database.writing() as connection:
-            await connection.execute(
-                failing.where(lost, _BEGUN, jobs.c.losses >= MAX_LOSSES - 1).values(failure=_POISON)
-            )
-            free = (
-                select(jobs.c.id)
-                .where(or_(jobs.c.status == Status.QUEUED, lost, forgotten))
-                .order_by(jobs.c.virtual_deadline_at, jobs.c.id)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-                .cte("free")  # Evaluated once. PostgreSQL may run a subquery again for each row and so claim all jobs.
-            )
-            taking = (
-                update(jobs)
-                .where(jobs.c.id.in_(select(free.c.id)))
-                .values(
-                    losses=jobs.c.losses + case((lost & _BEGUN, 1), else_=0),
-                    status=Status.RUNNING,
-                    attempt=jobs.c.attempt + 1,
-                    version=1,
-                    lease_owner=owner,
-                    lease_until=now + self._policy.lease_s,
-                    started_at=func.coalesce(jobs.c.started_at, now),
-                    progress=None,
-                    preview=None,
-                )
-                .returning(jobs)
-            )
-            rows = sorted((await connection.execute(taking)).all(), key=lambda row: (row.virtual_deadline_at, row.id))
-            stored = await images_of(connection, [row.id for row in rows if row.attempt > 1])
-            claims, failures = [], {}
-            for row in rows:
-                try:
-                    claims.append(claim_of(row, stored.get(row.id, ())))
-                except UnreadableSpecError as error:
-                    failures[row.id] = JobFailure(error.code, error.message)
-                    _log.error("a job failed because its spec is unreadable", job_id=row.id, reason=error.message)
-            failures |= {claim.job_id: _TOO_LATE for claim in claims if deadline(claim) <= now}
-            for job_id, failure in failures.items():
-                await connection.execute(failing.where(jobs.c.id == job_id).values(failure=encoded(failure)))
-        return [claim for claim in claims if claim.job_id not in failures], bool(failures)
+    async def _claim_once(self, statement: Update, parameters: Mapping[str, Any]) -> list[Claim] | None:
+        """Claims jobs in one transaction. Returns None where all of them failed instead: others may wait behind."""
+        # Without a sync: a power failure that undoes the claim ends this process too, and the job waits again.
+        taken, claims = await self._database.write(
+            lambda connection: take(connection, statement, parameters, self._policy.retention),
+            urgent=True,
+            synced=False,
+        )
+        for job_id in taken:
+            self._waiting.remove(job_id)
+        return claims if claims or not taken else None
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:
         """Extends the leases of the jobs that this process runs and records their progress.
 
         Returns the claims that are lost.
         """
-        lost = set()
-        async with self._database.writing() as connection:
-            for claim, live in held.items():
-                extending = (
-                    update(jobs)
-                    .where(*_held_by(claim))
-                    .values(
-                        lease_until=now + self._policy.lease_s,
-                        # An image may have been recorded since the caller read `live`. Its version stays.
-                        version=case((jobs.c.version > live.version, jobs.c.version), else_=live.version),
-                        progress=encoded(live.progress),
-                        preview=encoded(live.preview),
-                    )
-                )
-                if (await connection.execute(extending)).rowcount == 0:
-                    lost.add(claim)
-        return lost
+        beats = {
+            claim: {
+                **_of(claim),
+                "until": now + self._policy.lease_s,
+                "live": live.version,
+                "made": encoded(live.progress),
+                "shown": encoded(live.preview),
+            }
+            for claim, live in held.items()
+        }
+        return await self._database.write(
+            lambda connection: {
+                claim for claim, beat in beats.items() if connection.execute(_EXTEND, beat).rowcount == 0
+            },
+            urgent=True,
+            synced=False,
+        )
 
-    async def add_image(self, claim: Claim, image: StoredImage) -> None:
-        """Records an image whose file is already stored. Raises `LostError`."""
-        async with self._fenced(claim, version=image.version) as connection:
-            await connection.execute(insert(images).values(image_row(claim.job_id, image)))
+    async def add_image(self, claim: Claim, image: StoredImage, *, last_at: float | None = None) -> None:
+        """Records an image whose file is already stored. Raises `LostError`.
+
+        `last_at` is given with the last image of a job and is the time at which the job has succeeded: both are
+        recorded in one transaction, the end under the next version.
+        """
+        row = image_row(claim.job_id, image)
+
+        def record(connection: Connection) -> None:
+            if last_at is None:
+                _fenced(connection, _RECORD_IMAGE, {**_of(claim), "new_version": image.version})
+            else:
+                _fenced(connection, _FINISH, self._end(claim, Status.SUCCEEDED, image.version + 1, last_at, None))
+            connection.execute(_INSERT_IMAGE, row)
+
+        await self._write(record)
 
     async def finish(
         self, claim: Claim, status: Status, *, version: int, now: float, failure: JobFailure | None = None
     ) -> None:
         """Records how the job ended. Raises `LostError`."""
-        times = times_of_end(now, self._policy.retention)
-        async with self._fenced(claim, version=version, status=status, failure=encoded(failure), **UNHELD, **times):
-            pass
+        values = self._end(claim, status, version, now, failure)
+        await self._write(lambda connection: _fenced(connection, _FINISH, values))
 
     async def release(self, claim: Claim) -> None:
         """Puts an unfinished job back into the queue. Raises `LostError`."""
-        async with self._fenced(
-            claim,
-            version=1,
-            status=Status.QUEUED,
-            attempt=claim.attempt + 1,
-            progress=None,
-            **UNHELD,
-        ):
-            pass
 
-    @contextlib.asynccontextmanager
-    async def _fenced(self, claim: Claim, **values: Any) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction that updates the claimed job. Raises `LostError` where the claim no longer holds."""
-        async with self._database.writing() as connection:
-            if (await connection.execute(update(jobs).where(*_held_by(claim)).values(**values))).rowcount == 0:
+        def release(connection: Connection) -> WaitingJob:
+            row = connection.execute(_RELEASE, _of(claim)).one_or_none()
+            if row is None:
                 raise LostError
-            yield connection
+            return WaitingJob(row.virtual_deadline_at, claim.job_id, row.price_s, row.spec_bytes, row.created_at)
+
+        self._waiting.add(await self._database.write(release, urgent=True))
 
     async def exists(self, job_id: str) -> bool:
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id))).first() is not None
+        return await self._database.read(
+            lambda connection: connection.execute(_EXISTS, {"id": job_id}).first() is not None
+        )
 
     async def probe(self, now: float) -> None:
         """Writes a row of no meaning to find out whether writing works."""
-        async with self._database.writing() as connection:
-            await connection.execute(insert_or_ignore(connection, probes).values(only=True, written_at=now))
-            await connection.execute(update(probes).values(written_at=now))
+
+        def write(connection: Connection) -> None:
+            connection.execute(insert_or_ignore(connection, probes).values(only=True, written_at=now))
+            connection.execute(update(probes).values(written_at=now))
+
+        await self._write(write)
+
+    def _end(
+        self, claim: Claim, status: Status, version: int, now: float, failure: JobFailure | None
+    ) -> dict[str, Any]:
+        times = times_of_end(now, self._policy.retention)
+        return {
+            **_of(claim),
+            "new_version": version,
+            "ended_as": status,
+            "why": encoded(failure),
+            "ended_at": times["completed_at"],
+            "kept_until": times["expires_at"],
+        }
+
+    async def _write(self, work: Callable[[Connection], None]) -> None:
+        await self._database.write(work, urgent=True)
 
 
-def _held_by(claim: Claim) -> tuple[Any, ...]:
-    return jobs.c.id == claim.job_id, jobs.c.attempt == claim.attempt, jobs.c.status == Status.RUNNING
+def _of(claim: Claim) -> dict[str, Any]:
+    return {"job": claim.job_id, "held_attempt": claim.attempt}
+
+
+def _fenced(connection: Connection, statement: Update, values: Mapping[str, Any]) -> None:
+    """Updates the claimed job. Raises `LostError` where the claim no longer holds."""
+    if connection.execute(statement, values).rowcount == 0:
+        raise LostError

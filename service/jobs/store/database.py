@@ -1,4 +1,7 @@
-"""Connects to SQLite or PostgreSQL, opens transactions, and tracks whether the database works. Knows no tables.
+"""Connects to SQLite or PostgreSQL, runs transactions, and tracks whether the database works. Knows no tables.
+
+A transaction is a function of a connection. On SQLite one thread runs those that write, many to a commit, and those
+that read run at once on the event loop, where they wait for nobody; on PostgreSQL both have threads of their own.
 
 Failures of the database itself (full, locked, slow, gone) are raised as `StoreUnavailableError`, without the driver's
 message. Callers report them and try again.
@@ -7,99 +10,163 @@ message. Callers report them and try again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import URL, event, exc, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import URL, Connection, exc, make_url
 
 from service.errors import StoreUnavailableError
+from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
+from service.jobs.store.access.faults import fault_message, fault_name, is_fault
+from service.jobs.store.access.writers import Operation, Outcome, Writers
 
-_BUSY_S: Final = 2.0
-"""Seconds that a statement waits for another process's lock."""
-_TRANSACTION_S: Final = 10.0
-"""Limit of a whole transaction. A database that does not answer in this time counts as unavailable."""
 _RETRY_S: Final = 2.0
-_FAULTS: Final = (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, OSError, TimeoutError)
-"""Errors that SQLAlchemy raises for a database in trouble. `_MISTAKES` are subclasses and do not count."""
-_MISTAKES: Final = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
-"""Errors that SQLAlchemy raises for a wrong statement."""
-_IMMEDIATE: Final = "darkroom_immediate"
+_READER_THREADS: Final = 4
+_MAX_WAITING: Final = 1000
+"""Callers' writes that may wait. The writer needs about two seconds for so many."""
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("darkroom.jobs")
 
 
 class Database:
-    """One database. All methods belong to one event loop."""
+    """One database. All methods belong to one event loop, and may raise `StoreUnavailableError`."""
 
-    def __init__(self, url: URL, *, turn_s: float = 10.0) -> None:
-        """`turn_s` is the maximum number of seconds that a writer waits for the writers before it."""
-        self._engine = _create_engine(url)
-        self._turn_s = turn_s
-        self._writer = asyncio.Lock()
-        self._available = True
+    def __init__(
+        self, url: URL, *, turn_s: float = 10.0, outage_s: float = 1.0, max_waiting: int = _MAX_WAITING
+    ) -> None:
+        """`turn_s` is the maximum number of seconds that a writer waits for the writers before it.
+
+        After a failure callers are refused at once for `outage_s` seconds. No more than `max_waiting` of their writes
+        may wait.
+        """
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
+        self._turn_s = turn_s
+        self._outage_s = outage_s
+        self._engine = open_engine(url)
+        self._writers: Final = Writers(self._engine, max_waiting=max_waiting, told=self._tell)
+        self._reader = HeldConnection(open_engine(url, waits=False), immediate=False)
+        self._reading = ThreadPoolExecutor(_READER_THREADS, thread_name_prefix="reader")
+        self._of_thread = threading.local()
+        self._opened: list[HeldConnection] = [self._reader]
+        self._available = True
+        self._writes_refused_until = 0.0
+        self._reads_refused_until = 0.0
 
     @property
     def available(self) -> bool:
         """False after a failed access, until a write succeeds."""
         return self._available
 
-    @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a read-only transaction. Raises `StoreUnavailableError`."""
-        async with self._watched(), self._engine.connect() as connection:
-            yield connection
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False, synced: bool = True) -> T:
+        """Runs `work` in a transaction and returns its result once that is committed to disk.
 
-    @contextlib.asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction that is committed to disk unless the block raises. Raises `StoreUnavailableError`.
-
-        On SQLite it takes the write lock at once (BEGIN IMMEDIATE). A transaction that reads first and takes the lock
-        later fails where another process has written in between.
+        Nothing of it stays where `work` raises. `urgent` writes go before the others, are not bounded in number and
+        are tried during an outage too. Without `synced` a power failure may undo the transaction. `work` runs in
+        another thread. Raises what `work` raises and `StoreUnavailableError`.
         """
-        async with self._turn(), self._watched(), self._engine.connect() as connection:
-            await connection.execution_options(**{_IMMEDIATE: True})
-            async with connection.begin():
-                yield connection
+        if not urgent and time.monotonic() < self._writes_refused_until:
+            raise _unreachable()
+        operation = Operation(work, asyncio.get_running_loop().create_future(), synced)
+        if not self._writers.put(operation, urgent=urgent):
+            raise _busy()
+        try:
+            result: T = await self._outcome(operation)
+            return result
+        finally:
+            operation.done.cancel()  # Where nobody waits any more, it is not begun.
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in a read-only transaction and returns its result.
+
+        `work` must be short: on SQLite it runs on the event loop.
+        """
+        if not self.is_sqlite:
+            return await self.scan(work)
+        self._require_reads()
+        try:
+            return _in_transaction(self._reader, work)
+        except Exception as error:  # noqa: BLE001 -- translated and raised
+            raise self._translated(error) from None
+
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in a read-only transaction in another thread and returns its result. It may take long."""
+        self._require_reads()
+        try:
+            async with asyncio.timeout(TRANSACTION_S):
+                return await asyncio.get_running_loop().run_in_executor(self._reading, self._in_own_connection, work)
+        except Exception as error:  # noqa: BLE001 -- translated and raised
+            raise self._translated(error) from None
+
+    async def close(self) -> None:
+        """Writes what waits, and closes all connections."""
+        await self._writers.close()
+        self._reading.shutdown(wait=False, cancel_futures=True)
+        for held in self._opened:
+            held.close()
+
+    async def _outcome(self, operation: Operation) -> Any:
+        """Waits until it is the operation's turn, and then until it is done."""
+        done = operation.done
+        await asyncio.wait([done], timeout=self._turn_s)
+        if operation.begun and not done.done():
+            await asyncio.wait([done], timeout=TRANSACTION_S)
+        if done.done():
+            return done.result()
+        if operation.begun:
+            self._record_fault(TimeoutError("no answer"))
+            raise _unreachable()
+        raise _busy()
+
+    def _in_own_connection(self, work: Callable[[Connection], T]) -> T:
+        held: HeldConnection | None = getattr(self._of_thread, "held", None)
+        if held is None:
+            held = self._of_thread.held = HeldConnection(self._engine, immediate=False)
+            self._opened.append(held)
+        return _in_transaction(held, work)
+
+    def _tell(self, outcomes: Sequence[Outcome], fault: BaseException | None) -> None:
+        if fault is not None:
+            self._record_fault(fault)
+        else:
+            self._record_success()
+        for operation, result, error in outcomes:
+            if operation.done.done():
+                continue  # Its caller has given up.
+            if error is None:
+                operation.done.set_result(result)
+            else:
+                operation.done.set_exception(_unreachable() if error is fault else error)
+
+    def _require_reads(self) -> None:
+        if time.monotonic() < self._reads_refused_until:
+            raise _unreachable()
+
+    def _translated(self, error: Exception) -> Exception:
+        """Returns what the caller of a read should see, and records a fault."""
+        if not is_fault(error):
+            return error
+        self._reads_refused_until = time.monotonic() + self._outage_s
+        self._record_fault(error)
+        return _unreachable()
+
+    def _record_fault(self, error: BaseException) -> None:
+        if self._available:
+            _log.error("the job store is unavailable", fault=fault_name(error), message=fault_message(error))
+        self._available = False
+        self._writes_refused_until = time.monotonic() + self._outage_s
+
+    def _record_success(self) -> None:
         if not self._available:
             _log.info("the job store is available again")
         self._available = True
-
-    @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Admits one writer at a time. A long wait is no fault of the database and leaves `available` as it is."""
-        try:
-            async with asyncio.timeout(self._turn_s):
-                await self._writer.acquire()
-        except TimeoutError:
-            raise StoreUnavailableError("The job store is busy.", retry_after_s=_RETRY_S) from None
-        try:
-            yield
-        finally:
-            self._writer.release()
-
-    @contextlib.asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
-        """Limits the time of a transaction and turns the database's failures into `StoreUnavailableError`."""
-        try:
-            async with asyncio.timeout(_TRANSACTION_S):
-                yield
-        except _MISTAKES:
-            raise
-        except _FAULTS as error:
-            if self._available:
-                _log.error("the job store is unavailable", fault=type(getattr(error, "orig", error)).__name__)
-            self._available = False
-            raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_RETRY_S) from None
-
-    async def close(self) -> None:
-        await self._engine.dispose()
+        self._writes_refused_until = self._reads_refused_until = 0.0
 
 
 def database_url(url: str | None, data_dir: Path) -> URL:
@@ -109,50 +176,34 @@ def database_url(url: str | None, data_dir: Path) -> URL:
     may hold a password.
     """
     if url is None:
-        return URL.create("sqlite+aiosqlite", database=str(data_dir / "jobs.sqlite3"))
+        return URL.create("sqlite", database=str(data_dir / "jobs.sqlite3"))
     try:
         parsed = make_url(url)
     except exc.ArgumentError:
         raise ValueError("the database must be a URL: postgresql://... or sqlite:///path") from None
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
-            return parsed.set(drivername="sqlite+aiosqlite")
+            return parsed.set(drivername="sqlite")
         case "postgres" | "postgresql":
             return parsed.set(drivername="postgresql+psycopg")
         case _:
             raise ValueError("the database must be postgresql://... or sqlite:///path")
 
 
-def _create_engine(url: URL) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite":
-        assert url.database is not None, "`database_url` always names a file"
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
-    bounds = f"-c lock_timeout={_BUSY_S:.0f}s -c statement_timeout={_TRANSACTION_S:.0f}s"
-    options = " ".join([bounds, *url.normalized_query.get("options", ())])
-    return create_async_engine(
-        url,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args={"connect_timeout": int(_BUSY_S), "options": options},
-    )
+def _in_transaction(held: HeldConnection, work: Callable[[Connection], T]) -> T:
+    try:
+        connection = held.get()
+        with connection.begin():
+            return work(connection)
+    except Exception as error:
+        if is_fault(error):
+            held.close()
+        raise
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: Any) -> None:
-    """Turns on the write-ahead log, a sync at every commit and foreign keys, and leaves BEGIN to `_begin_sqlite`."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    # The mode is stored in the file. While another server that is starting sets it, SQLite refuses at once.
-    with contextlib.suppress(sqlite3.OperationalError):
-        cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
+def _busy() -> StoreUnavailableError:
+    return StoreUnavailableError("The job store is busy.", retry_after_s=_RETRY_S)
 
 
-def _begin_sqlite(connection: Any) -> None:
-    immediate = connection.get_execution_options().get(_IMMEDIATE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+def _unreachable() -> StoreUnavailableError:
+    return StoreUnavailableError("The job store cannot be reached.", retry_after_s=_RETRY_S)

@@ -41,11 +41,14 @@ class NewJob:
 
 
 def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
+    spec = encode_spec(job.spec)
     return {
         "id": job.id,
         "tenant": job.tenant,
         "status": Status.QUEUED,
-        "spec": encode_spec(job.spec),
+        "spec": spec,
+        "spec_bytes": len(spec),
+        "image_count": len(job.spec.images),
         "price_s": job.price_s,
         "virtual_deadline_at": job.virtual_deadline_at,
         "attempt": 0,
@@ -53,6 +56,26 @@ def new_job_row(job: NewJob, now: float) -> dict[str, Any]:
         "losses": 0,
         "created_at": now,
     }
+
+
+def new_record(job: NewJob, now: float) -> JobRecord:
+    """Returns the record of a job that has just been accepted."""
+    return JobRecord(
+        id=job.id,
+        tenant=job.tenant,
+        status=Status.QUEUED,
+        spec=job.spec,
+        attempt=0,
+        version=1,
+        progress=None,
+        preview=None,
+        failure=None,
+        created_at=now,
+        started_at=None,
+        completed_at=None,
+        expires_at=None,
+        images=(),
+    )
 
 
 def image_row(job_id: str, image: StoredImage) -> dict[str, Any]:
@@ -106,10 +129,10 @@ def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
     )
 
 
-def claim_of(row: Row[Any], done: Sequence[StoredImage]) -> Claim:
+def claim_of(row: Row[Any], done: Sequence[StoredImage], *, suspect: bool) -> Claim:
     """Raises `UnreadableSpecError`."""
-    spec = decode_spec(row.spec)
-    return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, frozenset(image.index for image in done))
+    spec, indices = decode_spec(row.spec), frozenset(image.index for image in done)
+    return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, indices, suspect)
 
 
 def deadline(claim: Claim) -> float:

@@ -17,6 +17,8 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    literal_column,
+    text,
 )
 
 metadata: Final = MetaData(
@@ -27,6 +29,9 @@ metadata: Final = MetaData(
     }
 )
 
+_IS_QUEUED: Final = text("status = 'queued'")
+_IS_RUNNING: Final = text("status = 'running'")
+
 jobs: Final = Table(
     "jobs",
     metadata,
@@ -34,6 +39,10 @@ jobs: Final = Table(
     Column("tenant", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("spec", LargeBinary, nullable=False),
+    # Kept apart from the spec, so that the room in the queue and a claim's size are known without reading it.
+    # The defaults are for rows of earlier releases, which may run beside this one while servers are replaced.
+    Column("spec_bytes", Integer, nullable=False, server_default="1"),
+    Column("image_count", Integer, nullable=False, server_default="1"),
     Column("price_s", Double, nullable=False),
     # Waiting jobs are claimed in the order of their virtual deadlines.
     Column("virtual_deadline_at", Double, nullable=False),
@@ -41,6 +50,7 @@ jobs: Final = Table(
     Column("version", Integer, nullable=False),
     # Attempts that had begun an image and whose holder was never heard of again.
     Column("losses", Integer, nullable=False),
+    Column("last_lost_at", Double),
     Column("lease_owner", Text),
     Column("lease_until", Double),
     Column("progress", LargeBinary),
@@ -50,10 +60,17 @@ jobs: Final = Table(
     Column("started_at", Double),
     Column("completed_at", Double),
     Column("expires_at", Double),
-    Index(None, "status", "virtual_deadline_at"),
+    Index(
+        "ix_jobs_queued", "virtual_deadline_at", "id", "losses", sqlite_where=_IS_QUEUED, postgresql_where=_IS_QUEUED
+    ),
+    Index("ix_jobs_running", "lease_until", sqlite_where=_IS_RUNNING, postgresql_where=_IS_RUNNING),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "expires_at"),
 )
+
+QUEUED: Final = jobs.c.status == literal_column("'queued'")
+RUNNING: Final = jobs.c.status == literal_column("'running'")
+"""Conditions that name the status itself instead of passing it, so that the indexes of such jobs serve them."""
 
 images: Final = Table(
     "images",

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Delete, Row, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Delete, Row, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.images.inputs.folder import InputName
 from service.images.inputs.raster import InputFile
@@ -66,37 +65,34 @@ class UploadRepository:
 
     async def add(self, tenant: str, upload: StoredUpload) -> StoredUpload:
         """Records an upload whose file is stored. Returns the one that the tenant has, which may be an earlier one."""
-        async with self._database.writing() as connection:
-            return await record_upload(connection, tenant, upload)
+        return await self._database.write(lambda connection: record_upload(connection, tenant, upload))
 
     async def find(self, tenant: str, digests: Collection[str]) -> dict[str, StoredUpload]:
         """Returns the tenant's uploads with these digests. Those that it does not have are missing."""
         query = select(uploads).where(uploads.c.tenant == tenant, uploads.c.sha256.in_(digests))
-        async with self._database.reading() as connection:
-            return {row.sha256: _upload(row) for row in await connection.execute(query)}
+        return await self._database.read(
+            lambda connection: {row.sha256: _upload(row) for row in connection.execute(query)}
+        )
 
     async def total_bytes(self) -> int:
         """The size of all uploads together."""
-        async with self._database.reading() as connection:
-            total = select(func.coalesce(func.sum(uploads.c.size_bytes), 0))
-            return int((await connection.execute(total)).scalar_one())
+        total = select(func.coalesce(func.sum(uploads.c.size_bytes), 0))
+        return int(await self._database.scan(lambda connection: connection.execute(total).scalar_one()))
 
     async def unrecorded(self, names: Collection[InputName]) -> list[InputName]:
         """Returns those of the names that no upload has."""
         query = select(uploads.c.token).where(uploads.c.token.in_([name.token for name in names]))
-        async with self._database.reading() as connection:
-            recorded = set((await connection.execute(query)).scalars())
+        recorded = await self._database.read(lambda connection: set(connection.execute(query).scalars()))
         return [name for name in names if name.token not in recorded]
 
     async def release(self, tenant: str, sha256: str) -> bool:
         """Ends the time of an upload: it is kept for jobs alone. Returns whether the tenant has it."""
-        async with self._database.writing() as connection:
-            releasing = (
-                update(uploads)
-                .where(uploads.c.tenant == tenant, uploads.c.sha256 == sha256)
-                .values(kept_until=FOR_JOBS_ALONE)
-            )
-            return (await connection.execute(releasing)).rowcount > 0
+        releasing = (
+            update(uploads)
+            .where(uploads.c.tenant == tenant, uploads.c.sha256 == sha256)
+            .values(kept_until=FOR_JOBS_ALONE)
+        )
+        return await self._database.write(lambda connection: connection.execute(releasing).rowcount > 0)
 
     async def delete_unused(self, *, now: float, limit: int) -> list[InputName]:
         """Deletes uploads whose time is over and that no job starts from. Returns the names of their files."""
@@ -106,31 +102,33 @@ class UploadRepository:
         """Deletes uploads that no job starts from, enough of them to hold so many bytes, the oldest first."""
         query = select(uploads).where(~_USED).order_by(uploads.c.created_at).limit(limit)
         chosen = []
-        async with self._database.reading() as connection:
-            for row in await connection.execute(query):
-                if excess_bytes <= 0:
-                    break
-                chosen.append((row.tenant, row.sha256))
-                excess_bytes -= row.size_bytes
+        for row in await self._database.scan(lambda connection: connection.execute(query).all()):
+            if excess_bytes <= 0:
+                break
+            chosen.append((row.tenant, row.sha256))
+            excess_bytes -= row.size_bytes
         return await self._delete(tuple_(uploads.c.tenant, uploads.c.sha256).in_(chosen), limit) if chosen else []
 
     async def _delete(self, condition: Any, limit: int) -> list[InputName]:
         found = select(uploads.c.tenant, uploads.c.sha256).where(condition, ~_USED).limit(limit)
+        if await self._database.scan(lambda connection: connection.execute(found.limit(1)).first()) is None:
+            return []  # Nothing is written where there is nothing to delete.
         deleting: Delete = delete(uploads).where(tuple_(uploads.c.tenant, uploads.c.sha256).in_(found))
+        returning = deleting.returning(uploads.c.sha256, uploads.c.token)
         try:
-            async with self._database.writing() as connection:
-                rows = await connection.execute(deleting.returning(uploads.c.sha256, uploads.c.token))
-                return [InputName(row.sha256, row.token) for row in rows]
+            return await self._database.write(
+                lambda connection: [InputName(*row) for row in connection.execute(returning)]
+            )
         except IntegrityError:
             # On PostgreSQL a job may have been accepted that starts from one of them. The next pass finds it in use.
             _log.info("uploads that are to be deleted came into use")
             return []
 
 
-async def record_upload(connection: AsyncConnection, tenant: str, upload: StoredUpload) -> StoredUpload:
+def record_upload(connection: Connection, tenant: str, upload: StoredUpload) -> StoredUpload:
     """Records an upload in the open transaction, or keeps the tenant's earlier one for at least as long."""
     mine = (uploads.c.tenant == tenant) & (uploads.c.sha256 == upload.sha256)
-    await connection.execute(
+    connection.execute(
         insert_or_ignore(connection, uploads).values(
             tenant=tenant,
             sha256=upload.sha256,
@@ -144,18 +142,16 @@ async def record_upload(connection: AsyncConnection, tenant: str, upload: Stored
     )
     # The update locks the row: whoever deletes unused uploads waits, and then finds it in use.
     later = update(uploads).where(mine, uploads.c.kept_until <= upload.kept_until).values(kept_until=upload.kept_until)
-    await connection.execute(later)
-    return _upload((await connection.execute(select(uploads).where(mine))).one())
+    connection.execute(later)
+    return _upload((connection.execute(select(uploads).where(mine))).one())
 
 
-async def attach_uploads(
-    connection: AsyncConnection, job_id: str, tenant: str, attached: Sequence[StoredUpload]
-) -> None:
+def attach_uploads(connection: Connection, job_id: str, tenant: str, attached: Sequence[StoredUpload]) -> None:
     """Records in the open transaction that a job starts from these uploads."""
     for upload in attached:
-        await record_upload(connection, tenant, upload)
+        record_upload(connection, tenant, upload)
         row = {"job_id": job_id, "tenant": tenant, "sha256": upload.sha256}
-        await connection.execute(insert(job_uploads).values(row))
+        connection.execute(insert(job_uploads).values(row))
 
 
 def _upload(row: Row[Any]) -> StoredUpload:

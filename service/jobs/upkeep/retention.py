@@ -95,14 +95,12 @@ class Retention:
 
     async def _excess_bytes(self) -> int:
         total = select(func.coalesce(func.sum(images.c.size_bytes), 0))
-        async with self._database.reading() as connection:
-            images_bytes = int((await connection.execute(total)).scalar_one())
+        images_bytes = int(await self._database.scan(lambda connection: connection.execute(total).scalar_one()))
         return images_bytes + await self._uploads.total_bytes() - self._config.max_image_bytes
 
     async def _expired(self) -> list[str]:
         query = select(jobs.c.id).where(jobs.c.expires_at < self._clock()).order_by(jobs.c.expires_at).limit(_BATCH)
-        async with self._database.reading() as connection:
-            return list((await connection.execute(query)).scalars())
+        return await self._database.scan(lambda connection: list(connection.execute(query).scalars()))
 
     async def _in_excess(self) -> list[str]:
         """Returns the jobs that ended first, enough of them to hold the bytes in excess of the limit."""
@@ -115,30 +113,30 @@ class Retention:
             .order_by(jobs.c.completed_at, jobs.c.id)
             .limit(_BATCH)
         )
-        chosen = []
         excess = await self._excess_bytes()
-        async with self._database.reading() as connection:
-            for job_id, size_bytes in (await connection.execute(oldest)).all() if excess > 0 else ():
-                if excess <= 0:
-                    break
-                chosen.append(job_id)
-                excess -= int(size_bytes)
+        if excess <= 0:
+            return []
+        chosen = []
+        for job_id, size_bytes in await self._database.scan(lambda connection: connection.execute(oldest).all()):
+            if excess <= 0:
+                break
+            chosen.append(job_id)
+            excess -= int(size_bytes)
         return chosen
 
     async def _delete(self, job_ids: Sequence[str]) -> None:
         """Deletes records before files, so that a crash between the two leaves only files that cannot be reached."""
-        async with self._database.writing() as connection:
-            await connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
+        deleting = delete(jobs).where(jobs.c.id.in_(job_ids))
+        await self._database.write(lambda connection: connection.execute(deleting))
         for job_id in job_ids:
             await self._files.delete(job_id)
 
     async def _delete_expired_keys(self) -> None:
         """Deletes expired keys whose job is deleted. While the job exists, a retry must find it by its key."""
-        job_is_gone = idempotency_keys.c.job_id.not_in(select(jobs.c.id))
-        async with self._database.writing() as connection:
-            await connection.execute(
-                delete(idempotency_keys).where(idempotency_keys.c.expires_at < self._clock(), job_is_gone)
-            )
+        expired = (idempotency_keys.c.expires_at < self._clock()) & idempotency_keys.c.job_id.not_in(select(jobs.c.id))
+        some = select(idempotency_keys.c.key).where(expired).limit(1)
+        if await self._database.scan(lambda connection: connection.execute(some).first()) is not None:
+            await self._database.write(lambda connection: connection.execute(delete(idempotency_keys).where(expired)))
 
     async def delete_orphans(self) -> None:
         """Deletes old image files whose job has no record, files of no upload, and checkpoints that no job needs.
@@ -156,7 +154,9 @@ class Retention:
         """Returns those of the jobs that have no record for which the condition holds."""
         known: set[str] = set()
         for start in range(0, len(job_ids), _BATCH):
-            query = select(jobs.c.id).where(jobs.c.id.in_(job_ids[start : start + _BATCH]), condition)
-            async with self._database.reading() as connection:
-                known.update((await connection.execute(query)).scalars())
+            known |= await self._recorded(job_ids[start : start + _BATCH], condition)
         return [job_id for job_id in job_ids if job_id not in known]
+
+    async def _recorded(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), condition)
+        return await self._database.scan(lambda connection: set(connection.execute(query).scalars()))

@@ -13,12 +13,12 @@ import errno
 import functools
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from pipelines.interface import RgbImage
 from service.api.dialects.jobs import routes as job_routes
@@ -47,8 +47,8 @@ from tests.service.api import serve_fake
 
 _operation: Final[contextvars.ContextVar[str | None]] = contextvars.ContextVar("operation", default=None)
 """The method of the store whose transaction is running."""
-_writers: Final[dict[Database, asyncio.AbstractEventLoop]] = {}
-"""The server's database, and the event loop that it belongs to."""
+_databases: Final[set[Database]] = set()
+"""The server's database, once it has been written to."""
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ def _install_failpoints(failpoints: Failpoints) -> None:
     for name in OPERATIONS:
         owner = JobRepository if hasattr(JobRepository, name) else JobClaims
         _replace(owner, **{name: _with_operation_name(name, getattr(owner, name))})
-    _replace(Database, writing=_with_failpoints_around_commit(Database.writing, failpoints))
+    _replace(Database, write=_with_failpoints_around_commit(Database.write, failpoints))
     _install_storage_failpoints(failpoints)
 
 
@@ -102,22 +102,25 @@ def _with_operation_name(name: str, method: Callable[..., Awaitable[Any]]) -> Ca
     return call
 
 
-def _with_failpoints_around_commit(
-    writing: Callable[[Database], contextlib.AbstractAsyncContextManager[AsyncConnection]], failpoints: Failpoints
-) -> Callable[[Database], contextlib.AbstractAsyncContextManager[AsyncConnection]]:
+def _with_failpoints_around_commit(write: Callable[..., Awaitable[Any]], failpoints: Failpoints) -> Callable[..., Any]:
     def unavailable() -> Exception:
         return StoreUnavailableError("The job store cannot be reached.", retry_after_s=1.0)
 
-    @contextlib.asynccontextmanager
-    async def call(database: Database) -> AsyncIterator[AsyncConnection]:
-        _writers[database] = asyncio.get_running_loop()
+    @functools.wraps(write)
+    async def call(database: Database, work: Callable[[Connection], Any], **options: bool) -> Any:
+        _databases.add(database)
         name = _operation.get()
-        async with writing(database) as connection:
-            yield connection
-            if name is not None:
-                failpoints.reach(uncommitted(name), unavailable)
-        if name is not None:
-            failpoints.reach(committed(name), unavailable)
+        if name is None:
+            return await write(database, work, **options)
+
+        def work_and_reach(connection: Connection) -> Any:
+            result = work(connection)
+            failpoints.reach(uncommitted(name), unavailable)
+            return result
+
+        result = await write(database, work_and_reach, **options)
+        failpoints.reach(committed(name), unavailable)
+        return result
 
     return call
 
@@ -125,15 +128,12 @@ def _with_failpoints_around_commit(
 def _stop_between_transactions() -> None:
     """Stop the server while no transaction is open, because an open one would lock the other servers out of SQLite.
 
-    To be called from threads other than the event loop's.
+    To be called from threads other than the writer's.
     """
-
-    async def stop(database: Database) -> None:
-        async with database._writer:
-            stop_here()
-
-    for database, loop in _writers.items():
-        asyncio.run_coroutine_threadsafe(stop(database), loop).result()
+    with contextlib.ExitStack() as pauses:
+        for database in _databases:
+            pauses.enter_context(database._writers.pause)
+        stop_here()
 
 
 def _install_storage_failpoints(failpoints: Failpoints) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import URL, create_engine
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
 from tests.harness.postgres import PostgresServer
@@ -38,7 +39,7 @@ async def _migrate(url: URL) -> None:
 @pytest.fixture
 def no_wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of a locked database, which would wait for seconds. Request it before any database."""
-    monkeypatch.setattr("service.jobs.store.database._BUSY_S", 0.01)
+    monkeypatch.setattr("service.jobs.store.access.connections.BUSY_S", 0.01)
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +103,7 @@ async def connect(url: URL) -> AsyncIterator[Connect]:
     opened: list[Database] = []
 
     def connect(**query: str) -> Database:
-        opened.append(Database(url.update_query_dict(query)))
+        opened.append(Database(url.update_query_dict(query), outage_s=0.0))
         return opened[-1]
 
     yield connect
@@ -116,10 +117,16 @@ def database(connect: Connect) -> Database:
 
 
 @pytest.fixture
-def repository(database: Database) -> JobRepository:
-    return JobRepository(database, REPOSITORY_POLICY)
+def waiting() -> WaitingJobs:
+    """The queue as the test's process knows it."""
+    return WaitingJobs()
 
 
 @pytest.fixture
-def claims(database: Database) -> JobClaims:
-    return JobClaims(database, CLAIM_POLICY)
+def repository(database: Database, waiting: WaitingJobs) -> JobRepository:
+    return JobRepository(database, REPOSITORY_POLICY, waiting)
+
+
+@pytest.fixture
+def claims(database: Database, waiting: WaitingJobs) -> JobClaims:
+    return JobClaims(database, CLAIM_POLICY, waiting)

@@ -15,8 +15,10 @@ from service.errors import KeyReusedError
 from service.jobs.records import ImageSpec, JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredImage
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
+from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.migrations import migrate
-from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
+from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job
 from tests.service.jobs.released_databases import (
     CANCELED,
@@ -57,7 +59,7 @@ async def released(request: pytest.FixtureRequest, empty_url: URL) -> AsyncItera
 
 @pytest.fixture
 async def records(released: Database) -> dict[str, JobRecord]:
-    page = await JobRepository(released, REPOSITORY_POLICY).page("alice", limit=9)
+    page = await JobRepository(released, REPOSITORY_POLICY, WaitingJobs()).page("alice", limit=9)
     return {record.id: record for record in page}
 
 
@@ -121,7 +123,7 @@ async def test_progress_preview_failure_and_images_are_read(records: dict[str, J
 
 
 async def test_unfinished_jobs_are_claimed_and_stored_images_are_not_made_again(released: Database) -> None:
-    claims = JobClaims(released, CLAIM_POLICY)
+    claims = JobClaims(released, CLAIM_POLICY, WaitingJobs())
 
     taken = await claims.claim("new", now=AFTER_ALL_LEASES, limit=9)
 
@@ -129,7 +131,7 @@ async def test_unfinished_jobs_are_claimed_and_stored_images_are_not_made_again(
 
 
 async def test_an_idempotency_key_still_names_its_job(released: Database) -> None:
-    repository = JobRepository(released, REPOSITORY_POLICY)
+    repository = JobRepository(released, REPOSITORY_POLICY, WaitingJobs())
     key = IdempotencyKey("key", "a body", lifetime_s=1.0)
 
     record, replayed = await repository.create(make_job(), now=AFTER_ALL_LEASES, idempotency=key)

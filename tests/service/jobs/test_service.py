@@ -24,8 +24,10 @@ from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
+from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
+from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
 from service.jobs.watching.subscriptions import JobNotifier
@@ -39,13 +41,14 @@ CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor
 
 def compose(url: URL, folder: Path, engine: FakeEngine, *, checkpoint_steps: int = 0) -> JobService:
     database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
-    claims = JobClaims(database, CLAIM_POLICY)
+    waiting = WaitingJobs()
+    claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
     checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
     executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
-        JobRepository(database, REPOSITORY_POLICY),
+        JobRepository(database, REPOSITORY_POLICY, waiting),
         files,
         uploads,
         checkpoints,

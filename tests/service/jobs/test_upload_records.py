@@ -9,7 +9,8 @@ from PIL import Image
 
 from service.images.inputs.raster import Raster, encode_raster
 from service.jobs.store.database import Database
-from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.store.idempotency import IdempotencyKey
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.uploads import FOR_JOBS_ALONE, StoredUpload, UploadRepository, new_upload
 from tests.harness.sample_jobs import make_job
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from service.jobs.records import JobProgress, JobRecord, LiveState, Status
-from service.jobs.store.repository import QueuePlace
+from service.jobs.store.queue.waiting_jobs import QueuePlace
 from service.jobs.views import live_view, waiting_view
 from tests.service.api.records import make_record
 

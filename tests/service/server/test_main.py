@@ -130,8 +130,8 @@ async def test_data_of_a_newer_version_ends_the_server_with_1_and_stops_the_engi
     settings = Settings(port=0, admin_port=None, data_dir=tmp_path)
     database = Database(database_url(None, tmp_path))
     await migrate(database)
-    async with database.writing() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    newer = text("UPDATE alembic_version SET version_num = '9999'")
+    await database.write(lambda connection: connection.execute(newer))
     await database.close()
     engine = FakeEngine()
     assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1

@@ -32,7 +32,7 @@ from service.errors import InvalidRequestError, QueueFullError, StoreUnavailable
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
-from service.jobs.store.repository import IdempotencyKey
+from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 

@@ -23,8 +23,7 @@ class SchemaTooNewError(Exception):
 
 async def migrate(database: Database) -> None:
     """Brings the schema up to date. Raises `SchemaTooNewError` and `service.errors.StoreUnavailableError`."""
-    async with database.writing() as connection:
-        await connection.run_sync(_upgrade)
+    await database.write(_upgrade)
 
 
 def _upgrade(connection: Connection) -> None:

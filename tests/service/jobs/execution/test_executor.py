@@ -87,7 +87,7 @@ async def test_images_are_recorded_with_their_files(
 ) -> None:
     running = await claim_job(repository, claims)
 
-    assert await executor.execute(running) == Outcome(Status.SUCCEEDED)
+    assert await executor.execute(running) == Outcome(Status.SUCCEEDED, recorded=True)
 
     (stored,) = (await repository.get(running.claim.job_id, "alice")).images
     file = await files.read(running.claim.job_id, 0, "image/png")

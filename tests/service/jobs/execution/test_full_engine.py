@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import URL, Connection
 
 from service.engine.interface import Engine
 from service.errors import QueueFullError
@@ -23,6 +22,7 @@ from service.jobs.records import Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
@@ -38,17 +38,17 @@ IMAGES = 64
 NEVER_S = 3600.0
 ENDLESS = make_params("endless", steps=50_000)
 
+T = TypeVar("T")
+
 
 class CountingDatabase(Database):
     """Counts the transactions that write."""
 
     writes = 0
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False, synced: bool = True) -> T:
         self.writes += 1
-        async with super().writing() as connection:
-            yield connection
+        return await super().write(work, urgent=urgent, synced=synced)
 
 
 @pytest.fixture
@@ -69,7 +69,9 @@ async def full_engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
 async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
     full_engine: Engine, database: CountingDatabase, tmp_path: Path
 ) -> None:
-    repository, claims = JobRepository(database, REPOSITORY_POLICY), JobClaims(database, CLAIM_POLICY)
+    waiting = WaitingJobs()
+    repository = JobRepository(database, REPOSITORY_POLICY, waiting)
+    claims = JobClaims(database, CLAIM_POLICY, waiting)
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier(8)
     uploads, checkpoints = make_uploads(database, tmp_path / "uploads"), JobCheckpoints(tmp_path, every_steps=0)
     executor = JobExecutor(claims, files, uploads, checkpoints, full_engine, encoder, notifier, ExecutorConfig())

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 EVERY = 4
 STEPS = 12
 TIMEOUT_S = 60.0
+SUCCEEDED = Outcome(Status.SUCCEEDED, recorded=True)
 
 
 class Servers:
@@ -125,7 +126,7 @@ async def test_a_crash_costs_no_more_steps_than_lie_between_two_checkpoints(serv
     running = await servers.claim()
     servers.engine.held_before = None
 
-    assert await servers.execute(running) == Outcome(Status.SUCCEEDED)
+    assert await servers.execute(running) == SUCCEEDED
     assert servers.engine.steps - made == STEPS - EVERY
     assert servers.files() == []
 
@@ -150,7 +151,7 @@ async def test_a_job_whose_server_crashes_after_it_was_resumed_begins_anew(serve
     assert servers.files() == ["0.trial"]
     made = servers.engine.steps
 
-    assert await servers.finish() == Outcome(Status.SUCCEEDED)
+    assert await servers.finish() == SUCCEEDED
     assert servers.engine.steps - made == STEPS
 
 
@@ -160,7 +161,7 @@ async def test_a_further_checkpoint_is_trusted_again(servers: Servers) -> None:
     await servers.crash_before(2 * EVERY + 1)
     made = servers.engine.steps
 
-    assert await servers.finish() == Outcome(Status.SUCCEEDED)
+    assert await servers.finish() == SUCCEEDED
     assert servers.engine.steps - made == STEPS - 2 * EVERY
 
 
@@ -170,7 +171,7 @@ async def test_a_server_that_is_told_to_stop_leaves_the_checkpoint_to_the_next(s
     await servers.stop_before(EVERY + 3)
     made = servers.engine.steps
 
-    assert await servers.finish() == Outcome(Status.SUCCEEDED)
+    assert await servers.finish() == SUCCEEDED
     assert servers.engine.steps - made == STEPS - EVERY
 
 
@@ -180,7 +181,7 @@ async def test_only_the_image_that_was_being_made_has_a_checkpoint(servers: Serv
     assert servers.files() == ["1.checkpoint"]
     made = servers.engine.steps
 
-    assert await servers.finish() == Outcome(Status.SUCCEEDED)
+    assert await servers.finish() == SUCCEEDED
     assert servers.engine.steps - made == 2 * STEPS - EVERY
 
 

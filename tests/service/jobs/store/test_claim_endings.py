@@ -72,7 +72,7 @@ async def test_a_job_that_this_version_cannot_read_fails_alone(
     taken = await claims.claim("one", now=5.0, limit=limit)
 
     assert [claim.job_id for claim in taken] == [next_up]
-    async with database.reading() as connection:
-        row = (await connection.execute(select(jobs).where(jobs.c.id == unreadable))).one()
+    failed = select(jobs).where(jobs.c.id == unreadable)
+    row = await database.read(lambda connection: connection.execute(failed).one())
     assert (row.status, row.completed_at, row.lease_owner) == (Status.FAILED, 5.0, None)
     assert b"newer version of Darkroom" in row.failure

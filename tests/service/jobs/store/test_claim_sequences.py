@@ -13,8 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import URL, delete
 
 from service.jobs.records import TERMINAL, Claim, JobRecord, Status
-from service.jobs.store.claims import MAX_LOSSES, JobClaims, LostError
+from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.database import Database
+from service.jobs.store.queue.losses import MAX_LOSSES, SUSPECT_LOSSES
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import jobs
 from tests.harness.sample_jobs import CLAIM_POLICY, LEASE_S, LIVE, REPOSITORY_POLICY, UNBEGUN, make_job
@@ -49,15 +51,16 @@ class Store:
     def __init__(self, url: URL) -> None:
         self.loop = asyncio.Runner()
         self.database = Database(url)
-        self.repository = JobRepository(self.database, REPOSITORY_POLICY)
-        self.claims = JobClaims(self.database, CLAIM_POLICY)
+        self.waiting = WaitingJobs()
+        self.repository = JobRepository(self.database, REPOSITORY_POLICY, self.waiting)
+        self.claims = JobClaims(self.database, CLAIM_POLICY, self.waiting)
 
     def run(self, operation: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(operation)
 
     async def empty(self) -> None:
-        async with self.database.writing() as connection:
-            await connection.execute(delete(jobs))
+        await self.database.write(lambda connection: connection.execute(delete(jobs)))
+        await self.repository.refresh_waiting()
 
     def close(self) -> None:
         self.run(self.database.close())
@@ -95,16 +98,18 @@ class AnyOperations(RuleBasedStateMachine):
             if job.status is Status.RUNNING and job.lease_until < self.now and job.owner != owner
         ]
         for job in lost:
-            if job.begun and job.losses == MAX_LOSSES - 1:
-                job.end(Status.FAILED)
-        free = [job for job in self.expected.values() if job.status is Status.QUEUED or (job in lost and job.claim)]
-        free = sorted(free, key=lambda job: job.order)[:limit]
+            job.losses += job.begun
+            job.end(Status.FAILED if job.begun and job.losses == MAX_LOSSES else Status.QUEUED)
+        free = sorted((job for job in self.expected.values() if job.status is Status.QUEUED), key=lambda job: job.order)
+        if free and free[0].losses >= SUSPECT_LOSSES:
+            free = free[:1]
+        else:
+            free = [job for job in free if job.losses < SUSPECT_LOSSES][:limit]
 
         taken = self.store.run(self.store.claims.claim(owner, now=self.now, limit=limit))
 
         assert [claim.job_id for claim in taken] == [job.order[1] for job in free]
         for job, claim in zip(free, taken, strict=True):
-            job.losses += job.status is Status.RUNNING and job.begun
             job.status, job.claim, job.begun = Status.RUNNING, claim, False
             job.owner, job.lease_until = owner, self.now + LEASE_S
             self.given.append(claim)

@@ -9,8 +9,10 @@ from sqlalchemy import text
 
 from service.errors import NotFoundError
 from service.jobs.records import Claim, LiveState, Status
-from service.jobs.store.claims import MAX_LOSSES, JobClaims
+from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
+from service.jobs.store.queue.losses import MAX_LOSSES
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import (
     CLAIM_POLICY,
@@ -65,7 +67,7 @@ async def test_a_claimed_job_is_not_claimed_again_during_its_lease(
 
 async def test_concurrent_claims_give_each_job_once(repository: JobRepository, connect: Connect) -> None:
     waiting = await accept(repository, 20)
-    by_owner = {"one": JobClaims(connect(), CLAIM_POLICY), "two": JobClaims(connect(), CLAIM_POLICY)}
+    by_owner = {owner: JobClaims(connect(), CLAIM_POLICY, WaitingJobs()) for owner in ("one", "two")}
 
     rounds = await asyncio.gather(
         *(claims.claim(owner, now=0.0, limit=1) for _ in range(10) for owner, claims in by_owner.items())
@@ -82,11 +84,9 @@ async def test_a_claim_takes_no_more_than_its_limit_with_outdated_table_statisti
 ) -> None:
     # PostgreSQL believes that the table has one row. With a plain subquery it would then evaluate the search for a
     # free job again at every row.
-    async with database.writing() as connection:
-        await connection.execute(text("TRUNCATE jobs CASCADE"))
+    await database.write(lambda connection: connection.execute(text("TRUNCATE jobs CASCADE")))
     await accept(repository)
-    async with database.writing() as connection:
-        await connection.execute(text("ANALYZE jobs"))
+    await database.write(lambda connection: connection.execute(text("ANALYZE jobs")))
     await accept(repository, 5)
 
     assert len(await claims.claim("one", now=0.0, limit=1)) == 1
@@ -120,9 +120,9 @@ async def test_a_process_reclaims_a_job_whose_claim_it_never_received_without_a_
     now = (MAX_LOSSES + 1) * (LEASE_S + 1)
     (claim,) = await claims.claim("one", now=now, limit=9, held={held: "running"})
 
-    assert (claim.job_id, claim.attempt) == (forgotten, MAX_LOSSES + 2)
+    assert (claim.job_id, claim.suspect) == (forgotten, False)
     (claim,) = await claims.claim("one", now=now + LEASE_S, limit=9, held=())
-    assert (claim.job_id, claim.attempt) == (held, 2)
+    assert (claim.job_id, claim.suspect) == (held, False)
 
 
 async def test_a_heartbeat_extends_the_lease(repository: JobRepository, claims: JobClaims) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, exc, insert, make_url, select
+from sqlalchemy import URL, Connection, exc, insert, make_url, select
 
 from service.errors import NotFoundError, StoreUnavailableError
 from service.jobs.store.database import Database, database_url
@@ -22,13 +21,12 @@ only_postgres = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 
 async def write(database: Database, written_at: float = 0.0) -> None:
-    async with database.writing() as connection:
-        await connection.execute(insert(probes).values(only=bool(written_at), written_at=written_at))
+    row = {"only": bool(written_at), "written_at": written_at}
+    await database.write(lambda connection: connection.execute(insert(probes), row))
 
 
 async def read(database: Database) -> list[float]:
-    async with database.reading() as connection:
-        return list((await connection.execute(select(probes.c.written_at))).scalars())
+    return await database.read(lambda connection: list(connection.execute(select(probes.c.written_at)).scalars()))
 
 
 @contextlib.contextmanager
@@ -47,13 +45,13 @@ def damage(url: URL) -> None:
 
 
 def test_the_default_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
-    assert database_url(None, tmp_path) == make_url(f"sqlite+aiosqlite:///{tmp_path}/jobs.sqlite3")
+    assert database_url(None, tmp_path) == make_url(f"sqlite:///{tmp_path}/jobs.sqlite3")
 
 
 @pytest.mark.parametrize(
     ("given", "used"),
     [
-        ("sqlite:////var/lib/jobs.db", "sqlite+aiosqlite:////var/lib/jobs.db"),
+        ("sqlite:////var/lib/jobs.db", "sqlite:////var/lib/jobs.db"),
         ("postgres://me@db/jobs", "postgresql+psycopg://me@db/jobs"),
         ("postgresql://me:secret@db:5433/jobs?x=y", "postgresql+psycopg://me:secret@db:5433/jobs?x=y"),
         ("postgresql+asyncpg://db/jobs", "postgresql+psycopg://db/jobs"),
@@ -79,13 +77,12 @@ def test_a_refusal_does_not_repeat_the_password() -> None:
 async def test_a_transaction_is_atomic(database: Database) -> None:
     await write(database)
 
-    async def write_and_fail() -> None:
-        async with database.writing() as connection:
-            await connection.execute(insert(probes).values(only=True, written_at=1.0))
-            raise NotFoundError
+    def write_and_fail(connection: Connection) -> None:
+        connection.execute(insert(probes).values(only=True, written_at=1.0))
+        raise NotFoundError
 
     with pytest.raises(NotFoundError):
-        await write_and_fail()
+        await database.write(write_and_fail)
 
     assert await read(database) == [0.0]
     assert database.available, "an error of the caller is no failure of the database"
@@ -93,13 +90,16 @@ async def test_a_transaction_is_atomic(database: Database) -> None:
 
 @only_sqlite
 async def test_every_connection_syncs_its_commits_and_enforces_foreign_keys(database: Database) -> None:
-    async with database.writing() as writer, database.reading() as one, database.reading() as another:
-        for connection in (writer, one, another):
-            settings = [
-                (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one()
-                for pragma in ("journal_mode", "synchronous", "foreign_keys")
-            ]
-            assert settings == ["wal", 2, 1]
+    def settings(connection: Connection) -> list[object]:
+        return [
+            connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+            for pragma in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+
+    await database.write(settings, synced=False)
+    found = [await database.write(settings), await database.read(settings), await database.scan(settings)]
+
+    assert found == [["wal", 2, 1]] * 3
 
 
 @only_sqlite
@@ -168,14 +168,13 @@ async def test_a_stopped_server_is_unavailable_until_it_runs(database: Database,
 async def test_a_transaction_during_which_the_server_dies_is_lost_whole(
     database: Database, postgres: PostgresServer
 ) -> None:
-    async def write_twice() -> None:
-        async with database.writing() as connection:
-            await connection.execute(insert(probes).values(only=True, written_at=1.0))
-            with postgres.stopped():
-                await connection.execute(insert(probes).values(only=False, written_at=1.0))
+    def write_twice(connection: Connection) -> None:
+        connection.execute(insert(probes).values(only=True, written_at=1.0))
+        with postgres.stopped():
+            connection.execute(insert(probes).values(only=False, written_at=1.0))
 
     with pytest.raises(StoreUnavailableError):
-        await write_twice()
+        await database.write(write_twice)
 
     assert await read(database) == []
 
@@ -199,13 +198,11 @@ async def test_a_server_that_does_not_answer_is_unavailable_until_it_does(
 async def test_options_in_the_url_are_added_to_ours(connect: Connect) -> None:
     database = connect(options="-c work_mem=123kB")
 
-    async with database.reading() as connection:
-        shown = [
-            (await connection.exec_driver_sql(f"SHOW {name}")).scalar_one()
-            for name in ("work_mem", "lock_timeout", "statement_timeout")
-        ]
+    def shown(connection: Connection) -> list[object]:
+        names = ("work_mem", "lock_timeout", "statement_timeout")
+        return [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
 
-    assert shown == ["123kB", "2s", "10s"]
+    assert await database.read(shown) == ["123kB", "2s", "10s"]
 
 
 async def test_a_wrong_statement_leaves_the_database_available_and_repeats_no_value(
@@ -220,48 +217,18 @@ async def test_a_wrong_statement_leaves_the_database_available_and_repeats_no_va
     assert database.available
 
 
-async def test_one_writer_runs_at_a_time(database: Database) -> None:
-    inside = 0
+@only_sqlite
+@pytest.mark.usefixtures("no_wait_for_locks")
+async def test_during_an_outage_callers_are_refused_at_once_and_the_runner_is_not(url: URL) -> None:
+    database = Database(url, outage_s=3600.0)
+    with locked(url), pytest.raises(StoreUnavailableError):
+        await write(database)
 
-    async def enter() -> None:
-        nonlocal inside
-        async with database.writing():
-            inside += 1
-            await asyncio.sleep(0)
-            assert inside == 1
-            inside -= 1
-
-    await asyncio.gather(*(enter() for _ in range(5)))
-
-
-async def test_a_writer_that_waits_too_long_is_refused_and_the_database_stays_available(url: URL) -> None:
-    database = Database(url, turn_s=0.01)
-    async with database.writing():
-        with pytest.raises(StoreUnavailableError) as refused:
-            await write(database)
-        assert refused.value.retry_after_s is not None
-        assert database.available
-
+    with pytest.raises(StoreUnavailableError):
+        await write(database)
+    assert await read(database) == [], "reading works"
+    await database.write(lambda _: None, urgent=True)
     await write(database)
+
+    assert await read(database) == [0.0]
     await database.close()
-
-
-async def test_a_canceled_transaction_leaves_no_lock(database: Database, connect: Connect) -> None:
-    written = asyncio.Event()
-
-    async def write_and_linger() -> None:
-        async with database.writing() as connection:
-            await connection.execute(insert(probes).values(only=True, written_at=1.0))
-            written.set()
-            await asyncio.Event().wait()
-
-    for _ in range(2):
-        written.clear()
-        task = asyncio.create_task(write_and_linger())
-        await written.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    await write(database)
-    assert await read(connect()) == [0.0]

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, inspect, text
 
 from service.jobs.store.database import Database
 from service.jobs.store.migrations import SchemaTooNewError, migrate
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_job
@@ -36,23 +37,20 @@ def tables(connection: Connection) -> list[str]:
 async def test_a_new_database_gets_the_schema_of_the_tables(database: Database) -> None:
     await migrate(database)
 
-    async with database.reading() as connection:
-        assert await connection.run_sync(differences) == []
-        assert await connection.run_sync(tables) == sorted([*metadata.tables, "alembic_version"])
+    assert await database.read(differences) == []
+    assert await database.read(tables) == sorted([*metadata.tables, "alembic_version"])
 
 
 async def test_the_comparison_notices_a_difference(database: Database) -> None:
     await migrate(database)
-    async with database.writing() as connection:
-        await connection.execute(text("ALTER TABLE probes ADD COLUMN more INTEGER"))
+    await database.write(lambda connection: connection.execute(text("ALTER TABLE probes ADD COLUMN more INTEGER")))
 
-    async with database.reading() as connection:
-        assert len(await connection.run_sync(differences)) == 1
+    assert len(await database.read(differences)) == 1
 
 
 async def test_a_second_migration_changes_nothing(database: Database) -> None:
     await migrate(database)
-    repository = JobRepository(database, REPOSITORY_POLICY)
+    repository = JobRepository(database, REPOSITORY_POLICY, WaitingJobs())
     record, _ = await repository.create(make_job(), now=0.0)
 
     await migrate(database)
@@ -66,22 +64,20 @@ async def test_servers_that_start_together_can_all_migrate(empty_url: URL) -> No
     await asyncio.gather(*(migrate(database) for database in databases))
 
     for database in databases:
-        async with database.reading() as connection:
-            assert await connection.run_sync(differences) == []
+        assert await database.read(differences) == []
         await database.close()
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(database: Database) -> None:
     await migrate(database)
-    async with database.writing() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        await connection.execute(text("DROP TABLE images"))
+    await database.write(lambda connection: connection.execute(text("DROP TABLE images")))
+    newer = text("UPDATE alembic_version SET version_num = '9999'")
+    await database.write(lambda connection: connection.execute(newer))
 
     with pytest.raises(SchemaTooNewError):
         await migrate(database)
 
-    async with database.reading() as connection:
-        version = await connection.execute(text("SELECT version_num FROM alembic_version"))
-        assert list(version.scalars()) == ["9999"]
-        assert "images" not in await connection.run_sync(tables)
+    version = text("SELECT version_num FROM alembic_version")
+    assert await database.read(lambda connection: list(connection.execute(version).scalars())) == ["9999"]
+    assert "images" not in await database.read(tables)
     assert database.available

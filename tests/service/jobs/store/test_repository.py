@@ -10,7 +10,9 @@ from service.errors import NotFoundError, QueueFullError
 from service.jobs.records import JobFailure, JobRecord, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
-from service.jobs.store.repository import Cursor, IdempotencyKey, JobRepository
+from service.jobs.store.idempotency import IdempotencyKey
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
+from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.spec_format import UnreadableSpecError
 from tests.harness.sample_jobs import KEEP_S, REPOSITORY_POLICY, accept, make_image, make_job, replace_spec
 from tests.service.jobs.conftest import Connect
@@ -54,7 +56,7 @@ async def test_an_accepted_job_is_stored_as_requested(repository: JobRepository)
 async def test_another_process_sees_an_accepted_job(repository: JobRepository, connect: Connect) -> None:
     created, _ = await repository.create(make_job(), now=0.0)
 
-    assert await JobRepository(connect(), REPOSITORY_POLICY).get(created.id, "alice") == created
+    assert await JobRepository(connect(), REPOSITORY_POLICY, WaitingJobs()).get(created.id, "alice") == created
 
 
 async def test_another_tenants_job_looks_like_one_that_never_existed(repository: JobRepository) -> None:
@@ -141,7 +143,7 @@ async def test_jobs_with_equal_deadlines_have_different_positions(repository: Jo
 
 
 async def test_a_job_beyond_the_limit_is_refused_and_leaves_nothing(connect: Connect) -> None:
-    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued=2))
+    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued=2), WaitingJobs())
     for _ in range(2):
         await repository.create(make_job(), now=0.0)
 
@@ -157,7 +159,7 @@ async def test_a_job_beyond_the_limit_is_refused_and_leaves_nothing(connect: Con
 
 
 async def test_work_beyond_the_limit_is_refused_except_by_an_empty_queue(connect: Connect) -> None:
-    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued_s=10.0))
+    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued_s=10.0), WaitingJobs())
     await repository.create(giant := make_job(price_s=50.0), now=0.0)
     with pytest.raises(QueueFullError):
         await repository.create(make_job(price_s=0.5), now=0.0)

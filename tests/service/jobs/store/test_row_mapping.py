@@ -80,7 +80,7 @@ def test_an_image_is_read_as_it_was_written() -> None:
 def test_a_claim_knows_the_callers_deadline_and_the_stored_images(deadline_s: float | None, expected: float) -> None:
     row = as_row(new_job_row(make_job(images=4, deadline_s=deadline_s), now=7.0))
 
-    claim = claim_of(row, [make_image(1), make_image(3)])
+    claim = claim_of(row, [make_image(1), make_image(3)], suspect=False)
 
     assert deadline(claim) == expected
     assert claim.done == {1, 3}

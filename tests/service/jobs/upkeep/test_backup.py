@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 from service.images.inputs.raster import Raster, encode_raster
 from service.images.storage import ImageFolder
 from service.jobs.store.database import Database, database_url
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job, make_uploads
@@ -24,7 +25,7 @@ async def job_id(sqlite_url: URL, tmp_path: Path) -> str:
     """A finished job with two recorded images, of which the second has no file."""
     database = Database(sqlite_url)
     job = make_job(images=2)
-    await JobRepository(database, REPOSITORY_POLICY).create_ended(
+    await JobRepository(database, REPOSITORY_POLICY, WaitingJobs()).create_ended(
         job, [make_image(0), make_image(1)], now=1.0, expires_at=2.0
     )
     await database.close()
@@ -38,7 +39,7 @@ async def test_a_backup_holds_the_records_and_every_image_file(sqlite_url: URL, 
     assert made == Backup(images=1, uploads=0, missing=1)
     assert ImageFolder(tmp_path / "copy" / "images").read(job_id, 0, "image/png") == PNG
     database = Database(database_url(None, tmp_path / "copy"))
-    assert len((await JobRepository(database, REPOSITORY_POLICY).get(job_id, "alice")).images) == 2
+    assert len((await JobRepository(database, REPOSITORY_POLICY, WaitingJobs()).get(job_id, "alice")).images) == 2
     await database.close()
 
 
@@ -57,8 +58,7 @@ async def test_a_backup_holds_the_uploads_that_jobs_start_from(sqlite_url: URL, 
 
 async def test_a_backup_is_made_while_another_connection_writes(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
-    async with database.writing():
-        back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
+    await database.write(lambda _: back_up(sqlite_url, tmp_path / "images", tmp_path / "copy"))
     await database.close()
 
     assert (tmp_path / "copy" / "jobs.sqlite3").is_file()

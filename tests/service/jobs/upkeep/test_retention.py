@@ -18,8 +18,9 @@ from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
+from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.row_mapping import new_job_row
 from service.jobs.store.tables import idempotency_keys, jobs
 from service.jobs.upkeep.retention import Retention, RetentionConfig
@@ -92,8 +93,8 @@ class RetentionHarness:
         return not self.files.available
 
     async def count_keys(self) -> int:
-        async with self._database.reading() as connection:
-            return int((await connection.execute(select(func.count()).select_from(idempotency_keys))).scalar_one())
+        counting = select(func.count()).select_from(idempotency_keys)
+        return int(await self._database.read(lambda connection: connection.execute(counting).scalar_one()))
 
     async def _get(self, job_id: str) -> JobRecord | None:
         with contextlib.suppress(NotFoundError):
@@ -136,8 +137,8 @@ async def test_one_sweep_deletes_more_jobs_than_fit_one_transaction(
     harness: RetentionHarness, database: Database, repository: JobRepository
 ) -> None:
     ended = {"status": Status.SUCCEEDED, "completed_at": 0.0, "expires_at": 1.0}
-    async with database.writing() as connection:
-        await connection.execute(insert(jobs), [new_job_row(make_job(), 0.0) | ended for _ in range(205)])
+    rows = [new_job_row(make_job(), 0.0) | ended for _ in range(205)]
+    await database.write(lambda connection: connection.execute(insert(jobs), rows))
 
     await harness.retention.sweep()
 

@@ -8,7 +8,9 @@ import dataclasses
 import pytest
 
 from service.errors import GoneError, KeyReusedError
-from service.jobs.store.repository import IdempotencyKey, JobRepository
+from service.jobs.store.idempotency import IdempotencyKey
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
+from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_job
 from tests.service.jobs.conftest import Connect
 
@@ -26,7 +28,7 @@ async def test_the_same_key_and_body_return_the_same_job(repository: JobReposito
 
 
 async def test_a_used_key_returns_its_job_although_the_queue_is_full(connect: Connect) -> None:
-    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued=1))
+    repository = JobRepository(connect(), dataclasses.replace(REPOSITORY_POLICY, max_queued=1), WaitingJobs())
     first, _ = await repository.create(make_job(), now=0.0, idempotency=KEY)
 
     assert await repository.create(make_job(), now=1.0, idempotency=KEY) == (first, True)
@@ -50,7 +52,7 @@ async def test_two_tenants_can_use_the_same_key(repository: JobRepository) -> No
 
 
 async def test_fifty_concurrent_requests_with_one_key_make_one_job(connect: Connect) -> None:
-    repositories = [JobRepository(connect(), REPOSITORY_POLICY) for _ in range(2)]
+    repositories = [JobRepository(connect(), REPOSITORY_POLICY, WaitingJobs()) for _ in range(2)]
 
     answers = await asyncio.gather(
         *(repositories[number % 2].create(make_job(), now=0.0, idempotency=KEY) for number in range(50))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from service.jobs.records import Status
-from service.jobs.store.claims import MAX_LOSSES, JobClaims
+from service.jobs.records import Claim, Status
+from service.jobs.store.claims import JobClaims
+from service.jobs.store.queue.losses import FADE_S, MAX_LOSSES, SUSPECT_LOSSES
 from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import KEEP_S, LEASE_S, LIVE, accept, claim_one, lose, make_image, make_job
 
@@ -29,7 +30,7 @@ async def test_a_job_may_be_lost_less_often_than_that(repository: JobRepository,
 
     claim = await claim_one(claims, "next", now=now)
 
-    assert (claim.job_id, claim.attempt) == (job_id, MAX_LOSSES)
+    assert (claim.job_id, claim.suspect) == (job_id, True)
 
 
 async def test_a_job_is_lost_without_being_begun_any_number_of_times(
@@ -40,7 +41,7 @@ async def test_a_job_is_lost_without_being_begun_any_number_of_times(
 
     claim = await claim_one(claims, "next", now=now)
 
-    assert (claim.job_id, claim.attempt) == (job_id, 3 * MAX_LOSSES + 1)
+    assert (claim.job_id, claim.suspect) == (job_id, False)
 
 
 async def test_losses_before_and_after_a_job_is_begun_are_told_apart(
@@ -81,8 +82,44 @@ async def test_ten_kills_of_a_server_condemn_none_of_its_jobs(repository: JobRep
                 await claims.finish(claim, Status.SUCCEEDED, version=LIVE.version + 1, now=now)
         now += LEASE_S + 1
 
-    survivors = await claims.claim("the last server", now=now, limit=99)
+    survivors: list[Claim] = []
+    while claimed := await claims.claim("the last server", now=now, limit=99, held=[each.job_id for each in survivors]):
+        survivors += claimed
 
     statuses = [(await repository.get(job_id, "alice")).status for job_id in accepted]
     assert statuses.count(Status.FAILED) == 0
-    assert len(survivors) == len(accepted) - statuses.count(Status.SUCCEEDED) == 30
+    assert len(survivors) == len(accepted) - statuses.count(Status.SUCCEEDED)
+
+
+async def test_a_job_that_was_lost_often_runs_apart_from_all_others(
+    repository: JobRepository, claims: JobClaims
+) -> None:
+    (suspect,) = await accept(repository)
+    now = await lose(claims, SUSPECT_LOSSES)
+    later = await accept(repository, 2)
+
+    assert await claims.claim("busy", now=now, limit=9, alone=False) == []
+    assert [claim.job_id for claim in await claims.claim("idle", now=now, limit=9)] == [suspect]
+    assert [claim.job_id for claim in await claims.claim("busy", now=now, limit=9, alone=False)] == later
+
+
+async def test_a_suspect_behind_other_jobs_holds_none_of_them_up(repository: JobRepository, claims: JobClaims) -> None:
+    await repository.create(make_job(virtual_deadline_at=99.0), now=0.0)
+    now = await lose(claims, SUSPECT_LOSSES)
+    first = make_job(virtual_deadline_at=1.0)
+    await repository.create(first, now=0.0)
+
+    assert [claim.job_id for claim in await claims.claim("busy", now=now, limit=9, alone=False)] == [first.id]
+    assert await claims.claim("busy", now=now, limit=9, alone=False) == []
+
+
+async def test_losses_are_forgotten_after_a_while(repository: JobRepository, claims: JobClaims) -> None:
+    (job_id,) = await accept(repository)
+    now = await lose(claims, MAX_LOSSES - 1)
+    claim = await claim_one(claims, "long", now=now)
+    await claims.heartbeat({claim: LIVE}, now=now + FADE_S)
+
+    now = await lose(claims, 1, since=now + FADE_S + LEASE_S + 1)
+
+    assert (await repository.get(job_id, "alice")).status is Status.RUNNING
+    assert not (await claim_one(claims, "next", now=now)).suspect

@@ -1,0 +1,46 @@
+"""Errors of the database: which of them mean that it is in trouble, and what the operator's log says of them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Final
+
+from sqlalchemy import exc
+
+FAULTS: Final = (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, OSError, TimeoutError)
+"""Errors of a database in trouble. `MISTAKES` are subclasses and do not count."""
+MISTAKES: Final = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
+"""Errors of a wrong statement."""
+_CREDENTIALS: Final = (
+    (re.compile(r"(\w+://[^\s:/@]*):[^\s@]*@"), r"\1:***@"),
+    (re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE), r"\1***"),
+)
+_MAX_CHARACTERS: Final = 300
+
+
+def is_fault(error: BaseException) -> bool:
+    """Returns whether the error means that the database is in trouble."""
+    return isinstance(error, FAULTS) and not isinstance(error, MISTAKES)
+
+
+def fault_name(error: BaseException) -> str:
+    """Returns the error's SQLSTATE or the name that SQLite gives it, else the name of its class."""
+    cause = driver_error(error)
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorname", None) or type(cause).__name__
+    return getattr(cause, "sqlstate", None) or type(cause).__name__
+
+
+def fault_message(error: BaseException) -> str:
+    """Returns the driver's message on one line, shortened, without credentials."""
+    text = " ".join(str(driver_error(error)).split())
+    for pattern, replacement in _CREDENTIALS:
+        text = pattern.sub(replacement, text)
+    return text[:_MAX_CHARACTERS]
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """Returns the driver's error inside one of SQLAlchemy's, or the error itself."""
+    cause = getattr(error, "orig", None)
+    return cause if isinstance(cause, BaseException) else error

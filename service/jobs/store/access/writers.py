@@ -1,0 +1,172 @@
+"""Threads that write to the database: several operations to a transaction on SQLite, one on PostgreSQL.
+
+SQLite has one writer at a time, and a commit costs a sync of the disk. One thread takes all operations that wait and
+commits them together; each has a savepoint, so that one which fails leaves no trace of itself and the others as they
+are. PostgreSQL groups the commits of several connections by itself, and each operation has its own transaction there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Connection, Engine
+
+from service.jobs.store.access.connections import HeldConnection
+from service.jobs.store.access.faults import is_fault
+
+_MAX_GROUP: Final = 128
+"""Operations in one transaction. It bounds how long the first of them waits for the last."""
+_POSTGRES_THREADS: Final = 4
+_JOIN_S: Final = 5.0
+
+Work: TypeAlias = Callable[[Connection], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """Work for a writer's transaction, and the future of its result, which belongs to an event loop."""
+
+    work: Work
+    done: asyncio.Future[Any]
+    synced: bool
+    """Whether it must be on disk when its caller is told."""
+    begun: bool = False
+
+
+class OperationQueue:
+    """Operations that wait for a writer. Urgent ones go first, and the others are bounded in number."""
+
+    def __init__(self, max_waiting: int) -> None:
+        self._max_waiting = max_waiting
+        self._urgent: deque[Operation] = deque()
+        self._others: deque[Operation] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, operation: Operation, *, urgent: bool) -> bool:
+        """Returns False, and does not take the operation, where too many wait or the queue is closed."""
+        with self._changed:
+            if self._closed or (not urgent and len(self._others) >= self._max_waiting):
+                return False
+            (self._urgent if urgent else self._others).append(operation)
+            self._changed.notify()
+            return True
+
+    def take(self, at_most: int) -> list[Operation]:
+        """Waits for operations and returns the first ones. Returns none once the queue is closed and empty."""
+        with self._changed:
+            while not (self._urgent or self._others or self._closed):
+                self._changed.wait()
+            taken: list[Operation] = []
+            for waiting in (self._urgent, self._others):
+                while waiting and len(taken) < at_most:
+                    taken.append(waiting.popleft())
+            return taken
+
+    def close(self) -> None:
+        """Refuses further operations. Those that wait are still taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+Outcome: TypeAlias = tuple[Operation, Any, BaseException | None]
+"""An operation with its result or its error."""
+
+
+class Writers:
+    """The writer threads of one database. They start with the first operation."""
+
+    def __init__(
+        self, engine: Engine, *, max_waiting: int, told: Callable[[Sequence[Outcome], BaseException | None], None]
+    ) -> None:
+        """`told` is called on the event loop with the outcomes of each transaction, and with its fault, if any."""
+        self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._queue = OperationQueue(max_waiting)
+        self._told = told
+        self._threads: list[threading.Thread] = []
+        self.pause = threading.Lock()
+        """Held during each transaction on SQLite. Who holds it stops the writer between two transactions."""
+
+    def put(self, operation: Operation, *, urgent: bool) -> bool:
+        """Returns False where too many operations wait. Call it on the operation's event loop."""
+        if not self._threads:
+            self._start(operation.done.get_loop())
+        return self._queue.put(operation, urgent=urgent)
+
+    async def close(self) -> None:
+        """Ends the threads after what waits is written, or after a few seconds."""
+        self._queue.close()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, _JOIN_S)
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in range(1 if self._is_sqlite else _POSTGRES_THREADS):
+            thread = threading.Thread(target=self._run, args=(loop,), name=f"writer-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        held = HeldConnection(self._engine, immediate=True)
+        group_size = _MAX_GROUP if self._is_sqlite else 1
+        while taken := self._queue.take(group_size):
+            group = [operation for operation in taken if not operation.done.cancelled()]
+            if group:
+                outcomes, fault = self._write(held, group)
+                with contextlib.suppress(RuntimeError):  # The event loop has ended, and nobody waits.
+                    loop.call_soon_threadsafe(self._told, outcomes, fault)
+        held.close()
+
+    def _write(self, held: HeldConnection, group: Sequence[Operation]) -> tuple[list[Outcome], BaseException | None]:
+        """Runs the operations in one transaction. Where the database fails, all of them fail with it."""
+        for operation in group:
+            operation.begun = True
+        try:
+            if not self._is_sqlite:
+                return self._write_one(held.get(), group[0]), None
+            with self.pause:
+                return self._write_group(held.get(), group), None
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, the callers must be told
+            held.close()
+            return [(operation, None, error) for operation in group], error if is_fault(error) else None
+
+    def _write_one(self, connection: Connection, operation: Operation) -> list[Outcome]:
+        try:
+            with connection.begin():
+                return [(operation, operation.work(connection), None)]
+        except Exception as error:
+            if is_fault(error):
+                raise
+            return [(operation, None, error)]
+
+    def _write_group(self, connection: Connection, group: Sequence[Operation]) -> list[Outcome]:
+        # What need not be on disk yet is there with the next commit that must.
+        level = "FULL" if any(operation.synced for operation in group) else "NORMAL"
+        _driver(connection).execute(f"PRAGMA synchronous = {level}")
+        with connection.begin():
+            return [self._attempt(connection, operation) for operation in group]
+
+    def _attempt(self, connection: Connection, operation: Operation) -> Outcome:
+        driver = _driver(connection)
+        driver.execute("SAVEPOINT operation")
+        try:
+            result, error = operation.work(connection), None
+        except Exception as raised:
+            if is_fault(raised):
+                raise
+            driver.execute("ROLLBACK TO operation")
+            result, error = None, raised
+        driver.execute("RELEASE operation")
+        return operation, result, error
+
+
+def _driver(connection: Connection) -> Any:
+    """Returns the driver's connection. Its statements of no result cost a tenth of SQLAlchemy's."""
+    return connection.connection.driver_connection
