@@ -74,6 +74,7 @@ class PendingLatentSnapshot:
         self.drawn()
 
     def pack(self) -> bytes:
+        # No arithmetic: OpenMP gives threads of its own to every thread that computes, which slows the UNet's calls.
         drawn = self.drawn()
         tensors = {name: each.result().contiguous() for name, each in self.tensors.items()}
         tensors[_GENERATOR] = drawn.generator_state
