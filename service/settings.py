@@ -134,6 +134,12 @@ class Settings(WorkerSettings):
         Section.STORAGE,
         "FILE",
     )
+    checkpoint_steps: Annotated[int, Field(ge=0)] = setting(
+        0,
+        "Steps between two checkpoints of an image of a job, so that a crash costs it at most so many. 0 keeps none.",
+        Section.STORAGE,
+        "N",
+    )
     keep_jobs_s: Seconds = setting(
         7 * 86400.0, "How long a job and its images are kept after its end.", Section.STORAGE, "SECONDS"
     )

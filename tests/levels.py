@@ -24,6 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INTEGRATION_TESTS: Final = (
+    "benchmarks/engine/test_checkpoints.py",
     "benchmarks/engine/test_main.py",
     "benchmarks/engine/test_mixed_inputs.py",
     "benchmarks/engine/test_sides.py",

@@ -15,6 +15,7 @@ from service.images.encoding import Encoder
 from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -43,6 +44,10 @@ class JobsSettings:
     """The folder of the files of uploads."""
     servers: Path
     """The folder in which each server of this machine locks a file."""
+    checkpoints: Path
+    """The folder of the checkpoints of images that are being made."""
+    checkpoint_steps: int
+    """Steps between two checkpoints of an image; 0 keeps none."""
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
@@ -76,6 +81,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         clock=database.clock.now,
         space=space,
     )
+    checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs()
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
@@ -83,6 +89,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         claims,
         files,
         uploads,
+        checkpoints,
         engine,
         encoder,
         notifier,
@@ -102,11 +109,13 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         JobRepository(database, repository_policy, waiting),
         files,
         uploads,
+        checkpoints,
         Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock),
         Retention(
             database,
             files,
             uploads,
+            checkpoints,
             RetentionConfig(max_image_bytes=settings.max_image_bytes),
             clock=database.clock.now,
         ),

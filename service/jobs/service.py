@@ -21,6 +21,7 @@ from service.ids import new_job_id
 from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.runner import Runner
 from service.jobs.records import JobRecord, JobSpec, JobSummary, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
@@ -68,6 +69,7 @@ class JobService:
         repository: JobRepository,
         files: ImageFiles,
         uploads: Uploads,
+        checkpoints: JobCheckpoints,
         runner: Runner,
         retention: Retention,
         notifier: JobNotifier,
@@ -80,6 +82,7 @@ class JobService:
         self._files = files
         self._images = StoredImages(repository, files)
         self.uploads: Final = uploads
+        self._checkpoints = checkpoints
         self._runner = runner
         self._retention = retention
         self._notifier = notifier
@@ -119,6 +122,7 @@ class JobService:
         await self._runner.stop()
         self._files.close()
         self.uploads.close()
+        self._checkpoints.close()
         await self._database.close()
 
     async def submit(
@@ -206,6 +210,7 @@ class JobService:
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
+        await self._checkpoints.forget(job_id)
         return JobView(record, None)
 
     async def delete(self, job_id: str, tenant: str) -> None:
@@ -216,6 +221,7 @@ class JobService:
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
+        await self._checkpoints.forget(job_id)
         await self._files.delete(job_id)
         await self.uploads.delete_unused()
 

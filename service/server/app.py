@@ -102,6 +102,8 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         images=settings.data_dir / "images",
         uploads=settings.data_dir / UPLOADS,
         servers=settings.data_dir / "servers",
+        checkpoints=settings.data_dir / "checkpoints",
+        checkpoint_steps=settings.checkpoint_steps,
         keep_uploads_s=settings.keep_uploads_s,
         keep_s=settings.keep_jobs_s,
         max_image_bytes=settings.max_image_bytes,

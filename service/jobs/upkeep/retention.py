@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, true
 
 from service.jobs.background import log_and_continue
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import TERMINAL
 from service.jobs.store.access.clock import since_boot
 from service.jobs.store.database import Database
@@ -55,6 +56,7 @@ class Retention:
         database: Database,
         files: ImageFiles,
         uploads: Uploads,
+        checkpoints: JobCheckpoints,
         config: RetentionConfig,
         *,
         clock: Callable[[], float] = time.time,
@@ -64,6 +66,7 @@ class Retention:
         self._database = database
         self._files = files
         self._uploads = uploads
+        self._checkpoints = checkpoints
         self._config = config
         self._clock = clock
         self._watch = ClockWatch(clock, steady=steady)
@@ -163,17 +166,24 @@ class Retention:
             await self._database.write(lambda connection: connection.execute(delete(idempotency_keys).where(expired)))
 
     async def delete_orphans(self) -> None:
-        """Deletes old image files whose job has no record, and files of no upload. Raises `StoreUnavailableError`."""
-        await self._uploads.delete_orphans(_ORPHAN_S)
-        found = await self._files.jobs_older_than(_ORPHAN_S)
-        for start in range(0, len(found), _BATCH):
-            batch = found[start : start + _BATCH]
-            known = await self._recorded(batch)
-            for job_id in batch:
-                if job_id not in known:
-                    await self._files.delete(job_id)
+        """Deletes old image files whose job has no record, files of no upload, and checkpoints that no job needs.
 
-    async def _recorded(self, job_ids: Sequence[str]) -> set[str]:
-        """Returns those of the jobs that have a record."""
-        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids))
+        Raises `StoreUnavailableError`.
+        """
+        await self._uploads.delete_orphans(_ORPHAN_S)
+        for job_id in await self._without_record(await self._files.jobs_older_than(_ORPHAN_S), true()):
+            await self._files.delete(job_id)
+        unfinished = jobs.c.status.not_in(TERMINAL)
+        for job_id in await self._without_record(await self._checkpoints.jobs_older_than(_ORPHAN_S), unfinished):
+            await self._checkpoints.delete(job_id)
+
+    async def _without_record(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> list[str]:
+        """Returns those of the jobs that have no record for which the condition holds."""
+        known: set[str] = set()
+        for start in range(0, len(job_ids), _BATCH):
+            known |= await self._recorded(job_ids[start : start + _BATCH], condition)
+        return [job_id for job_id in job_ids if job_id not in known]
+
+    async def _recorded(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), condition)
         return await self._database.scan(lambda connection: set(connection.execute(query).scalars()))

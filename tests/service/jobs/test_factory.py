@@ -31,6 +31,8 @@ def settings_for(data_dir: Path) -> JobsSettings:
         images=data_dir / "images",
         uploads=data_dir / "uploads",
         servers=data_dir / "servers",
+        checkpoints=data_dir / "checkpoints",
+        checkpoint_steps=0,
         keep_uploads_s=KEEP_S,
         keep_s=KEEP_S,
         max_image_bytes=1 << 30,

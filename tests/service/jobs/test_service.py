@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailab
 from service.images.encoding import Encoder
 from service.images.free_space import FreeSpace
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -40,18 +41,20 @@ LONG_S = 60.0
 CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor=30.0)
 
 
-def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
+def compose(url: URL, folder: Path, engine: FakeEngine, *, checkpoint_steps: int = 0) -> JobService:
     database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
     waiting = WaitingJobs()
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
     lock = OwnerLock(folder.with_name("servers"), "this")
-    executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
+    checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
+    executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
         JobRepository(database, REPOSITORY_POLICY, waiting),
         files,
         uploads,
+        checkpoints,
         Runner(
             claims,
             executor,
@@ -63,7 +66,7 @@ def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
             RunnerConfig(owner="this", poll_s=0.01),
             clock=database.clock,
         ),
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
+        Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=1 << 30)),
         notifier,
         engine,
         CONFIG,
@@ -78,11 +81,15 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 async def jobs(sqlite_url: URL, tmp_path: Path, engine: FakeEngine) -> AsyncIterator[JobService]:
-    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    jobs = compose(sqlite_url, tmp_path / "images", engine, checkpoint_steps=1)
     await jobs.start()
     yield jobs
     await engine.stop()
     await jobs.stop()
+
+
+def checkpoints_in(folder: Path) -> Iterator[Path]:
+    return folder.glob("checkpoints/??/*/*.checkpoint")
 
 
 async def submitted(jobs: JobService) -> JobRecord:
@@ -162,6 +169,21 @@ async def test_a_deleted_job_ends_the_events_of_its_followers(jobs: JobService, 
     with pytest.raises(NotFoundError):
         async for _ in following:
             pass
+
+
+@pytest.mark.parametrize("end", [JobService.cancel, JobService.delete])
+async def test_a_job_that_its_caller_ends_leaves_no_checkpoints(
+    jobs: JobService, engine: FakeEngine, tmp_path: Path, end: Callable[[JobService, str, str], Awaitable[object]]
+) -> None:
+    engine.held_before = (0, 3)
+    record = await submitted(jobs)
+    async with asyncio.timeout(LONG_S):
+        while not list(checkpoints_in(tmp_path)):  # noqa: ASYNC110 -- there is no event for it
+            await asyncio.sleep(0.001)
+
+    await end(jobs, record.id, "alice")
+
+    assert list(checkpoints_in(tmp_path)) == []
 
 
 async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import URL, func, insert, select
 
 from service.errors import GoneError, NotFoundError, StoreUnavailableError
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
@@ -48,6 +49,7 @@ class RetentionHarness:
         self.clock = Clock()
         self.files = WatchedFiles(ImageFolder(images))
         self.uploads = make_uploads(database, images.with_name("uploads"), clock=self.clock, max_bytes=MAX_UPLOAD_BYTES)
+        self.checkpoints = JobCheckpoints(images.with_name("checkpoints"), every_steps=0)
         self._database = database
         self.believe_by(self.clock)
         self.repository = repository
@@ -60,6 +62,7 @@ class RetentionHarness:
             self._database,
             self.files,
             self.uploads,
+            self.checkpoints,
             RetentionConfig(max_image_bytes=100, every_s=0.001),
             clock=self.clock,
             steady=steady,
