@@ -23,7 +23,7 @@ from sqlalchemy import URL, Connection, exc, make_url
 from service.errors import StoreUnavailableError
 from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
 from service.jobs.store.access.faults import fault_message, fault_name, is_fault
-from service.jobs.store.access.writers import Operation, Outcome, Writers
+from service.jobs.store.access.writers import CLOSE_S, Operation, Outcome, Writers
 
 _RETRY_S: Final = 2.0
 _READER_THREADS: Final = 4
@@ -105,11 +105,14 @@ class Database:
             raise self._translated(error) from None
 
     async def close(self) -> None:
-        """Writes what waits, and closes all connections."""
-        await self._writers.close()
-        self._reading.shutdown(wait=False, cancel_futures=True)
-        for held in self._opened:
-            held.close()
+        """Writes what waits, and closes all connections but those that are still read from after `CLOSE_S`."""
+        reading = asyncio.create_task(asyncio.to_thread(self._reading.shutdown, cancel_futures=True))
+        writing = asyncio.create_task(self._writers.close())
+        await asyncio.wait({reading, writing}, timeout=CLOSE_S)
+        await writing
+        if reading.done():  # SQLite crashes where one thread closes what another one reads from.
+            for held in self._opened:
+                held.close()
 
     async def _outcome(self, operation: Operation) -> Any:
         """Waits until it is the operation's turn, and then until it is done."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +44,24 @@ def locked(url: URL) -> Iterator[None]:
 def damage(url: URL) -> None:
     assert url.database is not None
     Path(url.database).write_bytes(b"no database" * 1000)
+
+
+async def test_a_database_is_closed_when_what_is_read_from_it_has_been_read(database: Database) -> None:
+    begun, closing = threading.Event(), threading.Event()
+
+    def read_slowly(connection: Connection) -> list[float]:
+        begun.set()
+        closing.wait()
+        return list(connection.execute(select(probes.c.written_at)).scalars())
+
+    reading = asyncio.create_task(database.scan(read_slowly))
+    await asyncio.to_thread(begun.wait)
+    closed = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    closing.set()
+    await closed
+
+    assert await reading == []
 
 
 def test_the_default_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
