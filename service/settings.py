@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from service.settings_fields import (
     Count,
     Folder,
+    OptionalFile,
     OptionalFolder,
     OptionalPort,
     Port,
@@ -124,6 +125,20 @@ class Settings(WorkerSettings):
         "postgresql://... or sqlite:///path. Without it a SQLite file in the data folder.",
         Section.STORAGE,
         "URL",
+        is_secret=True,
+    )
+    database_password_file: OptionalFile = setting(
+        None,
+        "File with the password of the PostgreSQL database, such as a secret that is mounted at /run/secrets. The URL "
+        "then has none.",
+        Section.STORAGE,
+        "FILE",
+    )
+    checkpoint_steps: Annotated[int, Field(ge=0)] = setting(
+        0,
+        "Steps between two checkpoints of an image of a job, so that a crash costs it at most so many. 0 keeps none.",
+        Section.STORAGE,
+        "N",
     )
     keep_jobs_s: Seconds = setting(
         7 * 86400.0, "How long a job and its images are kept after its end.", Section.STORAGE, "SECONDS"
@@ -132,6 +147,13 @@ class Settings(WorkerSettings):
         10 << 30,
         "Size of all stored images and uploads. Beyond, uploads without a job and the jobs that ended first are "
         "deleted.",
+        Section.STORAGE,
+        "BYTES",
+    )
+    min_free_bytes: Annotated[int, Field(ge=0)] = setting(
+        256 << 20,
+        "Free room of the disk below which new jobs and uploads are answered 503. What is accepted goes on, and a full "
+        "disk can still be emptied by deleting jobs. 0 refuses nothing.",
         Section.STORAGE,
         "BYTES",
     )

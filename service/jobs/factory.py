@@ -12,8 +12,10 @@ from sqlalchemy import URL
 
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -42,9 +44,14 @@ class JobsSettings:
     """The folder of the files of uploads."""
     servers: Path
     """The folder in which each server of this machine locks a file."""
+    checkpoints: Path
+    """The folder of the checkpoints of images that are being made."""
+    checkpoint_steps: int
+    """Steps between two checkpoints of an image; 0 keeps none."""
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
+    min_free_bytes: int
     max_queued: int
     max_queued_s: float
     max_subscribers: int
@@ -62,18 +69,32 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     """
     rename_former_folder(settings.images)
     database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
+    space = FreeSpace(_folders(settings), settings.min_free_bytes)
+    space.update_reserve()  # To open a database takes some room, too.
+    metrics.free_bytes_source = space.free_bytes
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(
         UploadRepository(database),
         UploadFiles(InputFolder(settings.uploads)),
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
+        clock=database.clock.now,
+        space=space,
     )
+    checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs()
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
     executor = JobExecutor(
-        claims, files, uploads, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
+        claims,
+        files,
+        uploads,
+        checkpoints,
+        engine,
+        encoder,
+        notifier,
+        ExecutorConfig(embed_parameters=settings.embed_parameters),
+        clock=database.clock.now,
     )
     runner_config = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
@@ -88,12 +109,28 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         JobRepository(database, repository_policy, waiting),
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config),
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
+        checkpoints,
+        Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock),
+        Retention(
+            database,
+            files,
+            uploads,
+            checkpoints,
+            RetentionConfig(max_image_bytes=settings.max_image_bytes),
+            clock=database.clock.now,
+        ),
         notifier,
         engine,
         JobServiceConfig(
             interactive_deadline_factor=settings.interactive_deadline_factor,
             batch_deadline_factor=settings.batch_deadline_factor,
         ),
+        space,
     )
+
+
+def _folders(settings: JobsSettings) -> tuple[Path, ...]:
+    """The folders whose disks may run full, that of the database first."""
+    data_dir = settings.images.parent
+    file = settings.database.database if settings.database.get_backend_name() == "sqlite" else None
+    return (data_dir if file is None else Path(file).parent, data_dir, settings.images, settings.uploads)

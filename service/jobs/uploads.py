@@ -13,6 +13,7 @@ import structlog
 from pipelines.interface import InputPixels
 from pipelines.params import PixelKey
 from service.errors import GenerationFailedError, NotFoundError, QueueFullError, StoreUnavailableError
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputName
 from service.images.inputs.preparation import input_pixels
 from service.images.inputs.raster import InputFile, Raster, decode_raster
@@ -35,6 +36,7 @@ class Uploads:
         *,
         keep_s: float,
         max_bytes: int,
+        space: FreeSpace,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """An upload is kept for `keep_s` seconds without any job; all of them may have `max_bytes`."""
@@ -42,10 +44,11 @@ class Uploads:
         self._files = files
         self._keep_s = keep_s
         self._max_bytes = max_bytes
+        self._space = space
         self._clock = clock
 
     async def add(self, tenant: str, file: InputFile) -> StoredUpload:
-        """Stores a file for the tenant. Raises `QueueFullError` where there is no room."""
+        """Stores a file for the tenant. Raises `QueueFullError` or `StorageFullError` where there is no room."""
         async with self._written([file], kept_until=self._clock() + self._keep_s) as (upload,):
             return await self._repository.add(tenant, upload)
 
@@ -53,7 +56,8 @@ class Uploads:
     async def staged(self, files: Sequence[InputFile]) -> AsyncIterator[Sequence[StoredUpload]]:
         """Stores files that are to be kept as long as a job starts from them, and yields what is to be recorded.
 
-        Files that the block has not recorded are deleted. Raises `QueueFullError` where there is no room.
+        Files that the block has not recorded are deleted. Raises `QueueFullError` or `StorageFullError` where there is
+        no room.
         """
         async with self._written(files, kept_until=FOR_JOBS_ALONE) as staged:
             yield staged
@@ -84,12 +88,14 @@ class Uploads:
 
     async def delete(self, tenant: str, sha256: str) -> None:
         """Deletes an upload or, where jobs start from it, leaves it to the last of them. Raises `NotFoundError`."""
+        self._space.update_reserve()
         if not await self._repository.release(tenant, sha256):
             raise NotFoundError("There is no such upload.")
         await self.delete_unused()
 
     async def delete_unused(self) -> None:
         """Deletes the uploads whose time is over and that no job starts from."""
+        self._space.update_reserve()
         while names := await self._repository.delete_unused(now=self._clock(), limit=_BATCH):
             await self._delete_files(names)
 
@@ -130,6 +136,7 @@ class Uploads:
                 await self._delete_files(await self._repository.unrecorded([upload.name for upload in described]))
 
     async def _check_room(self, new_bytes: int) -> None:
+        self._space.require()
         if await self._repository.total_bytes() + new_bytes > self._max_bytes:
             raise QueueFullError("There is no room for further uploads. Try again later.", retry_after_s=_FULL_RETRY_S)
 

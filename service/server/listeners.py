@@ -12,6 +12,7 @@ from typing import Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from service.observability.edge_metrics import EdgeMetrics, ListenerName
 from service.server.http_limits import BoundedHttpProtocol, EdgeLimits
 from service.settings import Settings
 
@@ -66,8 +67,10 @@ def listen(host: str, port: int) -> socket.socket:
         raise OSError(f"{host}:{port}: {error.strerror}") from error
 
 
-def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """The configuration of every listener, with the bounds of `settings`.
+def uvicorn_config(
+    app: ASGIApp, settings: Settings, metrics: EdgeMetrics, listener: ListenerName = "api"
+) -> uvicorn.Config:
+    """The configuration of every listener, with the bounds of `settings`. Its connections count in `metrics`.
 
     Each default of uvicorn is decided in docs/decisions/0009-network-defaults.md.
     """
@@ -77,7 +80,7 @@ def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         write_timeout_s=settings.write_timeout_s,
         max_connections=settings.max_connections,
     )
-    protocol = functools.partial(BoundedHttpProtocol, limits=limits)
+    protocol = functools.partial(BoundedHttpProtocol, limits=limits, metrics=metrics, listener=listener)
     return uvicorn.Config(
         app,
         http=cast(type[asyncio.Protocol], protocol),

@@ -27,6 +27,7 @@ from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
 from service.environment import is_loopback
 from service.observability import logs
+from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, last_answers_s, listen, uvicorn_config
@@ -38,8 +39,8 @@ _MOST_SHOWN: Final = 5
 _SAY_EVERY_S: Final = 10.0
 """Interval between two lines of the log while the model is loaded and measured."""
 
-_Listener = tuple[ASGIApp, str, int]
-"""An application, and the host and port where it listens."""
+_Listener = tuple[ListenerName, ASGIApp, str, int]
+"""A name, an application, and the host and port where it listens."""
 
 _log = structlog.get_logger("darkroom.server")
 
@@ -101,16 +102,17 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     over SIGTERM and SIGINT.
     """
     try:
-        listening: list[_Listener] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
+        app = create_app(settings, engine, metrics)
+        listening: list[_Listener] = [("api", app, settings.host, settings.port)]
         if settings.admin_port is not None:
-            listening.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
-        sockets = [listen(host, port) for _, host, port in listening]
+            listening.append(("admin", create_admin_app(app.state.services), settings.admin_host, settings.admin_port))
+        sockets = [listen(host, port) for _, _, host, port in listening]
     except (OSError, ValueError) as error:
         _log.error("cannot start", reason=str(error))
         return 1
     if not is_loopback(settings.host):
         _log.warning("everybody who can reach this address can use the server: it has no API keys", host=settings.host)
-    servers = [Server(uvicorn_config(app, settings)) for app, _, _ in listening]
+    servers = [Server(uvicorn_config(app, settings, metrics, name)) for name, app, _, _ in listening]
     async with _signals() as (stop, second_signal):
         await engine.start()
         serving = [

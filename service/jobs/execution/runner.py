@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +16,7 @@ from service.jobs.execution.executor import JobExecutor, Outcome
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, LiveState
+from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.watching.subscriptions import JobNotifier
@@ -61,7 +61,7 @@ class Runner:
         lock: OwnerLock,
         config: RunnerConfig,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: StoreClock,
     ) -> None:
         self._claims = claims
         self._executor = executor
@@ -152,7 +152,7 @@ class Runner:
         if not self._files.available:
             await self._files.probe()
         if not self._claims.available:
-            await self._claims.probe(self._clock())
+            await self._claims.probe(self._clock.now())
 
     async def _claim(self) -> None:
         """Claims and starts jobs while there is room."""
@@ -160,7 +160,8 @@ class Runner:
         while self._may_claim and not self._released_a_job and (room := self._room()) > 0:
             claimed = await self._claims.claim(
                 self._config.owner,
-                now=self._clock(),
+                now=self._clock.now(),
+                lease_now=self._clock.lease_now(),
                 limit=room,
                 images=room,
                 alone=not self._running,
@@ -177,7 +178,7 @@ class Runner:
         while True:
             with log_and_continue("searching for dead servers"):
                 if dead := self._lock.dead_owners():
-                    had_jobs = await self._claims.put_dead_back(dead, self._config.owner, now=self._clock())
+                    had_jobs = await self._claims.put_dead_back(dead, self._config.owner, now=self._clock.now())
                     self._lock.forget(set(dead) - set(had_jobs))
                     self.wake()
             await asyncio.sleep(self._config.poll_s)
@@ -215,7 +216,7 @@ class Runner:
             if not held:
                 continue
             with log_and_continue("extending leases"):
-                for claim in await self._claims.heartbeat(held, now=self._clock()):
+                for claim in await self._claims.heartbeat(held, now=self._clock.lease_now()):
                     running = self._running.get(claim.job_id)
                     if running is not None and running.claim == claim:  # Otherwise it has been claimed again.
                         self.drop(claim.job_id)
@@ -244,7 +245,7 @@ class Runner:
         if not outcome.recorded:
             await self._persist(
                 lambda: self._claims.finish(
-                    running.claim, outcome.status, version=version, now=self._clock(), failure=failure
+                    running.claim, outcome.status, version=version, now=self._clock.now(), failure=failure
                 )
             )
         self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)

@@ -25,6 +25,8 @@ class RunningJob:
     """Seconds until each image should be finished, by image index."""
     loading_s: dict[int, float] = field(default_factory=dict)
     """Seconds until the model of each image should be loaded, by index of the images that wait for it."""
+    resumed: set[int] = field(default_factory=set)
+    """Indices of the images that were resumed from a checkpoint and have come to no further one."""
     lost: bool = False
     """True once the job was canceled, deleted or taken over."""
     given_back: bool = False

@@ -28,7 +28,8 @@ _MAX_LOST: Final = 100
 _HELD: Final = (jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("held_attempt"), RUNNING)
 _FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
 _running: Final = select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner).where(RUNNING).limit(_MAX_LOST)
-_UNHEARD: Final = _running.where(jobs.c.lease_until < bindparam("now"))
+# No lease ends later than `latest`: the clock was wrong when it was written, or the host has been booted since.
+_UNHEARD: Final = _running.where((jobs.c.lease_until < bindparam("now")) | (jobs.c.lease_until > bindparam("latest")))
 _OF_DEAD: Final = _running.where(jobs.c.lease_owner.in_(bindparam("dead", expanding=True)))
 _EXTEND: Final = (
     update(jobs)
@@ -94,6 +95,7 @@ class JobClaims:
         owner: str,
         *,
         now: float,
+        lease_now: float | None = None,
         limit: int,
         images: int | None = None,
         alone: bool = True,
@@ -101,6 +103,7 @@ class JobClaims:
     ) -> list[Claim]:
         """Claims up to `limit` waiting jobs, in order of their virtual deadlines, until they have `images` images.
 
+        `lease_now` is the time by which leases are measured, where that is another than `now`.
         Jobs whose lease has expired wait again from then on. `held` names the jobs that the owner knows it has: a job
         that the record gives to the owner and that is not in `held` is lost, too, as the reply to its claim was.
 
@@ -108,15 +111,16 @@ class JobClaims:
         other, or, unless the owner is `alone`, nothing is. Jobs that were lost too often fail here, as do jobs whose
         caller's deadline has passed and jobs that this version cannot read. Nothing is written where nothing waits.
         """
+        lease_now = now if lease_now is None else lease_now
         parameters = {
             "owner": owner,
-            "until": now + self._policy.lease_s,
+            "until": lease_now + self._policy.lease_s,
             "now": now,
             "at_most": limit,
             "room": limit if images is None else images,
         }
         while True:
-            await self._put_unheard_back(owner, now, held)
+            await self._put_unheard_back(owner, now, lease_now, held)
             first = await self._database.read(lambda connection: connection.execute(_FIRST).first())
             is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
             if first is None or (is_suspect and not alone):
@@ -134,8 +138,8 @@ class JobClaims:
         await self._put_back(found, finder, now)
         return {job.owner for job in found}
 
-    async def _put_unheard_back(self, owner: str, now: float, held: Collection[str] | None) -> None:
-        unheard = await self._lost(_UNHEARD, {"now": now})
+    async def _put_unheard_back(self, owner: str, now: float, lease_now: float, held: Collection[str] | None) -> None:
+        unheard = await self._lost(_UNHEARD, {"now": lease_now, "latest": lease_now + self._policy.lease_s})
         lost = [job for job in unheard if job.owner != owner or (held is not None and job.job_id not in held)]
         await self._put_back(lost, owner, now)
 
@@ -170,7 +174,7 @@ class JobClaims:
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:
         """Extends the leases of the jobs that this process runs and records their progress.
 
-        Returns the claims that are lost.
+        `now` is the time by which leases are measured. Returns the claims that are lost.
         """
         beats = {
             claim: {

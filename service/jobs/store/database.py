@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import URL, Connection, exc, make_url
 
 from service.errors import StoreUnavailableError
+from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
 from service.jobs.store.access.faults import fault_message, fault_name, is_fault
 from service.jobs.store.access.writers import CLOSE_S, Operation, Outcome, Writers
@@ -39,7 +40,13 @@ class Database:
     """One database. All methods belong to one event loop, and may raise `StoreUnavailableError`."""
 
     def __init__(
-        self, url: URL, *, turn_s: float = 10.0, outage_s: float = 1.0, max_waiting: int = _MAX_WAITING
+        self,
+        url: URL,
+        *,
+        turn_s: float = 10.0,
+        outage_s: float = 1.0,
+        max_waiting: int = _MAX_WAITING,
+        clock: StoreClock | None = None,
     ) -> None:
         """`turn_s` is the maximum number of seconds that a writer waits for the writers before it.
 
@@ -47,6 +54,7 @@ class Database:
         may wait.
         """
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
+        self.clock: Final = clock or StoreClock(shared=not self.is_sqlite)
         self._turn_s = turn_s
         self._outage_s = outage_s
         self._engine = open_engine(url)
@@ -104,13 +112,21 @@ class Database:
         except Exception as error:  # noqa: BLE001 -- translated and raised
             raise self._translated(error) from None
 
+    async def learn_time(self) -> None:
+        """Brings `clock` up to date. Call it before the clock is used, and now and then."""
+        if not self.is_sqlite:
+            await self.scan(self.clock.learn)
+
     async def close(self) -> None:
-        """Writes what waits, and closes all connections but those that are still read from after `CLOSE_S`."""
-        reading = asyncio.create_task(asyncio.to_thread(self._reading.shutdown, cancel_futures=True))
+        """Writes what waits, and closes all connections."""
+        for held in self._opened:
+            held.interrupt()
+        # A connection may be closed only once no thread uses it. One that hangs is left to the end of the process.
+        reading = asyncio.get_running_loop().run_in_executor(None, self._reading.shutdown)
         writing = asyncio.create_task(self._writers.close())
         await asyncio.wait({reading, writing}, timeout=CLOSE_S)
         await writing
-        if reading.done():  # SQLite crashes where one thread closes what another one reads from.
+        if reading.done():
             for held in self._opened:
                 held.close()
 

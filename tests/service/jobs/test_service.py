@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ from service.engine.interface import ImageFinished, Phase
 from service.engine.types import Priority, Timings
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -39,23 +41,36 @@ LONG_S = 60.0
 CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor=30.0)
 
 
-def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
+def compose(url: URL, folder: Path, engine: FakeEngine, *, checkpoint_steps: int = 0) -> JobService:
     database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
     waiting = WaitingJobs()
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
     lock = OwnerLock(folder.with_name("servers"), "this")
-    executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
+    checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
+    executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
     return JobService(
         database,
         JobRepository(database, REPOSITORY_POLICY, waiting),
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, Metrics(), lock, RunnerConfig(owner="this", poll_s=0.01)),
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
+        checkpoints,
+        Runner(
+            claims,
+            executor,
+            files,
+            engine,
+            notifier,
+            Metrics(),
+            lock,
+            RunnerConfig(owner="this", poll_s=0.01),
+            clock=database.clock,
+        ),
+        Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=1 << 30)),
         notifier,
         engine,
         CONFIG,
+        FreeSpace((folder,), 0),
     )
 
 
@@ -66,11 +81,15 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 async def jobs(sqlite_url: URL, tmp_path: Path, engine: FakeEngine) -> AsyncIterator[JobService]:
-    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    jobs = compose(sqlite_url, tmp_path / "images", engine, checkpoint_steps=1)
     await jobs.start()
     yield jobs
     await engine.stop()
     await jobs.stop()
+
+
+def checkpoints_in(folder: Path) -> Iterator[Path]:
+    return folder.glob("checkpoints/??/*/*.checkpoint")
 
 
 async def submitted(jobs: JobService) -> JobRecord:
@@ -90,8 +109,8 @@ async def test_a_submitted_job_is_run_and_followed_to_its_end(jobs: JobService) 
 
     assert isinstance(events[-1], JobEnded)
     assert sum(isinstance(event, ImageStored) for event in events) == 1
-    stored, file = await jobs.read_image(record.id, 0, "alice")
-    assert stored.size_bytes == len(file)
+    stored = await jobs.images.find(record.id, 0, "alice")
+    assert stored.size_bytes == len(await jobs.images.read(record.id, stored))
 
 
 async def test_a_wait_ends_with_its_timeout_or_the_job(jobs: JobService, engine: FakeEngine) -> None:
@@ -113,6 +132,17 @@ async def test_a_used_idempotency_key_returns_its_job(jobs: JobService) -> None:
     again, replayed = await jobs.submit(make_spec(), tenant="alice", idempotency=key)
 
     assert (again.record.id, replayed) == (first.record.id, True)
+
+
+async def test_jobs_are_summed_up_newest_first_and_read_a_few_at_a_time(jobs: JobService, engine: FakeEngine) -> None:
+    engine.phase = Phase.LOADING
+    made = [(await submitted(jobs)).id for _ in range(45)]
+
+    listed = [summary.id async for summary in jobs.summaries("alice", at_most=44, status=Status.QUEUED)]
+
+    assert listed == made[:0:-1]
+    assert [summary.id async for summary in jobs.summaries("alice", at_most=99)] == made[::-1]
+    assert [summary async for summary in jobs.summaries("bob", at_most=9)] == []
 
 
 async def test_a_canceled_job_frees_its_rows(jobs: JobService, engine: FakeEngine) -> None:
@@ -141,6 +171,21 @@ async def test_a_deleted_job_ends_the_events_of_its_followers(jobs: JobService, 
             pass
 
 
+@pytest.mark.parametrize("end", [JobService.cancel, JobService.delete])
+async def test_a_job_that_its_caller_ends_leaves_no_checkpoints(
+    jobs: JobService, engine: FakeEngine, tmp_path: Path, end: Callable[[JobService, str, str], Awaitable[object]]
+) -> None:
+    engine.held_before = (0, 3)
+    record = await submitted(jobs)
+    async with asyncio.timeout(LONG_S):
+        while not list(checkpoints_in(tmp_path)):  # noqa: ASYNC110 -- there is no event for it
+            await asyncio.sleep(0.001)
+
+    await end(jobs, record.id, "alice")
+
+    assert list(checkpoints_in(tmp_path)) == []
+
+
 async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService) -> None:
     spec = make_spec()
     pixels = RgbImage(64, 64, bytes(3 * 64 * 64))
@@ -151,17 +196,7 @@ async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService
     assert record.status is Status.SUCCEEDED
     assert record.completed_at is not None
     assert record.expires_at == record.completed_at + 60.0
-    assert (await jobs.read_image(record.id, 0, None))[1] == b"file"
-
-
-async def test_an_image_whose_file_is_missing_is_not_found(jobs: JobService, tmp_path: Path) -> None:
-    record = await submitted(jobs)
-    await jobs.wait(record.id, "alice", timeout_s=LONG_S)
-    for file in (tmp_path / "images").glob("??/*/*"):
-        file.unlink()
-
-    with pytest.raises(NotFoundError):
-        await jobs.read_image(record.id, 0, "alice")
+    assert await jobs.images.read(record.id, await jobs.images.find(record.id, 0, None)) == b"file"
 
 
 @pytest.mark.parametrize("phase", [Phase.DRAINING, Phase.FAILED, Phase.STOPPED])

@@ -13,6 +13,7 @@ import pytest
 from service.errors import EngineUnavailableError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
@@ -78,15 +79,15 @@ async def make_runner(
 ) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
-    executor = JobExecutor(
-        watched, files, make_uploads(database, tmp_path / "uploads"), engine, encoder, notifier, ExecutorConfig()
-    )
+    uploads, checkpoints = make_uploads(database, tmp_path / "uploads"), JobCheckpoints(tmp_path, every_steps=0)
+    executor = JobExecutor(watched, files, uploads, checkpoints, engine, encoder, notifier, ExecutorConfig())
     made = []
 
     def make(heartbeat_s: float = NEVER_S, poll_s: float = NEVER_S) -> Runner:
         config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=poll_s)
         lock = OwnerLock(tmp_path / "servers", config.owner)
-        made.append(runner := Runner(watched, executor, files, engine, notifier, Metrics(), lock, config))
+        runner = Runner(watched, executor, files, engine, notifier, Metrics(), lock, config, clock=database.clock)
+        made.append(runner)
         return runner
 
     yield make
