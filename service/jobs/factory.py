@@ -27,6 +27,7 @@ from service.jobs.store.image_files import ImageFiles, UploadFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.uploads import UploadRepository
+from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.uploads import Uploads
 from service.jobs.watching.subscriptions import JobNotifier
@@ -68,7 +69,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
     """
     rename_former_folder(settings.images)
-    database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
+    database, notifier = Database(settings.database, metrics=metrics), JobNotifier(settings.max_subscribers)
     space = FreeSpace(_folders(settings), settings.min_free_bytes)
     space.update_reserve()  # To open a database takes some room, too.
     metrics.free_bytes_source = space.free_bytes
@@ -78,13 +79,14 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         UploadFiles(InputFolder(settings.uploads)),
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
+        metrics=metrics,
         clock=database.clock.now,
         space=space,
     )
     checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs()
-    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
+    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting, metrics)
     executor = JobExecutor(
         claims,
         files,
@@ -104,9 +106,12 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     repository_policy = RepositoryPolicy(
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
+    repository = JobRepository(database, repository_policy, waiting)
+    refresh = QueueRefresh(database, repository, waiting)
+    metrics.queue_source = refresh.totals
     return JobService(
         database,
-        JobRepository(database, repository_policy, waiting),
+        repository,
         files,
         uploads,
         checkpoints,
@@ -117,8 +122,10 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
             uploads,
             checkpoints,
             RetentionConfig(max_image_bytes=settings.max_image_bytes),
+            metrics=metrics,
             clock=database.clock.now,
         ),
+        refresh,
         notifier,
         engine,
         JobServiceConfig(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +31,7 @@ from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.stored_images import StoredImages
+from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
 from service.jobs.views import JobView, Live, live_summary, live_view, summary_of, waiting_view
@@ -40,9 +40,6 @@ from service.jobs.watching.subscriptions import JobNotifier
 
 _POLL_S: Final = 1.0
 """Seconds between two looks at a job that another process runs."""
-_REFRESH_S: Final = 1.0
-_REFRESH_SHARE: Final = 0.05
-"""Share of the time that may go into reading the queue anew: the longer it is, the less often it is read."""
 _OPEN_RETRY_S: Final = 1.0
 _SUMMARIES_AT_ONCE: Final = 20
 """Jobs of a list that are in memory at a time. Each may have a spec of `MAX_SPEC_BYTES`."""
@@ -72,6 +69,7 @@ class JobService:
         checkpoints: JobCheckpoints,
         runner: Runner,
         retention: Retention,
+        refresh: QueueRefresh,
         notifier: JobNotifier,
         engine: Engine,
         config: JobServiceConfig,
@@ -85,6 +83,7 @@ class JobService:
         self._checkpoints = checkpoints
         self._runner = runner
         self._retention = retention
+        self._refresh = refresh
         self._notifier = notifier
         self._engine = engine
         self._config = config
@@ -286,16 +285,7 @@ class JobService:
         await self._database.learn_time()
         self._opened = True
         self._runner.start()
-        self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh_queue())]
-
-    async def _refresh_queue(self) -> None:
-        """Learns again and again what other processes have done to the queue."""
-        while True:
-            begun = time.monotonic()
-            with log_and_continue("reading the queue"):
-                await self._database.learn_time()
-                await self._repository.refresh_waiting()
-            await asyncio.sleep(max(_REFRESH_S, (time.monotonic() - begun) / _REFRESH_SHARE))
+        self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh.run())]
 
     async def _open_later(self) -> None:
         while not self._opened:

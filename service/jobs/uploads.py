@@ -19,6 +19,7 @@ from service.images.inputs.preparation import input_pixels
 from service.images.inputs.raster import InputFile, Raster, decode_raster
 from service.jobs.store.image_files import UploadFiles
 from service.jobs.store.uploads import FOR_JOBS_ALONE, StoredUpload, UploadRepository, new_upload
+from service.observability.store_metrics import StoreMetrics
 
 _BATCH: Final = 100
 _FULL_RETRY_S: Final = 60.0
@@ -37,6 +38,7 @@ class Uploads:
         keep_s: float,
         max_bytes: int,
         space: FreeSpace,
+        metrics: StoreMetrics | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """An upload is kept for `keep_s` seconds without any job; all of them may have `max_bytes`."""
@@ -45,6 +47,7 @@ class Uploads:
         self._keep_s = keep_s
         self._max_bytes = max_bytes
         self._space = space
+        self._metrics = metrics or StoreMetrics()
         self._clock = clock
 
     async def add(self, tenant: str, file: InputFile) -> StoredUpload:
@@ -98,16 +101,21 @@ class Uploads:
         self._space.update_reserve()
         while names := await self._repository.delete_unused(now=self._clock(), limit=_BATCH):
             await self._delete_files(names)
+            self._metrics.uploads_deleted(len(names), "expired")
 
     async def delete_excess(self, excess_bytes: int) -> None:
         """Deletes uploads that no job starts from, enough of them to hold so many bytes."""
-        await self._delete_files(await self._repository.delete_oldest_unused(excess_bytes, _BATCH))
+        names = await self._repository.delete_oldest_unused(excess_bytes, _BATCH)
+        await self._delete_files(names)
+        self._metrics.uploads_deleted(len(names), "excess")
 
     async def delete_orphans(self, seconds: float) -> None:
         """Deletes the files of no upload that were stored this long ago."""
         found = await self._files.older_than(seconds)
         for start in range(0, len(found), _BATCH):
-            await self._delete_files(await self._repository.unrecorded(found[start : start + _BATCH]))
+            names = await self._repository.unrecorded(found[start : start + _BATCH])
+            await self._delete_files(names)
+            self._metrics.uploads_deleted(len(names), "orphaned")
 
     async def total_bytes(self) -> int:
         return await self._repository.total_bytes()

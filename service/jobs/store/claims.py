@@ -21,6 +21,7 @@ from service.jobs.store.queue.waiting_jobs import WaitingJob, WaitingJobs
 from service.jobs.store.row_mapping import encoded, image_row
 from service.jobs.store.statements import UNHELD, insert_or_ignore, times_of_end
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs, probes
+from service.observability.store_metrics import StoreMetrics
 
 _MAX_LOST: Final = 100
 """Lost jobs that are put back in one transaction."""
@@ -79,11 +80,14 @@ class ClaimPolicy:
 class JobClaims:
     """The store as seen by a process that runs jobs. Every method may raise `StoreUnavailableError`."""
 
-    def __init__(self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs) -> None:
+    def __init__(
+        self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs, metrics: StoreMetrics | None = None
+    ) -> None:
         """`waiting` is what the process knows of the queue, shared with its `JobRepository`."""
         self._database = database
         self._policy = policy
         self._waiting = waiting
+        self._metrics = metrics or StoreMetrics()
 
     @property
     def available(self) -> bool:
@@ -156,6 +160,7 @@ class JobClaims:
             urgent=True,
             synced=False,
         )
+        self._metrics.job_lost(done.losses)
         for job in done.waiting:
             self._waiting.add(job)
 
@@ -169,6 +174,7 @@ class JobClaims:
         )
         for job_id in taken:
             self._waiting.remove(job_id)
+        self._metrics.job_claimed(len(claims))
         return claims if claims or not taken else None
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:

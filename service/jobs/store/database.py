@@ -25,6 +25,7 @@ from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
 from service.jobs.store.access.faults import fault_message, fault_name, is_fault
 from service.jobs.store.access.writers import CLOSE_S, Operation, Outcome, Writers
+from service.observability.store_metrics import StoreMetrics
 
 _RETRY_S: Final = 2.0
 _READER_THREADS: Final = 4
@@ -47,6 +48,7 @@ class Database:
         outage_s: float = 1.0,
         max_waiting: int = _MAX_WAITING,
         clock: StoreClock | None = None,
+        metrics: StoreMetrics | None = None,
     ) -> None:
         """`turn_s` is the maximum number of seconds that a writer waits for the writers before it.
 
@@ -55,6 +57,7 @@ class Database:
         """
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
         self.clock: Final = clock or StoreClock(shared=not self.is_sqlite)
+        self._metrics = metrics or StoreMetrics()
         self._turn_s = turn_s
         self._outage_s = outage_s
         self._engine = open_engine(url)
@@ -84,10 +87,12 @@ class Database:
         operation = Operation(work, asyncio.get_running_loop().create_future(), synced)
         if not self._writers.put(operation, urgent=urgent):
             raise _busy()
+        begun = time.perf_counter()
         try:
             result: T = await self._outcome(operation)
             return result
         finally:
+            self._metrics.store_access("write", time.perf_counter() - begun)
             operation.done.cancel()  # Where nobody waits any more, it is not begun.
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -98,19 +103,25 @@ class Database:
         if not self.is_sqlite:
             return await self.scan(work)
         self._require_reads()
+        begun = time.perf_counter()
         try:
             return _in_transaction(self._reader, work)
         except Exception as error:  # noqa: BLE001 -- translated and raised
             raise self._translated(error) from None
+        finally:
+            self._metrics.store_access("read", time.perf_counter() - begun)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a read-only transaction in another thread and returns its result. It may take long."""
         self._require_reads()
+        begun = time.perf_counter()
         try:
             async with asyncio.timeout(TRANSACTION_S):
                 return await asyncio.get_running_loop().run_in_executor(self._reading, self._in_own_connection, work)
         except Exception as error:  # noqa: BLE001 -- translated and raised
             raise self._translated(error) from None
+        finally:
+            self._metrics.store_access("read", time.perf_counter() - begun)
 
     async def learn_time(self) -> None:
         """Brings `clock` up to date. Call it before the clock is used, and now and then."""
@@ -176,6 +187,7 @@ class Database:
         return _unreachable()
 
     def _record_fault(self, error: BaseException) -> None:
+        self._metrics.store_failed(fault_name(error))
         if self._available:
             _log.error("the job store is unavailable", fault=fault_name(error), message=fault_message(error))
         self._available = False

@@ -26,6 +26,7 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.tables import idempotency_keys, images, jobs
 from service.jobs.upkeep.clock_watch import ClockWatch
 from service.jobs.uploads import Uploads
+from service.observability.store_metrics import DeletionReason, StoreMetrics
 
 _BATCH: Final = 100
 """Maximum number of jobs deleted in one transaction."""
@@ -59,6 +60,7 @@ class Retention:
         checkpoints: JobCheckpoints,
         config: RetentionConfig,
         *,
+        metrics: StoreMetrics | None = None,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = since_boot,
     ) -> None:
@@ -68,6 +70,7 @@ class Retention:
         self._uploads = uploads
         self._checkpoints = checkpoints
         self._config = config
+        self._metrics = metrics or StoreMetrics()
         self._clock = clock
         self._watch = ClockWatch(clock, steady=steady)
 
@@ -90,13 +93,15 @@ class Retention:
             await self._uploads.delete_unused()
         await self._delete_excess_uploads()
         if is_sane:
-            await self._delete_while_found(self._expired, at_most=await self._share())
-        await self._delete_while_found(self._in_excess)
+            await self._delete_while_found(self._expired, "expired", at_most=await self._share())
+        await self._delete_while_found(self._in_excess, "excess")
         if is_sane:
             await self._uploads.delete_unused()
             await self._delete_expired_keys()
 
-    async def _delete_while_found(self, find: Callable[[], Awaitable[list[str]]], at_most: float = math.inf) -> None:
+    async def _delete_while_found(
+        self, find: Callable[[], Awaitable[list[str]]], reason: DeletionReason, at_most: float = math.inf
+    ) -> None:
         """Deletes jobs in batches. A short batch was the last one.
 
         What can be deleted since then is left to the next sweep: on a busy server this would otherwise never end.
@@ -106,6 +111,7 @@ class Retention:
             found = await find()
             if found:
                 await self._delete(found)
+                self._metrics.jobs_deleted(len(found), reason)
             deleted += len(found)
 
     async def _share(self) -> float:
@@ -173,6 +179,7 @@ class Retention:
         await self._uploads.delete_orphans(_ORPHAN_S)
         for job_id in await self._without_record(await self._files.jobs_older_than(_ORPHAN_S), true()):
             await self._files.delete(job_id)
+            self._metrics.jobs_deleted(1, "orphaned")
         unfinished = jobs.c.status.not_in(TERMINAL)
         for job_id in await self._without_record(await self._checkpoints.jobs_older_than(_ORPHAN_S), unfinished):
             await self._checkpoints.delete(job_id)

@@ -30,6 +30,7 @@ from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
+from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
 from service.jobs.watching.subscriptions import JobNotifier
@@ -49,9 +50,10 @@ def compose(url: URL, folder: Path, engine: FakeEngine, *, checkpoint_steps: int
     lock = OwnerLock(folder.with_name("servers"), "this")
     checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
     executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
+    repository = JobRepository(database, REPOSITORY_POLICY, waiting)
     return JobService(
         database,
-        JobRepository(database, REPOSITORY_POLICY, waiting),
+        repository,
         files,
         uploads,
         checkpoints,
@@ -67,6 +69,7 @@ def compose(url: URL, folder: Path, engine: FakeEngine, *, checkpoint_steps: int
             clock=database.clock,
         ),
         Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=1 << 30)),
+        QueueRefresh(database, repository, waiting),
         notifier,
         engine,
         CONFIG,
