@@ -24,12 +24,11 @@ from service.errors import StoreUnavailableError
 from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
 from service.jobs.store.access.faults import fault_message, fault_name, is_fault, lasting_fault
-from service.jobs.store.access.writers import Operation, Outcome, Writers
+from service.jobs.store.access.writers import CLOSE_S, Operation, Outcome, Writers
 from service.observability.store_metrics import StoreMetrics
 
 _RETRY_S: Final = 2.0
 _READER_THREADS: Final = 4
-_CLOSING_S: Final = 5.0
 _MAX_WAITING: Final = 1000
 """Callers' writes that may wait. The writer needs about two seconds for so many."""
 
@@ -142,13 +141,14 @@ class Database:
 
     async def close(self) -> None:
         """Writes what waits, and closes all connections."""
-        await self._writers.close()
         for held in self._opened:
             held.interrupt()
         # A connection may be closed only once no thread uses it. One that hangs is left to the end of the process.
-        ended = asyncio.get_running_loop().run_in_executor(None, self._reading.shutdown)
-        await asyncio.wait([ended], timeout=_CLOSING_S)
-        if ended.done():
+        reading = asyncio.get_running_loop().run_in_executor(None, self._reading.shutdown)
+        writing = asyncio.create_task(self._writers.close())
+        await asyncio.wait({reading, writing}, timeout=CLOSE_S)
+        await writing
+        if reading.done():
             for held in self._opened:
                 held.close()
 
