@@ -89,6 +89,6 @@ class Family(Protocol[AssembledT]):
     ) -> Pipeline[Any, Any, Any]:
         """Prepare the networks to run in that mode, and make the pipeline.
 
-        `preview` is the model's own map from latent channels to RGB (`pipelines.previews`), if it has one. `report` is
-        called before each long call. Raises `ModelLoadError` where this machine cannot run the mode.
+        `preview` is the model's own map from latent channels to RGB (`pipelines.families.previews`), if it has one.
+        `report` is called before each long call. Raises `ModelLoadError` where this machine cannot run the mode.
         """

@@ -13,8 +13,8 @@ import diffusers
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
-from pipelines import previews
 from pipelines.errors import ModelLoadError
+from pipelines.families import previews
 from pipelines.families.base import ModelTraits
 from pipelines.families.defaults import filled_in, latent_side
 from pipelines.families.latent_diffusion.conditioning import Conditioner

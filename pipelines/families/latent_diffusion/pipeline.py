@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines import input_checks, previews, work_plan
+from pipelines import input_checks, work_plan
 from pipelines.errors import InvalidParamsError
+from pipelines.families import previews
 from pipelines.families.latent_diffusion import snapshots
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
@@ -27,10 +28,10 @@ from pipelines.families.latent_diffusion.starts.handover import HandedOver
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
 from pipelines.families.latent_diffusion.starts.passes import Passes, undrawn_on_error
 from pipelines.families.latent_diffusion.state import LatentState, PendingUpdate
+from pipelines.families.previews import LinearPreview
 from pipelines.interface import EncodedInput, InputPixels, RgbImage, TextKey, WorkPlan
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
-from pipelines.previews import LinearPreview
 from pipelines.runtime.networks import Networks
 from pipelines.sampling import choice, stacked_update
 from pipelines.sampling.guidance import guide

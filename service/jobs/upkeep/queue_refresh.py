@@ -13,6 +13,7 @@ from service.jobs.store.repository import JobRepository
 from service.observability.store_metrics import QueueTotals
 
 _PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 5.0
 _SHARE: Final = 0.05
 """Share of the time that may go into reading the queue: the longer it is, the less often it is read."""
 
@@ -29,17 +30,19 @@ class QueueRefresh:
     async def run(self) -> None:
         """Reads the queue again and again until canceled."""
         while True:
-            begun = time.monotonic()
+            took_s = 0.0
             with log_and_continue("reading the queue"):
-                await self.refresh()
-            await asyncio.sleep(max(_PAUSE_S, (time.monotonic() - begun) / _SHARE))
+                await self._database.probe_lock()
+                took_s = await self.refresh()
+            await asyncio.sleep(min(max(_PAUSE_S, took_s / _SHARE), _LONGEST_PAUSE_S))
 
-    async def refresh(self) -> None:
-        """Raises `StoreUnavailableError`."""
-        await self._database.probe_lock()
+    async def refresh(self) -> float:
+        """Returns how many seconds it took. Raises `StoreUnavailableError`."""
+        begun = time.monotonic()
         await self._database.learn_time()
         await self._repository.refresh_waiting()
         self._leased = await self._repository.count_running()
+        return time.monotonic() - begun
 
     def totals(self) -> QueueTotals:
         """Returns the sums that the metrics show, without a look at the store."""

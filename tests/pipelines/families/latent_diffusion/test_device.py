@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pipelines import previews
 from pipelines.errors import NonFiniteError
+from pipelines.families import previews
 from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
 from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.interface import RgbImage, TextKey, finish_or_raise

@@ -30,7 +30,7 @@ from service.observability.metrics import Metrics
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job, make_uploads
-from tests.service.engine.engines import KINDS, make, started
+from tests.service.engine.contract.engines import KINDS, make, started
 
 pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 

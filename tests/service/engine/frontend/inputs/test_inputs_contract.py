@@ -15,7 +15,7 @@ from service.engine.interface import Engine
 from service.errors import QueueFullError
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.engines import KINDS, make, started
+from tests.service.engine.contract.engines import KINDS, make, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -20,7 +20,7 @@ from service.engine.interface import (
 from service.errors import CanceledError, DeadlineExceededError, InvalidRequestError
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.engines import KINDS, LONG, STEP_S, make, started
+from tests.service.engine.contract.engines import KINDS, LONG, STEP_S, make, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

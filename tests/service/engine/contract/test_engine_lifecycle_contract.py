@@ -12,7 +12,7 @@ from service.engine.interface import Phase
 from service.errors import EngineUnavailableError
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.engines import KINDS, LONG, STEP_S, Kind, make, started
+from tests.service.engine.contract.engines import KINDS, LONG, STEP_S, Kind, make, started
 
 
 @pytest.fixture(params=KINDS)

@@ -12,7 +12,7 @@ import pytest_asyncio
 from service.engine.interface import Engine, ImageCheckpoint, ImageEvent, ImageFinished, ImageProgress, ImageStarted
 from tests.harness.engine.local_engine import TIMEOUT_S
 from tests.harness.engine.worker_harness import make_params
-from tests.service.engine.engines import KINDS, make, started
+from tests.service.engine.contract.engines import KINDS, make, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

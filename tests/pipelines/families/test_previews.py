@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines import previews
-from pipelines.previews import UPSCALE
+from pipelines.families import previews
+from pipelines.families.previews import UPSCALE
 
 MATRIX = [[0.1, 0.0, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1], [0.05, -0.05, 0.0], [0.5, 0.5, 0.5]]
 

@@ -18,7 +18,7 @@ from service.engine.types import Priority
 from service.errors import EngineUnavailableError, PoisonedError
 from tests.harness.engine.local_engine import TIMEOUT_S, Observed, make_engine, serving
 from tests.harness.engine.worker_harness import make_alone, make_params
-from tests.service.engine.engines import started
+from tests.service.engine.contract.engines import started
 
 pytestmark = pytest.mark.integration
 
