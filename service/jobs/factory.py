@@ -16,8 +16,10 @@ from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.following import JobFollowing
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
+from service.jobs.store.access.postgres_channel import PostgresChannel
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles, UploadFiles
@@ -26,6 +28,8 @@ from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.uploads import UploadRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.uploads import Uploads
+from service.jobs.watching.channel import Channel, NoChannel
+from service.jobs.watching.stream_limits import StreamLimits
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
@@ -44,7 +48,8 @@ class JobsSettings:
     max_image_bytes: int
     max_queued: int
     max_queued_s: float
-    max_subscribers: int
+    max_streams: int
+    max_streams_per_tenant: int
     lease_s: float
     embed_parameters: bool
     interactive_deadline_factor: float
@@ -58,7 +63,8 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
     """
     rename_former_folder(settings.images)
-    database, notifier = Database(settings.database), JobNotifier(settings.max_subscribers)
+    database, channel = Database(settings.database), create_channel(settings.database)
+    notifier = JobNotifier(channel)
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(
         UploadRepository(database),
@@ -79,17 +85,25 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     repository_policy = RepositoryPolicy(
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
+    repository = JobRepository(database, repository_policy, waiting)
+    runner = Runner(claims, executor, files, engine, notifier, metrics, runner_config)
+    streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
     return JobService(
         database,
-        JobRepository(database, repository_policy, waiting),
+        repository,
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, metrics, runner_config),
+        runner,
         Retention(database, files, uploads, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
-        notifier,
+        JobFollowing(repository, notifier, channel, runner, engine, streams),
         engine,
         JobServiceConfig(
             interactive_deadline_factor=settings.interactive_deadline_factor,
             batch_deadline_factor=settings.batch_deadline_factor,
         ),
     )
+
+
+def create_channel(database: URL) -> Channel:
+    """Returns how the processes on the database tell each other what they did."""
+    return NoChannel() if database.get_backend_name() == "sqlite" else PostgresChannel(database)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from service.ids import new_job_id
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
 from service.jobs.execution.runner import Runner
+from service.jobs.following import JobFollowing, Told
 from service.jobs.records import JobRecord, JobSpec, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
@@ -33,12 +33,9 @@ from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
-from service.jobs.views import JobView, Live, live_view, waiting_view
-from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
-from service.jobs.watching.subscriptions import JobNotifier
+from service.jobs.views import JobView
+from service.jobs.watching.event_diff import EventDiff
 
-_POLL_S: Final = 1.0
-"""Seconds between two looks at a job that another process runs."""
 _REFRESH_S: Final = 1.0
 _REFRESH_SHARE: Final = 0.05
 """Share of the time that may go into reading the queue anew: the longer it is, the less often it is read."""
@@ -70,7 +67,7 @@ class JobService:
         uploads: Uploads,
         runner: Runner,
         retention: Retention,
-        notifier: JobNotifier,
+        following: JobFollowing,
         engine: Engine,
         config: JobServiceConfig,
         *,
@@ -82,7 +79,9 @@ class JobService:
         self.uploads: Final = uploads
         self._runner = runner
         self._retention = retention
-        self._notifier = notifier
+        self._following = following
+        self._notifier = following.notifier
+        self._viewer = following.viewer
         self._engine = engine
         self._config = config
         self._clock = clock
@@ -112,6 +111,7 @@ class JobService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.stop()
+        await self._following.stop()
         self._files.close()
         self.uploads.close()
         await self._database.close()
@@ -138,7 +138,8 @@ class JobService:
                 self._new_job(spec, tenant, now), now=now, idempotency=idempotency, starts_from=starts_from
             )
         self._runner.wake()
-        return await self._view(record, None), replayed
+        self._notifier.announce_waiting()
+        return await self._viewer.view(record), replayed
 
     async def store_finished(
         self, spec: JobSpec, finished: Sequence[tuple[ImageFinished, bytes]], *, tenant: str, lifetime_s: float
@@ -172,8 +173,7 @@ class JobService:
     async def get(self, job_id: str, tenant: str) -> JobView:
         """Raises `NotFoundError`."""
         self._require_open()
-        live = self._runner.live(job_id)
-        return await self._view(await self._repository.get(job_id, tenant), live)
+        return await self._viewer.get(job_id, tenant)
 
     async def page(
         self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
@@ -181,7 +181,7 @@ class JobService:
         """Returns up to `limit` of the tenant's jobs, newest first."""
         self._require_open()
         return [
-            await self._view(record, self._runner.live(record.id))
+            await self._viewer.view(record, self._runner.live(record.id))
             for record in await self._repository.page(tenant, limit=limit, after=after, status=status)
         ]
 
@@ -216,39 +216,26 @@ class JobService:
             _log.error("the file of a recorded image is missing", job_id=job_id, index=index)
             raise NotFoundError("There is no such image.") from None
 
-    async def follow(
-        self, job_id: str, tenant: str, diff: EventDiff
-    ) -> AsyncGenerator[tuple[EventId, JobEvent, JobView], None]:
-        """Yields the events that `diff` has not seen, until the job has ended or the engine has stopped.
-
-        Raises `NotFoundError`, also when the job is deleted meanwhile, and `QueueFullError` where too many clients
-        follow jobs.
-        """
+    def follow(self, job_id: str, tenant: str, diff: EventDiff) -> AsyncGenerator[Told, None]:
+        """Yields the events that `diff` has not seen, as `JobFollowing.follow` does. Open a stream for it first."""
         self._require_open()
-        with self._notifier.subscribe(job_id) as subscriber:
-            view, out_of_date = await self.get(job_id, tenant), False
-            while True:
-                for event_id, event in diff.events(view.record, view.queue_position):
-                    yield event_id, event, view
-                if view.record.ended or self._engine.phase is Phase.STOPPED:
-                    return  # After the engine has stopped, another server runs the job and reports on it.
-                out_of_date |= await subscriber.wait(_POLL_S)
-                if out_of_date:
-                    with contextlib.suppress(StoreUnavailableError):
-                        view, out_of_date = await self.get(job_id, tenant), False
-                else:
-                    live = live_view(view.record, self._runner.live(job_id))
-                    view = dataclasses.replace(view, record=live.record)
+        return self._following.follow(job_id, tenant, diff)
+
+    def open_stream(self, tenant: str) -> contextlib.AbstractContextManager[None]:
+        """Counts a reader of events for the length of a block. Entering it raises what `StreamLimits.open` raises."""
+        return self._following.streams.open(tenant)
 
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
-        """Returns the job when it has ended, or its state after `timeout_s`. Raises what `follow` raises."""
+        """Returns the job when it has ended, or its state after `timeout_s`.
+
+        Raises `NotFoundError`, and what `open_stream` raises where too many wait.
+        """
+        self._require_open()
+        ended = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                async with contextlib.aclosing(self.follow(job_id, tenant, EventDiff())) as events:
-                    async for _, _, view in events:
-                        if view.record.ended:
-                            return view
-        return await self.get(job_id, tenant)
+                ended = await self._following.ended(job_id, tenant)
+        return ended or await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
         price_s = self._engine.price_s([image.params for image in spec.images])
@@ -260,14 +247,6 @@ class JobService:
             virtual_deadline_at=now + self._config.deadline_factor(spec.priority) * price_s,
         )
 
-    async def _view(self, record: JobRecord, live: Live | None) -> JobView:
-        if record.status is Status.QUEUED:
-            with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a place.
-                place = await self._repository.queue_place(record.id)
-                if place is not None:
-                    return waiting_view(record, place, self._engine.backlog_s)
-        return live_view(record, live)
-
     def _require_open(self) -> None:
         if not self._opened:
             raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_OPEN_RETRY_S)
@@ -275,6 +254,7 @@ class JobService:
     def _open(self) -> None:
         self._opened = True
         self._runner.start()
+        self._following.start()
         self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh_queue())]
 
     async def _refresh_queue(self) -> None:

@@ -29,6 +29,8 @@ class RunnerConfig:
     """Seconds between two heartbeats, which extend the leases and record progress."""
     poll_s: float = 1.0
     """Seconds between two searches for jobs that other processes accepted or lost."""
+    told_poll_s: float = 5.0
+    """The same while other processes tell this one at once that a job waits: only lost jobs are searched for."""
     max_images: int = 32
     """No more jobs are claimed once the claimed ones have this many unfinished images.
 
@@ -115,8 +117,13 @@ class Runner:
                     await self._require_store()
                     await self._claim()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._config.poll_s):
+                async with asyncio.timeout(self._pause_s()):
                     await self._woken.wait()
+
+    def _pause_s(self) -> float:
+        """Returns the seconds until the next search. A store that is unavailable is tried again soon."""
+        is_told = self._notifier.hears_others and self._claims.available and self._files.available
+        return max(self._config.poll_s, self._config.told_poll_s) if is_told else self._config.poll_s
 
     async def _require_store(self) -> None:
         """Raises `StoreUnavailableError` where results could not be stored. Tries a write after a failure."""
@@ -168,7 +175,10 @@ class Runner:
             if not held:
                 continue
             with log_and_continue("extending leases"):
-                for claim in await self._claims.heartbeat(held, now=self._clock()):
+                lost = await self._claims.heartbeat(held, now=self._clock())
+                for claim in held.keys() - lost:
+                    self._notifier.announce_progress(claim.job_id)
+                for claim in lost:
                     running = self._running.get(claim.job_id)
                     if running is not None and running.claim == claim:  # Otherwise it has been claimed again.
                         self.drop(claim.job_id)
@@ -180,6 +190,7 @@ class Runner:
             if outcome is None:
                 self._released_a_job = True
                 await self._persist(lambda: self._claims.release(claim))
+                self._notifier.announce_waiting()
             else:
                 await self._finish(running, outcome)
                 self.wake()

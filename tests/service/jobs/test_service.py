@@ -19,6 +19,7 @@ from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.following import JobFollowing
 from service.jobs.records import JobRecord, Status
 from service.jobs.service import JobService, JobServiceConfig
 from service.jobs.store.claims import JobClaims
@@ -28,7 +29,9 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.retention import Retention, RetentionConfig
+from service.jobs.watching.channel import NoChannel
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
+from service.jobs.watching.stream_limits import StreamLimits
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
@@ -39,19 +42,21 @@ CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor
 
 
 def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
-    database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
+    database, notifier, files = Database(url), JobNotifier(), ImageFiles(ImageFolder(folder))
     waiting = WaitingJobs()
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
     executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
+    repository = JobRepository(database, REPOSITORY_POLICY, waiting)
+    runner = Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01))
     return JobService(
         database,
-        JobRepository(database, REPOSITORY_POLICY, waiting),
+        repository,
         files,
         uploads,
-        Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01)),
+        runner,
         Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
-        notifier,
+        JobFollowing(repository, notifier, NoChannel(), runner, engine, StreamLimits(8, 8)),
         engine,
         CONFIG,
     )

@@ -76,7 +76,7 @@ async def make_runner(
     watched: WatchedClaims, database: Database, engine: FakeEngine, tmp_path: Path
 ) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
-    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
+    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier()
     executor = JobExecutor(
         watched, files, make_uploads(database, tmp_path / "uploads"), engine, encoder, notifier, ExecutorConfig()
     )
