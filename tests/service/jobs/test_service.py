@@ -15,51 +15,15 @@ from pipelines.interface import RgbImage
 from service.engine.interface import ImageFinished, Phase
 from service.engine.types import Priority, Timings
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
-from service.images.encoding import Encoder
-from service.images.storage import ImageFolder
-from service.jobs.execution.executor import ExecutorConfig, JobExecutor
-from service.jobs.execution.runner import Runner, RunnerConfig
-from service.jobs.following import JobFollowing
 from service.jobs.records import JobRecord, Status
-from service.jobs.service import JobService, JobServiceConfig
-from service.jobs.store.claims import JobClaims
-from service.jobs.store.database import Database
+from service.jobs.service import JobService
 from service.jobs.store.idempotency import IdempotencyKey
-from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.queue.waiting_jobs import WaitingJobs
-from service.jobs.store.repository import JobRepository
-from service.jobs.upkeep.retention import Retention, RetentionConfig
-from service.jobs.watching.channel import NoChannel
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
-from service.jobs.watching.stream_limits import StreamLimits
-from service.jobs.watching.subscriptions import JobNotifier
-from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_spec, make_uploads
+from tests.harness.sample_jobs import make_spec
+from tests.service.jobs.composed import CONFIG, compose
 
 LONG_S = 60.0
-CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor=30.0)
-
-
-def compose(url: URL, folder: Path, engine: FakeEngine) -> JobService:
-    database, notifier, files = Database(url), JobNotifier(), ImageFiles(ImageFolder(folder))
-    waiting = WaitingJobs()
-    claims = JobClaims(database, CLAIM_POLICY, waiting)
-    uploads = make_uploads(database, folder.with_name("uploads"))
-    executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
-    repository = JobRepository(database, REPOSITORY_POLICY, waiting)
-    runner = Runner(claims, executor, files, engine, notifier, Metrics(), RunnerConfig(owner="this", poll_s=0.01))
-    return JobService(
-        database,
-        repository,
-        files,
-        uploads,
-        runner,
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
-        JobFollowing(repository, notifier, NoChannel(), runner, engine, StreamLimits(8, 8)),
-        engine,
-        CONFIG,
-    )
 
 
 @pytest.fixture
@@ -69,7 +33,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 async def jobs(sqlite_url: URL, tmp_path: Path, engine: FakeEngine) -> AsyncIterator[JobService]:
-    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    jobs = compose(sqlite_url, tmp_path / "images", engine).jobs
     await jobs.start()
     yield jobs
     await engine.stop()
@@ -180,7 +144,7 @@ async def test_a_store_that_is_locked_at_the_start_is_opened_later(
     tmp_path: Path, sqlite_url: URL, engine: FakeEngine
 ) -> None:
     assert sqlite_url.database is not None
-    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    jobs = compose(sqlite_url, tmp_path / "images", engine).jobs
     with contextlib.closing(sqlite3.connect(sqlite_url.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         await jobs.start()

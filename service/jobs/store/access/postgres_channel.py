@@ -130,6 +130,7 @@ class PostgresChannel:
             selector.register(self._woken, selectors.EVENT_READ)
             send_at = 0.0
             while not self._closing.is_set():
+                self._receive(connection, hear)
                 wait_s = max(0.0, send_at - time.monotonic()) if self._pending else _PING_S
                 ready = {key.fileobj for key, _ in selector.select(wait_s)}
                 if self._woken in ready:
@@ -139,7 +140,6 @@ class PostgresChannel:
                     send_at = time.monotonic() + _SEND_EVERY_S
                 elif not ready:
                     connection.execute("SELECT 1")
-                self._receive(connection, hear)
             self._send_pending(connection)
 
     def _send_pending(self, connection: psycopg.Connection[Any]) -> None:
@@ -149,14 +149,22 @@ class PostgresChannel:
 
     def _receive(self, connection: psycopg.Connection[Any], hear: Hear) -> None:
         heard: set[str] = set()
-        for notice in connection.notifies(timeout=0):
-            if notice.pid != connection.info.backend_pid:
-                heard.update(notice.payload.split())
+        for sender, payload in _notices(connection):
+            if sender != connection.info.backend_pid:
+                heard.update(payload.split())
             elif not self._listening:
                 self._listening = True
                 heard.add(_WAITING)  # It may have been announced before.
         if heard:
             hear(sorted(heard - {_WAITING}), _WAITING in heard)
+
+
+def _notices(connection: psycopg.Connection[Any]) -> Iterator[tuple[int, str]]:
+    """Yields sender and payload of what has arrived, without waiting."""
+    for notice in connection.notifies(timeout=0):
+        yield notice.pid, notice.payload
+    while (late := connection.pgconn.notifies()) is not None:  # It came together with the answer to a statement.
+        yield late.be_pid, late.extra.decode()
 
 
 def payloads(words: Iterable[str]) -> list[str]:

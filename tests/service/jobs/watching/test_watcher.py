@@ -84,15 +84,19 @@ async def test_one_query_serves_all_and_only_what_has_changed_is_notified(
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"status": Status.SUCCEEDED}, {"attempt": 2}, {"progress": JobProgress(0, 4, loading_s=3.0)}],
+    "changed",
+    [
+        JobVersion(Status.SUCCEEDED, 1, 3, None),
+        JobVersion(Status.RUNNING, 2, 3, None),
+        JobVersion(Status.RUNNING, 1, 3, JobProgress(0, 4, loading_s=3.0)),
+    ],
     ids=["status", "attempt", "progress of the same version"],
 )
 async def test_whatever_changes_in_a_record_is_noticed(
-    world: World, stack: contextlib.ExitStack, change: dict[str, object]
+    world: World, stack: contextlib.ExitStack, changed: JobVersion
 ) -> None:
     follower = await world.follow(stack, "a")
-    world.versions["a"] = world.versions["a"]._replace(**change)
+    world.versions["a"] = changed
 
     await world.watcher.tick()
 
