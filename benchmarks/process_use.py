@@ -1,4 +1,4 @@
-"""Memory and CPU time of worker processes, as Linux counts them."""
+"""Memory and CPU time of processes, of workers above all, as Linux counts them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _USER_TICKS: Final = 11
 """Position of the user's and the system's CPU time among the fields of /proc/PID/stat behind the name (proc(5))."""
 
 
-class WorkerUse(NamedTuple):
-    """The CPU time and the memory that a worker has used so far."""
+class ProcessUse(NamedTuple):
+    """The CPU time and the memory that a process has used so far."""
 
     now_bytes: int
     """Resident memory."""
@@ -24,14 +24,16 @@ class WorkerUse(NamedTuple):
     """The most since the process started."""
     cpu_s: float
     """CPU seconds of all its threads."""
+    children_cpu_s: float
+    """CPU seconds of those of its children that have ended."""
 
 
-def worker_use() -> WorkerUse | None:
+def worker_use() -> ProcessUse | None:
     """Returns the use of the first worker among the descendants of this process; None where there is none."""
     return next(iter(worker_uses().values()), None)
 
 
-def worker_uses(module: str = WORKER) -> dict[int, WorkerUse]:
+def worker_uses(module: str = WORKER) -> dict[int, ProcessUse]:
     """Returns the use of each worker among the descendants of this process, by process id.
 
     `module` is what the workers run.
@@ -45,19 +47,32 @@ def total_cpu_s(module: str = WORKER) -> float:
     return time.process_time() + sum(use.cpu_s for use in worker_uses(module).values())
 
 
-def _of(pid: int, module: str) -> WorkerUse | None:
+def _of(pid: int, module: str) -> ProcessUse | None:
     """Returns None for a process that has ended or is no worker, and on a system without /proc."""
+    try:
+        is_worker = module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return process_use(pid) if is_worker else None
+
+
+def process_use(pid: int) -> ProcessUse | None:
+    """Returns None for a process that has ended, and on a system without /proc."""
     process = Path(f"/proc/{pid}")
     try:
-        if module.encode() not in (process / "cmdline").read_bytes().split(b"\0"):
-            return None
         lines, stat = (process / "status").read_text().splitlines(), (process / "stat").read_text()
     except OSError:
         return None
     fields = dict(line.split(":", 1) for line in lines)
-    ticks = stat.rpartition(") ")[2].split()[_USER_TICKS : _USER_TICKS + 2]
-    return WorkerUse(
+    if "VmRSS" not in fields:  # It has ended, and its parent has not yet taken note of it.
+        return None
+    user, system, of_children, of_children_system = map(
+        int, stat.rpartition(") ")[2].split()[_USER_TICKS : _USER_TICKS + 4]
+    )
+    ticks_a_second = os.sysconf("SC_CLK_TCK")
+    return ProcessUse(
         now_bytes=int(fields["VmRSS"].split()[0]) * _KIB,
         peak_bytes=int(fields["VmHWM"].split()[0]) * _KIB,
-        cpu_s=sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"),
+        cpu_s=(user + system) / ticks_a_second,
+        children_cpu_s=(of_children + of_children_system) / ticks_a_second,
     )

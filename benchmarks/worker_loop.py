@@ -121,6 +121,9 @@ class _Loopback:
             self.predict_s += message.seconds - message.update_s
             self.advance_s += message.update_s
 
+    def send_later(self, make: Callable[[], messages.FromWorker]) -> None:
+        self.send(make())
+
 
 class _Stopwatch:
     """Adds up the time spent inside methods, including the device's work."""

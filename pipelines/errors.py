@@ -4,6 +4,7 @@ PipelineError
 |-- ModelLoadError        the model is missing, broken or not supported
 |-- InvalidParamsError    the model or the sampler cannot make an image with these parameters
 |   `-- UnknownSamplerError
+|-- SnapshotError         a snapshot is not one of this image, or is damaged
 `-- NumericalError        the model's numbers went wrong for some images of a call
     |-- NonFiniteError    NaN or infinity in an image's latents or pixels
     `-- BlackImageError   every pixel is black, which is what NaN becomes on some devices
@@ -31,6 +32,10 @@ class InvalidParamsError(PipelineError):
 
 class UnknownSamplerError(InvalidParamsError):
     """There is no sampler, or no schedule of the sampler, with that name. The message lists the known names."""
+
+
+class SnapshotError(PipelineError):
+    """An image cannot be resumed from a snapshot, which is of another image or damaged."""
 
 
 class NumericalError(PipelineError):

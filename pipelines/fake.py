@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipelines import input_checks, work_plan
-from pipelines.errors import InvalidParamsError
+from pipelines.errors import InvalidParamsError, SnapshotError
 from pipelines.interface import (
     UPCAST,
     UPSCALE,
@@ -35,6 +35,7 @@ from pipelines.model_info import Limits, ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS, PromptLengths, TextLength
 from pipelines.sampling import samplers
+from pipelines.snapshots import CompletedSnapshot
 
 INFO: Final = ModelInfo(
     name="darkroom-fake",
@@ -60,6 +61,9 @@ INFO: Final = ModelInfo(
 _BANDS: Final = 10
 _SCALE: Final = 8
 """Pixels per latent, in width and in height."""
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
+_PLACE: Final = struct.Struct("<III")
+"""The place of a snapshot: steps before the pass, calls done, phases left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,27 @@ class FakePipeline:
         state = self.begin(params, self.encode(self.texts(params)), encoded)
         state.upcast = True
         state.phases = list(work_plan.denoising_calls(self.info, params, phase=UPCAST))
+        return state
+
+    def snapshot(self, state: FakeState) -> CompletedSnapshot | None:
+        if state.upcast:
+            return None
+        return CompletedSnapshot(state.latent + _PLACE.pack(state.steps_before, state.calls_done, len(state.phases)))
+
+    def resume(
+        self, params: GenerationParams, conditionings: Sequence[bytes], encoded: EncodedInput | None, snapshot: bytes
+    ) -> FakeState:
+        if len(snapshot) != _DIGEST_BYTES + _PLACE.size:
+            raise SnapshotError("The snapshot is damaged.")
+        steps_before, calls_done, phases_left = _PLACE.unpack(snapshot[_DIGEST_BYTES:])
+        handed_over = FakeInput(snapshot[:_DIGEST_BYTES], 0, steps_before) if params.taken_over_at else encoded
+        state = self.begin(params, conditionings, handed_over)
+        while len(state.phases) > phases_left:
+            state.calls_done += state.phases[0].calls_left if state.phases[0].key.stage is Stage.DENOISE else 0
+            state.end_phase()
+        while state.calls_done < calls_done:
+            state.make_call()
+        state.latent = snapshot[:_DIGEST_BYTES]
         return state
 
     def predict(self, states: Sequence[FakeState]) -> list[bytes]:

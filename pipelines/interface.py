@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths
+from pipelines.snapshots import Resumable
 
 UPCAST: Final = "upcast"
 """The phase of images that `Pipeline.begin_upcast` began."""
@@ -217,7 +218,7 @@ StateT = TypeVar("StateT", bound=ImageState)
 OutputT = TypeVar("OutputT")
 
 
-class Pipeline(Protocol[ConditioningT, StateT, OutputT]):
+class Pipeline(Resumable[EncodedInput, ConditioningT, StateT], Protocol[ConditioningT, StateT, OutputT]):
     """A model, split into calls that an engine can interleave between images."""
 
     @property

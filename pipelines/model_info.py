@@ -94,7 +94,8 @@ class ModelInfo:
     added_features: int = 0
     """Numbers in the conditioning of a row besides those of its tokens."""
     fingerprint: str = ""
-    """Digest of the model's configurations and of the sizes of its files. Costs measured with an equal one hold."""
+    """Digest of the model's configurations and of samples of its files. Costs measured with an equal one hold, and an
+    image that was begun with an equal one may be resumed."""
 
     @property
     def required_inputs(self) -> tuple[InputKind, ...]:

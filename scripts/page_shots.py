@@ -60,7 +60,7 @@ def shoot(browser: Browser, url: str, folder: Path, name: str, scheme: Literal["
     page.goto(f"{url}/#prompt={DRAWN[name]}&count=2&steps=60")
     expect(page.locator(".tile .open img").first).to_be_visible()
     if name == "desktop":
-        page.locator("summary").click()
+        page.locator(".settings > summary").click()
     page.get_by_role("button", name="Generate", exact=True).click()
     while page.evaluate(SHARP) < 2:
         page.wait_for_timeout(20)
@@ -74,6 +74,28 @@ def shoot(browser: Browser, url: str, folder: Path, name: str, scheme: Literal["
     context.close()
 
 
+def shoot_mask(browser: Browser, url: str, folder: Path, scheme: Literal["light", "dark"]) -> None:
+    """The newest image with a mask that is being painted on it."""
+    context = browser.new_context(viewport={"width": 1360, "height": 820}, color_scheme=scheme, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(url)
+    page.locator(".tile .open").first.click()
+    page.get_by_role("button", name="Start from it").click()
+    page.locator(".settings > summary").click()
+    page.get_by_role("button", name="Paint a mask").click()
+    box = page.get_by_role("application").bounding_box()
+    assert box is not None
+    across, down = box["width"] / 10, box["height"] / 10
+    page.mouse.move(box["x"] + 2 * across, box["y"] + 3 * down)
+    page.mouse.down()
+    for x, y in ((4, 5), (6, 4), (7, 6)):
+        page.mouse.move(box["x"] + x * across, box["y"] + y * down, steps=4)
+    page.mouse.up()
+    expect(page.locator(".notice")).to_have_count(0)
+    keep(page, folder / f"page-mask-{scheme}.png")
+    context.close()
+
+
 def main(url: str, folder: Path) -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -81,6 +103,8 @@ def main(url: str, folder: Path) -> None:
         for name in WIDTHS:
             for scheme in SCHEMES:
                 shoot(browser, url, folder, name, scheme)
+        for scheme in SCHEMES:
+            shoot_mask(browser, url, folder, scheme)
         browser.close()
 
 

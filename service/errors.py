@@ -17,6 +17,7 @@
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
     |-- ModelLoadingError             503 model_loading           retry_after_s; the model was not loaded in time
     |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk fails
+    |   `-- StorageFullError          503 storage_full            the disk has no room for new jobs and uploads
     |-- GenerationFailedError         500 generation_failed       the image failed and would fail again
     |   |-- OutOfMemoryError          500 out_of_memory
     |   |-- NonFiniteResultError      500 non_finite_result
@@ -137,6 +138,10 @@ class ModelLoadingError(DarkroomError):
 class StoreUnavailableError(DarkroomError):
     status = 503
     code = "store_unavailable"
+
+
+class StorageFullError(StoreUnavailableError):
+    code = "storage_full"
 
 
 class GenerationFailedError(DarkroomError):

@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from service.settings_fields import (
     Count,
     Folder,
+    OptionalFile,
     OptionalFolder,
     OptionalPort,
     Port,
@@ -125,6 +126,20 @@ class Settings(WorkerSettings):
         "postgresql://... or sqlite:///path. Without it a SQLite file in the data folder.",
         Section.STORAGE,
         "URL",
+        is_secret=True,
+    )
+    database_password_file: OptionalFile = setting(
+        None,
+        "File with the password of the PostgreSQL database, such as a secret that is mounted at /run/secrets. The URL "
+        "then has none.",
+        Section.STORAGE,
+        "FILE",
+    )
+    checkpoint_steps: Annotated[int, Field(ge=0)] = setting(
+        0,
+        "Steps between two checkpoints of an image of a job, so that a crash costs it at most so many. 0 keeps none.",
+        Section.STORAGE,
+        "N",
     )
     keep_jobs_s: Seconds = setting(
         7 * 86400.0, "How long a job and its images are kept after its end.", Section.STORAGE, "SECONDS"
@@ -136,12 +151,20 @@ class Settings(WorkerSettings):
         Section.STORAGE,
         "BYTES",
     )
+    min_free_bytes: Annotated[int, Field(ge=0)] = setting(
+        256 << 20,
+        "Free room of the disk below which new jobs and uploads are answered 503. What is accepted goes on, and a full "
+        "disk can still be emptied by deleting jobs. 0 refuses nothing.",
+        Section.STORAGE,
+        "BYTES",
+    )
     keep_uploads_s: Seconds = setting(
         86400.0, "How long an upload is kept without a job that starts from it.", Section.STORAGE, "SECONDS"
     )
     job_lease_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
         15.0,
-        "A running job is taken over by another server after so long without a sign of life from its own; at least 1.",
+        "A running job is taken over by another server after so long without a sign of life from its own; at least 1. "
+        "Where its own has died and both have this machine and data folder, it is taken over at once.",
         Section.STORAGE,
         "SECONDS",
     )
@@ -210,8 +233,9 @@ class Settings(WorkerSettings):
         "SECONDS",
     )
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
-        30.0,
-        "How long accepted work may go on after SIGTERM. A second signal ends it at once.",
+        12.0,
+        "How long accepted work may go on after SIGTERM. A second signal ends it at once. The server exits up to 7 "
+        "seconds later, so whatever stops it should wait for so long before it kills it.",
         Section.CONNECTIONS,
         "SECONDS",
     )

@@ -26,14 +26,22 @@ class Section(enum.StrEnum):
     LOG = "The log"
 
 
-def setting(default: object, help_text: str, section: Section, metavar: str, *, shown: str | None = None) -> Any:
+def setting(
+    default: object,
+    help_text: str,
+    section: Section,
+    metavar: str,
+    *,
+    shown: str | None = None,
+    is_secret: bool = False,
+) -> Any:
     """A field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable default
-    is called at the start.
+    is called at the start. A secret's value is left out of the settings' `repr`.
     """
     extra: dict[str, Any] = {"section": section, "metavar": metavar, "shown": shown}
     if callable(default):
         return Field(default_factory=default, description=help_text, json_schema_extra=extra)
-    return Field(default, description=help_text, json_schema_extra=extra, validate_default=True)
+    return Field(default, description=help_text, json_schema_extra=extra, validate_default=True, repr=not is_secret)
 
 
 def default_cache_dir() -> Path:
@@ -68,6 +76,7 @@ Count = Annotated[int, Field(ge=1)]
 OptionalCount = Annotated[Count | None, BeforeValidator(_none_if_disabled)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+OptionalFile = Annotated[Path | None, AfterValidator(_expanded)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
 Models = Annotated[str | None, AfterValidator(_checked_models)]
 """A list of models, as `service.model_list` reads it."""

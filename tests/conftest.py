@@ -64,15 +64,12 @@ def _guarded(item: pytest.Item) -> Generator[None, None, None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def data_dir_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("data")
-    before = os.environ.get("DARKROOM_DATA_DIR")
-    os.environ["DARKROOM_DATA_DIR"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["DARKROOM_DATA_DIR"]
-    else:
-        os.environ["DARKROOM_DATA_DIR"] = before
+def folders_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep data and measured costs apart from those of the user, which processes of other versions write, too."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("data", "cache"):
+            environment.setenv(f"DARKROOM_{name.upper()}_DIR", str(tmp_path_factory.mktemp(name)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INTEGRATION_TESTS: Final = (
+    "benchmarks/engine/test_checkpoints.py",
     "benchmarks/engine/test_main.py",
     "benchmarks/engine/test_mixed_inputs.py",
     "benchmarks/engine/test_sides.py",
@@ -34,6 +35,15 @@ INTEGRATION_TESTS: Final = (
     "benchmarks/peers/test_main.py",
     "benchmarks/peers/test_reaper.py",
     "benchmarks/simulator",
+    "benchmarks/store/load/test_closed_loop.py",
+    "benchmarks/store/load/test_generate.py",
+    "benchmarks/store/load/test_health.py",
+    "benchmarks/store/load/test_http.py",
+    "benchmarks/store/load/test_open_loop.py",
+    "benchmarks/store/load/test_streams.py",
+    "benchmarks/store/parts",
+    "benchmarks/store/servers/test_running.py",
+    "benchmarks/store/test_main.py",
     "benchmarks/test_execution.py",
     "benchmarks/test_process_use.py",
     "benchmarks/test_random_model.py",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from benchmarks.engine.serving import engine_seconds, serving
-from benchmarks.process_use import WorkerUse, total_cpu_s, worker_uses
+from benchmarks.process_use import ProcessUse, total_cpu_s, worker_uses
 from pipelines.params import GenerationParams
 from service.engine.config import ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
@@ -88,7 +88,7 @@ class Setting:
         """The module that a worker runs."""
         return self.command[2]
 
-    def uses(self) -> dict[int, WorkerUse]:
+    def uses(self) -> dict[int, ProcessUse]:
         return worker_uses(self.module)
 
 
@@ -148,7 +148,7 @@ def report(switched: Switches, load: Mixed) -> list[str]:
     ]
 
 
-def _memory(uses: Iterable[WorkerUse]) -> Memory:
+def _memory(uses: Iterable[ProcessUse]) -> Memory:
     counted = list(uses)
     return Memory(sum(use.now_bytes for use in counted), sum(use.peak_bytes for use in counted))
 

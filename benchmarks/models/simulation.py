@@ -181,6 +181,9 @@ class _Channel:
     def send(self, message: FromWorker) -> None:
         self.sent.append(message)
 
+    def send_later(self, make: Callable[[], FromWorker]) -> None:
+        self.send(make())
+
 
 class _Requests:
     """Follows the requests of a worker."""

@@ -63,6 +63,9 @@ class _Channel:
     def send(self, message: FromWorker) -> None:
         self.sent.append(message)
 
+    def send_later(self, make: Callable[[], FromWorker]) -> None:
+        self.send(make())
+
 
 class DarkroomServer:
     """Darkroom's worker with the costs of the simulated device."""

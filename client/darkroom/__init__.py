@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         NotFoundError,
         PermissionDeniedError,
         RateLimitError,
+        RedirectError,
         StreamError,
         UnprocessableEntityError,
     )
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
         PromptTokens,
         TextTokens,
     )
-    from darkroom.results.jobs import ImageRecord, JobRecord
+    from darkroom.results.jobs import ImageRecord, JobRecord, JobSummary
     from darkroom.results.raw import RawResponse
     from darkroom.results.server import Capabilities, Link, Model, Upload
     from darkroom.types import EditParams, GenerateParams, ImageInput, JobParams, StreamParams
@@ -98,7 +99,7 @@ _EXPORTS: Final = {
         "PromptTokens",
         "TextTokens",
     ),
-    "results.jobs": ("ImageRecord", "JobRecord"),
+    "results.jobs": ("ImageRecord", "JobRecord", "JobSummary"),
     "results.raw": ("RawResponse",),
     "results.server": ("Capabilities", "Link", "Model", "Upload"),
     "types": ("EditParams", "GenerateParams", "ImageInput", "JobParams", "StreamParams"),
@@ -146,6 +147,7 @@ __all__ = [
     "JobImage",
     "JobParams",
     "JobRecord",
+    "JobSummary",
     "JobTimeoutError",
     "Link",
     "Model",
@@ -157,6 +159,7 @@ __all__ = [
     "PromptTokens",
     "RateLimitError",
     "RawResponse",
+    "RedirectError",
     "Retry",
     "StatusChanged",
     "StreamError",

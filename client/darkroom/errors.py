@@ -4,6 +4,7 @@
     |-- APIConnectionError          no answer: connection refused or lost, or a stream that ended early
     |   `-- APITimeoutError         no answer in time
     |-- APIStatusError              the server answered with an error: status_code, code, param, request_id, body, ...
+    |   |-- RedirectError           300 to 399: `location`
     |   |-- BadRequestError         400
     |   |-- AuthenticationError     401
     |   |-- PermissionDeniedError   403
@@ -90,6 +91,13 @@ class APIStatusError(DarkroomError):
         """Seconds after which the server asks for another attempt."""
         self.should_retry = should_retry
         """True or False where the server asks for another attempt or for none; None where it does not say."""
+
+
+class RedirectError(APIStatusError):
+    """300 to 399: what is asked for is at another address. The client does not follow, as the key may not go there."""
+
+    location: str | None = None
+    """The address, where the answer names one."""
 
 
 class BadRequestError(APIStatusError):
@@ -194,4 +202,6 @@ def class_for_status(status_code: int) -> type[APIStatusError]:
     """Return the exception class for an answer with `status_code`."""
     if status_code >= 500:
         return InternalServerError
+    if 300 <= status_code < 400:
+        return RedirectError
     return _BY_STATUS.get(status_code, APIStatusError)

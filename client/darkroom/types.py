@@ -180,14 +180,15 @@ class GenerateParams(TypedDict, total=False):
     ]
     priority: Annotated[
         Priority | None,
-        Parameter("`batch` yields to `interactive` requests, which somebody waits for.", is_option=False),
+        Parameter("`batch` yields to `interactive` requests, which somebody waits for."),
     ]
     deadline_s: Annotated[
         float | None,
         Parameter(
             "Seconds after which the images are of no use. An image that cannot be finished by then fails with code "
             "`deadline_exceeded`.",
-            is_option=False,
+            option="--deadline",
+            metavar="SECONDS",
         ),
     ]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,6 +33,15 @@ def seeded_generator(seed: int) -> torch.Generator:
     return generator
 
 
+class DrawnNoise(NamedTuple):
+    """How far an image has drawn its noise."""
+
+    generator_state: Tensor
+    """The state of its generator, after the draw of `ahead`."""
+    ahead: Tensor | None
+    """The next tensor, where it was drawn already."""
+
+
 class Noise:
     """Draws an image's noise in the order in which its sampler takes it. At most one tensor is drawn ahead."""
 
@@ -41,7 +50,7 @@ class Noise:
         self._generator = generator
         self._shape = shape
         self._drawer = drawer
-        self._next: Future[Tensor] | None = None
+        self._next: Future[DrawnNoise] | None = None
 
     def draw_ahead(self) -> None:
         """Start to draw the next tensor."""
@@ -53,12 +62,35 @@ class Noise:
         if self._next is None:
             self._next = Future()
             self._next.set_result(self._draw())
-        return self._next.result()
+        return _ahead(self._next.result())
 
     def take(self) -> Tensor:
         """Return the next tensor and go on to the one after it."""
         tensor, self._next = self.peek(), None
         return tensor
 
-    def _draw(self) -> Tensor:
-        return torch.randn(self._shape, generator=self._generator)
+    def drawn(self) -> Callable[[], DrawnNoise]:
+        """Return a function that waits for the present draw, if there is one, and returns how far the image is now."""
+        if self._next is not None:
+            return self._next.result
+        drawn = DrawnNoise(self._generator.get_state(), None)
+        return lambda: drawn
+
+    def go_to(self, drawn: DrawnNoise) -> None:
+        """Go on from there, whatever was drawn before. Waits for a draw ahead."""
+        if self._next is not None:
+            self._next.result()
+        self._generator.set_state(drawn.generator_state)
+        self._next = None
+        if drawn.ahead is not None:
+            self._next = Future()
+            self._next.set_result(drawn)
+
+    def _draw(self) -> DrawnNoise:
+        ahead = torch.randn(self._shape, generator=self._generator)
+        return DrawnNoise(self._generator.get_state(), ahead)
+
+
+def _ahead(drawn: DrawnNoise) -> Tensor:
+    assert drawn.ahead is not None, "a draw gives a tensor"
+    return drawn.ahead

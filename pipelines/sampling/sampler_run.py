@@ -13,7 +13,7 @@ from diffusers.configuration_utils import FrozenDict
 from torch import Tensor
 
 from pipelines.sampling.linear_steps import CLEAN, FIRST_KEPT, LATENTS, LinearSteps
-from pipelines.sampling.noise import Noise
+from pipelines.sampling.noise import DrawnNoise, Noise
 from pipelines.transfers import upload
 
 
@@ -134,6 +134,18 @@ class SamplerRun:
         self.slots = slots
         self.position += 1
         self._draw_ahead()
+
+    def go_to(self, position: int, slots: Tensor, drawn: DrawnNoise) -> None:
+        """Go to the call at `position` of a run of the same steps, with what that run had there.
+
+        Only a sampler with a linear form can: another one keeps more than its slots.
+        """
+        assert self._scheduler is None, "the sampler has a linear form"
+        self.noise.go_to(drawn)
+        self.slots = slots
+        self.position = position
+        if drawn.ahead is None:
+            self._draw_ahead()
 
     def _draw_ahead(self) -> None:
         if self.draws:

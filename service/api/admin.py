@@ -11,16 +11,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.engine.interface import Engine, ModelWish, Phase, ServedModel
+from service.api.dependencies import Services
+from service.engine.interface import ModelWish, ServedModel
 from service.errors import DarkroomError
-from service.observability.metrics import Metrics
 
 
-def create_admin_app(engine: Engine, metrics: Metrics) -> Starlette:
+def create_admin_app(services: Services) -> Starlette:
     """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin."""
+    engine = services.engine
 
     async def expose(request: Request) -> Response:
-        text = metrics.exposition(ready=engine.phase is Phase.SERVING, backlog_s=engine.backlog_s)
+        text = services.metrics.exposition(ready=services.ready, backlog_s=engine.backlog_s)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def models(request: Request) -> Response:

@@ -17,7 +17,7 @@ from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
-from service.engine.interface import NO_INPUTS, Engine, Job
+from service.engine.interface import NO_INPUTS, Engine, Job, Phase
 from service.engine.types import Priority
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
@@ -49,6 +49,16 @@ class Services:
     started_at: int
     """When the server started, in Unix seconds."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
+
+    @property
+    def store_available(self) -> bool:
+        """Whether jobs can be stored. True in a process that keeps none."""
+        return self.jobs is None or self.jobs.available
+
+    @property
+    def ready(self) -> bool:
+        """Whether jobs are admitted and can be stored: what GET /readyz and `darkroom_ready` tell."""
+        return self.engine.phase is Phase.SERVING and self.store_available
 
     async def submit(
         self,

@@ -40,13 +40,12 @@ async def livez() -> Liveness:
 async def readyz(request: Request, response: Response) -> Readiness:
     """200 while jobs are admitted, else 503 with the state of the engine and of the store."""
     services = services_of(request)
-    phase, store = services.engine.phase, services.jobs is None or services.jobs.available
-    ready = phase is Phase.SERVING and store
+    ready = services.ready
     if not ready:
         response.status_code = 503
     return Readiness(
         status="ready" if ready else "not ready",
-        phase=phase,
+        phase=services.engine.phase,
         activity=services.engine.activity,
-        store="available" if store else "unavailable",
+        store="available" if services.store_available else "unavailable",
     )

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
-import re
-import secrets
-import tempfile
-from pathlib import Path
-from typing import Final
 from urllib.parse import urlencode
-
-_KEY_BYTES: Final = 32
-_KEY_TEXT: Final = re.compile(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}", re.ASCII)
 
 
 class LinkSigner:
@@ -35,35 +25,3 @@ class LinkSigner:
         # The word of the first release: another one would break the links that are out.
         message = f"picture\n{job_id}\n{index}\n{expires_at}".encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
-
-
-def load_link_key(data_dir: Path) -> bytes:
-    """Returns the key in `data_dir`. The first start makes it, readable by its owner alone.
-
-    Raises OSError, and ValueError where the file holds something else.
-    """
-    file = data_dir / "link_key"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        _make_key(file)
-    text = file.read_text("ascii", "replace")
-    if not _KEY_TEXT.fullmatch(text):
-        raise ValueError(
-            f"{file} does not hold a key of {_KEY_BYTES} bytes. Delete it: the next start makes a new one."
-        )
-    return bytes.fromhex(text)
-
-
-def _make_key(file: Path) -> None:
-    """Writes a new key, whole or not at all. A key that another server has written meanwhile stays."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "w") as new:
-            new.write(secrets.token_bytes(_KEY_BYTES).hex())
-            new.flush()
-            os.fsync(new.fileno())
-        with contextlib.suppress(FileExistsError):
-            file.hardlink_to(partial)
-    finally:
-        partial.unlink()

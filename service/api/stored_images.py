@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,8 +16,10 @@ from service.errors import NotFoundError
 from service.images.encoding import Encoder
 from service.images.storage import EXTENSIONS
 from service.jobs.records import StoredImage
+from service.jobs.stored_images import StoredImages
 
 _FOR_EVER: Final = "private, max-age=31536000, immutable"
+_CONDITIONAL: Final = ("GET", "HEAD")
 
 router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": ProblemOut}, 503: {"model": ProblemOut}})
 
@@ -40,31 +44,63 @@ async def shared_image(
     """The image of a signed link. 404 where the link has expired or its signature is wrong."""
     if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
         raise NotFoundError("There is no such image.")
-    stored, data = await jobs_of(request).read_image(job_id, index, None)
-    answer = image_answer(request, stored, data)
+    images = jobs_of(request).images
+    answer = await image_answer(request, images, job_id, await images.find(job_id, index, None))
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
     return answer
 
 
-def image_answer(request: Request, stored: StoredImage, data: bytes) -> Response:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that never changes. What it takes to know more of it is done only where the answer needs it."""
+
+    tag: str
+    media_type: str
+    name: str
+    size_bytes: Callable[[], Awaitable[int | None]]
+    """None where it is not known yet."""
+    read: Callable[[], Awaitable[bytes]]
+
+
+async def image_answer(request: Request, images: StoredImages, job_id: str, image: StoredImage) -> Response:
     """The file, or 304 where the caller has it already."""
-    name = f"{stored.index}.{EXTENSIONS[stored.media_type]}"
-    return _cached(request, data, stored.media_type, stored.sha256, name)
+
+    async def size_bytes() -> int:
+        return image.size_bytes
+
+    name = f"{image.index}.{EXTENSIONS[image.media_type]}"
+    file = _File(image.sha256, image.media_type, name, size_bytes, lambda: images.read(job_id, image))
+    return await _answer(request, file)
 
 
-async def thumbnail_answer(request: Request, encoder: Encoder, stored: StoredImage, data: bytes) -> Response:
-    small = await encoder.thumbnail(data)
-    return _cached(request, small, "image/webp", f"{stored.sha256}-thumbnail", f"{stored.index}-thumbnail.webp")
+async def thumbnail_answer(
+    request: Request, images: StoredImages, encoder: Encoder, job_id: str, image: StoredImage
+) -> Response:
+    """The thumbnail, or 304 where the caller has it already."""
+    file = _File(
+        f"{image.sha256}-thumbnail",
+        "image/webp",
+        f"{image.index}-thumbnail.webp",
+        lambda: images.thumbnail_size_bytes(job_id, image),
+        lambda: images.thumbnail(job_id, image, encoder),
+    )
+    return await _answer(request, file)
 
 
-def _cached(request: Request, data: bytes, media_type: str, tag: str, name: str) -> Response:
+async def _answer(request: Request, file: _File) -> Response:
     headers = {
-        "ETag": f'"{tag}"',
+        "ETag": f'"{file.tag}"',
         "Cache-Control": _FOR_EVER,
-        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Disposition": f'inline; filename="{file.name}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    if "*" in known or headers["ETag"] in known:
+    if request.method in _CONDITIONAL and ("*" in known or headers["ETag"] in known):
         return Response(status_code=304, headers=headers)
-    return Response(data, media_type=media_type, headers=headers)
+    if request.method != "HEAD":
+        return Response(await file.read(), media_type=file.media_type, headers=headers)
+    answer, size_bytes = Response(media_type=file.media_type, headers=headers), await file.size_bytes()
+    del answer.headers["content-length"]  # It is that of the empty body.
+    if size_bytes is not None:
+        answer.headers["content-length"] = str(size_bytes)
+    return answer

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from service.cli import models
 from service.cli.options import typed, with_settings
 from service.settings import Settings
+
+_OWNER_ALONE: Final = 0o077
+"""What these commands write holds prompts, images and a key: no other user of the machine may read it."""
 
 app = typer.Typer(add_completion=False)
 app.add_typer(models.app, name="models")
@@ -30,30 +34,34 @@ def serve(context: typer.Context, **given: object) -> None:
         settings = load_settings(typed(context))
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
+    os.umask(_OWNER_ALONE)
     raise typer.Exit(main.run(settings))
 
 
 @app.command()
-@with_settings("data_dir", "database_url")
+@with_settings("data_dir", "database_url", "database_password_file")
 def backup(
     context: typer.Context,
     destination: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.", metavar="FOLDER")],
     **given: object,
 ) -> None:
-    """Copy the jobs, their images and their uploads, also while the server runs.
+    """Copy the jobs, their images, their uploads and the key of links, also while the server runs.
 
     To go back to a copy, stop the server and start it with --data-dir FOLDER, or put the copy in the place of the
     data folder.
     """
     from service.environment import SettingsError, load_settings
+    from service.jobs.database_password import with_password
     from service.jobs.store.database import database_url
     from service.jobs.upkeep.backup import BackupError, back_up
 
     try:
         settings = load_settings(typed(context))
-        database = database_url(settings.database_url, settings.data_dir)
+        url = database_url(settings.database_url, settings.data_dir)
+        database = with_password(url, settings.database_password_file)
     except (SettingsError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
+    os.umask(_OWNER_ALONE)
     try:
         made = back_up(database, settings.data_dir / "images", destination.expanduser())
     except (BackupError, OSError) as error:

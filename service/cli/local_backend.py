@@ -6,7 +6,6 @@ Requests and answers take the same way as over HTTP, so that both make the same 
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -17,7 +16,7 @@ import msgspec
 from darkroom import AsyncDarkroom, DarkroomError
 from darkroom.cli.backends import FoundModel, Watch
 from service.catalog import find_models
-from service.engine import messages
+from service.cli.watched_engine import WatchedEngine
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
 from service.engine.interface import Phase
 from service.environment import SettingsError, load_settings
@@ -52,7 +51,7 @@ class LocalBackend:
         # A user who waits for one image should not wait until every size and batch has been measured.
         worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S, log_level="error", log_format="console")
         config = replace(config, worker=worker)
-        engine = LocalEngine(config, command=self._worker_command, observe=functools.partial(_tell, watch))
+        engine = WatchedEngine(config, watch, command=self._worker_command)
         app = create_app(settings, engine, keeps_jobs=False)
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         await engine.start()
@@ -75,15 +74,3 @@ def _settings(model: str | None = None) -> Settings:
 async def _until_serving(engine: LocalEngine) -> None:
     if await engine.wait_for_phase(Phase.SERVING, Phase.FAILED) is Phase.FAILED:
         raise DarkroomError(engine.failure or "The model could not be loaded.")
-
-
-def _tell(watch: Watch, message: messages.FromWorker, _: int) -> None:
-    match message:
-        case messages.Loading(activity=activity) if activity:
-            watch.stage(f"{activity[0].upper()}{activity[1:]}")
-        case messages.Progress():
-            watch.advance(message.image_id, message.step / message.steps)
-        case messages.Finished():
-            watch.advance(message.image_id, 1.0)
-        case _:
-            pass

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from service.child_environment import child_environment
+
 AUTO: Final = "auto"
 
 _COUNT_GPUS: Final = "import torch; print(torch.cuda.device_count())"
@@ -22,7 +24,11 @@ def count_gpus() -> int:
     A process of its own counts them, because the server's process imports no torch.
     """
     counted = subprocess.run(  # noqa: S603 - the command is our own
-        [sys.executable, "-c", _COUNT_GPUS], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _COUNT_GPUS],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=child_environment(os.environ),
     )
     return int(counted.stdout) if counted.returncode == 0 else 0
 

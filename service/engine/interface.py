@@ -90,6 +90,15 @@ class ImagePreview:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageCheckpoint:
+    """What `Engine.submit` takes to resume the image at this step."""
+
+    index: int
+    step: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFinished:
     index: int
     params: GenerationParams
@@ -99,7 +108,7 @@ class ImageFinished:
     """How much of its texts the model read. None where the engine does not know."""
 
 
-ImageEvent: TypeAlias = ImageLoading | ImageStarted | ImageProgress | ImagePreview | ImageFinished
+ImageEvent: TypeAlias = ImageLoading | ImageStarted | ImageProgress | ImagePreview | ImageCheckpoint | ImageFinished
 """Something that happened to one image of a job. `index` is the image's position in the submitted sequence."""
 
 
@@ -113,8 +122,8 @@ class Job(Protocol):
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
 
         An image may be told that it waits for its model before it starts. It starts before it makes progress, and makes
-        progress before it is finished. Its steps only grow. A slow reader loses progress and previews, never a finished
-        image; but a job that is not read while others need the room for finished images ends with
+        progress before it is finished. Its steps only grow. A slow reader loses progress, previews and checkpoints,
+        never a finished image; but a job that is not read while others need the room for finished images ends with
         `ResultDiscardedError` in place of those that wait. Raises the job's
         `service.errors.DarkroomError` where an image failed, after the images that were finished, and `CanceledError`
         where the job was canceled.
@@ -150,10 +159,14 @@ class JobOptions(TypedDict, total=False):
     tenant: str
     deadline_s: float | None
     inputs: Mapping[PixelKey, InputPixels]
+    checkpoint_every: int
+    checkpoints: Mapping[int, bytes]
 
 
 NO_INPUTS: Final[Mapping[PixelKey, InputPixels]] = MappingProxyType({})
 """The inputs of images that start from noise alone."""
+NO_CHECKPOINTS: Final[Mapping[int, bytes]] = MappingProxyType({})
+"""The checkpoints of images that begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +180,14 @@ class Submission:
     deadline_s: float | None = None
     inputs: Mapping[PixelKey, InputPixels] = field(default_factory=dict)
     """The pixels that the images start from. It may hold more than they need."""
+    checkpoint_every: int = 0
+    checkpoints: Mapping[int, bytes] = field(default_factory=dict)
+    """Checkpoints of earlier tries, by index of the image."""
 
     def __post_init__(self) -> None:
         deadline_s = math.inf if self.deadline_s is None else self.deadline_s
-        if not self.images or self.previews < 0 or not deadline_s > 0:
-            raise ValueError("a job needs an image, previews >= 0 and deadline_s > 0")
+        if not self.images or min(self.previews, self.checkpoint_every) < 0 or not deadline_s > 0:
+            raise ValueError("a job needs an image, previews >= 0, checkpoint_every >= 0 and deadline_s > 0")
         if any(key not in self.inputs for params in self.images for key in params.pixels):
             raise ValueError("a job needs the pixels that its images start from")
 
@@ -227,6 +243,8 @@ class Engine(Protocol):
         tenant: str = "",
         deadline_s: float | None = None,
         inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS,
+        checkpoint_every: int = 0,
+        checkpoints: Mapping[int, bytes] = NO_CHECKPOINTS,
         accepted: bool = False,
     ) -> Job:
         """Admits all images as one job now, or none of them.
@@ -236,14 +254,18 @@ class Engine(Protocol):
         finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is certain. `inputs` are
         the pixels of `GenerationParams.pixels`; they are held until the images have ended.
 
+        With `checkpoint_every` the images have an `ImageCheckpoint` every so many steps, where the model and the reader
+        keep up. `checkpoints` holds those of an earlier try at equal images, by index: such an image is resumed where
+        the checkpoint is sound and of the same model, device and version, and otherwise begins anew.
+
         An `accepted` job was promised to its caller before, as durable jobs are. It is never refused for want of room,
         and it takes no room from jobs that may be refused: whoever accepted it bounds how many the engine has.
 
-        Raises ValueError where there are no images, `previews` is negative, `deadline_s` is not positive, or an input
-        is missing; `UnknownModelError` and `ModelUnusableError` for the model that an image names;
-        `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or `QuotaExceededError` where
-        too much work is queued, callers wait in line, or too many bytes of inputs are held, with the seconds after
-        which to try again.
+        Raises ValueError where there are no images, `previews` or `checkpoint_every` is negative, `deadline_s` is not
+        positive, or an input is missing; `UnknownModelError` and `ModelUnusableError` for the model that an image
+        names; `EngineUnavailableError` in a phase that does not admit the job; `QueueFullError` or `QuotaExceededError`
+        where too much work is queued, callers wait in line, or too many bytes of inputs are held, with the seconds
+        after which to try again.
         """
 
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:

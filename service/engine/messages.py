@@ -1,8 +1,8 @@
 """The protocol between the frontend and the worker: msgspec structs in length-prefixed MessagePack, never pickle.
 
 Runs in both processes; pure. The frontend chooses an image's id; the worker only echoes it. The messages about one
-image arrive in order, from `Started` to the terminal `Finished`, `Failed` or `Canceled`. `Progress` and `Preview` may
-be dropped when the frontend reads slowly; terminal messages never are.
+image arrive in order, from `Started` to the terminal `Finished`, `Failed` or `Canceled`. `Progress`, `Preview` and
+`Checkpoint` may be dropped when the frontend reads slowly; terminal messages never are.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ class Submit(Message, frozen=True):
     other call is: where the worker dies then, it is plain which images were at work."""
     max_load_wait_s: float | None = None
     """Seconds from the image's admission after which it fails if its model is not resident; None sets no bound."""
+    checkpoint_every: int = 0
+    """Steps between two checkpoints; 0 asks for none."""
+    checkpoint: bytes = b""
+    """A checkpoint of this image from which it is resumed, if the worker can; empty begins it from its noise."""
 
 
 class Input(Message, frozen=True):
@@ -223,6 +227,15 @@ class Preview(Message, frozen=True):
     pixels: bytes
 
 
+class Checkpoint(Message, frozen=True):
+    """Brings what a later `Submit` of the image takes to resume it. It may arrive after the image has ended."""
+
+    image_id: str
+    step: int
+    data: bytes
+    """Bytes that only a worker reads."""
+
+
 class Finished(Message, frozen=True):
     image_id: str
     width: int
@@ -247,7 +260,7 @@ class Canceled(Message, frozen=True):
 
 
 ToWorker: TypeAlias = Input | Forget | Submit | Cancel | LoadModel | UnloadModel | PinModel | Drain
-ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Finished | Failed | Canceled
+ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Checkpoint | Finished | Failed | Canceled
 """Messages about one image, told apart by its `image_id`."""
 FromWorker: TypeAlias = Loading | Ready | ModelState | Unloadable | Beat | Busy | CallDone | ImageMessage
 

@@ -16,8 +16,13 @@ def store_file(folder: Path, name: str, data: bytes) -> None:
 
     The file survives a power failure once this has returned.
     """
-    partial = folder / f"{name.partition('.')[0]}.{secrets.token_hex(4)}{PARTIAL}"
     make_folder(folder)
+    add_file(folder, name, data)
+
+
+def add_file(folder: Path, name: str, data: bytes) -> None:
+    """Does what `store_file` does in a folder that is there. Raises FileNotFoundError where it is not."""
+    partial = folder / f"{name.partition('.')[0]}.{secrets.token_hex(4)}{PARTIAL}"
     try:
         write_file(partial, data)
         partial.replace(folder / name)
@@ -28,16 +33,16 @@ def store_file(folder: Path, name: str, data: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Creates the folder and its missing parents, and syncs their entries to disk."""
+    """Creates the folder and its missing parents, for their owner alone, and syncs their entries to disk."""
     if not folder.is_dir():
         make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.parent)
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Writes a new file and syncs it to disk."""
-    with path.open("xb") as file:
+    """Writes a new file, which only its owner may read, and syncs it to disk."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Stores finished images as files in a folder. A file is on disk when `put` returns. Knows only the ids of jobs."""
+"""Stores finished images as files in a folder, with their thumbnails. Knows only the ids of jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from service.ids import is_job_id
-from service.images.disk import PARTIAL, make_folder, store_file, sync_folder, write_file
+from service.images.disk import PARTIAL, add_file, make_folder, store_file, sync_folder, write_file
 
 EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg"}
 """The media types that can be stored, with their file extensions."""
@@ -27,7 +27,7 @@ class ImageFolder:
     """`root`/<two letters>/<job id>/<index>.<extension>. Methods block, and raise OSError where the disk fails.
 
     Each attempt at a job has its own files, so that no attempt overwrites what another has recorded. From the second
-    attempt on, the attempt's number stands before the extension.
+    attempt on, the attempt's number stands before the extension. A thumbnail is a file beside its image's.
     """
 
     def __init__(self, root: Path) -> None:
@@ -45,8 +45,20 @@ class ImageFolder:
         """Returns an image file. Raises FileNotFoundError."""
         return (self._folder(job_id) / _name(index, media_type, attempt)).read_bytes()
 
+    def put_thumbnail(self, job_id: str, index: int, data: bytes, *, attempt: int = 1) -> None:
+        """Stores an image's thumbnail atomically. Raises FileNotFoundError where the job's files have been deleted."""
+        add_file(self._folder(job_id), _thumbnail_name(index, attempt), data)
+
+    def read_thumbnail(self, job_id: str, index: int, *, attempt: int = 1) -> bytes:
+        """Returns a thumbnail. Raises FileNotFoundError where none has been stored yet."""
+        return (self._folder(job_id) / _thumbnail_name(index, attempt)).read_bytes()
+
+    def thumbnail_size_bytes(self, job_id: str, index: int, *, attempt: int = 1) -> int:
+        """Raises FileNotFoundError where none has been stored yet."""
+        return (self._folder(job_id) / _thumbnail_name(index, attempt)).stat().st_size
+
     def delete(self, job_id: str) -> None:
-        """Deletes all image files of a job, if there are any."""
+        """Deletes all image files of a job, if there are any, and their thumbnails."""
         folder = self._folder(job_id)
         while folder.exists():
             try:
@@ -106,5 +118,12 @@ def rename_former_folder(root: Path) -> None:
 
 
 def _name(index: int, media_type: str, attempt: int) -> str:
-    number = "" if attempt == 1 else f".{attempt}"
-    return f"{index}{number}.{EXTENSIONS[media_type]}"
+    return f"{_stem(index, attempt)}.{EXTENSIONS[media_type]}"
+
+
+def _thumbnail_name(index: int, attempt: int) -> str:
+    return f"{_stem(index, attempt)}.thumbnail.webp"
+
+
+def _stem(index: int, attempt: int) -> str:
+    return str(index) if attempt == 1 else f"{index}.{attempt}"

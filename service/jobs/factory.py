@@ -12,9 +12,12 @@ from sqlalchemy import URL
 
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.images.storage import ImageFolder, rename_former_folder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.following import JobFollowing
 from service.jobs.retention_policy import RetentionPolicy
@@ -26,6 +29,7 @@ from service.jobs.store.image_files import ImageFiles, UploadFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.uploads import UploadRepository
+from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.uploads import Uploads
 from service.jobs.watching.channel import Channel, NoChannel
@@ -43,9 +47,16 @@ class JobsSettings:
     """The folder of the image files."""
     uploads: Path
     """The folder of the files of uploads."""
+    servers: Path
+    """The folder in which each server of this machine locks a file."""
+    checkpoints: Path
+    """The folder of the checkpoints of images that are being made."""
+    checkpoint_steps: int
+    """Steps between two checkpoints of an image; 0 keeps none."""
     keep_s: float
     keep_uploads_s: float
     max_image_bytes: int
+    min_free_bytes: int
     max_queued: int
     max_queued_s: float
     max_streams: int
@@ -63,47 +74,83 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
     """
     rename_former_folder(settings.images)
-    database, channel = Database(settings.database), create_channel(settings.database)
+    database, channel = Database(settings.database, metrics=metrics), create_channel(settings.database)
     notifier = JobNotifier(channel)
+    space = FreeSpace(_folders(settings), settings.min_free_bytes)
+    space.update_reserve()  # To open a database takes some room, too.
+    metrics.free_bytes_source = space.free_bytes
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(
         UploadRepository(database),
         UploadFiles(InputFolder(settings.uploads)),
         keep_s=settings.keep_uploads_s,
         max_bytes=settings.max_image_bytes,
+        metrics=metrics,
+        clock=database.clock.now,
+        space=space,
     )
+    checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs()
-    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting)
+    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting, metrics)
     executor = JobExecutor(
-        claims, files, uploads, engine, encoder, notifier, ExecutorConfig(embed_parameters=settings.embed_parameters)
+        claims,
+        files,
+        uploads,
+        checkpoints,
+        engine,
+        encoder,
+        notifier,
+        ExecutorConfig(embed_parameters=settings.embed_parameters),
+        clock=database.clock.now,
     )
     runner_config = RunnerConfig(
         owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
         heartbeat_s=min(1.0, settings.lease_s / 4),
     )
+    lock = OwnerLock(settings.servers, runner_config.owner)
     repository_policy = RepositoryPolicy(
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
     repository = JobRepository(database, repository_policy, waiting)
-    runner = Runner(claims, executor, files, engine, notifier, metrics, runner_config)
+    runner = Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock)
     streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
+    refresh = QueueRefresh(database, repository, waiting)
+    metrics.queue_source = refresh.totals
     return JobService(
         database,
         repository,
         files,
         uploads,
+        checkpoints,
         runner,
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=settings.max_image_bytes)),
+        Retention(
+            database,
+            files,
+            uploads,
+            checkpoints,
+            RetentionConfig(max_image_bytes=settings.max_image_bytes),
+            metrics=metrics,
+            clock=database.clock.now,
+        ),
+        refresh,
         JobFollowing(repository, notifier, channel, runner, engine, streams),
         engine,
         JobServiceConfig(
             interactive_deadline_factor=settings.interactive_deadline_factor,
             batch_deadline_factor=settings.batch_deadline_factor,
         ),
+        space,
     )
 
 
 def create_channel(database: URL) -> Channel:
     """Returns how the processes on the database tell each other what they did."""
     return NoChannel() if database.get_backend_name() == "sqlite" else PostgresChannel(database)
+
+
+def _folders(settings: JobsSettings) -> tuple[Path, ...]:
+    """The folders whose disks may run full, that of the database first."""
+    data_dir = settings.images.parent
+    file = settings.database.database if settings.database.get_backend_name() == "sqlite" else None
+    return (data_dir if file is None else Path(file).parent, data_dir, settings.images, settings.uploads)

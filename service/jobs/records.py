@@ -145,6 +145,40 @@ class JobVersion(NamedTuple):
         return cls(record.status, record.attempt, record.version, record.progress)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSummary:
+    """A finished image as lists show it. The fields are those of `StoredImage`."""
+
+    index: int
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A job as lists show it: without previews, timings and its place in the queue. The fields are `JobRecord`'s."""
+
+    id: str
+    tenant: str
+    status: Status
+    spec: JobSpec
+    attempt: int
+    progress: JobProgress | None
+    failure: JobFailure | None
+    created_at: float
+    started_at: float | None
+    completed_at: float | None
+    expires_at: float | None
+    images: tuple[ImageSummary, ...]
+
+    @property
+    def ended(self) -> bool:
+        return self.status in TERMINAL
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right of one process to run a job, until its lease expires or another attempt begins."""

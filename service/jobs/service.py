@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
-
-import structlog
 
 from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
 from service.ids import new_job_id
+from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
 from service.jobs.background import log_and_continue
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.runner import Runner
 from service.jobs.following import JobFollowing, Told
-from service.jobs.records import JobRecord, JobSpec, Status, StoredImage
+from service.jobs.records import JobRecord, JobSpec, JobSummary, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
@@ -31,18 +30,17 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
+from service.jobs.stored_images import StoredImages
+from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
-from service.jobs.views import JobView
+from service.jobs.views import JobView, live_summary, summary_of
 from service.jobs.watching.event_diff import EventDiff
 
-_REFRESH_S: Final = 1.0
-_REFRESH_SHARE: Final = 0.05
-"""Share of the time that may go into reading the queue anew: the longer it is, the less often it is read."""
 _OPEN_RETRY_S: Final = 1.0
+_SUMMARIES_AT_ONCE: Final = 20
+"""Jobs of a list that are in memory at a time. Each may have a spec of `MAX_SPEC_BYTES`."""
 _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
-
-_log = structlog.get_logger("darkroom.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,26 +63,31 @@ class JobService:
         repository: JobRepository,
         files: ImageFiles,
         uploads: Uploads,
+        checkpoints: JobCheckpoints,
         runner: Runner,
         retention: Retention,
+        refresh: QueueRefresh,
         following: JobFollowing,
         engine: Engine,
         config: JobServiceConfig,
-        *,
-        clock: Callable[[], float] = time.time,
+        space: FreeSpace,
     ) -> None:
         self._database = database
         self._repository = repository
         self._files = files
+        self._images = StoredImages(repository, files)
         self.uploads: Final = uploads
+        self._checkpoints = checkpoints
         self._runner = runner
         self._retention = retention
+        self._refresh = refresh
         self._following = following
         self._notifier = following.notifier
         self._viewer = following.viewer
         self._engine = engine
         self._config = config
-        self._clock = clock
+        self.space: Final = space
+        self._clock = database.clock.now
         self._opened = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,17 +96,21 @@ class JobService:
         """Whether jobs can be accepted and stored, as of the last access to the store."""
         return self._opened and self._database.available and self._files.available
 
+    @property
+    def images(self) -> StoredImages:
+        """The finished images. Raises `StoreUnavailableError` until the store is open."""
+        self._require_open()
+        return self._images
+
     async def start(self) -> None:
         """Migrates the database and starts to run jobs. If the store is unavailable, tries again in the background.
 
         Raises `SchemaTooNewError`.
         """
         try:
-            await migrate(self._database)
+            await self._open()
         except StoreUnavailableError:
             self._tasks.append(asyncio.create_task(self._open_later()))
-        else:
-            self._open()
 
     async def stop(self) -> None:
         """Puts unfinished jobs back into the queue and closes the store. Call it after the engine has stopped."""
@@ -114,6 +121,7 @@ class JobService:
         await self._following.stop()
         self._files.close()
         self.uploads.close()
+        self._checkpoints.close()
         await self._database.close()
 
     async def submit(
@@ -127,9 +135,10 @@ class JobService:
         """Accepts a job and returns it with False. The job is on disk when this returns, with what it starts from.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
-        `QueueFullError`, `KeyReusedError`, `GoneError` and `EngineUnavailableError`.
+        `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError` and `EngineUnavailableError`.
         """
         self._require_open()
+        self.space.require()
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
@@ -175,46 +184,45 @@ class JobService:
         self._require_open()
         return await self._viewer.get(job_id, tenant)
 
-    async def page(
-        self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None
-    ) -> list[JobView]:
-        """Returns up to `limit` of the tenant's jobs, newest first."""
+    async def summaries(
+        self, tenant: str, *, at_most: int, after: Cursor | None = None, status: Status | None = None
+    ) -> AsyncGenerator[JobSummary, None]:
+        """Yields up to `at_most` of the tenant's jobs, newest first.
+
+        They are read a few at a time, so that a reader who stops early has cost little more than it took.
+        """
         self._require_open()
-        return [
-            await self._viewer.view(record, self._runner.live(record.id))
-            for record in await self._repository.page(tenant, limit=limit, after=after, status=status)
-        ]
+        while at_most > 0:
+            limit = min(at_most, _SUMMARIES_AT_ONCE)
+            found = await self._repository.page(tenant, limit=limit, after=after, status=status)
+            for record in found:
+                yield live_summary(summary_of(record), self._runner.live(record.id))
+            if len(found) < limit:
+                return
+            at_most -= limit
+            after = Cursor(found[-1].created_at, found[-1].id)
 
     async def cancel(self, job_id: str, tenant: str) -> JobView:
         """Ends the job unless it has ended, and returns its state. Raises `NotFoundError`."""
         self._require_open()
+        self.space.update_reserve()
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
+        await self._checkpoints.forget(job_id)
         return JobView(record, None)
 
     async def delete(self, job_id: str, tenant: str) -> None:
         """Cancels the job if it runs, and deletes its record and its images. Raises `NotFoundError`."""
         self._require_open()
+        self.space.update_reserve()
         if not await self._repository.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
         self._runner.drop(job_id)
         self._notifier.notify(job_id, record_changed=True)
+        await self._checkpoints.forget(job_id)
         await self._files.delete(job_id)
         await self.uploads.delete_unused()
-
-    async def read_image(self, job_id: str, index: int, tenant: str | None) -> tuple[StoredImage, bytes]:
-        """Returns an image and its file. None stands for any tenant. Raises `NotFoundError`."""
-        self._require_open()
-        record = await self._repository.get(job_id, tenant)
-        stored = next((image for image in record.images if image.index == index), None)
-        if stored is None:
-            raise NotFoundError("There is no such image.")
-        try:
-            return stored, await self._files.read(job_id, index, stored.media_type, attempt=stored.attempt)
-        except FileNotFoundError:
-            _log.error("the file of a recorded image is missing", job_id=job_id, index=index)
-            raise NotFoundError("There is no such image.") from None
 
     def follow(self, job_id: str, tenant: str, diff: EventDiff) -> AsyncGenerator[Told, None]:
         """Yields the events that `diff` has not seen, as `JobFollowing.follow` does. Open a stream for it first."""
@@ -251,23 +259,17 @@ class JobService:
         if not self._opened:
             raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_OPEN_RETRY_S)
 
-    def _open(self) -> None:
+    async def _open(self) -> None:
+        await migrate(self._database)
+        await self._database.learn_time()
         self._opened = True
         self._runner.start()
         self._following.start()
-        self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh_queue())]
-
-    async def _refresh_queue(self) -> None:
-        """Learns again and again what other processes have done to the queue."""
-        while True:
-            begun = time.monotonic()
-            with log_and_continue("reading the queue"):
-                await self._repository.refresh_waiting()
-            await asyncio.sleep(max(_REFRESH_S, (time.monotonic() - begun) / _REFRESH_SHARE))
+        self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh.run())]
 
     async def _open_later(self) -> None:
         while not self._opened:
             await asyncio.sleep(_OPEN_RETRY_S)
             with log_and_continue("opening the job store"):
-                await migrate(self._database)
-                self._open()
+                self.space.update_reserve()
+                await self._open()

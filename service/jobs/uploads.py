@@ -13,11 +13,13 @@ import structlog
 from pipelines.interface import InputPixels
 from pipelines.params import PixelKey
 from service.errors import GenerationFailedError, NotFoundError, QueueFullError, StoreUnavailableError
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputName
 from service.images.inputs.preparation import input_pixels
 from service.images.inputs.raster import InputFile, Raster, decode_raster
 from service.jobs.store.image_files import UploadFiles
 from service.jobs.store.uploads import FOR_JOBS_ALONE, StoredUpload, UploadRepository, new_upload
+from service.observability.store_metrics import StoreMetrics
 
 _BATCH: Final = 100
 _FULL_RETRY_S: Final = 60.0
@@ -35,6 +37,8 @@ class Uploads:
         *,
         keep_s: float,
         max_bytes: int,
+        space: FreeSpace,
+        metrics: StoreMetrics | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """An upload is kept for `keep_s` seconds without any job; all of them may have `max_bytes`."""
@@ -42,10 +46,12 @@ class Uploads:
         self._files = files
         self._keep_s = keep_s
         self._max_bytes = max_bytes
+        self._space = space
+        self._metrics = metrics or StoreMetrics()
         self._clock = clock
 
     async def add(self, tenant: str, file: InputFile) -> StoredUpload:
-        """Stores a file for the tenant. Raises `QueueFullError` where there is no room."""
+        """Stores a file for the tenant. Raises `QueueFullError` or `StorageFullError` where there is no room."""
         async with self._written([file], kept_until=self._clock() + self._keep_s) as (upload,):
             return await self._repository.add(tenant, upload)
 
@@ -53,7 +59,8 @@ class Uploads:
     async def staged(self, files: Sequence[InputFile]) -> AsyncIterator[Sequence[StoredUpload]]:
         """Stores files that are to be kept as long as a job starts from them, and yields what is to be recorded.
 
-        Files that the block has not recorded are deleted. Raises `QueueFullError` where there is no room.
+        Files that the block has not recorded are deleted. Raises `QueueFullError` or `StorageFullError` where there is
+        no room.
         """
         async with self._written(files, kept_until=FOR_JOBS_ALONE) as staged:
             yield staged
@@ -84,24 +91,31 @@ class Uploads:
 
     async def delete(self, tenant: str, sha256: str) -> None:
         """Deletes an upload or, where jobs start from it, leaves it to the last of them. Raises `NotFoundError`."""
+        self._space.update_reserve()
         if not await self._repository.release(tenant, sha256):
             raise NotFoundError("There is no such upload.")
         await self.delete_unused()
 
     async def delete_unused(self) -> None:
         """Deletes the uploads whose time is over and that no job starts from."""
+        self._space.update_reserve()
         while names := await self._repository.delete_unused(now=self._clock(), limit=_BATCH):
             await self._delete_files(names)
+            self._metrics.uploads_deleted(len(names), "expired")
 
     async def delete_excess(self, excess_bytes: int) -> None:
         """Deletes uploads that no job starts from, enough of them to hold so many bytes."""
-        await self._delete_files(await self._repository.delete_oldest_unused(excess_bytes, _BATCH))
+        names = await self._repository.delete_oldest_unused(excess_bytes, _BATCH)
+        await self._delete_files(names)
+        self._metrics.uploads_deleted(len(names), "excess")
 
     async def delete_orphans(self, seconds: float) -> None:
         """Deletes the files of no upload that were stored this long ago."""
         found = await self._files.older_than(seconds)
         for start in range(0, len(found), _BATCH):
-            await self._delete_files(await self._repository.unrecorded(found[start : start + _BATCH]))
+            names = await self._repository.unrecorded(found[start : start + _BATCH])
+            await self._delete_files(names)
+            self._metrics.uploads_deleted(len(names), "orphaned")
 
     async def total_bytes(self) -> int:
         return await self._repository.total_bytes()
@@ -130,6 +144,7 @@ class Uploads:
                 await self._delete_files(await self._repository.unrecorded([upload.name for upload in described]))
 
     async def _check_room(self, new_bytes: int) -> None:
+        self._space.require()
         if await self._repository.total_bytes() + new_bytes > self._max_bytes:
             raise QueueFullError("There is no room for further uploads. Try again later.", retry_after_s=_FULL_RETRY_S)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from service.engine.interface import Engine
 from service.errors import StoreUnavailableError
-from service.jobs.records import JobRecord, LiveState, Status
+from service.jobs.records import ImageSummary, JobRecord, JobSummary, LiveState, Status
 from service.jobs.store.queue.waiting_jobs import QueuePlace
 from service.jobs.store.repository import JobRepository
 from service.jobs.watching.event_diff import progress_of
@@ -77,3 +77,37 @@ def waiting_view(record: JobRecord, place: QueuePlace, backlog_s: float) -> JobV
     """Tells of a waiting job its place, and when it should be finished. `backlog_s` is the work before the queue."""
     progress = msgspec.structs.replace(progress_of(record), eta_s=backlog_s + place.work_s)
     return JobView(dataclasses.replace(record, progress=progress), place.position)
+
+
+def summary_of(record: JobRecord) -> JobSummary:
+    return JobSummary(
+        id=record.id,
+        tenant=record.tenant,
+        status=record.status,
+        spec=record.spec,
+        attempt=record.attempt,
+        progress=record.progress,
+        failure=record.failure,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        completed_at=record.completed_at,
+        expires_at=record.expires_at,
+        images=tuple(
+            ImageSummary(
+                index=image.index,
+                media_type=image.media_type,
+                width=image.width,
+                height=image.height,
+                size_bytes=image.size_bytes,
+                sha256=image.sha256,
+            )
+            for image in record.images
+        ),
+    )
+
+
+def live_summary(summary: JobSummary, live: Live | None) -> JobSummary:
+    """Updates the progress as `live_view` does."""
+    if live is None or summary.status is not Status.RUNNING or live[0] != summary.attempt:
+        return summary
+    return dataclasses.replace(summary, progress=live[1].progress)

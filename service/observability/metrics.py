@@ -1,15 +1,16 @@
-"""The server's Prometheus metrics, fed by the worker's messages and by the API. Knows no HTTP framework.
+"""The server's Prometheus metrics, fed by the worker's messages, by the API and by the store. Knows no HTTP framework.
 
-`Metrics.__init__` is the only declaration of the metrics. docs/metrics.md describes each of them; a test compares the
-two. The values of labels come from our own code, from the models' trained sizes, or from the list of models that the
-server was told to serve, so that no caller can create new series.
+`Metrics.__init__` declares those of jobs and of the device, `edge_metrics` and `store_metrics` the others.
+docs/metrics.md describes each of them; a test compares the two. The values of labels come from our own code, from the
+models' trained sizes, or from the list of models that the server was told to serve, so that no caller can create new
+series.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import generate_latest
 
 from pipelines.interface import Stage
 from service.engine.messages import (
@@ -25,30 +26,25 @@ from service.engine.messages import (
     Retried,
 )
 from service.engine.types import ModelStatus, Size
+from service.observability.edge_metrics import EdgeMetrics
+from service.observability.metric_group import SECONDS
+from service.observability.store_metrics import StoreMetrics
 
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _ROWS: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _OUTCOMES: Final[dict[type[FromWorker], str]] = {Finished: "succeeded", Failed: "failed", Canceled: "canceled"}
 _OTHER_SIZE: Final = "other"
 """Label of all sizes that the model was not trained for."""
 
 
-class Metrics:
+class Metrics(StoreMetrics, EdgeMetrics):
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        super().__init__()
         self._workers_seen: set[int] = set()
         self._trained_sizes: frozenset[Size] = frozenset()
         self._jobs = self._counter("jobs", "Jobs that ended or were refused.", "outcome", "reason")
-        self._requests = self._counter("http_requests", "HTTP requests answered.", "method", "route", "status")
-        self._request_seconds = self._histogram(
-            "http_request_seconds",
-            "Time from the first byte of a request to the last of its response.",
-            _SECONDS,
-            "route",
-        )
-        self._ready = self._gauge("ready", "1 while the engine serves, else 0.")
+        self._ready = self._gauge("ready", "1 while GET /readyz answers 200, else 0.")
         self._restarts = self._counter("worker_restarts", "Workers started after the first of each device.", "worker")
         self._memory = self._gauge(
             "worker_memory_bytes", "GPU memory reserved by the worker, or its peak host memory.", "worker"
@@ -57,37 +53,39 @@ class Metrics:
         self._oldest = self._gauge(
             "queue_oldest_seconds", "Time that the longest-waiting of these images has waited.", "worker"
         )
-        self._backlog = self._gauge("backlog_seconds", "Estimated device time of all images that have not ended.")
+        self._backlog = self._gauge(
+            "backlog_seconds", "Estimated device time of all images that have not ended, of waiting jobs too."
+        )
         self._active = self._gauge(
             "active_images", "Images that are being denoised or wait for their decode.", "worker"
         )
         self._images = self._counter("images", "Images that ended in the worker.", "outcome")
         self._retried = self._counter("images_retried", "Images that began again in higher precision.")
-        self._queue = self._histogram("queue_wait_seconds", "Time from an image's submission to its start.", _SECONDS)
+        self._queue = self._histogram("queue_wait_seconds", "Time from an image's submission to its start.", SECONDS)
         self._first_step = self._histogram(
-            "first_step_seconds", "Time from an image's submission to the end of its first step.", _SECONDS
+            "first_step_seconds", "Time from an image's submission to the end of its first step.", SECONDS
         )
-        self._calls = self._histogram("unet_call_seconds", "Duration of a UNet call.", _SECONDS, "size", "rows")
+        self._calls = self._histogram("unet_call_seconds", "Duration of a UNet call.", SECONDS, "size", "rows")
         self._rows = self._histogram("unet_call_rows", "Rows of a UNet call.", _ROWS)
         self._padded = self._counter("padded_rows", "Rows added to UNet calls to bring them to a fixed shape.")
         self._updates = self._histogram(
-            "sampler_update_seconds", "Duration of guidance and sampler updates after a UNet call.", _SECONDS
+            "sampler_update_seconds", "Duration of guidance and sampler updates after a UNet call.", SECONDS
         )
-        self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", _SECONDS)
+        self._encodes = self._histogram("encode_seconds", "Duration of a text encoder call.", SECONDS)
         self._model_seconds = self._counter("model_device_seconds", "Device seconds of each model's calls.", "model")
         self._model_loads = self._counter(
             "model_loads", "Models loaded onto a device after the start.", "model", "source"
         )
         self._model_load_seconds = self._histogram(
-            "model_load_seconds", "Time that a model took to load, beside the calls of others.", _SECONDS, "source"
+            "model_load_seconds", "Time that a model took to load, beside the calls of others.", SECONDS, "source"
         )
         self._model_resident = self._gauge(
             "model_resident", "1 while the device has the model, else 0.", "model", "worker"
         )
         self._inputs = self._histogram(
-            "input_seconds", "Duration of an encode of images to start from.", _SECONDS, "size"
+            "input_seconds", "Duration of an encode of images to start from.", SECONDS, "size"
         )
-        self._decodes = self._histogram("decode_seconds", "Duration of a decode.", _SECONDS, "size")
+        self._decodes = self._histogram("decode_seconds", "Duration of a decode.", SECONDS, "size")
 
     def observe(self, message: FromWorker, worker: int = 0) -> None:
         """Records a message of the worker with this index, one for each device."""
@@ -118,15 +116,13 @@ class Metrics:
         """
         self._jobs.labels(outcome, reason).inc()
 
-    def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Records an HTTP request. `route` is the template of the path, never the path itself."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
-
     def exposition(self, *, ready: bool, backlog_s: float) -> bytes:
-        """Returns all metrics in Prometheus' text format (`prometheus_client.CONTENT_TYPE_LATEST`)."""
+        """Returns all metrics in Prometheus' text format (`prometheus_client.CONTENT_TYPE_LATEST`).
+
+        `backlog_s` is the engine's. Durable jobs that no server has claimed are added to it.
+        """
         self._ready.set(ready)
-        self._backlog.set(backlog_s)
+        self._backlog.set(backlog_s + self._read_sources().queued_s)
         return generate_latest(self._registry)
 
     def _beat(self, beat: Beat, worker: str) -> None:
@@ -164,15 +160,6 @@ class Metrics:
 
     def _size_label(self, width: int, height: int) -> str:
         return f"{width}x{height}" if (width, height) in self._trained_sizes else _OTHER_SIZE
-
-    def _counter(self, name: str, description: str, *labels: str) -> Counter:
-        return Counter(f"darkroom_{name}", description, labels, registry=self._registry)
-
-    def _gauge(self, name: str, description: str, *labels: str) -> Gauge:
-        return Gauge(f"darkroom_{name}", description, labels, registry=self._registry)
-
-    def _histogram(self, name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"darkroom_{name}", description, labels, buckets=buckets, registry=self._registry)
 
 
 def _next_power_of_two(rows: int) -> int:

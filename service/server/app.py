@@ -17,14 +17,16 @@ from service.api.http.errors import ErrorAnswers
 from service.api.http.file_body import FileBodies
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
-from service.api.signed_urls import LinkSigner, load_link_key
+from service.api.signed_urls import LinkSigner
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
 from service.images.inputs.decoder import Decoder, LimitedDecoder
 from service.images.inputs.folder import UPLOADS
+from service.jobs.database_password import with_password
 from service.jobs.factory import JobsSettings, create_jobs
 from service.jobs.store.database import database_url
+from service.link_key import load_link_key
 from service.observability.metrics import Metrics
 from service.settings import Settings
 from service.web.page import page_router
@@ -96,12 +98,16 @@ def create_app(
 
 def _jobs_settings(settings: Settings) -> JobsSettings:
     return JobsSettings(
-        database=database_url(settings.database_url, settings.data_dir),
+        database=with_password(database_url(settings.database_url, settings.data_dir), settings.database_password_file),
         images=settings.data_dir / "images",
         uploads=settings.data_dir / UPLOADS,
+        servers=settings.data_dir / "servers",
+        checkpoints=settings.data_dir / "checkpoints",
+        checkpoint_steps=settings.checkpoint_steps,
         keep_uploads_s=settings.keep_uploads_s,
         keep_s=settings.keep_jobs_s,
         max_image_bytes=settings.max_image_bytes,
+        min_free_bytes=settings.min_free_bytes,
         max_queued=settings.max_queued_jobs,
         max_queued_s=settings.max_queued_jobs_s,
         max_streams=settings.max_event_streams,

@@ -25,6 +25,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.observability.edge_metrics import EdgeMetrics, ListenerName
+from service.server.framing import head_without_offer, says_where_it_ends
 from service.server.lingering import LingeringTransport
 
 _MAX_TURNED_AWAY: Final = 64
@@ -77,9 +79,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: EdgeLimits,
+        metrics: EdgeMetrics,
+        listener: ListenerName,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
+        self._metrics = metrics
+        self._listener = listener
         self._stage: Literal["idle", "head", "body"] = "idle"
         """The part of a request that is arriving; idle also while a request is answered."""
         self._deadline: float | None = None
@@ -120,21 +126,25 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._unsent_since = now
         self._unsent = unsent
         if self._unsent_since is not None and now - self._unsent_since > self._limits.write_timeout_s:
+            self._metrics.protocol_refused(None)
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn, TCP alone
         super().connection_made(LingeringTransport(transport, self.loop, self._limits.body_timeout_s))
+        self._metrics.connection_opened(self._listener)
         for level, name, value in _SOCKET_OPTIONS:
             if hasattr(socket, name):
                 transport.get_extra_info("socket").setsockopt(level, getattr(socket, name), value)
         self._enter("idle", self._limits.header_timeout_s)
         over = len(self.connections) - self._limits.max_connections
         if over > _MAX_TURNED_AWAY:
+            self._metrics.protocol_refused(None)
             self.transport.abort()
         elif over > 0:
             self._refuse(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._metrics.connection_closed(self._listener)
         self._abandon()
         super().connection_lost(exc)
 
@@ -195,10 +205,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         method, version = self.parser.get_method(), self.parser.get_http_version()
-        if not _says_where_it_ends(method, version, self.headers):
+        if not says_where_it_ends(method, version, self.headers):
             raise _FramingError
         if self.parser.should_upgrade():
-            self._head_to_parse_again = _head_without_offer(method, self.url, version, self.headers)
+            self._head_to_parse_again = head_without_offer(method, self.url, version, self.headers)
             return
         if version == "1.0":
             self.expect_100_continue = False  # Such a client knows no answer that is not final (RFC 9110, 10.1.1).
@@ -251,6 +261,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: http.HTTPStatus, message: str) -> None:
         """Answer without the application, in the shape that the official clients read, and take nothing more."""
+        self._metrics.protocol_refused(status.value)
         is_at_fault_unanswered = self._stage == "body" and not self.cycle.response_started
         if self._unanswered == is_at_fault_unanswered:  # Else the client would take this for another answer.
             error = {"message": message, "type": "invalid_request_error", "param": None, "code": status.name.lower()}
@@ -275,20 +286,3 @@ def _new_parser(protocol: BoundedHttpProtocol) -> httptools.HttpRequestParser:
     parser = httptools.HttpRequestParser(protocol)
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser
-
-
-def _says_where_it_ends(method: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether any two servers would agree on where the message ends.
-
-    The parser itself refuses a `Content-Length` beside a `Transfer-Encoding` or another `Content-Length`.
-    """
-    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
-    if method == b"CONNECT" or version not in ("1.0", "1.1"):
-        return False
-    return not codings or (version == "1.1" and codings == [b"chunked"])
-
-
-def _head_without_offer(method: bytes, url: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The head without the offer to upgrade."""
-    lines = [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
-    return b"\r\n".join([b"%b %b HTTP/%b" % (method, url, version.encode()), *lines, b"\r\n"])

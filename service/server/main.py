@@ -27,9 +27,10 @@ from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
 from service.environment import is_loopback
 from service.observability import logs
+from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
 from service.server.app import create_app
-from service.server.listeners import Server, listen, uvicorn_config
+from service.server.listeners import Server, last_answers_s, listen, uvicorn_config
 from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.settings import Settings
 
@@ -38,8 +39,8 @@ _MOST_SHOWN: Final = 5
 _SAY_EVERY_S: Final = 10.0
 """Interval between two lines of the log while the model is loaded and measured."""
 
-_Listener = tuple[ASGIApp, str, int]
-"""An application, and the host and port where it listens."""
+_Listener = tuple[ListenerName, ASGIApp, str, int]
+"""A name, an application, and the host and port where it listens."""
 
 _log = structlog.get_logger("darkroom.server")
 
@@ -101,16 +102,17 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     over SIGTERM and SIGINT.
     """
     try:
-        listening: list[_Listener] = [(create_app(settings, engine, metrics), settings.host, settings.port)]
+        app = create_app(settings, engine, metrics)
+        listening: list[_Listener] = [("api", app, settings.host, settings.port)]
         if settings.admin_port is not None:
-            listening.append((create_admin_app(engine, metrics), settings.admin_host, settings.admin_port))
-        sockets = [listen(host, port) for _, host, port in listening]
+            listening.append(("admin", create_admin_app(app.state.services), settings.admin_host, settings.admin_port))
+        sockets = [listen(host, port) for _, _, host, port in listening]
     except (OSError, ValueError) as error:
         _log.error("cannot start", reason=str(error))
         return 1
     if not is_loopback(settings.host):
         _log.warning("everybody who can reach this address can use the server: it has no API keys", host=settings.host)
-    servers = [Server(uvicorn_config(app, settings)) for app, _, _ in listening]
+    servers = [Server(uvicorn_config(app, settings, metrics, name)) for name, app, _, _ in listening]
     async with _signals() as (stop, second_signal):
         await engine.start()
         serving = [
@@ -123,8 +125,9 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
         has_failed = not stop.is_set()
         for task in (ready, failed, stopping):
             task.cancel()
-        await _drain(engine, settings.drain_timeout_s, second_signal)
+        left_s = await _drain(engine, settings.drain_timeout_s, second_signal)
         for server in servers:
+            server.config.timeout_graceful_shutdown = last_answers_s(left_s)
             server.should_exit = True
         closing = asyncio.gather(*serving)
         if not await _done_before(second_signal, closing):
@@ -136,13 +139,16 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     return 1 if has_failed else 0
 
 
-async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> None:
+async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> float:
+    """Stops the engine. Returns how many of the `timeout_s` seconds are left."""
+    end_s = asyncio.get_running_loop().time() + timeout_s
     _log.info("stopping", phase=engine.phase, waits_for_s=timeout_s, unfinished_s=round(engine.backlog_s))
     draining = asyncio.create_task(engine.stop(timeout_s))
     if not await _done_before(second_signal, draining):
         draining.cancel()
         await engine.stop()
     _log.info("stopped")
+    return max(0.0, end_s - asyncio.get_running_loop().time())
 
 
 async def _done_before(second_signal: asyncio.Event, work: asyncio.Future[Any]) -> bool:

@@ -30,7 +30,7 @@ from tests.chaos.campaign import Tally, kill, lose_answers, verify_orphans_are_d
 from tests.chaos.clients.reconcile import Discrepancy
 from tests.chaos.servers.cluster import Cluster, opened
 from tests.chaos.servers.processes import Prefork
-from tests.chaos.troubles import zombies
+from tests.chaos.troubles import rollouts, zombies
 from tests.chaos.troubles.disks import NotPermittedError, full, locked, small_disk
 from tests.chaos.troubles.failpoints import FAILPOINTS
 from tests.chaos.troubles.outages import fail_calls, injections, run_through
@@ -39,6 +39,8 @@ from tests.harness.postgres import PostgresServer
 _DISK_MEGABYTES: Final = 24
 _POSTGRES_KILLS: Final = 10
 """Kills at random times in each round with PostgreSQL."""
+_RESTARTS: Final = 10
+"""Servers that are replaced in each rollout."""
 _MAX_SHOWN: Final = 20
 """Discrepancies that are printed."""
 
@@ -94,6 +96,9 @@ def _trials(options: argparse.Namespace, folder: Path) -> Generator[Trial, None,
             lease: dict[str, object] = {"lease_s": zombies.LEASE_S}
             yield f"a zombie stopped at {point}, woken late", late, lease
             yield f"a zombie stopped at {point}, woken early", early, lease | {"worker": zombies.SLOW_WORKER}
+        for ended_by in (signal.SIGTERM, signal.SIGKILL):
+            rollout = functools.partial(rollouts.roll_out, restarts=_RESTARTS, ended_by=ended_by)
+            yield f"{_RESTARTS} restarts by {ended_by.name}", rollout, {"worker": rollouts.SLOW_WORKER}
         yield "a full disk", functools.partial(_fill, place=".", refuses=True), {}
         yield "a disk full of images", functools.partial(_fill, place="images", refuses=False), {}
         yield "a locked database", _lock, {}

@@ -20,17 +20,19 @@ _STEPS = 20
 
 
 def job_after_kills(cluster: Cluster, make_request: RequestFactory, point: str, kills: int) -> JobRecord:
-    """Kill `kills` servers at `point` after they have claimed the first job. Return the job when it has ended."""
+    """Kill `kills` servers at `point` after they have claimed the first job. Return the job when it has ended.
+
+    Each of them begins an attempt, and whoever puts the job back into the queue begins another one.
+    """
     server = cluster.start()
     server.wait_until_ready()
     server.failpoints.arm(committed("create"))
     with Load(cluster.url, make_request, clients=1, limit=1) as load:
         server.wait("a server that has accepted a job")
         load.abandon()
-    while (unfinished := cluster.unfinished()) and unfinished[0].attempt < kills:
+    while (unfinished := cluster.unfinished()) and unfinished[0].attempt < 2 * kills - 1:
         server = cluster.start()
         server.failpoints.arm(point)
-        # The server may reach the failpoint without a job, while the lease of its predecessor is still valid.
         server.wait(f"a server that reaches {point}")
     cluster.start()
     cluster.wait_until_jobs_end()

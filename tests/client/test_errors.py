@@ -13,6 +13,7 @@ from tests.client import answers
 from tests.client.both import Clients
 
 CLASSES = [
+    (300, darkroom.RedirectError),
     (400, darkroom.BadRequestError),
     (401, darkroom.AuthenticationError),
     (403, darkroom.PermissionDeniedError),

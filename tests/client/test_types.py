@@ -19,6 +19,7 @@ from darkroom import (
     JobEnded,
     JobImage,
     JobRecord,
+    JobSummary,
     Model,
     RawResponse,
 )
@@ -48,7 +49,7 @@ def test_the_synchronous_client_is_typed() -> None:
         job = client.jobs.submit(prompt=["x"], size="8x8", previews=1)
         assert_type(job, Job)
         assert_type(job.result(), list[JobImage])
-        assert_type(client.jobs.list(status="queued"), Iterator[Job])
+        assert_type(client.jobs.list(status="queued"), Iterator[JobSummary])
         assert_type(client.models.list(), list[Model])
         for event in job.events():
             match event:
@@ -66,7 +67,7 @@ async def test_the_asynchronous_client_is_typed() -> None:
         job = await client.jobs.submit(prompt="x")
         assert_type(job, AsyncJob)
         assert_type(await job.result(), list[AsyncJobImage])
-        assert_type(client.jobs.list(), AsyncIterator[AsyncJob])
+        assert_type(client.jobs.list(), AsyncIterator[JobSummary])
         async for event in job.events():
             if isinstance(event, ImageReady):
                 assert_type(event.image, AsyncJobImage)

@@ -19,13 +19,18 @@ START_S: Final = 200.0
 """Upper bound on the start, far longer than it takes on a busy machine."""
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class BundledServer:
     """A running server. `options` are those of `darkroom serve`."""
 
     def __init__(self, data_dir: Path, *options: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = "from darkroom.cli.app import main; main()"
         common = ["--port", str(self.port), "--admin-port", "0", "--data-dir", str(data_dir), "--cache-dir", "none"]

@@ -58,8 +58,11 @@ def serve_in_thread(
     engine.phase = phase
     data_dir = data_dir or Path(tempfile.mkdtemp(dir=settings.data_dir))
     settings = settings.model_copy(update={"data_dir": data_dir})
-    apps = (create_app(settings, engine, metrics), create_admin_app(engine, metrics))
-    servers = [Server(uvicorn_config(app, settings)) for app in apps]
+    app = create_app(settings, engine, metrics)
+    servers = [
+        Server(uvicorn_config(app, settings, metrics)),
+        Server(uvicorn_config(create_admin_app(app.state.services), settings, metrics, "admin")),
+    ]
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in servers]
     ports = [listener.getsockname()[1] for listener in listeners]
 

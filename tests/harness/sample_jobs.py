@@ -13,6 +13,7 @@ from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths, TextLength
 from service.engine.types import Timings
 from service.ids import new_job_id
+from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
 from service.jobs.records import Claim, ImageSpec, JobPreview, JobProgress, JobSpec, LiveState, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
@@ -40,11 +41,16 @@ _virtual_deadlines: Iterator[int] = itertools.count(1)
 
 
 def make_uploads(
-    database: Database, folder: Path, *, clock: Callable[[], float] = time.time, max_bytes: int = 1 << 30
+    database: Database,
+    folder: Path,
+    *,
+    clock: Callable[[], float] = time.time,
+    max_bytes: int = 1 << 30,
+    space: FreeSpace | None = None,
 ) -> Uploads:
     """Returns the uploads of a database, whose files are in `folder`."""
-    files = UploadFiles(InputFolder(folder))
-    return Uploads(UploadRepository(database), files, keep_s=KEEP_S, max_bytes=max_bytes, clock=clock)
+    files, space = UploadFiles(InputFolder(folder)), space or FreeSpace((folder,), 0)
+    return Uploads(UploadRepository(database), files, keep_s=KEEP_S, max_bytes=max_bytes, space=space, clock=clock)
 
 
 def make_spec(images: int = 1, *, deadline_s: float | None = None) -> JobSpec:

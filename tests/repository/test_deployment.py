@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from service.engine.frontend.supervisor import IDLE_EXIT_S
+from service.jobs.execution.runner import LAST_WRITES_S
+from service.jobs.store.access.writers import CLOSE_S
+from service.server.listeners import LAST_ANSWERS_S
+from service.settings import Settings
 from tests.harness.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -53,6 +58,14 @@ def test_the_gpu_profile_asks_for_an_nvidia_device_and_the_cuda_build() -> None:
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
     assert table["build"]["args"]["TORCH_INDEX"] == ""
     assert "args" not in service("cpu")["build"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_container_is_not_killed_while_the_server_stops(profile: str) -> None:
+    given = service(profile)["stop_grace_period"]
+    assert given.endswith("s")
+    exit_s = Settings().drain_timeout_s + IDLE_EXIT_S + LAST_ANSWERS_S + LAST_WRITES_S + CLOSE_S
+    assert float(given.removesuffix("s")) > exit_s
 
 
 def test_the_image_runs_the_server_as_a_user_who_is_not_root() -> None:

@@ -85,6 +85,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "benchmarks/gpu/parts/machine.py": "tests/benchmarks/gpu/test_main.py",
     "benchmarks/gpu/parts/peers.py": "tests/benchmarks/gpu/test_main.py",
     "benchmarks/peers/apps": "each runs in an environment that the tests do not have",
+    "benchmarks/store/servers/serve.py": "tests/benchmarks/store/servers/test_running.py, which starts it",
     "benchmarks/fake_worker.py": "tests/benchmarks/test_devices.py, which starts it",
     "client/darkroom/_sync": "is generated from _async, whose tests are of both",
     "pipelines/errors.py": "values",

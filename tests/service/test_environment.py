@@ -56,6 +56,13 @@ def test_a_value_out_of_range_is_blamed_on_the_flag_or_the_variable_that_gave_it
     assert load_settings({"max_rows": "2"}).max_rows == 2
 
 
+def test_the_settings_can_be_shown_without_the_passwords_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_DATABASE_URL", "postgresql://me:cAnArY7@db/jobs")
+    settings = load_settings()
+    assert settings.database_url == "postgresql://me:cAnArY7@db/jobs"
+    assert "cAnArY7" not in f"{settings} {settings!r}"
+
+
 def test_a_refused_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_MAX_ROWS", "cAnArY7")
     with pytest.raises(SettingsError) as error:

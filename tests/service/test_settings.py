@@ -84,6 +84,7 @@ def test_folders_of_the_user_are_expanded() -> None:
 
 
 def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DARKROOM_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert Settings().cache_dir == Path("/caches/darkroom")
     monkeypatch.delenv("XDG_CACHE_HOME")

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cellsOf, labelOf, problemOf, valuesIn, type Axis } from "../src/state/grid";
+import { axisFrom, cellsOf, drawn, labelOf, problemOf, valuesIn, type Axis } from "../src/state/grid";
 import { NOTHING } from "../src/state/settings";
 
 const BASE = { ...NOTHING, prompt: "a red circle", seed: "7" };
@@ -35,4 +35,21 @@ test("rows and columns are called by the setting's name where the value alone sa
   expect(labelOf(axis("steps", "4"), 0)).toBe("Steps 4");
   expect(labelOf(axis("prompt", "red"), 0)).toBe("red");
   expect(labelOf(axis("steps"), 0)).toBe("");
+});
+
+test("random seeds are counted, drawn when the grid is made, and all different", () => {
+  const draws = ["5", "5", "9", "7"];
+  const seeds = drawn(axisFrom("seeds", " 3 "), () => draws.shift()!);
+  expect(seeds).toEqual(axis("seed", "5", "9", "7"));
+  expect(cellsOf(BASE, seeds, axis("steps")).map(({ seed }) => seed)).toEqual(["5", "9", "7"]);
+  expect(drawn(axis("steps", "4"), () => "1")).toEqual(axis("steps", "4"));
+});
+
+test("a number of random seeds that cannot be had says why", () => {
+  const problem = (text: string, y = axis("steps")) => problemOf(BASE, axisFrom("seeds", text), y);
+  expect(problem("4")).toBeNull();
+  for (const text of ["1", "0", "some", "2, 3"]) expect(problem(text)).toContain("how many random seeds");
+  expect(problem("1000000000")).toContain("100");
+  expect(problem("4", axis("seed", "1", "2"))).toContain("different");
+  expect(problem("")).toContain("two values");
 });

@@ -57,9 +57,26 @@ describe("parameters as text", () => {
       schedule: "karras",
       steps: "20",
       guidance: "2.5",
+      rescale: "",
+      longPrompt: "",
       seed: "9223372036854775807",
     });
     expect(found?.notes).toEqual(["The model a, b is not served here."]);
+  });
+
+  test("become a hires fix, a refiner and what else was asked for", () => {
+    const passes = "Denoising strength: 0.4, Hires upscale: 1.5, Hires steps: 6, Hires upscaler: Lanczos";
+    const rest = "CFG Rescale: 0.7, Long prompt: True, Refiner: last-steps, Refiner switch at: 0.75";
+    const found = settingsFrom(`x\nSteps: 4, Seed: 1, Size: 96x48, ${rest}, ${passes}, Version: darkroom 0.1`, KNOWN);
+    expect(found?.values).toMatchObject({ rescale: "0.7", longPrompt: "1", refiner: "finisher", switchAt: "0.75", width: "96", height: "48" });
+    expect(found?.values).toMatchObject({ hires: "scale", hiresScale: "1.5", hiresSteps: "6", hiresStrength: "0.4", upscaler: "decoded" });
+    expect(found?.notes).toEqual([]);
+  });
+
+  test("of AUTOMATIC1111 have the size of the first pass of a hires fix", () => {
+    const found = settingsFrom("x\nSteps: 4, Seed: 1, Size: 64x96, Hires upscale: 1.5, Hires upscaler: 4x-Magic, Version: v1.10.1", KNOWN);
+    expect(found?.values).toMatchObject({ width: "96", height: "144", hiresScale: "1.5", upscaler: "" });
+    expect(found?.notes).toEqual(["The upscaler 4x-Magic is not known here."]);
   });
 
   test("that are none give none", () => {

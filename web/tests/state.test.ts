@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Image, JobEvent } from "../src/api/types";
-import { addJobs, addNewest, changesOf, entriesNow, order, remove, update } from "../src/state/entries";
+import { fromHash, leftOut, toHash } from "../src/state/address";
+import { addJobs, addListed, addNewest, changesOf, entriesNow, order, remove, update, type Entry } from "../src/state/entries";
 import { arrange } from "../src/state/gallery";
 import { heightOf, layoutOf, positionOf, rangeInSight } from "../src/state/layout";
 import { problemsOf } from "../src/state/limits";
-import { fromHash, modelOf, NOTHING, requestOf, settingsOf, toHash } from "../src/state/settings";
-import { entryOf, KNOWN } from "./known";
+import { requestOf } from "../src/state/request";
+import { modelOf, NOTHING, type Field, type Values } from "../src/state/settings";
+import { EDITOR, entryOf, KNOWN } from "./known";
 
 const MODEL = KNOWN.models[0]!;
 
@@ -20,21 +22,12 @@ describe("settings", () => {
     expect(requestOf({ ...NOTHING, prompt: " a circle " }, "7", 10)).toEqual({ prompt: "a circle", seed: "7", previews: 10 });
   });
 
-  test("of an image make the same request again", () => {
-    const request = { model: "bundled", sampler: "euler", schedule: null, num_inference_steps: 5, guidance_scale: 3, width: 64, height: 72 };
-    const resolved = { ...request, negative_prompt: "blur", image: null, strength: 1 } as unknown as Parameters<typeof settingsOf>[0];
-    expect(requestOf(settingsOf(resolved, "a circle", "9"), "9", 0)).toEqual({
-      prompt: "a circle",
-      negative_prompt: "blur",
-      model: "bundled",
-      sampler: "euler",
-      num_inference_steps: 5,
-      guidance_scale: 3,
-      width: 64,
-      height: 72,
-      seed: "9",
-      previews: 0,
-    });
+  test("that no link carries are named in it instead", () => {
+    const hash = toHash({ ...NOTHING, prompt: "x", image: "ab", mask: "cd", strength: "0.5" });
+    expect(hash).toBe("prompt=x&strength=0.5&without=image+mask");
+    expect(fromHash(hash)).toMatchObject({ strength: "0.5", image: "", mask: "" });
+    expect(leftOut(hash)).toEqual(["image", "mask"]);
+    expect([leftOut("prompt=x"), leftOut("without=steps"), fromHash("image=ab").image]).toEqual([[], [], ""]);
   });
 
   test("find the model by its name, its alias, or else take the default one", () => {
@@ -62,15 +55,52 @@ describe("limits", () => {
     ["seed", "-1"],
     ["seed", "9223372036854775808"],
     ["count", "0"],
-    ["strength", "2"],
+    ["rescale", "1.1"],
+    ["quality", "101"],
+    ["deadline", "0"],
+    ["cropTop", "-1"],
+    ["originalWidth", "64"],
+    ["refiner", "gone"],
   ])("refuse %s of %s", (field, value) => {
     expect(problems({ [field]: value })).toEqual([field]);
+  });
+
+  test.each<[Field, string, Partial<Values>]>([
+    ["strength", "2", { image: "ab" }],
+    ["extendLeft", "5000", { image: "ab" }],
+    ["imageGuidance", "2", { image: "ab" }],
+    ["switchAt", "1", { refiner: "finisher" }],
+    ["hiresScale", "1", { hires: "scale", width: "128", height: "128" }],
+    ["hiresSteps", "13", { hires: "scale", width: "128", height: "128" }],
+    ["hiresWidth", "65", { hires: "size", hiresHeight: "64", width: "128", height: "128" }],
+  ])("refuse %s of %s where it has an effect, and there alone", (field, value, others) => {
+    expect(problems({ ...others, [field]: value })).toEqual([field]);
+    expect(problems({ [field]: value })).toEqual([]);
   });
 
   test("ask for the image that a model cannot do without", () => {
     const needy = { ...MODEL, required_inputs: ["image"] } as typeof MODEL;
     expect(problemsOf(NOTHING, KNOWN, needy).prompt).toContain("starts from an image");
     expect(problemsOf({ ...NOTHING, image: "ab" }, KNOWN, needy)).toEqual({});
+  });
+
+  test("name what the model cannot do, or not together", () => {
+    const plain = { ...MODEL, inputs: [] } as typeof MODEL;
+    expect(Object.keys(problemsOf({ ...NOTHING, image: "ab", mask: "cd" }, KNOWN, plain))).toEqual(["image", "mask"]);
+    const hires = { hires: "scale", hiresScale: "1.5" };
+    expect(problems({ image: "ab", ...hires })).toEqual(["hires"]);
+    expect(problems({ hires: "size", hiresWidth: "64", width: "128", height: "128" })).toEqual(["hires"]);
+    expect(problems({ ...hires, refiner: "finisher" })).toEqual(["refiner"]);
+    expect(problems({ refiner: "finisher" })).toEqual([]);
+    expect(Object.keys(problemsOf({ ...NOTHING, image: "ab", strength: "0.5", imageGuidance: "2" }, KNOWN, EDITOR))).toEqual(["strength"]);
+    const painter = { ...MODEL, required_inputs: ["image", "mask"] } as typeof MODEL;
+    expect(problemsOf({ ...NOTHING, image: "ab" }, KNOWN, painter).prompt).toContain("mask");
+  });
+
+  test("of pixels hold for the image that a first pass is enlarged to", () => {
+    expect(problems({ hires: "scale" })).toEqual(["width"]);
+    expect(problems({ hires: "scale", hiresScale: "1.5" })).toEqual([]);
+    expect(problems({ hires: "scale", width: "128", height: "128" })).toEqual([]);
   });
 
   test("are those of the sampler, and of width and height together", () => {
@@ -152,6 +182,34 @@ describe("entries", () => {
     expect(order.value).toEqual(["mine", "new", "between", "old"]);
     remove("between");
     expect(entriesNow().map(({ key }) => key)).toEqual(["mine", "new", "old"]);
+  });
+
+  test("of a list know what it says, and the job itself the rest", () => {
+    const prompt = "x".repeat(300);
+    const listed = {
+      ...job("job_2", "2026-01-04T00:00:00Z"),
+      status: "succeeded",
+      abridged: true,
+      request: { prompts: [`${prompt.slice(0, 200)}…`] },
+      images: [{ index: 0, sha256: "a" }],
+    } as unknown as Parameters<typeof addListed>[0][number];
+    const entry = (): Entry => entriesNow().find(({ id }) => id === "job_2")!;
+    addListed([listed]);
+    expect(entry()).toMatchObject({ whole: false, request: null, images: [{ index: 0, prompt: `${prompt.slice(0, 200)}…` }] });
+
+    const whole = { ...job("job_2", "2026-01-04T00:00:00Z"), status: "succeeded", request: { prompts: [prompt] } };
+    addJobs([{ ...whole, images: [{ index: 0, sha256: "a", prompt, timings: {} }] } as unknown as Parameters<typeof addJobs>[0][number]]);
+    addListed([listed]);
+    expect(entry()).toMatchObject({ whole: true, request: { prompts: [prompt] }, images: [{ index: 0, prompt, timings: {} }] });
+    remove(entry().key);
+  });
+
+  test("of a list keep their place in the queue, which it does not tell", () => {
+    addListed([job("job_3", "2026-01-05T00:00:00Z") as unknown as Parameters<typeof addListed>[0][number]]);
+    update("job_3", { position: 2, etaS: 7 });
+    addListed([job("job_3", "2026-01-05T00:00:00Z") as unknown as Parameters<typeof addListed>[0][number]]);
+    expect(entriesNow().find(({ id }) => id === "job_3")).toMatchObject({ position: 2, etaS: 7 });
+    remove("job_3");
   });
 
   test("follow the events of their job", () => {

@@ -9,7 +9,7 @@ from typing_extensions import Unpack
 from darkroom._async.job import AsyncJob
 from darkroom._async.resource import AsyncRawResource, AsyncResource, async_raw
 from darkroom._core import endpoints
-from darkroom.results.jobs import JobStatus
+from darkroom.results.jobs import JobStatus, JobSummary
 from darkroom.types import CallOptions, JobArguments
 
 
@@ -42,13 +42,16 @@ class AsyncJobs(AsyncResource):
 
     async def list(
         self, *, status: JobStatus | None = None, page_size: int = 50, **options: Unpack[CallOptions]
-    ) -> AsyncIterator[AsyncJob]:
-        """Return all of the caller's jobs, newest first. Pages of `page_size` jobs, 1 to 100, are read as needed."""
+    ) -> AsyncIterator[JobSummary]:
+        """Return summaries of all of the caller's jobs, newest first. `get` returns the job itself by its id.
+
+        Pages of at most `page_size` jobs, 1 to 100, are read as needed.
+        """
         cursor: str | None = None
         while True:
             page = await self._transport.call(endpoints.list_jobs(status, page_size, cursor), options)
-            for record in page.data:
-                yield AsyncJob(self._transport, record)
+            for summary in page.data:
+                yield summary
             cursor = page.next_cursor
             if cursor is None:
                 return

@@ -17,6 +17,7 @@ from darkroom.errors import (
     APIStatusError,
     APITimeoutError,
     InvalidResponseError,
+    RedirectError,
     class_for_status,
 )
 
@@ -94,7 +95,7 @@ def status_error(response: httpx2.Response, arguments: Mapping[str, str] = _SAME
         fault = Fault(
             message=f"{response.url} redirects. The client does not follow redirects; set base_url to the final address"
         )
-    return class_for_status(status)(
+    error = class_for_status(status)(
         fault.message,
         status_code=status,
         code=fault.code,
@@ -104,6 +105,10 @@ def status_error(response: httpx2.Response, arguments: Mapping[str, str] = _SAME
         retry_after=read_retry_after(response.headers, datetime.now(timezone.utc)),
         should_retry=read_should_retry(response.headers),
     )
+    if isinstance(error, RedirectError):
+        location = response.headers.get("location")
+        error.location = location and str(response.url.join(location))
+    return error
 
 
 def _body(response: httpx2.Response) -> object:

@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from darkroom._core import endpoints
 from darkroom._sync.job import Job
 from darkroom._sync.resource import RawResource, Resource, raw
-from darkroom.results.jobs import JobStatus
+from darkroom.results.jobs import JobStatus, JobSummary
 from darkroom.types import CallOptions, JobArguments
 
 
@@ -44,13 +44,15 @@ class Jobs(Resource):
 
     def list(
         self, *, status: JobStatus | None = None, page_size: int = 50, **options: Unpack[CallOptions]
-    ) -> Iterator[Job]:
-        """Return all of the caller's jobs, newest first. Pages of `page_size` jobs, 1 to 100, are read as needed."""
+    ) -> Iterator[JobSummary]:
+        """Return summaries of all of the caller's jobs, newest first. `get` returns the job itself by its id.
+
+        Pages of at most `page_size` jobs, 1 to 100, are read as needed.
+        """
         cursor: str | None = None
         while True:
             page = self._transport.call(endpoints.list_jobs(status, page_size, cursor), options)
-            for record in page.data:
-                yield Job(self._transport, record)
+            yield from page.data
             cursor = page.next_cursor
             if cursor is None:
                 return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final, Protocol
@@ -21,15 +22,26 @@ COMMANDS_GROUP: Final = "darkroom.commands"
 BACKENDS_GROUP: Final = "darkroom.backends"
 """Entry points that are classes of the `Backend` protocol whose constructors take no arguments. The first is used."""
 
+IMAGE_NAME: Final[ContextVar[str]] = ContextVar("IMAGE_NAME")
+"""The name of the image that the current task makes. A local backend, whose application is called in the context of the
+request, reports the image's progress to its `Watch` under this name."""
+
 
 class Watch(Protocol):
-    """Receives the progress of a backend."""
+    """Receives the progress of images."""
+
+    @property
+    def wants_previews(self) -> bool:
+        """Whether previews would be shown. Without it nobody should make them."""
 
     def stage(self, text: str) -> None:
         """Say in a few words what the backend does before the first step."""
 
-    def advance(self, image: str, fraction: float) -> None:
-        """Report that `image` is done to `fraction`, 0 to 1. Any string that is unique to the image will do."""
+    def show(self, image: str, fraction: float, text: str) -> None:
+        """Say how far `image` is, 0 to 1, and in words."""
+
+    def preview(self, image: str, content: bytes) -> None:
+        """Show the content of an image file in the place of `image`, which is unfinished."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from darkroom.errors import (
     JobCanceledError,
     JobDeletedError,
     JobFailedError,
+    RedirectError,
 )
 
 _STATUSES: Final[Mapping[int, Status]] = {
@@ -31,7 +32,18 @@ _STATUSES: Final[Mapping[int, Status]] = {
     429: Status.BUSY,
     503: Status.BUSY,
 }
-_OTHER_OPTIONS: Final = {"prompt": "PROMPT", "image": "--image", "mask": "--mask", "refiner": "--refiner"}
+_OTHER_OPTIONS: Final = {
+    "prompt": "PROMPT",
+    "image": "--image",
+    "mask": "--mask",
+    "extend": "--extend",
+    "hires": "--hires",
+    "refiner": "--refiner",
+    "original_size": "--original-size",
+    "crop": "--crop",
+    "target_size": "--target-size",
+    "output_compression": "--quality",
+}
 """Options of arguments that are not made from their declarations."""
 
 
@@ -75,6 +87,11 @@ def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = 
 def _advice(error: APIStatusError) -> str:
     if isinstance(error, AuthenticationError):
         return "The server asks for an API key that it knows: set DARKROOM_API_KEY to one."
+    if isinstance(error, RedirectError):
+        place = "another address" if error.location is None else error.location
+        return (
+            f"The server redirects to {place}, which the command does not follow: name the final server with --server."
+        )
     if error.status_code in (429, 503) and error.retry_after is not None:
         return f"{error.message} Try again in {math.ceil(error.retry_after)} s."
     if error.status_code == 404 and error.code is None:

@@ -117,8 +117,49 @@ class JobRecord(Answer):
         return self.status in ENDED
 
 
+class ImageSummary(Answer):
+    """A finished image of a listed job. Its prompt is the one of its index among those of the request."""
+
+    index: int
+    url: str
+    thumbnail_url: str
+    sha256: str
+    width: int
+    height: int
+    seed: int
+    mime: str
+    size_bytes: int
+
+
+class JobSummary(Answer):
+    """A job in a list: without timings and its place in the queue. `client.jobs.get` returns the job by its id."""
+
+    id: str
+    status: JobStatus
+    eta_s: float | None = None
+    """Estimated seconds until its end; None while it waits."""
+    progress: JobProgress
+    request: ResolvedRequest
+    abridged: bool = False
+    """Whether a prompt, or the negative prompt, is cut and ends in an ellipsis."""
+    seeds: list[int]
+    images: list[ImageSummary]
+    """The finished images, also while the job runs and after it has failed."""
+    error: Failure | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    expires_at: datetime | None = None
+    """When the job and its images are deleted."""
+    urls: JobUrls
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
 class JobPage(Answer):
     """A page of the caller's jobs, newest first."""
 
-    data: list[JobRecord]
+    data: list[JobSummary]
     next_cursor: str | None = None

@@ -18,8 +18,10 @@ from torch import Tensor
 
 from pipelines import input_checks, previews, work_plan
 from pipelines.errors import InvalidParamsError
+from pipelines.families.latent_diffusion import snapshots
 from pipelines.families.latent_diffusion.conditioning import Conditioner, Conditioning
 from pipelines.families.latent_diffusion.decode import Decoder, PendingLatentDecode
+from pipelines.families.latent_diffusion.snapshots import LatentSnapshot, PendingLatentSnapshot
 from pipelines.families.latent_diffusion.starts import handover, inputs
 from pipelines.families.latent_diffusion.starts.handover import HandedOver
 from pipelines.families.latent_diffusion.starts.inputs import EncodedImage
@@ -115,6 +117,24 @@ class LatentDiffusion:
         networks = self._upcast_networks()
         conditionings = self._encode(networks, self.texts(params))
         return self._begin(params, sampler_choice, networks, conditionings, encoded, upcast=True)
+
+    def snapshot(self, state: LatentState) -> PendingLatentSnapshot | None:
+        return snapshots.take(state) if state.networks is self._networks else None
+
+    @torch.inference_mode()
+    def resume(
+        self,
+        params: GenerationParams,
+        conditionings: Sequence[Conditioning],
+        encoded: EncodedInput | None,
+        snapshot: bytes,
+    ) -> LatentState:
+        taken = LatentSnapshot.read(snapshot)
+        state = self.begin(params, conditionings, taken.handed_over if params.taken_over_at else encoded)
+        if taken.begins_second(state):
+            state.begin_second(self._passes.second(state, taken.latents))
+        taken.put_into(state.run, self._networks.device)
+        return state
 
     @torch.inference_mode()
     def predict(self, states: Sequence[LatentState]) -> list[Tensor]:

@@ -90,6 +90,11 @@ class LatentState:
         return self._steps_before + self._steps * self.run.position // self.run.calls
 
     @property
+    def steps_before(self) -> int:
+        """Steps before those of the present pass, as users count them."""
+        return self._steps_before
+
+    @property
     def awaits_second(self) -> bool:
         """Whether there is a second pass, which has not begun."""
         return self._second is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
@@ -12,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.errors import METHODS, ErrorAnswers
+from service.api.http.sse import EVENT_STREAM
 from service.errors import DarkroomError
 from service.observability.metrics import Metrics
 
@@ -38,12 +40,15 @@ class RequestContext:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started_at = time.monotonic()
         status = 0
+        until_end = contextlib.ExitStack()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                if headers.get("Content-Type", "").startswith(EVENT_STREAM):
+                    until_end.enter_context(self._metrics.event_stream())
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
@@ -56,6 +61,7 @@ class RequestContext:
             _log.exception("unforeseen error")
             await self._answers.answer(DarkroomError(), scope["path"])(scope, receive, send_with_headers)
         finally:
+            until_end.close()
             self._record(scope, status, time.monotonic() - started_at)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:

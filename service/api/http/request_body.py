@@ -54,7 +54,7 @@ def parse(
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
     problems = [FieldProblem((name,), "There is no such field") for name in refused]
     try:
-        known = {name: value for name, value in given.items() if name not in unknown}
+        known = {name: value for name, value in given.items() if name in kind.model_fields}
         request = kind.model_validate(known, strict=False if as_text else None)
     except ValidationError as error:
         # The messages of the types used here never hold the input.

@@ -12,6 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 T = TypeVar("T")
 
+EVENT_STREAM: Final = "text/event-stream"
+
 HEARTBEAT_S: Final = 15.0
 """Silence after which a stream sends a comment, so that no proxy takes the connection for dead."""
 
@@ -19,7 +21,7 @@ HEARTBEAT_S: Final = 15.0
 class EventStream(StreamingResponse):
     """Sends `frames`. However the stream ends, it closes them and then calls `on_end`."""
 
-    media_type = "text/event-stream"
+    media_type = EVENT_STREAM
 
     def __init__(
         self,

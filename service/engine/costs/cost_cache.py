@@ -95,7 +95,7 @@ def _is_valid(table: CostTable) -> bool:
 
 def _write_atomically(path: Path, content: bytes) -> None:
     """Replaces the file as a whole, even while other processes write it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     temporary = Path(name)
     try:

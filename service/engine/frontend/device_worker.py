@@ -109,6 +109,7 @@ class DeviceWorker:
         """Sends the image, which no worker has."""
         image.worker = self.index
         image.work_s = self.cost.price_s(image.plan)
+        image.resumed = bool(image.checkpoint)
         self._images[image.submit.image_id] = image
         self._pixels.need(image.inputs)
         self._link.send(image.submit_message(now_s))
@@ -129,9 +130,7 @@ class DeviceWorker:
     def take_back(self) -> None:
         """Marks the worker's images as unsent, after the worker has died."""
         for image in self._images.values():
-            image.worker = None
-            image.started = False
-            image.fraction_done = 0.0
+            image.take_back()
         self._images.clear()
         self.models.clear()
         self._pixels.lose()

@@ -18,7 +18,14 @@ from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from service.engine.frontend.local_job import LocalJob, UnreadImages
 from service.engine.frontend.send_queue import SendQueue
-from service.engine.interface import ImageFinished, ImageLoading, ImagePreview, ImageProgress, ImageStarted
+from service.engine.interface import (
+    ImageCheckpoint,
+    ImageFinished,
+    ImageLoading,
+    ImagePreview,
+    ImageProgress,
+    ImageStarted,
+)
 from service.engine.messages import ImageMessage, ModelState
 from service.engine.types import ModelStatus
 from service.errors import (
@@ -47,6 +54,8 @@ _ERRORS: Final = {
     )
 }
 """The errors that a worker's `Failed` message may name, by code."""
+_PERHAPS_ITS_CHECKPOINTS: Final = (GenerationFailedError.code, NonFiniteResultError.code)
+"""Failures of a resumed image after which it begins anew."""
 
 
 class Dispatcher:
@@ -95,16 +104,16 @@ class Dispatcher:
                 self._publish_progress(image, message)
             case messages.Preview():
                 self._publish_preview(image, message)
+            case messages.Checkpoint():
+                image.checkpoint = message.data
+                image.job.handle.publish(ImageCheckpoint(image.index, message.step, message.data))
             case messages.Finished():
                 self._finish(image, message)
             case messages.Failed():
-                error = _ERRORS.get(message.code, GenerationFailedError)
-                self._fail(image, error(message.message, field=message.field))
+                self._fail_or_begin_anew(image, message)
             case messages.Canceled():
                 self._end(image)
-            case messages.Retried():
-                pass
-        if image.ended or isinstance(message, messages.Started):
+        if image.ended or isinstance(message, messages.Started | messages.Failed):
             self.dispatch()  # There may be room for others now.
 
     def apply_model(self, state: ModelState, worker: DeviceWorker) -> None:
@@ -152,6 +161,17 @@ class Dispatcher:
         if next_s < math.inf:
             delay_s = max(0.0, next_s - self._clock())
             self._expiry = asyncio.get_running_loop().call_later(delay_s, self.dispatch)
+
+    def _fail_or_begin_anew(self, image: InFlightImage, failed: messages.Failed) -> None:
+        """Ends the image or, where it was resumed and still has a caller, has it made from its noise."""
+        doubtful = image.resumed and failed.code in _PERHAPS_ITS_CHECKPOINTS and not image.job.handle.closed
+        if image.worker is None or not doubtful:
+            error = _ERRORS.get(failed.code, GenerationFailedError)
+            self._fail(image, error(failed.message, field=failed.field))
+            return
+        self._workers[image.worker].release(image)
+        image.take_back()
+        image.distrust_checkpoint()
 
     def _start(self, image: InFlightImage) -> None:
         image.started = True

@@ -50,6 +50,10 @@ class InFlightImage:
     """The deadline by which unsent images are ordered, by the frontend's clock. `SendQueue` sets it."""
     worker: int | None = None
     """Index of the worker that has the image; None while it is unsent."""
+    checkpoint: bytes = b""
+    """The latest checkpoint, from which it is resumed where a worker gets it again; empty begins it anew."""
+    resumed: bool = False
+    """Whether its worker was given a checkpoint of it."""
     work_s: float = 0.0
     """Device seconds that the image takes on that worker's device."""
     started: bool = False
@@ -87,7 +91,18 @@ class InFlightImage:
     def submit_message(self, now_s: float) -> Submit:
         """Returns the message that submits the image to the worker at this time."""
         isolation = self.submit.image_id if self.suspect else ""
-        return msgspec.structs.replace(self.submit, waited_s=now_s - self.admitted_s, isolation=isolation)
+        return msgspec.structs.replace(
+            self.submit, waited_s=now_s - self.admitted_s, isolation=isolation, checkpoint=self.checkpoint
+        )
+
+    def take_back(self) -> None:
+        """Makes it an image that no worker has."""
+        self.worker, self.started, self.fraction_done = None, False, 0.0
+
+    def distrust_checkpoint(self) -> None:
+        """Has the image begin anew after a failure, unless it was begun from its noise: it may lie in its state."""
+        if self.resumed:
+            self.checkpoint = b""
 
 
 class InFlightImages:
@@ -130,7 +145,9 @@ class InFlightImages:
         job = InFlightJob(handle, open_images=len(submits), accepted=accepted)
         for index, (submit, plan, price_s) in enumerate(zip(submits, plans, prices_s, strict=True)):
             held = self._held.hold(submit.params.pixels, inputs)
-            self._images[submit.image_id] = InFlightImage(job, index, submit, plan, held, price_s, now_s)
+            self._images[submit.image_id] = InFlightImage(
+                job, index, submit, plan, held, price_s, now_s, checkpoint=submit.checkpoint
+            )
 
     def remove(self, image: InFlightImage) -> bool:
         """Removes an image that has ended. Returns whether it was its job's last; an image is removed only once."""

@@ -232,6 +232,8 @@ class LocalEngine:
                 previews=submission.previews,
                 deadline_s=submission.deadline_s,
                 max_load_wait_s=None if accepted else self._config.max_load_wait_s,
+                checkpoint_every=submission.checkpoint_every,
+                checkpoint=submission.checkpoints.get(index, b""),
             )
             for index, params in enumerate(submission.images)
         ]

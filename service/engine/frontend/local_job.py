@@ -1,6 +1,6 @@
 """The caller's side of a job: a buffer of events between the engine, which publishes, and one reader.
 
-Progress and previews are bounded by job, finished images over all jobs. Runs in the server's process.
+Progress, previews and checkpoints are bounded by job, finished images over all jobs. Runs in the server's process.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, ImageProgress
+from service.engine.interface import ImageCheckpoint, ImageEvent, ImageFinished, ImageStarted
 from service.errors import DarkroomError, ResultDiscardedError
 
 
@@ -26,7 +26,7 @@ class LocalJob:
         on_cancel: Callable[[LocalJob], object],
         on_read: Callable[[], object],
     ) -> None:
-        """`max_buffered` bounds the progress and preview events that wait for the reader, and `unread` the images.
+        """`max_buffered` bounds the events besides starts and images that wait for the reader, and `unread` the images.
 
         `on_read` is called after the reader has taken an image.
         """
@@ -71,10 +71,12 @@ class LocalJob:
             self._on_cancel(self)
 
     def publish(self, event: ImageEvent) -> None:
-        """Buffers an event. A full buffer drops its oldest progress or preview event; a closed job drops the event."""
+        """Buffers an event. A full buffer drops its oldest droppable event; a closed job drops the event."""
         if self._closed:
             return
         if _is_droppable(event):
+            if isinstance(event, ImageCheckpoint):
+                self._forget_checkpoint(event.index)
             if self._droppable == self._max_buffered:
                 self._events.remove(next(filter(_is_droppable, self._events)))
                 self._droppable -= 1
@@ -99,6 +101,14 @@ class LocalJob:
         self._error = self._error or ResultDiscardedError("The finished images were not read in time.")
         self._changed.set()
         self._on_cancel(self)
+
+    def _forget_checkpoint(self, index: int) -> None:
+        """Drops the checkpoint of an image for which there is a later one."""
+        for event in self._events:
+            if isinstance(event, ImageCheckpoint) and event.index == index:
+                self._events.remove(event)
+                self._droppable -= 1
+                return
 
     def _take(self) -> ImageEvent:
         event = self._events.popleft()
@@ -155,4 +165,4 @@ class UnreadImages:
 
 
 def _is_droppable(event: ImageEvent) -> bool:
-    return isinstance(event, ImageLoading | ImageProgress | ImagePreview)
+    return not isinstance(event, ImageFinished | ImageStarted)

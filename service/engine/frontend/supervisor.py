@@ -16,7 +16,7 @@ from service.engine.frontend.worker_process import WorkerProcess
 from service.engine.interface import ADMITTING, Phase
 from service.engine.messages import Drain, Finished, FromWorker, Ready, ToWorker, Unloadable
 
-_DRAIN_S: Final = 10.0
+IDLE_EXIT_S: Final = 3.0
 """Time in which an idle worker must exit after it was told to drain."""
 
 Spawn: TypeAlias = Callable[[Sequence[str], WorkerConfig], Awaitable[WorkerProcess]]
@@ -100,7 +100,7 @@ class Supervisor:
         if self._task is not None:
             if drain and self._phase in ADMITTING:
                 self.send(Drain())
-                await asyncio.wait({self._task}, timeout=_DRAIN_S)
+                await asyncio.wait({self._task}, timeout=IDLE_EXIT_S)
             if not self._task.cancelling():  # A second stop must not interrupt how the first one ends the worker.
                 self._task.cancel()
             await asyncio.wait({self._task})

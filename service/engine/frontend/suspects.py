@@ -1,11 +1,12 @@
 """Finds the image that kills its worker: whom a death makes a suspect, how suspects are tried, who is given up.
 
-Runs in the server's process; pure. No death loses an image: all are generated again from their first step. The images
-of the calls that were under way, which the worker's record names, are suspects from then on. A suspect shares calls
-with no other image; in between, the same worker serves all other images as ever. So the next death convicts at most one
-image: a poisonous image costs the others two deaths, whatever the size of the batch in which it met them. Halving the
-suspects, as a single call is halved after an error, would let them share calls, at the price of one more death for each
-halving; a restart takes longer than the calls that are saved. A suspect that ends is cleared.
+Runs in the server's process; pure. No death loses an image: all are generated again, from their last checkpoint or from
+their first step. The images of the calls that were under way, which the worker's record names, are suspects from then
+on. A suspect that had been resumed from a checkpoint begins anew, since the fault may lie in its state. A suspect
+shares calls with no other image; in between, the same worker serves all other images as ever. So the next death
+convicts at most one image: a poisonous image costs the others two deaths, whatever the size of the batch in which it
+met them. Halving the suspects, as a single call is halved after an error, would let them share calls, at the price of
+one more death for each halving; a restart takes longer than the calls that are saved. A suspect that ends is cleared.
 
 Of several devices, only the one whose worker died gets its suspects again: a poisonous image disturbs one device, not
 each in turn.
@@ -38,6 +39,7 @@ def record_death(images: Sequence[InFlightImage], called: Collection[str]) -> li
     suspects = [image for image in images if image.submit.image_id in called]
     for image in suspects:
         image.deaths_in_calls += 1
+        image.distrust_checkpoint()
         image.confined_to = image.worker
     limit = _MAX_DEATHS_ALONE if len(called) == 1 else _MAX_DEATHS
     return [image for image in suspects if image.deaths_in_calls >= limit]
@@ -49,4 +51,5 @@ def _record_death_between_calls(images: Sequence[InFlightImage]) -> list[InFligh
     begun = [image for image in images if image.started] or images
     for image in begun:
         image.deaths_between_calls += 1
+        image.distrust_checkpoint()
     return [image for image in begun if image.deaths_between_calls >= _MAX_DEATHS]

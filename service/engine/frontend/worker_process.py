@@ -18,6 +18,7 @@ from typing import Final, Self
 
 import msgspec
 
+from service.child_environment import child_environment
 from service.engine.call_record import CallRecord, make_region
 from service.engine.config import WorkerConfig
 from service.engine.messages import LENGTH, MAX_MESSAGE_BYTES, STACKS_SIGNAL, FromWorker, ToWorker, pack
@@ -57,7 +58,10 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(cls, command: Sequence[str], config: WorkerConfig, *, kill: Kill = os.killpg) -> Self:
-        """Runs the command with `--fd`, `--record-fd` and `--config` added. Raises OSError where it cannot be run."""
+        """Runs the command with `--fd`, `--record-fd` and `--config` added, without the secrets of our environment.
+
+        Raises OSError where it cannot be run.
+        """
         ours, theirs = socket.socketpair()
         region = make_region()
         descriptors = (theirs.fileno(), region)
@@ -66,7 +70,11 @@ class WorkerProcess:
         try:
             # In a session of its own the worker does not get the terminal's Ctrl-C, and its children die with it.
             process = subprocess.Popen(  # noqa: ASYNC220, S603 - a fork takes milliseconds; the command is our own
-                arguments, stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True
+                arguments,
+                stdin=subprocess.DEVNULL,
+                pass_fds=descriptors,
+                start_new_session=True,
+                env=child_environment(os.environ),
             )
             record = CallRecord.shared(region)
         except OSError:

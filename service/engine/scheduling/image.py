@@ -35,6 +35,20 @@ class Group(NamedTuple):
     """Images share calls only with images of the same mark."""
 
 
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """The place at which an image begins that is resumed from a checkpoint."""
+
+    params: GenerationParams
+    """The parameters of the model that goes on with the image: its refiner's where that had begun."""
+    call: NextCall
+    """The next UNet call."""
+    step: int
+    """Steps done, as users count them."""
+    snapshot: bytes
+    """The pipeline's snapshot of the image."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class ScheduledImage(Generic[StateT]):
     """One image of a job, from its arrival in the worker to its terminal message. Times are the worker's clock."""
@@ -77,6 +91,14 @@ class ScheduledImage(Generic[StateT]):
     precision."""
     put_back: tuple[PixelKey, ...] = ()
     """The image to start from and its mask, where what the mask keeps is put back into the finished image."""
+    resume_point: ResumePoint | None = None
+    """The place at which it begins, where that is not its noise; None once it has begun."""
+    identity: str = ""
+    """Digest of all that decides the image's bits, for its checkpoints; empty where there are none."""
+    checkpoint_every: int = 0
+    """Steps between two checkpoints; 0 where none are taken."""
+    checkpoint_step: int = 0
+    """Steps done at the last checkpoint."""
     state: StateT | None = None
     """None until the image begins."""
     upcast: bool = False
@@ -126,7 +148,7 @@ class ScheduledImage(Generic[StateT]):
         """The call for which the image waits: its next UNet call, its enlargement or its decode. Its texts and the
         image to start from are encoded on the way."""
         if self.state is None:
-            return self._planned(Stage.DENOISE)
+            return self._planned(Stage.DENOISE) if self.resume_point is None else self.resume_point.call
         if self.awaits_refiner:
             return replace(self._planned(Stage.DENOISE), calls_left=0)
         return self.state.next_call or self.decode_call or self._planned(Stage.DECODE)

@@ -18,7 +18,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,7 +112,8 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, ope
         pool = ModelPool(models, transfers, device_bytes=memory.device_bytes, clock=time.monotonic)
         pool.open(report)
         bounds = limits.resolve(config, device.memory())
-        cache = _cost_cache(config, bounds, pool.infos, device)
+        identities = {info.name: _cost_identity(config, bounds, info, device) for info in pool.infos}
+        cache = CostCache(None if config.cache_dir is None else Path(config.cache_dir), identities)
         report.enter("warming", "measuring")
         costs = _warm_up(pool, cache, bounds, device, report)
     except ModelLoadError as error:
@@ -119,8 +121,16 @@ def _serve(channel: SocketChannel, record: CallRecord, config: WorkerConfig, ope
         channel.close()
         return _EXIT_UNLOADABLE
     channel.send(messages.Ready(pool.infos, costs, bounds.max_counts))
+    libraries = {name: version(name) for name in ("darkroom-server", "diffusers", "transformers")}
     worker: Worker[Any, Any, Any] = Worker(
-        pool, channel, bounds.fill_in(config), costs=costs, cost_cache=cache, record=record, device=device
+        pool,
+        channel,
+        bounds.fill_in(config),
+        costs=costs,
+        cost_cache=cache,
+        facts={name: [identity, libraries] for name, identity in identities.items()},
+        record=record,
+        device=device,
     )
     pool.tell_all()
     worker.run()
@@ -142,11 +152,6 @@ def _warm_up(pool: ModelPool, cache: CostCache, bounds: Limits, device: Device, 
     costs = warmup.run(budget_s=bounds.warm_up_s, report=report)
     cache.store(costs)
     return costs
-
-
-def _cost_cache(config: WorkerConfig, bounds: Limits, infos: Iterable[ModelInfo], device: Device) -> CostCache:
-    folder = None if config.cache_dir is None else Path(config.cache_dir)
-    return CostCache(folder, {info.name: _cost_identity(config, bounds, info, device) for info in infos})
 
 
 def _cost_identity(config: WorkerConfig, bounds: Limits, info: ModelInfo, device: Device) -> CostIdentity:

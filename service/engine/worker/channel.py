@@ -62,6 +62,9 @@ class Channel(Protocol):
 
     def send(self, message: FromWorker) -> None: ...
 
+    def send_later(self, make: Callable[[], FromWorker]) -> None:
+        """Sends the message that `make` returns, or drops it before it is made. Any thread may call `make`."""
+
 
 class SocketChannel:
     """A `Channel` over a connected stream socket, which it owns."""
@@ -71,7 +74,7 @@ class SocketChannel:
         self._socket = connection
         self._on_lost = on_lost
         self._inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
-        self._outbox: deque[FromWorker] = deque()
+        self._outbox: deque[FromWorker | Callable[[], FromWorker]] = deque()
         self._changed = threading.Condition()
         self._unsent_images = 0
         self._closing = False
@@ -103,6 +106,12 @@ class SocketChannel:
             self._outbox.append(message)
             self._unsent_images += isinstance(message, Finished)
             self._changed.notify()
+
+    def send_later(self, make: Callable[[], FromWorker]) -> None:
+        if not self.congested:
+            with self._changed:
+                self._outbox.append(make)
+                self._changed.notify()
 
     def close(self) -> None:
         """Sends what is left, then closes the connection."""
@@ -143,4 +152,5 @@ class SocketChannel:
         """Waits for the next message; returns None after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: self._outbox or self._closing)
-            return self._outbox.popleft() if self._outbox else None
+            found = self._outbox.popleft() if self._outbox else None
+        return found() if callable(found) else found

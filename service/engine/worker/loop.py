@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Generic
 
 from pipelines.interface import UPSCALE, ConditioningT, OutputT, RgbImage, Stage, StateT
@@ -19,22 +20,12 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_cache import CostCache
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
-from service.engine.messages import (
-    BEAT_S,
-    Cancel,
-    Drain,
-    Forget,
-    Input,
-    LoadModel,
-    PinModel,
-    Submit,
-    ToWorker,
-    UnloadModel,
-)
+from service.engine.messages import BEAT_S, Submit, ToWorker
 from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.channel import Channel
+from service.engine.worker.checkpoints.checkpoints import Checkpoints
 from service.engine.worker.device import PLAIN_DEVICE, Device
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.image_reports import ImageReports
@@ -59,6 +50,7 @@ _UNSENT_DECODES: Final = 2
 _BLOCKED_WAIT_S: Final = 0.05
 """Interval between looks at a full channel or a load when there is nothing else to do."""
 _UNMEASURED: Final = CostTable()
+_NO_FACTS: Final[Mapping[str, object]] = MappingProxyType({})
 _TOO_LATE: Final = Fault(DeadlineExceededError.code, "The image could not be finished by its deadline.")
 
 
@@ -73,12 +65,14 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         *,
         costs: CostTable = _UNMEASURED,
         cost_cache: CostCache | None = None,
+        facts: Mapping[str, object] = _NO_FACTS,
         record: CallRecord | None = None,
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `record`
-        is written before each call. Bounds that `config` leaves open are those of a CPU."""
+        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `facts`
+        are those of `Checkpoints`. `record` is written before each call. Bounds that `config` leaves open are those of
+        a CPU."""
         pipeline = PipelineRouter(pool)
         self._channel = channel
         self._clock = clock
@@ -101,11 +95,16 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         )
         self._input_stage = InputStage(pipeline, self._scheduler, meter, self._isolation)
         self._upscale_stage = UpscaleStage(pipeline, self._scheduler, meter, self._isolation)
-        self._denoise_stage = DenoiseStage(pipeline, self._scheduler, meter, channel, self._isolation, clock)
+        checkpoints: Checkpoints[StateT] = Checkpoints(
+            pipeline, channel, self._isolation, facts=facts, name_of=lambda model: pool.info(model).name
+        )
+        self._denoise_stage = DenoiseStage(
+            pipeline, self._scheduler, meter, channel, self._isolation, checkpoints, clock
+        )
         self._handover = Handover(pipeline, self._scheduler, self._text_stage, self._isolation, clock)
         self._decode_stage = DecodeStage(pipeline, self._scheduler, meter, self._isolation)
         self._models = ModelSupply(pool, self._scheduler, channel, clock, forget=self._forget)
-        self._intake: Intake[StateT] = Intake(pipeline, self._cost, config, clock, load_s=pool.wait_s)
+        self._intake: Intake[StateT] = Intake(pipeline, self._cost, checkpoints, config, clock, load_s=pool.wait_s)
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
         self._max_unsent = _UNSENT_DECODES * bounds.max_decode
         self._running: deque[RunningCall[StateT]] = deque()
@@ -185,18 +184,18 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _receive(self, message: ToWorker) -> None:
         match message:
-            case Input() | Forget():
+            case messages.Input() | messages.Forget():
                 self._input_stage.receive(message)
             case Submit():
                 self._admit(message)
-            case Cancel():
+            case messages.Cancel():
                 canceled = self._scheduler.get(message.image_id)
                 if canceled is not None:  # The image may have ended while the message was on its way.
                     self._scheduler.remove(canceled)
                     self._channel.send(messages.Canceled(canceled.id))
-            case LoadModel() | UnloadModel() | PinModel():
+            case messages.LoadModel() | messages.UnloadModel() | messages.PinModel():
                 self._models.receive(message)
-            case Drain():
+            case messages.Drain():
                 self._draining = True
 
     def _admit(self, submit: Submit) -> None:

@@ -16,6 +16,7 @@ import structlog
 from pipelines.work_plan import total_steps
 from service.engine.interface import (
     Engine,
+    ImageCheckpoint,
     ImageEvent,
     ImageFinished,
     ImageLoading,
@@ -32,6 +33,7 @@ from service.errors import (
 )
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, JobFailure, JobPreview, Status, StoredImage
 from service.jobs.store.claims import JobClaims, LostError
@@ -74,6 +76,7 @@ class JobExecutor:
         claims: JobClaims,
         files: ImageFiles,
         uploads: Uploads,
+        checkpoints: JobCheckpoints,
         engine: Engine,
         encoder: Encoder,
         notifier: JobNotifier,
@@ -84,6 +87,7 @@ class JobExecutor:
         self._claims = claims
         self._files = files
         self._uploads = uploads
+        self._checkpoints = checkpoints
         self._engine = engine
         self._encoder = encoder
         self._notifier = notifier
@@ -95,6 +99,14 @@ class JobExecutor:
 
         Raises `LostError` where the job no longer belongs to this process.
         """
+        outcome = await self._outcome(running)
+        if outcome is None:
+            await self._checkpoints.put_back(running.claim.job_id, running.resumed)
+        else:
+            await self._checkpoints.forget(running.claim.job_id)
+        return outcome
+
+    async def _outcome(self, running: RunningJob) -> Outcome | None:
         had_work = bool(running.missing)
         try:
             await self._make_images(running)
@@ -103,7 +115,7 @@ class JobExecutor:
         except DarkroomError as error:
             if running.lost:
                 raise LostError from None
-            return _failed(error)
+            return None if running.given_back else _failed(error)
         except LostError:
             raise
         except Exception:  # noqa: BLE001 -- an unexpected error fails this job and no other
@@ -120,8 +132,10 @@ class JobExecutor:
         claim, spec = running.claim, running.claim.spec
         images = [spec.images[index].params for index in indices]
         inputs = await self._uploads.pixels(claim.tenant, [key for params in images for key in params.pixels])
+        checkpoints = await self._checkpoints.load(claim.job_id, indices) if claim.attempt > 1 else {}
         if running.lost:
             raise LostError
+        running.resumed |= checkpoints.keys()
         running.engine_job = engine_job = self._engine.submit(
             images,
             previews=spec.previews,
@@ -129,6 +143,8 @@ class JobExecutor:
             tenant=claim.tenant,
             deadline_s=self._time_left_s(claim),
             inputs=inputs,
+            checkpoint_every=self._checkpoints.every_steps,
+            checkpoints={n: checkpoints[index] for n, index in enumerate(indices) if index in checkpoints},
             accepted=True,
         )
         try:
@@ -151,6 +167,8 @@ class JobExecutor:
                 self._notifier.notify(running.claim.job_id, record_changed=False)
             case ImageStarted():
                 running.mark_begun(index)  # Readers see no change in it: the next heartbeat records it.
+                if index in running.resumed:
+                    await self._checkpoints.put_on_trial(running.claim.job_id, index)
             case ImageProgress():
                 running.record_step(index, event.step, event.eta_s)
                 self._notifier.notify(running.claim.job_id, record_changed=False)
@@ -158,6 +176,9 @@ class JobExecutor:
                 data = await self._encoder.encode(event.rgb_image, _PREVIEW_FORMAT, quality=_PREVIEW_QUALITY)
                 running.update_live(preview=JobPreview(index, event.step, f"image/{_PREVIEW_FORMAT}", data))
                 self._notifier.notify(running.claim.job_id, record_changed=False)
+            case ImageCheckpoint() if not running.lost:
+                await self._checkpoints.keep(running.claim.job_id, index, event.data)
+                running.resumed.discard(index)
             case ImageFinished():
                 await self._store(running, index, event)
                 self._notifier.notify(running.claim.job_id, record_changed=True)
@@ -188,6 +209,8 @@ class JobExecutor:
         is_last = running.missing == {index}
         await self._claims.add_image(claim, stored, last_at=self._clock() if is_last else None)
         running.missing.discard(index)
+        running.resumed.discard(index)
+        await self._checkpoints.forget_image(claim.job_id, index)
         running.record_step(index, total_steps(image.params), 0.0)
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
-from service.engine.interface import ADMITTING, Engine
+from service.engine.interface import ADMITTING, Engine, Phase
 from service.errors import CanceledError, StoreUnavailableError
 from service.jobs.background import log_and_continue
 from service.jobs.execution.executor import JobExecutor, Outcome
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, LiveState
+from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
+
+LAST_WRITES_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class RunnerConfig:
     """Seconds between two searches for jobs that other processes accepted or lost."""
     told_poll_s: float = 5.0
     """The same while other processes tell this one at once that a job waits: only lost jobs are searched for."""
+    last_writes_s: float = LAST_WRITES_S
+    """Seconds in which the outcomes of the last jobs must be recorded once the engine has stopped."""
     max_images: int = 32
     """No more jobs are claimed once the claimed ones have this many unfinished images.
 
@@ -54,9 +60,10 @@ class Runner:
         engine: Engine,
         notifier: JobNotifier,
         metrics: Metrics,
+        lock: OwnerLock,
         config: RunnerConfig,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: StoreClock,
     ) -> None:
         self._claims = claims
         self._executor = executor
@@ -64,14 +71,18 @@ class Runner:
         self._engine = engine
         self._notifier = notifier
         self._metrics = metrics
+        self._lock = lock
         self._config = config
         self._clock = clock
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
+        self._gave_up = False
+        """Whether this process has left a job unrecorded."""
         self._released_a_job = False
         """Whether a job went back into the queue since claiming began. Its obstacle is still there: do not claim on."""
         self._loops: list[asyncio.Task[None]] = []
+        self._claiming: asyncio.Task[None] | None = None
 
     def live(self, job_id: str) -> tuple[int, LiveState] | None:
         """Returns the attempt and the live state of a job that this process runs, or None.
@@ -83,7 +94,10 @@ class Runner:
         return None if running is None or running.lost else (running.claim.attempt, running.live)
 
     def start(self) -> None:
-        self._loops = [asyncio.create_task(self._claim_loop()), asyncio.create_task(self._heartbeat_loop())]
+        self._lock.hold()
+        self._claiming = asyncio.create_task(self._claim_loop())
+        loops = (self._heartbeat_loop(), self._search_for_dead(), self._give_back_unbegun())
+        self._loops = [asyncio.create_task(loop) for loop in loops]
 
     def wake(self) -> None:
         """Makes the runner look for jobs now."""
@@ -93,27 +107,38 @@ class Runner:
         """Stops making a job that was canceled, deleted or taken over, and frees its rows."""
         running = self._running.get(job_id)
         if running is not None:
-            running.lost = True
-            if running.engine_job is not None:
-                running.engine_job.cancel()
+            running.lose()
 
     async def stop(self) -> None:
-        """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released."""
+        """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released.
+
+        What cannot be recorded in time then is left to whoever finds that this process has ended.
+        """
         self._stopping = True
         self._woken.set()
-        if self._loops:
-            claiming, beating = self._loops
-            await claiming  # It may be about to start another job.
-            while tasks := [running.task for running in self._running.values() if running.task is not None]:
-                await asyncio.wait(tasks)
-            beating.cancel()
-            await asyncio.wait([beating])
+        if self._claiming is None:
+            return
+        await self._claiming  # It may be about to start another job.
+        unrecorded = await self._last_jobs()
+        for task in [*unrecorded, *self._loops]:
+            task.cancel()
+        await asyncio.wait([*unrecorded, *self._loops])
+        self._lock.release(keeps_file=self._gave_up or bool(unrecorded))
+
+    async def _last_jobs(self) -> set[asyncio.Task[None]]:
+        """Waits for the running jobs. Returns those that are not recorded although the engine has stopped."""
+        while tasks := {running.task for running in self._running.values() if running.task is not None}:
+            engine_stopped = self._engine.phase is Phase.STOPPED
+            _, pending = await asyncio.wait(tasks, timeout=self._config.last_writes_s)
+            if engine_stopped and pending:
+                return pending
+        return set()
 
     async def _claim_loop(self) -> None:
         while not self._stopping:
             self._woken.clear()
             with log_and_continue("claiming jobs"):
-                if self._engine.phase in ADMITTING:
+                if self._may_claim:
                     await self._require_store()
                     await self._claim()
             with contextlib.suppress(TimeoutError):
@@ -125,20 +150,25 @@ class Runner:
         is_told = self._notifier.hears_others and self._claims.available and self._files.available
         return max(self._config.poll_s, self._config.told_poll_s) if is_told else self._config.poll_s
 
+    @property
+    def _may_claim(self) -> bool:
+        return not self._stopping and self._engine.phase in ADMITTING
+
     async def _require_store(self) -> None:
         """Raises `StoreUnavailableError` where results could not be stored. Tries a write after a failure."""
         if not self._files.available:
             await self._files.probe()
         if not self._claims.available:
-            await self._claims.probe(self._clock())
+            await self._claims.probe(self._clock.now())
 
     async def _claim(self) -> None:
         """Claims and starts jobs while there is room."""
         self._released_a_job = False
-        while not (self._stopping or self._released_a_job) and (room := self._room()) > 0:
+        while self._may_claim and not self._released_a_job and (room := self._room()) > 0:
             claimed = await self._claims.claim(
                 self._config.owner,
-                now=self._clock(),
+                now=self._clock.now(),
+                lease_now=self._clock.lease_now(),
                 limit=room,
                 images=room,
                 alone=not self._running,
@@ -148,6 +178,25 @@ class Runner:
                 self._start(claim)
             if not claimed:
                 return
+
+    async def _search_for_dead(self) -> None:
+        """Has the jobs of servers wait again that have died on this machine, whatever the engine does."""
+        self._lock.forget(())
+        while True:
+            with log_and_continue("searching for dead servers"):
+                if dead := self._lock.dead_owners():
+                    had_jobs = await self._claims.put_dead_back(dead, self._config.owner, now=self._clock.now())
+                    self._lock.forget(set(dead) - set(had_jobs))
+                    self.wake()
+                    self._notifier.announce_waiting()
+            await asyncio.sleep(self._config.poll_s)
+
+    async def _give_back_unbegun(self) -> None:
+        """Once the engine drains, gives the jobs back of which it has not begun an image."""
+        await self._engine.wait_for_phase(Phase.DRAINING, Phase.STOPPED)
+        for running in self._running.values():
+            if not running.begun:
+                running.give_back()
 
     def _room(self) -> int:
         """Returns the number of images that may be claimed. Beside a suspect there is no room for any."""
@@ -175,7 +224,7 @@ class Runner:
             if not held:
                 continue
             with log_and_continue("extending leases"):
-                lost = await self._claims.heartbeat(held, now=self._clock())
+                lost = await self._claims.heartbeat(held, now=self._clock.lease_now())
                 for claim in held.keys() - lost:
                     self._notifier.announce_progress(claim.job_id)
                 for claim in lost:
@@ -208,7 +257,7 @@ class Runner:
         if not outcome.recorded:
             await self._persist(
                 lambda: self._claims.finish(
-                    running.claim, outcome.status, version=version, now=self._clock(), failure=failure
+                    running.claim, outcome.status, version=version, now=self._clock.now(), failure=failure
                 )
             )
         self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)
@@ -228,6 +277,7 @@ class Runner:
                 await write()
             except StoreUnavailableError:
                 if self._stopping:
+                    self._gave_up = True
                     return
                 await asyncio.sleep(self._config.poll_s)
             else:

@@ -25,13 +25,36 @@ class RunningJob:
     """Seconds until each image should be finished, by image index."""
     loading_s: dict[int, float] = field(default_factory=dict)
     """Seconds until the model of each image should be loaded, by index of the images that wait for it."""
+    resumed: set[int] = field(default_factory=set)
+    """Indices of the images that were resumed from a checkpoint and have come to no further one."""
     lost: bool = False
     """True once the job was canceled, deleted or taken over."""
+    given_back: bool = False
+    """True once the job is to go back into the queue, because the server stops before it has begun an image."""
     missing: set[int] = field(init=False)
     """Indices of the images that are not stored yet."""
 
     def __post_init__(self) -> None:
         self.missing = set(range(len(self.claim.spec.images))) - self.claim.done
+
+    @property
+    def begun(self) -> bool:
+        """Whether the engine has begun an image in this attempt."""
+        return self.live.version > 1
+
+    def lose(self) -> None:
+        """Stops making the job, which no longer belongs to this process."""
+        self.lost = True
+        self._cancel()
+
+    def give_back(self) -> None:
+        """Stops making the job, which is to go back into the queue."""
+        self.given_back = True
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self.engine_job is not None:
+            self.engine_job.cancel()
 
     def record_loading(self, index: int, wait_s: float) -> None:
         """Records that an image waits for its model. No work has begun, so the version stays what it is."""
@@ -41,7 +64,7 @@ class RunningJob:
     def mark_begun(self, index: int) -> None:
         """Called when the engine begins an image. Raises the version of an attempt that had no progress so far."""
         self.loading_s.pop(index, None)
-        if self.live.version == 1:
+        if not self.begun:
             self.update_live()
 
     def record_step(self, index: int, step: int, eta_s: float) -> None:

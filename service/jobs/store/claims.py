@@ -6,11 +6,11 @@ All times are Unix seconds, passed in by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Update, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, case, insert, select, update
 
 from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
@@ -21,17 +21,17 @@ from service.jobs.store.queue.waiting_jobs import WaitingJob, WaitingJobs
 from service.jobs.store.row_mapping import encoded, image_row
 from service.jobs.store.statements import UNHELD, insert_or_ignore, times_of_end
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs, probes
+from service.observability.store_metrics import StoreMetrics
 
 _MAX_LOST: Final = 100
 """Lost jobs that are put back in one transaction."""
 
 _HELD: Final = (jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("held_attempt"), RUNNING)
 _FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
-_UNHEARD: Final = (
-    select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner)
-    .where(RUNNING, jobs.c.lease_until < bindparam("now"))
-    .limit(_MAX_LOST)
-)
+_running: Final = select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner).where(RUNNING).limit(_MAX_LOST)
+# No lease ends later than `latest`: the clock was wrong when it was written, or the host has been booted since.
+_UNHEARD: Final = _running.where((jobs.c.lease_until < bindparam("now")) | (jobs.c.lease_until > bindparam("latest")))
+_OF_DEAD: Final = _running.where(jobs.c.lease_owner.in_(bindparam("dead", expanding=True)))
 _EXTEND: Final = (
     update(jobs)
     .where(*_HELD)
@@ -80,11 +80,14 @@ class ClaimPolicy:
 class JobClaims:
     """The store as seen by a process that runs jobs. Every method may raise `StoreUnavailableError`."""
 
-    def __init__(self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs) -> None:
+    def __init__(
+        self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs, metrics: StoreMetrics | None = None
+    ) -> None:
         """`waiting` is what the process knows of the queue, shared with its `JobRepository`."""
         self._database = database
         self._policy = policy
         self._waiting = waiting
+        self._metrics = metrics or StoreMetrics()
 
     @property
     def available(self) -> bool:
@@ -96,6 +99,7 @@ class JobClaims:
         owner: str,
         *,
         now: float,
+        lease_now: float | None = None,
         limit: int,
         images: int | None = None,
         alone: bool = True,
@@ -103,6 +107,7 @@ class JobClaims:
     ) -> list[Claim]:
         """Claims up to `limit` waiting jobs, in order of their virtual deadlines, until they have `images` images.
 
+        `lease_now` is the time by which leases are measured, where that is another than `now`.
         Jobs whose lease has expired wait again from then on. `held` names the jobs that the owner knows it has: a job
         that the record gives to the owner and that is not in `held` is lost, too, as the reply to its claim was.
 
@@ -110,15 +115,16 @@ class JobClaims:
         other, or, unless the owner is `alone`, nothing is. Jobs that were lost too often fail here, as do jobs whose
         caller's deadline has passed and jobs that this version cannot read. Nothing is written where nothing waits.
         """
+        lease_now = now if lease_now is None else lease_now
         parameters = {
             "owner": owner,
-            "until": now + self._policy.lease_s,
+            "until": lease_now + self._policy.lease_s,
             "now": now,
             "at_most": limit,
             "room": limit if images is None else images,
         }
         while True:
-            await self._put_lost_back(owner, now, held)
+            await self._put_unheard_back(owner, now, lease_now, held)
             first = await self._database.read(lambda connection: connection.execute(_FIRST).first())
             is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
             if first is None or (is_suspect and not alone):
@@ -127,16 +133,35 @@ class JobClaims:
             if claims is not None:
                 return claims
 
-    async def _put_lost_back(self, owner: str, now: float, held: Collection[str] | None) -> None:
-        unheard = await self._database.read(
-            lambda connection: [Lost(*row) for row in connection.execute(_UNHEARD, {"now": now})]
-        )
+    async def put_dead_back(self, dead: Collection[str], finder: str, *, now: float) -> Collection[str]:
+        """Has the jobs of dead owners wait again, whatever their leases. Returns the owners that had any.
+
+        An owner may have more: call it again.
+        """
+        found = await self._lost(_OF_DEAD, {"dead": list(dead)})
+        await self._put_back(found, finder, now)
+        return {job.owner for job in found}
+
+    async def _put_unheard_back(self, owner: str, now: float, lease_now: float, held: Collection[str] | None) -> None:
+        unheard = await self._lost(_UNHEARD, {"now": lease_now, "latest": lease_now + self._policy.lease_s})
         lost = [job for job in unheard if job.owner != owner or (held is not None and job.job_id not in held)]
+        await self._put_back(lost, owner, now)
+
+    async def _lost(self, query: Select[Any], parameters: Mapping[str, Any]) -> list[Lost]:
+        return await self._database.read(
+            lambda connection: [Lost(*row) for row in connection.execute(query, parameters)]
+        )
+
+    async def _put_back(self, lost: Sequence[Lost], finder: str, now: float) -> None:
         if not lost:
             return
-        for job in await self._database.write(
-            lambda connection: put_back(connection, lost, owner, now, self._policy.retention), urgent=True, synced=False
-        ):
+        done = await self._database.write(
+            lambda connection: put_back(connection, lost, finder, now, self._policy.retention),
+            urgent=True,
+            synced=False,
+        )
+        self._metrics.job_lost(done.losses)
+        for job in done.waiting:
             self._waiting.add(job)
 
     async def _claim_once(self, statement: Update, parameters: Mapping[str, Any]) -> list[Claim] | None:
@@ -149,12 +174,13 @@ class JobClaims:
         )
         for job_id in taken:
             self._waiting.remove(job_id)
+        self._metrics.job_claimed(len(claims))
         return claims if claims or not taken else None
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:
         """Extends the leases of the jobs that this process runs and records their progress.
 
-        Returns the claims that are lost.
+        `now` is the time by which leases are measured. Returns the claims that are lost.
         """
         beats = {
             claim: {

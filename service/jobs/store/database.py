@@ -21,12 +21,15 @@ import structlog
 from sqlalchemy import URL, Connection, exc, make_url
 
 from service.errors import StoreUnavailableError
+from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
 from service.jobs.store.access.faults import fault_message, fault_name, is_fault
 from service.jobs.store.access.writers import Operation, Outcome, Writers
+from service.observability.store_metrics import StoreMetrics
 
 _RETRY_S: Final = 2.0
 _READER_THREADS: Final = 4
+_CLOSING_S: Final = 5.0
 _MAX_WAITING: Final = 1000
 """Callers' writes that may wait. The writer needs about two seconds for so many."""
 
@@ -39,7 +42,14 @@ class Database:
     """One database. All methods belong to one event loop, and may raise `StoreUnavailableError`."""
 
     def __init__(
-        self, url: URL, *, turn_s: float = 10.0, outage_s: float = 1.0, max_waiting: int = _MAX_WAITING
+        self,
+        url: URL,
+        *,
+        turn_s: float = 10.0,
+        outage_s: float = 1.0,
+        max_waiting: int = _MAX_WAITING,
+        clock: StoreClock | None = None,
+        metrics: StoreMetrics | None = None,
     ) -> None:
         """`turn_s` is the maximum number of seconds that a writer waits for the writers before it.
 
@@ -47,6 +57,8 @@ class Database:
         may wait.
         """
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
+        self.clock: Final = clock or StoreClock(shared=not self.is_sqlite)
+        self._metrics = metrics or StoreMetrics()
         self._turn_s = turn_s
         self._outage_s = outage_s
         self._engine = open_engine(url)
@@ -76,10 +88,12 @@ class Database:
         operation = Operation(work, asyncio.get_running_loop().create_future(), synced)
         if not self._writers.put(operation, urgent=urgent):
             raise _busy()
+        begun = time.perf_counter()
         try:
             result: T = await self._outcome(operation)
             return result
         finally:
+            self._metrics.store_access("write", time.perf_counter() - begun)
             operation.done.cancel()  # Where nobody waits any more, it is not begun.
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -90,26 +104,42 @@ class Database:
         if not self.is_sqlite:
             return await self.scan(work)
         self._require_reads()
+        begun = time.perf_counter()
         try:
             return _in_transaction(self._reader, work)
         except Exception as error:  # noqa: BLE001 -- translated and raised
             raise self._translated(error) from None
+        finally:
+            self._metrics.store_access("read", time.perf_counter() - begun)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a read-only transaction in another thread and returns its result. It may take long."""
         self._require_reads()
+        begun = time.perf_counter()
         try:
             async with asyncio.timeout(TRANSACTION_S):
                 return await asyncio.get_running_loop().run_in_executor(self._reading, self._in_own_connection, work)
         except Exception as error:  # noqa: BLE001 -- translated and raised
             raise self._translated(error) from None
+        finally:
+            self._metrics.store_access("read", time.perf_counter() - begun)
+
+    async def learn_time(self) -> None:
+        """Brings `clock` up to date. Call it before the clock is used, and now and then."""
+        if not self.is_sqlite:
+            await self.scan(self.clock.learn)
 
     async def close(self) -> None:
         """Writes what waits, and closes all connections."""
         await self._writers.close()
-        self._reading.shutdown(wait=False, cancel_futures=True)
         for held in self._opened:
-            held.close()
+            held.interrupt()
+        # A connection may be closed only once no thread uses it. One that hangs is left to the end of the process.
+        ended = asyncio.get_running_loop().run_in_executor(None, self._reading.shutdown)
+        await asyncio.wait([ended], timeout=_CLOSING_S)
+        if ended.done():
+            for held in self._opened:
+                held.close()
 
     async def _outcome(self, operation: Operation) -> Any:
         """Waits until it is the operation's turn, and then until it is done."""
@@ -157,6 +187,7 @@ class Database:
         return _unreachable()
 
     def _record_fault(self, error: BaseException) -> None:
+        self._metrics.store_failed(fault_name(error))
         if self._available:
             _log.error("the job store is unavailable", fault=fault_name(error), message=fault_message(error))
         self._available = False

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
+from collections.abc import Awaitable, Callable
 
+from service.errors import StoreUnavailableError
 from service.images.inputs.folder import InputFolder, InputName
 from service.images.storage import ImageFolder
 from service.jobs.file_access import FileAccess
@@ -15,6 +19,8 @@ class ImageFiles:
     def __init__(self, folder: ImageFolder) -> None:
         self._folder = folder
         self._access = FileAccess()
+        self._thumbnails: dict[tuple[str, int, int], asyncio.Task[bytes]] = {}
+        """Those that are being read or made, by job, index and attempt."""
 
     @property
     def available(self) -> bool:
@@ -29,6 +35,44 @@ class ImageFiles:
     async def read(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> bytes:
         """Returns an image file. Raises FileNotFoundError and `StoreUnavailableError`."""
         return await self._access.read(lambda: self._folder.read(job_id, index, media_type, attempt=attempt))
+
+    async def thumbnail(
+        self,
+        job_id: str,
+        index: int,
+        media_type: str,
+        make: Callable[[bytes], Awaitable[bytes]],
+        *,
+        attempt: int = 1,
+    ) -> bytes:
+        """Returns an image's thumbnail, which `make` makes of the image's file at the first request and which is then
+        stored. Requests that come meanwhile wait for it.
+
+        Raises FileNotFoundError and `StoreUnavailableError`.
+        """
+        key = (job_id, index, attempt)
+        if key not in self._thumbnails:
+            self._thumbnails[key] = asyncio.create_task(self._thumbnail(job_id, index, media_type, make, attempt))
+            self._thumbnails[key].add_done_callback(lambda _: self._thumbnails.pop(key))
+        return await asyncio.shield(self._thumbnails[key])
+
+    async def thumbnail_size_bytes(self, job_id: str, index: int, *, attempt: int = 1) -> int | None:
+        """Returns the size of a stored thumbnail, None where there is none. Raises `StoreUnavailableError`."""
+        with contextlib.suppress(FileNotFoundError):
+            return await self._access.read(
+                lambda: self._folder.thumbnail_size_bytes(job_id, index, attempt=attempt),
+            )
+        return None
+
+    async def _thumbnail(
+        self, job_id: str, index: int, media_type: str, make: Callable[[bytes], Awaitable[bytes]], attempt: int
+    ) -> bytes:
+        with contextlib.suppress(FileNotFoundError):
+            return await self._access.read(lambda: self._folder.read_thumbnail(job_id, index, attempt=attempt))
+        made = await make(await self.read(job_id, index, media_type, attempt=attempt))
+        with contextlib.suppress(StoreUnavailableError):  # It can be made again; the image may have been deleted.
+            await self._access.write(lambda: self._folder.put_thumbnail(job_id, index, made, attempt=attempt))
+        return made
 
     async def delete(self, job_id: str) -> None:
         """Deletes all image files of a job. Raises `StoreUnavailableError`."""

@@ -21,7 +21,7 @@ from service.jobs.store.queue.waiting_jobs import QueuePlace, WaitingJob, Waitin
 from service.jobs.store.row_mapping import NewJob, image_row, job_record, job_version, new_job_row, new_record
 from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ENDING, ending_values, images_of
-from service.jobs.store.tables import QUEUED, images, jobs
+from service.jobs.store.tables import QUEUED, RUNNING, images, jobs
 from service.jobs.store.uploads import StoredUpload, attach_uploads
 
 _FULL_RETRY_S: Final = 30.0
@@ -49,6 +49,7 @@ _NEWEST_FIRST: Final = (
 _WAITING: Final = select(
     jobs.c.virtual_deadline_at, jobs.c.id, jobs.c.price_s, jobs.c.spec_bytes, jobs.c.created_at
 ).where(QUEUED)
+_COUNT_RUNNING: Final = select(func.count()).select_from(jobs).where(RUNNING)
 _before: Final = tuple_(jobs.c.virtual_deadline_at, jobs.c.id) < tuple_(bindparam("deadline"), bindparam("id"))
 _PLACE: Final = select(func.count(), func.coalesce(func.sum(jobs.c.price_s), 0.0)).where(QUEUED, _before)
 
@@ -183,6 +184,10 @@ class JobRepository:
         )
         self._waiting.replace(snapshot)
 
+    async def count_running(self) -> int:
+        """Returns the number of jobs that a process has claimed and not ended."""
+        return int(await self._database.scan(lambda connection: connection.execute(_COUNT_RUNNING).scalar_one()))
+
     async def cancel(self, job_id: str, tenant: str, *, now: float) -> JobRecord:
         """Ends a job that has not ended; a job that has stays as it is. Raises `NotFoundError`."""
         values = ending_values(Status.CANCELED, now=now, retention=self._policy.retention)
@@ -197,8 +202,9 @@ class JobRepository:
 
     async def delete(self, job_id: str, tenant: str) -> bool:
         """Deletes the record, whatever its status, and returns whether it existed. Does not delete the image files."""
+        # Tried on a full disk too, although writes have just failed there: it makes room.
         deleted = await self._database.write(
-            lambda connection: connection.execute(_DELETE, {"job": job_id, "owner": tenant}).rowcount > 0
+            lambda connection: connection.execute(_DELETE, {"job": job_id, "owner": tenant}).rowcount > 0, urgent=True
         )
         if deleted:
             self._waiting.remove(job_id)

@@ -3,7 +3,8 @@
 | version | written by | form |
 |---|---|---|
 | 1 | the first release, which stored no `version` | `JobSpec`, with `pictures` in place of `images` |
-| 2 | this release | `JobSpec` |
+| 2 | later releases; this one for jobs of one image | `JobSpec` |
+| 3 | this release for jobs of several images | `JobSpec`, with `_Images3` in place of the images |
 
 Raise `VERSION` where an earlier release would misread what this one writes, and keep a decoder for every earlier one.
 A field with a default that does not change what an older server makes needs no new version.
@@ -11,14 +12,24 @@ A field with a default that does not change what an older server makes needs no 
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from service.errors import DarkroomError
+from pipelines.params import GenerationParams
+from service.errors import BodyTooLargeError, DarkroomError
 from service.jobs.records import ImageSpec, JobSpec
 
-VERSION: Final = 2
+VERSION: Final = 3
+MAX_SPEC_BYTES: Final = 1 << 18
+"""Maximum size of a stored spec: 100 images with prompts of their own of some 2,500 characters each. It bounds what one
+queued job takes of the disk and of the memory of those who read it."""
+
+_PARAMETERS: Final = tuple(field.name for field in fields(GenerationParams))
+_parameters_of: Final = attrgetter(*_PARAMETERS)
 
 
 class UnreadableSpecError(DarkroomError):
@@ -33,8 +44,36 @@ class _JobSpec1(JobSpec, frozen=True, kw_only=True):
     images: tuple[ImageSpec, ...] = msgspec.field(name="pictures")
 
 
+class _Column(msgspec.Struct, frozen=True, array_like=True):
+    """One field of all images: its distinct values, and for each image which of them it has."""
+
+    values: list[Any]
+    which: list[Annotated[int, msgspec.Meta(ge=0)]]
+
+
+class _Images3(msgspec.Struct, frozen=True):
+    """The images of a job. Their fields are those of `GenerationParams`, and `position`."""
+
+    count: int
+    shared: dict[str, Any]
+    """The fields that are equal in all images, by name."""
+    varying: dict[str, _Column]
+    """The other fields by name."""
+
+
 def encode_spec(spec: JobSpec) -> bytes:
-    return msgspec.json.encode({"version": VERSION, **msgspec.structs.asdict(spec)})
+    """Raises `BodyTooLargeError` where the stored form would have more than `MAX_SPEC_BYTES`."""
+    stored = msgspec.structs.asdict(spec)
+    if len(spec.images) == 1:
+        data = msgspec.json.encode({"version": 2, **stored})
+    else:
+        data = msgspec.json.encode({"version": VERSION, **stored, "images": _compact(spec.images)})
+    if len(data) > MAX_SPEC_BYTES:
+        raise BodyTooLargeError(
+            f"The prompts of all images are too long together: a job may take {MAX_SPEC_BYTES} bytes. "
+            "Make several jobs of it."
+        )
+    return data
 
 
 def decode_spec(data: bytes) -> JobSpec:
@@ -49,10 +88,37 @@ def decode_spec(data: bytes) -> JobSpec:
                 "The job was stored by a newer version of Darkroom. Upgrade this server to read it."
             )
         if version == VERSION:
+            return _decode_3(data)
+        if version == 2:
             return msgspec.json.decode(data, type=JobSpec)
         if version == 1:
             first = msgspec.json.decode(data, type=_JobSpec1)
             return JobSpec(**msgspec.structs.asdict(first))
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, LookupError, ValueError):
         pass
     raise UnreadableSpecError("The stored job is damaged: its spec cannot be decoded.")
+
+
+def _compact(images: Sequence[ImageSpec]) -> _Images3:
+    rows = [(*_parameters_of(image.params), image.position) for image in images]
+    shared: dict[str, Any] = {}
+    varying: dict[str, _Column] = {}
+    for name, column in zip((*_PARAMETERS, "position"), zip(*rows, strict=True), strict=True):
+        if column.count(column[0]) == len(column):
+            shared[name] = column[0]
+        else:
+            places = {value: place for place, value in enumerate(dict.fromkeys(column))}
+            varying[name] = _Column(list(places), [places[value] for value in column])
+    return _Images3(len(images), shared, varying)
+
+
+def _decode_3(data: bytes) -> JobSpec:
+    """Raises msgspec's errors, LookupError and ValueError where the spec is damaged."""
+    stored = msgspec.json.decode(data, type=dict[str, Any])
+    compact = msgspec.convert(stored["images"], _Images3)
+    images = [dict(compact.shared) for _ in range(compact.count)]
+    for name, column in compact.varying.items():
+        for image, which in zip(images, column.which, strict=True):
+            image[name] = column.values[which]
+    stored["images"] = [{"params": image, "position": image.pop("position")} for image in images]
+    return msgspec.convert(stored, JobSpec)

@@ -1,4 +1,4 @@
-"""Copies the jobs, images and uploads of a data folder consistently while the server runs. Blocks. SQLite only."""
+"""Copies the jobs, images, uploads and link key of a data folder while the server runs. Blocks. SQLite only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from sqlalchemy.engine import URL
 
+from service.images.disk import make_folder, write_file
 from service.images.inputs.folder import UPLOADS, InputFolder, InputName
 from service.images.storage import ImageFolder, existing_folder
+from service.link_key import LINK_KEY
 
 _PAGES_AT_ONCE: Final = 256
 """Database pages copied at a time; the server can write in between."""
@@ -37,13 +39,13 @@ class Backup:
 def back_up(database: URL, image_folder: Path, destination: Path) -> Backup:
     """Copies the database, and then every image and upload in it, to the new folder `destination`.
 
-    The uploads' folder is the one beside that of the images.
+    The uploads' folder and the key that signs links are those beside the images. Only the owner may read the copy.
 
     Data of an earlier release is copied as it is, so that either release can be started with the copy. A backup that
     fails leaves `destination` with `.partial` after its name. Raises `BackupError` and OSError.
     """
     if database.get_backend_name() != "sqlite":
-        raise BackupError(f"The jobs are in PostgreSQL. Run pg_dump first, then copy the folder {image_folder}.")
+        raise BackupError(f"The jobs are in PostgreSQL. Run pg_dump first, then copy the folder {image_folder.parent}.")
     source = Path(database.database or "")
     if not source.is_file():
         raise BackupError(f"There is no database at {source}. Check the data folder.")
@@ -52,7 +54,7 @@ def back_up(database: URL, image_folder: Path, destination: Path) -> Backup:
     partial = destination.with_name(f"{destination.name}.partial")
     if partial.exists():
         raise BackupError(f"{partial} exists: another backup is running, or one failed. Delete it and try again.")
-    partial.mkdir(parents=True)
+    make_folder(partial)
     _copy_database(source, partial / "jobs.sqlite3")
     image_folder = existing_folder(image_folder)
     copied = partial / "jobs.sqlite3"
@@ -60,14 +62,22 @@ def back_up(database: URL, image_folder: Path, destination: Path) -> Backup:
     uploads, more_missing = _copy_uploads(
         copied, InputFolder(image_folder.with_name(UPLOADS)), InputFolder(partial / UPLOADS)
     )
+    _copy_link_key(image_folder.parent, partial)
     partial.rename(destination)
     os.sync()
     return Backup(images, uploads, missing + more_missing)
 
 
 def _copy_database(source: Path, copy: Path) -> None:
+    write_file(copy, b"")  # An empty file is an empty database. SQLite itself would let others read it.
     with contextlib.closing(sqlite3.connect(source)) as original, contextlib.closing(sqlite3.connect(copy)) as target:
         original.backup(target, pages=_PAGES_AT_ONCE)
+
+
+def _copy_link_key(source: Path, target: Path) -> None:
+    """Copies the key, without which no link that is out would work any more. A server of another kind has none."""
+    with contextlib.suppress(FileNotFoundError):
+        write_file(target / LINK_KEY, (source / LINK_KEY).read_bytes())
 
 
 def _copy_images(database: Path, source: ImageFolder, target: ImageFolder) -> tuple[int, int]:

@@ -8,26 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, true
 
 from service.jobs.background import log_and_continue
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import TERMINAL
+from service.jobs.store.access.clock import since_boot
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.tables import idempotency_keys, images, jobs
+from service.jobs.upkeep.clock_watch import ClockWatch
 from service.jobs.uploads import Uploads
+from service.observability.store_metrics import DeletionReason, StoreMetrics
 
 _BATCH: Final = 100
 """Maximum number of jobs deleted in one transaction."""
 _ORPHAN_S: Final = 3600.0
 """Age from which a file without a record is deleted. A file is stored before its record, so a young one may be used."""
 _SWEEPS_PER_FILE_SCAN: Final = 60
+_SHARE: Final = 0.25
+_SHARE_OF_FEW: Final = 100
+"""Maximum share of the ended jobs that expire in one sweep, and their number where there are few. A clock that was
+wrong from the start costs no more than that before somebody can notice."""
 
 _log = structlog.get_logger("darkroom.jobs")
 
@@ -48,41 +57,68 @@ class Retention:
         database: Database,
         files: ImageFiles,
         uploads: Uploads,
+        checkpoints: JobCheckpoints,
         config: RetentionConfig,
         *,
+        metrics: StoreMetrics | None = None,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = since_boot,
     ) -> None:
+        """`steady` is a clock that never jumps, by which `clock` is believed or not."""
         self._database = database
         self._files = files
         self._uploads = uploads
+        self._checkpoints = checkpoints
         self._config = config
+        self._metrics = metrics or StoreMetrics()
         self._clock = clock
+        self._watch = ClockWatch(clock, steady=steady)
 
     async def run(self) -> None:
         """Sweeps until canceled. Files are scanned less often than records, because that takes the longest."""
         for sweep in itertools.count():
             with log_and_continue("deleting what has expired"):
                 await self.sweep()
-                if sweep % _SWEEPS_PER_FILE_SCAN == 0:
+                if sweep % _SWEEPS_PER_FILE_SCAN == 0 and self._watch.is_sane():
                     await self.delete_orphans()
             await asyncio.sleep(self._config.every_s)
 
     async def sweep(self) -> None:
         """Deletes expired jobs and uploads, those in excess of the size limit, and expired keys.
 
-        Raises `StoreUnavailableError`.
+        While the clock cannot be believed, nothing expires. Raises `StoreUnavailableError`.
         """
-        await self._uploads.delete_unused()
+        is_sane = self._watch.is_sane()
+        if is_sane:
+            await self._uploads.delete_unused()
         await self._delete_excess_uploads()
-        for find in (self._expired, self._in_excess):
+        if is_sane:
+            await self._delete_while_found(self._expired, "expired", at_most=await self._share())
+        await self._delete_while_found(self._in_excess, "excess")
+        if is_sane:
+            await self._uploads.delete_unused()
+            await self._delete_expired_keys()
+
+    async def _delete_while_found(
+        self, find: Callable[[], Awaitable[list[str]]], reason: DeletionReason, at_most: float = math.inf
+    ) -> None:
+        """Deletes jobs in batches. A short batch was the last one.
+
+        What can be deleted since then is left to the next sweep: on a busy server this would otherwise never end.
+        """
+        deleted, found = 0, [""] * _BATCH
+        while len(found) == _BATCH and deleted < at_most:
             found = await find()
-            while found:
+            if found:
                 await self._delete(found)
-                # A short batch was the last one. What has expired since is left to the next sweep: on a busy server
-                # this loop would otherwise never end.
-                found = await find() if len(found) == _BATCH else []
-        await self._uploads.delete_unused()
-        await self._delete_expired_keys()
+                self._metrics.jobs_deleted(len(found), reason)
+            deleted += len(found)
+
+    async def _share(self) -> float:
+        """Returns how many jobs may expire in this sweep."""
+        ended = select(func.count()).select_from(jobs).where(jobs.c.expires_at.is_not(None))
+        count = await self._database.scan(lambda connection: connection.execute(ended).scalar_one())
+        return max(_SHARE * count, _SHARE_OF_FEW)
 
     async def _delete_excess_uploads(self) -> None:
         """Uploads that no job starts from go before any job does."""
@@ -136,17 +172,25 @@ class Retention:
             await self._database.write(lambda connection: connection.execute(delete(idempotency_keys).where(expired)))
 
     async def delete_orphans(self) -> None:
-        """Deletes old image files whose job has no record, and files of no upload. Raises `StoreUnavailableError`."""
-        await self._uploads.delete_orphans(_ORPHAN_S)
-        found = await self._files.jobs_older_than(_ORPHAN_S)
-        for start in range(0, len(found), _BATCH):
-            batch = found[start : start + _BATCH]
-            known = await self._recorded(batch)
-            for job_id in batch:
-                if job_id not in known:
-                    await self._files.delete(job_id)
+        """Deletes old image files whose job has no record, files of no upload, and checkpoints that no job needs.
 
-    async def _recorded(self, job_ids: Sequence[str]) -> set[str]:
-        """Returns those of the jobs that have a record."""
-        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids))
+        Raises `StoreUnavailableError`.
+        """
+        await self._uploads.delete_orphans(_ORPHAN_S)
+        for job_id in await self._without_record(await self._files.jobs_older_than(_ORPHAN_S), true()):
+            await self._files.delete(job_id)
+            self._metrics.jobs_deleted(1, "orphaned")
+        unfinished = jobs.c.status.not_in(TERMINAL)
+        for job_id in await self._without_record(await self._checkpoints.jobs_older_than(_ORPHAN_S), unfinished):
+            await self._checkpoints.delete(job_id)
+
+    async def _without_record(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> list[str]:
+        """Returns those of the jobs that have no record for which the condition holds."""
+        known: set[str] = set()
+        for start in range(0, len(job_ids), _BATCH):
+            known |= await self._recorded(job_ids[start : start + _BATCH], condition)
+        return [job_id for job_id in job_ids if job_id not in known]
+
+    async def _recorded(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), condition)
         return await self._database.scan(lambda connection: set(connection.execute(query).scalars()))

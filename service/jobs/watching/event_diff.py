@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from pipelines.work_plan import total_steps
-from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredImage
+from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, JobSummary, Status, StoredImage
 
 _ID: Final = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 
@@ -80,13 +80,15 @@ def seen_all(record: JobRecord, seen: EventId) -> bool:
     return record.ended and seen == EventId(record.attempt, record.version)
 
 
-def progress_of(record: JobRecord) -> JobProgress:
+def progress_of(record: JobRecord | JobSummary) -> JobProgress:
     """Returns the job's progress, also where it has not started or has succeeded."""
+    if record.progress is not None and record.status is not Status.SUCCEEDED:
+        return record.progress
     steps = sum(total_steps(spec.params) for spec in record.spec.images)
     if record.status is Status.SUCCEEDED:
         return JobProgress(steps, steps, 0.0)
     done = sum(total_steps(record.spec.images[image.index].params) for image in record.images)
-    return record.progress or JobProgress(done, steps)
+    return JobProgress(done, steps)
 
 
 class EventDiff:

@@ -81,6 +81,7 @@ class Cluster:
             "DARKROOM_DATA_DIR": str(self.data_dir),
             "DARKROOM_JOB_LEASE_S": str(lease_s),
             "DARKROOM_DRAIN_TIMEOUT_S": "0",
+            "DARKROOM_MIN_FREE_BYTES": str(1 << 20),
             **(settings or {}),
         }
         if database is None:

@@ -93,7 +93,8 @@ def _install_failpoints(failpoints: Failpoints) -> None:
 def _with_operation_name(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @functools.wraps(method)
     async def call(*args: Any, **kwargs: Any) -> Any:
-        token = _operation.set(name)
+        # A job's last image is recorded together with its end.
+        token = _operation.set("finish" if kwargs.get("last_at") is not None else name)
         try:
             return await method(*args, **kwargs)
         finally:
@@ -119,7 +120,7 @@ def _with_failpoints_around_commit(write: Callable[..., Awaitable[Any]], failpoi
             return result
 
         result = await write(database, work_and_reach, **options)
-        failpoints.reach(committed(name), unavailable)
+        failpoints.reach(committed(name), unavailable, _stop_between_transactions)
         return result
 
     return call

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Final
 
 OPERATIONS: Final = ("create", "claim", "heartbeat", "add_image", "finish", "release", "cancel", "delete")
-"""Methods of `JobRepository` and `JobClaims` that make a transaction."""
+"""Methods of `JobRepository` and `JobClaims` that make a transaction.
+
+`add_image` of a job's last image, which is recorded together with the job's end, is a `finish`.
+"""
 IMAGE_HALF_WRITTEN: Final = "image.half_written"
 IMAGE_WRITTEN: Final = "image.written"
 """The whole file is written, under its temporary name."""

@@ -44,9 +44,17 @@ def test_a_redirect_is_not_followed_so_that_the_key_stays_with_its_server(connec
         return httpx2.Response(307, headers={"location": "http://elsewhere/v1/models"})
 
     client = connect(handler, base_url="http://here", api_key="secret")
-    with pytest.raises(darkroom.APIStatusError, match="redirects"):
+    with pytest.raises(darkroom.RedirectError, match="base_url") as caught:
         client.models.list()
     assert hosts == ["here"]
+    assert caught.value.location == "http://elsewhere/v1/models"
+
+
+def test_the_address_of_a_redirect_is_a_whole_one(connect: Clients) -> None:
+    client = connect(lambda _: httpx2.Response(308, headers={"location": "/v2/models"}), base_url="http://here")
+    with pytest.raises(darkroom.RedirectError) as caught:
+        client.models.list()
+    assert caught.value.location == "http://here/v2/models"
 
 
 def test_a_refused_connection_is_a_connection_error_that_names_the_address(connect: Clients) -> None:

@@ -20,6 +20,7 @@ from darkroom.errors import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    RedirectError,
 )
 
 
@@ -80,6 +81,15 @@ def test_each_kind_of_error_has_its_status_and_says_what_to_do(
     explanation = explain(error)
     assert explanation.exit_code == status
     assert advice in explanation.format_message()
+
+
+def test_a_redirect_says_which_option_to_change() -> None:
+    error = RedirectError("http://here redirects. Set base_url.", status_code=308)
+    error.location = "https://here/v1/models"
+    message = explain(error).format_message()
+    assert "--server" in message
+    assert "https://here/v1/models" in message
+    assert "base_url" not in message
 
 
 @pytest.mark.parametrize(

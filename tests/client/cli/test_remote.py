@@ -18,12 +18,16 @@ class RecordingWatch:
 
     def __init__(self) -> None:
         self.stages: list[str] = []
+        self.wants_previews = False
 
     def stage(self, text: str) -> None:
         self.stages.append(text)
 
-    def advance(self, image: str, fraction: float) -> None:
-        raise AssertionError("a server does not report the progress of an image")
+    def show(self, image: str, fraction: float, text: str) -> None:
+        raise AssertionError("the backend of a server does not report the progress of an image")
+
+    def preview(self, image: str, content: bytes) -> None:
+        raise AssertionError("the backend of a server does not show an image")
 
 
 @pytest.fixture(scope="module")

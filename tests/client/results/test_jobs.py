@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darkroom import JobRecord
+from darkroom import JobRecord, JobSummary
 from tests.client import answers
 
 
@@ -13,7 +13,8 @@ from tests.client import answers
     [("queued", False), ("running", False), ("succeeded", True), ("failed", True), ("canceled", True)],
 )
 def test_three_of_the_states_are_ends(status: str, *, ended: bool) -> None:
-    assert JobRecord.model_validate(answers.job_record(status)).ended is ended
+    for kind in (JobRecord, JobSummary):
+        assert kind.model_validate(answers.job_record(status)).ended is ended
 
 
 def test_the_settings_of_a_request_are_those_that_all_images_share() -> None:

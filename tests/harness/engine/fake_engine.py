@@ -55,6 +55,7 @@ class FakeEngine:
         self.steps = 0
         self.step_s = 0.0
         self.held_before: tuple[int, int] | None = None  # Index and step of an image before which every job pauses.
+        self.holds_starts = False  # Whether jobs pause before they begin an image.
         self.refusals: list[DarkroomError] = []  # Errors of the next submissions, in order.
         self.failure: Exception | None = None  # Error with which every image ends.
 
@@ -66,7 +67,7 @@ class FakeEngine:
 
     def let_go(self) -> None:
         """Lets all running jobs end soon."""
-        self.held_before, self.step_s = None, 0.0
+        self.held_before, self.holds_starts, self.step_s = None, False, 0.0
 
     @property
     def running(self) -> int:

@@ -25,6 +25,7 @@ class Stage(enum.StrEnum):
     ENCODE = "encode"
     INPUT = "input"
     BEGIN = "begin"
+    RESUME = "resume"
     UPSCALE = "upscale"
     PREDICT = "predict"
     ADVANCE = "advance"
@@ -102,6 +103,12 @@ class FaultyPipeline(FakePipeline):
     ) -> FakeState:
         self._visit(Stage.BEGIN, [(params.prompt, self._trigger.step)])
         return super().begin(params, conditionings, encoded)
+
+    def resume(
+        self, params: GenerationParams, conditionings: Sequence[bytes], encoded: EncodedInput | None, snapshot: bytes
+    ) -> FakeState:
+        self._visit(Stage.RESUME, [(params.prompt, self._trigger.step)])
+        return super().resume(params, conditionings, encoded, snapshot)
 
     def upscale(self, states: Sequence[FakeState], *, tiled: bool = False) -> None:
         self._visit(Stage.UPSCALE, [(state.params.prompt, self._trigger.step) for state in states])

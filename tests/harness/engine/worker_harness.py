@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipelines.fake import INFO, FakePipeline, FakeState
 from pipelines.interface import UPSCALE, CostKey, Stage
@@ -142,6 +142,9 @@ class MemoryChannel:
     def send(self, message: FromWorker) -> None:
         self.sent.append(message)
 
+    def send_later(self, make: Callable[[], FromWorker]) -> None:
+        self.send(make())
+
 
 class WorkerHarness:
     """A worker with its clock and its channel."""
@@ -155,6 +158,7 @@ class WorkerHarness:
         costs: CostTable | None = None,
         device: Device = PLAIN_DEVICE,
         record: CallRecord | None = None,
+        facts: Mapping[str, object] | None = None,
         max_rows: int = 16,
         max_decode: int = 4,
     ) -> None:
@@ -170,6 +174,7 @@ class WorkerHarness:
             costs=flat_costs(max_rows) if costs is None else costs,
             device=device,
             record=record,
+            facts=facts or {},
             clock=self.clock,
         )
 
@@ -179,17 +184,14 @@ class WorkerHarness:
         params: GenerationParams,
         *,
         priority: Priority = Priority.INTERACTIVE,
-        previews: int = 0,
-        deadline_s: float | None = None,
-        isolation: str = "",
+        **options: Any,
     ) -> None:
+        """`options` are further fields of `Submit`."""
         for message in uploads.messages_of(params):
             if message not in self._sent_inputs:
                 self._sent_inputs.append(message)
                 self.channel.inbox.append(message)
-        self.channel.inbox.append(
-            messages.Submit(image_id, params, priority, previews=previews, deadline_s=deadline_s, isolation=isolation)
-        )
+        self.channel.inbox.append(messages.Submit(image_id, params, priority, **options))
 
     def cancel(self, image_id: str) -> None:
         self.channel.inbox.append(messages.Cancel(image_id))

@@ -13,6 +13,7 @@ from pipelines.fake import INFO, prompt_lengths
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 from service.engine.interface import (
+    ImageCheckpoint,
     ImageEvent,
     ImageFinished,
     ImagePreview,
@@ -50,6 +51,8 @@ class FakeJob:
         self.tenant = submission.tenant
         self.deadline_s = submission.deadline_s
         self.inputs = submission.inputs
+        self.checkpoint_every = submission.checkpoint_every
+        self.checkpoints = submission.checkpoints
         self._held = engine.held.hold(submission.inputs, submission.inputs)
         self.canceled = False
         self.ended = False
@@ -106,9 +109,13 @@ class FakeJob:
         if params.width % _SIDE_MULTIPLE or params.height % _SIDE_MULTIPLE:
             field = "width" if params.width % _SIDE_MULTIPLE else "height"
             raise InvalidRequestError(f"{field} must be a multiple of {_SIDE_MULTIPLE}.", field=field)
+        while self._engine.holds_starts:  # noqa: ASYNC110 -- it is set by a test, which may be in another thread
+            await asyncio.sleep(_POLL_S)
         self._publish(ImageStarted(index))
-        previews = 0
-        for step in range(1, params.steps + 1):
+        previews, resumed = 0, self._resumed_step(index, params)
+        if resumed:
+            self._publish(ImageProgress(index, resumed, float(params.steps - resumed)))
+        for step in range(resumed + 1, params.steps + 1):
             self._check_deadline(params.steps - step + 1)
             while self._engine.held_before == (index, step):
                 await asyncio.sleep(_POLL_S)
@@ -119,6 +126,8 @@ class FakeJob:
             if is_due and previews < self.previews and step < params.steps:
                 self._publish(ImagePreview(index, previews, step, RgbImage(2, 2, bytes(12))))
                 previews += 1
+            if self.checkpoint_every and not (step - resumed) % self.checkpoint_every and step < params.steps:
+                self._publish(ImageCheckpoint(index, step, _checkpoint(params, step)))
         if self._engine.failure is not None:
             raise self._engine.failure
         self.unfinished -= 1
@@ -128,6 +137,11 @@ class FakeJob:
         )
         self._engine.line.advance()
 
+    def _resumed_step(self, index: int, params: GenerationParams) -> int:
+        """Returns the step at which the image goes on: 0 without a checkpoint of this image."""
+        given = self.checkpoints.get(index)
+        return next((step for step in range(1, params.steps) if _checkpoint(params, step) == given), 0)
+
     def _check_deadline(self, steps_left: int) -> None:
         if self._loop.time() + steps_left * self._engine.step_s > self._give_up_at:
             raise DeadlineExceededError("The image could not be finished by its deadline.")
@@ -135,3 +149,7 @@ class FakeJob:
     def _publish(self, event: ImageEvent) -> None:
         self._events.append(event)
         self._changed.set()
+
+
+def _checkpoint(params: GenerationParams, step: int) -> bytes:
+    return f"{params} at {step}".encode()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors.torch import load_file, save_file
+
 from pipelines.checkpoints import inspection, sources
 from tests.harness.models import layouts, tiny_model
 
@@ -25,3 +27,13 @@ def test_a_configuration_and_the_size_of_a_file_change_the_fingerprint(folder: P
     layouts.rename_weights(layouts.weights(folder, "vae"), {"conv_out": "conv_out_of_another_name"})
 
     assert len({first, configured, fingerprint(folder)}) == 3
+
+
+def test_weights_that_were_trained_on_change_the_fingerprint(folder: Path) -> None:
+    first = fingerprint(folder)
+    path = layouts.weights(folder, "unet")
+    size = path.stat().st_size
+    save_file({name: weight * 1.001 for name, weight in load_file(path).items()}, path, {"format": "pt"})
+
+    assert path.stat().st_size == size
+    assert fingerprint(folder) != first

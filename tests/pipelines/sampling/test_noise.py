@@ -32,6 +32,23 @@ def test_tensors_come_in_the_order_in_which_the_generator_draws_them(ahead: bool
             assert torch.equal(noise.take(), expected)
 
 
+@pytest.mark.parametrize("drawn_ahead", [False, True])
+@pytest.mark.parametrize("ahead", [False, True])
+def test_noise_goes_on_where_other_noise_was_however_far_that_has_gone_since(ahead: bool, drawn_ahead: bool) -> None:
+    with ThreadPoolExecutor(1) as drawer:
+        noise, other = make(drawer), make(drawer if ahead else None)
+        noise.take()
+        if drawn_ahead:
+            noise.draw_ahead()
+        drawn = noise.drawn()
+        expected = [noise.take() for _ in range(3)]
+        other.draw_ahead()
+        other.go_to(drawn())
+
+        for tensor in expected:
+            assert torch.equal(other.take(), tensor)
+
+
 def test_what_was_drawn_ahead_for_an_image_is_freed_with_it() -> None:
     with ThreadPoolExecutor(1) as drawer:
         noise = make(drawer)

@@ -6,16 +6,22 @@ from dataclasses import replace
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from pipelines.fake import INFO
 from service.api.admin import create_admin_app
 from service.engine.interface import ModelWish, Phase
-from service.observability.metrics import Metrics
+from service.server.app import create_app
+from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
 
 
+def admin_app(engine: FakeEngine) -> Starlette:
+    return create_admin_app(create_app(Settings(), engine, keeps_jobs=False).state.services)
+
+
 async def get(engine: FakeEngine, path: str) -> httpx2.Response:
-    transport = httpx2.ASGITransport(create_admin_app(engine, Metrics()))
+    transport = httpx2.ASGITransport(admin_app(engine))
     async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
         return await client.get(path)
 
@@ -45,7 +51,7 @@ def with_second_model() -> FakeEngine:
 
 
 async def post(engine: FakeEngine, path: str, **headers: str) -> httpx2.Response:
-    transport = httpx2.ASGITransport(create_admin_app(engine, Metrics()))
+    transport = httpx2.ASGITransport(admin_app(engine))
     async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
         return await client.post(path, headers=headers)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from service.engine.interface import Phase
-from tests.harness.http_server import Harness
+from tests.harness.http_server import Harness, wait_until
 from tests.service.api.in_process import Api
+from tests.service.serving import Serve
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/health"])
@@ -30,6 +32,30 @@ async def test_readiness_is_the_phase_of_the_engine(api_without_store: Api, path
 async def test_a_process_with_a_job_store_is_ready_when_the_store_is(api: Api) -> None:
     ready = {"status": "ready", "phase": "serving", "activity": "", "store": "available"}
     assert (await api.client.get("/readyz")).json() == ready
+
+
+def test_the_probe_and_the_metric_agree_in_every_phase_and_state_of_the_store(serve: Serve, tmp_path: Path) -> None:
+    def told(server: Harness) -> tuple[int, str]:
+        metrics = server.client.get(f"{server.admin_url}/metrics").text.splitlines()
+        (ready,) = [line for line in metrics if line.startswith("darkroom_ready ")]
+        return server.client.get("/readyz").status_code, ready
+
+    ready, unready = (200, "darkroom_ready 1.0"), (503, "darkroom_ready 0.0")
+    (tmp_path / "images").write_text("In the way of the images' folder.")
+    with serve(data_dir=tmp_path) as server:
+        for phase in Phase:
+            server.engine.phase = phase
+            assert told(server) == (ready if phase is Phase.SERVING else unready)
+        server.engine.phase = Phase.SERVING
+        assert server.client.post("/api/v1/jobs", json={"prompt": "x"}).status_code == 202
+        wait_until(lambda: server.client.get("/readyz").json()["store"] == "unavailable")
+        for phase in Phase:
+            server.engine.phase = phase
+            assert told(server) == unready
+        server.engine.phase = Phase.SERVING
+        (tmp_path / "images").unlink()
+        wait_until(lambda: server.client.get("/readyz").json()["store"] == "available")
+        assert told(server) == ready
 
 
 async def test_liveness_does_not_depend_on_the_engine(api_without_store: Api) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.signed_urls import LinkSigner, load_link_key
+from service.api.signed_urls import LinkSigner
 
 JOB: Final = "job_" + "a2" * 13
 SIGNER: Final = LinkSigner(bytes(32))
@@ -49,26 +46,3 @@ def test_no_other_text_is_a_signature(text: str) -> None:
 
 def test_links_of_the_first_release_still_hold() -> None:
     assert signature() == "aecc0f88e8d67d53b38abfd7395e7be80a2e67b25034b504327a623bf15368c1"
-
-
-def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    key = load_link_key(folder)
-    assert len(key) == 32
-    assert load_link_key(folder) == key
-    assert (folder / "link_key").stat().st_mode & 0o777 == 0o600
-    assert [file.name for file in folder.iterdir()] == ["link_key"]
-
-
-def test_servers_that_start_at_once_share_one_key(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as servers:
-        keys = set(servers.map(load_link_key, [tmp_path] * 32))
-    assert len(keys) == 1
-    assert {len(key) for key in keys} == {32}
-
-
-@pytest.mark.parametrize("content", ["", "ab", "x" * 64, "ab" * 31, "ab" * 33])
-def test_a_file_that_holds_no_key_signs_nothing(tmp_path: Path, content: str) -> None:
-    (tmp_path / "link_key").write_text(content)
-    with pytest.raises(ValueError, match=r"link_key does not hold a key of 32 bytes\. Delete it"):
-        load_link_key(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import pytest
 
 from pipelines.fake import INFO
 from service.cli.local_backend import LocalBackend
+from service.environment import load_settings
+from service.settings_fields import default_cache_dir
 from tests.harness.command import Command
+from tests.harness.paths import ROOT
 from tests.levels import integration_fixture
 from tests.service.links import LINKS
 
@@ -29,6 +34,22 @@ def test_the_data_folder_is_read_from_the_environment(
     (folder / "model_index.json").write_text("{}")
     monkeypatch.setenv("DARKROOM_DATA_DIR", str(tmp_path / "data"))
     assert str(folder) in command("models", backend=LocalBackend()).out
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("command")
+def test_a_worker_is_of_the_version_that_is_tested() -> None:
+    shown = "import json, darkroom, service, tests; print(json.dumps([m.__file__ for m in (darkroom, service, tests)]))"
+    found = json.loads(subprocess.run([sys.executable, "-c", shown], capture_output=True, check=True).stdout)
+    assert [Path(file).parent for file in found] == [ROOT / "client" / "darkroom", ROOT / "service", ROOT / "tests"]
+
+
+@pytest.mark.usefixtures("command")
+def test_the_command_uses_folders_of_the_tests_alone() -> None:
+    settings = load_settings({})
+    users = Path("~/.local/share/darkroom").expanduser(), default_cache_dir()
+    assert settings.data_dir not in users
+    assert settings.cache_dir not in users
 
 
 def test_images_are_generated_on_this_machine(command: Command, backend: LocalBackend) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.images.disk import store_file
+from service.images.disk import add_file, store_file
 
 
 def test_a_file_replaces_an_earlier_one_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -15,8 +15,23 @@ def test_a_file_replaces_an_earlier_one_in_a_folder_that_is_made(tmp_path: Path)
     assert [(path.name, path.read_bytes()) for path in (tmp_path / "a" / "b").iterdir()] == [("x.png", b"two")]
 
 
+def test_only_the_owner_can_read_what_is_stored(tmp_path: Path) -> None:
+    store_file(tmp_path / "a" / "b", "x.png", b"one")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "a").rglob("*")}
+    assert modes == {"b": 0o700, "x.png": 0o600}
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_failure_leaves_no_part_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.png" / "in the way").mkdir(parents=True)
     with pytest.raises(OSError, match=r"directory|Is a"):
         store_file(tmp_path, "x.png", b"one")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+
+
+def test_a_file_is_added_only_to_a_folder_that_is_there(tmp_path: Path) -> None:
+    add_file(tmp_path, "x.png", b"one")
+    assert (tmp_path / "x.png").read_bytes() == b"one"
+    with pytest.raises(FileNotFoundError):
+        add_file(tmp_path / "a", "x.png", b"one")
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

@@ -87,6 +87,32 @@ def test_no_attempt_overwrites_the_image_of_another(folder: ImageFolder, root: P
     assert files(root) == []
 
 
+def test_each_attempt_has_its_own_thumbnail_beside_its_image(folder: ImageFolder, root: Path) -> None:
+    folder.put(JOB, 0, "image/webp", b"image", attempt=2)
+    for read in (folder.read_thumbnail, folder.thumbnail_size_bytes):
+        with pytest.raises(FileNotFoundError):
+            read(JOB, 0, attempt=2)
+
+    folder.put_thumbnail(JOB, 0, b"of the second", attempt=2)
+    folder.put_thumbnail(JOB, 0, b"of the first")
+
+    assert folder.read_thumbnail(JOB, 0, attempt=2) == b"of the second"
+    assert folder.thumbnail_size_bytes(JOB, 0) == len(b"of the first")
+    assert folder.read(JOB, 0, "image/webp", attempt=2) == b"image"
+    folder.delete(JOB)
+    assert files(root) == []
+
+
+def test_a_late_thumbnail_brings_back_no_folder_of_a_deleted_job(folder: ImageFolder, root: Path) -> None:
+    folder.put(JOB, 0, "image/png", b"image")
+    folder.delete(JOB)
+
+    with pytest.raises(FileNotFoundError):
+        folder.put_thumbnail(JOB, 0, b"thumbnail")
+
+    assert list(root.glob("??/*")) == []
+
+
 def test_a_media_type_that_cannot_be_stored_leaves_nothing(folder: ImageFolder, root: Path) -> None:
     with pytest.raises(KeyError):
         folder.put(JOB, 0, "text/html", b"<script>")

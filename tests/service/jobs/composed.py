@@ -9,8 +9,11 @@ from typing import Final
 from sqlalchemy import URL
 
 from service.images.encoding import Encoder
+from service.images.free_space import FreeSpace
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.following import JobFollowing
 from service.jobs.service import JobService, JobServiceConfig
@@ -19,6 +22,7 @@ from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
+from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.channel import Channel, NoChannel
 from service.jobs.watching.stream_limits import StreamLimits
@@ -39,7 +43,13 @@ class Composed:
 
 
 def compose(
-    url: URL, folder: Path, engine: FakeEngine, *, runner: RunnerConfig = RUNNER, channel: Channel | None = None
+    url: URL,
+    folder: Path,
+    engine: FakeEngine,
+    *,
+    runner: RunnerConfig = RUNNER,
+    channel: Channel | None = None,
+    checkpoint_steps: int = 0,
 ) -> Composed:
     """Returns a job service that the caller starts and stops. Its image files are in `folder`."""
     channel = channel or NoChannel()
@@ -47,18 +57,23 @@ def compose(
     waiting = WaitingJobs()
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     uploads = make_uploads(database, folder.with_name("uploads"))
-    executor = JobExecutor(claims, files, uploads, engine, Encoder(1), notifier, ExecutorConfig())
+    lock = OwnerLock(folder.with_name("servers"), runner.owner)
+    checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
+    executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
     repository = JobRepository(database, REPOSITORY_POLICY, waiting)
-    runs = Runner(claims, executor, files, engine, notifier, Metrics(), runner)
+    runs = Runner(claims, executor, files, engine, notifier, Metrics(), lock, runner, clock=database.clock)
     jobs = JobService(
         database,
         repository,
         files,
         uploads,
+        checkpoints,
         runs,
-        Retention(database, files, uploads, RetentionConfig(max_image_bytes=1 << 30)),
+        Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=1 << 30)),
+        QueueRefresh(database, repository, waiting),
         JobFollowing(repository, notifier, channel, runs, engine, StreamLimits(8, 8)),
         engine,
         CONFIG,
+        FreeSpace((folder,), 0),
     )
     return Composed(jobs, engine, notifier)

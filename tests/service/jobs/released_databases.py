@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import URL
 
-SCHEMAS: Final = ("schema_0001",)
+SCHEMAS: Final = ("schema_0001", "schema_0004")
 """Each holds the six jobs below."""
 SUCCEEDED, FAILED, CANCELED, RUNNING, LINKED, QUEUED = (f"job_{letter * 26}" for letter in "abcdef")
 """`LINKED` succeeded too. Its image was stored for a signed link, without a run."""

@@ -30,9 +30,13 @@ def settings_for(data_dir: Path) -> JobsSettings:
         database=database_url(None, data_dir),
         images=data_dir / "images",
         uploads=data_dir / "uploads",
+        servers=data_dir / "servers",
+        checkpoints=data_dir / "checkpoints",
+        checkpoint_steps=0,
         keep_uploads_s=KEEP_S,
         keep_s=KEEP_S,
         max_image_bytes=1 << 30,
+        min_free_bytes=0,
         max_queued=100,
         max_queued_s=1000.0,
         max_streams=8,
@@ -67,11 +71,17 @@ def released_dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return data_dir
 
 
+async def read_image(jobs: JobService) -> bytes:
+    """Reads the image that the earlier release has stored."""
+    return await jobs.images.read(SUCCEEDED, await jobs.images.find(SUCCEEDED, 1, "alice"))
+
+
 async def test_a_submitted_job_is_made_and_its_image_can_be_read(tmp_path: Path) -> None:
     async with running(tmp_path) as jobs:
         view, _ = await jobs.submit(make_spec(), tenant="alice")
         view = await jobs.wait(view.record.id, "alice", timeout_s=60)
-        stored, file = await jobs.read_image(view.record.id, 0, "alice")
+        (stored,) = view.record.images
+        file = await jobs.images.read(view.record.id, stored)
 
     assert view.record.status is Status.SUCCEEDED
     assert len(file) == stored.size_bytes
@@ -79,14 +89,14 @@ async def test_a_submitted_job_is_made_and_its_image_can_be_read(tmp_path: Path)
 
 async def test_jobs_and_images_of_an_earlier_release_can_be_read(released_dir: Path) -> None:
     async with running(released_dir) as jobs:
-        _, file = await jobs.read_image(SUCCEEDED, 1, "alice")
+        file = await read_image(jobs)
 
     assert file == FILE
 
 
 async def test_servers_that_start_together_over_data_of_an_earlier_release_both_serve_it(released_dir: Path) -> None:
     async with running(released_dir) as one, running(released_dir) as other:
-        files = [(await jobs.read_image(SUCCEEDED, 1, "alice"))[1] for jobs in (one, other)]
+        files = [await read_image(jobs) for jobs in (one, other)]
 
     assert files == [FILE, FILE]
 
@@ -96,6 +106,6 @@ async def test_a_backup_of_an_earlier_release_can_be_restored(released_dir: Path
     back_up(settings.database, settings.images, tmp_path / "copy")
 
     async with running(tmp_path / "copy") as jobs:
-        _, file = await jobs.read_image(SUCCEEDED, 1, "alice")
+        file = await read_image(jobs)
 
     assert file == FILE

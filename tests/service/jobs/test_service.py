@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,15 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 async def jobs(sqlite_url: URL, tmp_path: Path, engine: FakeEngine) -> AsyncIterator[JobService]:
-    jobs = compose(sqlite_url, tmp_path / "images", engine).jobs
+    jobs = compose(sqlite_url, tmp_path / "images", engine, checkpoint_steps=1).jobs
     await jobs.start()
     yield jobs
     await engine.stop()
     await jobs.stop()
+
+
+def checkpoints_in(folder: Path) -> Iterator[Path]:
+    return folder.glob("checkpoints/??/*/*.checkpoint")
 
 
 async def submitted(jobs: JobService) -> JobRecord:
@@ -57,8 +61,8 @@ async def test_a_submitted_job_is_run_and_followed_to_its_end(jobs: JobService) 
 
     assert isinstance(events[-1], JobEnded)
     assert sum(isinstance(event, ImageStored) for event in events) == 1
-    stored, file = await jobs.read_image(record.id, 0, "alice")
-    assert stored.size_bytes == len(file)
+    stored = await jobs.images.find(record.id, 0, "alice")
+    assert stored.size_bytes == len(await jobs.images.read(record.id, stored))
 
 
 async def test_a_wait_ends_with_its_timeout_or_the_job(jobs: JobService, engine: FakeEngine) -> None:
@@ -80,6 +84,17 @@ async def test_a_used_idempotency_key_returns_its_job(jobs: JobService) -> None:
     again, replayed = await jobs.submit(make_spec(), tenant="alice", idempotency=key)
 
     assert (again.record.id, replayed) == (first.record.id, True)
+
+
+async def test_jobs_are_summed_up_newest_first_and_read_a_few_at_a_time(jobs: JobService, engine: FakeEngine) -> None:
+    engine.phase = Phase.LOADING
+    made = [(await submitted(jobs)).id for _ in range(45)]
+
+    listed = [summary.id async for summary in jobs.summaries("alice", at_most=44, status=Status.QUEUED)]
+
+    assert listed == made[:0:-1]
+    assert [summary.id async for summary in jobs.summaries("alice", at_most=99)] == made[::-1]
+    assert [summary async for summary in jobs.summaries("bob", at_most=9)] == []
 
 
 async def test_a_canceled_job_frees_its_rows(jobs: JobService, engine: FakeEngine) -> None:
@@ -108,6 +123,21 @@ async def test_a_deleted_job_ends_the_events_of_its_followers(jobs: JobService, 
             pass
 
 
+@pytest.mark.parametrize("end", [JobService.cancel, JobService.delete])
+async def test_a_job_that_its_caller_ends_leaves_no_checkpoints(
+    jobs: JobService, engine: FakeEngine, tmp_path: Path, end: Callable[[JobService, str, str], Awaitable[object]]
+) -> None:
+    engine.held_before = (0, 3)
+    record = await submitted(jobs)
+    async with asyncio.timeout(LONG_S):
+        while not list(checkpoints_in(tmp_path)):  # noqa: ASYNC110 -- there is no event for it
+            await asyncio.sleep(0.001)
+
+    await end(jobs, record.id, "alice")
+
+    assert list(checkpoints_in(tmp_path)) == []
+
+
 async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService) -> None:
     spec = make_spec()
     pixels = RgbImage(64, 64, bytes(3 * 64 * 64))
@@ -118,17 +148,7 @@ async def test_finished_images_are_stored_as_a_job_that_expires(jobs: JobService
     assert record.status is Status.SUCCEEDED
     assert record.completed_at is not None
     assert record.expires_at == record.completed_at + 60.0
-    assert (await jobs.read_image(record.id, 0, None))[1] == b"file"
-
-
-async def test_an_image_whose_file_is_missing_is_not_found(jobs: JobService, tmp_path: Path) -> None:
-    record = await submitted(jobs)
-    await jobs.wait(record.id, "alice", timeout_s=LONG_S)
-    for file in (tmp_path / "images").glob("??/*/*"):
-        file.unlink()
-
-    with pytest.raises(NotFoundError):
-        await jobs.read_image(record.id, 0, "alice")
+    assert await jobs.images.read(record.id, await jobs.images.find(record.id, 0, None)) == b"file"
 
 
 @pytest.mark.parametrize("phase", [Phase.DRAINING, Phase.FAILED, Phase.STOPPED])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
-from service.jobs.records import JobProgress, JobRecord, LiveState, Status
+from service.jobs.records import ImageSummary, JobProgress, JobRecord, JobSummary, LiveState, Status
 from service.jobs.store.queue.waiting_jobs import QueuePlace
-from service.jobs.views import live_view, waiting_view
-from tests.service.api.records import make_record
+from service.jobs.views import live_summary, live_view, summary_of, waiting_view
+from tests.service.api.records import make_image, make_record
 
 LIVE = LiveState(version=7, progress=JobProgress(3, 20, eta_s=1.5))
 
@@ -37,3 +37,22 @@ def test_a_waiting_job_is_done_after_the_backlog_the_jobs_before_it_and_itself()
     assert view.queue_position == 3
     assert view.record.progress is not None
     assert (view.record.progress.eta_s, view.record.progress.step) == (16.0, 0)
+
+
+def test_a_summary_says_of_a_job_and_its_images_what_their_records_say(record: JobRecord) -> None:
+    record = replace(record, images=(make_image(),))
+    summary = summary_of(record)
+    for field in fields(JobSummary):
+        if field.name != "images":
+            assert getattr(summary, field.name) == getattr(record, field.name)
+    assert [[getattr(image, field.name) for field in fields(ImageSummary)] for image in summary.images] == [
+        [getattr(image, field.name) for field in fields(ImageSummary)] for image in record.images
+    ]
+
+
+def test_the_summary_of_a_running_job_has_the_progress_that_its_process_knows(record: JobRecord) -> None:
+    summary = summary_of(record)
+    assert live_summary(summary, (2, LIVE)).progress == LIVE.progress
+    assert live_summary(summary, (3, LIVE)) == summary
+    ended = replace(summary, status=Status.SUCCEEDED)
+    assert live_summary(ended, (2, LIVE)) == ended

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from service.engine.messages import Beat, CallDone, Canceled, FromWorker
+from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
@@ -25,7 +26,8 @@ async def running_server() -> AsyncIterator[tuple[int, Observed]]:
     """Run a server whose UNet calls take `CALL_S`. Yields its port and the messages of its worker."""
     settings = Settings(port=0, admin_port=None)
     async with serving("--call-s", str(CALL_S), warm_up_s=0.001) as (engine, observed):
-        server = Server(uvicorn_config(create_app(settings, engine), settings))
+        metrics = Metrics()
+        server = Server(uvicorn_config(create_app(settings, engine, metrics), settings, metrics))
         listener = socket.create_server(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.observability.edge_metrics import EdgeMetrics
 from service.server.http_limits import BoundedHttpProtocol
-from service.server.listeners import Server, listen, uvicorn_config
+from service.server.listeners import LAST_ANSWERS_S, Server, last_answers_s, listen, uvicorn_config
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.raw_http import GET, LAST_GET, answers_in, connected, read_to_end
@@ -46,7 +47,7 @@ async def serving(
     app: ASGIApp, settings: Settings
 ) -> AsyncIterator[tuple[Server, asyncio.StreamReader, asyncio.StreamWriter]]:
     """Run a server. Yields it with the reader and the writer of one connection to it."""
-    server = Server(uvicorn_config(app, settings))
+    server = Server(uvicorn_config(app, settings, EdgeMetrics()))
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     reader, writer = await asyncio.open_connection(*listener.getsockname())
@@ -104,7 +105,7 @@ async def test_an_application_that_cannot_start_is_not_served() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise OSError("no database")
 
-    server = Server(uvicorn_config(broken, Settings()))
+    server = Server(uvicorn_config(broken, Settings(), EdgeMetrics()))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not (server.started or task.done()):  # noqa: ASYNC110 - uvicorn has no event for it
@@ -128,7 +129,7 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(short_keep_al
 
 
 def test_idle_connections_are_kept_longer_than_a_load_balancers_60_seconds() -> None:
-    assert uvicorn_config(echo, Settings()).timeout_keep_alive == 75
+    assert uvicorn_config(echo, Settings(), EdgeMetrics()).timeout_keep_alive == 75
 
 
 def test_the_ipv6_wildcard_address_accepts_ipv4_too() -> None:
@@ -149,3 +150,8 @@ def test_a_connection_in_use_is_kept(short_keep_alive: Harness) -> None:
     with connected(short_keep_alive.port) as connection:
         connection.sendall(GET + LAST_GET)
         assert [answer.status for answer in answers_in(read_to_end(connection))] == [200, 200]
+
+
+@pytest.mark.parametrize(("left_s", "readers_have_s"), [(0.0, LAST_ANSWERS_S), (5.5, 5), (3600.0, 10)])
+def test_slow_readers_have_what_the_drain_has_left_within_bounds(left_s: float, readers_have_s: int) -> None:
+    assert last_answers_s(left_s) == readers_have_s

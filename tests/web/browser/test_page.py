@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from service.errors import OutOfMemoryError
 from tests.harness.http_server import Harness
-from tests.web.browser.visitor import fill, finished, generate, open_settings, show, value, visit
+from tests.web.browser.visitor import (
+    accessibility_problems,
+    fill,
+    finished,
+    generate,
+    open_settings,
+    show,
+    value,
+    visit,
+)
 
 pytestmark = pytest.mark.timeout(300)
 HOSTILE = (
@@ -121,16 +129,6 @@ def test_the_lock_keeps_the_last_seed_and_the_dice_draws_another(page: Page, ser
     assert value(page, "Seed") not in ("", seed)
     fill(page, "Images", "2")
     expect(page).to_have_url(re.compile("count=2"))
-
-
-def accessibility_problems(page: Page, axe: str) -> list[dict[str, Any]]:
-    page.evaluate(axe)
-    found: dict[str, Any] = page.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'] })")
-    return [
-        {"id": each["id"], "nodes": [node["html"][:200] for node in each["nodes"]]}
-        for each in found["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

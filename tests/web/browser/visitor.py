@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.harness.http_server import Harness
 
 PROMPT = "a red circle on a white background"
 
@@ -16,7 +19,19 @@ def visit(page: Page, url: str) -> None:
 
 
 def open_settings(page: Page) -> None:
-    page.locator("summary").click()
+    page.locator(".settings > summary").click()
+
+
+def fold(page: Page, name: str) -> Locator:
+    """The heading of settings that are folded together."""
+    return page.locator(".fold > summary").filter(has_text=name)
+
+
+def unfold(page: Page) -> None:
+    """Opens the settings, and all that is folded in them."""
+    open_settings(page)
+    fold(page, "File").wait_for()
+    page.evaluate("document.querySelectorAll('.fold').forEach((each) => (each.open = true))")
 
 
 def fill(page: Page, field: str, value: str) -> None:
@@ -72,3 +87,21 @@ def _base64(file: Path) -> str:
 
 def value(page: Page, field: str) -> str:
     return page.get_by_role("textbox", name=field, exact=True).input_value()
+
+
+def last_request(server: Harness) -> dict[str, Any]:
+    """The request of the newest job, with all defaults."""
+    job: dict[str, Any] = server.client.get("/api/v1/jobs", params={"limit": 1}).json()["data"][0]
+    request: dict[str, Any] = server.client.get(job["urls"]["self"]).json()["request"]
+    return request
+
+
+def accessibility_problems(page: Page, axe: str) -> list[dict[str, Any]]:
+    """What axe-core finds that is serious."""
+    page.evaluate(axe)
+    found: dict[str, Any] = page.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'] })")
+    return [
+        {"id": each["id"], "nodes": [node["html"][:200] for node in each["nodes"]]}
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]

@@ -14,7 +14,13 @@ const LABELS: Record<string, string> = {
   seed: "Seed",
   model: "Model",
   image: "Start image",
+  mask: "Mask",
   strength: "Strength",
+  hires: "Hires fix",
+  refiner: "Refiner",
+  output_format: "File format",
+  output_compression: "Quality",
+  deadline_s: "Deadline",
 };
 
 const ADVICE: Record<string, string> = {

@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema e90a7774b1549ac6a5d792a4a38238beaf635711df3301bea5104fddb03082a5
+// Written by `make web-types`. Schema a591b5c74f1b5353dc969ec7b6a8b81efca5ec864c1cc7666754e21524ebb4e9
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description The caller's jobs, newest first.
+         * @description The caller's jobs, newest first, with long texts cut.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -362,9 +362,41 @@ export interface components {
         /** JobList */
         JobList: {
             /** Data */
-            data: components["schemas"]["JobOut"][];
+            data: components["schemas"]["JobListItem"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * JobListItem
+         * @description A job in a list. `GET /api/v1/jobs/{job_id}` has all of it.
+         */
+        JobListItem: {
+            /** Abridged */
+            abridged: boolean;
+            /** Completed At */
+            completed_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error: components["schemas"]["FailureOut"] | null;
+            /** Eta S */
+            eta_s: number | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /** Images */
+            images: components["schemas"]["ListedImageOut"][];
+            progress: components["schemas"]["ProgressOut"];
+            request: components["schemas"]["ResolvedRequest"];
+            /** Seeds */
+            seeds: number[];
+            /** Started At */
+            started_at: string | null;
+            status: components["schemas"]["Status"];
+            urls: components["schemas"]["JobUrls"];
         };
         /** JobOut */
         JobOut: {
@@ -416,6 +448,30 @@ export interface components {
             expires_at: string;
             /** Url */
             url: string;
+        };
+        /**
+         * ListedImageOut
+         * @description A finished image of a listed job. Its prompt is the one of its index among the request's.
+         */
+        ListedImageOut: {
+            /** Height */
+            height: number;
+            /** Index */
+            index: number;
+            /** Mime */
+            mime: string;
+            /** Seed */
+            seed: number;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Thumbnail Url */
+            thumbnail_url: string;
+            /** Url */
+            url: string;
+            /** Width */
+            width: number;
         };
         /** Liveness */
         Liveness: {

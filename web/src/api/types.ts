@@ -5,9 +5,13 @@ type Schemas = components["schemas"];
 type WithSeed<T> = Omit<T, "seed"> & { seed: string };
 
 /** Seeds have up to 63 bits. JavaScript's numbers are exact up to 53, so that seeds stay text from wire to wire. */
-export type Image = WithSeed<Schemas["ImageOut"]>;
-export type Job = Omit<Schemas["JobOut"], "seeds" | "images"> & { seeds: string[]; images: Image[] };
-export type JobList = { data: Job[]; next_cursor: string | null };
+export type Job = Omit<Schemas["JobOut"], "seeds" | "images"> & { seeds: string[]; images: WithSeed<Schemas["ImageOut"]>[] };
+type ListedImage = WithSeed<Schemas["ListedImageOut"]>;
+/** What a list says of a job: without what only a look at the job itself needs, and with long texts cut. */
+export type ListedJob = Omit<Schemas["JobListItem"], "seeds" | "images"> & { seeds: string[]; images: ListedImage[] };
+export type JobList = { data: ListedJob[]; next_cursor: string | null };
+/** An image of a job, as far as it is known. */
+export type Image = ListedImage & { prompt: string } & Partial<WithSeed<Schemas["ImageOut"]>>;
 export type Resolved = Schemas["ResolvedRequest"];
 export type Progress = Schemas["ProgressOut"] & { eta_s: number | null; queue_position: number | null };
 export type Status = Job["status"];

@@ -10,6 +10,7 @@ import { Viewer } from "./Viewer";
 
 const Compare = lazily(async () => (await import("./Compare")).Compare);
 const GridDialog = lazily(async () => (await import("./GridDialog")).GridDialog);
+const MaskDialog = lazily(async () => (await import("./MaskDialog")).MaskDialog);
 
 export function App() {
   return (
@@ -31,5 +32,6 @@ function Dialogs() {
   const shown = view.value;
   if (shown === null) return null;
   if (shown.kind === "image") return <Viewer tile={shown.tile} />;
-  return shown.kind === "compare" ? <Compare one={shown.one} other={shown.other} /> : <GridDialog />;
+  if (shown.kind === "compare") return <Compare one={shown.one} other={shown.other} />;
+  return shown.kind === "grid" ? <GridDialog /> : <MaskDialog />;
 }

@@ -1,5 +1,7 @@
 /** Two images side by side, and what was different between them. */
-import { imageOf, tiles } from "../state/gallery";
+import { useEffect } from "preact/hooks";
+import { entrySignal } from "../state/entries";
+import { imageOf, makeWhole, tiles } from "../state/gallery";
 import { Dialog } from "./Dialog";
 import { parametersOf } from "./Parameters";
 import { srcOf } from "./sources";
@@ -7,8 +9,11 @@ import { srcOf } from "./sources";
 export function Compare({ one, other }: { one: string; other: string }) {
   const both = [one, other].map((key) => {
     const tile = tiles.value.find((each) => each.key === key);
+    if (tile !== undefined) void entrySignal(tile.entry)?.value;
     return tile === undefined ? null : imageOf(tile);
   });
+  const entries = both.flatMap((each) => each?.entry ?? []);
+  useEffect(() => entries.forEach((entry) => void makeWhole(entry)), [one, other]);
   const [left, right] = both;
   if (!left || !right) return null;
   return (
@@ -20,7 +25,9 @@ export function Compare({ one, other }: { one: string; other: string }) {
           </figure>
         ))}
       </div>
-      <Differences rows={both.map((each) => new Map(parametersOf(each!.entry.request!, each!.image)))} />
+      {entries.every(({ whole }) => whole) && (
+        <Differences rows={both.map((each) => new Map(parametersOf(each!.entry.request!, each!.image)))} />
+      )}
     </Dialog>
   );
 }

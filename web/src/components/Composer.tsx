@@ -11,12 +11,11 @@ export function Composer() {
   const problem = problems.value.prompt;
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    generate();
+    onSubmit(event);
   };
   const onSubmit = (event: Event): void => {
     event.preventDefault();
-    if (!generate()) prompt.current?.focus();
+    if (!generate()) (unfoldedProblem() ?? prompt.current)?.focus();
   };
   return (
     <form class="composer" onSubmit={onSubmit} aria-label="New image" noValidate>
@@ -39,6 +38,14 @@ export function Composer() {
       <SettingsPanel />
     </form>
   );
+}
+
+/** The first field with a problem, however deeply it is folded; null where the prompt is to be written first. */
+function unfoldedProblem(): HTMLElement | null {
+  if (settings.prompt.peek().trim() === "") return null;
+  const field = document.querySelector<HTMLElement>('.settings [aria-invalid="true"]');
+  for (let fold = field?.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
+  return field;
 }
 
 function useFocusBySlash(prompt: { current: HTMLTextAreaElement | null }): void {

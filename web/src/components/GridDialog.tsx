@@ -3,12 +3,13 @@ import { signal, useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { randomSeed } from "../api/seeds";
 import { keyOf, order } from "../state/entries";
-import { AXES, cellsOf, labelOf, problemOf, valuesIn, type Axis, type AxisField, type Grid } from "../state/grid";
+import { AXES, axisFrom, cellsOf, drawn, labelOf, problemOf, type Axis, type AxisField, type Grid } from "../state/grid";
 import { grids, keep, loadGrid } from "../state/grids";
 import { problemsOf } from "../state/limits";
 import { previewsWanted } from "../state/make";
 import { submit } from "../state/queue";
-import { capabilities, modelOf, requestOf, values } from "../state/settings";
+import { requestOf } from "../state/request";
+import { capabilities, modelOf, values } from "../state/settings";
 import { say } from "../state/status";
 import { Dialog } from "./Dialog";
 import { GalleryTile } from "./GalleryTile";
@@ -24,10 +25,11 @@ export function GridDialog() {
   const axes = useComputed(() => ({ x: axisOf("x"), y: axisOf("y") }));
   const { x, y } = axes.value;
   const problem = problemOf(values.value, x, y);
+  const seeds = [x, y].some(({ field, values: all }) => field.startsWith("seed") && all.length > 0);
   const count = Math.max(1, x.values.length) * Math.max(1, y.values.length);
   const onSubmit = (event: Event): void => {
     event.preventDefault();
-    if (problem === null) make(x, y);
+    if (problem === null) make({ x, y });
     else say(problem, "error");
   };
   const grid = grids.value[shown.value];
@@ -41,7 +43,7 @@ export function GridDialog() {
           Make {problem === null ? `${count} images` : "a grid"}
         </button>
         <p class={problem === null ? "hint" : "problem"} role="status">
-          {problem ?? "All else is as in the form; all images have one seed."}
+          {problem ?? `All else is as in the form; ${seeds ? "each seed is the same in all images of its row or column" : "all images have one seed"}.`}
         </p>
       </form>
       {grid !== undefined && (
@@ -68,9 +70,10 @@ export function GridDialog() {
   );
 }
 
-const axisOf = (name: "x" | "y"): Axis => ({ field: chosen[name].field.value, values: valuesIn(chosen[name].text.value) });
+const axisOf = (name: "x" | "y"): Axis => axisFrom(chosen[name].field.value, chosen[name].text.value);
 
-function make(x: Axis, y: Axis): void {
+function make(wanted: { x: Axis; y: Axis }): void {
+  const [x, y] = [drawn(wanted.x, randomSeed), drawn(wanted.y, randomSeed)];
   const base = values.peek();
   const seeded = { ...base, seed: base.seed || randomSeed() };
   const known = capabilities.peek();
@@ -87,6 +90,7 @@ const HELP: Partial<Record<AxisField, string>> = {
   prompt: "red, blue, green: the first is replaced by each",
   sampler: "euler, ddim",
   schedule: "karras, exponential",
+  seeds: "How many, such as 4",
 };
 
 function AxisFields({ name, label }: { name: "x" | "y"; label: string }) {

@@ -1,30 +1,30 @@
 /** The settings beside the prompt. An empty field is the model's own choice, which its placeholder shows. */
-import { computed } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { randomSeed } from "../api/seeds";
 import { samplerOf } from "../state/limits";
 import { lastSeed } from "../state/make";
+import { sizeWithout } from "../state/offers";
 import { capabilities, model, NOTHING, restore, settings, values } from "../state/settings";
-import { Choice, NumberField } from "./fields";
+import { Badge, Choice, named, NumberField } from "./fields";
 import { Icon } from "./icons";
+import { lazily } from "./lazily";
 import { RestoreButton } from "./DropTarget";
+
+const MoreSettings = lazily(async () => (await import("./MoreSettings")).MoreSettings);
 
 const changed = computed(() => {
   const { prompt: _, ...others } = values.value;
   return Object.values(others).filter((value) => value !== "").length;
 });
 
+const opened = signal(false);
+
 export function SettingsPanel() {
   const own = model.value?.defaults;
   return (
-    <details class="settings">
+    <details class="settings" onToggle={() => (opened.value = true)}>
       <summary>
-        Settings{" "}
-        {changed.value > 0 && (
-          <span class="badge">
-            {changed.value}
-            <span class="unseen"> changed</span>
-          </span>
-        )}
+        Settings <Badge count={changed.value} />
       </summary>
       <div class="fields">
         <label class="field wide">
@@ -38,20 +38,19 @@ export function SettingsPanel() {
         </label>
         <Models />
         <Samplers />
-        <NumberField field="steps" label="Steps" placeholder={own?.num_inference_steps} />
-        <NumberField field="guidance" label="Guidance" placeholder={own?.guidance_scale} step="any" />
+        <NumberField field="steps" placeholder={own?.num_inference_steps} />
+        <NumberField field="guidance" placeholder={own?.guidance_scale} step="any" />
         <Size />
         <Seed />
-        <NumberField field="count" label="Images" placeholder={1} />
+        <NumberField field="count" placeholder={1} />
         <Choice
           field="priority"
-          label="Priority"
           options={[
             ["", "Now"],
             ["batch", "In the background"],
           ]}
         />
-        <StartImage />
+        {opened.value && <MoreSettings />}
         <div class="row wide">
           <RestoreButton />
           <button type="button" class="quiet" onClick={() => reset()} disabled={changed.value === 0}>
@@ -72,7 +71,7 @@ function Models() {
   const models = capabilities.value?.models ?? [];
   if (models.length < 2) return null;
   const names = models.map(({ id, status }): [string, string] => [id, status === "resident" ? id : `${id} (${status})`]);
-  return <Choice field="model" label="Model" wide options={[["", `${models[0]!.id} (default)`], ...names]} />;
+  return <Choice field="model" wide options={[["", `${models[0]!.id} (default)`], ...names]} />;
 }
 
 function Samplers() {
@@ -84,20 +83,19 @@ function Samplers() {
   const schedules = samplerOf(values.value, chosen)?.schedules ?? [];
   return (
     <>
-      <Choice field="sampler" label="Sampler" wide options={[["", `${own} (default)`], ...names]} />
-      <Choice field="schedule" label="Schedule" wide options={[["", "The sampler's own"], ...schedules.map(named)]} />
+      <Choice field="sampler" wide options={[["", `${own} (default)`], ...names]} />
+      <Choice field="schedule" wide options={[["", "The sampler's own"], ...schedules.map(named)]} />
     </>
   );
 }
-
-const named = (name: string): [string, string] => [name, name[0]!.toUpperCase() + name.slice(1)];
 
 function Size() {
   const chosen = model.value;
   const { min_side: min, max_side: max, side_multiple: step } = chosen?.limits ?? {};
   const [width, height] = [settings.width, settings.height];
+  const fromImage = settings.image.value !== "";
+  const own = fromImage ? null : sizeWithout(values.value, chosen);
   const swap = (): void => {
-    const own = chosen?.defaults;
     const before = width.value || String(own?.width ?? "");
     width.value = height.value || String(own?.height ?? "");
     height.value = before;
@@ -108,15 +106,15 @@ function Size() {
     height.value = high;
   };
   const sizes = chosen?.sizes.map((size) => `${size.width}x${size.height}`) ?? [];
-  const current = `${width.value || chosen?.defaults.width}x${height.value || chosen?.defaults.height}`;
+  const current = `${width.value || own?.width}x${height.value || own?.height}`;
   return (
     <fieldset class="size wide">
       <legend class="label">Size</legend>
-      <NumberField field="width" label="Width" placeholder={chosen?.defaults.width} bounds={{ min, max, step }} />
+      <NumberField field="width" placeholder={fromImage ? "its own" : own?.width} bounds={{ min, max, step }} />
       <button type="button" class="quiet square" aria-label="Swap width and height" title="Swap" onClick={swap}>
         <Icon name="swap" />
       </button>
-      <NumberField field="height" label="Height" placeholder={chosen?.defaults.height} bounds={{ min, max, step }} />
+      <NumberField field="height" placeholder={fromImage ? "its own" : own?.height} bounds={{ min, max, step }} />
       <label class="field preset">
         <span class="label">Preset</span>
         <select value={sizes.includes(current) ? current : ""} onChange={({ currentTarget }) => preset(currentTarget.value)}>
@@ -137,7 +135,7 @@ function Seed() {
   const locked = seed.value !== "";
   return (
     <div class="seed wide">
-      <NumberField field="seed" label="Seed" placeholder={lastSeed.value ? `random, last ${lastSeed.value}` : "random"} />
+      <NumberField field="seed" placeholder={lastSeed.value ? `random, last ${lastSeed.value}` : "random"} />
       <button
         type="button"
         class="quiet square"
@@ -156,20 +154,6 @@ function Seed() {
         onClick={() => (seed.value = randomSeed())}
       >
         <Icon name="dice" />
-      </button>
-    </div>
-  );
-}
-
-function StartImage() {
-  if (settings.image.value === "") return null;
-  return (
-    <div class="start wide">
-      <span class="label">Starts from an image</span>
-      <NumberField field="strength" label="Strength" placeholder={0.75} step="any" />
-      <button type="button" class="quiet" onClick={() => (settings.image.value = settings.strength.value = "")}>
-        <Icon name="close" />
-        <span>Start from noise again</span>
       </button>
     </div>
   );

@@ -2,10 +2,11 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Image } from "../api/types";
 import { entrySignal, type Entry } from "../state/entries";
-import { imageOf, tiles, type Tile } from "../state/gallery";
-import { canStartFromImages, startFrom, useSeed, useSettings, vary } from "../state/make";
+import { imageOf, makeWhole, tiles, type Tile } from "../state/gallery";
+import { toHash } from "../state/address";
+import { canStartFromImages, settingsThatMade, useSeed, useSettings, vary } from "../state/make";
 import { discard } from "../state/queue";
-import { settingsOf, toHash } from "../state/settings";
+import { startFrom } from "../state/startImage";
 import { say } from "../state/status";
 import { close, compare, open } from "../state/view";
 import { Dialog } from "./Dialog";
@@ -36,6 +37,7 @@ interface Props {
 
 function Shown({ tile, entry, image, before, after }: Props) {
   const [sure, setSure] = useState(false);
+  useEffect(() => void makeWhole(entry), [entry.key, entry.whole]);
   const go = (to: Tile | undefined): void => to && open({ kind: "image", tile: to.key });
   const remove = (): void => {
     if (!sure) return setSure(true);
@@ -124,11 +126,13 @@ export function fileName(image: Image): string {
 }
 
 async function copyLink(entry: Entry, image: Image): Promise<void> {
-  if (entry.request === null) return;
-  const link = `${location.origin}${location.pathname}#${toHash(settingsOf(entry.request, image.prompt, image.seed))}`;
+  const made = settingsThatMade(entry, image);
+  if (made === null) return;
+  const link = `${location.origin}${location.pathname}#${toHash(made)}`;
+  const without = made.image === "" ? "" : " It does not carry the image that this one started from.";
   try {
     await navigator.clipboard.writeText(link);
-    say("The link to these settings is copied.");
+    say(`The link to these settings is copied.${without}`);
   } catch {
     say("The browser does not let this page copy. Press Use these settings, and copy the page's address.", "error");
   }

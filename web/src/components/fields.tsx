@@ -1,27 +1,27 @@
 /** Fields of the form that are tied to a setting, with its problem below. */
 import type { ComponentChildren } from "preact";
 import { problems } from "../state/make";
-import { settings, type Field } from "../state/settings";
+import { LABELS, settings, type Field } from "../state/settings";
 
 interface NumberProps {
   field: Field;
-  label: string;
   placeholder?: string | number | undefined;
   step?: string;
   bounds?: { min: number | undefined; max: number | undefined; step: number | undefined };
 }
 
 /** Text that should be a number: a browser's own number field hides from us what is typed amiss. */
-export function NumberField({ field, label, placeholder, step, bounds }: NumberProps) {
+export function NumberField({ field, placeholder, step, bounds }: NumberProps) {
   const problem = problems.value[field];
   const change = (event: KeyboardEvent): void => {
     const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (by === undefined || field === "seed") return;
     event.preventDefault();
-    settings[field].value = stepped(settings[field].value || String(placeholder ?? ""), by, step === "any" ? 0.1 : (bounds?.step ?? 1));
+    const from = settings[field].value || (typeof placeholder === "number" ? String(placeholder) : "0");
+    settings[field].value = stepped(from, by, step === "any" ? 0.1 : (bounds?.step ?? 1));
   };
   return (
-    <Labeled id={field} label={label} problem={problem}>
+    <Labeled id={field} label={LABELS[field]} problem={problem}>
       <input
         id={field}
         type="text"
@@ -71,18 +71,23 @@ function stepped(text: string, by: number, step: number): string {
 
 interface ChoiceProps {
   field: Field;
-  label: string;
   options: [value: string, name: string][];
   wide?: boolean;
 }
 
-export function Choice({ field, label, options, wide }: ChoiceProps) {
+export function Choice({ field, options, wide = false }: ChoiceProps) {
   const chosen = settings[field].value;
   const known = options.some(([value]) => value === chosen);
+  const problem = problems.value[field];
   return (
-    <label class={wide ? "field wide" : "field"}>
-      <span class="label">{label}</span>
-      <select value={chosen} onChange={({ currentTarget }) => (settings[field].value = currentTarget.value)}>
+    <Labeled id={field} label={LABELS[field]} problem={problem} wide={wide}>
+      <select
+        id={field}
+        value={chosen}
+        aria-invalid={problem !== undefined}
+        aria-describedby={`${field}-help`}
+        onChange={({ currentTarget }) => (settings[field].value = currentTarget.value)}
+      >
         {!known && <option value={chosen}>{chosen}</option>}
         {options.map(([value, name]) => (
           <option key={value} value={value}>
@@ -90,6 +95,19 @@ export function Choice({ field, label, options, wide }: ChoiceProps) {
           </option>
         ))}
       </select>
-    </label>
+    </Labeled>
+  );
+}
+
+/** Choices of what the server names in small letters. */
+export const named = (name: string): [string, string] => [name, name[0]!.toUpperCase() + name.slice(1)];
+
+export function Badge({ count }: { count: number }) {
+  if (count === 0) return null;
+  return (
+    <span class="badge">
+      {count}
+      <span class="unseen"> changed</span>
+    </span>
   );
 }

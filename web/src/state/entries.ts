@@ -1,6 +1,6 @@
 /** The jobs that the page knows: those of the server, and those that it has not accepted yet. */
 import { signal, type Signal } from "@preact/signals";
-import type { Image, Job, JobEvent, JobRequest, Preview, Resolved, Status } from "../api/types";
+import type { Image, Job, JobEvent, JobRequest, ListedJob, Preview, Resolved, Status } from "../api/types";
 
 export interface Entry {
   /** Names the entry for as long as the page is open. */
@@ -10,7 +10,10 @@ export interface Entry {
   status: Status | "unsent";
   /** Why it is not sent yet, or has failed, as a sentence. */
   note: string | null;
+  /** Null until the server has accepted it, and where a list has cut its texts. */
   request: Resolved | null;
+  /** Whether all that the server knows of the job is here, or only what a list says. */
+  whole: boolean;
   /** What was asked for, where this page asked. */
   asked: JobRequest | null;
   prompts: string[];
@@ -55,13 +58,27 @@ export function addNewest(entries: Entry[]): void {
   order.value = [...entries.map(({ key }) => key), ...order.peek()];
 }
 
-/** Adds jobs of a page of the list, or brings known ones up to date. The list is sorted by when jobs were accepted. */
+/** Adds jobs, or brings known ones up to date. All entries are sorted by when their jobs were accepted. */
 export function addJobs(jobs: Job[]): void {
-  const fresh = jobs.filter((job) => !keys.has(job.id));
   for (const job of jobs) if (keys.has(job.id)) update(keys.get(job.id)!, fieldsOf(job));
+  addFresh(jobs.filter((job) => !keys.has(job.id)).map((job) => ({ ...BLANK, key: job.id, ...fieldsOf(job) })));
+}
+
+/** Adds jobs of a page of the list, or brings known ones up to date. What the list leaves out is not forgotten. */
+export function addListed(jobs: ListedJob[]): void {
+  const fresh: Entry[] = [];
+  for (const job of jobs) {
+    const key = keys.get(job.id);
+    if (key === undefined) fresh.push({ ...BLANK, key: job.id, ...listedFieldsOf(job, BLANK) });
+    else update(key, listedFieldsOf(job, store.get(key)!.peek()));
+  }
+  addFresh(fresh);
+}
+
+function addFresh(fresh: Entry[]): void {
   if (fresh.length === 0) return;
-  for (const job of fresh) register({ ...BLANK, key: job.id, ...fieldsOf(job) });
-  const all = [...order.peek(), ...fresh.map(({ id }) => id)];
+  for (const entry of fresh) register(entry);
+  const all = [...order.peek(), ...fresh.map(({ key }) => key)];
   order.value = all.sort((one, other) => acceptedAt(other) - acceptedAt(one));
 }
 
@@ -93,6 +110,7 @@ export const BLANK = {
   status: "unsent",
   note: null,
   request: null,
+  whole: true,
   asked: null,
   prompts: [],
   seeds: [],
@@ -113,6 +131,7 @@ export function fieldsOf(job: Job): Omit<Entry, "key" | "asked" | "previews"> {
     status: job.status,
     note: null,
     request: job.request,
+    whole: true,
     prompts: job.request.prompts,
     seeds: job.seeds,
     images: [...job.images].sort((one, other) => one.index - other.index),
@@ -122,6 +141,31 @@ export function fieldsOf(job: Job): Omit<Entry, "key" | "asked" | "previews"> {
     etaAt: Date.now(),
     loadingS: job.progress.loading_s,
     position: job.queue_position,
+    createdAt: Date.parse(job.created_at),
+  };
+}
+
+function listedFieldsOf(job: ListedJob, known: Omit<Entry, "key">): Omit<Entry, "key" | "asked" | "previews"> {
+  const prompts = known.request === null ? job.request.prompts : known.request.prompts;
+  const images = job.images.map(
+    (image): Image => known.images.find(({ index }) => index === image.index) ?? { ...image, prompt: prompts[image.index] ?? "" },
+  );
+  const waits = job.status === "queued";
+  return {
+    id: job.id,
+    status: job.status,
+    note: null,
+    request: known.request ?? (job.abridged ? null : job.request),
+    whole: known.id !== null && known.whole && images.every((image) => known.images.includes(image)),
+    prompts,
+    seeds: job.seeds,
+    images: images.sort((one, other) => one.index - other.index),
+    step: job.progress.step,
+    steps: job.progress.steps,
+    etaS: waits ? known.etaS : job.eta_s,
+    etaAt: waits ? known.etaAt : Date.now(),
+    loadingS: job.progress.loading_s,
+    position: waits ? known.position : null,
     createdAt: Date.parse(job.created_at),
   };
 }

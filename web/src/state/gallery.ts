@@ -1,15 +1,17 @@
 /** The images of all jobs in the order in which they are shown, loaded page by page. */
 import { computed, signal } from "@preact/signals";
 import { explain } from "../api/errors";
-import { listJobs } from "../api/http";
+import { getJob, listJobs } from "../api/http";
 import { seedPlus } from "../api/seeds";
 import type { Image } from "../api/types";
-import { addJobs, entriesNow, entrySignal, isActive, keyOf, order, shape, type Entry } from "./entries";
+import { addListed, entriesNow, entrySignal, fieldsOf, isActive, keyOf, order, shape, update, type Entry } from "./entries";
 import { say } from "./status";
 
 const PAGE = 100;
 /** Jobs of one request for several images are accepted within this time of each other. */
 const TOGETHER_MS = 60_000;
+/** What a list leaves of a text. */
+const LISTED_CHARACTERS = 200;
 
 /** One tile: an image of a job, finished or not. */
 export interface Tile {
@@ -54,10 +56,12 @@ function isFollowedBy(entry: Entry, next: Entry): boolean {
     entry.seeds.length === 1 &&
     next.seeds.length === 1 &&
     next.seeds[0] === seedPlus(entry.seeds[0]!, 1) &&
-    next.prompts[0] === entry.prompts[0] &&
+    asListed(next.prompts[0]) === asListed(entry.prompts[0]) &&
     Math.abs(next.createdAt - entry.createdAt) < TOGETHER_MS
   );
 }
+
+const asListed = (prompt: string | undefined): string | undefined => prompt?.slice(0, LISTED_CHARACTERS);
 
 function tilesOf(entry: Entry): Tile[] {
   const tile = (index: number): Tile => ({ key: `${entry.id ?? entry.key}/${index}`, entry: entry.key, index });
@@ -77,7 +81,7 @@ export async function loadMore(): Promise<void> {
   loading.value = true;
   try {
     const page = await listJobs(PAGE, cursor.peek() ?? null);
-    addJobs(page.data);
+    addListed(page.data);
     cursor.value = page.next_cursor;
   } catch (error) {
     say(explain(error), "error");
@@ -86,11 +90,18 @@ export async function loadMore(): Promise<void> {
   }
 }
 
+/** Asks for what a list has left out of a job. */
+export async function makeWhole({ key, id, whole }: Entry): Promise<void> {
+  if (whole || id === null) return;
+  const job = await getJob(id).catch(() => null);
+  if (job !== null) update(key, fieldsOf(job));
+}
+
 /** Looks for jobs that others have sent meanwhile, such as another tab. */
 export async function refresh(): Promise<void> {
   if (!loaded.peek()) return loadMore();
   const page = await listJobs(20).catch(() => null);
-  if (page !== null) addJobs(page.data);
+  if (page !== null) addListed(page.data);
 }
 
 /** Loads pages until a tile is there, or as many as there are. */

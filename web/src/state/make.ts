@@ -1,13 +1,15 @@
 /** What the buttons do: from the settings, or from an image, to requests in the queue. */
 import { computed, signal } from "@preact/signals";
 import { explain } from "../api/errors";
-import { upload } from "../api/http";
 import { randomSeed, seedPlus } from "../api/seeds";
-import type { Image, JobRequest } from "../api/types";
+import type { Image, JobRequest, Model } from "../api/types";
 import type { Entry } from "./entries";
-import { problemsOf } from "./limits";
+import { problemsOf, type Problems } from "./limits";
+import { offersOf } from "./offers";
 import { submit } from "./queue";
-import { capabilities, model, modelOf, requestOf, restore, settings, settingsOf, values, type Values } from "./settings";
+import { requestOf, settingsOf } from "./request";
+import { capabilities, LABELS, lacking, model, modelOf, restore, settings, values, type Field, type Values } from "./settings";
+import { uploadImage } from "./startImage";
 import { say } from "./status";
 
 const VARIATIONS = 4;
@@ -16,7 +18,15 @@ const MOST_PREVIEWS = 10;
 /** Leaves what is where, and changes how it looks. */
 const VARIATION_STRENGTH = "0.6";
 
-export const problems = computed(() => problemsOf(values.value, capabilities.value, model.value));
+const LACKING = {
+  image: "This link was made with a start image, which no link carries. Choose the image under Settings, or start from noise.",
+  mask: "This link was made with a mask, which no link carries. Make one under Settings, or go on without.",
+} as const satisfies Problems;
+
+export const problems = computed<Problems>(() => ({
+  ...problemsOf(values.value, capabilities.value, model.value),
+  ...Object.fromEntries(Object.entries(LACKING).filter(([field]) => lacking.value.includes(field))),
+}));
 
 /** The seed of the last request, which the lock takes. */
 export const lastSeed = signal("");
@@ -34,9 +44,9 @@ export function generate(): boolean {
     say("Write what you want to see first.", "error");
     return false;
   }
-  const [problem] = Object.values(problems.peek());
-  if (problem !== undefined) {
-    say(problem, "error");
+  const [first] = Object.entries(problems.peek());
+  if (first !== undefined) {
+    say(told(...first), "error");
     return false;
   }
   const seed = chosen.seed || randomSeed();
@@ -48,13 +58,25 @@ export function generate(): boolean {
   return true;
 }
 
+/** A problem is told away from its field, which may be folded. */
+function told(field: string, problem: string): string {
+  return field === "prompt" ? problem : `${LABELS[field as Field]}: ${problem}`;
+}
+
 function requestsOf(chosen: Values, seed: string, count: number): JobRequest[] {
   return Array.from({ length: count }, (_, index) => requestOf(chosen, seedPlus(seed, index), previewsWanted()));
 }
 
+/** Null where the job is not accepted yet. */
+export function settingsThatMade(entry: Entry, image: Image): Values | null {
+  const { request } = entry;
+  return request && settingsOf(request, image.prompt, image.seed, servedModel(request.model));
+}
+
 export function useSettings(entry: Entry, image: Image): void {
-  if (entry.request === null) return;
-  restore(settingsOf(entry.request, image.prompt, image.seed));
+  const found = settingsThatMade(entry, image);
+  if (found === null) return;
+  restore(found);
   say("The settings of the image are in the form.");
 }
 
@@ -63,20 +85,21 @@ export function useSeed(image: Image): void {
   say(`The seed ${image.seed} is locked.`);
 }
 
+const servedModel = (name: string): Model | null => {
+  const found = modelOf(capabilities.value, name);
+  return found?.id === name ? found : null;
+};
+
 export function canStartFromImages(name: string): boolean {
-  return modelOf(capabilities.value, name)?.inputs.includes("image") ?? false;
+  return offersOf(modelOf(capabilities.value, name), capabilities.value).image;
 }
 
 /** Makes images near this one: from the image where the model can start from one, else from other seeds. */
 export async function vary(entry: Entry, image: Image): Promise<void> {
-  if (entry.request === null) return;
-  const like = settingsOf(entry.request, image.prompt, image.seed);
+  const like = settingsThatMade(entry, image);
+  if (like === null) return;
   try {
-    if (canStartFromImages(like.model)) {
-      like.image = await uploadImage(image);
-      like.strength = VARIATION_STRENGTH;
-    }
-    submit(requestsOf(like, randomSeed(), VARIATIONS));
+    submit(requestsOf({ ...like, ...(await nearness(like, image)) }, randomSeed(), VARIATIONS));
     generated.value += 1;
     say(`${VARIATIONS} variations are queued.`);
   } catch (error) {
@@ -84,21 +107,9 @@ export async function vary(entry: Entry, image: Image): Promise<void> {
   }
 }
 
-export async function startFrom(image: Image): Promise<void> {
-  await startFromFile(async () => uploadImage(image));
-}
-
-export async function startFromFile(send: () => Promise<string>): Promise<void> {
-  try {
-    settings.image.value = await send();
-    if (settings.strength.peek() === "") settings.strength.value = VARIATION_STRENGTH;
-    say("The next images start from this one.");
-  } catch (error) {
-    say(explain(error), "error");
-  }
-}
-
-async function uploadImage(image: Image): Promise<string> {
-  const file = await (await fetch(image.url)).blob();
-  return (await upload(file)).sha256;
+/** An image that edits another one, or a part of it, has its variations from the same start. */
+async function nearness(like: Values, image: Image): Promise<Partial<Values>> {
+  const { image: canStart, edits } = offersOf(modelOf(capabilities.peek(), like.model), capabilities.peek());
+  if (!canStart || edits || like.mask !== "") return {};
+  return { image: await uploadImage(image), strength: VARIATION_STRENGTH, hires: "" };
 }

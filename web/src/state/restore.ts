@@ -1,7 +1,7 @@
 /** From an image file to the settings that made it, or to a start for the next images. */
-import { upload } from "../api/http";
-import { canStartFromImages, startFromFile } from "./make";
+import { canStartFromImages } from "./make";
 import { capabilities, restore, settings } from "./settings";
+import { startFromFile } from "./startImage";
 import { say } from "./status";
 
 export async function takeFile(file: File): Promise<void> {
@@ -12,6 +12,6 @@ export async function takeFile(file: File): Promise<void> {
     restore(found.values);
     return say(["The settings of the image are in the form.", ...found.notes].join(" "));
   }
-  if (canStartFromImages(settings.model.peek())) return startFromFile(async () => (await upload(file)).sha256);
+  if (canStartFromImages(settings.model.peek())) return startFromFile(file);
   say("This file holds no settings. Use a PNG, WebP or JPEG file as Darkroom or AUTOMATIC1111 saved it.", "error");
 }

@@ -1,11 +1,12 @@
 /** Starts the page: reads the address, asks what the server can do, loads the gallery, follows what runs. */
 import { explain } from "../api/errors";
 import { ApiError, getCapabilities, getReadiness } from "../api/http";
+import { keepInAddress } from "./address";
 import { loadMore, loadUntil, refresh } from "./gallery";
 import { placeBefore } from "./place";
 import { followActive } from "./queue";
-import { capabilities, keepInAddress } from "./settings";
-import { notReady, say } from "./status";
+import { capabilities } from "./settings";
+import { keepTime, notReady, say } from "./status";
 import { closeOnBack } from "./view";
 
 const ASK_AGAIN_MS = 1_500;
@@ -13,6 +14,7 @@ const ASK_AGAIN_MS = 1_500;
 export function start(): void {
   keepInAddress();
   closeOnBack();
+  keepTime();
   followActive();
   void learnCapabilities();
   void loadGallery();

@@ -25,8 +25,11 @@ export function say(text: string, kind: Notice["kind"] = "info"): void {
   timer = setTimeout(() => (notice.value = null), kind === "error" ? 2 * SHOWN_MS : SHOWN_MS);
 }
 
-/** The time, for what counts down. It only runs while something does. */
+/** The time, for what counts down. `keepTime` lets it run. */
 export const now = signal(Date.now());
-setInterval(() => {
-  if (!document.hidden) now.value = Date.now();
-}, 500);
+
+export function keepTime(): void {
+  setInterval(() => {
+    if (!document.hidden) now.value = Date.now();
+  }, 500);
+}

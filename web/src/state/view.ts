@@ -1,11 +1,13 @@
-/** Which dialog is open: an image at full size, two to compare, or a grid. */
+/** Which dialog is open: an image at full size, two to compare, a grid, or a mask. */
 import { signal } from "@preact/signals";
-import { values, writeAddress } from "./settings";
+import { writeAddress } from "./address";
+import { values } from "./settings";
 
 export type View =
   | { kind: "image"; tile: string }
   | { kind: "compare"; one: string; other: string }
   | { kind: "grid" }
+  | { kind: "mask" }
   | null;
 
 export const view = signal<View>(null);

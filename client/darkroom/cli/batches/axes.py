@@ -12,7 +12,7 @@ import typer
 
 from darkroom._core.parameters import PARAMETERS
 from darkroom.cli.batches.planning import MAX_SEED, Wanted
-from darkroom.cli.commands.options import EDIT_OPTIONS, value_type
+from darkroom.cli.commands.options import DECIDE_NOTHING, EDIT_OPTIONS, value_type
 
 PROMPT: Final = "prompt"
 _KINDS: Final[Mapping[str, tuple[str, Any]]] = {
@@ -20,7 +20,7 @@ _KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     **{
         each.option.removeprefix("--"): (each.name, value_type(each))
         for each in (*PARAMETERS.values(), *EDIT_OPTIONS.values())
-        if each.declaration.is_option
+        if each.declaration.is_option and each.name not in DECIDE_NOTHING
     },
 }
 """The argument and the type of each name that an axis can have."""

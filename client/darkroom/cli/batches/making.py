@@ -8,10 +8,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from darkroom.cli import backends
 from darkroom.cli.batches.outputs import write
 from darkroom.cli.batches.planning import MadeImage, PlannedImage
 from darkroom.errors import DarkroomError, NotFoundError
-from darkroom.results.events import JobEvent, ProgressMade, StatusChanged
+from darkroom.results.events import JobEvent, PreviewReady, ProgressMade, StatusChanged
 
 if TYPE_CHECKING:
     from darkroom import AsyncDarkroom, AsyncJob, PromptTokens, Upload
@@ -23,11 +24,8 @@ _JOBS_FEATURE: Final = "durable_jobs"
 _INPUTS: Final = ("image", "mask")
 
 
-class Watch(Protocol):
-    """Sees how each image gets on."""
-
-    def show(self, image: str, label: str, fraction: float, text: str) -> None:
-        """Say how far an image is, 0 to 1, and in words."""
+class Watch(backends.Watch, Protocol):
+    """Sees how each image gets on, up to its file."""
 
     def finish(self, image: str) -> None:
         """Take note that an image is on the disk."""
@@ -49,12 +47,13 @@ async def make_all(
     slots = asyncio.Semaphore(MAX_REQUESTS)
 
     async def make_one(make: Make, image: PlannedImage) -> None:
+        backends.IMAGE_NAME.set(image.name)
         async with slots:
             content, made = await make(image)
         # Written without a thread, so that no cancellation comes between the file and what is said about it.
         write(image.path, content)
         image.made = made
-        watch.finish(str(image.path))
+        watch.finish(image.name)
         when_made(image)
 
     async with connection as client:
@@ -74,13 +73,14 @@ async def make_all(
 
 async def _maker(client: AsyncDarkroom, images: Sequence[PlannedImage], watch: Watch) -> Make:
     try:
-        features = (await client.capabilities()).features
+        capabilities = await client.capabilities()
     except NotFoundError:
-        features = []
-    if _JOBS_FEATURE not in features:
+        return _Calls(client)
+    if _JOBS_FEATURE not in capabilities.features:
         return _Calls(client)
     paths = {image.params[name] for image in images for name in _INPUTS if name in image.params}
-    return _Jobs(client, watch, {path: await client.uploads.create(image=path) for path in paths})
+    uploads = {path: await client.uploads.create(image=path) for path in paths}
+    return _Jobs(client, watch, uploads, previews=capabilities.limits.max_previews if watch.wants_previews else None)
 
 
 class _Calls:
@@ -101,12 +101,18 @@ class _Calls:
 
 
 class _Jobs:
-    """Makes images by jobs, whose events say how far each is. `uploads` are the input files, by path."""
+    """Makes images by jobs, whose events say how far each is, and show `previews` of each where that is not None.
 
-    def __init__(self, client: AsyncDarkroom, watch: Watch, uploads: dict[Path, Upload]) -> None:
+    `uploads` are the input files, by path.
+    """
+
+    def __init__(
+        self, client: AsyncDarkroom, watch: Watch, uploads: dict[Path, Upload], *, previews: int | None
+    ) -> None:
         self._client = client
         self._watch = watch
         self._uploads = uploads
+        self._previews = previews
 
     async def __call__(self, image: PlannedImage) -> tuple[bytes, MadeImage]:
         job = await self._submit(image)
@@ -125,7 +131,9 @@ class _Jobs:
 
     async def _submit(self, image: PlannedImage) -> AsyncJob:
         params: Any = {name: self._uploaded(value) for name, value in image.params.items()}
-        submitting = asyncio.ensure_future(self._client.jobs.submit(prompt=image.prompt, **params))
+        submitting = asyncio.ensure_future(
+            self._client.jobs.submit(prompt=image.prompt, previews=self._previews, **params)
+        )
         try:
             # The server may have accepted a job whose answer is still on its way. It is waited for, to cancel the job.
             return await asyncio.shield(submitting)
@@ -140,9 +148,11 @@ class _Jobs:
     def _show(self, image: PlannedImage, job: AsyncJob, event: JobEvent[Any]) -> None:
         match event:
             case ProgressMade():
-                self._watch.show(str(image.path), image.label, event.fraction, progress_text(event))
+                self._watch.show(image.name, event.fraction, progress_text(event))
             case StatusChanged():
-                self._watch.show(str(image.path), image.label, job.progress.fraction, event.status)
+                self._watch.show(image.name, job.progress.fraction, event.status)
+            case PreviewReady():
+                self._watch.preview(image.name, event.content)
             case _:
                 pass
 

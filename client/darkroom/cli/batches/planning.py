@@ -14,6 +14,7 @@ from typing import Any, Final
 import typer
 
 from darkroom.cli.batches.outputs import is_folder, plan_outputs, slug
+from darkroom.cli.commands.options import DECIDE_NOTHING
 
 MAX_SEED: Final = 2**63 - 1
 _DIGEST_LENGTH: Final = 8
@@ -44,6 +45,11 @@ class PlannedImage:
     """None until its file is written."""
     is_skipped: bool = False
     """Whether its file was there already."""
+
+    @property
+    def name(self) -> str:
+        """The image's name towards a `Watch`, which no other image of the command has."""
+        return str(self.path)
 
     @property
     def is_there(self) -> bool:
@@ -117,11 +123,14 @@ def _lasting_names(wanted: Sequence[Wanted]) -> list[str]:
 
 
 def _comparable(params: Mapping[str, Any], contents: dict[Path, str]) -> dict[str, Any]:
-    """Return the parameters with a digest in the place of each input file, which `contents` remembers."""
+    """Return the parameters that decide the image, with a digest in the place of each input file.
+
+    `contents` remembers the digests.
+    """
     return {
         name: _digest_of(value, contents) if isinstance(value, Path) else value
         for name, value in params.items()
-        if value is not None
+        if value is not None and name not in DECIDE_NOTHING
     }
 
 
@@ -141,6 +150,11 @@ def summary(image: PlannedImage) -> str:
     """Return the line that is printed about an image that was made."""
     assert image.made is not None, "the image has not been made"
     return f"{image.path}  ({', '.join([f'seed {image.made.seed}', *image.made.notes])})"
+
+
+def labels(images: Sequence[PlannedImage]) -> dict[str, str]:
+    """Return the label of each image that is to be made, by its name."""
+    return {image.name: image.label for image in images if not image.is_there}
 
 
 def as_json(image: PlannedImage) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 from typing_extensions import Unpack
 
 from darkroom.cli.batches.outputs import is_folder
-from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, plan, read_prompts
+from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, labels, plan, read_prompts
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
 from darkroom.cli.selection import ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol
@@ -67,6 +67,16 @@ def generate(
             help="Write a contact sheet of all images too, a PNG.",
         ),
     ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "--quality",
+            min=0,
+            max=100,
+            rich_help_panel=_FILES,
+            help="Of WebP, which is lossless at 100, and of JPEG. PNG is always lossless.",
+        ),
+    ] = None,
     preview: PreviewOption = False,
     preview_protocol: ProtocolOption = None,
     prints_json: JsonOption = False,
@@ -97,14 +107,17 @@ def generate(
 
     if grid is not None and grid.suffix.lower() != ".png":
         raise typer.BadParameter("a contact sheet is a PNG: its name ends in .png", param_hint=["--grid"])
-    params = request_params(given)
+    params = {**request_params(given), **({} if quality is None else {"output_compression": quality})}
     texts = _prompts(prompts, file)
     source = Source(*select_backend(context.obj, server), params.get("model"))
     with explained():
         images = plan(each_copy(texts, count, params), output, resume=_resumes(resume, output, file, params))
+    if quality is not None and all(image.path.suffix.lower() == ".png" for image in images):
+        raise typer.BadParameter("PNG has none; name a file ending in .webp or .jpg with -o", param_hint=["--quality"])
     _say_skipped(images)
     protocol = choose_protocol(preview, preview_protocol)
-    display = display_for(sum(not image.is_there for image in images))
+    shown = labels(images)
+    display = display_for(len(shown), shown, None if prints_json else protocol)
     results = Results(images, display, protocol, is_quiet=prints_json)
     sheet: Path | None = None
     try:

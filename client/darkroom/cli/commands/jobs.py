@@ -16,7 +16,7 @@ from darkroom.cli.statuses import CommandError, Status, Stopped
 from darkroom.cli.terminal.printing import print_json, print_table
 
 if TYPE_CHECKING:
-    from darkroom import Darkroom, Job
+    from darkroom import Darkroom, Job, JobSummary
 
 NAME: Final = "jobs"
 
@@ -56,7 +56,7 @@ def list_jobs(
     with connected(server) as client:
         found = list(itertools.islice(client.jobs.list(status=status, page_size=min(limit, 100)), limit))
     if prints_json:
-        print_json({"jobs": [_as_json(job) for job in found]})
+        print_json({"jobs": [summary.model_dump(mode="json") for summary in found]})
     elif not found:
         typer.echo("No jobs.", err=True)
     else:
@@ -79,11 +79,10 @@ def _as_json(job: Job) -> object:
     return job.record.model_dump(mode="json")
 
 
-def _row(job: Job) -> Sequence[str]:
-    record = job.record
-    images = f"{len(record.images)} of {len(record.seeds)}"
-    created = record.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    return job.id, job.status, f"{record.progress.fraction:.0%}", images, created, _one_line(record.request.prompts[0])
+def _row(job: JobSummary) -> Sequence[str]:
+    images = f"{len(job.images)} of {len(job.seeds)}"
+    created = job.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    return job.id, job.status, f"{job.progress.fraction:.0%}", images, created, _one_line(job.request.prompts[0])
 
 
 def _one_line(text: str, width: int = 40) -> str:

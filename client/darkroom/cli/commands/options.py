@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args,
 import typer
 
 from darkroom._core.parameters import EDIT_PARAMETERS, PARAMETERS, DeclaredParameter
+from darkroom.cli.commands.values import parse_first_pass, parse_margins, parse_offsets, parse_size
 from darkroom.types import EditParams
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
@@ -21,6 +22,9 @@ class CommandParams(EditParams, total=False):
     """The arguments that a command gets from its options. One that was not given is None."""
 
     image: Path | None
+    hires_steps: int | None
+    hires_strength: float | None
+    hires_upscaler: str | None
     refiner_model: str | None
     refiner_switch_at: float | None
 
@@ -33,13 +37,19 @@ def value_type(parameter: DeclaredParameter) -> Any:
 def is_plain(parameter: DeclaredParameter) -> bool:
     """Whether the value of an argument is one word."""
     kind = value_type(parameter)
-    return kind in (int, float, str) or get_origin(kind) is Literal
+    return kind in (bool, int, float, str) or get_origin(kind) is Literal
 
 
+DECIDE_NOTHING: Final = frozenset({"priority", "deadline_s"})
+"""Arguments that decide when an image is made, and not what it shows."""
 EDIT_OPTIONS: Final = {
     name: parameter for name, parameter in EDIT_PARAMETERS.items() if name not in PARAMETERS and is_plain(parameter)
 }
 """Arguments of images that start from another one, besides the images."""
+
+
+_MORE: Final = "Two passes, and the sizes that SDXL is told"
+"""The part of the help with the options that few need."""
 
 
 def _file_option(name: str, text: str) -> Any:
@@ -52,6 +62,67 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
         Path | None,
         _file_option("--mask", "With --image: where to repaint; what is transparent or, where nothing is, white."),
     ],
+    "extend": Annotated[
+        dict[str, int] | None,
+        typer.Option(
+            "--extend",
+            metavar="SIDES",
+            parser=parse_margins,
+            help="With --image: pixels by which it is extended and painted, left=64,right=64; one number is for all "
+            "four sides.",
+        ),
+    ],
+    "hires": Annotated[
+        dict[str, float] | None,
+        typer.Option(
+            "--hires",
+            metavar="FACTOR|WxH",
+            parser=parse_first_pass,
+            rich_help_panel=_MORE,
+            help="Make a smaller image first, then enlarge it and denoise it further: 2 makes it half as wide and as "
+            "high, 512x512 is its size.",
+        ),
+    ],
+    "hires_steps": Annotated[
+        int | None,
+        typer.Option("--hires-steps", min=1, rich_help_panel=_MORE, help="With --hires: steps of the second pass."),
+    ],
+    "hires_strength": Annotated[
+        float | None,
+        typer.Option(
+            "--hires-strength",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_MORE,
+            help="With --hires: how far the second pass goes back into the noise.",
+        ),
+    ],
+    "hires_upscaler": Annotated[
+        str | None,
+        typer.Option(
+            "--hires-upscaler",
+            metavar="NAME",
+            rich_help_panel=_MORE,
+            help="With --hires: how the first pass is enlarged, bilinear if not given.",
+        ),
+    ],
+    **{
+        name: Annotated[
+            Any,  # Of a tuple, typer would read each part from an argument of its own.
+            typer.Option(
+                PARAMETERS[name].option,
+                metavar=metavar,
+                parser=parser,
+                rich_help_panel=_MORE,
+                help=PARAMETERS[name].declaration.help,
+            ),
+        ]
+        for name, metavar, parser in (
+            ("original_size", "WxH", parse_size),
+            ("crop", "LEFT,TOP", parse_offsets),
+            ("target_size", "WxH", parse_size),
+        )
+    },
     "refiner_model": Annotated[
         str | None,
         typer.Option("--refiner", metavar="NAME", help="Another model, which makes the last steps: SDXL's refiner."),
@@ -66,7 +137,8 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
         ),
     ],
 }
-"""Options that are not made from a declaration, because their values are files, or they are parts of an argument."""
+"""Options that are not made from a declaration alone: their values are files or have parts, or they are themselves
+parts of an argument."""
 
 
 def with_generation_options(parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> Callable[[CommandT], CommandT]:
@@ -109,14 +181,27 @@ def _keyword(name: str, annotation: Any) -> inspect.Parameter:
 
 def request_params(given: CommandParams) -> dict[str, Any]:
     """Return the arguments for the SDK, without those that were not given. Raises `typer.BadParameter`."""
-    params = {name: value for name, value in given.items() if value is not None}
+    params: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if "image" not in params:
-        for name in params.keys() & {"mask", *EDIT_OPTIONS}:
-            option = f"--{name.replace('_', '-')}"
-            raise typer.BadParameter("it needs --image, the image to start from", param_hint=[option])
-    refiner, switch_at = params.pop("refiner_model", None), params.pop("refiner_switch_at", None)
-    if refiner is None and switch_at is not None:
-        raise typer.BadParameter("it needs --refiner, the model to switch to", param_hint=["--refiner-switch-at"])
+        for name in params.keys() & {"mask", "extend", *EDIT_OPTIONS}:
+            raise typer.BadParameter("it needs --image, the image to start from", param_hint=[_spelled(name)])
+    refiner = params.pop("refiner_model", None)
+    refiner_parts = _parts(params, "refiner", "--refiner, the model to switch to", needs=refiner)
     if refiner is not None:
-        params["refiner"] = {"model": refiner} if switch_at is None else {"model": refiner, "switch_at": switch_at}
+        params["refiner"] = {"model": refiner, **refiner_parts}
+    hires_parts = _parts(params, "hires", "--hires, the size of the first pass", needs=params.get("hires"))
+    if "hires" in params:
+        params["hires"] = {**params["hires"], **hires_parts}
     return params
+
+
+def _parts(params: dict[str, Any], argument: str, needed: str, *, needs: object) -> dict[str, Any]:
+    """Take the parts of an argument out of `params`. Raises `typer.BadParameter` where there are some for nothing."""
+    names = [name for name in params if name.startswith(f"{argument}_")]
+    if names and needs is None:
+        raise typer.BadParameter(f"it needs {needed}", param_hint=[_spelled(names[0])])
+    return {name.removeprefix(f"{argument}_"): params.pop(name) for name in names}
+
+
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

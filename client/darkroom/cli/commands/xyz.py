@@ -13,7 +13,7 @@ import typer
 from typing_extensions import Unpack
 
 from darkroom.cli.batches.axes import NO_AXIS, Axis, cells, check_axes, parse_axis, with_seed
-from darkroom.cli.batches.planning import PlannedImage, as_json, plan
+from darkroom.cli.batches.planning import PlannedImage, as_json, labels, plan
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
 from darkroom.cli.selection import ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol, preview_text
@@ -80,7 +80,9 @@ def xyz(
         folder = images_folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-xyz-")))
         with explained():
             images = plan(cells(prompt, params, axes), f"{folder}/", resume=True)
-        make_images(source, images, display_for(len(images)), lambda _: None)
+        shown = labels(images)
+        display = display_for(len(shown), shown, None if prints_json else protocol)
+        make_images(source, images, display, lambda _: None)
         with explained():
             _draw(images, axes, output)
     if prints_json:

@@ -1,13 +1,15 @@
-"""Finds out how the terminal shows images: by its variables, or else by asking it whether it knows sixels."""
+"""Finds out how the terminal shows images, by its variables or by asking it whether it knows sixels, and its size."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import select
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -24,6 +26,9 @@ _ATTRIBUTES_QUERY: Final = b"\x1b[c"
 """Primary device attributes (DA1). Every terminal since the VT100 replies: ESC [ ? numbers c."""
 _SIXEL_ATTRIBUTE: Final = "4"
 REPLY_TIMEOUT_S: Final = 0.5
+
+_CELL: Final = (10, 20)
+"""Pixels of a cell, across and down, where the terminal does not tell: those of the VT340, to which sixels belong."""
 
 _BY_PROGRAM: Final = {
     "ghostty": Protocol.KITTY,
@@ -92,3 +97,27 @@ def _read_reply(terminal: int) -> bytes:
             return b""
         reply += os.read(terminal, 64)
     return reply
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The size of a terminal in cells, and of a cell in pixels."""
+
+    columns: int
+    rows: int
+    cell_width: int = _CELL[0]
+    cell_height: int = _CELL[1]
+
+
+def measure(terminal: int) -> Screen:
+    """Return the size of the terminal with this descriptor. Raises `OSError` where it is none."""
+    if sys.platform == "win32":
+        return Screen(*os.get_terminal_size(terminal))
+    import fcntl
+    import termios
+
+    answer = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
+    rows, columns, width, height = struct.unpack("4H", answer)
+    if not (rows and columns and width and height):
+        return Screen(columns or 80, rows or 24)
+    return Screen(columns, rows, max(1, width // columns), max(1, height // rows))

@@ -44,7 +44,7 @@ class JobReporter:
                 pass
 
     def _show(self, fraction: float, text: str) -> None:
-        self._display.show(self._job.id, self._job.id, fraction, text)
+        self._display.show(self._job.id, fraction, text)
 
 
 def save(image: JobImage, job_id: str, folder: Path) -> Path:

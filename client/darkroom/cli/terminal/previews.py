@@ -15,7 +15,12 @@ PREVIEW_SIDE: Final = 320
 """Pixels of the longer side at most."""
 
 PreviewOption: TypeAlias = Annotated[
-    bool, typer.Option("--preview", help="Show finished images in the terminal: kitty, iTerm2 and sixel are known.")
+    bool,
+    typer.Option(
+        "--preview",
+        help="Show images in the terminal, while they are made and when they are finished: kitty, iTerm2 and sixel are "
+        "known.",
+    ),
 ]
 ProtocolOption: TypeAlias = Annotated[
     Protocol | None,
@@ -45,5 +50,10 @@ def preview_text(path: Path, protocol: Protocol) -> str:
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    encode = {Protocol.KITTY: encoders.kitty, Protocol.ITERM2: encoders.iterm2, Protocol.SIXEL: encoders.sixel}
-    return encode[protocol](image) + "\n"
+    match protocol:
+        case Protocol.KITTY:
+            return f"{encoders.kitty(image)}\n"
+        case Protocol.ITERM2:
+            return f"{encoders.iterm2(image)}\n"
+        case Protocol.SIXEL:
+            return f"{encoders.sixel(image)}\n"

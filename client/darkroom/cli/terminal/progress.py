@@ -1,11 +1,14 @@
-"""Progress on standard error: bars that move where it is a terminal, and a line now and then where it is not."""
+"""Progress on standard error: bars that move where it is a terminal, and a line now and then where it is not.
+
+Where a terminal shows images, previews of the unfinished ones are above the bars.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Protocol, TextIO
 
@@ -14,21 +17,32 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from typing_extensions import Self
 
+from darkroom.cli.batches.making import MAX_REQUESTS
+from darkroom.cli.terminal import detection
+from darkroom.cli.terminal.live_previews import LivePreviews, preview_rows
+
 QUIET_S: Final = 10.0
 """Seconds between two lines about one image. What is faster than that is told by its result alone."""
 
 
 _STAGES: Final = ""
+_NO_LABELS: Final[Mapping[str, str]] = {}
+_BEGIN_UPDATE: Final = "\x1b[?2026h"
+"""Synchronized output: a terminal that knows this mode shows nothing until its end, so that nothing flickers."""
+_END_UPDATE: Final = "\x1b[?2026l"
 
 
 class Display(Protocol):
-    """Shows the progress of a batch. Implements `backends.Watch` and `making.Watch`."""
+    """Shows the progress of a batch. Implements `making.Watch`."""
+
+    @property
+    def wants_previews(self) -> bool: ...
 
     def stage(self, text: str) -> None: ...
 
-    def advance(self, image: str, fraction: float) -> None: ...
+    def show(self, image: str, fraction: float, text: str) -> None: ...
 
-    def show(self, image: str, label: str, fraction: float, text: str) -> None: ...
+    def preview(self, image: str, content: bytes) -> None: ...
 
     def finish(self, image: str) -> None: ...
 
@@ -42,19 +56,42 @@ class Display(Protocol):
     ) -> None: ...
 
 
-def display_for(images: int) -> Display:
-    """Return the display for standard error."""
+def display_for(
+    images: int, labels: Mapping[str, str] = _NO_LABELS, protocol: detection.Protocol | None = None
+) -> Display:
+    """Return the display for standard error. `labels` say what an image is called; else it has its name.
+
+    Previews are shown by `protocol`, where it is not None and all output goes to a terminal with room for them.
+    """
     console = Console(stderr=True)
-    return LiveProgress(images, console) if console.is_terminal else PlainProgress(images, sys.stderr, time.monotonic)
+    if not console.is_terminal:
+        return PlainProgress(images, labels, sys.stderr, time.monotonic)
+    shows = protocol is not None and sys.stdout.isatty() and sys.stderr.isatty() and not console.is_dumb_terminal
+    return LiveProgress(images, labels, console, _previews(images, protocol) if shows and protocol else None)
+
+
+def _previews(images: int, protocol: detection.Protocol) -> LivePreviews | None:
+    screen = detection.measure(sys.stderr.fileno())
+    rows = preview_rows(screen, bars=1 + min(images, MAX_REQUESTS))
+    if rows is None:
+        return None
+    return LivePreviews(protocol, screen, rows, write=_write_at_once, clock=time.monotonic)
+
+
+def _write_at_once(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 class LiveProgress:
     """Implements `Display` with a bar for the whole and one for each image that is being made. Erases them at the end.
 
-    A local backend reports images under names of its own; their bars have numbers, in the order of their first steps.
+    `previews` are above the bars. They are drawn while the bars are away: rich would erase them whenever a bar moves.
     """
 
-    def __init__(self, images: int, console: Console) -> None:
+    def __init__(
+        self, images: int, labels: Mapping[str, str], console: Console, previews: LivePreviews | None = None
+    ) -> None:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -65,8 +102,9 @@ class LiveProgress:
         self._console = console
         self._live = self._new_live()
         self._images = images
+        self._labels = labels
+        self._previews = previews
         self._done = 0
-        self._seen = 0
         self._rows: dict[str, TaskID] = {}
         self._fractions: dict[str, float] = {}
         self._total = self._progress.add_task("Starting", total=images, text=f"0 of {images}")
@@ -74,22 +112,35 @@ class LiveProgress:
     def stage(self, text: str) -> None:
         self._progress.update(self._total, description=text)
 
-    def advance(self, image: str, fraction: float) -> None:
-        if image not in self._rows:
-            self._seen += 1
-        self.show(image, f"image {self._seen}", fraction, f"{fraction:.0%}")
-        if fraction >= 1.0:
-            self._progress.update(self._rows[image], visible=False)
+    @property
+    def wants_previews(self) -> bool:
+        return self._previews is not None
 
-    def show(self, image: str, label: str, fraction: float, text: str) -> None:
+    def show(self, image: str, fraction: float, text: str) -> None:
         if image not in self._rows:
-            self._rows[image] = self._progress.add_task(label, total=1.0, text=text)
+            self._rows[image] = self._progress.add_task(self._labels.get(image, image), total=1.0, text=text)
         self._fractions[image] = fraction
         self._progress.update(self._rows[image], completed=fraction, text=text)
         self._show_total()
+        self._draw_previews()
+
+    def preview(self, image: str, content: bytes) -> None:
+        if self._previews is not None:
+            self._previews.put(image, content)
+            self._draw_previews()
+
+    def _draw_previews(self) -> None:
+        if self._previews is not None and self._previews.is_due and self._live.is_started:
+            self._console.file.write(_BEGIN_UPDATE)
+            with self._without_bars():
+                self._previews.draw()
+            self._console.file.write(_END_UPDATE)
+            self._console.file.flush()
 
     def finish(self, image: str) -> None:
         self._done += 1
+        if self._previews is not None:
+            self._previews.drop(image)
         if image in self._rows:
             self._progress.remove_task(self._rows.pop(image))
             self._fractions[image] = 1.0
@@ -112,8 +163,22 @@ class LiveProgress:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
+        with self._without_bars():
+            self._erase_previews()
+            yield
+        self._draw_previews()
+
+    def _erase_previews(self) -> None:
+        if self._previews is not None:
+            self._previews.erase()
+
+    @contextlib.contextmanager
+    def _without_bars(self) -> Iterator[None]:
+        was_shown = self._live.is_started
         self._live.stop()
         yield
+        if not was_shown:
+            return
         # A `Live` that starts again would erase as many lines as it had shown before, which are now other output.
         self._live = self._new_live()
         self._live.start(refresh=True)
@@ -126,13 +191,15 @@ class LiveProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._live.stop()
+        self._erase_previews()
 
 
 class PlainProgress:
     """Implements `Display` with a line every `QUIET_S` seconds about each image, and about what goes before."""
 
-    def __init__(self, images: int, file: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(self, images: int, labels: Mapping[str, str], file: TextIO, clock: Callable[[], float]) -> None:
         self._images = images
+        self._labels = labels
         self._done = 0
         self._file = file
         self._clock = clock
@@ -142,13 +209,16 @@ class PlainProgress:
     def stage(self, text: str) -> None:
         self._say_at_times(_STAGES, text)
 
-    def advance(self, image: str, fraction: float) -> None:
-        self._said_s.setdefault(image, self._clock())
-        number = list(self._said_s).index(image)
-        self.show(image, f"image {number}", fraction, f"{fraction:.0%}")
+    @property
+    def wants_previews(self) -> bool:
+        return False
 
-    def show(self, image: str, label: str, fraction: float, text: str) -> None:
+    def show(self, image: str, fraction: float, text: str) -> None:
+        label = self._labels.get(image, image)
         self._say_at_times(image, f"{label}: {text} ({self._done} of {self._images} images done)")
+
+    def preview(self, image: str, content: bytes) -> None:
+        """Show nothing: a line of text cannot."""
 
     def finish(self, image: str) -> None:
         self._done += 1

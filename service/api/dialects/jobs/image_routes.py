@@ -15,7 +15,6 @@ from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
 from service.api.stored_images import image_answer, thumbnail_answer
-from service.errors import NotFoundError
 from service.images.storage import EXTENSIONS
 
 router = APIRouter(
@@ -36,8 +35,9 @@ router = APIRouter(
 )
 async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Response:
     """The image's file, which never changes: its ETag is its SHA-256."""
-    stored, data = await jobs_of(request).read_image(job_id, index, services_of(request).tenant(request))
-    return image_answer(request, stored, data)
+    images = jobs_of(request).images
+    image = await images.find(job_id, index, services_of(request).tenant(request))
+    return await image_answer(request, images, job_id, image)
 
 
 @router.head("/{job_id}/images/{index}/thumbnail", include_in_schema=False)
@@ -48,9 +48,9 @@ async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Respo
 )
 async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> Response:
     """The image as WebP, at most 256 pixels on each side."""
-    services = services_of(request)
-    stored, data = await jobs_of(request).read_image(job_id, index, services.tenant(request))
-    return await thumbnail_answer(request, services.encoder, stored, data)
+    services, images = services_of(request), jobs_of(request).images
+    image = await images.find(job_id, index, services.tenant(request))
+    return await thumbnail_answer(request, images, services.encoder, job_id, image)
 
 
 @router.post(
@@ -66,12 +66,10 @@ async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> R
 )
 async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> LinkOut:
     """Make a link by which anybody may see the image until the link expires."""
-    services, jobs = services_of(request), jobs_of(request)
+    services = services_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
     expires_in_s = parse(LinkRequest, fields, BODY_RULES).request.expires_in_s
-    view = await jobs.get(job_id, services.tenant(request))
-    if all(image.index != index for image in view.record.images):
-        raise NotFoundError("There is no such image.")
+    await jobs_of(request).images.find(job_id, index, services.tenant(request))
     expires_at = int(time.time()) + expires_in_s
     return LinkOut(
         url=services.absolute(request, services.links.path(job_id, index, expires_at)),

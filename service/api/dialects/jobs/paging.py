@@ -1,20 +1,46 @@
-"""Cursors of the job list: where the next page begins, as text that callers hand back unread."""
+"""Pages of the job list, and their cursors: where the next page begins, as text that callers hand back unread."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import contextlib
+import json
 import math
+from collections.abc import AsyncGenerator
+from typing import Final
 
+from service.api.dialects.jobs.serialize import job_list_item
 from service.errors import InvalidRequestError
 from service.ids import is_job_id
-from service.jobs.records import JobRecord
+from service.jobs.records import JobSummary
 from service.jobs.store.repository import Cursor
 
+MAX_PAGE_BYTES: Final = 1 << 20
 
-def encode_cursor(record: JobRecord) -> str:
-    return base64.urlsafe_b64encode(f"{record.created_at!r} {record.id}".encode()).decode().rstrip("=")
+
+async def page_body(summaries: AsyncGenerator[JobSummary, None], limit: int) -> bytes:
+    """Returns a `JobList` as JSON: the first `limit` jobs, or those of them that fit into `MAX_PAGE_BYTES`.
+
+    A job that does not fit alone is a page alone. `summaries` are read as far as they are needed to know whether there
+    are more, and closed.
+    """
+    items: list[bytes] = []
+    room, last, cursor = MAX_PAGE_BYTES, None, None
+    async with contextlib.aclosing(summaries):
+        async for summary in summaries:
+            item = job_list_item(summary).model_dump_json().encode() if len(items) < limit else b""
+            if last is not None and (not item or len(item) > room):
+                cursor = encode_cursor(last)
+                break
+            items.append(item)
+            room -= len(item)
+            last = summary
+    return b'{"data":[%b],"next_cursor":%b}' % (b",".join(items), json.dumps(cursor).encode())
+
+
+def encode_cursor(last: JobSummary) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at!r} {last.id}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> Cursor:

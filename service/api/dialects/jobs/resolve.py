@@ -10,7 +10,12 @@ from pipelines.model_info import ModelInfo
 from service.api.dialects.jobs.schemas import MAX_JOB_IMAGES, JobRequest
 from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
-from service.api.generation.prompt_matrix import Combination, TooManyCombinationsError, combinations
+from service.api.generation.prompt_matrix import (
+    Combination,
+    TooManyCharactersError,
+    TooManyCombinationsError,
+    combinations,
+)
 from service.api.generation.resolve import default_size, resolve
 from service.api.generation.sizes import can_draw, can_draw_side, spell
 from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
@@ -19,6 +24,7 @@ from service.engine.types import Priority, Size
 from service.errors import Problem, UnprocessableError
 from service.images.encoding import ImageFormat
 from service.jobs.records import ImageSpec, JobSpec
+from service.jobs.store.spec_format import MAX_SPEC_BYTES
 
 _MAX_PROBLEMS: Final = 20
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -87,9 +93,13 @@ def _prompts(parsed: Parsed[JobRequest]) -> list[Combination]:
     if not request.prompt_matrix:
         return [Combination(text, ()) for text in request.prompt]
     try:
-        prompts = [each for text in request.prompt for each in combinations(text, at_most=MAX_JOB_IMAGES)]
+        prompts = combinations(request.prompt, at_most=MAX_JOB_IMAGES, max_characters=MAX_SPEC_BYTES)
     except TooManyCombinationsError:
         raise parsed.refusal("prompt", f"Must leave at most {MAX_JOB_IMAGES} images a job.") from None
+    except TooManyCharactersError:
+        raise parsed.refusal(
+            "prompt", f"Must have at most {MAX_SPEC_BYTES} characters in all combinations together."
+        ) from None
     if not all(each.prompt for each in prompts):
         raise parsed.refusal("prompt", "Must not leave an empty prompt in any combination.")
     return prompts

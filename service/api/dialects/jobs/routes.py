@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from service.api.dependencies import jobs_of, services_of, unless_gone
 from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
-from service.api.dialects.jobs.paging import decode_cursor, encode_cursor
+from service.api.dialects.jobs.paging import decode_cursor, page_body
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
@@ -118,20 +118,18 @@ async def create_job(request: Request) -> Response:
     return _json(job_out(view), 200 if view.record.ended else 202, headers)
 
 
-@router.get("", responses={status: {"model": ProblemOut} for status in (400,)})
+@router.get("", response_model=JobList, responses={status: {"model": ProblemOut} for status in (400,)})
 async def list_jobs(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 20,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
     status: Status | None = None,
-) -> JobList:
-    """The caller's jobs, newest first."""
+) -> Response:
+    """The caller's jobs, newest first, with long texts cut."""
     after = None if cursor is None else decode_cursor(cursor)
     tenant = services_of(request).tenant(request)
-    views = await jobs_of(request).page(tenant, limit=limit + 1, after=after, status=status)
-    page = views[:limit]
-    more = len(views) > limit
-    return JobList(data=[job_out(view) for view in page], next_cursor=encode_cursor(page[-1].record) if more else None)
+    found = jobs_of(request).summaries(tenant, at_most=limit + 1, after=after, status=status)
+    return Response(await page_body(found, limit), media_type="application/json")
 
 
 @router.get("/{job_id}")
@@ -204,8 +202,7 @@ def _is_single_image(record: JobRecord, image_format: ImageFormat) -> bool:
 
 async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
     """The answer that is the job's only image."""
-    stored, data = await jobs_of(request).read_image(record.id, 0, record.tenant)
-    answer = image_answer(request, stored, data)
+    answer = await image_answer(request, jobs_of(request).images, record.id, record.images[0])
     seed = {"X-Seed": str(record.spec.images[0].params.seed)}
     answer.headers.update({**headers, **seed, **truncated_headers([record.images[0].prompt_lengths])})
     return answer

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
@@ -16,11 +17,16 @@ from service.jobs.records import Status
 
 MAX_JOB_IMAGES: Final = 100
 MAX_PREVIEWS: Final = 10
+MAX_LISTED_CHARACTERS: Final = 200
+"""Characters after which a list cuts a text."""
 
 Prompt = Annotated[Text, Field(min_length=1)]
 
 
 def _as_list(value: object) -> object:
+    if isinstance(value, list) and len(value) > MAX_JOB_IMAGES:
+        # Pydantic would look at each item first, and make an error of each wrong one.
+        raise PydanticCustomError("too_long", f"Must have at most {MAX_JOB_IMAGES} items")
     return [value] if isinstance(value, str) else value
 
 
@@ -155,9 +161,46 @@ class JobOut(BaseModel):
     urls: JobUrls
 
 
+class ListedImageOut(BaseModel):
+    """A finished image of a listed job. Its prompt is the one of its index among the request's."""
+
+    index: int
+    url: str
+    thumbnail_url: str
+    sha256: str
+    width: int
+    height: int
+    seed: int
+    mime: str
+    size_bytes: int
+
+
+class JobListItem(BaseModel):
+    """A job in a list. `GET /api/v1/jobs/{job_id}` has all of it."""
+
+    id: str
+    status: Status
+    eta_s: float | None
+    """Null where it waits: its place in the queue is not counted for a list."""
+    progress: ProgressOut
+    request: ResolvedRequest
+    abridged: bool
+    """Whether a prompt, or the negative prompt, is cut after 200 characters and ends in an ellipsis."""
+    seeds: list[int]
+    images: list[ListedImageOut]
+    error: FailureOut | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    expires_at: datetime | None
+    urls: JobUrls
+
+
 class JobList(BaseModel):
-    data: list[JobOut]
+    data: list[JobListItem]
+    """Fewer than `limit` also where they would take more than a mebibyte."""
     next_cursor: str | None
+    """Null where there are no more jobs."""
 
 
 class StatusEvent(BaseModel):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from service.api.dialects.jobs.schemas import (
+    MAX_LISTED_CHARACTERS,
     FailureOut,
     ImageOut,
+    JobListItem,
     JobOut,
     JobUrls,
+    ListedImageOut,
     PreviewEvent,
     ProgressEvent,
     ProgressOut,
@@ -20,7 +24,15 @@ from service.api.dialects.jobs.schemas import (
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
-from service.jobs.records import JobPreview, JobRecord, JobSpec, StoredImage
+from service.jobs.records import (
+    ImageSummary,
+    JobPreview,
+    JobProgress,
+    JobRecord,
+    JobSpec,
+    JobSummary,
+    StoredImage,
+)
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import ProgressMade, progress_of
 
@@ -34,9 +46,7 @@ def job_out(view: JobView) -> JobOut:
         status=record.status,
         queue_position=view.queue_position,
         eta_s=None if record.ended else progress.eta_s,
-        progress=ProgressOut(
-            step=progress.step, steps=progress.steps, fraction=progress.fraction, loading_s=progress.loading_s
-        ),
+        progress=_progress(progress),
         request=_request(record.spec),
         seeds=[image.params.seed for image in record.spec.images],
         images=[image_out(record, image) for image in record.images],
@@ -47,9 +57,28 @@ def job_out(view: JobView) -> JobOut:
         started_at=None if record.started_at is None else _time(record.started_at),
         completed_at=None if record.completed_at is None else _time(record.completed_at),
         expires_at=None if record.expires_at is None else _time(record.expires_at),
-        urls=JobUrls(
-            self=job_url(record.id), events=f"{job_url(record.id)}/events", cancel=f"{job_url(record.id)}/cancel"
-        ),
+        urls=_urls(record.id),
+    )
+
+
+def job_list_item(summary: JobSummary) -> JobListItem:
+    progress, whole = progress_of(summary), _request(summary.spec)
+    request = _abridged(whole)
+    return JobListItem(
+        id=summary.id,
+        status=summary.status,
+        eta_s=None if summary.ended else progress.eta_s,
+        progress=_progress(progress),
+        request=request,
+        abridged=request is not whole,
+        seeds=[image.params.seed for image in summary.spec.images],
+        images=[_listed_image(summary, image) for image in summary.images],
+        error=None if summary.failure is None else failure_out(summary),
+        created_at=_time(summary.created_at),
+        started_at=None if summary.started_at is None else _time(summary.started_at),
+        completed_at=None if summary.completed_at is None else _time(summary.completed_at),
+        expires_at=None if summary.expires_at is None else _time(summary.expires_at),
+        urls=_urls(summary.id),
     )
 
 
@@ -59,11 +88,11 @@ def job_url(job_id: str) -> str:
 
 def image_out(record: JobRecord, image: StoredImage) -> ImageOut:
     spec = record.spec.images[image.index]
-    url = f"{job_url(record.id)}/images/{image.index}"
+    url, thumbnail_url = _image_urls(record.id, image.index)
     return ImageOut(
         index=image.index,
         url=url,
-        thumbnail_url=f"{url}/thumbnail",
+        thumbnail_url=thumbnail_url,
         sha256=image.sha256,
         width=image.width,
         height=image.height,
@@ -77,7 +106,7 @@ def image_out(record: JobRecord, image: StoredImage) -> ImageOut:
     )
 
 
-def failure_out(record: JobRecord) -> FailureOut:
+def failure_out(record: JobRecord | JobSummary) -> FailureOut:
     assert record.failure is not None, "asked of a job that failed"
     return FailureOut(code=record.failure.code, message=record.failure.message, field=record.failure.field)
 
@@ -97,6 +126,49 @@ def progress_event(news: ProgressMade) -> ProgressEvent:
 def preview_event(preview: JobPreview) -> PreviewEvent:
     b64 = base64.b64encode(preview.data).decode("ascii")
     return PreviewEvent(index=preview.index, step=preview.step, mime=preview.media_type, b64=b64)
+
+
+def _listed_image(summary: JobSummary, image: ImageSummary) -> ListedImageOut:
+    url, thumbnail_url = _image_urls(summary.id, image.index)
+    return ListedImageOut(
+        index=image.index,
+        url=url,
+        thumbnail_url=thumbnail_url,
+        sha256=image.sha256,
+        width=image.width,
+        height=image.height,
+        seed=summary.spec.images[image.index].params.seed,
+        mime=image.media_type,
+        size_bytes=image.size_bytes,
+    )
+
+
+def _image_urls(job_id: str, index: int) -> tuple[str, str]:
+    url = f"{job_url(job_id)}/images/{index}"
+    return url, f"{url}/thumbnail"
+
+
+def _urls(job_id: str) -> JobUrls:
+    url = job_url(job_id)
+    return JobUrls(self=url, events=f"{url}/events", cancel=f"{url}/cancel")
+
+
+def _progress(progress: JobProgress) -> ProgressOut:
+    return ProgressOut(
+        step=progress.step, steps=progress.steps, fraction=progress.fraction, loading_s=progress.loading_s
+    )
+
+
+def _abridged(request: ResolvedRequest) -> ResolvedRequest:
+    """Cuts its texts for a list. Returns the request itself where none is too long."""
+    settings = request.model_extra or {}
+    texts: dict[str, Any] = {name: value for name, value in settings.items() if isinstance(value, str)}
+    cut = {name: _cut(text) for name, text in texts.items()} | {"prompts": list(map(_cut, request.prompts))}
+    return request if cut == texts | {"prompts": request.prompts} else request.model_copy(update=cut)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_LISTED_CHARACTERS else f"{text[:MAX_LISTED_CHARACTERS]}…"
 
 
 def _request(spec: JobSpec) -> ResolvedRequest:

@@ -34,6 +34,8 @@ async def answer(request: Request, generation: Generation, wish: Mapping[str, An
     work = services.retried.find(key)
     if work is not None:
         return await unless_gone(request, services.retried.result(key, work))
+    if generation.parsed.request.response_format == "url":
+        jobs_of(request).space.require()  # Before the images are made.
     slow = None if streams else advice(request.headers, services.engine.least_s(plan.images))
     job = await services.submit(
         request,

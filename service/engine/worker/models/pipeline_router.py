@@ -21,6 +21,7 @@ from pipelines.interface import (
 )
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
+from pipelines.snapshots import PendingSnapshot
 from service.engine.worker.models.pool import ModelPool
 
 
@@ -64,6 +65,14 @@ class PipelineRouter:
 
     def begin_upcast(self, params: GenerationParams, encoded: EncodedInput | None = None) -> Any:
         return self._pool.pipeline(params.model).begin_upcast(params, encoded)
+
+    def snapshot(self, state: Any) -> PendingSnapshot | None:
+        return self._of([state]).snapshot(state)
+
+    def resume(
+        self, params: GenerationParams, conditionings: Sequence[Any], encoded: EncodedInput | None, snapshot: bytes
+    ) -> Any:
+        return self._pool.pipeline(params.model).resume(params, conditionings, encoded, snapshot)
 
     def hand_over(self, state: Any) -> EncodedInput:
         return self._of([state]).hand_over(state)

@@ -15,6 +15,7 @@ from service.engine.scheduling.batch_former import Batch
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.channel import Channel
+from service.engine.worker.checkpoints.checkpoints import Checkpoints, StartedCheckpoint
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.stages.call_meter import CallMeter, MeteredCall
 from service.engine.worker.stages.running_call import Results, RunningCall
@@ -30,6 +31,8 @@ class _Advance(Generic[StateT]):
     last: Sequence[bool]
     """Whether it was the image's last UNet call."""
     pending: PendingAdvance
+    checkpoints: Sequence[StartedCheckpoint | None]
+    """The checkpoint of each image that has one after this call."""
 
 
 class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
@@ -42,6 +45,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         meter: CallMeter,
         channel: Channel,
         isolation: FaultIsolation,
+        checkpoints: Checkpoints[StateT],
         clock: Callable[[], float],
     ) -> None:
         self._pipeline = pipeline
@@ -49,6 +53,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         self._meter = meter
         self._channel = channel
         self._isolation = isolation
+        self._checkpoints = checkpoints
         self._clock = clock
 
     def start(self, batch: Batch[StateT]) -> RunningCall[StateT]:
@@ -102,13 +107,23 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
 
     def _begin(self, image: ScheduledImage[StateT]) -> Fault | None:
         conditionings = [image.conditionings[text] for text in image.texts]
-        state = self._isolation.run_once(lambda: self._pipeline.begin(image.params, conditionings, image.encoded))
+        state = self._isolation.run_once(lambda: self._begin_or_resume(image, conditionings))
         if isinstance(state, Fault):
             return state
         image.state = state
         if not image.calls_made:
             image.begun_s = self._clock()
+        if image.resume_point is not None:
+            image.resume_point, image.step, image.reported_step = None, state.step, state.step
+            eta_s = self._scheduler.alone_s(image)
+            self._channel.send(messages.Progress(image.id, state.step, image.plan.steps, eta_s))
         return None
+
+    def _begin_or_resume(self, image: ScheduledImage[StateT], conditionings: Sequence[ConditioningT]) -> StateT:
+        point = image.resume_point
+        if point is None:
+            return self._pipeline.begin(image.params, conditionings, image.encoded)
+        return self._pipeline.resume(image.params, conditionings, image.encoded, point.snapshot)
 
     def _predict(self, call: MeteredCall, images: Sequence[ScheduledImage[StateT]]) -> list[OutputT]:
         rows = sum(image.target.rows for image in images)
@@ -136,7 +151,15 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
             for image in images:
                 if not image.awaits_refiner:
                     self._scheduler.update(image)
-            return [_Advance(images, [state.step for state in states], [image.finished for image in images], pending)]
+            return [
+                _Advance(
+                    images,
+                    [state.step for state in states],
+                    [image.finished for image in images],
+                    pending,
+                    [self._checkpoints.start(image) for image in images],
+                )
+            ]
         if len(sound) == 1:
             failed.append((images[0], pending))
             return []
@@ -159,4 +182,6 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
                 if last:
                     image.denoised_s = self._clock()
                 results.append((image, None if error is None else self._isolation.fault_of(error)))
+            taken = zip(advance.checkpoints, errors, strict=True)
+            self._checkpoints.send([each for each, error in taken if each is not None and error is None])
         return results

@@ -60,8 +60,6 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
 
     def admit(self, image: ScheduledImage[StateT]) -> None:
         """Gives a new image what is encoded of its input, or the call that encodes it."""
-        if image.params.mask is not None and image.params.keep_unmasked:
-            image.put_back = image.params.pixels
         if image.params.pixels:
             image.encoded = self._cache.find(_key(image))
             if image.encoded is None:

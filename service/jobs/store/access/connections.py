@@ -50,6 +50,14 @@ class HeldConnection:
             with contextlib.suppress(Exception):
                 connection.close()
 
+    def interrupt(self) -> None:
+        """Ends a statement that runs long on SQLite, from another thread. It raises an error in its own."""
+        connection = self._connection
+        if connection is not None and self._engine.dialect.name == "sqlite":
+            with contextlib.suppress(Exception):  # It has just been closed.
+                driver: Any = connection.connection.driver_connection
+                driver.interrupt()
+
     def _try(self) -> None:
         """Closes a connection whose server has gone. SQLite has none."""
         assert self._connection is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from service.jobs.store.access.faults import is_fault
 _MAX_GROUP: Final = 128
 """Operations in one transaction. It bounds how long the first of them waits for the last."""
 _POSTGRES_THREADS: Final = 4
-_JOIN_S: Final = 5.0
+CLOSE_S: Final = 1.0
+"""Time in which what waits must be written when the server ends."""
 
 Work: TypeAlias = Callable[[Connection], Any]
 
@@ -102,10 +104,11 @@ class Writers:
         return self._queue.put(operation, urgent=urgent)
 
     async def close(self) -> None:
-        """Ends the threads after what waits is written, or after a few seconds."""
+        """Ends the threads after what waits is written, or after `CLOSE_S`."""
         self._queue.close()
+        end = time.monotonic() + CLOSE_S
         for thread in self._threads:
-            await asyncio.to_thread(thread.join, _JOIN_S)
+            await asyncio.to_thread(thread.join, max(0.0, end - time.monotonic()))
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         for number in range(1 if self._is_sqlite else _POSTGRES_THREADS):

@@ -51,15 +51,24 @@ class Lost(NamedTuple):
     owner: str
 
 
+class PutBack(NamedTuple):
+    """What became of lost jobs."""
+
+    waiting: list[WaitingJob]
+    """Those that wait again."""
+    losses: int
+    """Number of jobs against which the loss counts."""
+
+
 def put_back(
     connection: Connection, lost: Sequence[Lost], finder: str, now: float, retention: RetentionPolicy
-) -> list[WaitingJob]:
-    """Puts those back that are still lost and returns them; a job that was lost too often has failed instead.
+) -> PutBack:
+    """Puts those back that are still lost; a job that was lost too often fails instead.
 
     A loss counts where the attempt had begun an image, which a heartbeat or a stored image has recorded, and where
     another process than the `finder` had the job: otherwise only the reply to a claim was lost.
     """
-    entered = []
+    entered, counted = [], 0
     for job in lost:
         of_job = {"job": job.job_id, "held_attempt": job.attempt}
         row = connection.execute(_FIND, of_job).one_or_none()
@@ -67,6 +76,7 @@ def put_back(
             continue
         counts = row.version > 1 and job.owner != finder
         losses = _losses(row, now) + counts
+        counted += counts
         if counts and losses >= MAX_LOSSES:
             values = ending_values(Status.FAILED, now=now, retention=retention, failure=_POISON)
             connection.execute(_CONDEMN, {**values, **of_job})
@@ -74,7 +84,7 @@ def put_back(
         lost_at = now if counts else row.last_lost_at
         connection.execute(_PUT_BACK, {**of_job, "lost_times": losses, "lost_at": lost_at})
         entered.append(WaitingJob(row.virtual_deadline_at, row.id, row.price_s, row.spec_bytes, row.created_at))
-    return entered
+    return PutBack(entered, counted)
 
 
 def _losses(row: Row[Any], now: float) -> int:

@@ -14,21 +14,33 @@ import httpx2
 import pytest
 
 from darkroom import AsyncDarkroom, InternalServerError, JobFailedError
+from darkroom.cli.backends import IMAGE_NAME
 from darkroom.cli.batches.making import MAX_REQUESTS, make_all, progress_text
 from darkroom.cli.batches.planning import PlannedImage
 from darkroom.results.events import ProgressMade
 from tests.client import answers
 
+MAX_PREVIEWS = 3
+"""Previews that the server makes of an image at most."""
+
 
 class RecordingWatch:
     """Implements `making.Watch`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wants_previews: bool = False) -> None:
+        self.wants_previews = wants_previews
         self.shown: list[tuple[str, float, str]] = []
+        self.previews: list[tuple[str, bytes]] = []
         self.finished: list[str] = []
 
-    def show(self, image: str, label: str, fraction: float, text: str) -> None:
-        self.shown.append((label, fraction, text))
+    def stage(self, text: str) -> None:
+        raise AssertionError("an image has no stages")
+
+    def show(self, image: str, fraction: float, text: str) -> None:
+        self.shown.append((Path(image).name, fraction, text))
+
+    def preview(self, image: str, content: bytes) -> None:
+        self.previews.append((Path(image).name, content))
 
     def finish(self, image: str) -> None:
         self.finished.append(Path(image).name)
@@ -41,6 +53,7 @@ class JobServer:
         self.events = events
         self.features = features
         self.submitted: list[dict[str, Any]] = []
+        self.names: list[str] = []
         self.canceled = 0
         self.all_follow = asyncio.Event()
         self._following = 0
@@ -63,6 +76,7 @@ class JobServer:
             return httpx2.Response(200, content=answers.png())
         if path.startswith("/v1/images"):
             self.submitted.append(json.loads(request.content))
+            self.names.append(IMAGE_NAME.get())
             return answers.images(5)
         return await self._follow()
 
@@ -90,7 +104,6 @@ def capabilities(features: Sequence[str]) -> dict[str, Any]:
         (
             "max_pictures_per_prompt",
             "max_pictures_per_job",
-            "max_previews",
             "max_seed",
             "max_wait_s",
             "max_body_bytes",
@@ -100,7 +113,7 @@ def capabilities(features: Sequence[str]) -> dict[str, Any]:
         1,
     )
     lists: dict[str, Any] = {name: [] for name in ("models", "samplers", "schedules", "output_formats")}
-    return {**lists, "limits": limits, "features": list(features)}
+    return {**lists, "limits": {**limits, "max_previews": MAX_PREVIEWS}, "features": list(features)}
 
 
 def upload() -> dict[str, Any]:
@@ -108,6 +121,7 @@ def upload() -> dict[str, Any]:
 
 
 PROGRESS = answers.job_event(1, "progress", step=2, steps=4, fraction=0.5, eta_s=3.0)
+PREVIEW = answers.job_event(1, "preview", index=0, step=1, mime="image/png", b64=answers.b64_png())
 SUCCESS = PROGRESS + answers.job_event(2, "done", **answers.job_record("succeeded", images=1))
 FAILURE = answers.job_event(
     1, "done", **answers.job_record("failed", error={"code": "out_of_memory", "message": "Too large."})
@@ -124,8 +138,10 @@ def planned(folder: Path, count: int = 1, **params: Any) -> list[PlannedImage]:
     return [PlannedImage("a red circle", params, folder / f"{index}.png", f"{index}") for index in range(count)]
 
 
-async def make(server: JobServer, images: list[PlannedImage], *, is_remote: bool = True) -> RecordingWatch:
-    watch = RecordingWatch()
+async def make(
+    server: JobServer, images: list[PlannedImage], *, is_remote: bool = True, wants_previews: bool = False
+) -> RecordingWatch:
+    watch = RecordingWatch(wants_previews=wants_previews)
     await make_all(connection(server), images, watch, is_remote=is_remote, when_made=lambda _: None)
     return watch
 
@@ -134,12 +150,28 @@ async def test_each_image_is_a_job_whose_progress_is_shown(tmp_path: Path) -> No
     server, images = JobServer(SUCCESS), planned(tmp_path, 2, steps=4, size="8x8")
     watch = await make(server, images)
     assert [body["num_inference_steps"] for body in server.submitted] == [4, 4]
-    assert ("0", 0.5, "step 2 of 4, 3 s left") in watch.shown
+    assert ("0.png", 0.5, "step 2 of 4, 3 s left") in watch.shown
     assert sorted(watch.finished) == ["0.png", "1.png"]
     assert images[0].path.read_bytes() == answers.png()
     assert images[0].made is not None
     assert (images[0].made.seed, images[0].made.size, images[0].made.job_id) == (7, "8x8", "job_1")
     assert server.canceled == 0
+
+
+async def test_previews_are_asked_for_where_they_are_shown(tmp_path: Path) -> None:
+    server = JobServer(PREVIEW + SUCCESS)
+    watch = await make(server, planned(tmp_path), wants_previews=True)
+    assert server.submitted[0]["previews"] == MAX_PREVIEWS
+    assert watch.previews == [("0.png", answers.png())]
+    await make(server, planned(tmp_path))
+    assert "previews" not in server.submitted[1]
+
+
+async def test_a_call_tells_the_backend_the_name_of_its_image(tmp_path: Path) -> None:
+    server = JobServer(None, features=())
+    images = planned(tmp_path, 2)
+    await make(server, images, is_remote=False)
+    assert sorted(server.names) == [image.name for image in images]
 
 
 async def test_an_input_is_uploaded_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.client.cli.fake_backend import FakeBackend
 
 
 def make(images: list[PlannedImage], backend: FakeBackend) -> None:
-    display = PlainProgress(len(images), io.StringIO(), lambda: 0.0)
+    display = PlainProgress(len(images), {}, io.StringIO(), lambda: 0.0)
     make_images(Source(backend, is_remote=False, model="sd"), images, display, lambda _: None)
 
 

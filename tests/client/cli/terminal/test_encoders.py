@@ -6,9 +6,11 @@ import base64
 import io
 import re
 
-from PIL import Image
+import pytest
+from PIL import Image, ImageChops
 
 from darkroom.cli.terminal import encoders
+from tests.client.cli.terminal.emulators.decoders import decode_sixels, show_in_kitty
 
 
 def stripes(width: int = 7, height: int = 8) -> Image.Image:
@@ -66,6 +68,35 @@ def test_a_small_image_is_one_piece_for_kitty() -> None:
     assert encoders.kitty(stripes()).startswith("\x1b_Ga=T,f=100,q=2,m=0;")
 
 
+@pytest.mark.integration
+def test_kitty_reads_the_pixels_and_its_cursor_stays() -> None:
+    image = noise()
+    screen = show_in_kitty(encoders.kitty(image, encoders.Placement(7, columns=13, rows=7)), 7)
+    assert screen.image(7).tobytes() == image.tobytes()
+    assert screen.places == [{"row": 0, "column": 0, "rows": 7, "columns": 13}]
+    assert screen.cursor == [0, 0]
+    assert screen.replies == ""
+
+
+@pytest.mark.integration
+def test_kitty_shows_one_image_of_an_id_and_none_after_its_deletion() -> None:
+    first, second = stripes(), noise()
+    drawn = encoders.kitty(first, encoders.Placement(7, 1, 1)) + encoders.kitty(second, encoders.Placement(7, 13, 7))
+    screen = show_in_kitty(drawn, 7)
+    assert (screen.images, len(screen.places)) == (1, 1)
+    assert screen.image(7).tobytes() == second.tobytes()
+    assert show_in_kitty(drawn + encoders.kitty_deletion(7)).places == []
+
+
+@pytest.mark.integration
+def test_kitty_shows_an_image_without_a_place_at_the_cursor_and_goes_behind_it() -> None:
+    screen = show_in_kitty(f"x.png\n{encoders.kitty(noise())}\ny.png")
+    (place,) = screen.places
+    assert (place["row"], place["column"]) == (1, 0)
+    assert screen.lines[0] == "x.png"
+    assert "y.png" in screen.lines[1 + place["rows"] :]
+
+
 def test_iterm2_gets_a_png_and_its_size() -> None:
     found = re.fullmatch(r"\x1b]1337;File=inline=1;size=(\d+):(.*)\x07", encoders.iterm2(stripes()))
     assert found is not None
@@ -74,11 +105,40 @@ def test_iterm2_gets_a_png_and_its_size() -> None:
     assert Image.open(io.BytesIO(content)).tobytes() == stripes().tobytes()
 
 
+def test_iterm2_is_told_the_lines_that_an_image_may_take() -> None:
+    # https://iterm2.com/documentation-images.html: "File=[arguments]:base64 BEL"; a height without unit is in cells.
+    arguments = re.match(r"\x1b]1337;File=([^:]*):", encoders.iterm2(stripes(), rows=8))
+    assert arguments is not None
+    assert dict(each.split("=") for each in arguments[1].split(";")) == {
+        "inline": "1",
+        "size": str(len(encoders.png_of(stripes()))),
+        "height": "8",
+    }
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("image", [stripes(), noise(), Image.linear_gradient("L").convert("RGB")])
+def test_another_decoder_reads_our_sixels(image: Image.Image) -> None:
+    read = decode_sixels(encoders.sixel(image))
+    assert read.size == image.size
+    # Sixels have colors in percent: an error of a 100th is one of 2.55 in 255, besides that of the quantization.
+    wanted = image.quantize(255).convert("RGB")
+    assert max(ImageChops.difference(read, wanted).tobytes()) <= 3
+
+
 def test_sixels_have_the_color_of_each_pixel() -> None:
     pixels = decoded_sixels(encoders.sixel(stripes(width=9, height=8)))
     red = {(0, row): (100, 0, 0) for row in range(8)}
     blue = {(column, row): (0, 0, 100) for column in range(1, 9) for row in range(8)}
     assert pixels == red | blue
+
+
+def test_nothing_is_drawn_where_an_image_is_transparent() -> None:
+    image = stripes().convert("RGBA")
+    image.paste((0, 0, 0, 0), (3, 0, 5, 2))
+    drawn = decoded_sixels(encoders.sixel(image))
+    assert drawn.keys() == decoded_sixels(encoders.sixel(stripes())).keys() - {(3, 0), (4, 0), (3, 1), (4, 1)}
+    assert set(drawn.values()) == {(100, 0, 0), (0, 0, 100)}
 
 
 def test_sixels_count_what_repeats() -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from rich.console import Console
 
-from darkroom.cli.terminal.progress import QUIET_S, LiveProgress, PlainProgress
+from darkroom.cli.terminal.detection import Protocol, Screen
+from darkroom.cli.terminal.live_previews import INTERVAL_S, LivePreviews
+from darkroom.cli.terminal.progress import QUIET_S, LiveProgress, PlainProgress, display_for
+from tests.client import answers
+from tests.client.cli.terminal.emulators.decoders import show_in_kitty
+
+LABELS = {"a": "circle.png", "b": "star.png"}
 
 
 def live(images: int) -> tuple[LiveProgress, io.StringIO]:
     file = io.StringIO()
-    return LiveProgress(images, Console(file=file, force_terminal=True, width=100, color_system=None)), file
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
+    return LiveProgress(images, LABELS, console), file
 
 
 class Clock:
@@ -27,7 +35,7 @@ class Clock:
 def test_each_image_has_a_bar_until_it_is_finished() -> None:
     progress, file = live(2)
     with progress:
-        progress.show("a", "circle.png", 0.5, "step 5 of 10")
+        progress.show("a", 0.5, "step 5 of 10")
     assert "circle.png" in file.getvalue()
     assert "step 5 of 10" in file.getvalue()
     with progress:
@@ -38,14 +46,12 @@ def test_each_image_has_a_bar_until_it_is_finished() -> None:
     assert "circle.png" not in file.getvalue()
 
 
-def test_images_that_only_a_backend_knows_have_numbers() -> None:
-    progress, file = live(2)
+def test_an_image_without_a_label_has_its_name() -> None:
+    progress, file = live(1)
     with progress:
         progress.stage("Loading the model")
-        progress.advance("x1", 0.25)
-        progress.advance("x2", 0.5)
-        progress.advance("x1", 1.0)
-    assert "image 2" in file.getvalue()
+        progress.show("job_1", 0.25, "step 1 of 4")
+    assert "job_1" in file.getvalue()
 
 
 def screen(text: str) -> list[str]:
@@ -67,7 +73,7 @@ def screen(text: str) -> list[str]:
 def test_output_while_the_bars_are_paused_stays() -> None:
     progress, file = live(2)
     with progress:
-        progress.show("a", "circle.png", 0.5, "step 5 of 10")
+        progress.show("a", 0.5, "step 5 of 10")
         for line in ("first", "second"):
             with progress.paused():
                 file.write(f"{line}\n")
@@ -75,9 +81,18 @@ def test_output_while_the_bars_are_paused_stays() -> None:
     assert screen(file.getvalue()) == ["first", "second"]
 
 
+def test_output_after_the_end_does_not_bring_the_bars_back() -> None:
+    progress, file = live(2)
+    with progress:
+        progress.show("a", 0.5, "step 5 of 10")
+    with progress.paused():
+        file.write("first\n")
+    assert screen(file.getvalue()) == ["first"]
+
+
 def test_what_goes_before_the_images_has_a_line_where_it_takes_long() -> None:
     file, clock = io.StringIO(), Clock()
-    progress = PlainProgress(1, file, clock)
+    progress = PlainProgress(1, LABELS, file, clock)
     progress.stage("Importing the libraries")
     clock.now_s = QUIET_S
     progress.stage("Loading the model")
@@ -87,20 +102,81 @@ def test_what_goes_before_the_images_has_a_line_where_it_takes_long() -> None:
 
 def test_an_image_that_takes_long_has_a_line_now_and_then() -> None:
     file, clock = io.StringIO(), Clock()
-    with PlainProgress(2, file, clock) as progress:
-        progress.show("a", "circle.png", 0.1, "step 1 of 10")
+    with PlainProgress(2, LABELS, file, clock) as progress:
+        progress.show("a", 0.1, "step 1 of 10")
         progress.finish("b")
         clock.now_s = QUIET_S
-        progress.show("a", "circle.png", 0.5, "step 5 of 10")
-        progress.show("a", "circle.png", 0.6, "step 6 of 10")
+        progress.show("a", 0.5, "step 5 of 10")
+        progress.show("a", 0.6, "step 6 of 10")
     assert file.getvalue() == "circle.png: step 5 of 10 (1 of 2 images done)\n"
 
 
-def test_the_lines_about_a_backends_images_have_numbers() -> None:
+def test_lines_of_text_want_no_previews() -> None:
+    file = io.StringIO()
+    progress = PlainProgress(1, LABELS, file, Clock())
+    progress.preview("a", answers.png())
+    assert not progress.wants_previews
+    assert file.getvalue() == ""
+
+
+def test_after_a_failure_nothing_is_drawn() -> None:
+    progress, file, clock = with_previews()
+    with progress:
+        progress.preview("a", answers.png())
+    clock.now_s += INTERVAL_S
+    ended = file.getvalue()
+    with progress.paused():
+        file.write("circle.png\n")
+    assert file.getvalue().removeprefix(ended) == "circle.png\n"
+
+
+def test_output_that_is_no_terminal_has_no_previews(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # With it rich takes standard error for a terminal.
+    assert not display_for(1, LABELS, Protocol.KITTY).wants_previews
+
+
+def kitty_previews(file: io.StringIO, clock: Clock) -> LivePreviews:
+    return LivePreviews(Protocol.KITTY, Screen(80, 24), 5, write=file.write, clock=clock)
+
+
+def with_previews() -> tuple[LiveProgress, io.StringIO, Clock]:
+    """Return a display whose previews go where its bars go."""
     file, clock = io.StringIO(), Clock()
-    progress = PlainProgress(2, file, clock)
-    progress.advance("x1", 0.1)
-    progress.advance("x2", 0.1)
-    clock.now_s = QUIET_S
-    progress.advance("x2", 0.5)
-    assert file.getvalue() == "image 2: 50% (0 of 2 images done)\n"
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
+    return LiveProgress(2, LABELS, console, kitty_previews(file, clock)), file, clock
+
+
+@pytest.mark.integration
+def test_previews_are_above_the_bars_and_change_in_place() -> None:
+    progress, file, clock = with_previews()
+    file.write("$ darkroom generate\n")
+    with progress:
+        for number in range(4):
+            progress.show("a", number / 4, f"step {number} of 4")
+            progress.preview("a", answers.png(8 + number, 8 + number))
+            clock.now_s += INTERVAL_S
+        shown = show_in_kitty(file.getvalue())
+    assert shown.lines[0] == "$ darkroom generate"
+    assert [(place["row"], place["rows"]) for place in shown.places] == [(1, 5)]
+    assert shown.lines[1:6] == [""] * 5
+    assert shown.lines[6].startswith("Generating")
+    assert shown.lines[7].startswith("circle.png")
+
+
+@pytest.mark.integration
+def test_previews_are_gone_when_the_images_are_finished() -> None:
+    progress, file, clock = with_previews()
+    with progress:
+        progress.preview("a", answers.png())
+        progress.preview("b", answers.png())
+        progress.finish("a")
+        clock.now_s += INTERVAL_S
+        with progress.paused():
+            file.write("circle.png\n")
+        before = show_in_kitty(file.getvalue())
+        progress.finish("b")
+    after = show_in_kitty(file.getvalue())
+    assert before.lines[0] == "circle.png"
+    assert [place["row"] for place in before.places] == [1]
+    assert (after.images, after.lines[0], after.lines[1:]) == (0, "circle.png", [""] * 23)
+    assert after.cursor == [1, 0]

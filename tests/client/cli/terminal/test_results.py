@@ -13,7 +13,7 @@ from darkroom.cli.terminal.detection import Protocol
 from darkroom.cli.terminal.progress import PlainProgress
 from darkroom.cli.terminal.results import Results
 
-DISPLAY = PlainProgress(3, io.StringIO(), lambda: 0.0)
+DISPLAY = PlainProgress(3, {}, io.StringIO(), lambda: 0.0)
 
 
 def planned(*names: str) -> list[PlannedImage]:

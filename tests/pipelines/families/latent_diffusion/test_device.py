@@ -157,6 +157,36 @@ def test_the_host_waits_for_the_device_neither_to_begin_nor_between_calls_nor_to
             finish_or_raise(update)
 
 
+def test_images_are_resumed_on_the_device_from_snapshots_that_no_call_waits_for(
+    pipeline: LatentDiffusion, on_device: Components
+) -> None:
+    with DeviceLint() as lint:
+        device = make(pipeline, on_device)
+        conditionings = device.encode(device.texts(PARAMS))
+        images = [replace(PARAMS, sampler=sampler) for sampler in SAMPLERS]
+        whole = [device.begin(params, conditionings) for params in images]
+        for _ in range(2):
+            call(device, whole)
+        lint.transfers = Transfers()
+        taken = [device.snapshot(state) for state in whole]
+        update = device.advance(whole, device.predict(whole))
+        assert lint.transfers == Transfers()
+        finish_or_raise(update)
+
+        resumed = []
+        for params, pending in zip(images, taken, strict=True):
+            assert pending is not None
+            pending.wait()
+            resumed.append(device.resume(params, conditionings, None, pending.pack()))
+        assert all(isinstance(state.latents, DeviceTensor) for state in resumed)
+        for batch in (whole, resumed):
+            denoise(device, batch)
+        latents = [[state.latents.cpu() for state in batch] for batch in (whole, resumed)]
+
+    for ours, theirs in zip(*latents, strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def kernels_of_a_call(pipeline: LatentDiffusion, components: Components, samplers: Sequence[str]) -> int:
     """Return how often the third call of these images gives the device work outside the networks."""
 

@@ -67,10 +67,11 @@ async def test_other_media_types_are_refused(media_type: str) -> None:
         json.dumps({"image": FILE, "prompt": "\\n" * 2000}),
         json.dumps({"image": "A" * 200_000}),
         '{"image": "' + FILE + '", "prompt": "' + "\\" * 9001,
+        '{"image": "' + FILE + '", "a": [' + '"",' * 9000,
         '"' * 9000,
         "[" * 9000,
     ],
-    ids=["texts", "numbers", "nested", "name", "escapes", "large", "open", "quotes", "deep"],
+    ids=["texts", "numbers", "nested", "name", "escapes", "large", "open", "strings", "quotes", "deep"],
 )
 async def test_what_is_large_beside_the_files_is_refused(body: str) -> None:
     with pytest.raises((BodyTooLargeError, InvalidRequestError)):

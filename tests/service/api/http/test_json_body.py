@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from service.api.http.json_body import read_json_object
 from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
 
 MAX_BYTES: Final = 1000
+MAX_VALUES: Final = 2000
 CANARY: Final = "cAnArY7"
 
 
@@ -105,9 +107,38 @@ async def test_what_is_no_json_object_is_refused_without_repeating_it(body: byte
 
 
 async def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
-    body = b"[" * 100_000
+    body = b"[" * MAX_VALUES
     with pytest.raises(InvalidRequestError, match="nested too deeply"):
         await read_json_object(Sender(body).request, len(body))
+
+
+@pytest.mark.parametrize(
+    ("begin", "value", "end"),
+    [
+        (b'{"a":[', b"0,", b"0]}"),
+        (b'{"a":[', b"[],", b"[]]}"),
+        (b'{"a":[', b'{"a":0},', b"{}]}"),
+        (b'{"a":[ ', b'"x\\" , [" , ', b"0]}"),
+        (b"{", b'"":"",', b'"":""}'),
+        (b"", b"[", b""),
+        (b"", b'{"a":', b""),
+    ],
+)
+async def test_a_body_of_very_many_values_is_refused_before_they_are_made(
+    begin: bytes, value: bytes, end: bytes
+) -> None:
+    body = begin + value * (MAX_VALUES + 1) + end
+    tracemalloc.start()
+    with pytest.raises(InvalidRequestError, match=f"more than {MAX_VALUES} values"):
+        await read_json_object(Sender(body).request, len(body))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 2 * len(body) + 10_000
+
+
+async def test_a_body_may_have_as_many_values_as_the_limit() -> None:
+    body = json.dumps({"a": [0] * (MAX_VALUES - 2), "b": ',[{"\\' * MAX_VALUES}).encode()
+    assert len((await read_json_object(Sender(body).request, len(body)))["a"]) == MAX_VALUES - 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import httpx2
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 from service.api.dialects.registry import DIALECTS
 from service.api.http.errors import ErrorAnswers
 from service.api.http.middleware import RequestContext
+from service.api.http.sse import EventStream
 from service.observability.metrics import Metrics
 
 CANARY: Final = "cAnArY7"
@@ -36,8 +38,12 @@ async def break_off(request: Request) -> Response:
     return StreamingResponse(body())
 
 
+async def _nothing() -> None:
+    pass
+
+
 class Server:
-    """The middleware around three routes."""
+    """The middleware around a few routes."""
 
     def __init__(self) -> None:
         self.metrics = Metrics()
@@ -47,9 +53,20 @@ class Server:
                 Route("/fail", fail),
                 Route("/v1/fail", fail),
                 Route("/break", break_off),
+                Route("/events", self.events),
             ]
         )
         self.app = RequestContext(routes, answers=ErrorAnswers(DIALECTS), metrics=self.metrics)
+        self.streams_at_each_event: list[bool] = []
+
+    async def events(self, request: Request) -> Response:
+        async def frames() -> AsyncGenerator[bytes, None]:
+            self.streams_at_each_event.append(self.shows("darkroom_event_streams 1.0"))
+            yield b": x\n\n"
+            if "broken" in request.query_params:
+                raise RuntimeError(CANARY)
+
+        return EventStream(frames(), headers={}, on_end=_nothing)
 
     async def request(self, method: str, path: str) -> httpx2.Response:
         async with httpx2.AsyncClient(
@@ -57,9 +74,11 @@ class Server:
         ) as client:
             return await client.request(method, path)
 
-    def counted(self, method: str, route: str, status: int) -> bool:
-        sample = f'darkroom_http_requests_total{{method="{method}",route="{route}",status="{status}"}} 1.0'
+    def shows(self, sample: str) -> bool:
         return sample in self.metrics.exposition(ready=True, backlog_s=0.0).decode().splitlines()
+
+    def counted(self, method: str, route: str, status: int) -> bool:
+        return self.shows(f'darkroom_http_requests_total{{method="{method}",route="{route}",status="{status}"}} 1.0')
 
 
 async def test_every_answer_has_an_id_of_its_own_and_forbids_sniffing() -> None:
@@ -132,3 +151,13 @@ async def test_other_scopes_pass_through_unchanged() -> None:
 
     await RequestContext(app, answers=ErrorAnswers(DIALECTS), metrics=Metrics())({"type": "lifespan"}, receive, send)
     assert seen == [{"type": "lifespan"}]
+
+
+async def test_a_stream_of_events_is_counted_for_as_long_as_it_is_sent() -> None:
+    server = Server()
+    await server.request("GET", "/events")
+    with pytest.raises(RuntimeError, match=CANARY):
+        await server.request("GET", "/events?broken")
+
+    assert server.streams_at_each_event == [True, True]
+    assert server.shows("darkroom_event_streams 0.0")

@@ -9,7 +9,14 @@ import pytest
 
 from pipelines.interface import RgbImage
 from service.engine.frontend.local_job import LocalJob, UnreadImages
-from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
+from service.engine.interface import (
+    ImageCheckpoint,
+    ImageEvent,
+    ImageFinished,
+    ImagePreview,
+    ImageProgress,
+    ImageStarted,
+)
 from service.engine.types import Timings
 from service.errors import CanceledError, GenerationFailedError, ResultDiscardedError
 from service.ids import new_job_id
@@ -55,6 +62,20 @@ async def test_a_waiting_reader_is_woken_by_each_event_and_by_the_end() -> None:
     job.close()
 
     assert await reader == [ImageStarted(0)]
+
+
+async def test_only_the_latest_checkpoint_of_an_image_waits_for_the_reader() -> None:
+    job = make_job(max_buffered=5)
+    for step in range(1, 9):
+        job.publish(ImageProgress(0, step, 1.0) if step % 4 == 0 else ImageCheckpoint(step % 2, step, b""))
+    job.close()
+
+    assert await read(job) == [
+        ImageProgress(0, 4, 1.0),
+        ImageCheckpoint(0, 6, b""),
+        ImageCheckpoint(1, 7, b""),
+        ImageProgress(0, 8, 1.0),
+    ]
 
 
 async def test_a_slow_reader_loses_the_oldest_progress_and_no_image() -> None:

@@ -68,6 +68,22 @@ async def test_a_worker_exits_when_its_connection_is_closed() -> None:
     assert await process.end(TIMEOUT_S) not in (None, 0)
 
 
+async def test_the_environment_of_a_worker_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_DATABASE_URL", "postgresql://me:cAnArY7@db/jobs")
+    monkeypatch.setenv("DARKROOM_API_KEY", "cAnArY8")
+    monkeypatch.setenv("PGPASSWORD", "cAnArY9")
+    monkeypatch.setenv("HF_HOME", "/where/models/are")
+    process = await WorkerProcess.spawn(FAKE_WORKER, CONFIG)
+    await process.receive()  # The process has begun to run the command.
+    about = Path(f"/proc/{process.pid}")
+    environment, command = (about / "environ").read_bytes(), (about / "cmdline").read_bytes()
+    await process.kill(TIMEOUT_S)
+
+    assert b"HF_HOME=/where/models/are" in environment
+    assert b"cAnArY" not in environment + command
+    assert b"DARKROOM_" not in environment
+
+
 async def test_a_killed_worker_has_the_status_of_its_signal() -> None:
     process = await WorkerProcess.spawn(FAKE_WORKER, CONFIG)
 

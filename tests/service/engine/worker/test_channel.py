@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -80,6 +81,40 @@ def test_a_stalled_reader_loses_progress_and_no_images(border: Border) -> None:
         read.append(border.read())
     assert [message for message in read if isinstance(message, messages.Finished)] == images
     assert sum(isinstance(message, messages.Progress) for message in read) < 100
+
+
+def test_what_is_made_later_is_sent_in_its_turn(border: Border) -> None:
+    made_by: list[str] = []
+
+    def make() -> messages.Checkpoint:
+        made_by.append(threading.current_thread().name)
+        return messages.Checkpoint("job.0", 3, b"data")
+
+    border.channel.send(messages.Progress("job.0", 3, 4, 1.0))
+    border.channel.send_later(make)
+    border.channel.send(messages.Canceled("job.0"))
+
+    assert [type(border.read()) for _ in range(3)] == [messages.Progress, messages.Checkpoint, messages.Canceled]
+    assert made_by == ["channel-writer"]
+
+
+def test_what_a_stalled_reader_would_lose_is_not_made(border: Border) -> None:
+    for index in range(3):
+        border.channel.send(make_image(f"job.{index}"))
+    for step in range(1000):
+        border.channel.send(messages.Progress("job.3", step, 1000, 1.0))
+    made: list[str] = []
+
+    def make() -> messages.Canceled:
+        made.append("job.3")
+        return messages.Canceled("job.3")
+
+    border.channel.send_later(make)
+    border.channel.send(messages.Canceled("job.4"))
+
+    while border.read() != messages.Canceled("job.4"):
+        pass
+    assert made == []
 
 
 def test_closing_sends_what_is_left(border: Border) -> None:

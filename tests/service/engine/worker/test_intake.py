@@ -9,15 +9,22 @@ from service.engine.config import WorkerConfig
 from service.engine.costs.cost_model import CostModel
 from service.engine.messages import Submit
 from service.engine.types import Priority
+from service.engine.worker.checkpoints.checkpoints import Checkpoints
+from service.engine.worker.device import PLAIN_DEVICE
+from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.intake import Intake
-from tests.harness.engine.worker_harness import Clock, flat_costs, make_params
+from tests.harness.engine.worker_harness import Clock, MemoryChannel, flat_costs, make_params
 
 CONFIG = WorkerConfig(model="fake", interactive_deadline_factor=2.0, batch_deadline_factor=10.0)
 
 
 def make_intake(load_s: float = 0.0) -> Intake[FakeState]:
     cost = CostModel(flat_costs(16), max_counts={})
-    return Intake(FakePipeline(), cost, CONFIG, Clock(), load_s=lambda _: load_s)
+    pipeline, clock = FakePipeline(), Clock()
+    checkpoints: Checkpoints[FakeState] = Checkpoints(
+        pipeline, MemoryChannel(clock), FaultIsolation(PLAIN_DEVICE), facts={}, name_of=lambda name: name
+    )
+    return Intake(pipeline, cost, checkpoints, CONFIG, clock, load_s=lambda _: load_s)
 
 
 def test_waiting_before_it_came_counts_for_an_image() -> None:

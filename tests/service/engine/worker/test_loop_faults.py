@@ -30,6 +30,7 @@ TRIGGERS = [
     for stage in Stage
     for kind in CODES
     for step in (range(STEPS) if stage in (Stage.PREDICT, Stage.ADVANCE) else [0])
+    if (stage, kind) != (Stage.RESUME, Kind.NAN)  # Such an image begins anew, in higher precision.
 ]
 
 
@@ -46,12 +47,21 @@ class SmallMemoryPipeline(FakePipeline):
         return super().predict(states)
 
 
+def take_checkpoint() -> bytes:
+    """Returns a checkpoint of the image at fault, which is made without a fault here."""
+    harness = WorkerHarness()
+    harness.submit("bad", make_params("poison", steps=STEPS), checkpoint_every=1)
+    harness.run()
+    return harness.sent(messages.Checkpoint)[0].data
+
+
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: f"{trigger.stage}-{trigger.kind}-{trigger.step}")
 def test_an_image_that_raises_fails_alone(trigger: Trigger) -> None:
     harness = WorkerHarness(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
     for position, (image_id, params) in enumerate(OTHERS.items()):
         if position == 2:
-            harness.submit("bad", BAD.get(trigger.stage, make_params("poison", steps=STEPS)))
+            checkpoint = take_checkpoint() if trigger.stage is Stage.RESUME else b""
+            harness.submit("bad", BAD.get(trigger.stage, make_params("poison", steps=STEPS)), checkpoint=checkpoint)
         harness.submit(image_id, params)
     harness.run()
 

@@ -21,6 +21,7 @@ from service.errors import (
 )
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor, Outcome
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import JobFailure, Status
@@ -65,11 +66,12 @@ async def uploads(database: Database, tmp_path: Path) -> AsyncIterator[Uploads]:
 
 @pytest.fixture
 async def executor(
-    claims: JobClaims, files: ImageFiles, uploads: Uploads, engine: FakeEngine, notifier: JobNotifier
+    claims: JobClaims, files: ImageFiles, uploads: Uploads, engine: FakeEngine, notifier: JobNotifier, tmp_path: Path
 ) -> AsyncIterator[JobExecutor]:
     encoder = Encoder(1)
     config = ExecutorConfig(max_images_at_once=2)
-    yield JobExecutor(claims, files, uploads, engine, encoder, notifier, config, clock=lambda: NOW)
+    checkpoints = JobCheckpoints(tmp_path / "checkpoints", every_steps=0)
+    yield JobExecutor(claims, files, uploads, checkpoints, engine, encoder, notifier, config, clock=lambda: NOW)
     encoder.close()
 
 

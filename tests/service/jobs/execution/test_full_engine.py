@@ -15,7 +15,9 @@ from service.engine.interface import Engine
 from service.errors import QueueFullError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.records import Status
 from service.jobs.store.claims import JobClaims
@@ -72,11 +74,11 @@ async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
     repository = JobRepository(database, REPOSITORY_POLICY, waiting)
     claims = JobClaims(database, CLAIM_POLICY, waiting)
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier()
-    executor = JobExecutor(
-        claims, files, make_uploads(database, tmp_path / "uploads"), full_engine, encoder, notifier, ExecutorConfig()
-    )
+    uploads, checkpoints = make_uploads(database, tmp_path / "uploads"), JobCheckpoints(tmp_path, every_steps=0)
+    executor = JobExecutor(claims, files, uploads, checkpoints, full_engine, encoder, notifier, ExecutorConfig())
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
-    runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), config)
+    lock = OwnerLock(tmp_path / "servers", "this")
+    runner = Runner(claims, executor, files, full_engine, notifier, Metrics(), lock, config, clock=database.clock)
     job = make_job(images=IMAGES)
     await repository.create(job, now=time.time())
     runner.start()

@@ -13,7 +13,9 @@ import pytest
 from service.errors import EngineUnavailableError
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
+from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.records import Claim, JobFailure, JobProgress, JobRecord, Status, StoredImage
 from service.jobs.store.claims import JobClaims
@@ -77,14 +79,15 @@ async def make_runner(
 ) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
     files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier()
-    executor = JobExecutor(
-        watched, files, make_uploads(database, tmp_path / "uploads"), engine, encoder, notifier, ExecutorConfig()
-    )
+    uploads, checkpoints = make_uploads(database, tmp_path / "uploads"), JobCheckpoints(tmp_path, every_steps=0)
+    executor = JobExecutor(watched, files, uploads, checkpoints, engine, encoder, notifier, ExecutorConfig())
     made = []
 
     def make(heartbeat_s: float = NEVER_S) -> Runner:
         config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=NEVER_S)
-        made.append(runner := Runner(watched, executor, files, engine, notifier, Metrics(), config))
+        lock = OwnerLock(tmp_path / "servers", config.owner)
+        runner = Runner(watched, executor, files, engine, notifier, Metrics(), lock, config, clock=database.clock)
+        made.append(runner)
         return runner
 
     yield make
@@ -114,6 +117,14 @@ async def ended(repository: JobRepository, job_id: str) -> JobRecord:
             if record.ended:
                 return record
             await asyncio.sleep(0.001)
+
+
+async def until_begun(repository: JobRepository, job_id: str) -> JobRecord:
+    """Waits until a heartbeat has recorded that the job has begun."""
+    async with asyncio.timeout(60):
+        while (record := await repository.get(job_id, "alice")).version == 1:  # noqa: ASYNC110 -- a record has no event
+            await asyncio.sleep(0.001)
+    return record
 
 
 @pytest.mark.integration
@@ -154,9 +165,7 @@ async def test_a_heartbeat_records_that_a_job_has_begun_before_its_first_step_is
     job = make_job()
     await repository.create(job, now=time.time())
     make_runner(heartbeat_s=0.01).start()
-    async with asyncio.timeout(60):
-        while (record := await repository.get(job.id, "alice")).version == 1:  # noqa: ASYNC110 -- a record has no event
-            await asyncio.sleep(0.001)
+    record = await until_begun(repository, job.id)
     assert record.progress == JobProgress(0, STEPS)
     engine.let_go()
     assert (await ended(repository, job.id)).status is Status.SUCCEEDED
@@ -195,3 +204,70 @@ async def test_an_unfinished_job_returns_to_the_queue_when_the_engine_stops(
 
     assert (await repository.get(job.id, "alice")).status is Status.QUEUED
     assert runner.live(job.id) is None
+
+
+async def test_a_draining_engine_keeps_the_jobs_that_it_has_begun_and_the_others_return_to_the_queue(
+    repository: JobRepository, watched: WatchedClaims, make_runner: MakeRunner, engine: FakeEngine
+) -> None:
+    engine.held_before = (0, 1)
+    begun, unbegun, late = make_job(), make_job(), make_job()
+    await repository.create(begun, now=time.time())
+    runner = make_runner(heartbeat_s=0.01)
+    runner.start()
+    await until_begun(repository, begun.id)
+    engine.holds_starts = True
+    await repository.create(unbegun, now=time.time())
+    runner.wake()
+    while len(engine.jobs) < 2:  # noqa: ASYNC110 -- the fake engine has no event for it
+        await asyncio.sleep(0.001)
+
+    draining = asyncio.create_task(engine.stop(drain_s=60.0))
+    await watched.released.wait()
+    await repository.create(late, now=time.time())
+    runner.wake()
+
+    records = [await repository.get(job.id, "alice") for job in (begun, unbegun, late)]
+    assert [record.status for record in records] == [Status.RUNNING, Status.QUEUED, Status.QUEUED]
+    engine.let_go()
+    await draining
+    await runner.stop()
+    assert (await repository.get(begun.id, "alice")).status is Status.SUCCEEDED
+    assert [job.canceled for job in engine.jobs] == [False, True], "no job was claimed after the drain had begun"
+
+
+async def test_the_jobs_of_a_server_that_has_died_on_this_machine_do_not_wait_for_its_lease(
+    repository: JobRepository, watched: WatchedClaims, runner: Runner, tmp_path: Path
+) -> None:
+    job = make_job()
+    await repository.create(job, now=time.time())
+    dead = OwnerLock(tmp_path / "servers", "dead")
+    dead.hold()
+    await watched.claim("dead", now=time.time() + NEVER_S, limit=1)
+    dead.release(keeps_file=True)
+    from_before = OwnerLock(tmp_path / "servers", "dead", kernel="former")
+    from_before.hold()
+    from_before.release(keeps_file=True)
+
+    runner.start()
+
+    assert (await ended(repository, job.id)).status is Status.SUCCEEDED
+    assert list((tmp_path / "servers").glob("former*")) == []
+
+
+async def test_a_server_that_cannot_record_its_last_jobs_leaves_word_that_it_has_ended(
+    repository: JobRepository, watched: WatchedClaims, runner: Runner, engine: FakeEngine, tmp_path: Path
+) -> None:
+    recording = asyncio.Event()
+
+    async def never(claim: Claim) -> None:
+        recording.set()
+        await asyncio.Event().wait()
+
+    watched.before_add = never
+    await repository.create(make_job(), now=time.time())
+    runner.start()
+    await recording.wait()
+    await engine.stop()
+    await runner.stop()
+
+    assert OwnerLock(tmp_path / "servers", "other").dead_owners() == ["this"]

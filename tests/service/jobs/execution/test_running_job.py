@@ -62,3 +62,12 @@ def test_every_change_raises_the_version_and_the_latest_preview_stays() -> None:
     running.update_live()
 
     assert (running.live.version, running.live.preview) == (3, PREVIEW)
+
+
+def test_a_job_has_begun_once_the_engine_has_begun_an_image_of_it() -> None:
+    running = make_running()
+
+    running.record_loading(0, 5.0)
+    assert not running.begun
+    running.mark_begun(0)
+    assert running.begun

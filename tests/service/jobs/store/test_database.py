@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,3 +234,22 @@ async def test_during_an_outage_callers_are_refused_at_once_and_the_runner_is_no
 
     assert await read(database) == [0.0]
     await database.close()
+
+
+@only_sqlite
+async def test_a_database_is_closed_while_it_is_read(url: URL) -> None:
+    """A connection that is closed under a running statement would end the process."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT count(*) FROM n"
+    for _ in range(10):
+        database, begun = Database(url), threading.Event()
+
+        def count_for_long(connection: Connection, begun: threading.Event = begun) -> object:
+            begun.set()
+            return connection.exec_driver_sql(numbers).scalar_one()
+
+        reading = asyncio.create_task(database.scan(count_for_long))
+        await asyncio.to_thread(begun.wait, 30)
+        await database.close()
+
+        (outcome,) = await asyncio.gather(reading, return_exceptions=True)
+        assert outcome == 300_000 or isinstance(outcome, StoreUnavailableError), "finished, or interrupted"

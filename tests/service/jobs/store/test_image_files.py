@@ -25,6 +25,26 @@ class FolderDeletedMeanwhile(ImageFolder):
         raise FileNotFoundError(2, "No such file or directory")
 
 
+class Maker:
+    """Makes thumbnails when it is let go, and counts them."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.begun = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def __call__(self, file: bytes) -> bytes:
+        self.made += 1
+        self.begun.set()
+        await self.go.wait()
+        return b"small " + file
+
+
+class ReadOnlyForThumbnails(ImageFolder):
+    def put_thumbnail(self, job_id: str, index: int, data: bytes, *, attempt: int = 1) -> None:
+        raise OSError(28, "No space left on device")
+
+
 def break_disk(root: Path) -> None:
     """Puts a file where the image folder should be, so that every access fails."""
     root.write_text("not a folder")
@@ -120,3 +140,55 @@ async def test_files_are_stored_concurrently(files: ImageFiles) -> None:
     await asyncio.gather(*(files.put(JOB, index, "image/png", bytes([index])) for index in range(20)))
 
     assert [await files.read(JOB, index, "image/png") for index in range(20)] == [bytes([index]) for index in range(20)]
+
+
+async def test_a_thumbnail_is_made_once_for_all_who_ask_at_once_and_later(files: ImageFiles, root: Path) -> None:
+    await files.put(JOB, 0, "image/png", b"image", attempt=2)
+    maker = Maker()
+    asked = [asyncio.create_task(files.thumbnail(JOB, 0, "image/png", maker, attempt=2)) for _ in range(3)]
+    maker.go.set()
+
+    assert await asyncio.gather(*asked) == [b"small image"] * 3
+    later = ImageFiles(ImageFolder(root))
+    assert await later.thumbnail(JOB, 0, "image/png", maker, attempt=2) == b"small image"
+    assert await later.thumbnail_size_bytes(JOB, 0, attempt=2) == len(b"small image")
+    assert maker.made == 1
+    later.close()
+
+
+async def test_one_who_leaves_takes_the_thumbnail_from_nobody(files: ImageFiles) -> None:
+    await files.put(JOB, 0, "image/png", b"image")
+    maker = Maker()
+    first = asyncio.create_task(files.thumbnail(JOB, 0, "image/png", maker))
+    second = asyncio.create_task(files.thumbnail(JOB, 0, "image/png", maker))
+    await maker.begun.wait()
+
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    maker.go.set()
+
+    assert await second == b"small image"
+    assert maker.made == 1
+
+
+async def test_a_missing_image_has_no_thumbnail_until_it_is_there(files: ImageFiles) -> None:
+    maker = Maker()
+    maker.go.set()
+    assert await files.thumbnail_size_bytes(JOB, 0) is None
+    with pytest.raises(FileNotFoundError):
+        await files.thumbnail(JOB, 0, "image/png", maker)
+
+    await files.put(JOB, 0, "image/png", b"image")
+
+    assert await files.thumbnail(JOB, 0, "image/png", maker) == b"small image"
+
+
+async def test_a_thumbnail_that_cannot_be_stored_is_sent_all_the_same(root: Path) -> None:
+    files = ImageFiles(ReadOnlyForThumbnails(root))
+    await files.put(JOB, 0, "image/png", b"image")
+    maker = Maker()
+    maker.go.set()
+
+    assert [await files.thumbnail(JOB, 0, "image/png", maker) for _ in range(2)] == [b"small image"] * 2
+    assert maker.made == 2
+    files.close()

@@ -14,6 +14,7 @@ from service.jobs.store.database import Database, database_url
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
+from service.link_key import load_link_key
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job, make_uploads
 from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
 
@@ -62,6 +63,22 @@ async def test_a_backup_is_made_while_another_connection_writes(sqlite_url: URL,
     await database.close()
 
     assert (tmp_path / "copy" / "jobs.sqlite3").is_file()
+
+
+def test_links_that_are_out_still_work_on_a_server_that_was_restored(sqlite_url: URL, tmp_path: Path) -> None:
+    key = load_link_key(tmp_path)
+    back_up(sqlite_url, tmp_path / "images", tmp_path / "copy")
+
+    assert load_link_key(tmp_path / "copy") == key
+
+
+async def test_only_the_owner_can_read_a_backup(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:
+    load_link_key(tmp_path)
+    copy = tmp_path / "to" / "copy"
+    back_up(sqlite_url, tmp_path / "images", copy)
+
+    assert {path.name for path in copy.iterdir()} == {"jobs.sqlite3", "images", "link_key"}
+    assert {str(path) for path in (copy.parent, copy, *copy.rglob("*")) if path.stat().st_mode & 0o077} == set()
 
 
 async def test_a_backup_overwrites_nothing(sqlite_url: URL, job_id: str, tmp_path: Path) -> None:

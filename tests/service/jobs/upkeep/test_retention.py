@@ -14,6 +14,7 @@ from sqlalchemy import URL, func, insert, select
 
 from service.errors import GoneError, NotFoundError, StoreUnavailableError
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
@@ -48,13 +49,24 @@ class RetentionHarness:
         self.clock = Clock()
         self.files = WatchedFiles(ImageFolder(images))
         self.uploads = make_uploads(database, images.with_name("uploads"), clock=self.clock, max_bytes=MAX_UPLOAD_BYTES)
-        self.retention = Retention(
-            database, self.files, self.uploads, RetentionConfig(max_image_bytes=100, every_s=0.001), clock=self.clock
-        )
+        self.checkpoints = JobCheckpoints(images.with_name("checkpoints"), every_steps=0)
         self._database = database
+        self.believe_by(self.clock)
         self.repository = repository
         self._claims = claims
         self._images = images
+
+    def believe_by(self, steady: Clock) -> None:
+        """Sets the clock by which the harness's own is believed or not: itself, unless a test needs another."""
+        self.retention = Retention(
+            self._database,
+            self.files,
+            self.uploads,
+            self.checkpoints,
+            RetentionConfig(max_image_bytes=100, every_s=0.001),
+            clock=self.clock,
+            steady=steady,
+        )
 
     async def make_job(self, *, size_bytes: int = 10, ended_at: float | None = None, key: str | None = None) -> str:
         """Returns the id of a new job with an image. Without `ended_at` the job goes on running."""
@@ -123,6 +135,12 @@ async def harness(
     harness.uploads.close()
 
 
+async def insert_ended(database: Database, number: int, *, expires_at: float) -> None:
+    ended = {"status": Status.SUCCEEDED, "completed_at": 0.0, "expires_at": expires_at}
+    rows = [new_job_row(make_job(), 0.0) | ended for _ in range(number)]
+    await database.write(lambda connection: connection.execute(insert(jobs), rows))
+
+
 async def test_an_expired_job_is_deleted_with_its_files(harness: RetentionHarness) -> None:
     first, second, running = [await harness.make_job(ended_at=ended_at) for ended_at in (1.0, 2.0, None)]
     harness.clock.now_s = KEEP_S + 1.5
@@ -135,13 +153,47 @@ async def test_an_expired_job_is_deleted_with_its_files(harness: RetentionHarnes
 async def test_one_sweep_deletes_more_jobs_than_fit_one_transaction(
     harness: RetentionHarness, database: Database, repository: JobRepository
 ) -> None:
-    ended = {"status": Status.SUCCEEDED, "completed_at": 0.0, "expires_at": 1.0}
-    rows = [new_job_row(make_job(), 0.0) | ended for _ in range(205)]
-    await database.write(lambda connection: connection.execute(insert(jobs), rows))
+    await insert_ended(database, 205, expires_at=1.0)
+    await insert_ended(database, 700, expires_at=9.0)
+    harness.clock.now_s = 2.0
 
     await harness.retention.sweep()
 
+    assert len(await repository.page("alice", limit=999)) == 700
+
+
+async def test_one_sweep_deletes_no_more_than_a_share_of_the_jobs(
+    harness: RetentionHarness, database: Database, repository: JobRepository
+) -> None:
+    """A server that starts with a clock that is days ahead believes it, and finds every job expired."""
+    await insert_ended(database, 805, expires_at=1.0)
+    harness.clock.now_s = 2.0
+
+    await harness.retention.sweep()
+
+    assert len(await repository.page("alice", limit=999)) == 505
+    for _ in range(5):
+        await harness.retention.sweep()
     assert await repository.page("alice", limit=9) == []
+
+
+async def test_a_clock_that_jumps_ahead_for_a_while_deletes_nothing(
+    database: Database, repository: JobRepository, claims: JobClaims, images: Path
+) -> None:
+    harness, steady = RetentionHarness(database, repository, claims, images), Clock()
+    harness.believe_by(steady)
+    job = await harness.make_job(ended_at=1.0)
+    await harness.retention.sweep()
+
+    harness.clock.now_s += 2 * KEEP_S
+    await harness.retention.sweep()
+    assert await harness.exist(job) == [True]
+
+    harness.clock.now_s -= 2 * KEEP_S
+    for clock in (harness.clock, steady):
+        clock.now_s += KEEP_S + 2.0
+    await harness.retention.sweep()
+    assert await harness.exist(job) == [False], "time has passed, by both clocks"
 
 
 async def test_a_sweep_ends_although_new_jobs_keep_exceeding_the_limit(harness: RetentionHarness) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from service.errors import NotFoundError
 from service.images.inputs.raster import InputFile, Raster, encode_raster
 from service.images.storage import ImageFolder
+from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.repository import JobRepository
@@ -31,7 +32,8 @@ class Store:
         self.files = ImageFiles(ImageFolder(folder / "images"))
         self.uploads: Uploads = make_uploads(database, folder / "uploads", clock=self.clock)
         config = RetentionConfig(max_image_bytes=MAX_BYTES)
-        self.retention = Retention(database, self.files, self.uploads, config, clock=self.clock)
+        checkpoints = JobCheckpoints(folder / "checkpoints", every_steps=0)
+        self.retention = Retention(database, self.files, self.uploads, checkpoints, config, clock=self.clock)
 
     async def upload(self, color: int, *, for_job: bool = False) -> InputFile:
         """Stores an upload, alone or with a job that starts from it and goes on."""

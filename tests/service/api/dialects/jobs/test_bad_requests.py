@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.jobs.store.spec_format import MAX_SPEC_BYTES
 from tests.harness.http_server import Harness
 from tests.service.api.in_process import JOBS, Api
 
@@ -37,6 +38,7 @@ def assert_refused(answer: httpx2.Response, status: int) -> list[str]:
     [
         ({"prompt": ["x", {CANARY: 1}]}, ["/prompt/1"]),
         ({"prompt": CANARY * 100_000}, ["/prompt"]),
+        ({"prompt": [0] * 101}, ["/prompt"]),
         ({"prompt": "x", "n": CANARY}, ["/n"]),
         ({"prompt": "x", "guidance_scale": float("nan")}, ["/guidance_scale"]),
         ({"prompt": "x", CANARY * 10_000: 1}, [""]),
@@ -49,6 +51,20 @@ async def test_bad_values_are_refused_each_with_a_pointer_to_it(
 ) -> None:
     answer = await api.client.post(JOBS, content=json.dumps(body), headers=JSON)
     assert assert_refused(answer, 422) == pointers
+    assert (await api.client.get(JOBS)).json()["data"] == []
+
+
+async def test_a_matrix_of_too_many_characters_is_refused_before_it_is_expanded(api: Api) -> None:
+    alternatives = "|".join("ab" for _ in range(100))
+    answer = await api.create_job(prompt=f"{'x' * 10_000}{{{alternatives}}}", prompt_matrix=True)
+    assert assert_refused(answer, 422) == ["/prompt"]
+    assert str(MAX_SPEC_BYTES) in answer.text
+
+
+async def test_a_job_that_is_too_large_to_be_stored_is_refused(api: Api) -> None:
+    answer = await api.create_job(prompt=[f"{number:04}" * 1000 for number in range(100)])
+    assert assert_refused(answer, 413) == []
+    assert str(MAX_SPEC_BYTES) in answer.json()["detail"]
     assert (await api.client.get(JOBS)).json()["data"] == []
 
 

@@ -66,6 +66,37 @@ async def test_an_image_may_be_cached_for_ever_by_its_caller(api: Api, path: str
     assert (await api.client.get(url, headers={"If-None-Match": '"other"'})).content == answer.content
 
 
+async def test_no_file_is_read_for_a_known_tag_or_the_head_of_an_image(api: Api, tmp_path: Path) -> None:
+    image = await make_image(api)
+    whole = {path: await api.client.get(image[path]) for path in ("url", "thumbnail_url")}
+    for file in (tmp_path / "images").rglob("0.*"):
+        file.unlink()
+
+    for path, answer in whole.items():
+        again = await api.client.get(image[path], headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+    head = await api.client.head(image["url"])
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == whole["url"].headers | {"x-request-id": head.headers["x-request-id"]}
+
+
+async def test_the_head_of_a_thumbnail_that_is_not_made_yet_makes_none(api: Api, tmp_path: Path) -> None:
+    url = (await make_image(api))["thumbnail_url"]
+    head = await api.client.head(url)
+    assert (head.status_code, head.headers["content-type"]) == (200, "image/webp")
+    assert "content-length" not in head.headers
+    assert list((tmp_path / "images").rglob("*.webp")) == []
+
+
+async def test_a_thumbnail_is_made_of_the_image_once(api: Api, tmp_path: Path) -> None:
+    image = await make_image(api)
+    first = await api.client.get(image["thumbnail_url"])
+    (stored,) = (tmp_path / "images").rglob("0.png")
+    stored.unlink()
+    assert (await api.client.get(image["thumbnail_url"])).content == first.content
+
+
 async def test_the_tag_of_an_image_is_its_sha256_and_its_thumbnail_has_another(api: Api) -> None:
     image = await make_image(api)
     tags = [(await api.client.get(image[path])).headers["etag"] for path in ("url", "thumbnail_url")]

@@ -1,17 +1,23 @@
-"""Cursors come back as they were given out, and other text is refused."""
+"""A page holds the jobs that it has room for, and its cursor comes back as it was given out."""
 
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.dialects.jobs.paging import decode_cursor, encode_cursor
+from service.api.dialects.jobs.paging import MAX_PAGE_BYTES, decode_cursor, encode_cursor, page_body
 from service.errors import InvalidRequestError
 from service.ids import is_job_id, new_job_id
+from service.jobs.records import JobFailure, JobSummary
 from service.jobs.store.repository import Cursor
+from service.jobs.views import summary_of
 from tests.service.api.records import make_record
 
 
@@ -19,11 +25,63 @@ def encoded(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
+class Listed:
+    """Jobs of a list, of which it counts those that were taken."""
+
+    def __init__(self, summaries: Sequence[JobSummary]) -> None:
+        self.ids = [summary.id for summary in summaries]
+        self._summaries = summaries
+        self.taken = 0
+        self.closed = False
+
+    async def page(self, limit: int) -> dict[str, Any]:
+        body = await page_body(self._taken(), limit)
+        assert len(body) < MAX_PAGE_BYTES + 1000
+        page: dict[str, Any] = json.loads(body)
+        return page
+
+    async def _taken(self) -> AsyncGenerator[JobSummary, None]:
+        try:
+            for summary in self._summaries:
+                self.taken += 1
+                yield summary
+        finally:
+            self.closed = True
+
+
+def summaries(count: int, **fields: Any) -> list[JobSummary]:
+    return [replace(summary_of(make_record(created_at=float(number))), **fields) for number in range(count)]
+
+
+async def test_a_page_has_all_jobs_where_there_are_no_more() -> None:
+    for count in (0, 1, 3):
+        listed = Listed(summaries(count))
+        page = await listed.page(limit=3)
+        assert ([job["id"] for job in page["data"]], page["next_cursor"]) == (listed.ids, None)
+
+
+async def test_a_page_of_the_limit_names_the_job_behind_which_the_next_one_begins() -> None:
+    listed = Listed(summaries(9))
+    page = await listed.page(limit=3)
+    assert [job["id"] for job in page["data"]] == listed.ids[:3]
+    assert decode_cursor(page["next_cursor"]) == Cursor(2.0, listed.ids[2])
+    assert (listed.taken, listed.closed) == (4, True)
+
+
+async def test_a_page_ends_where_its_jobs_would_take_too_much_room() -> None:
+    large = JobFailure("failed", "x" * (MAX_PAGE_BYTES // 3))
+    listed = Listed(summaries(9, failure=large))
+    page = await listed.page(limit=9)
+    assert [job["id"] for job in page["data"]] == listed.ids[:2]
+    assert decode_cursor(page["next_cursor"]).id == listed.ids[1]
+    assert listed.taken == 3
+
+
 @given(created_at=st.floats(0, 2**40))
 def test_a_cursor_is_read_as_it_was_written(created_at: float) -> None:
-    record = make_record(created_at=created_at)
-    text = encode_cursor(record)
-    assert decode_cursor(text) == Cursor(created_at, record.id)
+    summary = summary_of(make_record(created_at=created_at))
+    text = encode_cursor(summary)
+    assert decode_cursor(text) == Cursor(created_at, summary.id)
     assert text.replace("-", "").replace("_", "").isalnum(), "it needs no escaping in a URL"
 
 

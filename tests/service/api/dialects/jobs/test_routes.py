@@ -258,6 +258,13 @@ def test_a_full_last_page_has_no_next_page(jobs: JobsClient) -> None:
     assert jobs.page(limit=2)["next_cursor"] is None
 
 
+def test_a_list_cuts_long_prompts_and_the_job_has_them_whole(jobs: JobsClient) -> None:
+    made = jobs.create(prompt="x" * 300)
+    (listed,) = jobs.page()["data"]
+    assert (listed["request"]["prompts"], listed["abridged"]) == (["x" * 200 + "…"], True)
+    assert jobs.ended(listed)["request"] == made["request"]
+
+
 def test_jobs_are_listed_by_status(server: Harness, jobs: JobsClient) -> None:
     ended = jobs.create()
     jobs.ended(ended)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import structs
 
 from pipelines.prompts.lengths import PromptLengths, TextLength
-from service.api.dialects.jobs.schemas import JobOut, ResolvedRequest
-from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
+from service.api.dialects.jobs.schemas import MAX_LISTED_CHARACTERS, JobOut, ResolvedRequest
+from service.api.dialects.jobs.serialize import (
+    failure_out,
+    image_out,
+    job_list_item,
+    job_out,
+    preview_event,
+    progress_event,
+)
 from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
-from service.jobs.records import JobFailure, JobPreview, JobProgress, Status
-from service.jobs.views import JobView
+from service.jobs.records import ImageSpec, JobFailure, JobPreview, JobProgress, Status
+from service.jobs.views import JobView, summary_of
 from service.jobs.watching.event_diff import ProgressMade
 from tests.service.api.records import CREATED_AT, make_image, make_record
 
@@ -137,3 +148,44 @@ def test_times_are_in_utc_and_carry_their_zone() -> None:
     answer = job_out(JobView(make_record(), None))
     assert re.search(r'"created_at":"2023-11-14T22:13:20\.500000Z"', answer.model_dump_json())
     assert set(answer.model_dump()) == set(JobOut.model_fields)
+
+
+def test_a_listed_job_says_what_the_job_says_in_fewer_fields() -> None:
+    states: list[dict[str, Any]] = [
+        {
+            "status": Status.RUNNING,
+            "started_at": CREATED_AT,
+            "progress": JobProgress(5, 8, 1.5),
+            "images": [make_image()],
+        },
+        {"status": Status.FAILED, "completed_at": CREATED_AT, "failure": JobFailure("poisoned", "It crashed.")},
+        {"status": Status.SUCCEEDED, "expires_at": CREATED_AT, "images": [make_image(index) for index in range(2)]},
+        {},
+    ]
+    for fields in states:
+        record = make_record(**fields)
+        whole, listed = (
+            out.model_dump(mode="json") for out in (job_out(JobView(record)), job_list_item(summary_of(record)))
+        )
+        whole["images"] = [
+            {name: image[name] for name in listed_image}
+            for image, listed_image in zip(whole["images"], listed["images"], strict=True)
+        ]
+        assert listed == {name: whole.get(name) for name in listed} | {"abridged": False}
+
+
+def test_a_list_cuts_long_texts_and_says_so() -> None:
+    record = make_record(count=1)
+    most = "é" * MAX_LISTED_CHARACTERS
+    for prompt, negative, abridged in (
+        (most, most, False),
+        (most + "x", None, True),
+        ("x", most + "x", True),
+        ("x", "", False),
+    ):
+        params = replace(record.spec.images[0].params, prompt=prompt, negative_prompt=negative)
+        spec = structs.replace(record.spec, images=(ImageSpec(params),))
+        listed = job_list_item(summary_of(replace(record, spec=spec)))
+        cut = [text if text is None or text in (most, "x", "") else f"{most}…" for text in (prompt, negative)]
+        request = listed.request.model_dump()
+        assert ([*request["prompts"], request["negative_prompt"]], listed.abridged) == (cut, abridged)

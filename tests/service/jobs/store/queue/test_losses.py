@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from service.jobs.records import Claim, Status
 from service.jobs.store.claims import JobClaims
-from service.jobs.store.queue.losses import FADE_S, MAX_LOSSES, SUSPECT_LOSSES
+from service.jobs.store.database import Database
+from service.jobs.store.queue.losses import FADE_S, MAX_LOSSES, SUSPECT_LOSSES, Lost, put_back
 from service.jobs.store.repository import JobRepository
-from tests.harness.sample_jobs import KEEP_S, LEASE_S, LIVE, accept, claim_one, lose, make_image, make_job
+from tests.harness.sample_jobs import KEEP_S, LEASE_S, LIVE, RETENTION, accept, claim_one, lose, make_image, make_job
 
 
 async def test_a_job_that_is_lost_with_every_process_that_runs_it_fails(
@@ -123,3 +124,35 @@ async def test_losses_are_forgotten_after_a_while(repository: JobRepository, cla
 
     assert (await repository.get(job_id, "alice")).status is Status.RUNNING
     assert not (await claim_one(claims, "next", now=now)).suspect
+
+
+async def test_the_jobs_of_a_dead_owner_wait_again_during_its_lease(
+    repository: JobRepository, claims: JobClaims
+) -> None:
+    begun, unbegun, other = await accept(repository, 3)
+    by_job = {claim.job_id: claim for claim in await claims.claim("dead", now=0.0, limit=2)}
+    await claims.claim("alive", now=0.0, limit=1)
+    await claims.heartbeat({by_job[begun]: LIVE}, now=0.0)
+
+    assert await claims.put_dead_back(["dead", "another"], "finder", now=1.0) == {"dead"}
+    assert await claims.put_dead_back(["dead", "another"], "finder", now=1.0) == set()
+
+    statuses = [(await repository.get(job_id, "alice")).status for job_id in (begun, unbegun, other)]
+    assert statuses == [Status.QUEUED, Status.QUEUED, Status.RUNNING]
+    assert await claims.heartbeat(dict.fromkeys(by_job.values(), LIVE), now=1.0) == set(by_job.values())
+
+
+async def test_those_that_put_jobs_back_learn_how_many_losses_count(
+    repository: JobRepository, claims: JobClaims, database: Database
+) -> None:
+    await accept(repository, 3)
+    taken = await claims.claim("dead", now=0.0, limit=3)
+    await claims.heartbeat(dict.fromkeys(taken[:2], LIVE), now=0.0)
+    lost = [Lost(claim.job_id, claim.attempt, "dead") for claim in taken]
+
+    first, again = [
+        await database.write(lambda connection: put_back(connection, lost, "finder", 1.0, RETENTION)) for _ in range(2)
+    ]
+
+    assert (len(first.waiting), first.losses) == (3, 2)
+    assert (len(again.waiting), again.losses) == (0, 0)

@@ -1,0 +1,1 @@
+"""The load that the servers are measured with, from processes of its own. Knows HTTP alone."""

@@ -1,0 +1,61 @@
+"""The bytes of a checkpoint: a snapshot of one image with everything that must be equal wherever it is resumed.
+
+A magic number with the version of the format, a SHA-256 over what follows, and a message of MessagePack. Pure. Nothing
+else is known of a checkpoint outside the worker, and whoever keeps one may damage or lose it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from pipelines.interface import BatchKey
+from pipelines.params import GenerationParams
+
+_MAGIC: Final = b"darkroom checkpoint 1\n"
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of an image between two steps."""
+
+    identity: str
+    """`identity_of` the whole image."""
+    refining: bool
+    """Whether another model has made the first steps, and its refiner goes on."""
+    key: BatchKey
+    """The key of the next UNet call."""
+    calls_left: int
+    """UNet calls until the phase is done."""
+    step: int
+    """Steps done, as users count them."""
+    snapshot: bytes = b""
+    """That of the pipeline."""
+
+
+def pack(checkpoint: Checkpoint) -> bytes:
+    body = msgspec.msgpack.encode(checkpoint)
+    return b"".join((_MAGIC, hashlib.sha256(body).digest(), body))
+
+
+def unpack(data: bytes) -> Checkpoint | None:
+    """Returns the checkpoint; None where the bytes are damaged or of another version."""
+    start = len(_MAGIC) + _DIGEST_BYTES
+    digest, body = data[len(_MAGIC) : start], data[start:]
+    if not data.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
+        return None
+    try:
+        return msgspec.msgpack.decode(body, type=Checkpoint)
+    except msgspec.MsgspecError:
+        return None
+
+
+def identity_of(params: GenerationParams, facts: Sequence[object]) -> str:
+    """Returns a digest of everything that decides the bits of an image.
+
+    `facts` holds for each of its models what describes its files, its device, its libraries and how it runs.
+    """
+    return hashlib.sha256(msgspec.json.encode([params, *facts], order="sorted")).hexdigest()

@@ -1,0 +1,61 @@
+"""Metrics of the edge: connections, what the protocol refuses, requests, streams of events, and the process itself."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from prometheus_client import PlatformCollector, ProcessCollector
+
+from service.observability.metric_group import SECONDS, MetricGroup
+
+ListenerName: TypeAlias = Literal["api", "admin"]
+
+
+class EdgeMetrics(MetricGroup):
+    """Declares and records the metrics of the listeners and of the process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._requests = self._counter("http_requests", "HTTP requests answered.", "method", "route", "status")
+        self._request_seconds = self._histogram(
+            "http_request_seconds",
+            "Time from the first byte of a request to the last of its response.",
+            SECONDS,
+            "route",
+        )
+        self._refusals = self._counter(
+            "protocol_refusals", "Requests and connections refused before the application saw them.", "status"
+        )
+        self._connections = self._gauge("connections", "Open connections.", "listener")
+        self._streams = self._gauge("event_streams", "Answers under way that are streams of events.")
+        self._threads = self._gauge("threads", "Threads of Python in the server's process.")
+        self._threads.set_function(threading.active_count)
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def request_answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Records an HTTP request. `route` is the template of the path, never the path itself."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def protocol_refused(self, status: int | None) -> None:
+        """Records a refusal that the application knows nothing of; None is for a connection that got no answer."""
+        self._refusals.labels("none" if status is None else str(status)).inc()
+
+    def connection_opened(self, listener: ListenerName) -> None:
+        self._connections.labels(listener).inc()
+
+    def connection_closed(self, listener: ListenerName) -> None:
+        self._connections.labels(listener).dec()
+
+    @contextlib.contextmanager
+    def event_stream(self) -> Iterator[None]:
+        """Counts a stream of events for as long as the block runs."""
+        self._streams.inc()
+        try:
+            yield
+        finally:
+            self._streams.dec()

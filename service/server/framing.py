@@ -1,0 +1,23 @@
+"""Where an HTTP/1.1 message ends, as its head says. Knows no sockets."""
+
+from __future__ import annotations
+
+Headers = list[tuple[bytes, bytes]]
+"""Names, in lower case, and values."""
+
+
+def says_where_it_ends(method: bytes, version: str, headers: Headers) -> bool:
+    """Whether any two servers would agree on where the message ends.
+
+    The parser itself refuses a `Content-Length` beside a `Transfer-Encoding` or another `Content-Length`.
+    """
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if method == b"CONNECT" or version not in ("1.0", "1.1"):
+        return False
+    return not codings or (version == "1.1" and codings == [b"chunked"])
+
+
+def head_without_offer(method: bytes, url: bytes, version: str, headers: Headers) -> bytes:
+    """The head without the offer to upgrade."""
+    lines = [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
+    return b"\r\n".join([b"%b %b HTTP/%b" % (method, url, version.encode()), *lines, b"\r\n"])

@@ -1,0 +1,83 @@
+"""Counts what a request costs: the work that it causes, and never the time that this took."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx2
+from sqlalchemy import Engine, event
+
+_TIMES: Final = 3
+_PAUSE_S: Final = 0.01
+_IO: Final = Path("/proc/self/io")
+
+
+class Cost(NamedTuple):
+    """What one request costs, or may cost at most. The server and its client are one process."""
+
+    statements: int
+    """SQL statements."""
+    answer_bytes: int
+    read_bytes: int
+    """Bytes that were read from files, in the operating system's cache or not. 0 where it does not count them."""
+    peak_bytes: int
+    """Memory that Python held at the worst moment, beyond what it held before."""
+
+    def exceeds(self, bound: Cost) -> bool:
+        return any(each > most for each, most in zip(self, bound, strict=True))
+
+
+async def measure(send: Callable[[], Awaitable[httpx2.Response]]) -> Cost:
+    """Sends a request a few times. Returns the least of each count: what the server does meanwhile is not counted."""
+    with _statements() as executed, _traced():
+        costs = [await _once(send, executed) for _ in range(_TIMES)]
+    return Cost(*map(min, *costs))
+
+
+async def _once(send: Callable[[], Awaitable[httpx2.Response]], executed: list[str]) -> Cost:
+    await asyncio.sleep(_PAUSE_S)  # The request before is let go of by callbacks of the event loop.
+    gc.collect()
+    executed.clear()
+    tracemalloc.reset_peak()
+    held, read = tracemalloc.get_traced_memory()[0], _bytes_read()
+    answer = await send()
+    answer.raise_for_status()
+    peak = tracemalloc.get_traced_memory()[1] - held
+    return Cost(len(executed), len(answer.content), _bytes_read() - read, peak)
+
+
+@contextlib.contextmanager
+def _statements() -> Iterator[list[str]]:
+    executed: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        executed.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield executed
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@contextlib.contextmanager
+def _traced() -> Iterator[None]:
+    gc.freeze()  # What was there before need not be looked at with each collection.
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+        gc.unfreeze()
+
+
+def _bytes_read() -> int:
+    if not _IO.exists():
+        return 0
+    return int(_IO.read_text().split()[1])

@@ -1,0 +1,98 @@
+"""Every route answers a request that costs as much as any legal one within bounds of work and of memory.
+
+A route that is not in the table fails here, so that whoever adds one says what it may cost. The bounds are about twice
+what was counted. Whoever raises one says why in the commit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from service.api.dialects.jobs.paging import MAX_PAGE_BYTES
+from tests.service.api.costs.meter import Cost, measure
+from tests.service.api.costs.worst_requests import (
+    JOB,
+    PNG,
+    Route,
+    fill,
+    requests_that_draw,
+    requests_without_drawing,
+    routes_of,
+)
+from tests.service.api.in_process import JOBS, run_in_process
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+SPEC: Final = 256 * KIB
+"""What a job's stored spec takes at most, and about what it takes here."""
+
+PROBE: Final = Cost(statements=2, answer_bytes=KIB, read_bytes=64 * KIB, peak_bytes=128 * KIB)
+HEAD: Final = Cost(statements=2, answer_bytes=0, read_bytes=64 * KIB, peak_bytes=128 * KIB)
+LOOK: Final = Cost(statements=5, answer_bytes=KIB, read_bytes=2 * SPEC, peak_bytes=4 * SPEC)
+"""A look at one image: its job's record is read whole."""
+FILE: Final = Cost(statements=5, answer_bytes=len(PNG), read_bytes=2 * SPEC + len(PNG), peak_bytes=4 * SPEC + len(PNG))
+DRAWING: Final = Cost(statements=4, answer_bytes=128 * KIB, read_bytes=64 * KIB, peak_bytes=4 * MIB)
+IMAGE: Final = JOBS + "/{job_id}/images/{index}"
+
+BOUNDS: Final[dict[Route, Cost]] = {
+    **{(method, path): PROBE for method in ("GET", "HEAD") for path in ("/livez", "/readyz", "/health")},
+    ("GET", "/"): Cost(2, 8 * KIB, 64 * KIB, 128 * KIB),
+    ("HEAD", "/"): HEAD,
+    ("GET", "/assets/{name}"): Cost(2, 128 * KIB, 64 * KIB, 512 * KIB),
+    ("HEAD", "/assets/{name}"): HEAD,
+    ("GET", "/openapi.json"): Cost(2, 256 * KIB, 64 * KIB, 2 * MIB),
+    ("HEAD", "/openapi.json"): Cost(2, 0, 64 * KIB, 2 * MIB),
+    ("GET", "/api/v1/capabilities"): Cost(2, 16 * KIB, 64 * KIB, 256 * KIB),
+    ("GET", "/v1/models"): PROBE,
+    ("GET", "/v1/models/{model_id:path}"): PROBE,
+    ("POST", "/v1/images/generations"): DRAWING,
+    ("POST", "/v1/images/edits"): DRAWING,
+    ("POST", "/v1/images/variations"): DRAWING,
+    ("POST", JOBS): Cost(5, 2 * SPEC, 64 * KIB, 3 * MIB),
+    ("GET", JOBS): Cost(10, MAX_PAGE_BYTES + KIB, 64 * SPEC, 24 * MIB),
+    ("GET", JOBS + "/{job_id}"): Cost(5, 4 * SPEC, 2 * SPEC, 3 * MIB),
+    ("POST", JOBS + "/{job_id}/cancel"): Cost(7, 2 * SPEC, 4 * SPEC, 2 * MIB),
+    ("DELETE", JOBS + "/{job_id}"): Cost(7, 0, 4 * SPEC, 256 * KIB),
+    ("GET", JOBS + "/{job_id}/events"): Cost(10, 6 * SPEC, 4 * SPEC, 6 * MIB),
+    ("GET", "/api/v1/events"): Cost(8, 6 * SPEC, 4 * SPEC, 6 * MIB),
+    ("GET", IMAGE): FILE,
+    ("HEAD", IMAGE): LOOK,
+    ("GET", IMAGE + "/thumbnail"): Cost(5, 64 * KIB, 2 * SPEC + 64 * KIB, 4 * SPEC + 128 * KIB),
+    ("HEAD", IMAGE + "/thumbnail"): LOOK,
+    ("POST", IMAGE + "/links"): LOOK,
+    ("GET", "/shared/{job_id}/{index}"): FILE,
+    ("HEAD", "/shared/{job_id}/{index}"): LOOK,
+    ("POST", "/api/v1/uploads"): Cost(12, KIB, 2 * len(PNG), 4 * MIB),
+    ("GET", "/api/v1/uploads/{sha256}"): Cost(4, KIB, 64 * KIB, 128 * KIB),
+    ("DELETE", "/api/v1/uploads/{sha256}"): Cost(9, 0, 64 * KIB, 128 * KIB),
+}
+
+
+async def test_no_route_costs_more_than_it_may(tmp_path: Path) -> None:
+    costs: dict[Route, Cost] = {}
+    async with run_in_process(tmp_path / "loading") as api:
+        sent = requests_without_drawing(api, await fill(api))
+        costs |= {route: await measure(send) for route, send in sent.items()}
+        assert routes_of(api) == BOUNDS.keys()
+    async with run_in_process(tmp_path / "serving") as api:
+        costs |= {route: await measure(send) for route, send in requests_that_draw(api).items()}
+
+    assert costs.keys() == BOUNDS.keys()
+    assert {route: (cost, BOUNDS[route]) for route, cost in costs.items() if cost.exceeds(BOUNDS[route])} == {}
+
+
+async def test_the_meter_counts_statements_answers_files_and_memory(tmp_path: Path) -> None:
+    async with run_in_process(tmp_path) as api:
+        stored = await fill(api)
+        job, image = f"{JOBS}/{stored.job_id}", f"{JOBS}/{stored.job_id}/images/0"
+
+        probe = await measure(lambda: api.client.get("/livez"))
+        look = await measure(lambda: api.client.get(job))
+        file = await measure(lambda: api.client.get(image))
+
+    assert (probe.statements, probe.answer_bytes) == (0, len('{"status":"ok"}'))
+    assert look.statements > 0
+    assert look.answer_bytes > sum(map(len, JOB["prompt"]))
+    assert min(file.answer_bytes, file.peak_bytes) >= len(PNG) > probe.peak_bytes
+    assert file.read_bytes >= len(PNG) or file.read_bytes == 0

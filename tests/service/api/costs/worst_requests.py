@@ -1,0 +1,154 @@
+"""A request to each route that costs as much as any legal one, and a store in which it finds as much as there can be.
+
+Images are fewer and smaller than they may be: what they take grows with their pixels, which the model's limits bound.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
+
+import httpx2
+from fastapi.routing import iter_route_contexts
+
+from pipelines.interface import RgbImage
+from pipelines.params import GenerationParams
+from pipelines.prompts.lengths import PromptLengths, TextLength
+from service.engine.interface import ImageFinished, Phase
+from service.engine.types import Timings
+from service.images.encoding import encode
+from service.jobs.records import ImageSpec, JobSpec
+from tests.service.api.in_process import JOBS, Api
+
+SIDE: Final = 512
+IMAGES: Final = 100
+PROMPTS: Final = [f"{number:03}{'é' * 1250}" for number in range(IMAGES)]
+"""As many as a job may have, and together nearly as long as it may be stored."""
+LONG: Final = "x" * 4000
+LISTED: Final = 50
+"""Jobs that wait, more than fit into a page."""
+PNG: Final = encode(RgbImage(SIDE, SIDE, random.Random(1).randbytes(3 * SIDE * SIDE)), "png")
+MASK: Final = encode(RgbImage(SIDE, SIDE, bytes(3 * SIDE * SIDE)), "png")
+TEXTS: Final = {"prompt": LONG, "negative_prompt": LONG}
+DRAWING: Final = {"n": 2, "num_inference_steps": 1, "size": "64x64"}
+JOB: Final[dict[str, Any]] = {"prompt": PROMPTS, "negative_prompt": LONG, "num_inference_steps": 1}
+
+Send: TypeAlias = Callable[[], Awaitable[httpx2.Response]]
+Route: TypeAlias = tuple[str, str]
+"""A method and a path with its parameters in braces. The page's files are one path."""
+
+
+def routes_of(api: Api) -> set[Route]:
+    return {
+        (method, re.sub(r"^/assets/.*", "/assets/{name}", str(context.path)))
+        for context in iter_route_contexts(api.app.routes)
+        for method in context.methods or ()
+    }
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the requests name."""
+
+    job_id: str
+    link: str
+    spare: list[str] = field(default_factory=list)
+    """Jobs to be canceled and deleted."""
+    digests: list[str] = field(default_factory=list)
+    """Uploads to be looked at and deleted."""
+
+
+async def fill(api: Api) -> Stored:
+    """Stores a job with all of its images, a page of jobs that wait, and uploads."""
+    api.engine.phase = Phase.LOADING
+    first = GenerationParams(
+        prompt="",
+        negative_prompt=LONG,
+        width=SIDE,
+        height=SIDE,
+        steps=1,
+        guidance_scale=4.0,
+        seed=0,
+        sampler="ddim",
+    )
+    params = [replace(first, prompt=prompt, seed=seed) for seed, prompt in enumerate(PROMPTS)]
+    pixel, lengths = RgbImage(1, 1, bytes(3)), PromptLengths(prompt=TextLength(read=30, total=4000))
+    timings = Timings(queue_s=0.1, encode_s=0.1, denoise_s=0.1, decode_s=0.1, mean_batch_rows=2.0)
+    images = [(ImageFinished(each.seed, each, pixel, timings, lengths), b"" if each.seed else PNG) for each in params]
+    spec = JobSpec(model="darkroom-fake", images=tuple(map(ImageSpec, params)), output_format="png")
+    services = api.app.state.services
+    record = await services.jobs.store_finished(spec, images, tenant="", lifetime_s=3600.0)
+    stored = Stored(record.id, services.links.path(record.id, 0, int(time.time()) + 3600))
+    for _ in range(LISTED):
+        answer = await api.client.post(JOBS, json=JOB)
+        stored.spare.append(answer.json()["id"])
+    for gray in range(4):
+        file = encode(RgbImage(SIDE, SIDE, bytes([gray]) * (3 * SIDE * SIDE)), "png")
+        answer = await api.client.post("/api/v1/uploads", files={"image": file})
+        stored.digests.append(answer.json()["sha256"])
+    return stored
+
+
+def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
+    """Requests that are answered while the model is loaded, so that all jobs stay as they are."""
+    job, image = f"{JOBS}/{stored.job_id}", f"{JOBS}/{stored.job_id}/images/0"
+    client, spare, digests = api.client, iter(stored.spare), iter(stored.digests[1:])
+    asset = next(path for path in _paths(api) if path.startswith("/assets/index-") and path.endswith(".js"))
+    files = {"image": PNG}
+    return {
+        ("GET", "/openapi.json"): lambda: client.get("/openapi.json"),
+        ("HEAD", "/openapi.json"): lambda: client.head("/openapi.json"),
+        ("GET", "/"): lambda: client.get("/"),
+        ("HEAD", "/"): lambda: client.head("/"),
+        ("GET", "/assets/{name}"): lambda: client.get(asset),
+        ("HEAD", "/assets/{name}"): lambda: client.head(asset),
+        ("GET", "/v1/models"): lambda: client.get("/v1/models"),
+        ("GET", "/v1/models/{model_id:path}"): lambda: client.get("/v1/models/darkroom-fake"),
+        ("GET", "/livez"): lambda: client.get("/livez"),
+        ("HEAD", "/livez"): lambda: client.head("/livez"),
+        ("POST", JOBS): lambda: client.post(JOBS, json=JOB),
+        ("GET", JOBS): lambda: client.get(JOBS, params={"limit": 100}),
+        ("GET", JOBS + "/{job_id}"): lambda: client.get(job),
+        ("POST", JOBS + "/{job_id}/cancel"): lambda: client.post(f"{JOBS}/{next(spare)}/cancel"),
+        ("DELETE", JOBS + "/{job_id}"): lambda: client.delete(f"{JOBS}/{next(spare)}"),
+        ("GET", JOBS + "/{job_id}/events"): lambda: client.get(f"{job}/events"),
+        ("GET", "/api/v1/events"): lambda: client.get("/api/v1/events", params={"job": stored.job_id}),
+        ("GET", JOBS + "/{job_id}/images/{index}"): lambda: client.get(image),
+        ("HEAD", JOBS + "/{job_id}/images/{index}"): lambda: client.head(image),
+        ("GET", JOBS + "/{job_id}/images/{index}/thumbnail"): lambda: client.get(f"{image}/thumbnail"),
+        ("HEAD", JOBS + "/{job_id}/images/{index}/thumbnail"): lambda: client.head(f"{image}/thumbnail"),
+        ("POST", JOBS + "/{job_id}/images/{index}/links"): lambda: client.post(f"{image}/links", json={}),
+        ("GET", "/shared/{job_id}/{index}"): lambda: client.get(stored.link),
+        ("HEAD", "/shared/{job_id}/{index}"): lambda: client.head(stored.link),
+        ("POST", "/api/v1/uploads"): lambda: client.post("/api/v1/uploads", files=files),
+        ("GET", "/api/v1/uploads/{sha256}"): lambda: client.get(f"/api/v1/uploads/{stored.digests[0]}"),
+        ("DELETE", "/api/v1/uploads/{sha256}"): lambda: client.delete(f"/api/v1/uploads/{next(digests)}"),
+    }
+
+
+def requests_that_draw(api: Api) -> Mapping[Route, Send]:
+    """Requests that need a server that has loaded its model."""
+    client = api.client
+    form = {name: str(value) for name, value in DRAWING.items()}
+    return {
+        ("POST", "/v1/images/generations"): lambda: client.post("/v1/images/generations", json={**TEXTS, **DRAWING}),
+        ("POST", "/v1/images/edits"): lambda: client.post(
+            "/v1/images/edits", data={**TEXTS, **form}, files={"image": PNG, "mask": MASK}
+        ),
+        ("POST", "/v1/images/variations"): lambda: client.post(
+            "/v1/images/variations", data=form, files={"image": PNG}
+        ),
+        ("GET", "/api/v1/capabilities"): lambda: client.get("/api/v1/capabilities"),
+        ("GET", "/readyz"): lambda: client.get("/readyz"),
+        ("HEAD", "/readyz"): lambda: client.head("/readyz"),
+        ("GET", "/health"): lambda: client.get("/health"),
+        ("HEAD", "/health"): lambda: client.head("/health"),
+    }
+
+
+def _paths(api: Api) -> list[str]:
+    return [str(context.path) for context in iter_route_contexts(api.app.routes)]

@@ -1,0 +1,72 @@
+"""A server that is told to stop gives back what it has not begun at once, and all else before it would be killed."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import pytest
+
+from service.engine.frontend.supervisor import IDLE_EXIT_S
+from service.jobs.execution.runner import LAST_WRITES_S
+from service.jobs.store.access.writers import CLOSE_S
+from service.server.listeners import LAST_ANSWERS_S
+from service.settings import Settings
+from tests.harness.http_server import wait_until
+from tests.harness.server_process import StoredJob, running_server, stored_jobs
+
+JOBS: Final = 40
+SLOW_ROWS: Final = ("--row-s", "0.2")
+"""Options of a worker on which a call takes longer for each row, so that the engine begins few images at a time."""
+
+
+def running_jobs(data_dir: Path) -> list[StoredJob]:
+    return [job for job in stored_jobs(data_dir) if job.status == "running"]
+
+
+def submit_long_jobs(client: httpx2.Client) -> None:
+    for number in range(JOBS):
+        body = {"prompt": f"image {number}", "num_inference_steps": 200, "width": 64, "height": 64}
+        assert client.post("/api/v1/jobs", json=body).status_code == 202
+
+
+@pytest.mark.integration
+def test_jobs_that_are_not_begun_are_given_back_while_the_begun_ones_go_on(tmp_path: Path) -> None:
+    with running_server(tmp_path, *SLOW_ROWS, drain_timeout_s=3600) as (server, client):
+        submit_long_jobs(client)
+        wait_until(lambda: len(running_jobs(tmp_path)) > JOBS // 2)
+        wait_until(lambda: any(job.version > 1 for job in running_jobs(tmp_path)))
+        claimed = len(running_jobs(tmp_path))
+
+        server.send_signal(signal.SIGTERM)
+        wait_until(lambda: 0 < len(running_jobs(tmp_path)) < claimed)
+        wait_until(lambda: all(job.version > 1 for job in running_jobs(tmp_path)))
+        begun = len(running_jobs(tmp_path))
+        server.send_signal(signal.SIGTERM)
+
+        assert server.wait(timeout=120) == 0
+    assert 0 < begun < claimed
+    assert [(job.status, job.losses) for job in stored_jobs(tmp_path)] == [("queued", 0)] * JOBS
+    assert list((tmp_path / "servers").iterdir()) == []
+
+
+@pytest.mark.integration
+def test_jobs_that_are_not_finished_when_the_drain_ends_are_given_back_too(tmp_path: Path) -> None:
+    with running_server(tmp_path, *SLOW_ROWS, drain_timeout_s=1) as (server, client):
+        submit_long_jobs(client)
+        wait_until(lambda: any(job.version > 1 for job in running_jobs(tmp_path)))
+
+        server.send_signal(signal.SIGTERM)
+
+        assert server.wait(timeout=120) == 0
+    assert [(job.status, job.losses) for job in stored_jobs(tmp_path)] == [("queued", 0)] * JOBS
+
+
+def test_all_limits_of_an_exit_together_leave_an_orchestrator_ten_of_its_thirty_seconds() -> None:
+    after_the_drain_s = IDLE_EXIT_S + LAST_ANSWERS_S + LAST_WRITES_S + CLOSE_S
+
+    assert Settings().drain_timeout_s + after_the_drain_s < 20
+    help_text = Settings.model_fields["drain_timeout_s"].description
+    assert f"exits up to {after_the_drain_s:g} seconds later" in str(help_text)
