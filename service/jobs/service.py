@@ -18,7 +18,6 @@ from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailab
 from service.ids import new_job_id
 from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
-from service.jobs.background import log_and_continue
 from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.runner import Runner
 from service.jobs.following import JobFollowing, Told
@@ -27,10 +26,10 @@ from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.migrations import migrate
 from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.stored_images import StoredImages
+from service.jobs.upkeep.opening import StoreOpening
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
@@ -88,6 +87,7 @@ class JobService:
         self._config = config
         self.space: Final = space
         self._clock = database.clock.now
+        self._opening = StoreOpening(database, space)
         self._opened = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -102,15 +102,21 @@ class JobService:
         self._require_open()
         return self._images
 
+    async def check(self) -> None:
+        """Brings the store's schema up to date, if it can be reached by now. Raises `UnusableStoreError`."""
+        await self._opening.check()
+
     async def start(self) -> None:
         """Migrates the database and starts to run jobs. If the store is unavailable, tries again in the background.
 
-        Raises `SchemaTooNewError`.
+        Raises `UnusableStoreError`.
         """
         try:
-            await self._open()
+            await self._opening.open()
         except StoreUnavailableError:
-            self._tasks.append(asyncio.create_task(self._open_later()))
+            self._tasks.append(asyncio.create_task(self._start_later()))
+        else:
+            self._start()
 
     async def stop(self) -> None:
         """Puts unfinished jobs back into the queue and closes the store. Call it after the engine has stopped."""
@@ -259,17 +265,12 @@ class JobService:
         if not self._opened:
             raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_OPEN_RETRY_S)
 
-    async def _open(self) -> None:
-        await migrate(self._database)
-        await self._database.learn_time()
+    def _start(self) -> None:
         self._opened = True
         self._runner.start()
         self._following.start()
         self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh.run())]
 
-    async def _open_later(self) -> None:
-        while not self._opened:
-            await asyncio.sleep(_OPEN_RETRY_S)
-            with log_and_continue("opening the job store"):
-                self.space.update_reserve()
-                await self._open()
+    async def _start_later(self) -> None:
+        await self._opening.open_in_time()
+        self._start()

@@ -11,14 +11,16 @@ import contextlib
 import dataclasses
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 import structlog
+from fastapi import FastAPI
 from rich.console import Console
 from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
+from service.api.dependencies import Services
 from service.catalog import BUNDLED, find_models, find_models_in
 from service.engine import devices
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
@@ -26,6 +28,7 @@ from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
 from service.environment import is_loopback
+from service.jobs.store.migrations import UnusableStoreError
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
@@ -101,18 +104,35 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     `on_ready` is called once with the model's name and the server's URL. Runs in the main thread, since it takes
     over SIGTERM and SIGINT.
     """
-    try:
-        app = create_app(settings, engine, metrics)
-        listening: list[_Listener] = [("api", app, settings.host, settings.port)]
-        if settings.admin_port is not None:
-            listening.append(("admin", create_admin_app(app.state.services), settings.admin_host, settings.admin_port))
-        sockets = [listen(host, port) for _, _, host, port in listening]
-    except (OSError, ValueError) as error:
-        _log.error("cannot start", reason=str(error))
-        return 1
-    if not is_loopback(settings.host):
-        _log.warning("everybody who can reach this address can use the server: it has no API keys", host=settings.host)
-    servers = [Server(uvicorn_config(app, settings, metrics, name)) for name, app, _, _ in listening]
+    with contextlib.ExitStack() as opened:
+        try:
+            app = create_app(settings, engine, metrics)
+            listening: list[_Listener] = [("api", app, settings.host, settings.port)]
+            if settings.admin_port is not None:
+                admin = create_admin_app(app.state.services)
+                listening.append(("admin", admin, settings.admin_host, settings.admin_port))
+            # uvicorn leaves a socket open where the application cannot start.
+            sockets = [opened.enter_context(listen(host, port)) for _, _, host, port in listening]
+            await _check_store(app)
+        except (OSError, ValueError, UnusableStoreError) as error:
+            _log.error("cannot start", reason=str(error))
+            return 1
+        if not is_loopback(settings.host):
+            _log.warning(
+                "everybody who can reach this address can use the server: it has no API keys", host=settings.host
+            )
+        servers = [Server(uvicorn_config(app, settings, metrics, name)) for name, app, _, _ in listening]
+        return await _serve_until_stopped(settings, engine, servers, sockets, on_ready)
+
+
+async def _serve_until_stopped(
+    settings: Settings,
+    engine: Engine,
+    servers: Sequence[Server],
+    sockets: Sequence[socket.socket],
+    on_ready: Callable[[str, str], None],
+) -> int:
+    """Answers requests until a signal or a failed engine, and then stops both in order. Returns the exit status."""
     async with _signals() as (stop, second_signal):
         await engine.start()
         serving = [
@@ -134,9 +154,14 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             for server in servers:
                 server.force_exit = True
         await closing
-        for bound in sockets:
-            bound.close()  # uvicorn leaves it open where the application cannot start.
     return 1 if has_failed else 0
+
+
+async def _check_store(app: FastAPI) -> None:
+    """Raises `UnusableStoreError`."""
+    services: Services = app.state.services
+    if services.jobs is not None:
+        await services.jobs.check()
 
 
 async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> float:

@@ -23,13 +23,12 @@ from sqlalchemy import URL, Connection, exc, make_url
 from service.errors import StoreUnavailableError
 from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.access.connections import TRANSACTION_S, HeldConnection, open_engine
-from service.jobs.store.access.faults import fault_message, fault_name, is_fault
-from service.jobs.store.access.writers import Operation, Outcome, Writers
+from service.jobs.store.access.faults import fault_message, fault_name, is_fault, lasting_fault
+from service.jobs.store.access.writers import CLOSE_S, Operation, Outcome, Writers
 from service.observability.store_metrics import StoreMetrics
 
 _RETRY_S: Final = 2.0
 _READER_THREADS: Final = 4
-_CLOSING_S: Final = 5.0
 _MAX_WAITING: Final = 1000
 """Callers' writes that may wait. The writer needs about two seconds for so many."""
 
@@ -68,6 +67,8 @@ class Database:
         self._of_thread = threading.local()
         self._opened: list[HeldConnection] = [self._reader]
         self._available = True
+        self.lasting_fault: str | None = None
+        """A sentence about the last failure, where it is one that does not go away by itself."""
         self._writes_refused_until = 0.0
         self._reads_refused_until = 0.0
 
@@ -95,6 +96,15 @@ class Database:
         finally:
             self._metrics.store_access("write", time.perf_counter() - begun)
             operation.done.cancel()  # Where nobody waits any more, it is not begun.
+
+    async def probe_lock(self) -> None:
+        """Opens a transaction for writing and writes nothing, to find out whether another program holds the database.
+
+        An idle server learns of its trouble by it, and leaves the disk alone.
+        """
+        operation = Operation(lambda _: None, asyncio.get_running_loop().create_future(), synced=False, is_probe=True)
+        if self._writers.put(operation, urgent=True):
+            await self._outcome(operation)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a read-only transaction and returns its result.
@@ -131,13 +141,14 @@ class Database:
 
     async def close(self) -> None:
         """Writes what waits, and closes all connections."""
-        await self._writers.close()
         for held in self._opened:
             held.interrupt()
         # A connection may be closed only once no thread uses it. One that hangs is left to the end of the process.
-        ended = asyncio.get_running_loop().run_in_executor(None, self._reading.shutdown)
-        await asyncio.wait([ended], timeout=_CLOSING_S)
-        if ended.done():
+        reading = asyncio.get_running_loop().run_in_executor(None, self._reading.shutdown)
+        writing = asyncio.create_task(self._writers.close())
+        await asyncio.wait({reading, writing}, timeout=CLOSE_S)
+        await writing
+        if reading.done():
             for held in self._opened:
                 held.close()
 
@@ -164,7 +175,7 @@ class Database:
     def _tell(self, outcomes: Sequence[Outcome], fault: BaseException | None) -> None:
         if fault is not None:
             self._record_fault(fault)
-        else:
+        elif not all(operation.is_probe for operation, _, _ in outcomes):
             self._record_success()
         for operation, result, error in outcomes:
             if operation.done.done():
@@ -188,6 +199,7 @@ class Database:
 
     def _record_fault(self, error: BaseException) -> None:
         self._metrics.store_failed(fault_name(error))
+        self.lasting_fault = lasting_fault(error)
         if self._available:
             _log.error("the job store is unavailable", fault=fault_name(error), message=fault_message(error))
         self._available = False
@@ -197,6 +209,7 @@ class Database:
         if not self._available:
             _log.info("the job store is available again")
         self._available = True
+        self.lasting_fault = None
         self._writes_refused_until = self._reads_refused_until = 0.0
 
 

@@ -36,6 +36,7 @@ class QueueRefresh:
 
     async def refresh(self) -> None:
         """Raises `StoreUnavailableError`."""
+        await self._database.probe_lock()
         await self._database.learn_time()
         await self._repository.refresh_waiting()
         self._leased = await self._repository.count_running()

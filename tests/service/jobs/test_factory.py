@@ -20,7 +20,7 @@ from service.jobs.upkeep.backup import back_up
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import KEEP_S, LEASE_S, make_spec
-from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
+from tests.service.jobs.store.released.released_databases import SCHEMAS, SUCCEEDED, load_release
 
 FILE = b"an image file"
 

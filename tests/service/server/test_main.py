@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,16 +126,40 @@ async def test_an_address_in_use_ends_the_server_with_1_before_the_engine_starts
     assert f"127.0.0.1:{port}: Address already in use" in caplog.text
 
 
-async def test_data_of_a_newer_version_ends_the_server_with_1_and_stops_the_engine(tmp_path: Path) -> None:
-    settings = Settings(port=0, admin_port=None, data_dir=tmp_path)
-    database = Database(database_url(None, tmp_path))
+async def make_newer(data_dir: Path) -> None:
+    database = Database(database_url(None, data_dir))
     await migrate(database)
     newer = text("UPDATE alembic_version SET version_num = '9999'")
     await database.write(lambda connection: connection.execute(newer))
     await database.close()
+
+
+async def damage(data_dir: Path) -> None:
+    (data_dir / "jobs.sqlite3").write_bytes(b"no database" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [(make_newer, "Upgrade this server"), (damage, "file is not a database")],
+    ids=["newer", "damaged"],
+)
+async def test_data_that_cannot_be_used_ends_the_server_with_1_and_one_sentence(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[Path], Awaitable[None]],
+    said: str,
+) -> None:
+    await spoil(tmp_path)
     engine = FakeEngine()
+    engine.phase = Phase.LOADING
+    settings = Settings(port=0, admin_port=None, data_dir=tmp_path)
+
     assert await serve(settings, engine, Metrics(), on_ready=lambda model, url: None) == 1
-    assert engine.phase is Phase.STOPPED
+
+    assert engine.phase is Phase.LOADING, "nothing was started"
+    assert "cannot start" in caplog.text
+    assert said in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_the_models_that_can_be_asked_for_are_named_beside_the_default_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sqlite3
 import time
 from pathlib import Path
@@ -71,9 +72,14 @@ class HeldConnection:
 
 
 def open_engine(url: URL, *, waits: bool = True) -> Engine:
-    """Returns an engine without a pool. `waits` is False for readers on the event loop, which may not wait."""
+    """Returns an engine without a pool. Raises ValueError where the database's driver is missing.
+
+    `waits` is False for readers on the event loop, which may not wait.
+    """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, BUSY_S if waits else min(BUSY_S, _READER_BUSY_S))
+    if importlib.util.find_spec("psycopg") is None:
+        raise ValueError("PostgreSQL needs a driver: pip install 'darkroom-server[postgres]'")
     bounds = f"-c lock_timeout={BUSY_S:.0f}s -c statement_timeout={TRANSACTION_S:.0f}s"
     options = " ".join([bounds, *url.normalized_query.get("options", ())])
     return create_engine(

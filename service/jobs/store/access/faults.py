@@ -17,6 +17,16 @@ _CREDENTIALS: Final = (
     (re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE), r"\1***"),
 )
 _MAX_CHARACTERS: Final = 300
+_LASTING: Final = (
+    (
+        re.compile("28P01|28000|password authentication failed|role .* does not exist|no pg_hba.conf entry"),
+        "{0}: check the user and the password of the database's URL.",
+    ),
+    (re.compile("3D000|database .* does not exist"), "{0}: create it first, or check the name in the URL."),
+    (re.compile("SQLITE_NOTADB"), "The database cannot be used: {0}."),
+)
+"""Errors that do not go away by themselves, by SQLSTATE, name or message, with the sentence that tells of each. A
+connection that is refused has no SQLSTATE."""
 
 
 def is_fault(error: BaseException) -> bool:
@@ -38,6 +48,15 @@ def fault_message(error: BaseException) -> str:
     for pattern, replacement in _CREDENTIALS:
         text = pattern.sub(replacement, text)
     return text[:_MAX_CHARACTERS]
+
+
+def lasting_fault(error: BaseException) -> str | None:
+    """Returns a sentence that tells of an error which does not go away by itself, or None for any other."""
+    message = fault_message(error)
+    for pattern, sentence in _LASTING:
+        if pattern.search(f"{fault_name(error)} {message}"):
+            return sentence.format(message)
+    return None
 
 
 def driver_error(error: BaseException) -> BaseException:

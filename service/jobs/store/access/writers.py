@@ -38,6 +38,8 @@ class Operation:
     done: asyncio.Future[Any]
     synced: bool
     """Whether it must be on disk when its caller is told."""
+    is_probe: bool = False
+    """Whether it writes nothing, so that its success does not show that writing works."""
     begun: bool = False
 
 

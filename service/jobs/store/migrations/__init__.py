@@ -11,19 +11,29 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from service.errors import StoreUnavailableError
 from service.jobs.store.database import Database
 
 _LOCK: Final = 0x6461726B
 """Key of our PostgreSQL advisory lock: servers that start together migrate one after another."""
 
 
-class SchemaTooNewError(Exception):
+class UnusableStoreError(Exception):
+    """The database cannot be used, and waiting will not change that. The message is for the operator."""
+
+
+class SchemaTooNewError(UnusableStoreError):
     """The database was made by a newer version of Darkroom."""
 
 
 async def migrate(database: Database) -> None:
-    """Brings the schema up to date. Raises `SchemaTooNewError` and `service.errors.StoreUnavailableError`."""
-    await database.write(_upgrade)
+    """Brings the schema up to date. Raises `UnusableStoreError` and `service.errors.StoreUnavailableError`."""
+    try:
+        await database.write(_upgrade)
+    except StoreUnavailableError:
+        if database.lasting_fault is None:
+            raise
+        raise UnusableStoreError(database.lasting_fault) from None
 
 
 def _upgrade(connection: Connection) -> None:

@@ -78,10 +78,18 @@ def test_two_servers_that_look_at_the_same_time_both_find_the_dead_one(tmp_path:
 @pytest.mark.integration
 def test_a_child_process_does_not_keep_the_lock_of_its_server(tmp_path: Path, finder: OwnerLock) -> None:
     lock = held(tmp_path, OWNER)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
+    command = [sys.executable, "-c", "input(input())"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False) as child:
+        assert child.stdin is not None, "Popen was called with a pipe"
+        assert child.stdout is not None, "Popen was called with a pipe"
+        child.stdin.write(b"the command runs, and no longer the fork of this process\n")
+        child.stdin.flush()
+        child.stdout.read(1)
         lock.release(keeps_file=True)
-        assert finder.dead_owners() == [OWNER]
+        found = finder.dead_owners()
         child.communicate(b"\n")
+
+    assert found == [OWNER]
 
 
 def test_a_server_without_a_lock_works_and_is_not_called_dead(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -32,7 +32,7 @@ NEVER_S = 3600.0
 MANY = 50
 
 MakeRunner: TypeAlias = Callable[..., Runner]
-"""Takes the seconds between two heartbeats, which never come unless they are given."""
+"""Takes the seconds between two heartbeats and between two searches, which never come unless they are given."""
 
 
 class WatchedClaims(JobClaims):
@@ -83,8 +83,8 @@ async def make_runner(
     executor = JobExecutor(watched, files, uploads, checkpoints, engine, encoder, notifier, ExecutorConfig())
     made = []
 
-    def make(heartbeat_s: float = NEVER_S) -> Runner:
-        config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=NEVER_S)
+    def make(heartbeat_s: float = NEVER_S, poll_s: float = NEVER_S) -> Runner:
+        config = RunnerConfig(owner="this", heartbeat_s=heartbeat_s, poll_s=poll_s)
         lock = OwnerLock(tmp_path / "servers", config.owner)
         runner = Runner(watched, executor, files, engine, notifier, Metrics(), lock, config, clock=database.clock)
         made.append(runner)
@@ -212,7 +212,7 @@ async def test_a_draining_engine_keeps_the_jobs_that_it_has_begun_and_the_others
     engine.held_before = (0, 1)
     begun, unbegun, late = make_job(), make_job(), make_job()
     await repository.create(begun, now=time.time())
-    runner = make_runner(heartbeat_s=0.01)
+    runner = make_runner(heartbeat_s=0.01, poll_s=0.01)
     runner.start()
     await until_begun(repository, begun.id)
     engine.holds_starts = True

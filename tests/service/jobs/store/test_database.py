@@ -253,3 +253,23 @@ async def test_a_database_is_closed_while_it_is_read(url: URL) -> None:
 
         (outcome,) = await asyncio.gather(reading, return_exceptions=True)
         assert outcome == 300_000 or isinstance(outcome, StoreUnavailableError), "finished, or interrupted"
+
+
+@only_sqlite
+@pytest.mark.usefixtures("no_wait_for_locks")
+async def test_a_lock_is_noticed_by_a_server_that_writes_nothing(database: Database, url: URL) -> None:
+    def log_bytes() -> int:
+        assert url.database is not None
+        return Path(f"{url.database}-wal").stat().st_size
+
+    await write(database)
+    before = log_bytes()
+
+    await database.probe_lock()
+    assert log_bytes() == before, "nothing is written"
+    with locked(url), pytest.raises(StoreUnavailableError):
+        await database.probe_lock()
+    await database.probe_lock()
+    assert not database.available, "nothing has been written yet"
+    await write(database, 1.0)
+    assert database.available

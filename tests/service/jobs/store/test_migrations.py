@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, inspect, text
 
 from service.jobs.store.database import Database
-from service.jobs.store.migrations import SchemaTooNewError, migrate
+from service.jobs.store.migrations import SchemaTooNewError, UnusableStoreError, migrate
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from service.jobs.store.tables import metadata
@@ -81,3 +81,16 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(datab
     assert await database.read(lambda connection: list(connection.execute(version).scalars())) == ["9999"]
     assert "images" not in await database.read(tables)
     assert database.available
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+async def test_a_database_that_will_never_be_reached_is_told_from_one_that_is_down(empty_url: URL) -> None:
+    for wrong, said in (
+        (empty_url.set(database="nowhere"), "create it first"),
+        (empty_url.set(username="nobody"), "check the user"),
+    ):
+        database = Database(wrong)
+        with pytest.raises(UnusableStoreError, match=said):
+            await migrate(database)
+        await database.close()

@@ -16,7 +16,7 @@ from service.jobs.store.repository import JobRepository
 from service.jobs.upkeep.backup import Backup, BackupError, back_up
 from service.link_key import load_link_key
 from tests.harness.sample_jobs import REPOSITORY_POLICY, make_image, make_job, make_uploads
-from tests.service.jobs.released_databases import SCHEMAS, SUCCEEDED, load_release
+from tests.service.jobs.store.released.released_databases import SCHEMAS, SUCCEEDED, load_release
 
 PNG = b"an image file"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, exc, text
 
-from service.jobs.store.access.faults import fault_message, fault_name, is_fault
+from service.jobs.store.access.faults import fault_message, fault_name, is_fault, lasting_fault
 
 
 def error_of(file: Path, statement: str) -> Exception:
@@ -52,6 +52,22 @@ def test_credentials_are_cut(said: str) -> None:
 
     assert "s3cret" not in message
     assert "***" in message
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('FATAL:  database "nope" does not exist', "create it first"),
+        ('FATAL:  role "nobody" does not exist', "check the user"),
+        ('FATAL:  password authentication failed for user "me"', "check the user"),
+        ("Connection refused", None),
+        ("the database system is starting up", None),
+    ],
+)
+def test_what_does_not_go_away_by_itself_is_told_in_a_sentence(said: str, told: str | None) -> None:
+    sentence = lasting_fault(exc.OperationalError("", {}, OSError(f"connection failed: {said}")))
+
+    assert (told is None and sentence is None) or (sentence is not None and told is not None and told in sentence)
 
 
 def test_a_long_message_is_cut() -> None:

@@ -20,7 +20,7 @@ from service.jobs.store.migrations import migrate
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job
-from tests.service.jobs.released_databases import (
+from tests.service.jobs.store.released.released_databases import (
     CANCELED,
     FAILED,
     LINKED,

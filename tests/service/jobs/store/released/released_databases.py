@@ -15,7 +15,7 @@ SCHEMAS: Final = ("schema_0001", "schema_0004")
 SUCCEEDED, FAILED, CANCELED, RUNNING, LINKED, QUEUED = (f"job_{letter * 26}" for letter in "abcdef")
 """`LINKED` succeeded too. Its image was stored for a signed link, without a run."""
 
-_FOLDER: Final = Path(__file__).with_name("released")
+_FOLDER: Final = Path(__file__).parent
 
 
 def load_release(schema: str, url: URL) -> None:

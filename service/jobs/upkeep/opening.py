@@ -1,0 +1,56 @@
+"""Opens the store: brings its schema up to date and learns its time, again and again while it cannot be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+
+from service.errors import StoreUnavailableError
+from service.images.free_space import FreeSpace
+from service.jobs.background import log_and_continue
+from service.jobs.store.database import Database
+from service.jobs.store.migrations import UnusableStoreError, migrate
+
+_RETRY_S: Final = 1.0
+_UNUSABLE_RETRY_S: Final = 30.0
+
+_log = structlog.get_logger("darkroom.jobs")
+
+
+class StoreOpening:
+    """All methods belong to one event loop."""
+
+    def __init__(self, database: Database, space: FreeSpace) -> None:
+        self._database = database
+        self._space = space
+
+    async def check(self) -> None:
+        """Raises `UnusableStoreError` where the store will not do, and closes it. It may be out of reach for now."""
+        try:
+            with contextlib.suppress(StoreUnavailableError):
+                await migrate(self._database)
+        except UnusableStoreError:
+            await self._database.close()
+            raise
+
+    async def open(self) -> None:
+        """Raises `UnusableStoreError` and `StoreUnavailableError`."""
+        await migrate(self._database)
+        await self._database.learn_time()
+
+    async def open_in_time(self) -> None:
+        """Returns once the store is open, however long that takes."""
+        while True:
+            await asyncio.sleep(_RETRY_S)
+            with log_and_continue("opening the job store"):
+                self._space.update_reserve()
+                try:
+                    await self.open()
+                except UnusableStoreError as error:
+                    _log.error("the job store cannot be used", reason=str(error))
+                    await asyncio.sleep(_UNUSABLE_RETRY_S)
+                else:
+                    return
