@@ -17,7 +17,7 @@ from service.jobs.service import JobService
 from service.jobs.watching.event_diff import EventDiff, EventId, ProgressMade, StatusChanged, StreamClosing
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import make_spec
-from tests.service.jobs.composed import Composed, compose
+from tests.harness.served.job_services import Composed, compose
 
 TIMEOUT_S = 60.0
 

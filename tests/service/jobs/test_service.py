@@ -21,7 +21,7 @@ from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import make_spec
-from tests.service.jobs.composed import CONFIG, compose
+from tests.harness.served.job_services import CONFIG, compose
 
 LONG_S = 60.0
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.jobs.records import JobRecord, Status
 from service.jobs.watching.subscriptions import JobNotifier, Subscriber
-from tests.harness.recorded_channel import RecordedChannel
+from tests.harness.served.recorded_channel import RecordedChannel
 from tests.service.api.records import make_record
 
 

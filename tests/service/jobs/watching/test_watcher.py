@@ -12,7 +12,7 @@ from service.errors import StoreUnavailableError
 from service.jobs.records import JobProgress, JobRecord, JobVersion, Status
 from service.jobs.watching.subscriptions import JobNotifier, Subscriber
 from service.jobs.watching.watcher import Watcher
-from tests.harness.recorded_channel import RecordedChannel
+from tests.harness.served.recorded_channel import RecordedChannel
 from tests.service.api.records import make_record
 
 

@@ -17,7 +17,7 @@ from service.jobs.store.access.postgres_channel import PostgresChannel
 from service.jobs.watching.event_diff import EventDiff, JobEnded
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import make_spec
-from tests.service.jobs.composed import Composed, compose
+from tests.harness.served.job_services import Composed, compose
 
 TIMEOUT_S = 60.0
 NEVER_S = 3600.0
