@@ -111,8 +111,9 @@ class Settings(WorkerSettings):
         86400.0, "Device seconds that those jobs are expected to take at most.", Section.QUEUE, "SECONDS"
     )
     max_event_streams: Count = setting(
-        256, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
+        384, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
     )
+    max_event_streams_per_tenant: Count = setting(256, "Those of one tenant at a time.", Section.QUEUE, "N")
 
     data_dir: Folder = setting(
         Path("~/.local/share/darkroom"),

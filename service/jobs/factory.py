@@ -19,8 +19,10 @@ from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.following import JobFollowing
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
+from service.jobs.store.access.postgres_channel import PostgresChannel
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles, UploadFiles
@@ -30,6 +32,8 @@ from service.jobs.store.uploads import UploadRepository
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.uploads import Uploads
+from service.jobs.watching.channel import Channel, NoChannel
+from service.jobs.watching.stream_limits import StreamLimits
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
@@ -55,7 +59,8 @@ class JobsSettings:
     min_free_bytes: int
     max_queued: int
     max_queued_s: float
-    max_subscribers: int
+    max_streams: int
+    max_streams_per_tenant: int
     lease_s: float
     embed_parameters: bool
     interactive_deadline_factor: float
@@ -69,7 +74,8 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
     """
     rename_former_folder(settings.images)
-    database, notifier = Database(settings.database, metrics=metrics), JobNotifier(settings.max_subscribers)
+    database, channel = Database(settings.database, metrics=metrics), create_channel(settings.database)
+    notifier = JobNotifier(channel)
     space = FreeSpace(_folders(settings), settings.min_free_bytes)
     space.update_reserve()  # To open a database takes some room, too.
     metrics.free_bytes_source = space.free_bytes
@@ -107,6 +113,8 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
     repository = JobRepository(database, repository_policy, waiting)
+    runner = Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock)
+    streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
     refresh = QueueRefresh(database, repository, waiting)
     metrics.queue_source = refresh.totals
     return JobService(
@@ -115,7 +123,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         files,
         uploads,
         checkpoints,
-        Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock),
+        runner,
         Retention(
             database,
             files,
@@ -126,7 +134,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
             clock=database.clock.now,
         ),
         refresh,
-        notifier,
+        JobFollowing(repository, notifier, channel, runner, engine, streams),
         engine,
         JobServiceConfig(
             interactive_deadline_factor=settings.interactive_deadline_factor,
@@ -134,6 +142,11 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         ),
         space,
     )
+
+
+def create_channel(database: URL) -> Channel:
+    """Returns how the processes on the database tell each other what they did."""
+    return NoChannel() if database.get_backend_name() == "sqlite" else PostgresChannel(database)
 
 
 def _folders(settings: JobsSettings) -> tuple[Path, ...]:

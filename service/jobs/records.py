@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -129,6 +129,20 @@ class JobRecord:
     @property
     def ended(self) -> bool:
         return self.status in TERMINAL
+
+
+class JobVersion(NamedTuple):
+    """Differs from an earlier one whenever the record of the job has changed."""
+
+    status: Status
+    attempt: int
+    version: int
+    progress: JobProgress | None
+    """A job that waits for its model records that without a new version."""
+
+    @classmethod
+    def of(cls, record: JobRecord) -> JobVersion:
+        return cls(record.status, record.attempt, record.version, record.progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

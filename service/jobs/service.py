@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +20,7 @@ from service.images.free_space import FreeSpace
 from service.images.inputs.raster import InputFile
 from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.runner import Runner
+from service.jobs.following import JobFollowing, Told
 from service.jobs.records import JobRecord, JobSpec, JobSummary, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
@@ -33,12 +33,9 @@ from service.jobs.upkeep.opening import StoreOpening
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
-from service.jobs.views import JobView, Live, live_summary, live_view, summary_of, waiting_view
-from service.jobs.watching.event_diff import EventDiff, EventId, JobEvent
-from service.jobs.watching.subscriptions import JobNotifier
+from service.jobs.views import JobView, live_summary, summary_of
+from service.jobs.watching.event_diff import EventDiff
 
-_POLL_S: Final = 1.0
-"""Seconds between two looks at a job that another process runs."""
 _OPEN_RETRY_S: Final = 1.0
 _SUMMARIES_AT_ONCE: Final = 20
 """Jobs of a list that are in memory at a time. Each may have a spec of `MAX_SPEC_BYTES`."""
@@ -69,7 +66,7 @@ class JobService:
         runner: Runner,
         retention: Retention,
         refresh: QueueRefresh,
-        notifier: JobNotifier,
+        following: JobFollowing,
         engine: Engine,
         config: JobServiceConfig,
         space: FreeSpace,
@@ -83,7 +80,9 @@ class JobService:
         self._runner = runner
         self._retention = retention
         self._refresh = refresh
-        self._notifier = notifier
+        self._following = following
+        self._notifier = following.notifier
+        self._viewer = following.viewer
         self._engine = engine
         self._config = config
         self.space: Final = space
@@ -125,6 +124,7 @@ class JobService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.stop()
+        await self._following.stop()
         self._files.close()
         self.uploads.close()
         self._checkpoints.close()
@@ -153,7 +153,8 @@ class JobService:
                 self._new_job(spec, tenant, now), now=now, idempotency=idempotency, starts_from=starts_from
             )
         self._runner.wake()
-        return await self._view(record, None), replayed
+        self._notifier.announce_waiting()
+        return await self._viewer.view(record), replayed
 
     async def store_finished(
         self, spec: JobSpec, finished: Sequence[tuple[ImageFinished, bytes]], *, tenant: str, lifetime_s: float
@@ -187,8 +188,7 @@ class JobService:
     async def get(self, job_id: str, tenant: str) -> JobView:
         """Raises `NotFoundError`."""
         self._require_open()
-        live = self._runner.live(job_id)
-        return await self._view(await self._repository.get(job_id, tenant), live)
+        return await self._viewer.get(job_id, tenant)
 
     async def summaries(
         self, tenant: str, *, at_most: int, after: Cursor | None = None, status: Status | None = None
@@ -230,39 +230,26 @@ class JobService:
         await self._files.delete(job_id)
         await self.uploads.delete_unused()
 
-    async def follow(
-        self, job_id: str, tenant: str, diff: EventDiff
-    ) -> AsyncGenerator[tuple[EventId, JobEvent, JobView], None]:
-        """Yields the events that `diff` has not seen, until the job has ended or the engine has stopped.
-
-        Raises `NotFoundError`, also when the job is deleted meanwhile, and `QueueFullError` where too many clients
-        follow jobs.
-        """
+    def follow(self, job_id: str, tenant: str, diff: EventDiff) -> AsyncGenerator[Told, None]:
+        """Yields the events that `diff` has not seen, as `JobFollowing.follow` does. Open a stream for it first."""
         self._require_open()
-        with self._notifier.subscribe(job_id) as subscriber:
-            view, out_of_date = await self.get(job_id, tenant), False
-            while True:
-                for event_id, event in diff.events(view.record, view.queue_position):
-                    yield event_id, event, view
-                if view.record.ended or self._engine.phase is Phase.STOPPED:
-                    return  # After the engine has stopped, another server runs the job and reports on it.
-                out_of_date |= await subscriber.wait(_POLL_S)
-                if out_of_date:
-                    with contextlib.suppress(StoreUnavailableError):
-                        view, out_of_date = await self.get(job_id, tenant), False
-                else:
-                    live = live_view(view.record, self._runner.live(job_id))
-                    view = dataclasses.replace(view, record=live.record)
+        return self._following.follow(job_id, tenant, diff)
+
+    def open_stream(self, tenant: str) -> contextlib.AbstractContextManager[None]:
+        """Counts a reader of events for the length of a block. Entering it raises what `StreamLimits.open` raises."""
+        return self._following.streams.open(tenant)
 
     async def wait(self, job_id: str, tenant: str, timeout_s: float) -> JobView:
-        """Returns the job when it has ended, or its state after `timeout_s`. Raises what `follow` raises."""
+        """Returns the job when it has ended, or its state after `timeout_s`.
+
+        Raises `NotFoundError`, and what `open_stream` raises where too many wait.
+        """
+        self._require_open()
+        ended = None
         with contextlib.suppress(TimeoutError):
-            following = contextlib.aclosing(self.follow(job_id, tenant, EventDiff()))
-            async with asyncio.timeout(timeout_s), following as events:
-                async for _, _, view in events:
-                    if view.record.ended:
-                        return view
-        return await self.get(job_id, tenant)
+            async with asyncio.timeout(timeout_s):
+                ended = await self._following.ended(job_id, tenant)
+        return ended or await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
         price_s = self._engine.price_s([image.params for image in spec.images])
@@ -274,14 +261,6 @@ class JobService:
             virtual_deadline_at=now + self._config.deadline_factor(spec.priority) * price_s,
         )
 
-    async def _view(self, record: JobRecord, live: Live | None) -> JobView:
-        if record.status is Status.QUEUED:
-            with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a place.
-                place = await self._repository.queue_place(record.id)
-                if place is not None:
-                    return waiting_view(record, place, self._engine.backlog_s)
-        return live_view(record, live)
-
     def _require_open(self) -> None:
         if not self._opened:
             raise StoreUnavailableError("The job store cannot be reached.", retry_after_s=_OPEN_RETRY_S)
@@ -289,6 +268,7 @@ class JobService:
     def _start(self) -> None:
         self._opened = True
         self._runner.start()
+        self._following.start()
         self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh.run())]
 
     async def _start_later(self) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 
+from service.engine.interface import Engine
+from service.errors import StoreUnavailableError
 from service.jobs.records import ImageSummary, JobRecord, JobSummary, LiveState, Status
 from service.jobs.store.queue.waiting_jobs import QueuePlace
+from service.jobs.store.repository import JobRepository
 from service.jobs.watching.event_diff import progress_of
 
 Live: TypeAlias = tuple[int, LiveState]
@@ -23,6 +28,40 @@ class JobView:
     record: JobRecord
     queue_position: int | None = None
     """How many waiting jobs come before it; None where it does not wait."""
+
+
+class JobViewer:
+    """Makes views of jobs. All methods belong to one event loop."""
+
+    def __init__(self, repository: JobRepository, live: Callable[[str], Live | None], engine: Engine) -> None:
+        self._repository = repository
+        self._live = live
+        self._engine = engine
+
+    def live(self, job_id: str) -> Live | None:
+        """Returns the live state of a job that this process runs. Take it before the record is read."""
+        return self._live(job_id)
+
+    async def get(self, job_id: str, tenant: str) -> JobView:
+        """Raises `NotFoundError`."""
+        live = self.live(job_id)
+        return await self.view(await self._repository.get(job_id, tenant), live)
+
+    async def view(self, record: JobRecord, live: Live | None = None) -> JobView:
+        place = None
+        if record.status is Status.QUEUED:
+            with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a place.
+                place = await self._repository.queue_place(record.id)
+        return self._placed(record, place, live)
+
+    def quick_view(self, record: JobRecord, live: Live | None) -> JobView:
+        """Returns the view without a query. The place of a waiting job is missing where only the store knows it."""
+        return self._placed(record, self._repository.known_place(record.id), live)
+
+    def _placed(self, record: JobRecord, place: QueuePlace | None, live: Live | None) -> JobView:
+        if place is not None and record.status is Status.QUEUED:
+            return waiting_view(record, place, self._engine.backlog_s)
+        return live_view(record, live)
 
 
 def live_view(record: JobRecord, live: Live | None) -> JobView:

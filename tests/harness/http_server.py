@@ -33,6 +33,8 @@ class Harness:
     admin_url: str
     port: int
     data_dir: Path
+    stop_engine: Callable[[], None]
+    """Stops the engine at once, as at the end of a drain."""
     connections: Callable[[], int]
     """Returns the number of open connections."""
     client: httpx2.Client
@@ -64,7 +66,10 @@ def serve_in_thread(
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in servers]
     ports = [listener.getsockname()[1] for listener in listeners]
 
+    loops: list[asyncio.AbstractEventLoop] = []
+
     async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
         await asyncio.gather(
             *(server.serve(sockets=[listener]) for server, listener in zip(servers, listeners, strict=True))
         )
@@ -89,6 +94,7 @@ def serve_in_thread(
             admin_url=f"http://127.0.0.1:{ports[1]}",
             port=ports[0],
             data_dir=data_dir,
+            stop_engine=lambda: asyncio.run_coroutine_threadsafe(engine.stop(), loops[0]).result(),
             connections=lambda: len(servers[0].server_state.connections),
             client=client,
             post=post,

@@ -56,6 +56,7 @@ class Follower(Generic[ImageT]):
         self._last_id: str | None = None
         self._seen: set[int] = set()
         self._failure: JobFailed | None = None
+        self._server_closes = False
 
     def request(self) -> Request[None]:
         """Return the request of the next stream."""
@@ -65,6 +66,7 @@ class Follower(Generic[ImageT]):
         """Return the events that one on the wire stands for. Raises `InvalidResponseError`."""
         if sent.id:
             self._last_id = sent.id
+        self._server_closes = sent.event == "closing"
         event = self._parse(sent)
         if event is None:
             return []
@@ -103,6 +105,8 @@ class Follower(Generic[ImageT]):
             return
         if failure is not None and failure.code == "gone":
             raise JobDeletedError(failure.message, job_id=self._job.id, job=self._job.record)
+        if self._server_closes:
+            raise APIConnectionError("the server is shutting down; the job goes on")
         raise APIConnectionError(
             "the stream of events ended before the job did" if failure is None else failure.message
         )

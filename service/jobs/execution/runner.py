@@ -33,6 +33,8 @@ class RunnerConfig:
     """Seconds between two heartbeats, which extend the leases and record progress."""
     poll_s: float = 1.0
     """Seconds between two searches for jobs that other processes accepted or lost."""
+    told_poll_s: float = 5.0
+    """The same while other processes tell this one at once that a job waits: only lost jobs are searched for."""
     last_writes_s: float = LAST_WRITES_S
     """Seconds in which the outcomes of the last jobs must be recorded once the engine has stopped."""
     max_images: int = 32
@@ -140,8 +142,13 @@ class Runner:
                     await self._require_store()
                     await self._claim()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._config.poll_s):
+                async with asyncio.timeout(self._pause_s()):
                     await self._woken.wait()
+
+    def _pause_s(self) -> float:
+        """Returns the seconds until the next search. A store that is unavailable is tried again soon."""
+        is_told = self._notifier.hears_others and self._claims.available and self._files.available
+        return max(self._config.poll_s, self._config.told_poll_s) if is_told else self._config.poll_s
 
     @property
     def _may_claim(self) -> bool:
@@ -181,6 +188,7 @@ class Runner:
                     had_jobs = await self._claims.put_dead_back(dead, self._config.owner, now=self._clock.now())
                     self._lock.forget(set(dead) - set(had_jobs))
                     self.wake()
+                    self._notifier.announce_waiting()
             await asyncio.sleep(self._config.poll_s)
 
     async def _give_back_unbegun(self) -> None:
@@ -216,7 +224,10 @@ class Runner:
             if not held:
                 continue
             with log_and_continue("extending leases"):
-                for claim in await self._claims.heartbeat(held, now=self._clock.lease_now()):
+                lost = await self._claims.heartbeat(held, now=self._clock.lease_now())
+                for claim in held.keys() - lost:
+                    self._notifier.announce_progress(claim.job_id)
+                for claim in lost:
                     running = self._running.get(claim.job_id)
                     if running is not None and running.claim == claim:  # Otherwise it has been claimed again.
                         self.drop(claim.job_id)
@@ -228,6 +239,7 @@ class Runner:
             if outcome is None:
                 self._released_a_job = True
                 await self._persist(lambda: self._claims.release(claim))
+                self._notifier.announce_waiting()
             else:
                 await self._finish(running, outcome)
                 self.wake()

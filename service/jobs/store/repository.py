@@ -13,18 +13,22 @@ import structlog
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_
 
 from service.errors import NotFoundError, QueueFullError
-from service.jobs.records import TERMINAL, JobRecord, Status, StoredImage
+from service.jobs.records import TERMINAL, JobRecord, JobVersion, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey, bind_key, bound_job
 from service.jobs.store.queue.waiting_jobs import QueuePlace, WaitingJob, WaitingJobs
-from service.jobs.store.row_mapping import NewJob, image_row, job_record, new_job_row, new_record
+from service.jobs.store.row_mapping import NewJob, image_row, job_record, job_version, new_job_row, new_record
 from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ENDING, ending_values, images_of
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs
 from service.jobs.store.uploads import StoredUpload, attach_uploads
 
 _FULL_RETRY_S: Final = 30.0
+_MAX_INLINE: Final = 64
+"""Jobs whose versions are read on the event loop, where there are no more."""
+_MAX_IDS: Final = 500
+"""Jobs in one statement."""
 
 _INSERT: Final = insert(jobs)
 _JOB: Final = select(jobs).where(jobs.c.id == bindparam("id"))
@@ -33,6 +37,9 @@ _CANCEL: Final = ENDING.where(
     jobs.c.id == bindparam("job"), jobs.c.tenant == bindparam("owner"), jobs.c.status.not_in(TERMINAL)
 )
 _DELETE: Final = delete(jobs).where(jobs.c.id == bindparam("job"), jobs.c.tenant == bindparam("owner"))
+_VERSIONS: Final = select(jobs.c.id, jobs.c.status, jobs.c.attempt, jobs.c.version, jobs.c.progress).where(
+    jobs.c.id.in_(bindparam("ids", expanding=True))
+)
 _NEWEST_FIRST: Final = (
     select(jobs)
     .where(jobs.c.tenant == bindparam("owner"))
@@ -155,6 +162,15 @@ class JobRepository:
         """
         return await self._database.scan(lambda connection: _page(connection, tenant, limit, after, status))
 
+    async def versions(self, job_ids: Sequence[str]) -> dict[str, JobVersion]:
+        """Returns the versions of those of the jobs that exist, by id."""
+        run = self._database.read if len(job_ids) <= _MAX_INLINE else self._database.scan
+        return await run(lambda connection: _versions(connection, job_ids))
+
+    def known_place(self, job_id: str) -> QueuePlace | None:
+        """Returns the place of a waiting job in the queue without a query, or None where it is not known."""
+        return self._waiting.place(job_id)
+
     async def queue_place(self, job_id: str) -> QueuePlace | None:
         """Returns the place of a waiting job in the queue, or None where it does not wait."""
         known = self._waiting.place(job_id)
@@ -211,6 +227,14 @@ def _record(connection: Connection, job_id: str, tenant: str | None = None) -> J
     if row is None:
         raise NotFoundError("There is no such job.")
     return job_record(row, images_of(connection, [job_id]).get(job_id, ()))
+
+
+def _versions(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobVersion]:
+    return {
+        job_id: job_version(*version)
+        for start in range(0, len(job_ids), _MAX_IDS)
+        for job_id, *version in connection.execute(_VERSIONS, {"ids": job_ids[start : start + _MAX_IDS]})
+    }
 
 
 def _page(

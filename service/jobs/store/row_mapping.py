@@ -19,6 +19,7 @@ from service.jobs.records import (
     JobProgress,
     JobRecord,
     JobSpec,
+    JobVersion,
     Status,
     StoredImage,
 )
@@ -127,6 +128,10 @@ def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
         expires_at=row.expires_at,
         images=tuple(images),
     )
+
+
+def job_version(status: str, attempt: int, version: int, progress: bytes | None) -> JobVersion:
+    return JobVersion(Status(status), attempt, version, _decoded(progress, JobProgress))
 
 
 def claim_of(row: Row[Any], done: Sequence[StoredImage], *, suspect: bool) -> Claim:

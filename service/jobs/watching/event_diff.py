@@ -67,7 +67,12 @@ class JobEnded:
     record: JobRecord
 
 
-JobEvent: TypeAlias = StatusChanged | ProgressMade | PreviewReady | ImageStored | JobFailed | JobEnded
+@dataclass(frozen=True, slots=True)
+class StreamClosing:
+    """The last event where the server stops before the job has ended. Another server goes on from its id."""
+
+
+JobEvent: TypeAlias = StatusChanged | ProgressMade | PreviewReady | ImageStored | JobFailed | JobEnded | StreamClosing
 
 
 def seen_all(record: JobRecord, seen: EventId) -> bool:
@@ -94,6 +99,11 @@ class EventDiff:
         self._status: Status | None = None
         self._progress: ProgressMade | None = None
         self._preview: JobPreview | None = None
+
+    @property
+    def seen(self) -> EventId:
+        """The id to resume from."""
+        return self._seen
 
     def events(self, record: JobRecord, queue_position: int | None) -> Iterator[tuple[EventId, JobEvent]]:
         """Yields what is new in the current state, each event with the id to resume from after it.

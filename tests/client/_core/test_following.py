@@ -86,6 +86,17 @@ def test_a_failure_of_the_stream_is_a_lost_connection() -> None:
         following.closed(200)
 
 
+def test_a_server_that_closes_is_connected_to_again_behind_the_last_event() -> None:
+    following = follower()
+    following.read(sent(PROGRESS, 7))
+    assert following.read(sent(("closing", {"message": "The server is shutting down.", "retry_after_s": 2.0}), 7)) == []
+    with pytest.raises(APIConnectionError, match="the server is shutting down; the job goes on") as caught:
+        following.closed(200)
+    assert following.lost(caught.value, 0.0).tries == 1
+    assert following.request().headers["Last-Event-ID"] == "1.7"
+    assert not following.ended
+
+
 def test_a_job_that_was_deleted_is_not_followed_any_further() -> None:
     following = follower()
     following.read(sent(("failed", {"code": "gone", "message": "The job was deleted.", "field": None})))

@@ -15,66 +15,15 @@ from pipelines.interface import RgbImage
 from service.engine.interface import ImageFinished, Phase
 from service.engine.types import Priority, Timings
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
-from service.images.encoding import Encoder
-from service.images.free_space import FreeSpace
-from service.images.storage import ImageFolder
-from service.jobs.checkpoints import JobCheckpoints
-from service.jobs.execution.executor import ExecutorConfig, JobExecutor
-from service.jobs.execution.owner_lock import OwnerLock
-from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.records import JobRecord, Status
-from service.jobs.service import JobService, JobServiceConfig
-from service.jobs.store.claims import JobClaims
-from service.jobs.store.database import Database
+from service.jobs.service import JobService
 from service.jobs.store.idempotency import IdempotencyKey
-from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.queue.waiting_jobs import WaitingJobs
-from service.jobs.store.repository import JobRepository
-from service.jobs.upkeep.queue_refresh import QueueRefresh
-from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.event_diff import EventDiff, ImageStored, JobEnded
-from service.jobs.watching.subscriptions import JobNotifier
-from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_spec, make_uploads
+from tests.harness.sample_jobs import make_spec
+from tests.harness.served.job_services import CONFIG, compose
 
 LONG_S = 60.0
-CONFIG = JobServiceConfig(interactive_deadline_factor=3.0, batch_deadline_factor=30.0)
-
-
-def compose(url: URL, folder: Path, engine: FakeEngine, *, checkpoint_steps: int = 0) -> JobService:
-    database, notifier, files = Database(url), JobNotifier(8), ImageFiles(ImageFolder(folder))
-    waiting = WaitingJobs()
-    claims = JobClaims(database, CLAIM_POLICY, waiting)
-    uploads = make_uploads(database, folder.with_name("uploads"))
-    lock = OwnerLock(folder.with_name("servers"), "this")
-    checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
-    executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
-    repository = JobRepository(database, REPOSITORY_POLICY, waiting)
-    return JobService(
-        database,
-        repository,
-        files,
-        uploads,
-        checkpoints,
-        Runner(
-            claims,
-            executor,
-            files,
-            engine,
-            notifier,
-            Metrics(),
-            lock,
-            RunnerConfig(owner="this", poll_s=0.01),
-            clock=database.clock,
-        ),
-        Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=1 << 30)),
-        QueueRefresh(database, repository, waiting),
-        notifier,
-        engine,
-        CONFIG,
-        FreeSpace((folder,), 0),
-    )
 
 
 @pytest.fixture
@@ -84,7 +33,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 async def jobs(sqlite_url: URL, tmp_path: Path, engine: FakeEngine) -> AsyncIterator[JobService]:
-    jobs = compose(sqlite_url, tmp_path / "images", engine, checkpoint_steps=1)
+    jobs = compose(sqlite_url, tmp_path / "images", engine, checkpoint_steps=1).jobs
     await jobs.start()
     yield jobs
     await engine.stop()
@@ -215,7 +164,7 @@ async def test_a_store_that_is_locked_at_the_start_is_opened_later(
     tmp_path: Path, sqlite_url: URL, engine: FakeEngine
 ) -> None:
     assert sqlite_url.database is not None
-    jobs = compose(sqlite_url, tmp_path / "images", engine)
+    jobs = compose(sqlite_url, tmp_path / "images", engine).jobs
     with contextlib.closing(sqlite3.connect(sqlite_url.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         await jobs.start()

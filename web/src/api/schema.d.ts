@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema a591b5c74f1b5353dc969ec7b6a8b81efca5ec864c1cc7666754e21524ebb4e9
+// Written by `make web-types`. Schema 238ea570ef33f2af5902f2905b15d4fa586e4c912e338252f55b293c847a198f
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -114,7 +114,8 @@ export interface paths {
          * Follow Job
          * @description Server-sent events until the job has ended: status, progress, preview, image, failed, done.
          *
-         *     The stream begins with the job's present state, or after the event of Last-Event-ID.
+         *     The stream begins with the job's present state, or after the event of Last-Event-ID. If the server stops before the
+         *     job has ended, `closing` is the last event: another connection goes on after it.
          */
         get: operations["follow_job"];
         put?: never;
@@ -868,7 +869,7 @@ export interface operations {
                     "text/event-stream": {
                         data: string;
                         /** @enum {unknown} */
-                        event: "status" | "progress" | "preview" | "image" | "failed" | "done";
+                        event: "status" | "progress" | "preview" | "image" | "failed" | "done" | "closing";
                         id: string;
                     };
                 };
@@ -882,6 +883,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1636,7 +1646,7 @@ export interface operations {
                     "text/event-stream": {
                         data: string;
                         /** @enum {unknown} */
-                        event: "status" | "progress" | "preview" | "image" | "failed" | "done";
+                        event: "status" | "progress" | "preview" | "image" | "failed" | "done" | "closing";
                         id: string;
                     };
                 };

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 
-from service.api.dialects.jobs.schemas import FailureOut, StatusEvent
+from service.api.dialects.jobs.schemas import ClosingEvent, FailureOut, StatusEvent
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.errors import DarkroomError, GoneError, NotFoundError
+from service.jobs.following import Told
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import (
     EventId,
@@ -24,18 +25,16 @@ from service.jobs.watching.event_diff import (
     PreviewReady,
     ProgressMade,
     StatusChanged,
+    StreamClosing,
 )
 
 RECONNECT_MS: Final = 2000
 
 EVENT_SCHEMA: Final = event_schema(
-    ["status", "progress", "preview", "image", "failed", "done"], required=["event", "id", "data"]
+    ["status", "progress", "preview", "image", "failed", "done", "closing"], required=["event", "id", "data"]
 )
 
 _log = structlog.get_logger("darkroom.api")
-
-Told: TypeAlias = tuple[EventId, JobEvent, JobView]
-"""An event, its id and the job at that time, as `JobService.follow` yields them."""
 
 
 async def frames(
@@ -77,6 +76,9 @@ def event_body(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
             return "failed", failure_out(view.record)
         case JobEnded():
             return "done", job_out(view)
+        case StreamClosing():
+            message = "The server is shutting down. The job goes on."
+            return "closing", ClosingEvent(message=message, retry_after_s=RECONNECT_MS / 1000)
 
 
 def failure_body(error: Exception) -> FailureOut:

@@ -15,11 +15,12 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel, StringConstraints
 
 from service.api.dependencies import jobs_of, services_of
-from service.api.dialects.jobs.events import EVENT_SCHEMA, RECONNECT_MS, Told, event_body, failure_body
+from service.api.dialects.jobs.events import EVENT_SCHEMA, RECONNECT_MS, event_body, failure_body
 from service.api.http.problems import ProblemOut
 from service.api.http.sse import HEARTBEAT_S, EventStream, with_silences
 from service.errors import DarkroomError
 from service.ids import JOB_ID_PATTERN
+from service.jobs.following import Told
 from service.jobs.watching.event_diff import EventDiff, EventId, parse_event_id, seen_all
 
 _MAX_JOBS: Final = 32
@@ -33,7 +34,7 @@ Source: TypeAlias = AsyncGenerator[Told, None]
 router = APIRouter(
     prefix="/api/v1/events",
     tags=["jobs"],
-    responses={status: {"model": ProblemOut} for status in (400, 503)},
+    responses={status: {"model": ProblemOut} for status in (400, 429, 503)},
 )
 
 
@@ -62,14 +63,16 @@ async def follow_jobs(
 ) -> Response:
     """Server-sent events of several jobs, until all have ended. A job that cannot be followed has an event `failed`."""
     jobs, tenant = jobs_of(request), services_of(request).tenant(request)
-    sources: dict[str, Source] = {}
-    for job_id, _, seen in (each.partition("@") for each in job):
-        after = parse_event_id(seen)
-        if not seen or not await _has_seen_all(request, job_id, after):
-            sources[job_id] = jobs.follow(job_id, tenant, EventDiff(after))
-    if not sources:
-        return Response(status_code=204)
-    return EventStream(joint_frames(sources), headers={}, on_end=_nothing)
+    async with contextlib.AsyncExitStack() as stream:
+        stream.enter_context(jobs.open_stream(tenant))  # It counts once, however many jobs it follows.
+        sources: dict[str, Source] = {}
+        for job_id, _, seen in (each.partition("@") for each in job):
+            after = parse_event_id(seen)
+            if not seen or not await _has_seen_all(request, job_id, after):
+                sources[job_id] = jobs.follow(job_id, tenant, EventDiff(after))
+        if not sources:
+            return Response(status_code=204)
+        return EventStream(joint_frames(sources), headers={}, on_end=stream.pop_all().aclose)
 
 
 async def _has_seen_all(request: Request, job_id: str, seen: EventId) -> bool:
@@ -78,10 +81,6 @@ async def _has_seen_all(request: Request, job_id: str, seen: EventId) -> bool:
     except DarkroomError:
         return False  # Following it fails in the same way, and tells the reader.
     return seen_all(view.record, seen)
-
-
-async def _nothing() -> None:
-    """The frames close what they read from."""
 
 
 async def joint_frames(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
@@ -164,16 +165,19 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
 async def follow_job(request: Request, job_id: JobId) -> Response:
     """Server-sent events until the job has ended: status, progress, preview, image, failed, done.
 
-    The stream begins with the job's present state, or after the event of Last-Event-ID.
+    The stream begins with the job's present state, or after the event of Last-Event-ID. If the server stops before the
+    job has ended, `closing` is the last event: another connection goes on after it.
     """
     jobs, tenant = jobs_of(request), services_of(request).tenant(request)
     seen = parse_event_id(request.headers.get("last-event-id"))
     view = await jobs.get(job_id, tenant)
     if seen_all(view.record, seen):
         return Response(status_code=204)
-    news = jobs.follow(job_id, tenant, EventDiff(seen))
-    first = await anext(news)  # An error at the start is an HTTP error, not an event.
-    return EventStream(frames(first, news), headers={}, on_end=news.aclose)
+    async with contextlib.AsyncExitStack() as stream:
+        stream.enter_context(jobs.open_stream(tenant))
+        news = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
+        first = await anext(news)  # An error at the start is an HTTP error, not an event.
+        return EventStream(frames(first, news), headers={}, on_end=stream.pop_all().aclose)
 
 
 async def _waited(request: Request, view: JobView, preferred: Preference) -> tuple[JobView, Preference]:

@@ -207,6 +207,13 @@ class StatusEvent(BaseModel):
     status: Status
 
 
+class ClosingEvent(BaseModel):
+    """The server stops. The client should connect again, to this server or another, and go on after the event's id."""
+
+    message: str
+    retry_after_s: float
+
+
 class ProgressEvent(BaseModel):
     step: int
     steps: int

@@ -47,7 +47,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def notifier() -> JobNotifier:
-    return JobNotifier(8)
+    return JobNotifier()
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_subscribers_are_notified_of_progress_and_images(
         executing = asyncio.create_task(executor.execute(running))
         changes = []
         while not executing.done():
-            waiting = asyncio.create_task(subscriber.wait(60.0))
+            waiting = asyncio.create_task(subscriber.wait())
             await asyncio.wait([executing, waiting], return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 changes.append(waiting.result())

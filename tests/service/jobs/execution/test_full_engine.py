@@ -73,7 +73,7 @@ async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
     waiting = WaitingJobs()
     repository = JobRepository(database, REPOSITORY_POLICY, waiting)
     claims = JobClaims(database, CLAIM_POLICY, waiting)
-    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier(8)
+    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(2), JobNotifier()
     uploads, checkpoints = make_uploads(database, tmp_path / "uploads"), JobCheckpoints(tmp_path, every_steps=0)
     executor = JobExecutor(claims, files, uploads, checkpoints, full_engine, encoder, notifier, ExecutorConfig())
     config = RunnerConfig(owner="this", heartbeat_s=NEVER_S, poll_s=NEVER_S)
@@ -85,7 +85,7 @@ async def test_a_job_of_many_images_is_claimed_once_and_written_once_an_image(
     async with asyncio.timeout(TIMEOUT_S):
         with notifier.subscribe(job.id) as subscriber:
             while not (record := await repository.get(job.id, "alice")).ended:
-                await subscriber.wait(TIMEOUT_S)
+                await subscriber.wait()
     with pytest.raises(QueueFullError):
         full_engine.submit([ENDLESS])
     await runner.stop()

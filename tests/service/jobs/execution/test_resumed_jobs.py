@@ -49,7 +49,7 @@ class Servers:
             self.checkpoints,
             self.engine,
             self._encoder,
-            JobNotifier(8),
+            JobNotifier(),
             ExecutorConfig(),
             clock=lambda: 0.0,
         )

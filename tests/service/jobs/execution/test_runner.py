@@ -78,7 +78,7 @@ async def make_runner(
     watched: WatchedClaims, database: Database, engine: FakeEngine, tmp_path: Path
 ) -> AsyncIterator[MakeRunner]:
     """Makes the test's only runner, which looks for jobs when it is woken, and not by itself."""
-    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier(8)
+    files, encoder, notifier = ImageFiles(ImageFolder(tmp_path / "images")), Encoder(1), JobNotifier()
     uploads, checkpoints = make_uploads(database, tmp_path / "uploads"), JobCheckpoints(tmp_path, every_steps=0)
     executor = JobExecutor(watched, files, uploads, checkpoints, engine, encoder, notifier, ExecutorConfig())
     made = []

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from service.errors import NotFoundError, QueueFullError
-from service.jobs.records import JobFailure, JobRecord, Status
+from service.jobs.records import JobFailure, JobRecord, JobVersion, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
@@ -273,3 +273,20 @@ async def test_a_job_that_this_version_cannot_read_says_so_and_can_be_deleted(
         await repository.get(job_id, "alice")
 
     assert await repository.delete(job_id, "alice")
+
+
+async def test_versions_tell_what_has_changed_and_leave_out_what_is_gone(repository: JobRepository) -> None:
+    jobs = [make_job() for _ in range(3)]
+    for job in jobs:
+        await repository.create(job, now=0.0)
+    ids = [job.id for job in jobs]
+    before = await repository.versions(ids)
+    await repository.delete(ids[1], "alice")
+    await repository.cancel(ids[2], "alice", now=1.0)
+    after = await repository.versions([*ids, *(f"job_{number}" for number in range(600))])
+
+    assert before.keys() == set(ids)
+    assert after.keys() == {ids[0], ids[2]}
+    assert after[ids[0]] == before[ids[0]]
+    assert after[ids[2]] != before[ids[2]]
+    assert after[ids[2]] == JobVersion.of(await repository.get(ids[2], "alice"))

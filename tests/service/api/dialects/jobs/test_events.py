@@ -8,9 +8,10 @@ from typing import Final
 
 from structlog.testing import capture_logs
 
-from service.api.dialects.jobs.events import EVENT_SCHEMA, Told, frames
+from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out
 from service.errors import NotFoundError, StoreUnavailableError
+from service.jobs.following import Told
 from service.jobs.records import JobFailure, JobPreview, JobProgress, JobRecord, Status
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import (
@@ -22,6 +23,7 @@ from service.jobs.watching.event_diff import (
     PreviewReady,
     ProgressMade,
     StatusChanged,
+    StreamClosing,
 )
 from tests.harness.jobs_client import Event, events_in
 from tests.service.api.records import make_image, make_record
@@ -64,6 +66,7 @@ async def test_every_kind_of_event_has_a_name_an_id_and_the_body_of_its_schema()
         told(ImageStored(FAILED.images[0]), version=2),
         told(JobFailed(FAILED.failure), version=2),
         told(JobEnded(FAILED), version=3),
+        told(StreamClosing(), version=3),
     )
     assert [(each.name, each.id) for each in events] == [
         ("status", "1.1"),
@@ -72,14 +75,16 @@ async def test_every_kind_of_event_has_a_name_an_id_and_the_body_of_its_schema()
         ("image", "1.2"),
         ("failed", "1.2"),
         ("done", "1.3"),
+        ("closing", "1.3"),
     ]
     assert {each.name for each in events} == set(EVENT_SCHEMA["properties"]["event"]["enum"])
-    status, progress, preview, image, failed, done = (each.data for each in events)
+    status, progress, preview, image, failed, done, closing = (each.data for each in events)
     assert status == {"status": "running"}
     assert (progress["step"], progress["eta_s"], preview["step"]) == (5, 1.5, 2)
     assert image == image_out(FAILED, FAILED.images[0]).model_dump(mode="json")
     assert failed == failure_out(FAILED).model_dump(mode="json")
     assert done == job_out(JobView(FAILED, None)).model_dump(mode="json")
+    assert closing == {"message": "The server is shutting down. The job goes on.", "retry_after_s": 2.0}
 
 
 async def test_a_deleted_job_ends_its_stream_as_gone_at_the_last_id() -> None:

@@ -7,9 +7,9 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from service.api.dialects.jobs.events import Told
 from service.api.dialects.jobs.joint_events import joint_frames
 from service.errors import NotFoundError
+from service.jobs.following import Told
 from service.jobs.records import Status
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventId, JobEnded, StatusChanged

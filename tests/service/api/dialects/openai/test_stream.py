@@ -25,6 +25,7 @@ from service.images.encoding import ImageFormat
 from tests.harness.http_server import Harness, wait_until
 from tests.service.api.in_process import GENERATIONS, Api
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
+from tests.service.serving import Serve
 
 
 def data_of(text: str) -> list[dict[str, Any]]:
@@ -182,3 +183,14 @@ def test_a_caller_that_hangs_up_frees_its_rows(server: Harness) -> None:
     with pytest.raises(httpx2.ReadTimeout):
         server.client.post(GENERATIONS, json={"prompt": "x", "steps": 200}, timeout=httpx2.Timeout(60, read=0.2))
     assert_canceled_within_two_steps(server)
+
+
+def test_a_server_that_stops_ends_the_stream_with_an_error(serve: Serve) -> None:
+    with serve() as server:
+        server.engine.held_before = (0, 1)
+        body = {"prompt": "x", "stream": True, "steps": 2, "partial_images": 1}
+        with server.client.stream("POST", GENERATIONS, json=body) as answer:
+            wait_until(lambda: bool(server.engine.jobs))
+            server.stop_engine()
+            (last,) = data_of(answer.read().decode())
+    assert last["error"]["code"] == "engine_unavailable"

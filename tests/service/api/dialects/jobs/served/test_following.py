@@ -237,6 +237,28 @@ def test_readers_are_limited_and_one_that_leaves_makes_room(narrow: Harness, cap
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+def test_readers_of_one_tenant_are_limited(serve: Serve) -> None:
+    with serve(max_event_streams_per_tenant=1, phase=Phase.LOADING) as server:
+        jobs = JobsClient(server.client)
+        job = jobs.create()
+        with jobs.following(job) as events:
+            next(events)
+            answer = jobs.client.get(job["urls"]["events"])
+    assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_server_that_stops_tells_its_readers_to_come_back(serve: Serve) -> None:
+    with serve(phase=Phase.LOADING) as server:
+        jobs = JobsClient(server.client)
+        with jobs.following(jobs.create()) as events:
+            next(events)
+            server.stop_engine()
+            last = list(events)[-1]
+    assert (last.name, last.id) == ("closing", "0.1")
+    assert last.data == {"message": "The server is shutting down. The job goes on.", "retry_after_s": 2.0}
+
+
 def can_follow(jobs: JobsClient, url: str) -> bool:
     with jobs.client.stream("GET", url) as answer:
         return answer.status_code == 200

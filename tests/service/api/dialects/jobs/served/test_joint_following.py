@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from service.engine.interface import Phase
 from tests.harness.http_server import Harness
 from tests.harness.jobs_client import Event, JobsClient, assert_problem, events_in
+from tests.service.serving import Serve
 
 ROOT = "/api/v1/events"
 UNKNOWN = "job_" + "a" * 26
@@ -44,6 +46,32 @@ def test_a_job_that_is_not_there_is_told_among_the_others(server: Harness, jobs:
     failed = {event.data["job_id"]: event.data["data"]["code"] for event in events if event.name == "failed"}
     assert failed == dict.fromkeys([UNKNOWN, f"{UNKNOWN[:-1]}b"], "gone")
     assert set(ended(events)) == {job["id"]}
+
+
+def test_a_stream_counts_once_however_many_jobs_it_follows(serve: Serve) -> None:
+    with serve(max_event_streams=1, phase=Phase.LOADING) as server:
+        jobs = JobsClient(server.client)
+        ids = [jobs.create()["id"] for _ in range(2)]
+        with server.client.stream("GET", ROOT, params={"job": ids}) as answer:
+            events = events_in(answer.iter_lines())
+            followed = {next(events).data["job_id"] for _ in range(4)}
+            refused = server.client.get(ROOT, params={"job": ids})
+    assert followed == set(ids)
+    assert_problem(refused, 429, "queue_full")
+    assert int(refused.headers["retry-after"]) > 0
+
+
+def test_each_job_that_has_not_ended_tells_that_the_server_stops(serve: Serve) -> None:
+    with serve(phase=Phase.LOADING) as server:
+        jobs = JobsClient(server.client)
+        ids = [jobs.create()["id"] for _ in range(2)]
+        with server.client.stream("GET", ROOT, params={"job": ids}) as answer:
+            events = events_in(answer.iter_lines())
+            received = [next(events)]
+            server.stop_engine()
+            received += events
+    closing = {event.id: event.data["data"]["retry_after_s"] for event in received if event.name == "closing"}
+    assert closing == {f"{job_id}@0.1": 2.0 for job_id in ids}
 
 
 @pytest.mark.parametrize("query", ["", "job=x", f"job={UNKNOWN}@1", "&".join([f"job={UNKNOWN}"] * 33)])
