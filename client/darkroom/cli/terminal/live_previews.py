@@ -140,5 +140,6 @@ def _opened(content: bytes) -> Image | None:
     from PIL import Image
 
     with contextlib.suppress(OSError), Image.open(io.BytesIO(content)) as image:
-        return image.convert("RGB")
+        converted: Image.Image = image.convert("RGB")
+        return converted
     return None
