@@ -10,6 +10,7 @@ message. Callers report them and try again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -95,7 +96,6 @@ class Database:
             return result
         finally:
             self._metrics.store_access("write", time.perf_counter() - begun)
-            operation.done.cancel()  # Where nobody waits any more, it is not begun.
 
     async def probe_lock(self) -> None:
         """Opens a transaction for writing and writes nothing, to find out whether another program holds the database.
@@ -153,17 +153,32 @@ class Database:
                 held.close()
 
     async def _outcome(self, operation: Operation) -> Any:
-        """Waits until it is the operation's turn, and then until it is done."""
+        """Waits until it is the operation's turn, and then until it is done.
+
+        A caller that is canceled meanwhile learns of it once the operation is withdrawn or done, so that what it cleans
+        up then is not recorded afterwards.
+        """
         done = operation.done
-        await asyncio.wait([done], timeout=self._turn_s)
-        if operation.begun and not done.done():
-            await asyncio.wait([done], timeout=TRANSACTION_S)
-        if done.done():
-            return done.result()
-        if operation.begun:
+        try:
+            await asyncio.wait([done], timeout=self._turn_s)
+        except asyncio.CancelledError:
+            if not self._writers.withdraw(operation):
+                with contextlib.suppress(StoreUnavailableError):
+                    await self._ended(operation)
+            raise
+        if not done.done():
+            if self._writers.withdraw(operation):
+                raise _busy()
+            await self._ended(operation)
+        return done.result()
+
+    async def _ended(self, operation: Operation) -> None:
+        """Waits for an operation that has begun. Raises `StoreUnavailableError` where the database does not answer."""
+        await asyncio.wait([operation.done], timeout=TRANSACTION_S)
+        if not operation.done.done():
             self._record_fault(TimeoutError("no answer"))
             raise _unreachable()
-        raise _busy()
+        operation.done.exception()  # Its error may have no other reader.
 
     def _in_own_connection(self, work: Callable[[Connection], T]) -> T:
         held: HeldConnection | None = getattr(self._of_thread, "held", None)

@@ -41,6 +41,7 @@ class Operation:
     is_probe: bool = False
     """Whether it writes nothing, so that its success does not show that writing works."""
     begun: bool = False
+    withdrawn: bool = False
 
 
 class OperationQueue:
@@ -63,15 +64,27 @@ class OperationQueue:
             return True
 
     def take(self, at_most: int) -> list[Operation]:
-        """Waits for operations and returns the first ones. Returns none once the queue is closed and empty."""
+        """Waits for operations and returns the first ones, which have begun then.
+
+        Returns none once the queue is closed and empty.
+        """
         with self._changed:
-            while not (self._urgent or self._others or self._closed):
+            while True:
+                taken: list[Operation] = []
+                for waiting in (self._urgent, self._others):
+                    while waiting and len(taken) < at_most:
+                        operation = waiting.popleft()
+                        operation.begun = not operation.withdrawn
+                        taken += [operation] * operation.begun
+                if taken or self._closed:
+                    return taken
                 self._changed.wait()
-            taken: list[Operation] = []
-            for waiting in (self._urgent, self._others):
-                while waiting and len(taken) < at_most:
-                    taken.append(waiting.popleft())
-            return taken
+
+    def withdraw(self, operation: Operation) -> bool:
+        """Takes an operation back that nobody waits for any more. Returns False where it has begun."""
+        with self._changed:
+            operation.withdrawn = not operation.begun
+            return operation.withdrawn
 
     def close(self) -> None:
         """Refuses further operations. Those that wait are still taken."""
@@ -105,6 +118,10 @@ class Writers:
             self._start(operation.done.get_loop())
         return self._queue.put(operation, urgent=urgent)
 
+    def withdraw(self, operation: Operation) -> bool:
+        """Returns False where the operation has begun."""
+        return self._queue.withdraw(operation)
+
     async def close(self) -> None:
         """Ends the threads after what waits is written, or after `CLOSE_S`."""
         self._queue.close()
@@ -121,18 +138,14 @@ class Writers:
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         held = HeldConnection(self._engine, immediate=True)
         group_size = _MAX_GROUP if self._is_sqlite else 1
-        while taken := self._queue.take(group_size):
-            group = [operation for operation in taken if not operation.done.cancelled()]
-            if group:
-                outcomes, fault = self._write(held, group)
-                with contextlib.suppress(RuntimeError):  # The event loop has ended, and nobody waits.
-                    loop.call_soon_threadsafe(self._told, outcomes, fault)
+        while group := self._queue.take(group_size):
+            outcomes, fault = self._write(held, group)
+            with contextlib.suppress(RuntimeError):  # The event loop has ended, and nobody waits.
+                loop.call_soon_threadsafe(self._told, outcomes, fault)
         held.close()
 
     def _write(self, held: HeldConnection, group: Sequence[Operation]) -> tuple[list[Outcome], BaseException | None]:
         """Runs the operations in one transaction. Where the database fails, all of them fail with it."""
-        for operation in group:
-            operation.begun = True
         try:
             if not self._is_sqlite:
                 return self._write_one(held.get(), group[0]), None

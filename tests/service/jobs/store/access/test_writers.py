@@ -122,6 +122,28 @@ async def test_a_write_that_is_canceled_while_it_waits_is_not_done(database: Dat
     assert await read(database) == [0.0]
 
 
+async def test_a_caller_that_is_canceled_while_its_write_runs_learns_of_it_when_that_has_ended(
+    database: Database,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def write_slowly(connection: Connection) -> None:
+        begun.set()
+        go_on.wait(30)
+        connection.execute(insert(probes), {"only": True, "written_at": 1.0})
+
+    task = asyncio.create_task(database.write(write_slowly))
+    await asyncio.to_thread(begun.wait, 30)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await read(database) == [1.0], "it was too late to take it back"
+
+
 def test_a_closed_queue_takes_nothing_and_gives_nothing() -> None:
     queue = OperationQueue(max_waiting=1)
     queue.close()
