@@ -51,18 +51,21 @@ def thousand(page: Page, server: Harness) -> Page:
 
 
 def scroll_to_the_end(page: Page) -> None:
-    """Scrolls on whenever more is loaded, and counts the most tiles that there were at a time."""
+    """Scrolls on until the last image is there, and counts the most tiles that there were at a time.
+
+    The deadline only ends a broken test that would hang.
+    """
     page.evaluate(
-        """async () => {
+        """async (last) => {
             window.most = 0;
-            for (let still = 0, before = -1; still < 20; ) {
+            const deadline = Date.now() + 60000;
+            while (document.querySelector(`img[alt^="${last}"]`) === null && Date.now() < deadline) {
                 scrollTo(0, document.documentElement.scrollHeight);
                 await new Promise((done) => setTimeout(done, 30));
                 window.most = Math.max(window.most, document.querySelectorAll(".tile").length);
-                still = document.documentElement.scrollHeight === before ? still + 1 : 0;
-                before = document.documentElement.scrollHeight;
             }
-        }"""
+        }""",
+        f"number {JOBS - 1},",
     )
 
 
