@@ -56,7 +56,7 @@ class DatabaseName(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is measured."""
+    """The versions, parts and options of a measurement."""
 
     parts: Sequence[str]
     rounds: int

@@ -80,7 +80,7 @@ class Latencies(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a load."""
+    """The outcome of a load: its answers and their latencies."""
 
     seconds: float
     """From the first request to the end of the load."""

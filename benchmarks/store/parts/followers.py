@@ -1,4 +1,4 @@
-"""What followers of waiting jobs cost while nothing happens."""
+"""Measures the cost of followers of waiting jobs while nothing happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page of the job list costs, with short prompts and with the longest that are accepted."""
+"""Measures the cost of a page of the job list, with short prompts and with the longest that are accepted."""
 
 from __future__ import annotations
 

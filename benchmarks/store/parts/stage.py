@@ -1,4 +1,4 @@
-"""What every part needs: servers of one version, a load on them, and the sizes of the measurement."""
+"""The stage that every part runs on: servers of one version, a load on them, and the sizes of the measurement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.store.servers.running import Servers, Use, running_servers
 from benchmarks.store.servers.versions import Version
 
 Figures: TypeAlias = dict[str, float]
-"""What a part has measured, by name with unit."""
+"""The figures of a part, by name with unit."""
 
 JOBS: Final = "/api/v1/jobs"
 STEPS: Final = 20
@@ -81,7 +81,7 @@ SMOKE: Final = Sizes(
 class Measured(NamedTuple):
     result: Result
     use: Use
-    """What was used while the load ran."""
+    """The resources that were used while the load ran."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ _USER: Final = "darkroom"
 
 
 class DatabaseUse(NamedTuple):
-    """What a database has used so far, apart from the server's process."""
+    """The resources that a database has used so far, apart from the server's process."""
 
     cpu_s: float
     transactions: int

@@ -38,13 +38,13 @@ class StartFailed(Exception):
 
 
 class Use(NamedTuple):
-    """What the servers have used so far."""
+    """The resources that the servers have used so far."""
 
     at_s: float
     """When this was read."""
     server_cpu_s: float
     device_cpu_s: float
-    """Of the workers."""
+    """CPU seconds of the workers' processes."""
     database_cpu_s: float
     """Of a database outside the servers' processes, else 0."""
     transactions: int
