@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from service.setting_groups.fields import Section
 from service.settings import Settings, details, flag, variable
-from service.settings_fields import Section
 
 _TABLE: Final = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 

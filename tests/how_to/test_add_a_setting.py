@@ -23,7 +23,7 @@ else:
 
 def test_one_declaration_makes_a_setting(tmp_path: Path) -> None:
     workshop = follow("add-a-setting.md", tmp_path)
-    assert workshop.changed == ("service/worker_settings.py",)
+    assert workshop.changed == ("service/setting_groups/worker.py",)
 
     workshop.run("-c", CHECK, DARKROOM_MAX_CACHED_PROMPTS="8")
     shown = workshop.run("-c", "from service.cli.app import app; app()", "serve", "--help")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.settings_page import render
-from service.settings_fields import Section
+from service.setting_groups.fields import Section
 from tests.harness.paths import ROOT
 
 HEADINGS = "".join(f"## {section}\n\nWords.\n\n| before | table |\n|---|---|\n\n" for section in Section)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from service.setting_groups.fields import Section
 from service.settings import PREFIX, Settings, details, flag, variable
-from service.settings_fields import Section
 
 ALL = pytest.mark.parametrize("name", Settings.model_fields)
 

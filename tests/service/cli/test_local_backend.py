@@ -12,7 +12,7 @@ import pytest
 from pipelines.fake import INFO
 from service.cli.local_backend import LocalBackend
 from service.environment import load_settings
-from service.settings_fields import default_cache_dir
+from service.setting_groups.fields import default_cache_dir
 from tests.harness.command import Command
 from tests.harness.paths import ROOT
 from tests.levels import integration_fixture

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from service.settings_fields import Count, Devices, Models, OptionalCount, Seconds, Section, setting
+from service.setting_groups.fields import Count, Devices, Models, OptionalCount, Seconds, Section, setting
 
 
 class WorkerSettings(BaseSettings):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from service.settings_fields import (
+from service.setting_groups.fields import (
     Count,
     Devices,
     OptionalCount,

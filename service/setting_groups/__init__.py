@@ -1,0 +1,1 @@
+"""The declarations of the settings, by what they decide."""

@@ -1,0 +1,74 @@
+"""The settings of the listeners: where they listen, and what one connection may ask of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from service.setting_groups.fields import Count, OptionalPort, Port, Seconds, Section, setting
+
+
+class EdgeSettings(BaseSettings):
+    """The part of `service.settings.Settings` that decides who reaches the server, and how."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "Address of the API. 0.0.0.0 lets other machines in, :: those with IPv6 too; there are no API keys yet.",
+        Section.LISTEN,
+        "ADDRESS",
+    )
+    port: Port = setting(8000, "Port of the API. 0 lets the system choose.", Section.LISTEN, "PORT")
+    admin_host: str = setting(
+        "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
+    )
+    admin_port: OptionalPort = setting(
+        8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
+    )
+    public_url: str | None = setting(
+        None,
+        "Where callers reach the server, such as https://images.example. Links begin with it; without it they begin "
+        "with what each request says of the server's name.",
+        Section.LISTEN,
+        "URL",
+    )
+    max_body_bytes: Annotated[int, Field(ge=1024)] = setting(
+        1 << 20, "A request's body, at least 1024. A larger one is answered 413.", Section.CONNECTIONS, "BYTES"
+    )
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = setting(
+        32 << 20,
+        "A request's body with its images, at least 1024, on the routes that take images. A larger one is answered "
+        "413.",
+        Section.CONNECTIONS,
+        "BYTES",
+    )
+    max_connections: Count = setting(
+        512, "Open connections. One more is answered 503 and closed.", Section.CONNECTIONS, "N"
+    )
+    header_timeout_s: Seconds = setting(
+        10.0, "Time for a request's head, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+    )
+    body_timeout_s: Seconds = setting(
+        30.0, "Time for a request's body, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+    )
+    keep_alive_timeout_s: Seconds = setting(
+        75.0,
+        "How long a connection may be idle between two requests. It must be longer than a balancer or proxy in front "
+        "of the server keeps its connections, else that answers 502 now and then.",
+        Section.CONNECTIONS,
+        "SECONDS",
+    )
+    write_timeout_s: Seconds = setting(
+        60.0,
+        "How long a client may read nothing of an answer that waits for it.",
+        Section.CONNECTIONS,
+        "SECONDS",
+    )
+    drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
+        12.0,
+        "How long accepted work may go on after SIGTERM. A second signal ends it at once. The server exits up to 7 "
+        "seconds later, so whatever stops it should wait for so long before it kills it.",
+        Section.CONNECTIONS,
+        "SECONDS",
+    )
