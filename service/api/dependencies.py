@@ -17,6 +17,7 @@ from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
+from service.auth.identity import NO_KEYS, Identity
 from service.engine.interface import NO_INPUTS, Engine, Job, Phase
 from service.engine.types import Priority
 from service.errors import CanceledError, DarkroomError
@@ -91,9 +92,12 @@ class Services:
         structlog.contextvars.bind_contextvars(job_id=job.id)
         return job
 
+    def identity(self, request: Request) -> Identity:
+        """Whose the request is. While there are no keys, all requests are one tenant's."""
+        return NO_KEYS
+
     def tenant(self, request: Request) -> str:
-        """The tenant of a request. While there are no keys, all requests belong to one."""
-        return ""
+        return self.identity(request).tenant
 
     def absolute(self, request: Request, path: str) -> str:
         return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"

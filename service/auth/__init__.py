@@ -1,0 +1,1 @@
+"""Who makes a request: keys, tenants, roles, quotas. Knows no HTTP."""

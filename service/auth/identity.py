@@ -1,0 +1,45 @@
+"""The identity of a request: whose it is, and what its key allows."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+DEFAULT_TENANT: Final = "default"
+"""The tenant of requests to a server without keys, and of keys that name no other."""
+
+
+class Role(enum.StrEnum):
+    USER = "user"
+    """Sees and changes what belongs to its tenant."""
+    ADMIN = "admin"
+    """Also manages keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """The limits of one key. None is no limit."""
+
+    requests_per_minute: int | None = None
+    max_jobs: int | None = None
+    """Jobs that have not ended."""
+    device_s_per_minute: float | None = None
+    """Device seconds that a minute's requests may cost."""
+    max_stored_bytes: int | None = None
+    """Images and uploads of the key's tenant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    tenant: str
+    role: Role
+    key_id: str | None = None
+    """None where the server has no keys."""
+    name: str = ""
+    """The key's name, for people."""
+    quotas: Quotas = Quotas()
+
+
+NO_KEYS: Final = Identity(tenant=DEFAULT_TENANT, role=Role.ADMIN)
+"""The identity of every request to a server without keys."""
