@@ -23,6 +23,8 @@ from tests.chaos.troubles.failpoints import Failpoints
 TIMEOUT_S: Final = 120.0
 """Ends a run that hangs. No test measures time with it."""
 _POLL_S: Final = 0.02
+_STACKS_S: Final = 1.0
+"""Time in which a server writes its threads' stacks."""
 
 
 def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -117,7 +119,16 @@ class Server(Process):
             connection.close()
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: self.ready, f"a server that is ready; its log is {self._log}")
+        try:
+            wait_until(lambda: self.ready, "a server that is ready")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; its log ends with {self._log_with_stacks()[-6000:]}") from None
+
+    def _log_with_stacks(self) -> str:
+        """Returns the log, after the server has written to it where each of its threads is."""
+        self.send(signal.SIGUSR1)
+        time.sleep(_STACKS_S)
+        return self._log.read_text()
 
     def worker(self) -> Process:
         """Return the worker process. The caller must close it."""

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import contextvars
 import errno
+import faulthandler
 import functools
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -68,6 +70,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(options: ServerOptions) -> int:
     """Run the server and return its exit status."""
+    faulthandler.register(signal.SIGUSR1)  # Where a server hangs, the tests ask for its threads' stacks.
     _install_failpoints(Failpoints(Path(options.failpoints)))
     _install_watermark(options.watermark.encode())
     _replace(factory, RetentionConfig=functools.partial(RetentionConfig, every_s=options.sweep_s))
