@@ -97,9 +97,9 @@ class Server(Process):
     @property
     def url(self) -> str | None:
         """None until the server has printed it, which it does when it is ready."""
-        if self._url is None and self._log.exists():
-            lines = self._log.read_text().splitlines(keepends=True)
-            self._url = next((line.strip() for line in lines if line.startswith("http") and line.endswith("\n")), None)
+        if self._url is None and _output(self._log).exists():
+            printed = _output(self._log).read_text()
+            self._url = printed.strip() if printed.endswith("\n") else None
         return self._url
 
     @property
@@ -145,6 +145,11 @@ class Server(Process):
         return None
 
 
+def _output(log: Path) -> Path:
+    """Where the standard output of the server with this log goes."""
+    return log.with_suffix(".out")
+
+
 class Prefork:
     """The prefork process, which starts servers. They end when it does, at the latest."""
 
@@ -160,6 +165,7 @@ class Prefork:
         """Return the server as soon as its process exists."""
         assert self._process.stdin is not None, "Popen was called with a pipe"
         assert self._process.stdout is not None, "Popen was called with a pipe"
-        self._process.stdin.write(msgspec.json.encode(StartCommand(options, environment, str(log))) + b"\n")
+        command = StartCommand(options, environment, str(log), str(_output(log)))
+        self._process.stdin.write(msgspec.json.encode(command) + b"\n")
         self._process.stdin.flush()
         return Server(int(self._process.stdout.readline()), Failpoints(Path(options.failpoints)), log)
