@@ -25,6 +25,8 @@ def listening(hosts: Sequence[str], port: int) -> Iterator[list[socket.socket]]:
     """
     with contextlib.ExitStack() as opened:
         bound: list[socket.socket] = []
+        if not hosts:
+            raise OSError("there is no address to listen on")
         for host in hosts:
             addresses = _addresses(host)
             for address in addresses:

@@ -153,6 +153,7 @@ class BoundedHttpProtocol(FramedHttpProtocol):
         self.transport.client_has_ended()
         self._half_closed_at = self.loop.time()
         self._ask(self._half_closed_at)
+        self._abort_if_reset()  # A client on this machine has answered already.
         self.loop.call_later(half_close.LOOK_AFTER_S, self._abort_if_reset)
         return True
 

@@ -61,6 +61,11 @@ def test_a_name_that_does_not_exist_is_named_in_the_error() -> None:
         pass
 
 
+def test_an_empty_list_of_addresses_is_refused() -> None:
+    with pytest.raises(OSError, match="no address"), listening([], 0):
+        pass
+
+
 def test_a_unix_socket_has_its_permissions_from_the_start_and_is_removed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "api.sock"
     before = os.umask(0o022)

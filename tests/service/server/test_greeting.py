@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from PIL import Image
 
 from pipelines.fake import INFO
 from service.engine.interface import Phase
-from service.server.greeting import activities, greeting, served_names
+from service.server.addresses import listening, listening_at
+from service.server.greeting import activities, greeting, served_names, shown_url
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.http_server import Harness
 
@@ -33,6 +35,21 @@ def test_the_command_in_the_greeting_makes_an_image(server: Harness, tmp_path: P
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
     with Image.open(tmp_path / "circle.png") as image:
         assert (image.format, image.size) == ("PNG", (128, 128))
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"), [("127.0.0.1", "http://127.0.0.1:{}"), ("::1", "http://[::1]:{}")], ids=["IPv4", "IPv6"]
+)
+def test_an_address_is_shown_as_a_url(address: str, shown: str) -> None:
+    with listening([address], 0) as (bound,):
+        assert shown_url(bound) == shown.format(bound.getsockname()[1])
+
+
+def test_a_unix_socket_is_shown_as_a_path_and_its_greeting_has_a_command_for_it() -> None:
+    with tempfile.TemporaryDirectory() as folder, listening_at(Path(folder) / "a socket", 0o600) as bound:
+        url = shown_url(bound)
+        assert url == f"unix:{folder}/a socket"
+        assert f"--unix-socket '{folder}/a socket' http://localhost/v1/images/generations" in greeting("x", url)
 
 
 async def test_a_slow_start_says_what_it_does_until_it_serves() -> None:
