@@ -10,7 +10,7 @@ from typing import Final
 from service.auth.identity import NO_KEYS, Identity
 from service.auth.key_ring import KeyRing
 from service.auth.keys import ApiKey, Validity
-from service.auth.sessions import Session, SessionSigner
+from service.auth.sessions import SessionSigner
 from service.errors import StoreUnavailableError, UnauthenticatedError
 
 _UNKNOWN_RETRY_S: Final = 1.0
@@ -119,8 +119,8 @@ class Authenticator:
         self._check_valid(key)
         return Admission(key.identity, session.expires_at)
 
-    def open_session(self, secret: str) -> tuple[str, Session, Identity]:
-        """Returns the text of a new session, the session, and whose it is. Raises what `anonymous` raises.
+    def open_session(self, secret: str) -> tuple[str, Admission]:
+        """Returns the text of a new session, and the admission that it is. Raises what `anonymous` raises.
 
         Call it only while keys are required.
         """
@@ -129,7 +129,7 @@ class Authenticator:
         key = self.ring.find(secret)
         assert key is not None, "the key was found just now"
         text, session = self._sessions.open(key, now=self._clock())
-        return text, session, admission.identity
+        return text, Admission(admission.identity, session.expires_at)
 
     def is_admitted(self, admission: Admission) -> bool:
         """Whether an admission still holds: its key was not revoked, and neither key nor session has expired."""

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from service.api.access import session_routes
 from service.api.access.authentication import Authentication
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
@@ -107,6 +108,7 @@ def create_app(
     for router in DIALECTS.routers(with_job_store=keeps_jobs):
         app.include_router(router)
     if keeps_jobs:
+        app.include_router(session_routes.router)
         app.include_router(page_router())
     return app
 

@@ -11,7 +11,7 @@ from service.auth.authenticator import Admission, Authenticator, Refusal, Refusa
 from service.auth.identity import NO_KEYS
 from service.auth.key_ring import KeyRing
 from service.auth.keys import ApiKey
-from service.auth.sessions import SessionSigner
+from service.auth.sessions import SESSION_S, SessionSigner
 from service.errors import StoreUnavailableError
 from tests.harness.keys import NOON, KeysInMemory, api_key, open_to_all, secret_of
 
@@ -64,12 +64,11 @@ async def test_a_key_that_has_ended_lets_nobody_in_and_still_keeps_everybody_els
 
 async def test_a_session_is_its_keys_and_ends_with_it() -> None:
     auth = await authenticator(api_key("a", tenant="alice"))
-    text, session, identity = auth.open_session(secret_of("a"))
+    text, opened = auth.open_session(secret_of("a"))
 
     admission = auth.by_session(text)
 
-    assert admission.identity == identity == api_key("a", tenant="alice").identity
-    assert admission.expires_at == session.expires_at
+    assert admission == opened == Admission(api_key("a", tenant="alice").identity, NOON + SESSION_S)
     assert refusal(auth, session="forged") is RefusalReason.SESSION
     ended = await authenticator(api_key("a", revoked_at=NOON))
     assert refusal(ended, session=text) is RefusalReason.REVOKED
