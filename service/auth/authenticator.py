@@ -84,6 +84,11 @@ class Authenticator:
             return bool(self._require_keys)
         return self.ring.has_keys or not self.ring.is_known
 
+    @property
+    def lacks_keys(self) -> bool:
+        """Whether it is known that there never was a key."""
+        return self.ring is None or (self.ring.is_known and not self.ring.has_keys)
+
     def require_keys(self) -> None:
         """Makes requests need a key from now on, unless the settings say that they never do."""
         if self._require_keys is None:

@@ -72,7 +72,7 @@ class JobService:
         space: FreeSpace,
     ) -> None:
         self.database: Final = database
-        """Others keep tables in it too. It may be read once `is_open`."""
+        """Others keep tables in it, too. It may be read once `is_migrated`."""
         self._repository = repository
         self._files = files
         self._images = StoredImages(repository, files)
@@ -93,9 +93,9 @@ class JobService:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def is_open(self) -> bool:
-        """Whether the store was reached and its schema is up to date."""
-        return self._opened
+    def is_migrated(self) -> bool:
+        """Whether the store was reached, and its schema is up to date."""
+        return self._opening.is_migrated
 
     @property
     def available(self) -> bool:

@@ -118,7 +118,9 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
     clock = time.time if jobs is None else jobs.database.clock.now
     file = None if settings.api_key_file is None else KeyFile(settings.api_key_file)
     ring = (
-        None if jobs is None else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_open, clock=clock)
+        None
+        if jobs is None
+        else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
     return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
 

@@ -15,13 +15,16 @@ class EdgeSettings(BaseSettings):
 
     host: str = setting(
         "127.0.0.1",
-        "Address of the API. 0.0.0.0 lets other machines in, :: those with IPv6 too; there are no API keys yet.",
+        "Address of the API. 0.0.0.0 lets other machines in, :: those with IPv6 too: that takes an API key.",
         Section.LISTEN,
         "ADDRESS",
     )
     port: Port = setting(8000, "Port of the API. 0 lets the system choose.", Section.LISTEN, "PORT")
     admin_host: str = setting(
-        "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
+        "127.0.0.1",
+        "Address of the second listener, which serves /metrics and asks for no key: keep it to an inner network.",
+        Section.LISTEN,
+        "ADDRESS",
     )
     admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
