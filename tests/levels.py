@@ -71,6 +71,7 @@ INTEGRATION_TESTS: Final = (
     "service/api/access/test_authentication.py",
     "service/api/access/test_revocation.py",
     "service/api/access/test_session_routes.py",
+    "service/api/access/test_tenant_matrix.py",
     "service/api/costs/test_request_costs.py",
     "service/api/test_contracts.py",
     "service/cli/test_keys.py",
