@@ -74,6 +74,8 @@ INTEGRATION_TESTS: Final = (
     "service/api/access/test_tenant_matrix.py",
     "service/api/costs/test_request_costs.py",
     "service/api/test_contracts.py",
+    "service/auth/test_key_repository.py",
+    "service/auth/test_no_secret_leaks.py",
     "service/cli/test_keys.py",
     "service/engine/costs/test_healing.py",
     "service/engine/faults/test_process_life.py",
