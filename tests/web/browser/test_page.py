@@ -158,6 +158,12 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, server: 
     expect(finished(page)).to_have_count(3)
     sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(sideways) <= 0
+    server.engine.held_before = (0, 1)
+    generate(page, "in the making")
+    expect(page.get_by_role("button", name="Cancel all")).to_be_visible()
+    assert page.evaluate(sideways) <= 0
+    server.engine.let_go()
+    expect(finished(page)).to_have_count(6)
     show(page)
     assert page.evaluate(sideways) <= 0
     assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")

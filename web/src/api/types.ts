@@ -23,6 +23,14 @@ export type Capabilities = Schemas["Capabilities"];
 export type Model = Schemas["ModelOut"];
 export type Upload = Schemas["UploadOut"];
 export type Problem = Schemas["ProblemOut"];
+/** Whose requests these are. The names are null on a server without keys. */
+export interface Session {
+  keys_required: boolean;
+  tenant: string | null;
+  role: string | null;
+  name: string | null;
+  expires_at: string | null;
+}
 export type Readiness = Schemas["Readiness"];
 
 export interface Preview {
@@ -40,4 +48,5 @@ export type JobEvent = { jobId: string; id: string } & (
   | { name: "image"; data: Image }
   | { name: "failed"; data: Schemas["FailureOut"] }
   | { name: "done"; data: Job }
+  | { name: "closing"; data: { message: string; retry_after_s: number } }
 );
