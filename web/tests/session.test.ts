@@ -3,7 +3,7 @@ import { gate, getJob, postSession, send } from "../src/api/http";
 import type { Session } from "../src/api/types";
 import { asksForKey, keepSession, look, session, signIn, signIns, signOut } from "../src/state/session";
 
-const OPEN: Session = { keys_required: false, tenant: null, role: null, name: null, expires_at: null };
+const OPEN: Session = { keys_required: false, tenant: "default", role: "admin", name: "", expires_at: null };
 const sessionOf = (tenant: string): Session => ({ ...OPEN, keys_required: true, tenant, role: "user", name: "laptop" });
 const NOT_OURS = ["darkroom.theme", "others.theme"];
 const KEY = "a-key-of-red";

@@ -23,12 +23,13 @@ export type Capabilities = Schemas["Capabilities"];
 export type Model = Schemas["ModelOut"];
 export type Upload = Schemas["UploadOut"];
 export type Problem = Schemas["ProblemOut"];
-/** Whose requests these are. The names are null on a server without keys. */
+/** Whose requests these are. */
 export interface Session {
   keys_required: boolean;
-  tenant: string | null;
-  role: string | null;
-  name: string | null;
+  tenant: string;
+  role: string;
+  /** The key's. */
+  name: string;
   expires_at: string | null;
 }
 export type Readiness = Schemas["Readiness"];

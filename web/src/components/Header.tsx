@@ -31,8 +31,8 @@ export function Header() {
 
 /** Whose key is in use, and the way out. A server without keys has neither. */
 function Account() {
-  const { name, tenant, role } = session.value ?? {};
-  if (name == null) return null;
+  if (!session.value?.keys_required) return null;
+  const { name, tenant, role } = session.value;
   return (
     <div class="account">
       <span class="whose" title={`Key ${name} of ${tenant}, role ${role}`}>
