@@ -108,7 +108,8 @@ export const getSession = async (): Promise<Session> => (await sendOnce(SESSION)
 /** Trades a key for a cookie that this page cannot read. */
 export async function postSession(key: string): Promise<void> {
   const headers = { "Content-Type": "application/json" };
-  await sendOnce(SESSION, { method: "POST", headers, body: JSON.stringify({ key }) });
+  const answer = await sendOnce(SESSION, { method: "POST", headers, body: JSON.stringify({ key }) });
+  await answer.text(); // An answer that nobody reads keeps its connection.
 }
 
 export async function deleteSession(): Promise<void> {
