@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -12,41 +15,46 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from service.observability import logs
 from service.settings import Settings
-from tests.harness.http_server import Harness, serving, wait_until
+from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.keys import bearer, secret_of, write_key_file
+from tests.harness.paths import ROOT
 from tests.web.browser.visitor import accessibility_problems, fill, finished, generate, show, value, visit
 
 pytestmark = pytest.mark.timeout(300)
+COMMAND: Final = (sys.executable, "-c", "from darkroom.cli.app import main; main()")
+ALICE: Final = secret_of("alice")
 KEPT: Final = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href, document.cookie])"
 """What the page keeps in the browser."""
 BACKDROP: Final = "getComputedStyle(document.querySelector('.signin'), '::backdrop').backgroundColor"
 
 
 @pytest.fixture(scope="module")
-def keys_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Harness]]:
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     logs.configure("warning", "json")
-    file = tmp_path_factory.mktemp("keys") / "keys"
-    with serving(Settings(port=0, admin_port=None, api_key_file=write_key_file(file))) as server:
-        yield file, server
+    file = write_key_file(tmp_path_factory.mktemp("keys") / "keys")
+    yield from serve_in_thread(Settings(port=0, admin_port=None, api_key_file=file))
 
 
 @pytest.fixture
-def server(keys_and_server: tuple[Path, Harness]) -> Iterator[Harness]:
+def server(shared_server: Harness) -> Iterator[Harness]:
     """A server with the keys `alice` and `bob`, of users with tenants of these names, without jobs."""
-    file, server = keys_and_server
-    server.engine.reset()
-    yield server
-    server.engine.let_go()
-    write_key_file(file)
+    shared_server.engine.reset()
+    yield shared_server
+    shared_server.engine.let_go()
     for name in ("alice", "bob"):
-        wait_until(lambda name=name: server.client.get("/api/v1/jobs", headers=bearer(name)).is_success)
-        for job in server.client.get("/api/v1/jobs", params={"limit": 100}, headers=bearer(name)).json()["data"]:
-            server.client.delete(job["urls"]["self"], headers=bearer(name))
+        for job in shared_server.client.get("/api/v1/jobs", headers=bearer(name)).json()["data"]:
+            shared_server.client.delete(job["urls"]["self"], headers=bearer(name))
 
 
-@pytest.fixture
-def key_file(keys_and_server: tuple[Path, Harness]) -> Path:
-    return keys_and_server[0]
+def keys(server: Harness, *arguments: str) -> str:
+    """Runs `darkroom keys` on the server's store, as its operator does, and returns what it prints."""
+    return subprocess.run(
+        [*COMMAND, "keys", *arguments, "--data-dir", str(server.data_dir)],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def form(page: Page) -> Locator:
@@ -57,9 +65,9 @@ def key_field(page: Page) -> Locator:
     return form(page).get_by_label("API key", exact=True)
 
 
-def sign_in(page: Page, name: str) -> None:
+def sign_in(page: Page, key: str) -> None:
     expect(key_field(page)).to_be_focused()
-    key_field(page).fill(secret_of(name))
+    key_field(page).fill(key)
     page.keyboard.press("Enter")
     expect(form(page)).to_have_count(0)
 
@@ -78,7 +86,7 @@ def test_a_visitor_signs_in_makes_an_image_and_signs_out(page: Page, server: Har
         "This key is not valid: it is mistyped, was revoked or has expired."
     )
     expect(key_field(page)).to_be_focused()
-    sign_in(page, "alice")
+    sign_in(page, ALICE)
 
     assert value(page, "Prompt") == "a red circle"
     page.get_by_role("button", name="Generate", exact=True).click()
@@ -92,7 +100,7 @@ def test_a_visitor_signs_in_makes_an_image_and_signs_out(page: Page, server: Har
         "Strict",
         "/",
     )
-    assert secret_of("alice") not in page.evaluate(KEPT) + page.content() + cookie["value"]
+    assert ALICE not in page.evaluate(KEPT) + page.content() + cookie["value"]
     page.reload()
     expect(finished(page)).to_have_count(1)
     expect(form(page)).to_have_count(0)
@@ -105,26 +113,26 @@ def test_a_visitor_signs_in_makes_an_image_and_signs_out(page: Page, server: Har
     expect(finished(page)).to_have_count(0)
 
 
-def test_a_key_that_is_revoked_while_a_job_runs_asks_for_another_and_all_goes_on(
-    page: Page, server: Harness, key_file: Path
-) -> None:
+def test_a_key_that_is_revoked_while_a_job_runs_asks_for_another_and_all_goes_on(page: Page, server: Harness) -> None:
+    made = json.loads(keys(server, "create", "--name", "laptop", "--tenant", "alice", "--json"))
     server.engine.held_before = (0, 1)
     page.goto(server.url)
-    sign_in(page, "alice")
+    sign_in(page, made["key"])
+    expect(page.locator(".account")).to_contain_text("laptop")
     generate(page, "in the making")
     expect(page.get_by_text("Step 0 of")).to_be_visible()
     fill(page, "Prompt", "half a sentence")
     page.get_by_role("textbox", name="Prompt", exact=True).focus()
 
-    key_file.write_text(f"{secret_of('again')} tenant=alice name=again role=user")
+    keys(server, "revoke", made["id"])
     expect(key_field(page)).to_be_focused()
     expect(form(page)).to_contain_text("nothing is lost")
     assert page.evaluate(BACKDROP).startswith("rgb(")  # It is opaque: others may sit here now.
-    key_field(page).fill(secret_of("alice"))
+    key_field(page).fill(made["key"])
     page.keyboard.press("Enter")
     expect(form(page).get_by_role("alert")).to_contain_text("not valid")
 
-    sign_in(page, "again")
+    sign_in(page, ALICE)
     assert value(page, "Prompt") == "half a sentence"
     expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused()
     server.engine.let_go()
@@ -135,11 +143,11 @@ def test_a_key_that_is_revoked_while_a_job_runs_asks_for_another_and_all_goes_on
 
 def test_what_was_asked_for_without_a_session_is_made_once_there_is_one(page: Page, server: Harness) -> None:
     page.goto(server.url)
-    sign_in(page, "alice")
+    sign_in(page, ALICE)
     page.wait_for_load_state("networkidle")
     page.context.clear_cookies()
     generate(page, "without a cookie")
-    sign_in(page, "alice")
+    sign_in(page, ALICE)
     expect(finished(page)).to_have_count(1)
 
 
@@ -147,13 +155,13 @@ def test_tabs_share_the_session(page: Page, server: Harness) -> None:
     other = page.context.new_page()
     for each in (page, other):
         each.goto(f"{server.url}/#prompt=of+this+tab")
-    sign_in(page, "alice")
+    sign_in(page, ALICE)
     expect(form(other)).to_have_count(0)
     generate(other, "of the other tab")
     expect(finished(other)).to_have_count(1)
     page.get_by_role("button", name="Sign out").click()
     expect(key_field(other)).to_be_visible()
-    sign_in(page, "bob")
+    sign_in(page, secret_of("bob"))
     expect(other.locator(".account")).to_contain_text("bob")
     expect(finished(other)).to_have_count(0)
     assert value(other, "Prompt") == "of the other tab"
@@ -182,7 +190,7 @@ def test_a_browser_that_keeps_no_cookies_is_told_so(browser: Browser, server: Ha
         lambda route: route.fulfill(json={}) if route.request.method == "POST" else route.continue_(),
     )
     page.goto(server.url)
-    key_field(page).fill(secret_of("alice"))
+    key_field(page).fill(ALICE)
     page.keyboard.press("Enter")
     expect(form(page).get_by_role("alert")).to_contain_text("Allow cookies")
     page.close()
@@ -197,7 +205,7 @@ def test_axe_finds_nothing_serious_in_the_form(page: Page, server: Harness, axe:
     page.keyboard.press("Enter")
     expect(form(page).get_by_role("alert")).to_have_text("Enter a key first.")
     assert accessibility_problems(page, axe) == []
-    sign_in(page, "alice")
+    sign_in(page, ALICE)
     page.get_by_role("button", name="Sign out").wait_for()
     assert accessibility_problems(page, axe) == []
 
@@ -210,6 +218,6 @@ def test_a_phone_shows_all_of_the_form(page: Page, server: Harness) -> None:
     expect(form(page).get_by_role("button", name="Sign in")).to_be_in_viewport(ratio=1)
     sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(sideways) <= 0
-    sign_in(page, "alice")
+    sign_in(page, ALICE)
     visit(page, server.url)
     assert page.evaluate(sideways) <= 0
