@@ -24,14 +24,7 @@ export type Model = Schemas["ModelOut"];
 export type Upload = Schemas["UploadOut"];
 export type Problem = Schemas["ProblemOut"];
 /** Whose requests these are. */
-export interface Session {
-  keys_required: boolean;
-  tenant: string;
-  role: string;
-  /** The key's. */
-  name: string;
-  expires_at: string | null;
-}
+export type Session = Schemas["SessionOut"];
 export type Readiness = Schemas["Readiness"];
 
 export interface Preview {
