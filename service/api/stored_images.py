@@ -47,6 +47,7 @@ async def shared_image(
     images = jobs_of(request).images
     answer = await image_answer(request, images, job_id, await images.find(job_id, index, None))
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # A link is made to be shown elsewhere.
     return answer
 
 
@@ -93,6 +94,7 @@ async def _answer(request: Request, file: _File) -> Response:
         "Cache-Control": _FOR_EVER,
         "Content-Disposition": f'inline; filename="{file.name}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if request.method in _CONDITIONAL and ("*" in known or headers["ETag"] in known):

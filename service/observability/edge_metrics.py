@@ -43,6 +43,9 @@ class EdgeMetrics(MetricGroup):
         self._refusals = self._counter(
             "protocol_refusals", "Requests and connections refused before the application saw them.", "status"
         )
+        self._unauthenticated = self._counter(
+            "authentication_refusals", "Requests that were not let in: no valid key or session.", "reason"
+        )
         self._connections = self._gauge("connections", "Open connections.", "listener")
         self._streams = self._gauge("event_streams", "Answers under way that are streams of events.")
         self._threads = self._gauge("threads", "Threads of Python in the server's process.")
@@ -59,6 +62,10 @@ class EdgeMetrics(MetricGroup):
     def protocol_refused(self, status: int | None) -> None:
         """Records a refusal that the application knows nothing of; None is for a connection that got no answer."""
         self._refusals.labels("none" if status is None else str(status)).inc()
+
+    def authentication_refused(self, reason: str) -> None:
+        """Records a request that was not let in. `reason` is one of `service.auth.authenticator.RefusalReason`."""
+        self._unauthenticated.labels(reason).inc()
 
     def connection_opened(self, listener: ListenerName) -> None:
         self._connections.labels(listener).inc()

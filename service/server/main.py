@@ -26,7 +26,7 @@ from service.engine.config import EngineConfig, ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
-from service.environment import is_loopback
+from service.errors import StoreUnavailableError
 from service.jobs.store.migrations import UnusableStoreError
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
@@ -34,6 +34,7 @@ from service.observability.metrics import Metrics
 from service.server.addresses import listening, listening_at
 from service.server.app import create_app
 from service.server.descriptors import affordable, raise_limit
+from service.server.exposure import NO_KEYS_IN_PUBLIC, is_exposed
 from service.server.greeting import announce, greet, shown_url
 from service.server.listeners import (
     ADMIN_CONNECTIONS,
@@ -126,13 +127,13 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
                 sockets = opened.enter_context(listening(hosts, settings.admin_port))
                 listeners.append(_Listener("admin", admin, sockets))
             await _check_store(app)
+            if is_exposed(listeners[0].sockets):
+                await _check_keys(app.state.services, settings)
+            if any(is_exposed(listener.sockets) for listener in listeners[1:]):
+                _log.warning("everybody who can reach this address can change models", admin_host=settings.admin_host)
         except (OSError, ValueError, UnusableStoreError) as error:
             _log.error("cannot start", reason=str(error))
             return 1
-        if settings.uds is None and not is_loopback(settings.host):
-            _log.warning(
-                "everybody who can reach this address can use the server: it has no API keys", host=settings.host
-            )
         return await _serve_until_stopped(settings, engine, metrics, listeners, on_ready)
 
 
@@ -199,6 +200,24 @@ async def _check_store(app: FastAPI) -> None:
     services: Services = app.state.services
     if services.jobs is not None:
         await services.jobs.check()
+
+
+async def _check_keys(services: Services, settings: Settings) -> None:
+    """Makes a server that others can reach require keys. Raises ValueError where it has none.
+
+    A store that cannot be reached by now may hold some. Until that is known, nobody is let in.
+    """
+    authenticator = services.authenticator
+    authenticator.require_keys()
+    with contextlib.suppress(StoreUnavailableError):
+        if authenticator.ring is not None:
+            await authenticator.ring.refresh()
+    if not authenticator.keys_required:
+        _log.warning("everybody who can reach this address can use the server", host=settings.host)
+    elif authenticator.lacks_keys and settings.require_keys is None:
+        raise ValueError(NO_KEYS_IN_PUBLIC)
+    elif authenticator.lacks_keys:
+        _log.warning("nobody can use the server yet: make a key with `darkroom keys create`", host=settings.host)
 
 
 async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> float:

@@ -26,7 +26,7 @@ class EdgeSettings(BaseSettings):
     host: str = setting(
         "127.0.0.1",
         "Address of the API, or several with commas between them. 0.0.0.0 lets other machines in, :: those with IPv6 "
-        "too; there are no API keys yet.",
+        "too: that takes an API key.",
         Section.LISTEN,
         "ADDRESS",
     )
@@ -48,7 +48,11 @@ class EdgeSettings(BaseSettings):
         "NETWORKS",
     )
     admin_host: str = setting(
-        "127.0.0.1", "Address of the second listener, which serves /metrics and probes.", Section.LISTEN, "ADDRESS"
+        "127.0.0.1",
+        "Address of the second listener, which serves /metrics and probes and asks for no key: keep it to an inner "
+        "network.",
+        Section.LISTEN,
+        "ADDRESS",
     )
     admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"

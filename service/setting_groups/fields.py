@@ -18,6 +18,7 @@ class Section(enum.StrEnum):
     """Groups of settings, in the order of the help and of the documentation."""
 
     LISTEN = "Where it listens"
+    ACCESS = "Who is let in"
     MODEL = "The model"
     WORKER = "The worker's process"
     QUEUE = "How much may wait"

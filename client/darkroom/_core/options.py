@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 from urllib.parse import quote
 
 import httpx2
@@ -41,6 +41,9 @@ class Options:
     max_retries: int
     default_headers: Mapping[str, str] = field(repr=False)
     on_retry: OnRetry | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client is not pickled, because its key would be written down with it")
 
     def url(self, path: str) -> str:
         """Return the URL of a path below the server's address. A whole URL stays as it is."""

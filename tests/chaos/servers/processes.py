@@ -23,6 +23,8 @@ from tests.chaos.troubles.failpoints import Failpoints
 TIMEOUT_S: Final = 120.0
 """Ends a run that hangs. No test measures time with it."""
 _POLL_S: Final = 0.02
+_LOG_LINES: Final = 100
+"""Lines of a log that an error shows."""
 _STACKS_S: Final = 1.0
 """Time in which a server writes its threads' stacks."""
 
@@ -105,8 +107,7 @@ class Server(Process):
     @property
     def ready(self) -> bool:
         """Whether /readyz answers 200. Raises RuntimeError where the server has ended."""
-        if self.has_ended:
-            raise RuntimeError(f"the server ended unexpectedly: {self._log.read_text()[-2000:]}")
+        self._require_life()
         if self.url is None:
             return False
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=TIMEOUT_S)
@@ -119,25 +120,34 @@ class Server(Process):
             connection.close()
 
     def wait_until_ready(self) -> None:
-        try:
-            wait_until(lambda: self.ready, "a server that is ready")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}; its log ends with {self._log_with_stacks()[-6000:]}") from None
+        self._wait_until(lambda: self.ready, "a server that is ready")
 
-    def _log_with_stacks(self) -> str:
-        """Returns the log, after the server has written to it where each of its threads is."""
-        self.send(signal.SIGUSR1)
-        time.sleep(_STACKS_S)
-        return self._log.read_text()
+    def _wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        try:
+            wait_until(holds, what)
+        except TimeoutError as error:
+            self.send(signal.SIGUSR1)  # It writes to its log where each of its threads is.
+            time.sleep(_STACKS_S)
+            lines = [line for line in self._log.read_text().splitlines() if '"event": "request"' not in line]
+            raise TimeoutError("\n".join([f"{error}; the end of its log:", *lines[-_LOG_LINES:]])) from None
+
+    def _require_life(self) -> None:
+        """Raises RuntimeError where the server has ended."""
+        if self.has_ended:
+            raise RuntimeError(f"the server ended unexpectedly: {self._log.read_text()[-2000:]}")
 
     def worker(self) -> Process:
         """Return the worker process. The caller must close it."""
-        wait_until(lambda: self._living_child() is not None, "a worker")
+        self._wait_until(lambda: self._living_child() is not None, "a worker")
         pid = self._living_child()
         return self.worker() if pid is None else Process(pid)
 
     def _living_child(self) -> int | None:
-        """Return the id of the child that runs. A child that has ended remains listed until the server waits for it."""
+        """Return the id of the child that runs. A child that has ended remains listed until the server waits for it.
+
+        Raises RuntimeError where the server itself has ended.
+        """
+        self._require_life()
         for pid in self.children:
             with contextlib.suppress(ProcessLookupError), Process(pid) as child:
                 if not child.has_ended:

@@ -43,6 +43,7 @@ async def test_a_link_shows_the_image_and_may_be_cached_until_it_expires(api: Ap
     assert shown.content == (await api.client.get(shared.image["url"])).content
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
     assert shown.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert shown.headers["cross-origin-resource-policy"] == "cross-origin"
     scope, _, seconds = shown.headers["cache-control"].partition(", max-age=")
     assert scope == "private"
     assert 0 < int(seconds) <= 60
