@@ -129,7 +129,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             await _check_store(app)
             if is_exposed(listeners[0].sockets):
                 await _check_keys(app.state.services, settings)
-            if any(is_exposed(admin.sockets) for admin in listeners[1:]):
+            if any(is_exposed(listener.sockets) for listener in listeners[1:]):
                 _log.warning("everybody who can reach this address can change models", admin_host=settings.admin_host)
         except (OSError, ValueError, UnusableStoreError) as error:
             _log.error("cannot start", reason=str(error))

@@ -49,7 +49,7 @@ class EdgeSettings(BaseSettings):
     )
     admin_host: str = setting(
         "127.0.0.1",
-        "Address of the second listener, which serves /metrics and probes, and asks for no key: keep it to an inner "
+        "Address of the second listener, which serves /metrics and probes and asks for no key: keep it to an inner "
         "network.",
         Section.LISTEN,
         "ADDRESS",
