@@ -9,9 +9,11 @@
     |   `-- UnknownModelError         404 model_not_found
     |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
     |-- PinRefusedError               409 pin_refused             other models would find no room beside a pinned one
+    |-- ForbiddenError                403 forbidden               who asks may not have it, or not from where they ask
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
+    |-- MisdirectedRequestError       421 misdirected_request     it names a host that is not this server's
     |-- QueueFullError                429 queue_full              retry_after_s; too much work of all callers is queued
     |   `-- QuotaExceededError        429 quota_exceeded          too much work of this caller is queued
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
@@ -101,6 +103,11 @@ class PinRefusedError(DarkroomError):
     code = "pin_refused"
 
 
+class ForbiddenError(DarkroomError):
+    status = 403
+    code = "forbidden"
+
+
 class GoneError(DarkroomError):
     status = 410
     code = "gone"
@@ -114,6 +121,11 @@ class BodyTooLargeError(DarkroomError):
 class UnsupportedMediaTypeError(DarkroomError):
     status = 415
     code = "unsupported_media_type"
+
+
+class MisdirectedRequestError(DarkroomError):
+    status = 421
+    code = "misdirected_request"
 
 
 class QueueFullError(DarkroomError):

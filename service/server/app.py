@@ -9,9 +9,15 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
+from service.api.edge.addresses import parse_public_url
+from service.api.edge.forwarded import Forwarded
+from service.api.edge.guard import EdgeGuard
+from service.api.edge.hosts import AllowedHosts, parse_host_names
+from service.api.edge.proxies import parse_trusted_proxies
 from service.api.generation.inputs import InputReader
 from service.api.http.errors import ErrorAnswers
 from service.api.http.file_body import FileBodies
@@ -61,7 +67,6 @@ def create_app(
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
         links=LinkSigner(load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)),
-        public_url=settings.public_url,
         started_at=int(time.time()),
     )
 
@@ -88,12 +93,26 @@ def create_app(
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
     answers.install(app)
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
-    for router in DIALECTS.routers(with_job_store=keeps_jobs):
+    routers = DIALECTS.routers(with_job_store=keeps_jobs) + ([page_router()] if keeps_jobs else [])
+    for router in routers:
         app.include_router(router)
-    if keeps_jobs:
-        app.include_router(page_router())
+    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)
+    app.add_middleware(
+        Forwarded,
+        trusted=parse_trusted_proxies(settings.trusted_proxies or ""),
+        public=None if settings.public_url is None else parse_public_url(settings.public_url),
+        own_names={
+            route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
+        },
+    )
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)  # The last one is the outermost.
     return app
+
+
+def allowed_hosts(settings: Settings, listens_on: str) -> AllowedHosts:
+    """The hosts that requests to a listener may name."""
+    public = [] if settings.public_url is None else [parse_public_url(settings.public_url).authority.host]
+    return AllowedHosts([*parse_host_names(settings.allowed_hosts or ""), listens_on, *public])
 
 
 def _jobs_settings(settings: Settings) -> JobsSettings:

@@ -32,7 +32,7 @@ from service.jobs.store.migrations import UnusableStoreError
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
-from service.server.app import create_app
+from service.server.app import allowed_hosts, create_app
 from service.server.listeners import Server, last_answers_s, listen, uvicorn_config
 from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.settings import Settings
@@ -109,7 +109,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             app = create_app(settings, engine, metrics)
             listening: list[_Listener] = [("api", app, settings.host, settings.port)]
             if settings.admin_port is not None:
-                admin = create_admin_app(app.state.services)
+                admin = create_admin_app(app.state.services, allowed_hosts(settings, settings.admin_host))
                 listening.append(("admin", admin, settings.admin_host, settings.admin_port))
             # uvicorn leaves a socket open where the application cannot start.
             sockets = [opened.enter_context(listen(host, port)) for _, _, host, port in listening]

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.dialects.jobs.schemas import LinkOut, LinkRequest
+from service.api.edge.addresses import addresses_of
 from service.api.http.fields import ImageIndex, JobId
 from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
@@ -72,6 +73,6 @@ async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> Lin
     await jobs_of(request).images.find(job_id, index, services.tenant(request))
     expires_at = int(time.time()) + expires_in_s
     return LinkOut(
-        url=services.absolute(request, services.links.path(job_id, index, expires_at)),
+        url=addresses_of(request).url(services.links.path(job_id, index, expires_at)),
         expires_at=datetime.fromtimestamp(expires_at, UTC),
     )

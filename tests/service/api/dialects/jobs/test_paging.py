@@ -18,7 +18,7 @@ from service.ids import is_job_id, new_job_id
 from service.jobs.records import JobFailure, JobSummary
 from service.jobs.store.repository import Cursor
 from service.jobs.views import summary_of
-from tests.service.api.records import make_record
+from tests.service.api.records import AT, make_record
 
 
 def encoded(text: str) -> str:
@@ -35,7 +35,7 @@ class Listed:
         self.closed = False
 
     async def page(self, limit: int) -> dict[str, Any]:
-        body = await page_body(self._taken(), limit)
+        body = await page_body(self._taken(), limit, AT)
         assert len(body) < MAX_PAGE_BYTES + 1000
         page: dict[str, Any] = json.loads(body)
         return page

@@ -51,7 +51,6 @@ def generation(
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),
-        public_url=None,
         started_at=0,
     )
     parsed = parse_request({"prompt": "a red circle", "seed": 7, **fields})
