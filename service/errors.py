@@ -50,12 +50,19 @@ class DarkroomError(Exception):
     code: ClassVar[str] = "internal_error"
 
     def __init__(
-        self, message: str = "Something went wrong.", *, field: str | None = None, retry_after_s: float | None = None
+        self,
+        message: str = "Something went wrong.",
+        *,
+        field: str | None = None,
+        parameter: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
         """The request field at fault, in the dialect's spelling."""
+        self.parameter = parameter
+        """The query parameter at fault."""
         self.retry_after_s = retry_after_s
         """Seconds after which the caller may retry."""
         self.problems: tuple[Problem, ...] = ()

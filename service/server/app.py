@@ -18,9 +18,11 @@ from service.api.edge.forwarded import Forwarded
 from service.api.edge.guard import EdgeGuard
 from service.api.edge.hosts import AllowedHosts, parse_host_names
 from service.api.edge.proxies import parse_trusted_proxies
+from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
 from service.api.http.errors import ErrorAnswers
 from service.api.http.file_body import FileBodies
+from service.api.http.head_requests import HeadRequests
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
@@ -84,8 +86,7 @@ def create_app(
     app = DescribedApp(
         title="Darkroom",
         version=version("darkroom-server"),
-        docs_url=None,  # FastAPI's documentation pages load scripts from other hosts; /openapi.json stays.
-        redoc_url=None,
+        openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
@@ -93,9 +94,10 @@ def create_app(
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
     answers.install(app)
-    routers = DIALECTS.routers(with_job_store=keeps_jobs) + ([page_router()] if keeps_jobs else [])
+    routers = [*DIALECTS.routers(with_job_store=keeps_jobs), schema_router, page_router(shows_jobs=keeps_jobs)]
     for router in routers:
         app.include_router(router)
+    app.add_middleware(HeadRequests)
     app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)
     app.add_middleware(
         Forwarded,

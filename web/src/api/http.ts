@@ -1,4 +1,5 @@
 /** Requests to the server. Every failure is an `ApiError`, whether the server refused or was not reached. */
+import { below } from "./base";
 import { parseJson, writeJson } from "./seeds";
 import type { Capabilities, Job, JobList, JobRequest, Problem, Readiness, Upload } from "./types";
 
@@ -25,7 +26,7 @@ export class ApiError extends Error {
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, init);
+    answer = await fetch(below(path), init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError("unreachable", "The server cannot be reached.");
@@ -81,6 +82,6 @@ export function upload(file: Blob): Promise<Upload> {
 
 /** Answers also where the server is not ready. */
 export async function getReadiness(): Promise<Readiness> {
-  const answer = await fetch("/readyz");
+  const answer = await fetch(below("/readyz"));
   return (await answer.json()) as Readiness;
 }

@@ -50,4 +50,4 @@ def decode_cursor(text: str) -> Cursor:
         created_at, job_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(" ")
         if is_job_id(job_id) and math.isfinite(float(created_at)):
             return Cursor(float(created_at), job_id)
-    raise InvalidRequestError("Invalid cursor.", field="cursor")
+    raise InvalidRequestError("The query parameter cursor is not valid.", parameter="cursor")

@@ -89,7 +89,7 @@ def test_a_cursor_is_read_as_it_was_written(created_at: float) -> None:
 def test_a_cursor_without_a_time_is_refused(time: str) -> None:
     with pytest.raises(InvalidRequestError) as error:
         decode_cursor(encoded(f"{time} {new_job_id()}"))
-    assert (error.value.field, error.value.message) == ("cursor", "Invalid cursor.")
+    assert (error.value.parameter, error.value.message) == ("cursor", "The query parameter cursor is not valid.")
 
 
 @pytest.mark.parametrize("text", ["1.0 job_x", "1.0 ", "1.0", f"1.0 {'job_' + 'a' * 26} x", f"1.0 {'job_' + 'A' * 26}"])
