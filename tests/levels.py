@@ -103,6 +103,7 @@ SLOW_TESTS: Final = (
     "service/cli/test_models.py",
     "service/engine/worker/whole/test_healing.py",
     "service/server/test_image_to_image.py",
+    "soak/test_soaking.py",
 )
 """Folders and files, below `tests/`, of tests that take long. `make test` leaves them out; `make coverage`, which
 continuous integration runs, and `make slow` do not."""

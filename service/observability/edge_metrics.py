@@ -8,10 +8,24 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from prometheus_client import PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
+from service.observability import logs
 from service.observability.metric_group import SECONDS, MetricGroup
 
 ListenerName: TypeAlias = Literal["api", "admin"]
+
+
+class _DroppedLines(Collector):
+    """Reads the number of dropped log lines when it is asked for."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(
+            "darkroom_log_lines_dropped",
+            "Log lines of the server's process that were dropped because nothing read the log.",
+            value=logs.dropped_lines(),
+        )
 
 
 class EdgeMetrics(MetricGroup):
@@ -33,6 +47,7 @@ class EdgeMetrics(MetricGroup):
         self._streams = self._gauge("event_streams", "Answers under way that are streams of events.")
         self._threads = self._gauge("threads", "Threads of Python in the server's process.")
         self._threads.set_function(threading.active_count)
+        self._registry.register(_DroppedLines())
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 

@@ -36,6 +36,7 @@ from service.jobs.factory import JobsSettings, create_jobs
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
+from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
 
@@ -114,7 +115,7 @@ def create_app(
 def allowed_hosts(settings: Settings, listens_on: str) -> AllowedHosts:
     """The hosts that requests to a listener may name."""
     public = [] if settings.public_url is None else [parse_public_url(settings.public_url).authority.host]
-    return AllowedHosts([*parse_host_names(settings.allowed_hosts or ""), listens_on, *public])
+    return AllowedHosts([*parse_host_names(settings.allowed_hosts or ""), *split(listens_on), *public])
 
 
 def _jobs_settings(settings: Settings) -> JobsSettings:

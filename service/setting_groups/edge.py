@@ -11,7 +11,16 @@ from pydantic_settings import BaseSettings
 from service.api.edge.addresses import parse_public_url
 from service.api.edge.hosts import parse_host_names
 from service.api.edge.proxies import parse_trusted_proxies
-from service.setting_groups.fields import Count, OptionalPort, Port, Seconds, Section, setting
+from service.setting_groups.fields import (
+    Count,
+    FileMode,
+    OptionalFile,
+    OptionalPort,
+    Port,
+    Seconds,
+    Section,
+    setting,
+)
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -34,13 +43,23 @@ class EdgeSettings(BaseSettings):
 
     host: str = setting(
         "127.0.0.1",
-        "Address of the API. 0.0.0.0 lets other machines in, :: those with IPv6 too; there are no API keys yet.",
+        "Address of the API, or several with commas between them. 0.0.0.0 lets other machines in, :: those with IPv6 "
+        "too; there are no API keys yet.",
         Section.LISTEN,
         "ADDRESS",
     )
     port: Port = setting(8000, "Port of the API. 0 lets the system choose.", Section.LISTEN, "PORT")
+    uds: OptionalFile = setting(
+        None,
+        "Unix socket on which the API listens instead of an address and a port, for a proxy on the same machine.",
+        Section.LISTEN,
+        "PATH",
+    )
+    uds_mode: FileMode = setting(
+        "660", "Permissions of the Unix socket, in octal: who may connect.", Section.LISTEN, "MODE"
+    )
     admin_host: str = setting(
-        "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
+        "127.0.0.1", "Address of the second listener, which serves /metrics and probes.", Section.LISTEN, "ADDRESS"
     )
     admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
@@ -63,7 +82,8 @@ class EdgeSettings(BaseSettings):
     trusted_proxies: Proxies | None = setting(
         None,
         "Addresses and networks of the proxies in front of the server, with commas between them; unix stands for those "
-        "that connect through a socket file. What X-Forwarded-* and Forwarded say is believed from them alone.",
+        "that connect through a socket file. What X-Forwarded-* and Forwarded say is believed from them alone, and "
+        "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS does not hold for them.",
         Section.LISTEN,
         "NETWORKS",
     )
@@ -78,7 +98,18 @@ class EdgeSettings(BaseSettings):
         "BYTES",
     )
     max_connections: Count = setting(
-        512, "Open connections. One more is answered 503 and closed.", Section.CONNECTIONS, "N"
+        512,
+        "Open connections, as far as the process's limit on open files allows. One more may ask for /livez and "
+        "/readyz, and is answered 503 otherwise.",
+        Section.CONNECTIONS,
+        "N",
+    )
+    max_connections_per_address: Count = setting(
+        256,
+        "Of these, how many one address may have open (of IPv6, one network of 64 bits). This machine's own and those "
+        "of DARKROOM_TRUSTED_PROXIES may have all.",
+        Section.CONNECTIONS,
+        "N",
     )
     header_timeout_s: Seconds = setting(
         10.0, "Time for a request's head, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
@@ -95,9 +126,16 @@ class EdgeSettings(BaseSettings):
     )
     write_timeout_s: Seconds = setting(
         60.0,
-        "How long a client may read nothing of an answer that waits for it.",
+        "Time over which a client must read DARKROOM_MIN_READ_BYTES_PER_S of an answer that waits for it, else the "
+        "connection is cut.",
         Section.CONNECTIONS,
         "SECONDS",
+    )
+    min_read_bytes_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
+        1024.0,
+        "How quickly a client must read what waits for it. 0: it must read anything at all.",
+        Section.CONNECTIONS,
+        "BYTES",
     )
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
         12.0,

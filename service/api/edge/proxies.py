@@ -38,7 +38,7 @@ class Hop:
 
 class TrustedProxies:
     def __init__(self, networks: Sequence[_Network] = (), *, unix: bool = False) -> None:
-        self._networks = tuple(networks)
+        self.networks = tuple(networks)
         self._unix = unix
 
     def trusts(self, peer: str | None) -> bool:
@@ -46,7 +46,7 @@ class TrustedProxies:
         if peer is None:
             return self._unix
         address = _address(peer)
-        return address is not None and any(address in network for network in self._networks)
+        return address is not None and any(address in network for network in self.networks)
 
     def outermost(self, hops: Sequence[Hop]) -> Hop:
         """The entry of the outermost proxy that is believed. The last of `hops`, which are not empty, always is."""

@@ -23,6 +23,8 @@ from tests.chaos.troubles.failpoints import Failpoints
 TIMEOUT_S: Final = 120.0
 """Ends a run that hangs. No test measures time with it."""
 _POLL_S: Final = 0.02
+_STACKS_S: Final = 1.0
+"""Time in which a server writes its threads' stacks."""
 
 
 def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -95,9 +97,9 @@ class Server(Process):
     @property
     def url(self) -> str | None:
         """None until the server has printed it, which it does when it is ready."""
-        if self._url is None and self._log.exists():
-            lines = self._log.read_text().splitlines(keepends=True)
-            self._url = next((line.strip() for line in lines if line.startswith("http") and line.endswith("\n")), None)
+        if self._url is None and _output(self._log).exists():
+            printed = _output(self._log).read_text()
+            self._url = printed.strip() if printed.endswith("\n") else None
         return self._url
 
     @property
@@ -117,7 +119,16 @@ class Server(Process):
             connection.close()
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: self.ready, f"a server that is ready; its log is {self._log}")
+        try:
+            wait_until(lambda: self.ready, "a server that is ready")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; its log ends with {self._log_with_stacks()[-6000:]}") from None
+
+    def _log_with_stacks(self) -> str:
+        """Returns the log, after the server has written to it where each of its threads is."""
+        self.send(signal.SIGUSR1)
+        time.sleep(_STACKS_S)
+        return self._log.read_text()
 
     def worker(self) -> Process:
         """Return the worker process. The caller must close it."""
@@ -132,6 +143,11 @@ class Server(Process):
                 if not child.has_ended:
                     return pid
         return None
+
+
+def _output(log: Path) -> Path:
+    """Where the standard output of the server with this log goes."""
+    return log.with_suffix(".out")
 
 
 class Prefork:
@@ -149,6 +165,7 @@ class Prefork:
         """Return the server as soon as its process exists."""
         assert self._process.stdin is not None, "Popen was called with a pipe"
         assert self._process.stdout is not None, "Popen was called with a pipe"
-        self._process.stdin.write(msgspec.json.encode(StartCommand(options, environment, str(log))) + b"\n")
+        command = StartCommand(options, environment, str(log), str(_output(log)))
+        self._process.stdin.write(msgspec.json.encode(command) + b"\n")
         self._process.stdin.flush()
         return Server(int(self._process.stdout.readline()), Failpoints(Path(options.failpoints)), log)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from service.server.lingering import QUIET_S, LingeringTransport
+from service.server.connections.lingering import QUIET_S, LingeringTransport
 
 LONGEST_S = 10.0
 
