@@ -27,7 +27,8 @@ _UNNAMED: Final = AllowedHosts(())
 def create_admin_app(services: Services, hosts: AllowedHosts = _UNNAMED) -> Starlette:
     """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin.
 
-    GET /livez and /readyz as on the first listener, for when callers have taken all of its connections. `hosts` are those that requests may name.
+    GET /livez and /readyz as on the first listener, for when callers have taken all of its connections.
+    `hosts` are those that requests may name.
     """
     engine = services.engine
 

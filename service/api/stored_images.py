@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from service.api.dependencies import jobs_of, services_of
 from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId
 from service.api.http.problems import ProblemOut
-from service.api.http.ranges import UnsatisfiableRangeError, byte_range
+from service.api.ranges import UnsatisfiableRangeError, byte_range
 from service.errors import NotFoundError
 from service.images.encoding import Encoder
 from service.images.sharing import without_parameters

@@ -16,13 +16,13 @@ from service.api.dialects.registry import DIALECTS
 from service.api.edge.addresses import parse_public_url
 from service.api.edge.forwarded import Forwarded
 from service.api.edge.guard import EdgeGuard
+from service.api.edge.head_requests import HeadRequests
 from service.api.edge.hosts import AllowedHosts, parse_host_names
 from service.api.edge.proxies import parse_trusted_proxies
 from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
 from service.api.http.errors import ErrorAnswers
 from service.api.http.file_body import FileBodies
-from service.api.http.head_requests import HeadRequests
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner

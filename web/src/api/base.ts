@@ -4,5 +4,5 @@ export const prefixOf = (pathname: string): string => pathname.slice(0, Math.max
 /** Where the server answers for `path`. The server's own addresses have the prefix already. */
 export function below(path: string, pathname = globalThis.location?.pathname ?? "/"): string {
   const prefix = prefixOf(pathname);
-  return path.startsWith("/") && !path.startsWith(`${prefix}/`) ? `${prefix}${path}` : path;
+  return path.startsWith("/") && !(prefix && path.startsWith(`${prefix}/api/v1/`)) ? `${prefix}${path}` : path;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.api.http.ranges import UnsatisfiableRangeError, byte_range
+from service.api.ranges import UnsatisfiableRangeError, byte_range
 
 TAG = '"abc"'
 
