@@ -109,6 +109,7 @@ SLOW_TESTS: Final = (
     "service/cli/test_model_checks.py",
     "service/cli/test_models.py",
     "service/engine/worker/whole/test_healing.py",
+    "service/server/connections/test_many_bad_clients.py",
     "service/server/test_image_to_image.py",
     "soak/test_soaking.py",
 )
