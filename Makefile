@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs format clean
+.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -26,6 +26,7 @@ help:
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
+	@echo "make lock    set up, then lock the versions and hashes of the packages in the container image"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make web     build the page from web/ into service/web/assets; needs node 20.19 or later with npm"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
@@ -117,11 +118,16 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes what is taken from the code: the tables of settings, the list of modules and the synchronous client.
+# Writes what is taken from the code: the tables and the example of settings, the list of modules, the synchronous client.
 docs: setup-dev
 	@$(BIN)/python -m scripts.settings_page docs/settings.md
 	@$(BIN)/python -m scripts.sync_client
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
+	@$(BIN)/python -m scripts.env_example deploy/.env.example
+
+# TORCH_CPU names a folder with torch's wheel for the CPU, or another index than PyTorch's.
+lock: setup-dev
+	@$(BIN)/python -m scripts.lock $(if $(TORCH_CPU),--torch-cpu $(TORCH_CPU))
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* build dist *.egg-info \
