@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,3 +30,9 @@ def instructions(name: str, path: Path = DEPLOY / "Dockerfile") -> list[str]:
     text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
     lines = text.replace("\\\n", " ").splitlines()
     return [line.split(maxsplit=1)[1] for line in map(str.strip, lines) if line.startswith(f"{name} ")]
+
+
+def panels() -> list[dict[str, Any]]:
+    """The panels of Grafana's dashboard that show something."""
+    dashboard = json.loads((DEPLOY / "grafana" / "dashboards" / "darkroom.json").read_text())
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
