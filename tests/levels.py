@@ -56,6 +56,7 @@ INTEGRATION_TESTS: Final = (
     "client/cli/terminal/test_live_previews.py",
     "client/cli/test_remote.py",
     "client/live",
+    "deploy/test_secrets.py",
     "e2e",
     "how_to",
     "pipelines/checkpoints",

@@ -89,6 +89,11 @@ class Server:
     admin_port: int
     pid: int
     client: httpx2.Client
+    environment: dict[str, str]
+
+
+def darkroom_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from darkroom.cli.app import main; main()", *arguments]
 
 
 @contextlib.contextmanager
@@ -104,11 +109,11 @@ def darkroom(files: Files, data: Path, log: Path, **variables: str) -> Iterator[
         **{name: value.replace("/run/secrets", str(files.folder / "secrets")) for name, value in given.items()},
         **(inside | folders | variables),
     }
-    command = (sys.executable, "-c", "from darkroom.cli.app import main; main()", "serve")
+    command = darkroom_command("serve")
     url = f"http://127.0.0.1:{ports['DARKROOM_PORT']}"
     with running(command, log, environment=environment) as process, httpx2.Client(base_url=url, timeout=120) as client:
         wait_until(lambda: answers(f"{url}/readyz"), f"the server of {log}", process)
-        yield Server(ports["DARKROOM_PORT"], ports["DARKROOM_ADMIN_PORT"], process.pid, client)
+        yield Server(ports["DARKROOM_PORT"], ports["DARKROOM_ADMIN_PORT"], process.pid, client, environment)
 
 
 @contextlib.contextmanager
