@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
+.PHONY: help run unit test slow coverage chaos check e2e services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -24,6 +24,7 @@ help:
 	@echo "make slow    set up, then run those"
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
+	@echo "make e2e     set up, then build the container image and run it and the services around it, as root on Debian: 10 minutes"
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make lock    set up, then lock the versions and hashes of the packages in the container image"
@@ -60,6 +61,11 @@ chaos: setup-dev
 check: setup-dev
 	@$(MAKE) --no-print-directory --keep-going --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
 		SET_UP=yes $(CHECKS)
+
+# Must be root on Debian: it installs what it needs, makes the root of the image, and enters it.
+e2e: setup-dev
+	@sh scripts/services.sh e2e
+	@$(BIN)/python -m pytest -n 0 --e2e --timeout 1800 tests/e2e $(ARGS)
 
 services:
 	@sh scripts/services.sh

@@ -16,12 +16,6 @@ def descendants(pid: int) -> Iterator[int]:
                 yield from descendants(int(child))
 
 
-def environment_of(pid: int) -> dict[str, str]:
-    """Its environment as it was when the process began to run its program."""
-    entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    return dict(each.decode(errors="replace").split("=", 1) for each in entries if b"=" in each)
-
-
 def status_of(pid: int) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
