@@ -5,6 +5,8 @@
     |   |-- UnprocessableError        422 invalid_value           on routes whose bodies have a strict schema
     |   `-- ClientTimeoutError        400 client_timeout          the client gives up before the images can be finished
     |-- KeyReusedError                422 idempotency_key_reused  the idempotency key was used with another body
+    |-- UnauthenticatedError          401 unauthenticated         no valid API key
+    |-- ForbiddenError                403 forbidden               the key's role or the asking page's origin
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
     |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
@@ -80,6 +82,16 @@ class ClientTimeoutError(InvalidRequestError):
 class KeyReusedError(DarkroomError):
     status = 422
     code = "idempotency_key_reused"
+
+
+class UnauthenticatedError(DarkroomError):
+    status = 401
+    code = "unauthenticated"
+
+
+class ForbiddenError(DarkroomError):
+    status = 403
+    code = "forbidden"
 
 
 class NotFoundError(DarkroomError):

@@ -12,17 +12,28 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.api.dependencies import Services
+from service.api.health import Liveness, readiness
 from service.engine.interface import ModelWish, ServedModel
 from service.errors import DarkroomError
 
 
 def create_admin_app(services: Services) -> Starlette:
-    """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin."""
+    """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin.
+
+    GET /livez and /readyz as on the first listener, for when callers have taken all of its connections.
+    """
     engine = services.engine
 
     async def expose(request: Request) -> Response:
         text = services.metrics.exposition(ready=services.ready, backlog_s=engine.backlog_s)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    async def livez(request: Request) -> Response:
+        return JSONResponse(Liveness(status="ok").model_dump())
+
+    async def readyz(request: Request) -> Response:
+        answer = readiness(services)
+        return JSONResponse(answer.model_dump(mode="json"), 200 if answer.status == "ready" else 503)
 
     async def models(request: Request) -> Response:
         return JSONResponse({"models": [_described(model) for model in engine.models]})
@@ -41,6 +52,8 @@ def create_admin_app(services: Services) -> Starlette:
     return Starlette(
         routes=[
             Route("/metrics", expose, methods=["GET"]),
+            Route("/livez", livez, methods=["GET"]),
+            Route("/readyz", readyz, methods=["GET"]),
             Route("/models", models, methods=["GET"]),
             Route("/models/{name:path}/{wish}", change, methods=["POST"]),
         ],

@@ -17,7 +17,8 @@ from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
-from service.auth.identity import NO_KEYS, Identity
+from service.auth.authenticator import Authenticator, Refusal, RefusalReason
+from service.auth.identity import Identity
 from service.engine.interface import NO_INPUTS, Engine, Job, Phase
 from service.engine.types import Priority
 from service.errors import CanceledError, DarkroomError
@@ -49,6 +50,7 @@ class Services:
     """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
     """When the server started, in Unix seconds."""
+    authenticator: Authenticator
     retried: RetriedRequests = field(default_factory=RetriedRequests)
 
     @property
@@ -93,8 +95,14 @@ class Services:
         return job
 
     def identity(self, request: Request) -> Identity:
-        """Whose the request is. While there are no keys, all requests are one tenant's."""
-        return NO_KEYS
+        """Whose the request is, as `service.api.access.authentication` has found out.
+
+        Raises `UnauthenticatedError` on a route that is open to all, for a request without a key.
+        """
+        identity: Identity | None = getattr(request.state, "identity", None)
+        if identity is None:
+            raise Refusal(RefusalReason.MISSING).error()
+        return identity
 
     def tenant(self, request: Request) -> str:
         return self.identity(request).tenant

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
-from typing import Final
+import socket
+from pathlib import Path
+from typing import Final, NamedTuple
 
 _ASKED: Final = "/readyz"
 
@@ -14,33 +16,65 @@ class NotReadyError(Exception):
     """Why the server does not serve; its text is for whoever reads the container's health log."""
 
 
-def check_ready(host: str, port: int, timeout_s: float) -> None:
+class Address(NamedTuple):
+    """Where the server listens, as its settings say."""
+
+    host: str
+    """One address, or several with commas between them."""
+    port: int
+    uds: Path | None = None
+    """A Unix socket, which goes before the others."""
+
+    def __str__(self) -> str:
+        return f"{local_address(self.host)}:{self.port}" if self.uds is None else str(self.uds)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def check_ready(address: Address, timeout_s: float) -> None:
     """Returns where `GET /readyz` answers 200, and raises `NotReadyError` otherwise.
 
-    `host` is the address that the server listens on. Proxies that the environment names are not asked.
+    Proxies that the environment names are not asked.
     """
-    address = local_address(host)
-    connection = http.client.HTTPConnection(address, port, timeout=timeout_s)
+    connection = _connection(address, timeout_s)
     try:
         connection.request("GET", _ASKED)
         response = connection.getresponse()
         body = response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise NotReadyError(f"{address}:{port} does not answer: {error}") from error
+        raise NotReadyError(f"{address} does not answer: {error}") from error
     finally:
         connection.close()
     if response.status != http.HTTPStatus.OK:
-        raise NotReadyError(f"{address}:{port} answers {response.status}: {_state(body)}")
+        raise NotReadyError(f"{address} answers {response.status}: {_state(body)}")
+
+
+def _connection(address: Address, timeout_s: float) -> http.client.HTTPConnection:
+    if address.uds is not None:
+        return _UnixConnection(address.uds, timeout_s)
+    return http.client.HTTPConnection(local_address(address.host), address.port, timeout=timeout_s)
 
 
 def local_address(host: str) -> str:
-    """The address under which this machine reaches a listener on `host`, which may be a wildcard."""
+    """The address under which this machine reaches a listener on the first of `host`, which may be a wildcard."""
+    first = host.partition(",")[0].strip()
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(first)
     except ValueError:
-        return host
+        return first
     if not address.is_unspecified:
-        return host
+        return first
     return "127.0.0.1" if address.version == 4 else "::1"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -10,6 +11,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from service.api.access import session_routes
+from service.api.access.authentication import Authentication
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
 from service.api.generation.inputs import InputReader
@@ -18,13 +21,20 @@ from service.api.http.file_body import FileBodies
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
+from service.auth.authenticator import Authenticator
+from service.auth.key_file import KeyFile
+from service.auth.key_repository import KeyRepository
+from service.auth.key_ring import KeyRing
+from service.auth.sessions import SessionSigner
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
 from service.images.inputs.decoder import Decoder, LimitedDecoder
 from service.images.inputs.folder import UPLOADS
+from service.jobs.background import log_and_continue
 from service.jobs.database_password import with_password
 from service.jobs.factory import JobsSettings, create_jobs
+from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
@@ -46,6 +56,8 @@ def create_app(
     """
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
+    server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
+    authenticator = _authenticator(settings, jobs, server_key)
     services = Services(
         engine=engine,
         encoder=encoder,
@@ -60,7 +72,8 @@ def create_app(
         ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
-        links=LinkSigner(load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)),
+        links=LinkSigner(server_key),
+        authenticator=authenticator,
         public_url=settings.public_url,
         started_at=int(time.time()),
     )
@@ -70,7 +83,8 @@ def create_app(
         try:
             if jobs is not None:
                 await jobs.start()
-            yield
+            async with _keys_kept_up_to_date(authenticator):
+                yield
         finally:
             if jobs is not None:
                 await jobs.stop()
@@ -88,12 +102,43 @@ def create_app(
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
     answers.install(app)
+    # The last one that is added is the outermost.
+    app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
     app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
     for router in DIALECTS.routers(with_job_store=keeps_jobs):
         app.include_router(router)
     if keeps_jobs:
+        app.include_router(session_routes.router)
         app.include_router(page_router())
     return app
+
+
+def _authenticator(settings: Settings, jobs: JobService | None, server_key: bytes) -> Authenticator:
+    """Raises ValueError where the keys of the key file cannot be used."""
+    clock = time.time if jobs is None else jobs.database.clock.now
+    file = None if settings.api_key_file is None else KeyFile(settings.api_key_file)
+    ring = (
+        None
+        if jobs is None
+        else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
+    )
+    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+
+
+@contextlib.asynccontextmanager
+async def _keys_kept_up_to_date(authenticator: Authenticator) -> AsyncIterator[None]:
+    """Reads the keys once, and then again and again for the length of the block."""
+    if authenticator.ring is None:
+        yield
+        return
+    with log_and_continue("reading the API keys"):
+        await authenticator.ring.refresh()
+    reading = asyncio.create_task(authenticator.ring.run())
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 def _jobs_settings(settings: Settings) -> JobsSettings:

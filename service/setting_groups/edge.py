@@ -7,7 +7,17 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from service.setting_groups.fields import Count, OptionalPort, Port, Seconds, Section, setting
+from service.setting_groups.fields import (
+    Count,
+    FileMode,
+    Networks,
+    OptionalFile,
+    OptionalPort,
+    Port,
+    Seconds,
+    Section,
+    setting,
+)
 
 
 class EdgeSettings(BaseSettings):
@@ -15,13 +25,34 @@ class EdgeSettings(BaseSettings):
 
     host: str = setting(
         "127.0.0.1",
-        "Address of the API. 0.0.0.0 lets other machines in, :: those with IPv6 too; there are no API keys yet.",
+        "Address of the API, or several with commas between them. 0.0.0.0 lets other machines in, :: those with IPv6 "
+        "too: that takes an API key.",
         Section.LISTEN,
         "ADDRESS",
     )
     port: Port = setting(8000, "Port of the API. 0 lets the system choose.", Section.LISTEN, "PORT")
+    uds: OptionalFile = setting(
+        None,
+        "Unix socket on which the API listens instead of an address and a port, for a proxy on the same machine.",
+        Section.LISTEN,
+        "PATH",
+    )
+    uds_mode: FileMode = setting(
+        "660", "Permissions of the Unix socket, in octal: who may connect.", Section.LISTEN, "MODE"
+    )
+    trusted_proxies: Networks = setting(
+        None,
+        "Addresses and networks of the proxies in front of the server, with commas between them. "
+        "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS does not hold for them.",
+        Section.LISTEN,
+        "NETWORKS",
+    )
     admin_host: str = setting(
-        "127.0.0.1", "Address of the second listener, which serves /metrics.", Section.LISTEN, "ADDRESS"
+        "127.0.0.1",
+        "Address of the second listener, which serves /metrics and probes and asks for no key: keep it to an inner "
+        "network.",
+        Section.LISTEN,
+        "ADDRESS",
     )
     admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
@@ -44,7 +75,18 @@ class EdgeSettings(BaseSettings):
         "BYTES",
     )
     max_connections: Count = setting(
-        512, "Open connections. One more is answered 503 and closed.", Section.CONNECTIONS, "N"
+        512,
+        "Open connections, as far as the process's limit on open files allows. One more may ask for /livez and "
+        "/readyz, and is answered 503 otherwise.",
+        Section.CONNECTIONS,
+        "N",
+    )
+    max_connections_per_address: Count = setting(
+        256,
+        "Of these, how many one address may have open (of IPv6, one network of 64 bits). This machine's own and those "
+        "of DARKROOM_TRUSTED_PROXIES may have all.",
+        Section.CONNECTIONS,
+        "N",
     )
     header_timeout_s: Seconds = setting(
         10.0, "Time for a request's head, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
@@ -61,9 +103,16 @@ class EdgeSettings(BaseSettings):
     )
     write_timeout_s: Seconds = setting(
         60.0,
-        "How long a client may read nothing of an answer that waits for it.",
+        "Time over which a client must read DARKROOM_MIN_READ_BYTES_PER_S of an answer that waits for it, else the "
+        "connection is cut.",
         Section.CONNECTIONS,
         "SECONDS",
+    )
+    min_read_bytes_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
+        1024.0,
+        "How quickly a client must read what waits for it. 0: it must read anything at all.",
+        Section.CONNECTIONS,
+        "BYTES",
     )
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
         12.0,

@@ -83,7 +83,15 @@ def test_the_database_and_the_metrics_are_on_a_network_without_a_way_out() -> No
 def test_the_server_reaches_the_world_only_where_that_is_asked_for() -> None:
     options = compose()["networks"]["front"]["driver_opts"]
     assert options == {"com.docker.network.bridge.enable_ip_masquerade": "${EGRESS:-false}"}
+    (network,) = compose()["networks"]["front"]["ipam"]["config"]
+    assert network["subnet"] == services()["cpu"]["environment"]["DARKROOM_TRUSTED_PROXIES"]
     assert {name for name in ALL if "public" in services()[name]["networks"]} == {"caddy", "open-webui"}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_nobody_is_let_in_without_the_key(name: str) -> None:
+    assert services()[name]["environment"]["DARKROOM_API_KEY_FILE"] == "/run/secrets/api_key"
+    assert "api_key" in services()[name]["secrets"]
 
 
 def test_secrets_are_files_without_which_nothing_starts() -> None:

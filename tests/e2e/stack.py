@@ -36,6 +36,11 @@ class Files:
         call("sh", folder / "setup.sh")
         return cls(folder)
 
+    def client(self, url: str, **options: Any) -> httpx2.Client:
+        """A caller who has the key."""
+        key = self.secret("api_key").read_text().strip()
+        return httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120, **options)
+
     def secret(self, name: str) -> Path:
         return self.folder / "secrets" / name
 
@@ -100,7 +105,7 @@ def darkroom_command(*arguments: str) -> list[str]:
 def darkroom(files: Files, data: Path, log: Path, **variables: str) -> Iterator[Server]:
     ports = {"DARKROOM_PORT": free_port(), "DARKROOM_ADMIN_PORT": free_port()}
     given = services()["cpu"]["environment"] | {name: str(port) for name, port in ports.items()}
-    inside = {"DARKROOM_HOST": "127.0.0.1", "DARKROOM_ADMIN_HOST": "127.0.0.1"}
+    inside = {"DARKROOM_HOST": "127.0.0.1", "DARKROOM_ADMIN_HOST": "127.0.0.1", "DARKROOM_TRUSTED_PROXIES": "127.0.0.1"}
     folders = {"DARKROOM_DATA_DIR": str(data), "DARKROOM_CACHE_DIR": str(data / "cache")}
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")},
@@ -111,7 +116,7 @@ def darkroom(files: Files, data: Path, log: Path, **variables: str) -> Iterator[
     }
     command = darkroom_command("serve")
     url = f"http://127.0.0.1:{ports['DARKROOM_PORT']}"
-    with running(command, log, environment=environment) as process, httpx2.Client(base_url=url, timeout=120) as client:
+    with running(command, log, environment=environment) as process, files.client(url) as client:
         wait_until(lambda: answers(f"{url}/readyz"), f"the server of {log}", process)
         yield Server(ports["DARKROOM_PORT"], ports["DARKROOM_ADMIN_PORT"], process.pid, client, environment)
 

@@ -43,6 +43,13 @@ def test_it_answers_a_prompt_where_its_variables_put_it(served: subprocess.Popen
     assert len(colors) == 2
 
 
+def test_without_a_key_it_refuses_to_be_reached_by_others(image: Image, data: Path, tmp_path: Path, port: int) -> None:
+    log = tmp_path / "log"
+    with image.served(data, log, DARKROOM_PORT=str(port), DARKROOM_ADMIN_PORT="0") as process:
+        assert process.wait(120) == 1
+    assert "API key" in log.read_text()
+
+
 def test_its_health_check_follows_the_port(
     served: subprocess.Popen[bytes], image: Image, data: Path, port: int
 ) -> None:

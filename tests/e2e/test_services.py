@@ -49,7 +49,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             darkroom(files, folder / "data", folder / "log", **database) as server,
             prometheus(files, server, folder / "prometheus") as metrics,
             caddy(files, server, folder / "caddy") as front,
-            httpx2.Client(base_url=front.url, verify=front.trust, timeout=120) as outside,
+            files.client(front.url, verify=front.trust) as outside,
         ):
             yield Stack(files, server, metrics, front, outside)
 
@@ -62,6 +62,11 @@ def test_an_image_comes_through_the_front(stack: Stack) -> None:
     assert answer.content.startswith(b"\x89PNG")
     assert answer.headers["Strict-Transport-Security"]
     assert "Caddy" not in answer.headers.get("Server", "")
+
+
+def test_nobody_comes_through_the_front_without_the_key(stack: Stack) -> None:
+    with httpx2.Client(base_url=stack.front.url, verify=stack.front.trust) as stranger:
+        assert stranger.get("/api/v1/jobs").status_code == 401
 
 
 def test_a_durable_job_goes_through_the_database_and_its_events_come_one_by_one(stack: Stack) -> None:

@@ -81,9 +81,17 @@ def answers_in(raw: bytes, method: str = "GET") -> list[Answer]:
     return answers
 
 
+OPENAI_SHAPE = ("application/json", {"error"})
+PROBLEM_SHAPE = ("application/problem+json", {"type", "title", "status", "detail", "code", "errors"})
+
+
 def assert_refused(answers: list[Answer], status: int) -> None:
-    """Check for a single answer that has this status and OpenAI's error shape and announces the close."""
+    """Check for a single answer that has this status and a dialect's error shape and announces the close."""
     (answer,) = answers
     assert answer.status == status
     assert answer.closes
-    assert set(json.loads(answer.body)["error"]) == {"message", "type", "param", "code"}
+    assert shape_of(answer) in (OPENAI_SHAPE, PROBLEM_SHAPE)
+
+
+def shape_of(answer: Answer) -> tuple[str | None, set[str]]:
+    return answer.headers["content-type"], set(json.loads(answer.body))

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from service.api.http.dialect import Dialect, Dialects, ErrorAnswer
-from service.errors import CanceledError, DarkroomError, InvalidRequestError, NotFoundError
+from service.errors import CanceledError, DarkroomError, InvalidRequestError, NotFoundError, UnauthenticatedError
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
@@ -38,7 +38,7 @@ class ErrorAnswers:
 
     def answer(self, error: DarkroomError, path: str) -> Response:
         """The answer to a request for `path` that ended in `error`."""
-        return _response(self._dialects.at(path), ErrorAnswer.of(error), _retry_headers(error))
+        return _response(self._dialects.at(path), ErrorAnswer.of(error), _headers(error))
 
     async def _on_darkroom_error(self, request: Request, error: DarkroomError) -> Response:
         return self.answer(error, request.url.path)
@@ -75,8 +75,10 @@ def _response(dialect: Dialect, told: ErrorAnswer, headers: dict[str, str]) -> R
     return Response(json.dumps(dialect.error_body(told)), told.status, headers, dialect.error_media_type)
 
 
-def _retry_headers(error: DarkroomError) -> dict[str, str]:
-    """Headers that say whether and when to try again."""
+def _headers(error: DarkroomError) -> dict[str, str]:
+    """Headers that say how to be let in, and whether and when to try again."""
+    if error.status == UnauthenticatedError.status:
+        return {"WWW-Authenticate": "Bearer"}  # RFC 9110, 11.6.1
     if error.retry_after_s is not None:
         return {
             "Retry-After": str(max(1, math.ceil(error.retry_after_s))),

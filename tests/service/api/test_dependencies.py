@@ -16,16 +16,20 @@ from service.api.dependencies import Services, jobs_of, services_of, unless_gone
 from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.signed_urls import LinkSigner
+from service.auth.identity import Identity, Role
 from service.engine.types import Priority
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import Encoder
 from service.images.inputs.decoder import DirectDecoder
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.keys import open_to_all
 
 PARAMS: Final = GenerationParams(
     prompt="a red circle", width=128, height=128, steps=1, guidance_scale=1.0, seed=7, sampler="ddim"
 )
+
+ALICE: Final = Identity(tenant="alice", role=Role.USER)
 
 
 @pytest.fixture
@@ -50,6 +54,7 @@ def make_services(encoder: Encoder, *, public_url: str | None = None, embed_para
         links=LinkSigner(b"key"),
         public_url=public_url,
         started_at=0,
+        authenticator=open_to_all(),
     )
 
 
@@ -68,7 +73,7 @@ def request(*, gone: bool = False, services: Services | None = None) -> Request:
     app.state.services = services
     headers = [(b"host", b"server.test:8000")]
     scope = {"type": "http", "scheme": "http", "path": "/x", "query_string": b"", "headers": headers, "app": app}
-    return Request(scope, receive)
+    return Request({**scope, "state": {"identity": ALICE}}, receive)
 
 
 def outcomes(services: Services) -> list[str]:
@@ -81,7 +86,7 @@ async def test_a_job_is_submitted_for_the_tenant_of_the_request(services: Servic
     assert isinstance(services.engine, FakeEngine)
     (submitted,) = services.engine.jobs
     assert submitted is job
-    assert (submitted.images, submitted.previews, submitted.tenant) == ([PARAMS], 1, "")
+    assert (submitted.images, submitted.previews, submitted.tenant) == ([PARAMS], 1, "alice")
     assert (submitted.priority, submitted.deadline_s) == (Priority.BATCH, 2.5)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +58,28 @@ def test_where_nothing_listens_nothing_is_healthy(command: Command) -> None:
     assert "127.0.0.1:1 does not answer" in outcome.err
 
 
+@pytest.mark.integration
+def test_a_unix_socket_is_asked_where_the_server_listens_on_one(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    asked: list[bytes] = []
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        outcome = command("health", "--uds", str(path))
+        thread.join()
+    assert outcome.status == 0
+    assert asked[0].startswith(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n")
+
+
 @pytest.mark.parametrize(
     ("host", "address"),
     [
@@ -64,6 +88,7 @@ def test_where_nothing_listens_nothing_is_healthy(command: Command) -> None:
         ("127.0.0.1", "127.0.0.1"),
         ("10.1.2.3", "10.1.2.3"),
         ("localhost", "localhost"),
+        ("10.1.2.3, ::1", "10.1.2.3"),
     ],
 )
 def test_a_wildcard_is_reached_by_the_loopback_address_of_its_family(host: str, address: str) -> None:

@@ -24,6 +24,7 @@ from service.images.inputs.decoder import DirectDecoder
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_drawing import draw
 from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.keys import open_to_all
 from tests.service.images.reading import parameters_in
 
 TIMINGS: Final = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
@@ -53,6 +54,7 @@ def generation(
         links=LinkSigner(b"key"),
         public_url=None,
         started_at=0,
+        authenticator=open_to_all(),
     )
     parsed = parse_request({"prompt": "a red circle", "seed": 7, **fields})
     return Generation(services, parsed, plan(parsed, INFO), INFO.name, sole_format)

@@ -158,7 +158,8 @@ def test_malformed_chunks_end_the_connection(
     answers = exchange(server.port, [start, body] if separate else [start + body])
     (answer,) = answers
     assert answer.closes
-    assert answer.status in ({400} if method == "POST" or not separate else {405})
+    # The DELETE may be answered before its body comes, or not.
+    assert answer.status in ({400} if method == "POST" or not separate else {400, 405})
 
 
 def test_a_request_with_a_malformed_body_is_not_executed(server: Harness, victim: str, smuggled: bytes) -> None:

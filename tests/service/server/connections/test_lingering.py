@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from service.server.lingering import QUIET_S, LingeringTransport
+from service.server.connections.lingering import QUIET_S, LingeringTransport
 
 LONGEST_S = 10.0
 
@@ -158,3 +158,16 @@ def test_closing_at_once_waits_for_nothing(transport: LingeringTransport, inner:
     transport.close_at_once()
     assert inner.actions == ["close"]
     assert transport.is_closing()
+
+
+def test_a_client_that_has_ended_is_not_waited_for(transport: LingeringTransport, inner: FakeTransport) -> None:
+    transport.client_has_ended()
+    transport.close()
+    assert inner.actions == ["close"]
+
+
+def test_written_bytes_are_counted_until_the_close(transport: LingeringTransport) -> None:
+    transport.write(b"before")
+    transport.close()
+    transport.write(b"after")
+    assert transport.written == len(b"before")

@@ -15,7 +15,7 @@ QUIET_S: Final = 2.0
 
 
 class LingeringTransport(asyncio.Transport):
-    """Wraps the event loop's transport of one TCP connection."""
+    """Wraps the event loop's transport of one connection."""
 
     def __init__(self, inner: asyncio.Transport, loop: asyncio.AbstractEventLoop, longest_s: float) -> None:
         """`longest_s` bounds the seconds for which a closed connection is read."""
@@ -27,10 +27,16 @@ class LingeringTransport(asyncio.Transport):
         """The loop's time of `close`."""
         self._heard_at = 0.0
         """The loop's time of the latest byte after `close`."""
+        self._client_has_ended = False
+        self.written = 0
+        """Number of bytes that were given to `write` so far."""
 
     def close(self) -> None:
         """Send what is unsent and the end of the stream; end the connection once the client has stopped sending."""
         if self.is_closing():
+            return
+        if self._client_has_ended:
+            self.close_at_once()
             return
         self._closed_at = self._heard_at = self._loop.time()
         self._inner.resume_reading()
@@ -40,6 +46,10 @@ class LingeringTransport(asyncio.Transport):
             self._inner.abort()
             return
         self._loop.call_later(QUIET_S, self._close_if_quiet)
+
+    def client_has_ended(self) -> None:
+        """To be told that the client sends nothing more, so that `close` need not wait for it."""
+        self._client_has_ended = True
 
     def drop(self) -> None:
         """To be told of data that came after `close`."""
@@ -68,6 +78,7 @@ class LingeringTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Drops what comes after `close`, as every transport does."""
         if not self.is_closing():
+            self.written += len(data)
             self._inner.write(data)
 
     def pause_reading(self) -> None:
