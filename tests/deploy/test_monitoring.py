@@ -37,12 +37,11 @@ def exposed() -> dict[str, set[str]]:
     metrics = Metrics()
     text = metrics.exposition(ready=True, backlog_s=0.0)
     kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text.decode() if isinstance(text, bytes) else text, re.MULTILINE))
-    page = dict(re.findall(r"^\| `(\w+)` \| ([^|]*)\|", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
+    labels = {name: set(own._labelnames) for own, names in metrics._registry._collector_to_names.items()
+              if hasattr(own, "_labelnames") for name in names}  # fmt: skip
     series = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
     return {
-        name + suffix: set(re.findall(r"`(\w+)`", page.get(name, "")))
-        for name, kind in kinds.items()
-        for suffix in series.get(kind, ("",))
+        name + suffix: labels.get(name, set()) for name, kind in kinds.items() for suffix in series.get(kind, ("",))
     }
 
 

@@ -31,7 +31,5 @@ def image() -> Iterator[Image]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A volume of the image's user."""
     folder = tmp_path_factory.mktemp("volume")
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)
     os.chown(folder, USER, USER)
     return folder

@@ -8,6 +8,7 @@ import pwd
 import shutil
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,24 +47,26 @@ class Files:
 
 
 @contextlib.contextmanager
-def postgres(files: Files, folder: Path) -> Iterator[int]:
-    """PostgreSQL that asks for the password of the secret. Yields its port. The folder is made for it."""
+def postgres(files: Files) -> Iterator[int]:
+    """PostgreSQL that asks for the password of the secret. Yields its port."""
     account = pwd.getpwnam("postgres")
     as_postgres: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/"}
-    folder.mkdir()
-    password = folder / "password"
-    shutil.copy(files.secret("database_password"), password)
-    for path in (folder, password):
-        os.chown(path, account.pw_uid, account.pw_gid)
-    data, port = folder / "data", free_port()
     initdb, server, createdb = (find_program(name, *_POSTGRES) for name in ("initdb", "postgres", "createdb"))
-    call(initdb, "--pgdata", data, "--username=darkroom", "--pwfile", password, "--auth=scram-sha-256", **as_postgres)
-    command = (server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1")
-    with running(command, folder / "log", **as_postgres) as process:
-        client = postgres_client(files, port)
-        wait_until(lambda: not _fails("psql", "--command", "SELECT 1", "postgres", env=client), "PostgreSQL", process)
-        call(createdb, "darkroom", env=client)
-        yield port
+    # Not below pytest's folder, which is closed to other users.
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        data, password = folder / "data", folder / "password"
+        shutil.copy(files.secret("database_password"), password)
+        for path in (folder, password):
+            os.chown(path, account.pw_uid, account.pw_gid)
+        options = ("--username=darkroom", "--pwfile", password, "--auth=scram-sha-256")
+        call(initdb, "--pgdata", data, *options, **as_postgres)
+        command = (server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1")
+        with running(command, folder / "log", **as_postgres) as process:
+            client = postgres_client(files, port)
+            wait_until(lambda: not _fails("psql", "--command", "SELECT 1", "postgres", env=client), name, process)
+            call(createdb, "darkroom", env=client)
+            yield port
 
 
 def postgres_client(files: Files, port: int) -> dict[str, str]:

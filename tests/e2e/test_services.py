@@ -37,10 +37,8 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)
     files = Files.set_up(folder / "deploy")
-    with postgres(files, folder / "postgres") as port:
+    with postgres(files) as port:
         database = {
             "DARKROOM_DATABASE_URL": f"postgresql://darkroom@127.0.0.1:{port}/darkroom",
             "DARKROOM_DATABASE_PASSWORD_FILE": str(files.secret("database_password")),
