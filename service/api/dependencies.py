@@ -46,8 +46,6 @@ class Services:
     jobs: JobService | None
     """None in a process that keeps no jobs, such as `darkroom generate` without a server."""
     links: LinkSigner
-    public_url: str | None
-    """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
     """When the server started, in Unix seconds."""
     authenticator: Authenticator
@@ -106,9 +104,6 @@ class Services:
 
     def tenant(self, request: Request) -> str:
         return self.identity(request).tenant
-
-    def absolute(self, request: Request, path: str) -> str:
-        return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
         """The parameters to write into an image's file; None writes none."""

@@ -14,7 +14,7 @@ from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
-from service.server.addresses import listening
+from service.server.addresses import listening, listening_at
 from service.server.exposure import is_exposed
 from service.server.main import serve
 from service.settings import Settings
@@ -34,11 +34,7 @@ def test_an_address_is_exposed_unless_this_machine_alone_reaches_it(host: str, e
 
 @pytest.mark.parametrize(("mode", "exposed"), [(0o600, False), (0o660, False), (0o666, True), (0o662, True)])
 def test_a_unix_socket_is_exposed_where_every_user_may_connect(tmp_path: Path, mode: int, exposed: bool) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:
-        path = tmp_path / "s"
-        bound.bind(str(path))
-        path.chmod(mode)
-
+    with listening_at(tmp_path / "s", mode) as bound:
         assert is_exposed([bound]) is exposed
 
 

@@ -52,7 +52,6 @@ def generation(
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),
-        public_url=None,
         started_at=0,
         authenticator=open_to_all(),
     )
