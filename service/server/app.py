@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from service.api.access import session_routes
+from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
@@ -109,6 +109,7 @@ def create_app(
         app.include_router(router)
     if keeps_jobs:
         app.include_router(session_routes.router)
+        app.include_router(key_routes.router)
         app.include_router(page_router())
     return app
 
