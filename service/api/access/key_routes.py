@@ -17,7 +17,7 @@ from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
 from service.auth.identity import DEFAULT_TENANT, Quotas, Role
 from service.auth.key_repository import KeyRepository
-from service.auth.keys import ApiKey, NewKey, Validity, make_key
+from service.auth.keys import ApiKey, NewKey, Validity, check_tenant, make_key
 from service.errors import ForbiddenError, NotFoundError
 
 _MAX_LIFETIME_S: Final = 100 * 366 * 86400
@@ -136,7 +136,10 @@ async def _refresh(request: Request) -> None:
 
 def _wish(asked: KeyRequest, now: float) -> NewKey:
     """Raises `UnprocessableError` for a name or a tenant that cannot be."""
+    field = "tenant"
     try:
+        check_tenant(asked.tenant)
+        field = "name"
         return NewKey(
             name=asked.name,
             role=Role(asked.role),
@@ -145,7 +148,6 @@ def _wish(asked: KeyRequest, now: float) -> NewKey:
             quotas=Quotas(**asked.quotas.model_dump()),
         )
     except ValueError as error:
-        field = "tenant" if "tenant" in str(error) else "name"
         raise BODY_RULES.refuse([FieldProblem((field,), str(error).removesuffix("."))]) from None
 
 
