@@ -74,6 +74,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_troubleshooting.py",
     "scripts/test_gpu_day.py",
     "service/api/access/test_authentication.py",
+    "service/api/access/test_key_routes.py",
     "service/api/access/test_revocation.py",
     "service/api/access/test_session_routes.py",
     "service/api/access/test_tenant_matrix.py",
