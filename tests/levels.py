@@ -53,6 +53,7 @@ INTEGRATION_TESTS: Final = (
     "client/cli/terminal/test_live_previews.py",
     "client/cli/test_remote.py",
     "client/live",
+    "fuzz",
     "how_to",
     "pipelines/checkpoints",
     "pipelines/cuda",
