@@ -71,6 +71,7 @@ INTEGRATION_TESTS: Final = (
     "scripts/test_gpu_day.py",
     "service/api/costs/test_request_costs.py",
     "service/api/test_contracts.py",
+    "service/api/test_hostile_input.py",
     "service/engine/costs/test_healing.py",
     "service/engine/faults/test_process_life.py",
     "service/engine/frontend/test_supervisor.py",
