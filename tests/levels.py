@@ -68,6 +68,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_structure.py",
     "repository/test_troubleshooting.py",
     "scripts/test_gpu_day.py",
+    "service/api/access/test_quota_flood.py",
     "service/api/costs/test_request_costs.py",
     "service/api/test_contracts.py",
     "service/engine/costs/test_healing.py",

@@ -29,6 +29,9 @@ class EdgeMetrics(MetricGroup):
         self._refusals = self._counter(
             "protocol_refusals", "Requests and connections refused before the application saw them.", "status"
         )
+        self._quota_refusals = self._counter(
+            "quota_refusals", "Requests and jobs refused because of a quota of their key.", "quota"
+        )
         self._connections = self._gauge("connections", "Open connections.", "listener")
         self._streams = self._gauge("event_streams", "Answers under way that are streams of events.")
         self._threads = self._gauge("threads", "Threads of Python in the server's process.")
@@ -44,6 +47,10 @@ class EdgeMetrics(MetricGroup):
     def protocol_refused(self, status: int | None) -> None:
         """Records a refusal that the application knows nothing of; None is for a connection that got no answer."""
         self._refusals.labels("none" if status is None else str(status)).inc()
+
+    def quota_refused(self, quota: str) -> None:
+        """Records a refusal. `quota` is a value of `service.auth.quotas.Quota`."""
+        self._quota_refusals.labels(quota).inc()
 
     def connection_opened(self, listener: ListenerName) -> None:
         self._connections.labels(listener).inc()

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
 from service.api.generation.inputs import InputReader
@@ -18,6 +19,7 @@ from service.api.http.file_body import FileBodies
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
+from service.auth.quotas import KeyQuotas
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
@@ -63,6 +65,7 @@ def create_app(
         links=LinkSigner(load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)),
         public_url=settings.public_url,
         started_at=int(time.time()),
+        quotas=KeyQuotas(metrics.quota_refused),
     )
 
     @contextlib.asynccontextmanager
@@ -88,6 +91,7 @@ def create_app(
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
     answers.install(app)
+    app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
     app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
     for router in DIALECTS.routers(with_job_store=keeps_jobs):
         app.include_router(router)

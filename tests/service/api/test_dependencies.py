@@ -16,6 +16,7 @@ from service.api.dependencies import Services, jobs_of, services_of, unless_gone
 from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.signed_urls import LinkSigner
+from service.auth.quotas import KeyQuotas
 from service.engine.types import Priority
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import Encoder
@@ -49,6 +50,7 @@ def make_services(encoder: Encoder, *, public_url: str | None = None, embed_para
         jobs=None,
         links=LinkSigner(b"key"),
         public_url=public_url,
+        quotas=KeyQuotas(),
         started_at=0,
     )
 
@@ -80,8 +82,8 @@ async def test_a_job_is_submitted_for_the_tenant_of_the_request(services: Servic
     job = await services.submit(request(), [PARAMS], previews=1, priority=Priority.BATCH, deadline_s=2.5)
     assert isinstance(services.engine, FakeEngine)
     (submitted,) = services.engine.jobs
-    assert submitted is job
-    assert (submitted.images, submitted.previews, submitted.tenant) == ([PARAMS], 1, "")
+    assert submitted.id == job.id
+    assert (submitted.images, submitted.previews, submitted.tenant) == ([PARAMS], 1, "default")
     assert (submitted.priority, submitted.deadline_s) == (Priority.BATCH, 2.5)
 
 
