@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs format clean
+.PHONY: help run unit test slow coverage chaos soak check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -23,6 +23,7 @@ help:
 	@echo "make test    set up, then run all tests but those that take long"
 	@echo "make slow    set up, then run those"
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
+	@echo "make soak    set up, then load two servers for half an hour, crash one, and see whether the other one grows"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
@@ -54,6 +55,10 @@ coverage: setup-dev
 # ARGS="--help" tells how to make it longer: ARGS="--growth-jobs 100000" puts so many jobs through one server.
 chaos: setup-dev
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+# ARGS="--minutes 480" makes it longer; ARGS="--leak-bytes 65536" plants a leak that it must find.
+soak: setup-dev
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 # Set-up runs once; then the tools run beside each other, and one that fails stops none of them.
 check: setup-dev

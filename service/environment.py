@@ -55,7 +55,11 @@ def _refuse_unknown_variables() -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
+    """Whether only this machine can reach `host`, or each of the hosts with commas between them."""
+    return all(_is_loopback(each.strip()) for each in host.split(","))
+
+
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

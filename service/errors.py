@@ -5,6 +5,8 @@
     |   |-- UnprocessableError        422 invalid_value           on routes whose bodies have a strict schema
     |   `-- ClientTimeoutError        400 client_timeout          the client gives up before the images can be finished
     |-- KeyReusedError                422 idempotency_key_reused  the idempotency key was used with another body
+    |-- UnauthenticatedError          401 unauthenticated         no valid API key
+    |-- ForbiddenError                403 forbidden               the key's role or the asking page's origin
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
     |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
@@ -12,6 +14,7 @@
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
+    |-- MisdirectedRequestError       421 misdirected_request     it names a host that is not this server's
     |-- QuotaExceededError            429 quota_exceeded          a limit of this caller; retry_after_s, where known
     |-- QueueFullError                503 queue_full              retry_after_s; the work of all callers is too much
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
@@ -48,12 +51,19 @@ class DarkroomError(Exception):
     code: ClassVar[str] = "internal_error"
 
     def __init__(
-        self, message: str = "Something went wrong.", *, field: str | None = None, retry_after_s: float | None = None
+        self,
+        message: str = "Something went wrong.",
+        *,
+        field: str | None = None,
+        parameter: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
         """The request field at fault, in the dialect's spelling."""
+        self.parameter = parameter
+        """The query parameter at fault."""
         self.retry_after_s = retry_after_s
         """Seconds after which the caller may retry."""
         self.problems: tuple[Problem, ...] = ()
@@ -80,6 +90,16 @@ class ClientTimeoutError(InvalidRequestError):
 class KeyReusedError(DarkroomError):
     status = 422
     code = "idempotency_key_reused"
+
+
+class UnauthenticatedError(DarkroomError):
+    status = 401
+    code = "unauthenticated"
+
+
+class ForbiddenError(DarkroomError):
+    status = 403
+    code = "forbidden"
 
 
 class NotFoundError(DarkroomError):
@@ -114,6 +134,11 @@ class BodyTooLargeError(DarkroomError):
 class UnsupportedMediaTypeError(DarkroomError):
     status = 415
     code = "unsupported_media_type"
+
+
+class MisdirectedRequestError(DarkroomError):
+    status = 421
+    code = "misdirected_request"
 
 
 class QuotaExceededError(DarkroomError):

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from pydantic_settings import SettingsConfigDict
 
+from service.setting_groups.access import AccessSettings
 from service.setting_groups.edge import EdgeSettings
 from service.setting_groups.fields import Section, setting
 from service.setting_groups.queue import QueueSettings
@@ -20,7 +21,7 @@ from service.setting_groups.worker import WorkerSettings
 PREFIX: Final = "DARKROOM_"
 
 
-class Settings(EdgeSettings, WorkerSettings, QueueSettings, StorageSettings):
+class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings):
     """One frozen value, read once at the start and passed down."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)

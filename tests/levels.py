@@ -68,9 +68,16 @@ INTEGRATION_TESTS: Final = (
     "repository/test_structure.py",
     "repository/test_troubleshooting.py",
     "scripts/test_gpu_day.py",
+    "service/api/access/test_authentication.py",
+    "service/api/access/test_revocation.py",
+    "service/api/access/test_session_routes.py",
+    "service/api/access/test_tenant_matrix.py",
     "service/api/access/test_quota_flood.py",
     "service/api/costs/test_request_costs.py",
     "service/api/test_contracts.py",
+    "service/auth/test_key_repository.py",
+    "service/auth/test_no_secret_leaks.py",
+    "service/cli/test_keys.py",
     "service/engine/costs/test_healing.py",
     "service/engine/faults/test_process_life.py",
     "service/engine/frontend/test_supervisor.py",
@@ -103,7 +110,9 @@ SLOW_TESTS: Final = (
     "service/cli/test_model_checks.py",
     "service/cli/test_models.py",
     "service/engine/worker/whole/test_healing.py",
+    "service/server/connections/test_many_bad_clients.py",
     "service/server/test_image_to_image.py",
+    "soak/test_soaking.py",
 )
 """Folders and files, below `tests/`, of tests that take long. `make test` leaves them out; `make coverage`, which
 continuous integration runs, and `make slow` do not."""

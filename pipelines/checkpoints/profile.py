@@ -46,17 +46,20 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 ProfileT = TypeVar("ProfileT", bound=Profile)
 
 
+PROFILES: Final = msgspec.json.Decoder(Profile)
+
+
 def read(folder: Path) -> Profile:
     """Read the profile in the folder, or return all defaults if it has none. Raises `ModelLoadError`."""
-    return read_file(folder / FILE_NAME, Profile)
+    return read_file(folder / FILE_NAME, PROFILES)
 
 
-def read_file(path: Path, schema: type[ProfileT]) -> ProfileT:
+def read_file(path: Path, decoder: msgspec.json.Decoder[ProfileT]) -> ProfileT:
     """Read a profile, which may have more fields, or return all defaults if there is none. Raises `ModelLoadError`."""
     if not path.exists():
-        return schema()
+        return decoder.decode(b"{}")
     try:
-        profile = msgspec.json.decode(path.read_bytes(), type=schema)
+        profile = decoder.decode(path.read_bytes())
         choice = None if profile.default_sampler is None else samplers.find(profile.default_sampler)
     except (OSError, msgspec.DecodeError, InvalidParamsError) as error:
         raise ModelLoadError(f"{path} cannot be used: {error}") from error

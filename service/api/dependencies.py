@@ -18,7 +18,8 @@ from service.api.http.file_body import FileBodies
 from service.api.metered_job import MeteredJob
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
-from service.auth.identity import NO_KEYS, Identity
+from service.auth.authenticator import Authenticator, Refusal, RefusalReason
+from service.auth.identity import Identity
 from service.auth.quotas import KeyQuotas
 from service.engine.interface import NO_INPUTS, Engine, Job, JobOptions, Phase
 from service.engine.types import Priority
@@ -49,10 +50,9 @@ class Services:
     jobs: JobService | None
     """None in a process that keeps no jobs, such as `darkroom generate` without a server."""
     links: LinkSigner
-    public_url: str | None
-    """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
     """When the server started, in Unix seconds."""
+    authenticator: Authenticator
     quotas: KeyQuotas
     retried: RetriedRequests = field(default_factory=RetriedRequests)
 
@@ -128,15 +128,17 @@ class Services:
         return await self.jobs.tenants.stored.reserve(identity.tenant, new_bytes, limit_bytes=limit_bytes)
 
     def identity(self, request: Request) -> Identity:
-        """Whose the request is. While there are no keys, all requests are one tenant's."""
-        identity: Identity = getattr(request.state, "identity", NO_KEYS)
+        """Whose the request is, as `service.api.access.authentication` has found out.
+
+        Raises `UnauthenticatedError` on a route that is open to all, for a request without a key.
+        """
+        identity: Identity | None = getattr(request.state, "identity", None)
+        if identity is None:
+            raise Refusal(RefusalReason.MISSING).error()
         return identity
 
     def tenant(self, request: Request) -> str:
         return self.identity(request).tenant
-
-    def absolute(self, request: Request, path: str) -> str:
-        return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
         """The parameters to write into an image's file; None writes none."""

@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from service.api.dependencies import services_of
+from service.api.dependencies import Services, services_of
 from service.engine.interface import Phase
 
 router = APIRouter(tags=["health"])
@@ -39,12 +39,14 @@ async def livez() -> Liveness:
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(request: Request, response: Response) -> Readiness:
     """200 while jobs are admitted, else 503 with the state of the engine and of the store."""
-    services = services_of(request)
-    ready = services.ready
-    if not ready:
-        response.status_code = 503
+    answer = readiness(services_of(request))
+    response.status_code = 200 if answer.status == "ready" else 503
+    return answer
+
+
+def readiness(services: Services) -> Readiness:
     return Readiness(
-        status="ready" if ready else "not ready",
+        status="ready" if services.ready else "not ready",
         phase=services.engine.phase,
         activity=services.engine.activity,
         store="available" if services.store_available else "unavailable",

@@ -12,6 +12,7 @@ import msgspec
 
 from service.catalog import BUNDLED
 
+_OBJECTS: Final = msgspec.json.Decoder(dict[str, Any])
 _SUFFIX: Final = ".safetensors"
 _SETTINGS: Final = ".darkroom.json"
 _PATHS: Final = ("vae", "text_encoder", "text_encoder_2")
@@ -69,6 +70,6 @@ def _copy(source: Path, target: Path) -> None:
 
 def _with_absolute_paths(settings: Path) -> dict[str, Any]:
     """Return the settings of a single file, whose paths are relative to the folder that they are in."""
-    content = msgspec.json.decode(settings.read_bytes(), type=dict[str, Any])
+    content = _OBJECTS.decode(settings.read_bytes())
     folder = settings.resolve().parent
     return content | {field: str(folder / Path(content[field]).expanduser()) for field in _PATHS if content.get(field)}

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from service.cli import models
-from service.cli.options import typed, with_settings
+from service.cli import keys, models
+from service.cli.options import OWNER_ALONE, typed, with_settings
 from service.settings import Settings
-
-_OWNER_ALONE: Final = 0o077
-"""What these commands write holds prompts, images and a key: no other user of the machine may read it."""
 
 app = typer.Typer(add_completion=False)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 @app.command()
@@ -34,7 +32,7 @@ def serve(context: typer.Context, **given: object) -> None:
         settings = load_settings(typed(context))
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    os.umask(_OWNER_ALONE)
+    os.umask(OWNER_ALONE)
     raise typer.Exit(main.run(settings))
 
 
@@ -61,7 +59,7 @@ def backup(
         database = with_password(url, settings.database_password_file)
     except (SettingsError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    os.umask(_OWNER_ALONE)
+    os.umask(OWNER_ALONE)
     try:
         made = back_up(database, settings.data_dir / "images", destination.expanduser())
     except (BackupError, OSError) as error:

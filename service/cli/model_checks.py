@@ -36,6 +36,9 @@ class _Report(msgspec.Struct, frozen=True):
     path: str = ""
 
 
+_REPORTS: Final = msgspec.json.Decoder(_Report)
+
+
 def show(model: str, settings: Settings, *, as_json: bool, allow_download: bool) -> int:
     """Print what the program says of the model. Returns its exit status."""
     command = _command(model, settings, as_json=as_json, allow_download=allow_download)
@@ -47,7 +50,7 @@ def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedMode
     command = _command(model, settings, as_json=True, allow_download=allow_download)
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE)  # noqa: S603 -- a program of ours
     try:
-        report = msgspec.json.decode(done.stdout, type=_Report)
+        report = _REPORTS.decode(done.stdout)
     except msgspec.DecodeError as error:
         raise CheckError(f"{model} could not be checked: the program ended with status {done.returncode}.") from error
     if not report.ok:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 from service.settings import Settings, details, flag, variable
+
+OWNER_ALONE: Final = 0o077
+"""The umask of commands that write prompts, images and keys: no other user of the machine may read them."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 

@@ -74,7 +74,8 @@ class JobService:
         space: FreeSpace,
         tenants: TenantAccounts,
     ) -> None:
-        self._database = database
+        self.database: Final = database
+        """Others keep tables in it, too. It may be read once `is_migrated`."""
         self._repository = repository
         self._files = files
         self._images = StoredImages(repository, files)
@@ -96,9 +97,14 @@ class JobService:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
+    def is_migrated(self) -> bool:
+        """Whether the store was reached, and its schema is up to date."""
+        return self._opening.is_migrated
+
+    @property
     def available(self) -> bool:
         """Whether jobs can be accepted and stored, as of the last access to the store."""
-        return self._opened and self._database.available and self._files.available
+        return self._opened and self.database.available and self._files.available
 
     @property
     def images(self) -> StoredImages:
@@ -132,7 +138,7 @@ class JobService:
         self._files.close()
         self.uploads.close()
         self._checkpoints.close()
-        await self._database.close()
+        await self.database.close()
 
     async def submit(
         self,

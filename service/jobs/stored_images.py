@@ -22,8 +22,7 @@ class StoredImages:
 
     async def find(self, job_id: str, index: int, tenant: str | None) -> StoredImage:
         """Returns the record of an image. None stands for any tenant. Raises `NotFoundError`."""
-        record = await self._repository.get(job_id, tenant)
-        stored = next((image for image in record.images if image.index == index), None)
+        stored = await self._repository.image(job_id, index, tenant)
         if stored is None:
             raise NotFoundError("There is no such image.")
         return stored

@@ -8,10 +8,24 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from prometheus_client import PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
+from service.observability import logs
 from service.observability.metric_group import SECONDS, MetricGroup
 
 ListenerName: TypeAlias = Literal["api", "admin"]
+
+
+class _DroppedLines(Collector):
+    """Reads the number of dropped log lines when it is asked for."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(
+            "darkroom_log_lines_dropped",
+            "Log lines of the server's process that were dropped because nothing read the log.",
+            value=logs.dropped_lines(),
+        )
 
 
 class EdgeMetrics(MetricGroup):
@@ -32,10 +46,14 @@ class EdgeMetrics(MetricGroup):
         self._quota_refusals = self._counter(
             "quota_refusals", "Requests and jobs refused because of a quota of their key.", "quota"
         )
+        self._unauthenticated = self._counter(
+            "authentication_refusals", "Requests that were not let in: no valid key or session.", "reason"
+        )
         self._connections = self._gauge("connections", "Open connections.", "listener")
         self._streams = self._gauge("event_streams", "Answers under way that are streams of events.")
         self._threads = self._gauge("threads", "Threads of Python in the server's process.")
         self._threads.set_function(threading.active_count)
+        self._registry.register(_DroppedLines())
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -51,6 +69,10 @@ class EdgeMetrics(MetricGroup):
     def quota_refused(self, quota: str) -> None:
         """Records a refusal. `quota` is a value of `service.auth.quotas.Quota`."""
         self._quota_refusals.labels(quota).inc()
+
+    def authentication_refused(self, reason: str) -> None:
+        """Records a request that was not let in. `reason` is one of `service.auth.authenticator.RefusalReason`."""
+        self._unauthenticated.labels(reason).inc()
 
     def connection_opened(self, listener: ListenerName) -> None:
         self._connections.labels(listener).inc()

@@ -1,7 +1,7 @@
 """Configures logging: one line per event on standard error, the libraries' lines in the same format as ours.
 
-The server and the worker each call `configure` at their start. `tolerant` logs the errors of functions that only
-watch. Imports nothing of ours.
+The server and the worker each call `configure` at their start. `log_writer` writes the lines, so that a reader of the
+log that stands still stops neither of them. `tolerant` logs the errors of functions that only watch.
 """
 
 from __future__ import annotations
@@ -9,24 +9,63 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import Final, Literal, ParamSpec
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from service.observability.log_writer import LogWriter, sink
 
 P = ParamSpec("P")
 
 _PROCESSORS: Final[list[Processor]] = []
 """The processors of every logger of this process, as `configure` last chose them."""
 
+_LAST_LINES_S: Final = 2.0
+"""How long the end of the process waits for a reader of the log that stands still."""
+
 _log = logging.getLogger(__name__)
+
+
+class BackgroundHandler(logging.Handler):
+    """Formats a line where it is logged, and has a thread write it to standard error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writer = LogWriter(sink(sys.stderr), self._about_gap)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.writer.put(self.format(record) + "\n")
+        except Exception:  # noqa: BLE001 -- as every handler does, since logging must not stop what logs
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self.writer.flush(_LAST_LINES_S)
+
+    def close(self) -> None:
+        self.writer.close()
+        super().close()
+
+    def _about_gap(self, lines: int) -> str:
+        told = "%d log lines were dropped here: nothing read the log for a while"
+        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, told, (lines,), None)
+        return self.format(record) + "\n"
+
+
+def dropped_lines() -> int:
+    """Number of this process's log lines that were dropped since `configure`, because nothing read the log."""
+    handlers = logging.getLogger().handlers
+    return sum(handler.writer.dropped for handler in handlers if isinstance(handler, BackgroundHandler))
 
 
 def configure(level: str, style: Literal["auto", "console", "json"], *, process: str | None = None) -> None:
     """Configures structlog and the standard library's logging for this process.
 
     `level` is the name of a logging level. The style `auto` is console on a terminal and json elsewhere. `process`, if
-    given, names the process on each of its lines. Python's warnings are logged, too.
+    given, names the process on each of its lines. Python's warnings are logged, too, and so is the exception that ends
+    the process.
     """
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
@@ -51,7 +90,7 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler()
+    handler = BackgroundHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -59,6 +98,9 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
         )
     )
     root = logging.getLogger()
+    for former in root.handlers:
+        if isinstance(former, BackgroundHandler):
+            former.close()
     root.handlers = [handler]
     root.setLevel(level.upper())
     # It warns of every malformed form, which is its sender's affair.
@@ -66,6 +108,15 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
     # uvicorn's messages about starting and stopping repeat ours.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Takes the place of Python's own hook, whose direct write would wait for the reader of the log."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        _log.critical("the process ends with an exception", exc_info=(kind, error, traceback))
 
 
 def tolerant(watch: Callable[P, object]) -> Callable[P, None]:

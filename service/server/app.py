@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -9,27 +10,45 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
+from service.api.access import session_routes
+from service.api.access.authentication import Authentication
 from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
+from service.api.edge.addresses import parse_public_url
+from service.api.edge.forwarded import Forwarded
+from service.api.edge.guard import EdgeGuard
+from service.api.edge.head_requests import HeadRequests
+from service.api.edge.hosts import AllowedHosts, parse_host_names
+from service.api.edge.proxies import parse_trusted_proxies
+from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
 from service.api.http.errors import ErrorAnswers
 from service.api.http.file_body import FileBodies
 from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
+from service.auth.authenticator import Authenticator
+from service.auth.key_file import KeyFile
+from service.auth.key_repository import KeyRepository
+from service.auth.key_ring import KeyRing
 from service.auth.quotas import KeyQuotas
+from service.auth.sessions import SessionSigner
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
 from service.images.inputs.decoder import Decoder, LimitedDecoder
 from service.images.inputs.folder import UPLOADS
+from service.jobs.background import log_and_continue
 from service.jobs.database_password import with_password
 from service.jobs.factory import JobsSettings, create_jobs
+from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
+from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
 
@@ -48,6 +67,8 @@ def create_app(
     """
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
+    server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
+    authenticator = _authenticator(settings, jobs, server_key)
     services = Services(
         engine=engine,
         encoder=encoder,
@@ -62,8 +83,8 @@ def create_app(
         ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
-        links=LinkSigner(load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)),
-        public_url=settings.public_url,
+        links=LinkSigner(server_key),
+        authenticator=authenticator,
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused),
     )
@@ -73,7 +94,8 @@ def create_app(
         try:
             if jobs is not None:
                 await jobs.start()
-            yield
+            async with _keys_kept_up_to_date(authenticator):
+                yield
         finally:
             if jobs is not None:
                 await jobs.stop()
@@ -82,8 +104,7 @@ def create_app(
     app = DescribedApp(
         title="Darkroom",
         version=version("darkroom-server"),
-        docs_url=None,  # FastAPI's documentation pages load scripts from other hosts; /openapi.json stays.
-        redoc_url=None,
+        openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
@@ -91,13 +112,59 @@ def create_app(
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
     answers.install(app)
-    app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
-    for router in DIALECTS.routers(with_job_store=keeps_jobs):
-        app.include_router(router)
+    routers = [*DIALECTS.routers(with_job_store=keeps_jobs), schema_router, page_router(shows_jobs=keeps_jobs)]
     if keeps_jobs:
-        app.include_router(page_router())
+        routers.append(session_routes.router)
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
+    app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
+    app.add_middleware(HeadRequests)
+    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)
+    app.add_middleware(
+        Forwarded,
+        trusted=parse_trusted_proxies(settings.trusted_proxies or ""),
+        public=None if settings.public_url is None else parse_public_url(settings.public_url),
+        own_names={
+            route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
+        },
+    )
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)  # The last one is the outermost.
     return app
+
+
+def allowed_hosts(settings: Settings, listens_on: str) -> AllowedHosts:
+    """The hosts that requests to a listener may name."""
+    public = [] if settings.public_url is None else [parse_public_url(settings.public_url).authority.host]
+    return AllowedHosts([*parse_host_names(settings.allowed_hosts or ""), *split(listens_on), *public])
+
+
+def _authenticator(settings: Settings, jobs: JobService | None, server_key: bytes) -> Authenticator:
+    """Raises ValueError where the keys of the key file cannot be used."""
+    clock = time.time if jobs is None else jobs.database.clock.now
+    file = None if settings.api_key_file is None else KeyFile(settings.api_key_file)
+    ring = (
+        None
+        if jobs is None
+        else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
+    )
+    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+
+
+@contextlib.asynccontextmanager
+async def _keys_kept_up_to_date(authenticator: Authenticator) -> AsyncIterator[None]:
+    """Reads the keys once, and then again and again for the length of the block."""
+    if authenticator.ring is None:
+        yield
+        return
+    with log_and_continue("reading the API keys"):
+        await authenticator.ring.refresh()
+    reading = asyncio.create_task(authenticator.ring.run())
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 def _jobs_settings(settings: Settings) -> JobsSettings:

@@ -1,4 +1,4 @@
-"""Listening sockets, and the uvicorn servers behind them. Knows no engine and no signals."""
+"""The uvicorn servers behind the listening sockets, and their bounds. Knows no engine and no signals."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from typing import Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from service.api.edge.proxies import parse_trusted_proxies
 from service.observability.edge_metrics import EdgeMetrics, ListenerName
-from service.server.http_limits import BoundedHttpProtocol, EdgeLimits
+from service.server.addresses import BACKLOG
+from service.server.connections.admission import Admission
+from service.server.connections.limits import LOOPBACK, EdgeLimits
+from service.server.connections.protocol import BoundedHttpProtocol
 from service.settings import Settings
 
 _TICKS_PER_SWEEP: Final = 5
@@ -21,7 +25,11 @@ _TICKS_PER_SWEEP: Final = 5
 LAST_ANSWERS_S: Final = 2
 """Time for slow readers to take their answers after a drain that has used up its time."""
 _MOST_LAST_ANSWERS_S: Final = 10
-_BACKLOG: Final = 2048
+_ACCEPTED_AT_A_TIME: Final = 64
+"""asyncio's name for it is backlog. It opens as many descriptors before the first connection can be turned away."""
+RESERVE: Final = 64
+ADMIN_CONNECTIONS: Final = 32
+ADMIN_RESERVE: Final = 8
 
 
 class Server(uvicorn.Server):
@@ -36,6 +44,9 @@ class Server(uvicorn.Server):
             await super().startup(sockets)
         except SystemExit:  # The application cannot start. `service.server.main` ends the process in order.
             self.should_exit = True
+        else:
+            for each in sockets or ():
+                each.listen(BACKLOG)  # asyncio has set it to the number that it accepts at a time.
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
@@ -56,15 +67,20 @@ def last_answers_s(left_s: float) -> int:
     return max(LAST_ANSWERS_S, min(_MOST_LAST_ANSWERS_S, int(left_s)))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Raises `OSError`, naming the address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # "::" stands for every address of the machine, IPv4 included.
-    dual_stack = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=dual_stack)
-    except OSError as error:
-        raise OSError(f"{host}:{port}: {error.strerror}") from error
+def edge_limits(settings: Settings, listener: ListenerName = "api") -> EdgeLimits:
+    """The bounds of a listener's connections. Few people and programs need the admin listener."""
+    is_admin = listener == "admin"
+    proxies = parse_trusted_proxies(settings.trusted_proxies or "").networks
+    return EdgeLimits(
+        header_timeout_s=settings.header_timeout_s,
+        body_timeout_s=settings.body_timeout_s,
+        write_timeout_s=settings.write_timeout_s,
+        min_read_bytes_per_s=settings.min_read_bytes_per_s,
+        max_connections=min(settings.max_connections, ADMIN_CONNECTIONS) if is_admin else settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        uncounted=(*LOOPBACK, *proxies),
+        reserve=ADMIN_RESERVE if is_admin else RESERVE,
+    )
 
 
 def uvicorn_config(
@@ -74,13 +90,10 @@ def uvicorn_config(
 
     Each default of uvicorn is decided in docs/decisions/0009-network-defaults.md.
     """
-    limits = EdgeLimits(
-        header_timeout_s=settings.header_timeout_s,
-        body_timeout_s=settings.body_timeout_s,
-        write_timeout_s=settings.write_timeout_s,
-        max_connections=settings.max_connections,
+    limits = edge_limits(settings, listener)
+    protocol = functools.partial(
+        BoundedHttpProtocol, limits=limits, admission=Admission(limits), metrics=metrics, listener=listener
     )
-    protocol = functools.partial(BoundedHttpProtocol, limits=limits, metrics=metrics, listener=listener)
     return uvicorn.Config(
         app,
         http=cast(type[asyncio.Protocol], protocol),
@@ -91,7 +104,7 @@ def uvicorn_config(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=_ACCEPTED_AT_A_TIME,
         # Declared as an int, but uvicorn only adds it to the event loop's time.
         timeout_keep_alive=cast(int, settings.keep_alive_timeout_s),
         timeout_graceful_shutdown=LAST_ANSWERS_S,

@@ -11,12 +11,11 @@ import contextlib
 import dataclasses
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from fastapi import FastAPI
-from rich.console import Console
 from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
@@ -27,23 +26,35 @@ from service.engine.config import EngineConfig, ModelSource, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
-from service.environment import is_loopback
+from service.errors import StoreUnavailableError
 from service.jobs.store.migrations import UnusableStoreError
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
-from service.server.app import create_app
-from service.server.listeners import Server, last_answers_s, listen, uvicorn_config
+from service.server.addresses import listening, listening_at
+from service.server.app import allowed_hosts, create_app
+from service.server.descriptors import affordable, raise_limit
+from service.server.exposure import NO_KEYS_IN_PUBLIC, is_exposed
+from service.server.greeting import announce, greet, shown_url
+from service.server.listeners import (
+    ADMIN_CONNECTIONS,
+    ADMIN_RESERVE,
+    RESERVE,
+    Server,
+    last_answers_s,
+    uvicorn_config,
+)
+from service.server.loop_errors import LoopErrors
 from service.server.model_list import ListedModel, ModelListError, listed_models
+from service.setting_groups.fields import split
 from service.settings import Settings
 
-_MOST_SHOWN: Final = 5
-"""Models that the greeting names beside the default one."""
-_SAY_EVERY_S: Final = 10.0
-"""Interval between two lines of the log while the model is loaded and measured."""
 
-_Listener = tuple[ListenerName, ASGIApp, str, int]
-"""A name, an application, and the host and port where it listens."""
+class _Listener(NamedTuple):
+    name: ListenerName
+    app: ASGIApp
+    sockets: list[socket.socket]
+
 
 _log = structlog.get_logger("darkroom.server")
 
@@ -63,7 +74,7 @@ def run(settings: Settings) -> int:
         # Most starts are over soon. Who waits for a slow one is told that it ends.
         _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
         engine = LocalEngine(config, observe=metrics.observe)
-        status = await serve(settings, engine, metrics, on_ready=_greet)
+        status = await serve(settings, engine, metrics, on_ready=greet)
         if engine.failure is not None:
             _log.error("the model cannot be served", reason=engine.failure)
         return status
@@ -104,41 +115,68 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     `on_ready` is called once with the model's name and the server's URL. Runs in the main thread, since it takes
     over SIGTERM and SIGINT.
     """
+    asyncio.get_running_loop().set_exception_handler(LoopErrors())
+    settings = _with_affordable_connections(settings)
     with contextlib.ExitStack() as opened:
         try:
             app = create_app(settings, engine, metrics)
-            listening: list[_Listener] = [("api", app, settings.host, settings.port)]
-            if settings.admin_port is not None:
-                admin = create_admin_app(app.state.services)
-                listening.append(("admin", admin, settings.admin_host, settings.admin_port))
             # uvicorn leaves a socket open where the application cannot start.
-            sockets = [opened.enter_context(listen(host, port)) for _, _, host, port in listening]
+            listeners = [_Listener("api", app, opened.enter_context(_api_sockets(settings)))]
+            if settings.admin_port is not None:
+                admin = create_admin_app(app.state.services, allowed_hosts(settings, settings.admin_host))
+                sockets = opened.enter_context(listening(split(settings.admin_host), settings.admin_port))
+                listeners.append(_Listener("admin", admin, sockets))
             await _check_store(app)
+            if is_exposed(listeners[0].sockets):
+                await _check_keys(app.state.services, settings)
+            if any(is_exposed(listener.sockets) for listener in listeners[1:]):
+                _log.warning("everybody who can reach this address can change models", admin_host=settings.admin_host)
         except (OSError, ValueError, UnusableStoreError) as error:
             _log.error("cannot start", reason=str(error))
             return 1
-        if not is_loopback(settings.host):
-            _log.warning(
-                "everybody who can reach this address can use the server: it has no API keys", host=settings.host
-            )
-        servers = [Server(uvicorn_config(app, settings, metrics, name)) for name, app, _, _ in listening]
-        return await _serve_until_stopped(settings, engine, servers, sockets, on_ready)
+        return await _serve_until_stopped(settings, engine, metrics, listeners, on_ready)
+
+
+@contextlib.contextmanager
+def _api_sockets(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Raises `OSError`, naming the address or the path."""
+    if settings.uds is None:
+        with listening(split(settings.host), settings.port) as sockets:
+            yield sockets
+    else:
+        with listening_at(settings.uds, int(settings.uds_mode, base=8)) as bound:
+            yield [bound]
+
+
+def _with_affordable_connections(settings: Settings) -> Settings:
+    limit = raise_limit()
+    most = affordable(settings.max_connections, limit, beside=RESERVE + ADMIN_CONNECTIONS + ADMIN_RESERVE)
+    if most < settings.max_connections:
+        _log.warning(
+            "fewer connections than configured: the limit on open files allows no more (ulimit -n)",
+            open_files=limit,
+            max_connections=most,
+            configured=settings.max_connections,
+        )
+    return settings.model_copy(update={"max_connections": most})
 
 
 async def _serve_until_stopped(
     settings: Settings,
     engine: Engine,
-    servers: Sequence[Server],
-    sockets: Sequence[socket.socket],
+    metrics: Metrics,
+    listeners: Sequence[_Listener],
     on_ready: Callable[[str, str], None],
 ) -> int:
     """Answers requests until a signal or a failed engine, and then stops both in order. Returns the exit status."""
+    servers = [Server(uvicorn_config(each.app, settings, metrics, each.name)) for each in listeners]
     async with _signals() as (stop, second_signal):
         await engine.start()
         serving = [
-            asyncio.create_task(server.serve(sockets=[bound])) for server, bound in zip(servers, sockets, strict=True)
+            asyncio.create_task(server.serve(sockets=each.sockets))
+            for server, each in zip(servers, listeners, strict=True)
         ]
-        ready = asyncio.create_task(_announce(engine, sockets[0], settings.host, on_ready))
+        ready = asyncio.create_task(announce(engine, shown_url(listeners[0].sockets[0]), on_ready))
         failed = asyncio.create_task(engine.wait_for_phase(Phase.FAILED))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({failed, stopping, *serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +200,24 @@ async def _check_store(app: FastAPI) -> None:
     services: Services = app.state.services
     if services.jobs is not None:
         await services.jobs.check()
+
+
+async def _check_keys(services: Services, settings: Settings) -> None:
+    """Makes a server that others can reach require keys. Raises ValueError where it has none.
+
+    A store that cannot be reached by now may hold some. Until that is known, nobody is let in.
+    """
+    authenticator = services.authenticator
+    authenticator.require_keys()
+    with contextlib.suppress(StoreUnavailableError):
+        if authenticator.ring is not None:
+            await authenticator.ring.refresh()
+    if not authenticator.keys_required:
+        _log.warning("everybody who can reach this address can use the server", host=settings.host)
+    elif authenticator.lacks_keys and settings.require_keys is None:
+        raise ValueError(NO_KEYS_IN_PUBLIC)
+    elif authenticator.lacks_keys:
+        _log.warning("nobody can use the server yet: make a key with `darkroom keys create`", host=settings.host)
 
 
 async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event) -> float:
@@ -201,47 +257,3 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-async def _announce(engine: Engine, bound: socket.socket, host: str, on_ready: Callable[[str, str], None]) -> None:
-    clock = asyncio.get_running_loop().time
-    start_s = clock()
-    async for activity in activities(engine):
-        _log.info("starting", activity=activity, seconds=round(clock() - start_s))
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{bound.getsockname()[1]}"
-    _log.info("serving", url=url, model=engine.model.name, device=engine.model.device, seconds=round(clock() - start_s))
-    on_ready(served_names(engine), url)
-
-
-def served_names(engine: Engine) -> str:
-    """Names the models that requests may ask for, the default one first, in words for people."""
-    others = [model.name for model in engine.models if model.info is not None and model.name != engine.model.name]
-    if not others:
-        return engine.model.name
-    shown = ", ".join(others[:_MOST_SHOWN]) + (" and more" if others[_MOST_SHOWN:] else "")
-    return f"{engine.model.name}, and by name {shown},"
-
-
-async def activities(engine: Engine, *, every_s: float = _SAY_EVERY_S) -> AsyncIterator[str]:
-    """Yields what the engine does, every so many seconds, until it serves."""
-    serving = asyncio.create_task(engine.wait_for_phase(Phase.SERVING))
-    try:
-        while not (await asyncio.wait({serving}, timeout=every_s))[0]:
-            yield engine.activity
-    finally:
-        serving.cancel()
-
-
-def _greet(model: str, url: str) -> None:
-    Console().print(greeting(model, url), highlight=False, soft_wrap=True)
-
-
-def greeting(model: str, url: str) -> str:
-    """The first thing that a newcomer reads when the server is ready: its address, and a command to paste."""
-    body = '{"prompt": "a red circle on a white background"}'
-    return (
-        f"\nDarkroom serves {model} at {url} (Ctrl+C stops it). A first image:\n\n"
-        f"  curl -s {url}/v1/images/generations -H 'Content-Type: application/json' -d '{body}' \\\n"
-        """    | grep -o '"b64_json":"[^"]*' | cut -d '"' -f 4 | base64 -d > circle.png\n"""
-    )

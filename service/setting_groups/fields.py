@@ -17,6 +17,7 @@ class Section(enum.StrEnum):
     """Groups of settings, in the order of the help and of the documentation."""
 
     LISTEN = "Where it listens"
+    ACCESS = "Who is let in"
     MODEL = "The model"
     WORKER = "The worker's process"
     QUEUE = "How much may wait"
@@ -70,12 +71,24 @@ def _checked_models(names: str | None) -> str | None:
     return names
 
 
+def _checked_mode(mode: str) -> str:
+    if not re.fullmatch("0?[0-7]{3}", mode):
+        raise ValueError("must be three octal digits, like 660")
+    return mode
+
+
+def split(listed: str | None) -> list[str]:
+    """The parts of a list with commas between them."""
+    return [part.strip() for part in (listed or "").split(",") if part.strip()]
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 OptionalPort = Annotated[Port | None, BeforeValidator(_none_if_disabled)]
 Count = Annotated[int, Field(ge=1)]
 OptionalCount = Annotated[Count | None, BeforeValidator(_none_if_disabled)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+FileMode = Annotated[str, AfterValidator(_checked_mode)]
 OptionalFile = Annotated[Path | None, AfterValidator(_expanded)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
 Models = Annotated[str | None, AfterValidator(_checked_models)]

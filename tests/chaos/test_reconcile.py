@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from service.auth.identity import DEFAULT_TENANT
 from service.engine.types import Timings
 from service.jobs.records import JobFailure, JobRecord, Status, StoredImage
 from tests.chaos.clients.reconcile import Discrepancy, Served, Stored, reconcile
@@ -52,7 +53,7 @@ def _world() -> World:
     images = tuple(_image(request, index) for index in range(2))
     record = JobRecord(
         id=_ID,
-        tenant="",
+        tenant=DEFAULT_TENANT,
         status=Status.SUCCEEDED,
         spec=request.spec,
         attempt=1,

@@ -8,21 +8,19 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 
 from service.api.admin import create_admin_app
-from service.auth.identity import Identity
 from service.engine.interface import Phase
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.keyed import NO_IDENTITIES, Identified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +51,14 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def serve_in_thread(
-    settings: Settings,
-    *,
-    data_dir: Path | None = None,
-    phase: Phase = Phase.SERVING,
-    identities: Mapping[str, Identity] = NO_IDENTITIES,
+    settings: Settings, *, data_dir: Path | None = None, phase: Phase = Phase.SERVING
 ) -> Iterator[Harness]:
-    """Run a server and yield its harness. Servers with the same `data_dir` share their jobs; the default is new.
-
-    `identities` are those that requests may name in the header of `tests.harness.keyed`.
-    """
+    """Run a server and yield its harness. Servers with the same `data_dir` share their jobs; the default is new."""
     engine, metrics = FakeEngine(), Metrics()
     engine.phase = phase
     data_dir = data_dir or Path(tempfile.mkdtemp(dir=settings.data_dir))
     settings = settings.model_copy(update={"data_dir": data_dir})
     app = create_app(settings, engine, metrics)
-    app.add_middleware(Identified, identities=identities)
     servers = [
         Server(uvicorn_config(app, settings, metrics)),
         Server(uvicorn_config(create_admin_app(app.state.services), settings, metrics, "admin")),

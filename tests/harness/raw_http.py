@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+RAW_HOST = "x"
+"""The host that raw requests of tests name."""
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_GET = GET[:-2] + b"Connection: close\r\n\r\n"
-POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BETWEEN_SEGMENTS_S = 0.01
 """Seconds between two segments, so that the server reads one before the next arrives."""
 
@@ -81,9 +83,17 @@ def answers_in(raw: bytes, method: str = "GET") -> list[Answer]:
     return answers
 
 
+OPENAI_SHAPE = ("application/json", {"error"})
+PROBLEM_SHAPE = ("application/problem+json", {"type", "title", "status", "detail", "code", "errors"})
+
+
 def assert_refused(answers: list[Answer], status: int) -> None:
-    """Check for a single answer that has this status and OpenAI's error shape and announces the close."""
+    """Check for a single answer that has this status and a dialect's error shape and announces the close."""
     (answer,) = answers
     assert answer.status == status
     assert answer.closes
-    assert set(json.loads(answer.body)["error"]) == {"message", "type", "param", "code"}
+    assert shape_of(answer) in (OPENAI_SHAPE, PROBLEM_SHAPE)
+
+
+def shape_of(answer: Answer) -> tuple[str | None, set[str]]:
+    return answer.headers["content-type"], set(json.loads(answer.body))

@@ -26,8 +26,8 @@ from service.environment import SettingsError, load_settings
 from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import SchemaTooNewError, migrate
+from service.server.addresses import listening
 from service.server.app import create_app
-from service.server.listeners import listen
 from service.settings import Settings
 from tests.harness.engine import uploads
 from tests.harness.engine.fake_engine import FakeEngine
@@ -73,10 +73,10 @@ def no_gpu(_: Path) -> str:
 
 
 def a_port_in_use(_: Path) -> str:
-    with listen("127.0.0.1", 0) as taken:
+    with listening(["127.0.0.1"], 0) as (taken,):
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use") as caught:
-            listen("127.0.0.1", port)
+            listening(["127.0.0.1"], port).__enter__()
     return str(caught.value).replace(str(port), "8000")
 
 

@@ -96,6 +96,8 @@ def test_a_port_that_is_neither_a_number_nor_a_service_is_refused(monkeypatch: p
     ("host", "local"),
     [
         ("127.0.0.1", True),
+        ("127.0.0.1, ::1", True),
+        ("127.0.0.1,0.0.0.0", False),
         ("127.1.2.3", True),
         ("::1", True),
         ("localhost", True),

@@ -34,6 +34,10 @@ class Tensor(msgspec.Struct, frozen=True):
     """Begin and end in bytes, counted from the end of the header."""
 
 
+_TENSORS: Final = msgspec.json.Decoder(dict[str, Tensor])
+"""Prepares the type for `msgspec.convert` too: see tests/repository/test_decoders.py."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The header of a safetensors file that is whole."""

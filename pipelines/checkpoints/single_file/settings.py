@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
+
 from pipelines.checkpoints import profile
 from pipelines.checkpoints.profile import Profile
 from pipelines.errors import ModelLoadError
@@ -37,6 +39,9 @@ class FileSettings(Profile, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Files or folders of other text encoders."""
 
 
+_SETTINGS: Final = msgspec.json.Decoder(FileSettings)
+
+
 def settings_path(path: Path) -> Path:
     return path.with_name(path.stem + SUFFIX)
 
@@ -48,7 +53,7 @@ def companion(path: Path) -> Path:
 
 def read(path: Path) -> FileSettings:
     """Read the settings of the file at `path`, or return all defaults. Raises `ModelLoadError`."""
-    return profile.read_file(settings_path(path), FileSettings)
+    return profile.read_file(settings_path(path), _SETTINGS)
 
 
 def find_override(path: Path, settings: FileSettings, part: str) -> Path | None:

@@ -60,6 +60,10 @@ class _Header(msgspec.Struct, frozen=True):
     metadata: _Metadata = msgspec.field(name="__metadata__")
 
 
+_PLACES: Final = msgspec.json.Decoder(_Place)
+_HEADERS: Final = msgspec.json.Decoder(_Header)
+
+
 @dataclass(frozen=True, slots=True)
 class PendingLatentSnapshot:
     """Implements `snapshots.PendingSnapshot`. No step writes to a tensor that an earlier one has made."""
@@ -113,8 +117,8 @@ class LatentSnapshot:
         """Raises `SnapshotError`."""
         try:
             length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-            header = msgspec.json.decode(data[_LENGTH_BYTES : _LENGTH_BYTES + length], type=_Header)
-            place, tensors = msgspec.json.decode(header.metadata.place, type=_Place), load(data)
+            header = _HEADERS.decode(data[_LENGTH_BYTES : _LENGTH_BYTES + length])
+            place, tensors = _PLACES.decode(header.metadata.place), load(data)
         except (SafetensorError, msgspec.MsgspecError) as error:
             raise SnapshotError("The snapshot is damaged.") from error
         if place.format != _FORMAT or not {_SLOTS, _GENERATOR} <= tensors.keys():

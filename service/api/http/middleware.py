@@ -17,7 +17,7 @@ from service.api.http.sse import EVENT_STREAM
 from service.errors import DarkroomError
 from service.observability.metrics import Metrics
 
-_PROBES: Final = frozenset({"/livez", "/readyz", "/health"})
+PROBES: Final = frozenset({"/livez", "/readyz", "/health"})
 """Paths that are asked every few seconds. Their lines would hide all others, so they are logged at the level debug."""
 
 _log = structlog.get_logger("darkroom.http")
@@ -70,5 +70,5 @@ class RequestContext:
         self._metrics.request_answered(method, route, status, seconds)
         # The raw path is percent-encoded ASCII. The query string may hold secrets and is not logged.
         path = scope["raw_path"].decode("ascii", "replace")[:200]
-        level = logging.DEBUG if path in _PROBES else logging.INFO
+        level = logging.DEBUG if path in PROBES else logging.INFO
         _log.log(level, "request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))

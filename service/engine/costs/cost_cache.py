@@ -22,6 +22,7 @@ import msgspec
 
 from service.engine.costs.cost_table import CostTable, KeyCost
 
+_TABLES: Final = msgspec.json.Decoder(CostTable)
 _FORMAT: Final = 3
 """Version of the file's format and meaning. A file of another version has another name and is not found."""
 _STORE_INTERVAL_S: Final = 60.0
@@ -49,7 +50,7 @@ class CostCache:
         costs: list[KeyCost] = []
         for path in self._paths.values():
             with contextlib.suppress(OSError, msgspec.MsgspecError, ValueError):
-                table = msgspec.json.decode(path.read_bytes(), type=CostTable)
+                table = _TABLES.decode(path.read_bytes())
                 if _is_valid(table):
                     costs.extend(table.costs)
         return CostTable(tuple(costs))

@@ -23,6 +23,7 @@ from service.engine.call_record import CallRecord, make_region
 from service.engine.config import WorkerConfig
 from service.engine.messages import LENGTH, MAX_MESSAGE_BYTES, STACKS_SIGNAL, FromWorker, ToWorker, pack
 
+_FROM_WORKER: Final = msgspec.msgpack.Decoder(FromWorker)
 _EXIT_S: Final = 10.0
 """Longest time in which the process may exit by itself after its connection was closed."""
 _STACKS_S: Final = 0.5
@@ -50,7 +51,6 @@ class WorkerProcess:
         self._reader = reader
         self._writer = writer
         self._kill = kill
-        self._decoder = msgspec.msgpack.Decoder(FromWorker)
         self._loop = asyncio.get_running_loop()
         self._status: asyncio.Future[int] = self._loop.create_future()
         # Not a thread of a pool: a process that never exits would keep the server's interpreter from exiting, too.
@@ -101,7 +101,7 @@ class WorkerProcess:
             (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
             if length > MAX_MESSAGE_BYTES:
                 return None
-            message: FromWorker = self._decoder.decode(await self._reader.readexactly(length))
+            message: FromWorker = _FROM_WORKER.decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError):
             return None
         return message

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG: Final = 1
 """Option of prctl(2) that sets the signal which a process gets when its parent ends."""
+_CONFIGS: Final = msgspec.json.Decoder(WorkerConfig)
 _EXIT_FAILED: Final = 1
 _EXIT_UNLOADABLE: Final = 3
 
@@ -71,7 +72,7 @@ def main(argv: Sequence[str], opening: Open) -> int:
     parser.add_argument("--record-fd", type=int, help="descriptor of the region that holds the record of calls")
     parser.add_argument("--config", required=True, help="a WorkerConfig as JSON")
     arguments = parser.parse_args(argv)
-    config = msgspec.json.decode(arguments.config, type=WorkerConfig)
+    config = _CONFIGS.decode(arguments.config)
     logs.configure(config.log_level, config.log_format, process="worker")
     faulthandler.register(messages.STACKS_SIGNAL)
     _live_as_long_as_the_server()

@@ -31,6 +31,7 @@ from service.engine.messages import (
     pack,
 )
 
+_TO_WORKER: Final = msgspec.msgpack.Decoder(ToWorker)
 _MAX_PENDING: Final = 64
 """Length of the outgoing queue from which droppable messages are dropped."""
 _DROPPABLE: Final = Progress | Preview | CallDone | Beat
@@ -124,7 +125,6 @@ class SocketChannel:
         self._socket.close()
 
     def _read(self) -> None:
-        decoder = msgspec.msgpack.Decoder(ToWorker)
         # A buffered file returns exactly as many bytes as requested, or fewer only at the end of the stream.
         with cast(BinaryIO, self._socket.makefile("rb")) as stream:
             try:
@@ -132,7 +132,7 @@ class SocketChannel:
                     (length,) = LENGTH.unpack(header)
                     if length > MAX_MESSAGE_BYTES:
                         break
-                    self._inbox.put(decoder.decode(stream.read(length)))
+                    self._inbox.put(_TO_WORKER.decode(stream.read(length)))
             except (OSError, ValueError):
                 pass  # A broken connection and a broken message both end the connection.
         if not self._closing:

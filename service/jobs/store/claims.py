@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Update, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Insert, Select, Update, bindparam, case, insert, select, update
 
 from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
@@ -57,6 +57,22 @@ _FINISH: Final = (
         **UNHELD,
     )
 )
+_COLUMNS: Final = {column.name: column.type for column in images.c if column.name != "job_id"}
+
+
+def _with_image(statement: Update) -> Insert:
+    """Returns one statement that does an update of the jobs table and adds an image where it has changed a row.
+
+    It saves a trip to a database that is another process. SQLite has no such statement.
+    """
+    changed = statement.returning(jobs.c.id).cte("changed")
+    values = (bindparam(f"image_{name}", type_=kind) for name, kind in _COLUMNS.items())
+    whole = insert(images).from_select(["job_id", *_COLUMNS], select(changed.c.id, *values))
+    return whole.execution_options(preserve_rowcount=True)
+
+
+_RECORD_WITH_IMAGE: Final = _with_image(_RECORD_IMAGE)
+_FINISH_WITH_IMAGE: Final = _with_image(_FINISH)
 _RELEASE: Final = (
     update(jobs)
     .where(*_HELD)
@@ -207,13 +223,18 @@ class JobClaims:
         recorded in one transaction, the end under the next version.
         """
         row = image_row(claim.job_id, image)
+        if last_at is None:
+            job, statement, whole = _of(claim) | {"new_version": image.version}, _RECORD_IMAGE, _RECORD_WITH_IMAGE
+        else:
+            job = self._end(claim, Status.SUCCEEDED, image.version + 1, last_at, None)
+            statement, whole = _FINISH, _FINISH_WITH_IMAGE
 
         def record(connection: Connection) -> None:
-            if last_at is None:
-                _fenced(connection, _RECORD_IMAGE, {**_of(claim), "new_version": image.version})
+            if connection.dialect.name == "sqlite":
+                _fenced(connection, statement, job)
+                connection.execute(_INSERT_IMAGE, row)
             else:
-                _fenced(connection, _FINISH, self._end(claim, Status.SUCCEEDED, image.version + 1, last_at, None))
-            connection.execute(_INSERT_IMAGE, row)
+                _fenced(connection, whole, job | {f"image_{name}": row[name] for name in _COLUMNS})
 
         await self._write(record)
 
@@ -272,7 +293,7 @@ def _of(claim: Claim) -> dict[str, Any]:
     return {"job": claim.job_id, "held_attempt": claim.attempt}
 
 
-def _fenced(connection: Connection, statement: Update, values: Mapping[str, Any]) -> None:
+def _fenced(connection: Connection, statement: Update | Insert, values: Mapping[str, Any]) -> None:
     """Updates the claimed job. Raises `LostError` where the claim no longer holds."""
     if connection.execute(statement, values).rowcount == 0:
         raise LostError

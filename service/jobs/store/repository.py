@@ -18,7 +18,15 @@ from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey, bind_key, bound_job
 from service.jobs.store.queue.waiting_jobs import QueuePlace, WaitingJob, WaitingJobs
-from service.jobs.store.row_mapping import NewJob, image_row, job_record, job_version, new_job_row, new_record
+from service.jobs.store.row_mapping import (
+    NewJob,
+    image_row,
+    job_record,
+    job_version,
+    new_job_row,
+    new_record,
+    stored_image,
+)
 from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ENDING, ending_values, images_of
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs
@@ -33,6 +41,12 @@ _MAX_IDS: Final = 500
 _INSERT: Final = insert(jobs)
 _JOB: Final = select(jobs).where(jobs.c.id == bindparam("id"))
 _JOB_OF_TENANT: Final = _JOB.where(jobs.c.tenant == bindparam("owner"))
+_IMAGE: Final = (
+    select(images)
+    .join(jobs, jobs.c.id == images.c.job_id)
+    .where(images.c.job_id == bindparam("job"), images.c.image_index == bindparam("index"))
+)
+_IMAGE_OF_TENANT: Final = _IMAGE.where(jobs.c.tenant == bindparam("owner"))
 _CANCEL: Final = ENDING.where(
     jobs.c.id == bindparam("job"), jobs.c.tenant == bindparam("owner"), jobs.c.status.not_in(TERMINAL)
 )
@@ -154,6 +168,14 @@ class JobRepository:
         Raises `NotFoundError`, which does not tell another tenant's job from one that never existed.
         """
         return await self._database.read(lambda connection: _record(connection, job_id, tenant))
+
+    async def image(self, job_id: str, index: int, tenant: str | None) -> StoredImage | None:
+        """Returns a finished image of the tenant's job, without the rest of the job; None stands for any tenant."""
+        query = _IMAGE if tenant is None else _IMAGE_OF_TENANT
+        row = await self._database.read(
+            lambda connection: connection.execute(query, {"job": job_id, "index": index, "owner": tenant}).one_or_none()
+        )
+        return None if row is None else stored_image(row)
 
     async def page(
         self, tenant: str, *, limit: int, after: Cursor | None = None, status: Status | None = None

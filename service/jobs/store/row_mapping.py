@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Row
@@ -26,6 +26,13 @@ from service.jobs.records import (
 from service.jobs.store.spec_format import decode_spec, encode_spec
 
 T = TypeVar("T")
+
+# Made here, in one thread: see tests/repository/test_decoders.py.
+_TIMINGS: Final = msgspec.json.Decoder(Timings)
+_PROMPT_LENGTHS: Final = msgspec.json.Decoder(PromptLengths)
+_PROGRESS: Final = msgspec.json.Decoder(JobProgress)
+_PREVIEW: Final = msgspec.json.Decoder(JobPreview)
+_FAILURE: Final = msgspec.json.Decoder(JobFailure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +112,8 @@ def stored_image(row: Row[Any]) -> StoredImage:
         height=row.height,
         size_bytes=row.size_bytes,
         sha256=row.sha256,
-        timings=msgspec.json.decode(row.timings, type=Timings),
-        prompt_lengths=_decoded(row.prompt_lengths, PromptLengths),
+        timings=_TIMINGS.decode(row.timings),
+        prompt_lengths=_decoded(row.prompt_lengths, _PROMPT_LENGTHS),
     )
 
 
@@ -119,9 +126,9 @@ def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
         spec=decode_spec(row.spec),
         attempt=row.attempt,
         version=row.version,
-        progress=_decoded(row.progress, JobProgress),
-        preview=_decoded(row.preview, JobPreview),
-        failure=_decoded(row.failure, JobFailure),
+        progress=_decoded(row.progress, _PROGRESS),
+        preview=_decoded(row.preview, _PREVIEW),
+        failure=_decoded(row.failure, _FAILURE),
         created_at=row.created_at,
         started_at=row.started_at,
         completed_at=row.completed_at,
@@ -131,7 +138,7 @@ def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
 
 
 def job_version(status: str, attempt: int, version: int, progress: bytes | None) -> JobVersion:
-    return JobVersion(Status(status), attempt, version, _decoded(progress, JobProgress))
+    return JobVersion(Status(status), attempt, version, _decoded(progress, _PROGRESS))
 
 
 def claim_of(row: Row[Any], done: Sequence[StoredImage], *, suspect: bool) -> Claim:
@@ -149,5 +156,5 @@ def encoded(value: msgspec.Struct | None) -> bytes | None:
     return None if value is None else msgspec.json.encode(value)
 
 
-def _decoded(data: bytes | None, kind: type[T]) -> T | None:
-    return None if data is None else msgspec.json.decode(data, type=kind)
+def _decoded(data: bytes | None, decoder: msgspec.json.Decoder[T]) -> T | None:
+    return None if data is None else decoder.decode(data)

@@ -61,6 +61,14 @@ class _Images3(msgspec.Struct, frozen=True):
     """The other fields by name."""
 
 
+# Made here, in one thread: see tests/repository/test_decoders.py.
+_HEADERS: Final = msgspec.json.Decoder(_Header)
+_SPECS: Final = msgspec.json.Decoder(JobSpec)
+_SPECS_1: Final = msgspec.json.Decoder(_JobSpec1)
+_IMAGES_3: Final = msgspec.json.Decoder(_Images3)
+_OBJECTS: Final = msgspec.json.Decoder(dict[str, Any])
+
+
 def encode_spec(spec: JobSpec) -> bytes:
     """Raises `BodyTooLargeError` where the stored form would have more than `MAX_SPEC_BYTES`."""
     stored = msgspec.structs.asdict(spec)
@@ -82,7 +90,7 @@ def decode_spec(data: bytes) -> JobSpec:
     Raises `UnreadableSpecError` where a newer version wrote it or it is damaged.
     """
     try:
-        version = msgspec.json.decode(data, type=_Header).version
+        version = _HEADERS.decode(data).version
         if version > VERSION:
             raise UnreadableSpecError(
                 "The job was stored by a newer version of Darkroom. Upgrade this server to read it."
@@ -90,9 +98,9 @@ def decode_spec(data: bytes) -> JobSpec:
         if version == VERSION:
             return _decode_3(data)
         if version == 2:
-            return msgspec.json.decode(data, type=JobSpec)
+            return _SPECS.decode(data)
         if version == 1:
-            first = msgspec.json.decode(data, type=_JobSpec1)
+            first = _SPECS_1.decode(data)
             return JobSpec(**msgspec.structs.asdict(first))
     except (msgspec.MsgspecError, LookupError, ValueError):
         pass
@@ -114,7 +122,7 @@ def _compact(images: Sequence[ImageSpec]) -> _Images3:
 
 def _decode_3(data: bytes) -> JobSpec:
     """Raises msgspec's errors, LookupError and ValueError where the spec is damaged."""
-    stored = msgspec.json.decode(data, type=dict[str, Any])
+    stored = _OBJECTS.decode(data)
     compact = msgspec.convert(stored["images"], _Images3)
     images = [dict(compact.shared) for _ in range(compact.count)]
     for name, column in compact.varying.items():

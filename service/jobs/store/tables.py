@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -135,4 +136,24 @@ probes: Final = Table(
     # The table has one row. Updating it shows whether writes are possible.
     Column("only", Boolean, primary_key=True),
     Column("written_at", Double, nullable=False),
+)
+
+api_keys: Final = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Of the secret, which is kept nowhere.
+    Column("sha256", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("requests_per_minute", Integer),
+    Column("max_jobs", Integer),
+    Column("device_s_per_minute", Double),
+    Column("max_stored_bytes", BigInteger),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+    Column("revoked_at", Double),
+    Index(None, "sha256", unique=True),
 )

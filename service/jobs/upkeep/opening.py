@@ -26,19 +26,21 @@ class StoreOpening:
     def __init__(self, database: Database, space: FreeSpace) -> None:
         self._database = database
         self._space = space
+        self.is_migrated = False
+        """Whether the schema is known to be up to date."""
 
     async def check(self) -> None:
         """Raises `UnusableStoreError` where the store will not do, and closes it. It may be out of reach for now."""
         try:
             with contextlib.suppress(StoreUnavailableError):
-                await migrate(self._database)
+                await self._migrate()
         except UnusableStoreError:
             await self._database.close()
             raise
 
     async def open(self) -> None:
         """Raises `UnusableStoreError` and `StoreUnavailableError`."""
-        await migrate(self._database)
+        await self._migrate()
         await self._database.learn_time()
 
     async def open_in_time(self) -> None:
@@ -54,3 +56,7 @@ class StoreOpening:
                     await asyncio.sleep(_UNUSABLE_RETRY_S)
                 else:
                     return
+
+    async def _migrate(self) -> None:
+        await migrate(self._database)
+        self.is_migrated = True

@@ -92,7 +92,9 @@ class Cluster:
             self._environment["DARKROOM_DATABASE_URL"] = database.render_as_string(hide_password=False)
             self._database = create_engine(database, poolclass=NullPool)
 
-    def start(self, *, watermark: str = "", sweep_s: float = 60.0, key_lifetime_s: float = 86400.0) -> Server:
+    def start(
+        self, *, watermark: str = "", sweep_s: float = 60.0, key_lifetime_s: float = 86400.0, leak_bytes: int = 0
+    ) -> Server:
         """Start another server. It may not be ready yet."""
         name = f"server-{next(self._numbers)}"
         failpoints = self._folder / f"{name}.failpoints"
@@ -103,6 +105,7 @@ class Cluster:
             watermark=watermark,
             sweep_s=sweep_s,
             key_lifetime_s=key_lifetime_s,
+            leak_bytes=leak_bytes,
         )
         server = self._prefork.start(options, self._environment, self._folder / f"{name}.log")
         self._servers.append(server)

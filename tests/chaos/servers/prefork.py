@@ -28,7 +28,9 @@ class StartCommand(msgspec.Struct, frozen=True):
     options: ServerOptions
     environment: dict[str, str]
     log: str
-    """File that receives the server's output."""
+    """File that receives the server's standard error."""
+    output: str
+    """File that receives its standard output: its URL, which a line of the log must not cut in two."""
 
 
 def main() -> int:
@@ -52,7 +54,7 @@ def _run_server(command: StartCommand) -> NoReturn:
             os.setsid()
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _redirect(command.log)
+            _redirect(command.output, command.log)
             os.environ.clear()
             os.environ.update(command.environment)
             status = run(command.options)
@@ -63,13 +65,13 @@ def _run_server(command: StartCommand) -> NoReturn:
     os._exit(status)
 
 
-def _redirect(log: str) -> None:
-    """Read standard input from nothing, and write standard output and error to `log`."""
-    nothing, file = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for opened, standard in ((nothing, 0), (file, 1), (file, 2)):
+def _redirect(output: str, log: str) -> None:
+    """Read standard input from nothing, and write standard output and error to two files."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    files = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for path in (output, log)]
+    for standard, opened in enumerate((nothing, *files)):
         os.dup2(opened, standard)
-    os.close(nothing)
-    os.close(file)
+        os.close(opened)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ from tests.chaos.troubles.failpoints import Failpoints
 TIMEOUT_S: Final = 120.0
 """Ends a run that hangs. No test measures time with it."""
 _POLL_S: Final = 0.02
+_LOG_LINES: Final = 100
+"""Lines of a log that an error shows."""
+_STACKS_S: Final = 1.0
+"""Time in which a server writes its threads' stacks."""
 
 
 def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -95,16 +99,15 @@ class Server(Process):
     @property
     def url(self) -> str | None:
         """None until the server has printed it, which it does when it is ready."""
-        if self._url is None and self._log.exists():
-            lines = self._log.read_text().splitlines(keepends=True)
-            self._url = next((line.strip() for line in lines if line.startswith("http") and line.endswith("\n")), None)
+        if self._url is None and _output(self._log).exists():
+            printed = _output(self._log).read_text()
+            self._url = printed.strip() if printed.endswith("\n") else None
         return self._url
 
     @property
     def ready(self) -> bool:
         """Whether /readyz answers 200. Raises RuntimeError where the server has ended."""
-        if self.has_ended:
-            raise RuntimeError(f"the server ended unexpectedly: {self._log.read_text()[-2000:]}")
+        self._require_life()
         if self.url is None:
             return False
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=TIMEOUT_S)
@@ -117,21 +120,44 @@ class Server(Process):
             connection.close()
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: self.ready, f"a server that is ready; its log is {self._log}")
+        self._wait_until(lambda: self.ready, "a server that is ready")
+
+    def _wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        try:
+            wait_until(holds, what)
+        except TimeoutError as error:
+            self.send(signal.SIGUSR1)  # It writes to its log where each of its threads is.
+            time.sleep(_STACKS_S)
+            lines = [line for line in self._log.read_text().splitlines() if '"event": "request"' not in line]
+            raise TimeoutError("\n".join([f"{error}; the end of its log:", *lines[-_LOG_LINES:]])) from None
+
+    def _require_life(self) -> None:
+        """Raises RuntimeError where the server has ended."""
+        if self.has_ended:
+            raise RuntimeError(f"the server ended unexpectedly: {self._log.read_text()[-2000:]}")
 
     def worker(self) -> Process:
         """Return the worker process. The caller must close it."""
-        wait_until(lambda: self._living_child() is not None, "a worker")
+        self._wait_until(lambda: self._living_child() is not None, "a worker")
         pid = self._living_child()
         return self.worker() if pid is None else Process(pid)
 
     def _living_child(self) -> int | None:
-        """Return the id of the child that runs. A child that has ended remains listed until the server waits for it."""
+        """Return the id of the child that runs. A child that has ended remains listed until the server waits for it.
+
+        Raises RuntimeError where the server itself has ended.
+        """
+        self._require_life()
         for pid in self.children:
             with contextlib.suppress(ProcessLookupError), Process(pid) as child:
                 if not child.has_ended:
                     return pid
         return None
+
+
+def _output(log: Path) -> Path:
+    """Where the standard output of the server with this log goes."""
+    return log.with_suffix(".out")
 
 
 class Prefork:
@@ -149,6 +175,7 @@ class Prefork:
         """Return the server as soon as its process exists."""
         assert self._process.stdin is not None, "Popen was called with a pipe"
         assert self._process.stdout is not None, "Popen was called with a pipe"
-        self._process.stdin.write(msgspec.json.encode(StartCommand(options, environment, str(log))) + b"\n")
+        command = StartCommand(options, environment, str(log), str(_output(log)))
+        self._process.stdin.write(msgspec.json.encode(command) + b"\n")
         self._process.stdin.flush()
         return Server(int(self._process.stdout.readline()), Failpoints(Path(options.failpoints)), log)

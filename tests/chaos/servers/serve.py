@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import contextvars
 import errno
+import faulthandler
 import functools
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -50,6 +52,8 @@ _operation: Final[contextvars.ContextVar[str | None]] = contextvars.ContextVar("
 _databases: Final[set[Database]] = set()
 """The server's database, once it has been written to."""
 
+_leaked: Final[list[bytes]] = []
+
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options that are not settings of the server."""
@@ -64,13 +68,17 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     sweep_s: float = 60.0
     """Seconds between two sweeps of retention."""
     key_lifetime_s: float = 86400.0
+    leak_bytes: int = 0
+    """Memory that the server keeps of each accepted job, so that a soak has something to find."""
 
 
 def run(options: ServerOptions) -> int:
     """Run the server and return its exit status."""
+    faulthandler.register(signal.SIGUSR1)  # Where a server hangs, the tests ask for its threads' stacks.
     _install_failpoints(Failpoints(Path(options.failpoints)))
     _install_watermark(options.watermark.encode())
     _replace(factory, RetentionConfig=functools.partial(RetentionConfig, every_s=options.sweep_s))
+    _install_leak(options.leak_bytes)
     _replace(job_routes, _KEY_LIFETIME_S=options.key_lifetime_s)
     sys.argv[1:] = options.worker
     return asyncio.run(serve_fake.main())
@@ -173,6 +181,17 @@ def _install_storage_failpoints(failpoints: Failpoints) -> None:
 
 def _is_job_folder(folder: Path) -> bool:
     return folder.name.startswith("job_")
+
+
+def _install_leak(size_bytes: int) -> None:
+    create = JobRepository.create
+
+    async def create_and_keep(*args: Any, **kwargs: Any) -> Any:
+        _leaked.append(b"x" * size_bytes)
+        return await create(*args, **kwargs)
+
+    if size_bytes:
+        _replace(JobRepository, create=create_and_keep)
 
 
 def _install_watermark(watermark: bytes) -> None:

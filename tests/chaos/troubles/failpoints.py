@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,11 @@ class Action(enum.StrEnum):
 
 
 def stop_here() -> None:
-    os.kill(os.getpid(), signal.SIGSTOP)
+    """Stops the process, and this thread before it does anything more.
+
+    A signal for the process might reach another thread first, and this one would run on for a moment.
+    """
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 @dataclass(frozen=True, slots=True)

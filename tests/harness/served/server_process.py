@@ -14,6 +14,7 @@ from typing import NamedTuple
 import httpx2
 
 from service.settings import variable
+from tests.harness.paths import ROOT
 
 _JOBS = (
     "SELECT status, version, losses, lease_owner, (SELECT count(*) FROM images WHERE job_id = jobs.id) "
@@ -30,20 +31,28 @@ class StoredJob(NamedTuple):
 
 
 @contextlib.contextmanager
+def starting_server(data_dir: Path, *worker_options: str, **settings: float) -> Iterator[subprocess.Popen[str]]:
+    """Yields a server's process at once; its URL will be its first line. The process is killed at the end."""
+    settings_of_all = {"port": 0, "admin_port": "none", "data_dir": data_dir, **settings}
+    paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}"}
+    environment = os.environ | paths | {variable(name): str(value) for name, value in settings_of_all.items()}
+    command = [sys.executable, "-m", "tests.service.api.serve_fake", *worker_options]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@contextlib.contextmanager
 def running_server(
     data_dir: Path, *worker_options: str, **settings: float
 ) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
     """Yields a server's process, which serves, and a client of it. The process is killed at the end."""
-    settings_of_all = {"port": 0, "admin_port": "none", "data_dir": data_dir, **settings}
-    environment = os.environ | {variable(name): str(value) for name, value in settings_of_all.items()}
-    command = [sys.executable, "-m", "tests.service.api.serve_fake", *worker_options]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with starting_server(data_dir, *worker_options, **settings) as server:
         assert server.stdout is not None, "Popen was called with a pipe"
-        try:
-            with httpx2.Client(base_url=server.stdout.readline().strip(), timeout=120) as client:
-                yield server, client
-        finally:
-            server.kill()
+        with httpx2.Client(base_url=server.stdout.readline().strip(), timeout=120) as client:
+            yield server, client
 
 
 def stored_jobs(data_dir: Path) -> list[StoredJob]:

@@ -22,7 +22,7 @@ def admin_app(engine: FakeEngine) -> Starlette:
 
 async def get(engine: FakeEngine, path: str) -> httpx2.Response:
     transport = httpx2.ASGITransport(admin_app(engine))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get(path)
 
 
@@ -39,8 +39,17 @@ async def test_metrics_are_text_for_prometheus_with_the_engines_present_state(ph
 
 
 async def test_routes_of_the_api_are_not_on_the_admin_listener() -> None:
-    for path in ("/v1/models", "/livez", "/openapi.json"):
+    for path in ("/v1/models", "/api/v1/jobs", "/openapi.json"):
         assert (await get(FakeEngine(), path)).status_code == 404
+
+
+@pytest.mark.parametrize(("phase", "status"), [(Phase.SERVING, 200), (Phase.LOADING, 503)])
+async def test_probes_are_answered_as_on_the_first_listener(phase: Phase, status: int) -> None:
+    engine = FakeEngine()
+    engine.phase = phase
+    alive, ready = await get(engine, "/livez"), await get(engine, "/readyz")
+    assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json()["phase"]) == (status, phase)
 
 
 def with_second_model() -> FakeEngine:
@@ -52,7 +61,7 @@ def with_second_model() -> FakeEngine:
 
 async def post(engine: FakeEngine, path: str, **headers: str) -> httpx2.Response:
     transport = httpx2.ASGITransport(admin_app(engine))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.post(path, headers=headers)
 
 

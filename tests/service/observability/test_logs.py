@@ -75,3 +75,56 @@ def test_a_logger_that_was_used_follows_a_later_configuration() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", f"from service.observability import logs\nlogs.configure('info', 'json')\n{script}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_exception_that_ends_the_process_is_its_last_line() -> None:
+    done = run("import logging\nlogging.getLogger('x').info('before')\nraise ValueError('it failed')")
+
+    before, last = (json.loads(line) for line in done.stderr.splitlines())
+    assert (done.returncode, before["event"], last["level"]) == (1, "before", "critical")
+    assert "ValueError: it failed" in last["exception"]
+
+
+UNREAD = """
+import logging, sys
+for n in range(30_000):
+    logging.getLogger('x').info('line %d', n)
+print(logs.dropped_lines(), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_pipe_that_nobody_reads_stops_nobody_who_logs_and_dropped_lines_are_counted() -> None:
+    command = f"from service.observability import logs\nlogs.configure('info', 'json')\n{UNREAD}"
+    with subprocess.Popen(
+        [sys.executable, "-c", command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None, "Popen was called with pipes"
+        dropped = int(process.stdout.readline())
+        _, log = process.communicate("now it is read\n")
+
+    events = [json.loads(line)["event"] for line in log.splitlines()]
+    assert dropped > 0
+    assert events[-1] == f"{dropped} log lines were dropped here: nothing read the log for a while"
+    assert len(events) == 30_000 - dropped + 1
+
+
+def test_a_process_ends_though_nobody_reads_its_last_lines() -> None:
+    command = f"from service.observability import logs\nlogs.configure('info', 'json')\n{UNREAD}"
+    with subprocess.Popen(
+        [sys.executable, "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.wait(timeout=60) == 0

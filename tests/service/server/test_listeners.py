@@ -12,8 +12,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.observability.edge_metrics import EdgeMetrics
-from service.server.http_limits import BoundedHttpProtocol
-from service.server.listeners import LAST_ANSWERS_S, Server, last_answers_s, listen, uvicorn_config
+from service.server.connections.protocol import BoundedHttpProtocol
+from service.server.listeners import LAST_ANSWERS_S, Server, last_answers_s, uvicorn_config
 from service.settings import Settings
 from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.raw_http import GET, LAST_GET, answers_in, connected, read_to_end
@@ -130,20 +130,6 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(short_keep_al
 
 def test_idle_connections_are_kept_longer_than_a_load_balancers_60_seconds() -> None:
     assert uvicorn_config(echo, Settings(), EdgeMetrics()).timeout_keep_alive == 75
-
-
-def test_the_ipv6_wildcard_address_accepts_ipv4_too() -> None:
-    with listen("::", 0) as listener:
-        port = listener.getsockname()[1]
-        socket.create_connection(("127.0.0.1", port), timeout=60).close()
-        socket.create_connection(("::1", port), timeout=60).close()
-
-
-def test_the_error_for_an_address_in_use_names_the_address() -> None:
-    with listen("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
-        with pytest.raises(OSError, match=f"127.0.0.1:{port}: "):
-            listen("127.0.0.1", port)
 
 
 def test_a_connection_in_use_is_kept(short_keep_alive: Harness) -> None:

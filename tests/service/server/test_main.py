@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
-from PIL import Image
 from sqlalchemy import text
 
-from pipelines.fake import INFO
 from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
-from service.server.main import activities, engine_config, greeting, serve, served_names
+from service.server.main import engine_config, serve
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.http_server import Harness, wait_until
+from tests.harness.http_server import wait_until
 
 EPHEMERAL = {"port": 0, "admin_port": None}
 LONG = {"prompt": "x", "steps": 80, "guidance_scale": 1, "stream": True}
@@ -160,33 +156,3 @@ async def test_data_that_cannot_be_used_ends_the_server_with_1_and_one_sentence(
     assert "cannot start" in caplog.text
     assert said in caplog.text
     assert "Traceback" not in caplog.text
-
-
-def test_the_models_that_can_be_asked_for_are_named_beside_the_default_one() -> None:
-    engine = FakeEngine()
-    assert served_names(engine) == INFO.name
-    engine.served.others = [replace(INFO, name=name) for name in ("xl", "pony")]
-    engine.served.unusable = ["broken"]
-    assert served_names(engine) == f"{INFO.name}, and by name xl, pony,"
-    engine.served.others = [replace(INFO, name=f"model {n}") for n in range(9)]
-    assert served_names(engine).endswith("model 4 and more,")
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_command_in_the_greeting_makes_an_image(server: Harness, tmp_path: Path) -> None:
-    line = greeting("a model", server.url).partition("\n\n")[2]
-    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
-    with Image.open(tmp_path / "circle.png") as image:
-        assert (image.format, image.size) == ("PNG", (128, 128))
-
-
-async def test_a_slow_start_says_what_it_does_until_it_serves() -> None:
-    engine = FakeEngine()
-    engine.phase, engine.activity = Phase.LOADING, "loading the unet, 14 s so far"
-    heard: list[str] = []
-    async for activity in activities(engine, every_s=0.01):
-        heard.append(activity)
-        if len(heard) == 2:
-            await engine.start()
-
-    assert heard == [engine.activity] * 2

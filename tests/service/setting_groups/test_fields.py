@@ -11,6 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from service.setting_groups.fields import (
     Count,
     Devices,
+    FileMode,
+    Networks,
     OptionalCount,
     OptionalFolder,
     OptionalPort,
@@ -19,6 +21,7 @@ from service.setting_groups.fields import (
     Section,
     default_cache_dir,
     setting,
+    split,
 )
 
 
@@ -68,6 +71,32 @@ def test_a_list_of_devices_is_kept_as_it_is_written(names: str | None) -> None:
 def test_a_list_with_an_unknown_device_is_refused(names: str) -> None:
     with pytest.raises(ValidationError, match="must be auto, or names like cpu"):
         TypeAdapter(Devices).validate_python(names)
+
+
+@pytest.mark.parametrize("mode", ["660", "0600", "777"])
+def test_permissions_are_octal(mode: str) -> None:
+    assert TypeAdapter(FileMode).validate_python(mode) == mode
+
+
+@pytest.mark.parametrize("mode", ["", "66", "888", "4755", "rw-rw----"])
+def test_other_permissions_are_refused(mode: str) -> None:
+    with pytest.raises(ValidationError, match="octal"):
+        TypeAdapter(FileMode).validate_python(mode)
+
+
+@pytest.mark.parametrize("networks", [None, "10.0.0.7", "10.0.0.0/8, fd00::/8"])
+def test_addresses_and_networks_are_kept_as_they_are_written(networks: str | None) -> None:
+    assert TypeAdapter(Networks).validate_python(networks) == networks
+
+
+@pytest.mark.parametrize("networks", ["proxy", "10.0.0.1/8", "10.0.0.7;10.0.0.8"])
+def test_what_is_no_network_is_refused(networks: str) -> None:
+    with pytest.raises(ValidationError, match="addresses and networks"):
+        TypeAdapter(Networks).validate_python(networks)
+
+
+def test_a_list_is_split_at_its_commas() -> None:
+    assert (split("a, b,,c"), split(""), split(None)) == (["a", "b", "c"], [], [])
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 238ea570ef33f2af5902f2905b15d4fa586e4c912e338252f55b293c847a198f
+// Written by `make web-types`. Schema c68e45a0744be0a4741204e10d827595362a79bfc755145403b694a9c90af887
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -158,6 +158,8 @@ export interface paths {
         /**
          * Create Link
          * @description Make a link by which anybody may see the image until the link expires.
+         *
+         *     Its file says that a model made the image, and tells how only where that is asked for.
          */
         post: operations["create_link"];
         delete?: never;
@@ -277,6 +279,8 @@ export interface paths {
         /**
          * Shared Image
          * @description The image of a signed link. 404 where the link has expired or its signature is wrong.
+         *
+         *     The file holds its generation parameters only where the link was made so.
          */
         get: operations["shared_image"];
         put?: never;
@@ -1710,6 +1714,17 @@ export interface operations {
                     "image/webp": unknown;
                 };
             };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                    "image/webp": unknown;
+                };
+            };
             /** @description The image of If-None-Match */
             304: {
                 headers: {
@@ -1725,6 +1740,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {
@@ -1755,6 +1777,12 @@ export interface operations {
                      * @default 3600
                      */
                     expires_in_s?: number;
+                    /**
+                     * Include Parameters
+                     * @description Whether the file tells its prompt and its other parameters to whoever has the link
+                     * @default false
+                     */
+                    include_parameters?: boolean;
                 };
             };
         };
@@ -1845,6 +1873,15 @@ export interface operations {
                     "image/webp": unknown;
                 };
             };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
             /** @description The thumbnail of If-None-Match */
             304: {
                 headers: {
@@ -1860,6 +1897,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {
@@ -2104,6 +2148,7 @@ export interface operations {
             query: {
                 expires: number;
                 signature: string;
+                parameters?: "with" | null;
             };
             header?: never;
             path: {
@@ -2116,6 +2161,17 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                    "image/webp": unknown;
+                };
+            };
+            /** @description The part that Range asks for */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2149,6 +2205,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {

@@ -20,6 +20,7 @@ from service.api.dialects.jobs.paging import decode_cursor, page_body
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
+from service.api.edge.addresses import addresses_of
 from service.api.generation.inputs import prepare
 from service.api.generation.model_names import chosen_model
 from service.api.generation.prompt_tokens import truncated_headers
@@ -117,14 +118,14 @@ async def create_job(request: Request) -> Response:
     )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
-    headers = {"Location": job_url(view.record.id)}
+    headers = {"Location": job_url(view.record.id, addresses_of(request))}
     if preferred.applied:
         headers["Preference-Applied"] = preferred.applied
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     if accepted is not None and _is_single_image(view.record, accepted):
         return await _image(request, view.record, headers)
-    return _json(job_out(view), 200 if view.record.ended else 202, headers)
+    return _json(job_out(view, addresses_of(request)), 200 if view.record.ended else 202, headers)
 
 
 @router.get("", response_model=JobList, responses={status: {"model": ProblemOut} for status in (400,)})
@@ -138,18 +139,20 @@ async def list_jobs(
     after = None if cursor is None else decode_cursor(cursor)
     tenant = services_of(request).tenant(request)
     found = jobs_of(request).summaries(tenant, at_most=limit + 1, after=after, status=status)
-    return Response(await page_body(found, limit), media_type="application/json")
+    return Response(await page_body(found, limit, addresses_of(request)), media_type="application/json")
 
 
 @router.get("/{job_id}")
 async def get_job(request: Request, job_id: JobId) -> JobOut:
-    return job_out(await jobs_of(request).get(job_id, services_of(request).tenant(request)))
+    view = await jobs_of(request).get(job_id, services_of(request).tenant(request))
+    return job_out(view, addresses_of(request))
 
 
 @router.post("/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: JobId) -> JobOut:
     """Cancel the job unless it has ended; the answer shows its status. Finished images stay."""
-    return job_out(await jobs_of(request).cancel(job_id, services_of(request).tenant(request)))
+    view = await jobs_of(request).cancel(job_id, services_of(request).tenant(request))
+    return job_out(view, addresses_of(request))
 
 
 @router.delete("/{job_id}", status_code=204)
@@ -186,7 +189,7 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
         stream.enter_context(jobs.open_stream(tenant))
         news = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
         first = await anext(news)  # An error at the start is an HTTP error, not an event.
-        return EventStream(frames(first, news), headers={}, on_end=stream.pop_all().aclose)
+        return EventStream(frames(first, news, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
 
 
 async def _allowance(request: Request, files: Sequence[InputFile]) -> Allowance:

@@ -14,6 +14,7 @@ from service.api.dependencies import jobs_of, unless_gone
 from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import frames
+from service.api.edge.addresses import addresses_of
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.api.http.negotiation import image_format
@@ -110,7 +111,7 @@ async def _store_images(
     request: Request, generation: Generation, finished: Sequence[ImageFinished], files: Sequence[bytes]
 ) -> list[Image]:
     """Store the images as those of an ended job. Returns their addresses."""
-    services = generation.services
+    services, addresses = generation.services, addresses_of(request)
     spec = JobSpec(
         model=generation.model,
         images=tuple(ImageSpec(params) for params in generation.plan.images),
@@ -125,7 +126,7 @@ async def _store_images(
     return [
         Image(
             b64_json=None,
-            url=services.absolute(request, services.links.path(record.id, image.index, expires_at)),
+            url=addresses.url(services.links.path(record.id, image.index, expires_at)),
             seed=image.params.seed,
             prompt_tokens=prompt_tokens(image.prompt_lengths),
         )

@@ -36,6 +36,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """That of the pipeline."""
 
 
+_CHECKPOINTS: Final = msgspec.msgpack.Decoder(Checkpoint)
+
+
 def pack(checkpoint: Checkpoint) -> bytes:
     body = msgspec.msgpack.encode(checkpoint)
     return b"".join((_MAGIC, hashlib.sha256(body).digest(), body))
@@ -48,7 +51,7 @@ def unpack(data: bytes) -> Checkpoint | None:
     if not data.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
         return None
     try:
-        return msgspec.msgpack.decode(body, type=Checkpoint)
+        return _CHECKPOINTS.decode(body)
     except msgspec.MsgspecError:
         return None
 

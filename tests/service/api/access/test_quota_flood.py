@@ -11,37 +11,35 @@ from typing import Final
 import httpx2
 import pytest
 
-from service.auth.identity import Identity, Quotas, Role
-from service.settings import Settings
-from tests.harness.http_server import Harness, serving, wait_until
-from tests.harness.keyed import KEY
+from service.auth.identity import Quotas
+from service.jobs.store.database import database_url
+from tests.harness.http_server import Harness, wait_until
+from tests.harness.keys import api_key, bearer, insert_keys
 from tests.service.api.in_process import GENERATIONS, JOBS
+from tests.service.serving import serve
 
 PROMPT: Final = {"prompt": "x", "num_inference_steps": 1}
 FLOOD: Final = 200
 LIMIT: Final = 20
 
 
-def identity(name: str, quotas: Quotas) -> Identity:
-    return Identity(tenant=name, role=Role.USER, key_id=name, quotas=quotas)
-
-
-IDENTITIES: Final = {
-    "loud": identity("loud", Quotas(requests_per_minute=LIMIT, max_jobs=LIMIT)),
-    "quiet": identity("quiet", Quotas(requests_per_minute=LIMIT, max_jobs=LIMIT)),
-    "single": identity("single", Quotas(max_jobs=1)),
-}
+KEYS: Final = (
+    api_key("loud", tenant="loud", quotas=Quotas(requests_per_minute=LIMIT, max_jobs=LIMIT)),
+    api_key("quiet", tenant="quiet", quotas=Quotas(requests_per_minute=LIMIT, max_jobs=LIMIT)),
+    api_key("single", tenant="single", quotas=Quotas(max_jobs=1)),
+)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Harness]:
-    settings = Settings(port=0, admin_port=None, data_dir=tmp_path)
-    with serving(settings, identities=IDENTITIES) as harness:
+    with serve(data_dir=tmp_path) as harness:
+        insert_keys(database_url(None, tmp_path), KEYS)
+        wait_until(lambda: harness.client.get(JOBS, headers=bearer("single")).headers.get("ratelimit") is not None)
         yield harness
 
 
 def post(server: Harness, key: str, path: str = JOBS) -> httpx2.Response:
-    return server.client.post(path, json=PROMPT, headers={KEY: key})
+    return server.client.post(path, json=PROMPT, headers=bearer(key))
 
 
 def test_a_flood_of_one_key_leaves_the_others_unharmed(server: Harness) -> None:
@@ -63,10 +61,10 @@ def test_a_stream_that_its_reader_leaves_counts_no_longer(server: Harness) -> No
     server.engine.held_before = (0, 1)
     for _ in range(2):
         with server.client.stream(
-            "POST", GENERATIONS, json={**PROMPT, "stream": True}, headers={KEY: "single"}
+            "POST", GENERATIONS, json={**PROMPT, "stream": True}, headers=bearer("single")
         ) as read:
             assert read.status_code == 200
             wait_until(lambda: server.engine.running == 1)
             assert post(server, "single").status_code == 429
         wait_until(lambda: server.engine.idle)
-        wait_until(lambda: server.client.get(JOBS, headers={KEY: "single"}).headers["ratelimit"] == '"jobs";r=1')
+        wait_until(lambda: server.client.get(JOBS, headers=bearer("single")).headers["ratelimit"] == '"jobs";r=1')

@@ -29,9 +29,11 @@ SPEC: Final = 256 * KIB
 
 PROBE: Final = Cost(statements=2, answer_bytes=KIB, read_bytes=64 * KIB, peak_bytes=128 * KIB)
 HEAD: Final = Cost(statements=2, answer_bytes=0, read_bytes=64 * KIB, peak_bytes=128 * KIB)
-LOOK: Final = Cost(statements=5, answer_bytes=KIB, read_bytes=2 * SPEC, peak_bytes=4 * SPEC)
-"""A look at one image: its job's record is read whole."""
-FILE: Final = Cost(statements=5, answer_bytes=len(PNG), read_bytes=2 * SPEC + len(PNG), peak_bytes=4 * SPEC + len(PNG))
+LOOK: Final = Cost(statements=3, answer_bytes=KIB, read_bytes=64 * KIB, peak_bytes=128 * KIB)
+"""A look at one image: no more than its row is read."""
+FILE: Final = Cost(
+    statements=3, answer_bytes=len(PNG), read_bytes=64 * KIB + len(PNG), peak_bytes=128 * KIB + 2 * len(PNG)
+)
 DRAWING: Final = Cost(statements=4, answer_bytes=128 * KIB, read_bytes=64 * KIB, peak_bytes=4 * MIB)
 IMAGE: Final = JOBS + "/{job_id}/images/{index}"
 
@@ -39,10 +41,11 @@ BOUNDS: Final[dict[Route, Cost]] = {
     **{(method, path): PROBE for method in ("GET", "HEAD") for path in ("/livez", "/readyz", "/health")},
     ("GET", "/"): Cost(2, 8 * KIB, 64 * KIB, 128 * KIB),
     ("HEAD", "/"): HEAD,
+    ("GET", "/docs"): Cost(2, 8 * KIB, 64 * KIB, 128 * KIB),
+    ("HEAD", "/docs"): HEAD,
     ("GET", "/assets/{name}"): Cost(2, 128 * KIB, 64 * KIB, 512 * KIB),
     ("HEAD", "/assets/{name}"): HEAD,
     ("GET", "/openapi.json"): Cost(2, 256 * KIB, 64 * KIB, 2 * MIB),
-    ("HEAD", "/openapi.json"): Cost(2, 0, 64 * KIB, 2 * MIB),
     ("GET", "/api/v1/capabilities"): Cost(2, 16 * KIB, 64 * KIB, 256 * KIB),
     ("GET", "/v1/models"): PROBE,
     ("GET", "/v1/models/{model_id:path}"): PROBE,
@@ -58,11 +61,11 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("GET", "/api/v1/events"): Cost(8, 6 * SPEC, 4 * SPEC, 6 * MIB),
     ("GET", IMAGE): FILE,
     ("HEAD", IMAGE): LOOK,
-    ("GET", IMAGE + "/thumbnail"): Cost(5, 64 * KIB, 2 * SPEC + 64 * KIB, 4 * SPEC + 128 * KIB),
+    ("GET", IMAGE + "/thumbnail"): Cost(3, 64 * KIB, 128 * KIB, 256 * KIB),
     ("HEAD", IMAGE + "/thumbnail"): LOOK,
     ("POST", IMAGE + "/links"): LOOK,
     ("GET", "/shared/{job_id}/{index}"): FILE,
-    ("HEAD", "/shared/{job_id}/{index}"): LOOK,
+    ("HEAD", "/shared/{job_id}/{index}"): Cost(5, KIB, 2 * SPEC + len(PNG), 4 * SPEC + len(PNG)),
     ("POST", "/api/v1/uploads"): Cost(12, KIB, 2 * len(PNG), 4 * MIB),
     ("GET", "/api/v1/uploads/{sha256}"): Cost(4, KIB, 64 * KIB, 128 * KIB),
     ("DELETE", "/api/v1/uploads/{sha256}"): Cost(9, 0, 64 * KIB, 128 * KIB),

@@ -20,6 +20,10 @@ async def add_image(claims: JobClaims, claim: Claim) -> None:
     await claims.add_image(claim, make_image(attempt=claim.attempt))
 
 
+async def add_last_image(claims: JobClaims, claim: Claim) -> None:
+    await claims.add_image(claim, make_image(attempt=claim.attempt), last_at=9.0)
+
+
 async def succeed(claims: JobClaims, claim: Claim) -> None:
     await claims.finish(claim, Status.SUCCEEDED, version=9, now=9.0)
 
@@ -53,7 +57,7 @@ async def delete(repository: JobRepository, _: JobClaims, claim: Claim) -> None:
     await repository.delete(claim.job_id, "alice")
 
 
-@pytest.mark.parametrize("write", [add_image, succeed, release])
+@pytest.mark.parametrize("write", [add_image, add_last_image, succeed, release])
 @pytest.mark.parametrize("end", [take_over, take_over_and_finish, release_first, finish, cancel, delete])
 async def test_a_late_write_of_an_attempt_that_has_ended_is_refused_and_changes_nothing(
     repository: JobRepository, claims: JobClaims, end: End, write: Write

@@ -25,6 +25,7 @@ from service.images.inputs.decoder import DirectDecoder
 from service.observability.metrics import Metrics
 from tests.harness.engine.fake_drawing import draw
 from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.keys import open_to_all
 from tests.service.images.reading import parameters_in
 
 TIMINGS: Final = Timings(0.0, 0.0, 0.0, 0.0, 1.0)
@@ -52,9 +53,9 @@ def generation(
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),
-        public_url=None,
         quotas=KeyQuotas(),
         started_at=0,
+        authenticator=open_to_all(),
     )
     parsed = parse_request({"prompt": "a red circle", "seed": 7, **fields})
     return Generation(services, parsed, plan(parsed, INFO), INFO.name, sole_format)

@@ -1,0 +1,57 @@
+"""Reads from a request's headers what it brings to be let in: secrets, and the session of the page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Final
+
+from starlette.datastructures import Headers
+
+SESSION_COOKIE: Final = "darkroom_session"
+_MAX_COOKIE_CHARACTERS: Final = 8192
+
+
+def secrets_of(headers: Headers) -> Iterator[str]:
+    """Yields the secrets: of `Authorization: Bearer`, of `Basic` (its password), and of `x-api-key`."""
+    for value in headers.getlist("authorization"):
+        scheme, _, rest = value.strip().partition(" ")
+        if scheme.lower() == "bearer" and rest.strip():
+            yield rest.strip()
+        elif scheme.lower() == "basic":
+            yield _password(rest.strip())
+    yield from (value.strip() for value in headers.getlist("x-api-key") if value.strip())
+
+
+def session_of(headers: Headers) -> str | None:
+    """Returns the text of the session, where the request has one."""
+    for value in headers.getlist("cookie"):
+        if len(value) > _MAX_COOKIE_CHARACTERS:
+            continue
+        for pair in value.split(";"):
+            name, _, text = pair.strip().partition("=")
+            if name == SESSION_COOKIE and text:
+                return text
+    return None
+
+
+def is_same_origin(headers: Headers, scheme: str) -> bool:
+    """Whether a page of this server sent the request, as its browser says.
+
+    Browsers say it in `Sec-Fetch-Site` or, to hosts without TLS, in `Origin` alone. A request without both is not from
+    a page that a browser protects.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin, host = headers.get("origin"), headers.get("host", "")
+    return origin is not None and origin.lower() == f"{scheme}://{host}".lower()
+
+
+def _password(encoded: str) -> str:
+    """Returns the password of Basic credentials (RFC 7617), empty where they are malformed."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""

@@ -1,0 +1,73 @@
+"""Sessions of the page: signed texts that stand for a key until they expire. Nothing of them is stored.
+
+A session ends with its key, too: whoever reads one asks the key ring whether its key is still valid.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from service.auth.keys import ApiKey
+
+SESSION_S: Final = 86400.0
+"""Lifetime of a session. A new one takes the key again."""
+_MAX_CHARACTERS: Final = 512
+_PURPOSE: Final = b"darkroom session 1"
+"""Keeps signatures apart from those of links, which are made with the same key."""
+
+
+class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    key_id: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    key_id: str
+    expires_at: float
+    """Unix seconds."""
+
+
+class SessionSigner:
+    def __init__(self, server_key: bytes) -> None:
+        """`server_key` is a secret that all servers of one data folder share."""
+        self._key = hmac.new(server_key, _PURPOSE, hashlib.sha256).digest()
+
+    def open(self, key: ApiKey, *, now: float) -> tuple[str, Session]:
+        """Returns a new session of the key, and the text that stands for it."""
+        expires_at = now + SESSION_S if key.expires_at is None else min(key.expires_at, now + SESSION_S)
+        content = msgspec.json.encode(_Content(key.id, expires_at))
+        return f"{_encoded(content)}.{_encoded(self._signature(content))}", Session(key.id, expires_at)
+
+    def read(self, text: str, *, now: float) -> Session | None:
+        """Returns the session of a text; None where it has expired, or where it was not signed with this key."""
+        if len(text) > _MAX_CHARACTERS:
+            return None
+        content_text, _, signature_text = text.partition(".")
+        content, signature = _decoded(content_text), _decoded(signature_text)
+        if not hmac.compare_digest(signature, self._signature(content)):
+            return None
+        signed = msgspec.json.decode(content, type=_Content)
+        return Session(signed.key_id, signed.expires_at) if now < signed.expires_at else None
+
+    def _signature(self, content: bytes) -> bytes:
+        return hmac.new(self._key, content, hashlib.sha256).digest()
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decoded(text: str) -> bytes:
+    """Returns no bytes for a text that is not base64url."""
+    try:
+        return base64.b64decode(text.encode("ascii", "replace") + b"=" * (-len(text) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""

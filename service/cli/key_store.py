@@ -1,0 +1,115 @@
+"""Reads and changes the API keys in the store of the settings, whether or not a server runs on it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from service.auth.key_repository import KeyRepository
+from service.auth.keys import ApiKey, NewKey, make_key
+from service.errors import StoreUnavailableError
+from service.jobs.database_password import with_password
+from service.jobs.store.database import Database, database_url
+from service.jobs.store.migrations import UnusableStoreError, migrate
+from service.settings import Settings
+
+T = TypeVar("T")
+
+_UNITS_S: Final = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])", re.ASCII)
+_COLUMNS: Final = ("id", "name", "tenant", "role", "state", "created", "expires", "last used")
+
+
+class KeyStoreError(Exception):
+    """The keys cannot be read or changed. The text says why."""
+
+
+def create(settings: Settings, wish: NewKey) -> tuple[ApiKey, str]:
+    """Returns a new key and its secret. Raises `KeyStoreError`."""
+
+    async def work(keys: KeyRepository, now: float) -> tuple[ApiKey, str]:
+        key, secret = make_key(wish, now=now)
+        await keys.add(key)
+        return key, secret
+
+    return _run(settings, work)
+
+
+def listed(settings: Settings) -> tuple[Sequence[ApiKey], float]:
+    """Returns all keys, the oldest first, and the time of the store. Raises `KeyStoreError`."""
+
+    async def work(keys: KeyRepository, now: float) -> tuple[Sequence[ApiKey], float]:
+        return await keys.all(), now
+
+    return _run(settings, work)
+
+
+def revoke(settings: Settings, key_ids: Sequence[str]) -> list[str]:
+    """Revokes keys. Returns those of the ids that no valid key has. Raises `KeyStoreError`."""
+
+    async def work(keys: KeyRepository, now: float) -> list[str]:
+        return [key_id for key_id in key_ids if not await keys.revoke(key_id, now=now)]
+
+    return _run(settings, work)
+
+
+def parse_expiry(text: str, now: float) -> float:
+    """Reads 30m, 12h, 90d, or a time in ISO 8601, which is UTC unless it says otherwise. Raises ValueError."""
+    duration = _DURATION.fullmatch(text)
+    if duration is not None:
+        return now + float(duration[1]) * _UNITS_S[duration[2]]
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a duration such as 12h or 90d, or a date such as 2030-01-31") from None
+    expires_at = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    if expires_at <= now:
+        raise ValueError("is in the past")
+    return expires_at
+
+
+def described(key: ApiKey, now: float) -> dict[str, Any]:
+    """All of a key but its digest, for JSON."""
+    fields = {**asdict(key), "state": key.validity(now).value, "role": key.role.value}
+    times = {name: _time(value) for name, value in fields.items() if name.endswith("_at")}
+    return {name: value for name, value in (fields | times).items() if name != "sha256"}
+
+
+def table(keys: Sequence[ApiKey], now: float) -> str:
+    """A line for each key, below a line of headings."""
+    rows = [_COLUMNS, *(_row(key, now) for key in keys)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(key: ApiKey, now: float) -> tuple[str, ...]:
+    times = (_time(value) or "never" for value in (key.created_at, key.expires_at, key.last_used_at))
+    return (key.id, key.name, key.tenant, key.role.value, key.validity(now).value, *times)
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _run(settings: Settings, work: Callable[[KeyRepository, float], Awaitable[T]]) -> T:
+    try:
+        url = with_password(database_url(settings.database_url, settings.data_dir), settings.database_password_file)
+        return asyncio.run(_in_store(Database(url), work))
+    except (StoreUnavailableError, UnusableStoreError, ValueError, OSError) as error:
+        raise KeyStoreError(str(error)) from error
+
+
+async def _in_store(database: Database, work: Callable[[KeyRepository, float], Awaitable[T]]) -> T:
+    """Brings the schema up to date first: the server may never have run."""
+    try:
+        await migrate(database)
+        await database.learn_time()
+        return await work(KeyRepository(database), database.clock.now())
+    finally:
+        await database.close()

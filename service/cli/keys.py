@@ -1,0 +1,126 @@
+"""`darkroom keys`: the API keys of a server, which it notices while it runs. Works on the store, not on the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Annotated, Final
+
+import typer
+
+from service.cli.options import OWNER_ALONE, typed, with_settings
+from service.settings import Settings
+
+_STORE: Final = ("data_dir", "database_url", "database_password_file")
+
+app = typer.Typer(add_completion=False, help="Make, list and revoke API keys, while the server runs or not.")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+@with_settings(*_STORE)
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="A name for people.", metavar="NAME")] = "unnamed",
+    role: Annotated[str, typer.Option(help="user, or admin, who also manages keys.", metavar="ROLE")] = "user",
+    tenant: Annotated[str, typer.Option(help="Whose jobs and images it reaches.", metavar="NAME")] = "default",
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 12h, 90d, 2030-01-31. Without it never.", metavar="TIME")
+    ] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute.", metavar="N")] = None,
+    max_jobs: Annotated[int | None, typer.Option(min=1, help="Jobs that have not ended.", metavar="N")] = None,
+    device_s_per_minute: Annotated[
+        float | None, typer.Option(min=0.001, help="Device seconds that a minute's requests may cost.", metavar="S")
+    ] = None,
+    max_stored_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Images and uploads of its tenant.", metavar="BYTES")
+    ] = None,
+    as_json: JsonOption = False,
+    **given: object,
+) -> None:
+    """Make a key and print it, once: only its SHA-256 is kept."""
+    from service.auth.identity import Quotas, Role
+    from service.auth.keys import NewKey
+    from service.cli import key_store
+
+    try:
+        wish = NewKey(
+            name=name,
+            role=Role(role),
+            tenant=tenant,
+            expires_at=None if expires is None else key_store.parse_expiry(expires, time.time()),
+            quotas=Quotas(
+                requests_per_minute=requests_per_minute,
+                max_jobs=max_jobs,
+                device_s_per_minute=device_s_per_minute,
+                max_stored_bytes=max_stored_bytes,
+            ),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        key, secret = key_store.create(_settings(context), wish)
+    except key_store.KeyStoreError as error:
+        raise _failed(error) from error
+    if as_json:
+        typer.echo(json.dumps({**key_store.described(key, key.created_at), "key": secret}))
+        return
+    typer.echo(secret)
+    typer.echo(f"This is the key {key.id} ({key.name}). It is not shown again.", err=True)
+
+
+@app.command("list")
+@with_settings(*_STORE)
+def list_keys(context: typer.Context, as_json: JsonOption = False, **given: object) -> None:
+    """List the keys of the store, and those that ended within the last 30 days. No key is shown itself."""
+    from service.cli import key_store
+
+    try:
+        keys, now = key_store.listed(_settings(context))
+    except key_store.KeyStoreError as error:
+        raise _failed(error) from error
+    if as_json:
+        typer.echo(json.dumps({"keys": [key_store.described(key, now) for key in keys]}))
+    else:
+        typer.echo(key_store.table(keys, now) if keys else "There are no keys.")
+
+
+@app.command()
+@with_settings(*_STORE)
+def revoke(
+    context: typer.Context,
+    key_ids: Annotated[list[str], typer.Argument(help="Ids that `darkroom keys list` shows.", metavar="ID...")],
+    **given: object,
+) -> None:
+    """Revoke keys. Within a second every server of the store refuses them and ends what they have begun."""
+    from service.cli import key_store
+
+    try:
+        unknown = key_store.revoke(_settings(context), key_ids)
+    except key_store.KeyStoreError as error:
+        raise _failed(error) from error
+    for key_id in unknown:
+        typer.echo(f"There is no key {key_id}, or it is revoked already.", err=True)
+    if unknown:
+        raise typer.Exit(1)
+
+
+def _settings(context: typer.Context) -> Settings:
+    """Reads the settings, and prepares the process to open their store."""
+    from service.environment import SettingsError, load_settings
+    from service.observability import logs
+
+    try:
+        settings = load_settings(typed(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    logs.configure("error", "console")
+    os.umask(OWNER_ALONE)
+    return settings
+
+
+def _failed(error: Exception) -> typer.Exit:
+    typer.echo(str(error), err=True)
+    return typer.Exit(1)

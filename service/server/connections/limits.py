@@ -1,0 +1,31 @@
+"""The bounds of a listener's connections, as values."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOPBACK: Final[Sequence[Network]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeLimits:
+    header_timeout_s: float
+    """Time from the first byte of a request, or the opening of the connection, to the end of its head."""
+    body_timeout_s: float
+    """Time from the end of the head to the end of the body."""
+    write_timeout_s: float
+    """Time over which a client's rate of reading is taken."""
+    min_read_bytes_per_s: float
+    """Rate at which a client must read an answer that waits for it."""
+    max_connections: int
+    max_connections_per_address: int
+    reserve: int = 64
+    """Connections beyond the others that may send one request, a probe. Further ones are closed without an answer."""
+    uncounted: Sequence[Network] = field(default=LOOPBACK)
+    """Networks whose addresses may open any share of the connections: of this machine, and of proxies."""
+    max_header_bytes: int = 32 * 1024

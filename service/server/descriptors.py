@@ -1,0 +1,28 @@
+"""How many files and connections the process may have open at a time."""
+
+from __future__ import annotations
+
+import resource
+from typing import Final
+
+_ENOUGH: Final = 65_536
+"""A soft limit beyond need. Some limits are so large that programs which close every descriptor take minutes."""
+OTHER_FILES: Final = 192
+"""Descriptors that are no connections of callers: the database, images, workers, decoders of uploads, the log, and
+connections that are accepted only to be turned away."""
+_LEAST_CONNECTIONS: Final = 16
+
+
+def raise_limit() -> int:
+    """Raises the process's soft limit on open files as far as it may and need. Returns the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return _ENOUGH if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+def affordable(connections: int, limit: int, *, beside: int) -> int:
+    """Returns how many of the wanted connections fit in the limit, `beside` so many others."""
+    return min(connections, max(_LEAST_CONNECTIONS, limit - OTHER_FILES - beside))

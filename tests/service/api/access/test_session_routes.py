@@ -1,0 +1,119 @@
+"""The page's session: opened with a key, told, used from the page alone, and ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http.cookies import SimpleCookie
+from typing import Any, Final
+
+import httpx2
+import pytest
+
+from tests.harness.keys import bearer, secret_of
+from tests.service.api.in_process import JOBS, Api
+
+SESSION: Final = "/api/v1/session"
+PAGE: Final = {"Sec-Fetch-Site": "same-origin"}
+KEYS_OFF: Final = {"tenant": "default", "role": "admin", "name": "", "expires_at": None, "keys_required": False}
+
+
+async def log_in(api: Api, name: str = "alice", **headers: str) -> httpx2.Response:
+    return await api.client.post(SESSION, json={"key": secret_of(name)}, headers=headers)
+
+
+async def test_a_key_opens_a_session_that_only_the_browser_sees(guarded: Api) -> None:
+    answer = await log_in(guarded)
+
+    told = answer.json()
+    assert (told["tenant"], told["role"], told["name"], told["keys_required"]) == ("alice", "user", "alice", True)
+    assert datetime.fromisoformat(told["expires_at"]).tzinfo is not None
+    cookie = SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (True, "strict", "/", "")
+    assert secret_of("alice") not in answer.text + str(answer.headers)
+
+
+async def test_the_cookie_of_a_page_with_tls_is_not_sent_without(guarded: Api) -> None:
+    answer = await guarded.client.post(f"https://server.test{SESSION}", json={"key": secret_of("alice")})
+
+    assert SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]["secure"]
+
+
+async def test_the_session_is_told_and_stands_for_its_key(guarded: Api) -> None:
+    opened = await log_in(guarded)
+
+    assert (await guarded.client.get(SESSION)).json() == opened.json()
+    assert (await guarded.client.get(JOBS)).status_code == 200
+
+
+async def test_a_key_in_a_header_is_told_as_well(guarded: Api) -> None:
+    told = (await guarded.client.get(SESSION, headers=bearer("root"))).json()
+
+    assert (told["tenant"], told["role"], told["expires_at"]) == ("default", "admin", None)
+
+
+async def test_a_wrong_key_opens_nothing_and_is_counted(guarded: Api) -> None:
+    answer = await guarded.client.post(SESSION, json={"key": secret_of("nobody")})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert "Set-Cookie" not in answer.headers
+    text = guarded.metrics.exposition(ready=True, backlog_s=0.0).decode()
+    assert 'darkroom_authentication_refusals_total{reason="unknown"} 1.0' in text
+
+
+async def test_without_a_session_there_is_none_to_tell(guarded: Api) -> None:
+    assert (await guarded.client.get(SESSION)).status_code == 401
+
+
+@pytest.mark.parametrize("body", [{}, {"key": ""}, {"key": 7}, {"key": "x", "more": 1}, {"key": "x" * 1001}])
+async def test_a_body_that_is_no_wish_for_a_session_is_refused(guarded: Api, body: dict[str, Any]) -> None:
+    assert (await guarded.client.post(SESSION, json=body)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (PAGE, 422),
+        ({"Origin": "http://server.test"}, 422),
+        ({}, 403),
+        ({"Origin": "http://evil.test"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+async def test_only_a_page_of_this_server_changes_anything_with_a_session(
+    guarded: Api, headers: dict[str, str], status: int
+) -> None:
+    await log_in(guarded)
+
+    answer = await guarded.client.post(JOBS, json={}, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.json()["code"] == ("forbidden" if status == 403 else "invalid_value")
+
+
+async def test_a_session_that_is_ended_lets_nobody_in(guarded: Api) -> None:
+    await log_in(guarded)
+
+    answer = await guarded.client.delete(SESSION, headers=PAGE)
+
+    assert answer.status_code == 204
+    assert (await guarded.client.get(SESSION)).status_code == 401
+    assert (await guarded.client.get(JOBS)).status_code == 401
+
+
+async def test_a_forged_session_lets_nobody_in(guarded: Api) -> None:
+    await log_in(guarded)
+    text = guarded.client.cookies["darkroom_session"]
+    guarded.client.cookies.clear()
+
+    answer = await guarded.client.get(JOBS, headers={"Cookie": f"darkroom_session={text[:-6]}AAAAAA"})
+
+    assert (answer.status_code, answer.json()["detail"]) == (401, "The session is over. Log in again with an API key.")
+
+
+async def test_a_server_without_keys_says_so_and_opens_no_session(api: Api) -> None:
+    posted = await api.client.post(SESSION, json={"key": "anything"})
+
+    assert (await api.client.get(SESSION)).json() == posted.json() == KEYS_OFF
+    assert "Set-Cookie" not in posted.headers

@@ -1,0 +1,13 @@
+"""The databases of the job store's tests: the table of keys is in the same ones."""
+
+from __future__ import annotations
+
+from tests.service.jobs.conftest import (  # noqa: F401 -- fixtures are found by their names in this module
+    connect,
+    database,
+    postgres,
+    postgres_url,
+    sqlite_file,
+    sqlite_url,
+    url,
+)
