@@ -26,7 +26,6 @@ export default defineConfig(({ command }) => ({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: { proxy: { "/api": "http://127.0.0.1:8000", "/readyz": "http://127.0.0.1:8000", "/openapi.json": "http://127.0.0.1:8000" } },
   build: {
-    rolldownOptions: { input: [join(root, "index.html"), join(root, "docs.html")] },
     outDir,
     emptyOutDir: true,
     assetsDir: "",
@@ -34,6 +33,9 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // What dialogs share with the page is in one file: several small ones are compressed less well.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] } } },
+    rolldownOptions: {
+      input: [join(root, "index.html"), join(root, "docs.html")],
+      output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] } },
+    },
   },
 }));

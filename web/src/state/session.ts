@@ -71,7 +71,6 @@ export async function signOut(): Promise<void> {
     if (!isUnauthenticated(error)) throw error;
   });
   others?.postMessage("out");
-  history.replaceState(null, "", location.pathname);
   startAnew();
 }
 
@@ -79,5 +78,6 @@ export async function signOut(): Promise<void> {
 function startAnew(): void {
   for (const storage of [sessionStorage, localStorage])
     for (const name of Object.keys(storage)) if (/^darkroom\.(?!theme$)/.test(name)) storage.removeItem(name);
+  history.replaceState(null, "", location.pathname);
   location.reload();
 }
