@@ -15,8 +15,8 @@
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
     |-- MisdirectedRequestError       421 misdirected_request     it names a host that is not this server's
-    |-- QueueFullError                429 queue_full              retry_after_s; too much work of all callers is queued
-    |   `-- QuotaExceededError        429 quota_exceeded          too much work of this caller is queued
+    |-- QuotaExceededError            429 quota_exceeded          a limit of this caller; retry_after_s, where known
+    |-- QueueFullError                503 queue_full              retry_after_s; the work of all callers is too much
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
     |-- ModelLoadingError             503 model_loading           retry_after_s; the model was not loaded in time
     |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk fails
@@ -141,13 +141,14 @@ class MisdirectedRequestError(DarkroomError):
     code = "misdirected_request"
 
 
-class QueueFullError(DarkroomError):
+class QuotaExceededError(DarkroomError):
     status = 429
-    code = "queue_full"
-
-
-class QuotaExceededError(QueueFullError):
     code = "quota_exceeded"
+
+
+class QueueFullError(DarkroomError):
+    status = 503
+    code = "queue_full"
 
 
 class EngineUnavailableError(DarkroomError):

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
+from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
 from service.api.edge.addresses import parse_public_url
@@ -33,6 +34,7 @@ from service.auth.authenticator import Authenticator
 from service.auth.key_file import KeyFile
 from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
+from service.auth.quotas import KeyQuotas
 from service.auth.sessions import SessionSigner
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
@@ -84,6 +86,7 @@ def create_app(
         links=LinkSigner(server_key),
         authenticator=authenticator,
         started_at=int(time.time()),
+        quotas=KeyQuotas(metrics.quota_refused),
     )
 
     @contextlib.asynccontextmanager
@@ -114,6 +117,7 @@ def create_app(
         routers += [session_routes.router, key_routes.router]
     for router in routers:
         app.include_router(router)
+    app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
     app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
     app.add_middleware(HeadRequests)
     app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)

@@ -19,7 +19,14 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from service.api.http.dialect import Dialect, Dialects, ErrorAnswer
-from service.errors import CanceledError, DarkroomError, InvalidRequestError, NotFoundError, UnauthenticatedError
+from service.errors import (
+    CanceledError,
+    DarkroomError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaExceededError,
+    UnauthenticatedError,
+)
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
@@ -106,7 +113,8 @@ def _headers(error: DarkroomError) -> dict[str, str]:
             "Retry-After-Ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
         }
     # These errors come again or come too late. Official clients would try twice more.
-    return {"X-Should-Retry": "false"} if error.status in _FINAL else {}
+    is_final = error.status in _FINAL or isinstance(error, QuotaExceededError)
+    return {"X-Should-Retry": "false"} if is_final else {}
 
 
 def _allowed(request: Request) -> list[str]:

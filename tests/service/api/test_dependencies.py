@@ -17,6 +17,7 @@ from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.signed_urls import LinkSigner
 from service.auth.identity import Identity, Role
+from service.auth.quotas import KeyQuotas
 from service.engine.types import Priority
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import Encoder
@@ -52,6 +53,7 @@ def make_services(encoder: Encoder, *, embed_parameters: bool = True) -> Service
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),
+        quotas=KeyQuotas(),
         started_at=0,
         authenticator=open_to_all(),
     )
@@ -84,7 +86,7 @@ async def test_a_job_is_submitted_for_the_tenant_of_the_request(services: Servic
     job = await services.submit(request(), [PARAMS], previews=1, priority=Priority.BATCH, deadline_s=2.5)
     assert isinstance(services.engine, FakeEngine)
     (submitted,) = services.engine.jobs
-    assert submitted is job
+    assert submitted.id == job.id
     assert (submitted.images, submitted.previews, submitted.tenant) == ([PARAMS], 1, "alice")
     assert (submitted.priority, submitted.deadline_s) == (Priority.BATCH, 2.5)
 

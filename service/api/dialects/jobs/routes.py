@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import structlog
@@ -30,11 +31,13 @@ from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
-from service.errors import InvalidRequestError, QueueFullError, StoreUnavailableError
+from service.errors import InvalidRequestError, QueueFullError, QuotaExceededError, StoreUnavailableError
 from service.images.encoding import ImageFormat
+from service.images.inputs.raster import InputFile
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.idempotency import IdempotencyKey
+from service.jobs.tenants.allowance import Allowance
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 
@@ -106,7 +109,13 @@ async def create_job(request: Request) -> Response:
     accepted = image_format(request.headers.get("accept"))
     spec = job_spec(parsed, model, accepted, size, inputs, services.engine.find_model)
     preferred = preference(request.headers.get("prefer"))
-    view, replayed = await jobs.submit(spec, tenant=tenant, idempotency=idempotency, inputs=inputs.files)
+    view, replayed = await jobs.submit(
+        spec,
+        tenant=tenant,
+        idempotency=idempotency,
+        inputs=inputs.files,
+        allowance=await _allowance(request, inputs.files),
+    )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
     headers = {"Location": job_url(view.record.id, addresses_of(request))}
@@ -183,6 +192,12 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
         return EventStream(frames(first, news, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
 
 
+async def _allowance(request: Request, files: Sequence[InputFile]) -> Allowance:
+    services = services_of(request)
+    excess = await services.storage_excess(request, sum(len(file.data) for file in files))
+    return services.quotas.job(services.identity(request), stored=True, excess=excess)
+
+
 async def _waited(request: Request, view: JobView, preferred: Preference) -> tuple[JobView, Preference]:
     """Waits as the caller preferred. Returns the job, and the preference that was applied.
 
@@ -193,7 +208,7 @@ async def _waited(request: Request, view: JobView, preferred: Preference) -> tup
     waiting = jobs_of(request).wait(view.record.id, view.record.tenant, preferred.wait_s)
     try:
         return await unless_gone(request, waiting), preferred
-    except (QueueFullError, StoreUnavailableError):
+    except (QueueFullError, QuotaExceededError, StoreUnavailableError):
         return view, NOTHING_PREFERRED
 
 

@@ -37,6 +37,7 @@ async def answer(request: Request, generation: Generation, wish: Mapping[str, An
         return await unless_gone(request, services.retried.result(key, work))
     if generation.parsed.request.response_format == "url":
         jobs_of(request).space.require()  # Before the images are made.
+        await services.require_storage(request)
     slow = None if streams else advice(request.headers, services.engine.least_s(plan.images))
     job = await services.submit(
         request,
@@ -50,6 +51,7 @@ async def answer(request: Request, generation: Generation, wish: Mapping[str, An
         return EventStream(frames(generation, job), headers=generation.headers, on_end=lambda: _cancel(job))
     headers = {} if slow is None else {"X-Slow-Request": slow}
     work = services.retried.begin(key, _whole_answer(request, generation, job, headers))
+    work.answer.add_done_callback(lambda _: job.cancel())  # It may be canceled before its first step.
     return await unless_gone(request, services.retried.result(key, work))
 
 
