@@ -40,7 +40,8 @@ class JobCard:
         """Return the HTML."""
         job = self._job
         fraction = 1.0 if job.status == "succeeded" else job.progress.fraction
-        tiles = "".join(self._tile(index, seed) for index, seed in enumerate(job.seeds))
+        shown = [index for index in range(len(job.seeds)) if index in self._tiles or not job.ended]
+        tiles = "".join(map(self._tile, shown))
         return (
             '<div class="darkroom-job">'
             f"<div><strong>{html.escape(job.id)}</strong> {html.escape(self._state())}</div>"
@@ -65,14 +66,18 @@ class JobCard:
             words.append(f"about {job.eta_s:.0f} s left")
         return " · ".join(words)
 
-    def _tile(self, index: int, seed: int) -> str:
+    def _tile(self, index: int) -> str:
+        """Return an image, or a place for it. An ended job has no place for what it did not make."""
         prompt = html.escape(self._job.request.prompts[index])
         source = self._tiles.get(index)
-        style = f"width:{TILE_PIXELS}px;aspect-ratio:1;object-fit:contain;background:#8883"
+        settings = self._job.request.settings
+        ratio = f"{settings.get('width', 1)}/{settings.get('height', 1)}"
+        # A notebook's own style would set images into the line, with a gap below.
+        style = f"display:block;margin:0;width:{TILE_PIXELS}px;aspect-ratio:{ratio};object-fit:contain;background:#8883"
         shown = f'<div style="{style}"></div>'
         if source is not None:
             shown = f'<img src="{source}" alt="{prompt}" title="{prompt}" style="{style}">'
-        return f'<figure style="margin:0">{shown}<figcaption>seed {seed}</figcaption></figure>'
+        return f'<figure style="margin:0">{shown}<figcaption>seed {self._job.seeds[index]}</figcaption></figure>'
 
 
 class Display:

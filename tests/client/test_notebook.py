@@ -58,6 +58,12 @@ def test_a_preview_and_then_the_image_take_the_place_of_the_empty_tile() -> None
     assert "seed 7" in made.render()
 
 
+def test_a_place_has_the_proportions_of_its_image_and_is_gone_where_none_was_made() -> None:
+    wide = {**answers.job_record()["request"], "width": 128, "height": 64}
+    assert "aspect-ratio:128/64" in card(request=wide).render()
+    assert "<figure" not in card("canceled", request=wide).render()
+
+
 def test_a_prompt_stays_text() -> None:
     request = {**answers.job_record()["request"], "prompts": ['"><script>alert(1)</script>']}
     made = card(request=request)

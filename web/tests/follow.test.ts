@@ -115,6 +115,21 @@ test("what has ended ends the stream, which is not taken for a fault", async () 
   expect(server.asked.at(-1)).toEqual(["job_c"]);
 });
 
+test("a stream that the server ends itself is resumed when it says, and not taken for a fault", async () => {
+  follower.follow(["job_a"]);
+  await settle();
+  server.tell(event("job_a", "status", "1.7"));
+  server.tell('event: closing\ndata: {"job_id":"job_a","data":{"message":"Bye.","retry_after_s":3}}\nid: job_a@1.7\n\n');
+  server.drop();
+  await settle(2_900);
+  follower.follow(["job_a"]);
+  await settle(50);
+  expect(server.asked).toHaveLength(1);
+  await settle(100);
+  expect(server.asked[1]).toEqual(["job_a@1.7"]);
+  expect(connections).not.toContain(false);
+});
+
 test("nothing is asked where nothing is followed", async () => {
   follower.follow([]);
   await settle(60_000);

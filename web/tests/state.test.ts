@@ -219,6 +219,7 @@ describe("entries", () => {
     expect(told("progress", { step: 3, steps: 9, eta_s: 2, loading_s: null, queue_position: null })).toMatchObject({ step: 3, etaS: 2 });
     expect(told("status", { status: "running" })).toEqual({ status: "running" });
     expect(told("status", { status: "succeeded" })).toEqual({});
+    expect(told("closing", { message: "Bye.", retry_after_s: 2 })).toEqual({});
     expect(told("image", { index: 0 }).images).toEqual([{ index: 0 }]);
   });
 });

@@ -50,7 +50,7 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
         `darkroom COMMAND --help` explains a command,
         `darkroom --install-completion` completes commands and options in your shell.
 
-        DARKROOM_BASE_URL stands for --server, and DARKROOM_API_KEY holds the key of that server.
+        DARKROOM_BASE_URL stands for --server. The key of that server is in DARKROOM_API_KEY or in an --api-key-file.
         """
         context.obj = find_local
         if version:

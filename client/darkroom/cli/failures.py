@@ -29,6 +29,7 @@ _STATUSES: Final[Mapping[int, Status]] = {
     403: Status.REFUSED,
     404: Status.NOT_FOUND,
     410: Status.NOT_FOUND,
+    421: Status.UNREACHABLE,
     429: Status.BUSY,
     503: Status.BUSY,
 }
@@ -86,7 +87,17 @@ def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = 
 
 def _advice(error: APIStatusError) -> str:
     if isinstance(error, AuthenticationError):
-        return "The server asks for an API key that it knows: set DARKROOM_API_KEY to one."
+        return (
+            "The server asks for an API key that it knows and that has not expired: put one into DARKROOM_API_KEY, or "
+            "into a file and name it with --api-key-file."
+        )
+    if error.status_code == 403:
+        return f"{_sentence(error.message)} Use a key that is allowed to do this."
+    if error.status_code == 421:
+        return (
+            "The server does not answer under this address: name one in --server that it knows, or add this one to its "
+            "DARKROOM_ALLOWED_HOSTS."
+        )
     if isinstance(error, RedirectError):
         place = "another address" if error.location is None else error.location
         return (
@@ -97,6 +108,10 @@ def _advice(error: APIStatusError) -> str:
     if error.status_code == 404 and error.code is None:
         return f"{error.message}. Is the address in --server that of a Darkroom server?"
     return error.message
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
 
 
 def _options_by_argument(parameters: Mapping[str, DeclaredParameter]) -> dict[str, str]:

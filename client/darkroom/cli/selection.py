@@ -1,8 +1,9 @@
-"""The --server option that commands share, and the backend that it selects."""
+"""The --server and --api-key-file options that commands share, and the backend that they select."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -18,19 +19,32 @@ ServerOption: TypeAlias = Annotated[
         "--server",
         metavar="URL",
         envvar="DARKROOM_BASE_URL",
-        help="A Darkroom server, http://HOST:PORT. Its API key, if it needs one, is read from DARKROOM_API_KEY.",
+        help="A Darkroom server, http://HOST:PORT. Its API key, if it needs one, is read from DARKROOM_API_KEY or from "
+        "--api-key-file.",
+    ),
+]
+KeyFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--api-key-file",
+        metavar="FILE",
+        help="A file that holds the server's API key. There is no option for the key itself: others on this machine "
+        "could see it in the list of processes.",
     ),
 ]
 
 
-def select_backend(find_local: FindLocal, server: str | None) -> tuple[Backend, bool]:
+def select_backend(find_local: FindLocal, server: str | None, key_file: Path | None = None) -> tuple[Backend, bool]:
     """Return the backend and whether it is remote.
 
-    It is remote where `server` is given or no local backend is installed.
+    It is remote where `server` is given or no local backend is installed. Raises `typer.BadParameter` for a key that
+    no server would get, or that cannot be read.
     """
     local = find_local() if server is None else None
-    if local is not None:
-        return local, False
-    from darkroom.cli.remote import RemoteBackend
+    if local is None:
+        from darkroom.cli.remote import RemoteBackend, read_key
 
-    return RemoteBackend(server), True
+        return RemoteBackend(server, read_key(key_file)), True
+    if key_file is not None:
+        raise typer.BadParameter("it needs --server, whose key it holds", param_hint=["--api-key-file"])
+    return local, False

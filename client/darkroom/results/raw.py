@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx2
 
@@ -37,6 +38,12 @@ class RawResponse(Generic[T]):
 
     def __repr__(self) -> str:
         return f"RawResponse(status_code={self.status_code})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the answer without the headers of its request, which hold the key."""
+        answer, request = copy.copy(self.http_response), self.http_response.request
+        answer.request = httpx2.Request(request.method, request.url)
+        return type(self), (answer, self.result)
 
     def parse(self) -> T:
         """Return the result, as the call without `with_raw_response` does."""

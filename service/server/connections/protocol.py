@@ -26,7 +26,7 @@ from service.server.connections.framed_protocol import FramedHttpProtocol, Stage
 from service.server.connections.limits import EdgeLimits
 from service.server.connections.lingering import LingeringTransport
 from service.server.connections.refusals import TOO_MANY, TOO_SLOW, Refusal
-from service.server.connections.slow_readers import ReaderWatch, unread_bytes
+from service.server.connections.slow_readers import ReaderWatch, forget_unsent, unread_bytes
 
 _RESERVE_TIMEOUT_S: Final = 2.0
 """Time for the request of a connection of the reserve, which must soon be free for the next one."""
@@ -86,6 +86,7 @@ class BoundedHttpProtocol(FramedHttpProtocol):
         waiting = unread_bytes(self.transport, self.transport.get_write_buffer_size())
         if self._reader.is_too_slow(now, self.transport.written, waiting):
             self._metrics.protocol_refused(None)
+            forget_unsent(self.transport)
             self.transport.abort()
             return
         if self._half_closed_at is not None:

@@ -15,6 +15,7 @@ import termios
 from typing import Final
 
 _INT: Final = struct.Struct("i")
+_LINGER: Final = struct.Struct("ii")
 
 
 class ReaderWatch:
@@ -47,3 +48,10 @@ def unread_bytes(transport: asyncio.BaseTransport, buffered: int) -> int:
         return buffered
     (queued,) = _INT.unpack(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, _INT.pack(0)))
     return buffered + int(queued)
+
+
+def forget_unsent(transport: asyncio.BaseTransport) -> None:
+    """Makes the end of the connection a reset. Else the kernel would keep what is unsent, and go on sending it."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None and connection.fileno() >= 0:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(1, 0))

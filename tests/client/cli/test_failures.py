@@ -9,6 +9,7 @@ from darkroom.cli.failures import explain, explained
 from darkroom.cli.statuses import Status
 from darkroom.errors import (
     APIConnectionError,
+    APIStatusError,
     AuthenticationError,
     BadRequestError,
     DarkroomError,
@@ -62,8 +63,9 @@ def test_a_job_that_failed_because_of_an_option_names_it() -> None:
     [
         (APIConnectionError("http://x does not answer"), Status.UNREACHABLE, "`darkroom serve`"),
         (InvalidResponseError("http://x did not answer as a server does"), Status.UNREACHABLE, "did not answer as"),
-        (AuthenticationError("No.", status_code=401), Status.REFUSED, "set DARKROOM_API_KEY"),
-        (PermissionDeniedError("Not yours.", status_code=403), Status.REFUSED, "Not yours."),
+        (AuthenticationError("No.", status_code=401), Status.REFUSED, "put one into DARKROOM_API_KEY, or into a file"),
+        (PermissionDeniedError("Not yours", status_code=403), Status.REFUSED, "Not yours. Use a key that"),
+        (APIStatusError("No.", status_code=421), Status.UNREACHABLE, "DARKROOM_ALLOWED_HOSTS"),
         (NotFoundError("the server answered 404", status_code=404), Status.NOT_FOUND, "--server"),
         (NotFoundError("No such job.", status_code=404, code="not_found"), Status.NOT_FOUND, "No such job."),
         (RateLimitError("Full.", status_code=429, retry_after=2.5), Status.BUSY, "Full. Try again in 3 s."),

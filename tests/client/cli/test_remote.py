@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import typer
 
-from darkroom.cli.remote import RemoteBackend
+from darkroom.cli.remote import RemoteBackend, read_key
 from darkroom.errors import APIConnectionError
 from pipelines.fake import INFO
 from service.settings import Settings
@@ -52,3 +54,36 @@ async def test_a_server_that_does_not_answer_is_reported_without_retries() -> No
     with pytest.raises(APIConnectionError):
         async with RemoteBackend("http://127.0.0.1:1").connect(model=None, watch=RecordingWatch()):
             pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sEcReT", " sEcReT \n", "# of the studio\n\nsEcReT tenant=studio role=user\n"],
+    ids=["bare", "spaced", "servers"],
+)
+def test_a_key_is_read_from_a_file(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(text)
+    assert read_key(file) == "sEcReT"
+    assert read_key(None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "holds 0"),
+        (b"# sEcReT\n", "holds 0"),
+        (b"sEcReT\nsEcReT2\n", "holds 2"),
+        (b"sEcReT\xff", "it is not plain text"),
+        (None, "Is a directory"),
+    ],
+)
+def test_a_file_without_one_key_is_refused_without_telling_what_it_holds(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "key"
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(typer.BadParameter) as caught:
+        read_key(file)
+    assert reason in caught.value.message
+    assert "sEcReT" not in caught.value.format_message()

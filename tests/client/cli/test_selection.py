@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+import typer
+
 from darkroom.cli.remote import RemoteBackend
 from darkroom.cli.selection import select_backend
 from tests.client.cli.fake_backend import FakeBackend
@@ -23,3 +28,8 @@ def test_a_given_server_is_used_and_no_local_backend_looked_for() -> None:
 
     backend, is_remote = select_backend(fail, "http://x")
     assert (type(backend), is_remote) == (RemoteBackend, True)
+
+
+def test_a_key_is_refused_where_no_server_would_get_it(tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="needs --server"):
+        select_backend(FakeBackend, None, tmp_path / "key")

@@ -14,8 +14,8 @@ from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
 from service.observability.metrics import Metrics
+from service.server.addresses import listening, listening_at
 from service.server.exposure import is_exposed
-from service.server.listeners import listen
 from service.server.main import serve
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
@@ -28,23 +28,19 @@ PUBLIC: Final[dict[str, Any]] = {"host": "0.0.0.0", "port": 0, "admin_port": Non
     ("host", "exposed"), [("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True), ("::", True)]
 )
 def test_an_address_is_exposed_unless_this_machine_alone_reaches_it(host: str, exposed: bool) -> None:
-    with listen(host, 0) as listening:
-        assert is_exposed([listening]) is exposed
+    with listening([host], 0) as sockets:
+        assert is_exposed(sockets) is exposed
 
 
 @pytest.mark.parametrize(("mode", "exposed"), [(0o600, False), (0o660, False), (0o666, True), (0o662, True)])
 def test_a_unix_socket_is_exposed_where_every_user_may_connect(tmp_path: Path, mode: int, exposed: bool) -> None:
-    with socket.socket(socket.AF_UNIX) as listening:
-        path = tmp_path / "s"
-        listening.bind(str(path))
-        path.chmod(mode)
-
-        assert is_exposed([listening]) is exposed
+    with listening_at(tmp_path / "s", mode) as bound:
+        assert is_exposed([bound]) is exposed
 
 
 def test_one_exposed_socket_is_enough_and_none_is_not() -> None:
-    with listen("127.0.0.1", 0) as own, listen("0.0.0.0", 0) as public:
-        assert is_exposed([own, public])
+    with listening(["127.0.0.1"], 0) as own, listening(["0.0.0.0"], 0) as public:
+        assert is_exposed([*own, *public])
     assert not is_exposed([])
 
 

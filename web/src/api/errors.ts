@@ -40,6 +40,8 @@ const ADVICE: Record<string, string> = {
   poisoned: "Making this image crashed the server's worker twice. Try other settings.",
   deadline_exceeded: "The image could not be made in time. Try fewer steps or a smaller size.",
   gone: "This job was deleted.",
+  unauthenticated: "This key is not valid: it is mistyped, was revoked or has expired.",
+  forbidden: "The server does not allow this with your key, or not from this address.",
   not_found: "This no longer exists on the server. Reload the page.",
   idempotency_key_reused: "The server took this for another request. Press Generate again.",
   unsupported_media_type: "The server does not read this kind of file. Use a PNG, JPEG or WebP image.",

@@ -28,6 +28,8 @@ export class Follower {
   private stream: AbortController | null = null;
   private following = new Set<string>();
   private failures = 0;
+  /** When to connect again after a stream that the server ends itself, as before a restart. */
+  private resumeInMs: number | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly hooks: FollowerHooks) {}
@@ -71,15 +73,20 @@ export class Follower {
     this.stream?.abort();
     const ids = this.now();
     this.following = new Set(ids);
+    this.resumeInMs = null;
     const stream = (this.stream = new AbortController());
     try {
       await this.read(ids, stream.signal);
-      if (stream.signal.aborted) return;
-      if (this.now().some((id) => this.following.has(id))) throw new Error("the stream ended before the jobs");
-      this.following.clear();
+      if (!stream.signal.aborted) this.ended();
     } catch {
       if (!stream.signal.aborted) this.retry();
     }
+  }
+
+  private ended(): void {
+    if (!this.now().some((id) => this.following.has(id))) return this.following.clear();
+    if (this.resumeInMs === null) throw new Error("the stream ended before the jobs");
+    this.connectIn(this.resumeInMs);
   }
 
   private retry(): void {
@@ -108,6 +115,8 @@ export class Follower {
     const id = event.id.split("@")[1] ?? "";
     if (event.event !== "failed") this.connected();
     this.seen.set(jobId, id);
-    this.hooks.onEvent({ jobId, id, name: event.event, data } as JobEvent);
+    const told = { jobId, id, name: event.event, data } as JobEvent;
+    if (told.name === "closing") this.resumeInMs = told.data.retry_after_s * 1000;
+    this.hooks.onEvent(told);
   }
 }

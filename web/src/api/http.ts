@@ -1,6 +1,12 @@
-/** Requests to the server. Every failure is an `ApiError`, whether the server refused or was not reached. */
+/**
+ * Requests to the server. Every failure is an `ApiError`, whether the server refused or was not reached.
+ *
+ * A request that was refused for want of a key did nothing: it waits at the gate and is sent again after the sign-in.
+ */
+import { Gate } from "./gate";
+import { below } from "./base";
 import { parseJson, writeJson } from "./seeds";
-import type { Capabilities, Job, JobList, JobRequest, Problem, Readiness, Upload } from "./types";
+import type { Capabilities, Job, JobList, JobRequest, Problem, Readiness, Session, Upload } from "./types";
 
 export class ApiError extends Error {
   constructor(
@@ -22,10 +28,26 @@ export class ApiError extends Error {
   }
 }
 
+export const gate = new Gate();
+
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const turn = await gate.pass();
+    try {
+      return await sendOnce(path, init);
+    } catch (error) {
+      if (!isUnauthenticated(error)) throw error;
+      gate.refuse(turn);
+    }
+  }
+}
+
+export const isUnauthenticated = (error: unknown): boolean => error instanceof ApiError && error.status === 401;
+
+async function sendOnce(path: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, init);
+    answer = await fetch(below(path), init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError("unreachable", "The server cannot be reached.");
@@ -51,6 +73,8 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
   const text = await (await send(path, init)).text();
   return parseJson(text) as T;
 }
+
+const SESSION = "/api/v1/session";
 
 export const getCapabilities = (): Promise<Capabilities> => json("/api/v1/capabilities");
 
@@ -79,8 +103,22 @@ export function upload(file: Blob): Promise<Upload> {
   return json("/api/v1/uploads", { method: "POST", body });
 }
 
+/** Who is signed in; it does not wait at the gate. */
+export const getSession = async (): Promise<Session> => (await sendOnce(SESSION)).json() as Promise<Session>;
+
+/** Trades a key for a cookie that this page cannot read. */
+export async function postSession(key: string): Promise<void> {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await sendOnce(SESSION, { method: "POST", headers, body: JSON.stringify({ key }) });
+  await answer.text(); // An answer that nobody reads keeps its connection.
+}
+
+export async function deleteSession(): Promise<void> {
+  await sendOnce(SESSION, { method: "DELETE" });
+}
+
 /** Answers also where the server is not ready. */
 export async function getReadiness(): Promise<Readiness> {
-  const answer = await fetch("/readyz");
+  const answer = await fetch(below("/readyz"));
   return (await answer.json()) as Readiness;
 }

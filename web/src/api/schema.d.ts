@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 238ea570ef33f2af5902f2905b15d4fa586e4c912e338252f55b293c847a198f
+// Written by `make web-types`. Schema 2e825224e354fc38a6ed9a5653c9b91f966ef7c7d170fb7990f8bb758465f2e9
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -158,6 +158,8 @@ export interface paths {
         /**
          * Create Link
          * @description Make a link by which anybody may see the image until the link expires.
+         *
+         *     Its file says that a model made the image, and tells how only where that is asked for.
          */
         post: operations["create_link"];
         delete?: never;
@@ -181,6 +183,34 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Tell whose the request is. 401 without a valid session or key, where one is needed.
+         */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Open Session
+         * @description Open a session with a key. It ends after a day, or with its key.
+         */
+        post: operations["open_session"];
+        /**
+         * Close Session
+         * @description Make the browser forget the session.
+         */
+        delete: operations["close_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -277,6 +307,8 @@ export interface paths {
         /**
          * Shared Image
          * @description The image of a signed link. 404 where the link has expired or its signature is wrong.
+         *
+         *     The file holds its generation parameters only where the link was made so.
          */
         get: operations["shared_image"];
         put?: never;
@@ -708,6 +740,11 @@ export interface components {
             width: number;
         };
         /**
+         * Role
+         * @enum {string}
+         */
+        Role: "user" | "admin";
+        /**
          * SamplerLimitsOut
          * @description How the model can use a sampler. It cannot have those that are missing.
          */
@@ -735,6 +772,18 @@ export interface components {
             schedules: string[];
             /** Stochastic */
             stochastic: boolean;
+        };
+        /** SessionOut */
+        SessionOut: {
+            /** Expires At */
+            expires_at: string | null;
+            /** Keys Required */
+            keys_required: boolean;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Tenant */
+            tenant: string;
         };
         /** SizeOut */
         SizeOut: {
@@ -1710,6 +1759,17 @@ export interface operations {
                     "image/webp": unknown;
                 };
             };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                    "image/webp": unknown;
+                };
+            };
             /** @description The image of If-None-Match */
             304: {
                 headers: {
@@ -1725,6 +1785,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {
@@ -1755,6 +1822,12 @@ export interface operations {
                      * @default 3600
                      */
                     expires_in_s?: number;
+                    /**
+                     * Include Parameters
+                     * @description Whether the file tells its prompt and its other parameters to whoever has the link
+                     * @default false
+                     */
+                    include_parameters?: boolean;
                 };
             };
         };
@@ -1845,6 +1918,15 @@ export interface operations {
                     "image/webp": unknown;
                 };
             };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
             /** @description The thumbnail of If-None-Match */
             304: {
                 headers: {
@@ -1854,6 +1936,171 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    open_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Key
+                     * @description An API key
+                     */
+                    key: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    close_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2104,6 +2351,7 @@ export interface operations {
             query: {
                 expires: number;
                 signature: string;
+                parameters?: "with" | null;
             };
             header?: never;
             path: {
@@ -2116,6 +2364,17 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                    "image/webp": unknown;
+                };
+            };
+            /** @description The part that Range asks for */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2149,6 +2408,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {

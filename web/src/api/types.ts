@@ -23,6 +23,8 @@ export type Capabilities = Schemas["Capabilities"];
 export type Model = Schemas["ModelOut"];
 export type Upload = Schemas["UploadOut"];
 export type Problem = Schemas["ProblemOut"];
+/** Whose requests these are. */
+export type Session = Schemas["SessionOut"];
 export type Readiness = Schemas["Readiness"];
 
 export interface Preview {
@@ -40,4 +42,5 @@ export type JobEvent = { jobId: string; id: string } & (
   | { name: "image"; data: Image }
   | { name: "failed"; data: Schemas["FailureOut"] }
   | { name: "done"; data: Job }
+  | { name: "closing"; data: { message: string; retry_after_s: number } }
 );

@@ -1,3 +1,4 @@
+import { asksForKey } from "../state/session";
 import { view } from "../state/view";
 import { CompareBar } from "./CompareBar";
 import { Composer } from "./Composer";
@@ -11,6 +12,7 @@ import { Viewer } from "./Viewer";
 const Compare = lazily(async () => (await import("./Compare")).Compare);
 const GridDialog = lazily(async () => (await import("./GridDialog")).GridDialog);
 const MaskDialog = lazily(async () => (await import("./MaskDialog")).MaskDialog);
+const SignIn = lazily(async () => (await import("./SignIn")).SignIn);
 
 export function App() {
   return (
@@ -24,6 +26,7 @@ export function App() {
       <CompareBar />
       <DropTarget />
       <Dialogs />
+      {asksForKey.value && <SignIn />}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { entrySignal } from "../state/entries";
 import { imageOf, makeWhole, tiles } from "../state/gallery";
 import { Dialog } from "./Dialog";
 import { parametersOf } from "./Parameters";
-import { srcOf } from "./sources";
+import { ServerImage } from "./ServerImage";
 
 export function Compare({ one, other }: { one: string; other: string }) {
   const both = [one, other].map((key) => {
@@ -21,7 +21,7 @@ export function Compare({ one, other }: { one: string; other: string }) {
       <div class="pair">
         {[left, right].map(({ image }) => (
           <figure key={image.url}>
-            <img src={srcOf(image.url)} alt={`${image.prompt}, seed ${image.seed}`} />
+            <ServerImage url={image.url} alt={`${image.prompt}, seed ${image.seed}`} />
           </figure>
         ))}
       </div>

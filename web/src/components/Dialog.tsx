@@ -14,7 +14,11 @@ interface Props {
 /** A modal dialog: the browser keeps the focus in it, and gives it back afterwards. */
 export function Dialog({ label, class: name, onKeyDown, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useLayoutEffect(() => dialog.current!.showModal(), []);
+  useLayoutEffect(() => {
+    const own = dialog.current!;
+    own.showModal();
+    return () => own.close(); // Only a dialog that is closed gives the focus back.
+  }, []);
   const onCancel = (event: Event): void => {
     event.preventDefault();
     close();

@@ -6,6 +6,7 @@ import { cancel, discard, sendAgain } from "../state/queue";
 import { now } from "../state/status";
 import { compare, compared, open } from "../state/view";
 import { Icon } from "./icons";
+import { ServerImage } from "./ServerImage";
 import { srcOf } from "./sources";
 
 export function GalleryTile({ tile }: { tile: Tile }) {
@@ -21,7 +22,7 @@ function Finished({ tile, image }: { tile: Tile; image: Image }) {
   return (
     <>
       <button type="button" class="open" title={image.prompt} onClick={() => open({ kind: "image", tile: tile.key })}>
-        <img src={srcOf(image.thumbnail_url)} alt={`${image.prompt}, seed ${image.seed}`} decoding="async" />
+        <ServerImage url={image.thumbnail_url} alt={`${image.prompt}, seed ${image.seed}`} />
       </button>
       <div class="corner">
         <button

@@ -1,6 +1,9 @@
 import { computed, signal } from "@preact/signals";
+import { explain } from "../api/errors";
 import { entriesNow, isActive, order, shape } from "../state/entries";
 import { cancelAll } from "../state/queue";
+import { session, signOut } from "../state/session";
+import { say } from "../state/status";
 import { open } from "../state/view";
 import { Icon } from "./icons";
 
@@ -12,14 +15,36 @@ const active = computed(() => {
 export function Header() {
   return (
     <header class="header">
-      <h1 class="brand">Darkroom</h1>
-      <Work />
-      <button type="button" class="quiet" onClick={() => open({ kind: "grid" })}>
-        <Icon name="grid" />
-        <span>X/Y grid</span>
-      </button>
-      <Theme />
+      <div class="tools">
+        <h1 class="brand">Darkroom</h1>
+        <Work />
+        <button type="button" class="quiet" onClick={() => open({ kind: "grid" })}>
+          <Icon name="grid" />
+          <span>X/Y grid</span>
+        </button>
+        <Theme />
+      </div>
+      <Account />
     </header>
+  );
+}
+
+/** Whose key is in use, and the way out. A server without keys has neither. */
+function Account() {
+  if (!session.value?.keys_required) return null;
+  const { name, tenant, role } = session.value;
+  return (
+    <div class="account">
+      <span class="whose" title={`Key ${name} of ${tenant}, role ${role}`}>
+        <span class="unseen">Signed in with the key </span>
+        <strong>{name}</strong>
+        <span class="unseen"> of </span>
+        <span class="aside">{tenant}</span>
+      </span>
+      <button type="button" class="quiet" onClick={() => void signOut().catch((error) => say(explain(error), "error"))}>
+        Sign out
+      </button>
+    </div>
   );
 }
 

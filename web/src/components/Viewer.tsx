@@ -12,6 +12,7 @@ import { close, compare, open } from "../state/view";
 import { Dialog } from "./Dialog";
 import { Icon } from "./icons";
 import { Parameters } from "./Parameters";
+import { ServerImage } from "./ServerImage";
 import { srcOf } from "./sources";
 
 export function Viewer({ tile: key }: { tile: string }) {
@@ -71,7 +72,7 @@ function Shown({ tile, entry, image, before, after }: Props) {
   return (
     <Dialog label={`Image: ${image.prompt}`} class="viewer" onKeyDown={onKeyDown}>
       <div class="stage">
-        <img class="full" src={srcOf(image.url)} alt={`${image.prompt}, seed ${image.seed}`} width={image.width} height={image.height} />
+        <ServerImage class="full" url={image.url} alt={`${image.prompt}, seed ${image.seed}`} width={image.width} height={image.height} />
         <Step name="previous" to={before} go={go} />
         <Step name="next" to={after} go={go} />
       </div>

@@ -189,6 +189,7 @@ export function changesOf(event: JobEvent, entry: Entry): Partial<Entry> {
       return { images: [...others, event.data].sort((one, other) => one.index - other.index) };
     }
     case "failed":
+    case "closing": // The server ends the stream, as when it restarts. The job goes on, and so does the next stream.
       return {};
     case "done":
       return { ...fieldsOf(event.data), previews: {} };

@@ -1,10 +1,11 @@
-/** Starts the page: reads the address, asks what the server can do, loads the gallery, follows what runs. */
+/** Starts the page: reads the address, asks who is signed in and what the server can do, loads the gallery, follows what runs. */
 import { explain } from "../api/errors";
 import { ApiError, getCapabilities, getReadiness } from "../api/http";
 import { keepInAddress } from "./address";
 import { loadMore, loadUntil, refresh } from "./gallery";
 import { placeBefore } from "./place";
 import { followActive } from "./queue";
+import { keepSession, look, session } from "./session";
 import { capabilities } from "./settings";
 import { keepTime, notReady, say } from "./status";
 import { closeOnBack } from "./view";
@@ -15,12 +16,20 @@ export function start(): void {
   keepInAddress();
   closeOnBack();
   keepTime();
+  keepSession();
   followActive();
+  void learnSession();
   void learnCapabilities();
   void loadGallery();
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) void refresh();
+    if (document.hidden) return;
+    void look();
+    void refresh();
   });
+}
+
+async function learnSession(): Promise<void> {
+  if (!(await look()) && session.peek() === null) setTimeout(() => void learnSession(), ASK_AGAIN_MS);
 }
 
 async function loadGallery(): Promise<void> {

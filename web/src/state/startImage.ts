@@ -1,7 +1,7 @@
 /** What the next images start from: an upload and its mask. The page shows those that it has sent itself. */
 import { signal } from "@preact/signals";
 import { explain } from "../api/errors";
-import { upload } from "../api/http";
+import { send as request, upload } from "../api/http";
 import type { Image } from "../api/types";
 import { FIELDS_OF_A_START, lacking, settings } from "./settings";
 import { say } from "./status";
@@ -24,7 +24,7 @@ async function send(file: Blob): Promise<string> {
 }
 
 export async function uploadImage(image: Image): Promise<string> {
-  return send(await (await fetch(image.url)).blob());
+  return send(await (await request(image.url)).blob());
 }
 
 export const startFrom = (image: Image): Promise<void> => start(() => uploadImage(image));

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from darkroom.cli.batches.outputs import is_folder
 from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, labels, plan, read_prompts
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
-from darkroom.cli.selection import ServerOption, select_backend
+from darkroom.cli.selection import KeyFileOption, ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol
 
 _FILES: Final = "Files"
@@ -81,6 +81,7 @@ def generate(
     preview_protocol: ProtocolOption = None,
     prints_json: JsonOption = False,
     server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
     **given: Unpack[CommandParams],
 ) -> None:
     """Make images and write them to files.
@@ -109,7 +110,7 @@ def generate(
         raise typer.BadParameter("a contact sheet is a PNG: its name ends in .png", param_hint=["--grid"])
     params = {**request_params(given), **({} if quality is None else {"output_compression": quality})}
     texts = _prompts(prompts, file)
-    source = Source(*select_backend(context.obj, server), params.get("model"))
+    source = Source(*select_backend(context.obj, server, api_key_file), params.get("model"))
     with explained():
         images = plan(each_copy(texts, count, params), output, resume=_resumes(resume, output, file, params))
     if quality is not None and all(image.path.suffix.lower() == ".png" for image in images):

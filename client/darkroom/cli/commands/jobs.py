@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 import typer
 
 from darkroom.cli.commands.options import JsonOption
-from darkroom.cli.selection import ServerOption
+from darkroom.cli.selection import KeyFileOption, ServerOption
 from darkroom.cli.statuses import CommandError, Status, Stopped
 from darkroom.cli.terminal.printing import print_json, print_table
 
@@ -42,6 +42,7 @@ def list_jobs(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Jobs at most, newest first.")] = 20,
     prints_json: JsonOption = False,
     server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
 ) -> None:
     """List your jobs, newest first.
 
@@ -53,7 +54,7 @@ def list_jobs(
     """
     from darkroom.cli.remote import connected
 
-    with connected(server) as client:
+    with connected(server, api_key_file) as client:
         found = list(itertools.islice(client.jobs.list(status=status, page_size=min(limit, 100)), limit))
     if prints_json:
         print_json({"jobs": [summary.model_dump(mode="json") for summary in found]})
@@ -91,7 +92,12 @@ def _one_line(text: str, width: int = 40) -> str:
 
 
 @jobs.command()
-def show(job_id: JobId, prints_json: JsonOption = False, server: ServerOption = None) -> None:
+def show(
+    job_id: JobId,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
+) -> None:
     """Show a job: its state, its parameters and its images.
 
     Example:
@@ -100,7 +106,7 @@ def show(job_id: JobId, prints_json: JsonOption = False, server: ServerOption = 
     """
     from darkroom.cli.remote import connected
 
-    with connected(server) as client:
+    with connected(server, api_key_file) as client:
         job = find(client, job_id)
     if prints_json:
         print_json(_as_json(job))
@@ -134,6 +140,7 @@ def watch(
     ] = None,
     prints_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
     server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
 ) -> None:
     """Follow a job to its end. Ctrl-C stops watching; the job goes on.
 
@@ -147,7 +154,7 @@ def watch(
     from darkroom.cli.terminal.job_events import JobReporter, event_line
     from darkroom.cli.terminal.progress import display_for
 
-    with connected(server) as client:
+    with connected(server, api_key_file) as client:
         job = find(client, job_id)
         try:
             with display_for(len(job.seeds)) as display:
@@ -162,7 +169,12 @@ def watch(
 
 
 @jobs.command()
-def cancel(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOption = None) -> None:
+def cancel(
+    job_ids: JobIds,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
+) -> None:
     """Cancel jobs. Their finished images stay; a job that has ended is left as it is.
 
     Example:
@@ -171,7 +183,7 @@ def cancel(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOptio
     """
     from darkroom.cli.remote import connected
 
-    with connected(server) as client:
+    with connected(server, api_key_file) as client:
         changed = [find(client, job_id).cancel() for job_id in job_ids]
     if prints_json:
         print_json({"jobs": [_as_json(job) for job in changed]})
@@ -181,7 +193,12 @@ def cancel(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOptio
 
 
 @jobs.command()
-def delete(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOption = None) -> None:
+def delete(
+    job_ids: JobIds,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
+) -> None:
     """Delete jobs, with their images. Unfinished ones are canceled first. This cannot be undone.
 
     Example:
@@ -190,7 +207,7 @@ def delete(job_ids: JobIds, prints_json: JsonOption = False, server: ServerOptio
     """
     from darkroom.cli.remote import connected
 
-    with connected(server) as client:
+    with connected(server, api_key_file) as client:
         for job_id in job_ids:
             find(client, job_id).delete()
             if not prints_json:

@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from darkroom.cli.commands.options import JsonOption
-from darkroom.cli.selection import ServerOption, select_backend
+from darkroom.cli.selection import KeyFileOption, ServerOption, select_backend
 from darkroom.cli.terminal.printing import print_json, print_table
 
 NAME: Final = "models"
@@ -25,7 +25,12 @@ def models_group(commands: Sequence[typer.Typer]) -> typer.Typer:
     return group
 
 
-def list_models(context: typer.Context, prints_json: JsonOption = False, server: ServerOption = None) -> None:
+def list_models(
+    context: typer.Context,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
+) -> None:
     """List the models on this machine, or those of a server.
 
     The models on this machine are the bundled one and the folders and files under DARKROOM_DATA_DIR/models.
@@ -38,7 +43,7 @@ def list_models(context: typer.Context, prints_json: JsonOption = False, server:
         return
     from darkroom.cli.failures import explained
 
-    backend, _ = select_backend(context.obj, server)
+    backend, _ = select_backend(context.obj, server, api_key_file)
     with explained():
         found = backend.models()
     if prints_json:

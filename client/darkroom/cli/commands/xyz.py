@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from darkroom.cli.batches.axes import NO_AXIS, Axis, cells, check_axes, parse_axis, with_seed
 from darkroom.cli.batches.planning import PlannedImage, as_json, labels, plan
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
-from darkroom.cli.selection import ServerOption, select_backend
+from darkroom.cli.selection import KeyFileOption, ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol, preview_text
 
 
@@ -49,6 +49,7 @@ def xyz(
     preview_protocol: ProtocolOption = None,
     prints_json: JsonOption = False,
     server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
     **given: Unpack[CommandParams],
 ) -> None:
     """Compare parameters: make a labeled grid of images that differ in one, two or three of them.
@@ -72,7 +73,7 @@ def xyz(
     axes = parse_axis(x, "--x"), parse_axis(y, "--y"), parse_axis(z, "--z")
     check_axes(axes)
     params = with_seed(request_params(given), axes)
-    source = Source(*select_backend(context.obj, server), params.get("model"))
+    source = Source(*select_backend(context.obj, server, api_key_file), params.get("model"))
     if not source.is_remote and any(axis.argument == "model" for axis in axes):
         raise typer.BadParameter("models can only be compared with a --server", param_hint=["--x, --y, --z"])
     protocol = choose_protocol(preview, preview_protocol)

@@ -10,10 +10,13 @@ from typing import Final
 import psycopg
 from sqlalchemy import URL
 
-SCHEMAS: Final = ("schema_0001", "schema_0004")
-"""Each holds the six jobs below."""
+SCHEMAS: Final = ("schema_0001", "schema_0004", "schema_0005")
+"""Each holds the six jobs below, which are alice's."""
 SUCCEEDED, FAILED, CANCELED, RUNNING, LINKED, QUEUED = (f"job_{letter * 26}" for letter in "abcdef")
 """`LINKED` succeeded too. Its image was stored for a signed link, without a run."""
+NOBODYS: Final = f"job_{'g' * 26}"
+"""A job of schema 0005 that was accepted before there were tenants. It starts from an upload, `NOBODYS_UPLOAD`."""
+NOBODYS_UPLOAD: Final = "5b" * 32
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import URL
 
 from pipelines.params import GenerationParams
+from service.auth.identity import DEFAULT_TENANT
 from service.engine.types import Priority, Timings
 from service.errors import KeyReusedError
 from service.jobs.records import ImageSpec, JobFailure, JobPreview, JobProgress, JobRecord, Status, StoredImage
@@ -19,11 +20,14 @@ from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.migrations import migrate
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
+from service.jobs.store.uploads import UploadRepository
 from tests.harness.sample_jobs import CLAIM_POLICY, REPOSITORY_POLICY, make_job
 from tests.service.jobs.store.released.released_databases import (
     CANCELED,
     FAILED,
     LINKED,
+    NOBODYS,
+    NOBODYS_UPLOAD,
     QUEUED,
     RUNNING,
     SCHEMAS,
@@ -139,3 +143,22 @@ async def test_an_idempotency_key_still_names_its_job(released: Database) -> Non
     assert (record.id, replayed) == (SUCCEEDED, True)
     with pytest.raises(KeyReusedError):
         await repository.create(make_job(), now=AFTER_ALL_LEASES, idempotency=replace(key, fingerprint="another body"))
+
+
+async def test_what_was_stored_before_there_were_tenants_is_the_default_ones(empty_url: URL) -> None:
+    load_release("schema_0005", empty_url)
+    database = Database(empty_url)
+    await migrate(database)
+    repository, uploads = JobRepository(database, REPOSITORY_POLICY, WaitingJobs()), UploadRepository(database)
+    key = IdempotencyKey("key", "a body", lifetime_s=1.0)
+
+    named, replayed = await repository.create(make_job(tenant=DEFAULT_TENANT), now=1060.0, idempotency=key)
+
+    assert (named.id, named.tenant, replayed) == (NOBODYS, DEFAULT_TENANT, True)
+    assert [record.id for record in await repository.page(DEFAULT_TENANT, limit=9)] == [NOBODYS]
+    assert set(await uploads.find(DEFAULT_TENANT, [NOBODYS_UPLOAD])) == {NOBODYS_UPLOAD}
+    assert await uploads.find("", [NOBODYS_UPLOAD]) == {}
+    assert await uploads.delete_unused(now=1e9, limit=9) == []  # The job still starts from it.
+    assert await repository.delete(NOBODYS, DEFAULT_TENANT)
+    assert [name.sha256 for name in await uploads.delete_unused(now=1e9, limit=9)] == [NOBODYS_UPLOAD]
+    await database.close()
