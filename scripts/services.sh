@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server, strace, for the page a
-# browser and node with npm, and for images in the terminal kitty, whose parser needs no display, and libsixel's decoder.
+# browser, node with npm and a reverse proxy (Caddy), and for images in the terminal kitty, whose parser needs no
+# display, and libsixel's decoder.
 #
 #   scripts/services.sh    exits 0 at once where all are there; otherwise it must be root, or able to sudo
 #
@@ -33,6 +34,7 @@ has strace || set -- "$@" strace
 has chromium || has google-chrome || set -- "$@" chromium
 has kitty || set -- "$@" kitty
 has sixel2png || set -- "$@" libsixel-bin
+has caddy || set -- "$@" caddy
 has npm || set -- "$@" nodejs npm
 [ $# -gt 0 ] || exit 0
 
