@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from darkroom import Darkroom
 from service.settings import Settings
 from tests.harness.wire.http_server import Harness, serving
-from tests.harness.wire.reverse_proxy import PREFIX, caddy_before
+from tests.web.browser.reverse_proxy import PREFIX, caddy_before
 from tests.web.browser.visitor import finished, generate, show, visit
 
 pytestmark = pytest.mark.timeout(300)
