@@ -58,6 +58,8 @@ NOT_READ: Final = {
     "ProblemDetail": "darkroom._core.decoding",
     "ProblemOut": "darkroom._core.decoding",
     "Readiness": "the health routes are for operators",
+    "Role": "a part of SessionOut",
+    "SessionOut": "the session is the page's; the client sends its key with every request",
     "Status": "darkroom.results.jobs.JobStatus",
 }
 """Schemas without a model of the client, and where they are read, or why they are not."""
