@@ -14,8 +14,9 @@
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
     |-- UnsupportedMediaTypeError     415 unsupported_media_type
-    |-- QueueFullError                429 queue_full              retry_after_s; too much work of all callers is queued
-    |   `-- QuotaExceededError        429 quota_exceeded          too much work of this caller is queued
+    |-- MisdirectedRequestError       421 misdirected_request     it names a host that is not this server's
+    |-- QuotaExceededError            429 quota_exceeded          a limit of this caller; retry_after_s, where known
+    |-- QueueFullError                503 queue_full              retry_after_s; the work of all callers is too much
     |-- EngineUnavailableError        503 engine_unavailable      retry_after_s, unless a retry would not help
     |-- ModelLoadingError             503 model_loading           retry_after_s; the model was not loaded in time
     |-- StoreUnavailableError         503 store_unavailable       retry_after_s; the database or the disk fails
@@ -50,12 +51,19 @@ class DarkroomError(Exception):
     code: ClassVar[str] = "internal_error"
 
     def __init__(
-        self, message: str = "Something went wrong.", *, field: str | None = None, retry_after_s: float | None = None
+        self,
+        message: str = "Something went wrong.",
+        *,
+        field: str | None = None,
+        parameter: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
         """The request field at fault, in the dialect's spelling."""
+        self.parameter = parameter
+        """The query parameter at fault."""
         self.retry_after_s = retry_after_s
         """Seconds after which the caller may retry."""
         self.problems: tuple[Problem, ...] = ()
@@ -128,13 +136,19 @@ class UnsupportedMediaTypeError(DarkroomError):
     code = "unsupported_media_type"
 
 
-class QueueFullError(DarkroomError):
+class MisdirectedRequestError(DarkroomError):
+    status = 421
+    code = "misdirected_request"
+
+
+class QuotaExceededError(DarkroomError):
     status = 429
-    code = "queue_full"
-
-
-class QuotaExceededError(QueueFullError):
     code = "quota_exceeded"
+
+
+class QueueFullError(DarkroomError):
+    status = 503
+    code = "queue_full"
 
 
 class EngineUnavailableError(DarkroomError):

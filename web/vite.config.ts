@@ -17,10 +17,14 @@ const stamp = {
 
 export default defineConfig(({ command }) => ({
   root,
-  base: command === "build" ? "/assets/" : "/",
+  base: command === "build" ? "./" : "/",
+  // The pages stand beside the folder of their files, and a proxy may publish all of it under any path.
+  experimental: {
+    renderBuiltUrl: (name, { hostType }) => (hostType === "html" ? `assets/${name}` : { relative: true }),
+  },
   plugins: [stamp],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  server: { proxy: { "/api": "http://127.0.0.1:8000", "/readyz": "http://127.0.0.1:8000" } },
+  server: { proxy: { "/api": "http://127.0.0.1:8000", "/readyz": "http://127.0.0.1:8000", "/openapi.json": "http://127.0.0.1:8000" } },
   build: {
     outDir,
     emptyOutDir: true,
@@ -29,6 +33,9 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // What dialogs share with the page is in one file: several small ones are compressed less well.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] } } },
+    rolldownOptions: {
+      input: [join(root, "index.html"), join(root, "docs.html")],
+      output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] } },
+    },
   },
 }));

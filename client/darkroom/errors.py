@@ -129,11 +129,12 @@ class UnprocessableEntityError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: the queue is full, or the caller's share of it; `retry_after` says when to try again."""
+    """429: a quota of the API key is used up, or the caller's part of the queue; see `retry_after`."""
 
 
 class InternalServerError(APIStatusError):
-    """500 and above: the server, or a proxy in front of it, failed."""
+    """500 and above: the server, or a proxy in front of it, failed. 503: it has no room now, or is not ready;
+    `retry_after` says when to try again."""
 
 
 class StreamError(DarkroomError):

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.api.dependencies import Services
+from service.api.edge.forwarded import Forwarded
+from service.api.edge.guard import EdgeGuard
+from service.api.edge.hosts import AllowedHosts
+from service.api.edge.proxies import TrustedProxies
 from service.api.health import Liveness, readiness
 from service.engine.interface import ModelWish, ServedModel
 from service.errors import DarkroomError
 
+_UNNAMED: Final = AllowedHosts(())
 
-def create_admin_app(services: Services) -> Starlette:
+
+def create_admin_app(services: Services, hosts: AllowedHosts = _UNNAMED) -> Starlette:
     """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin.
 
     GET /livez and /readyz as on the first listener, for when callers have taken all of its connections.
+    `hosts` are those that requests may name.
     """
     engine = services.engine
 
@@ -40,9 +48,6 @@ def create_admin_app(services: Services) -> Starlette:
 
     async def change(request: Request) -> Response:
         """202: the workers do it when they can, and GET /models shows it then. 409: they have no room for it."""
-        if "origin" in request.headers:
-            # A page that an operator has open could send it from their browser, to this machine's own address.
-            return JSONResponse({"error": "Requests of web pages are refused."}, 403)
         name, wish = request.path_params["name"], request.path_params["wish"]
         if wish not in [*ModelWish]:
             return JSONResponse({"error": f"Must end in {', '.join(ModelWish)}."}, 404)
@@ -57,12 +62,21 @@ def create_admin_app(services: Services) -> Starlette:
             Route("/models", models, methods=["GET"]),
             Route("/models/{name:path}/{wish}", change, methods=["POST"]),
         ],
-        exception_handlers={DarkroomError: _refuse},
+        exception_handlers={DarkroomError: _on_error},
+        middleware=[
+            Middleware(Forwarded, trusted=TrustedProxies(), public=None, own_names=()),
+            # A page that an operator has open could send requests from their browser, to this machine's own address.
+            Middleware(EdgeGuard, hosts=hosts, refuse=_answer),
+        ],
     )
 
 
-def _refuse(_: Request, error: Exception) -> Response:
+def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DarkroomError), "the handler of these errors"
+    return _answer(error, request.url.path)
+
+
+def _answer(error: DarkroomError, _path: str) -> Response:
     return JSONResponse({"error": error.message}, error.status)
 
 

@@ -15,16 +15,20 @@ from pipelines.interface import InputPixels
 from pipelines.params import GenerationParams, PixelKey
 from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
+from service.api.metered_job import MeteredJob
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
 from service.auth.authenticator import Authenticator, Refusal, RefusalReason
 from service.auth.identity import Identity
-from service.engine.interface import NO_INPUTS, Engine, Job, Phase
+from service.auth.quotas import KeyQuotas
+from service.engine.interface import NO_INPUTS, Engine, Job, JobOptions, Phase
 from service.engine.types import Priority
 from service.errors import CanceledError, DarkroomError
 from service.images.encoding import Encoder
 from service.images.metadata import parameters_text
 from service.jobs.service import JobService
+from service.jobs.tenants.allowance import Allowance
+from service.jobs.tenants.stored_bytes import Excess
 from service.observability.metrics import Metrics
 
 T = TypeVar("T")
@@ -46,11 +50,10 @@ class Services:
     jobs: JobService | None
     """None in a process that keeps no jobs, such as `darkroom generate` without a server."""
     links: LinkSigner
-    public_url: str | None
-    """Base of the links that the server hands out. None takes it from each request."""
     started_at: int
     """When the server started, in Unix seconds."""
     authenticator: Authenticator
+    quotas: KeyQuotas
     retried: RetriedRequests = field(default_factory=RetriedRequests)
 
     @property
@@ -75,24 +78,54 @@ class Services:
     ) -> Job:
         """Submit to the engine for the request's tenant, and wait in line where it is full. Counts a refusal.
 
-        Raises what `Engine.submit_in_line` raises, and `CanceledError` where the caller hangs up in line.
+        Raises what `Engine.submit_in_line` raises, `QuotaExceededError` where the key may not, and `CanceledError`
+        where the caller hangs up in line. Call the job's `cancel` in the end, also where it has ended by itself.
         """
-        admitted = self.engine.submit_in_line(
-            images,
-            previews=previews,
-            priority=priority,
-            tenant=self.tenant(request),
-            deadline_s=deadline_s,
-            inputs=inputs,
-        )
+        allowance = self.quotas.job(self.identity(request), stored=False)
+        options: JobOptions = {
+            "previews": previews,
+            "priority": priority,
+            "tenant": self.tenant(request),
+            "deadline_s": deadline_s,
+            "inputs": inputs,
+        }
         try:
-            job = await unless_gone(request, admitted)
-        except DarkroomError as error:
-            outcome = "canceled" if isinstance(error, CanceledError) else "refused"
-            self.metrics.job_ended(outcome, error.code)
+            self._enter(allowance, request, images)
+            job = await unless_gone(request, self.engine.submit_in_line(images, **options))
+        except BaseException as error:
+            allowance.leave(0.0)
+            if isinstance(error, DarkroomError):
+                outcome = "canceled" if isinstance(error, CanceledError) else "refused"
+                self.metrics.job_ended(outcome, error.code)
             raise
         structlog.contextvars.bind_contextvars(job_id=job.id)
-        return job
+        return MeteredJob(job, allowance)
+
+    def _enter(self, allowance: Allowance, request: Request, images: Sequence[GenerationParams]) -> None:
+        price_s = self.engine.price_s(images)
+        allowance.enter(
+            price_s,
+            unfinished_jobs=self.unfinished_jobs(self.tenant(request)),
+            ends_in_s=self.engine.backlog_s + price_s,
+        )
+
+    def unfinished_jobs(self, tenant: str) -> int:
+        """The number of the tenant's durable jobs that have not ended, as this process knows it."""
+        return 0 if self.jobs is None else self.jobs.tenants.unfinished.of(tenant)
+
+    async def require_storage(self, request: Request, new_bytes: int = 0) -> None:
+        """Raises `QuotaExceededError` where the caller's tenant has no room for so many bytes more, or for anything."""
+        excess = await self.storage_excess(request, new_bytes)
+        if excess is not None:
+            raise self.quotas.storage_refusal(self.identity(request), excess)
+
+    async def storage_excess(self, request: Request, new_bytes: int) -> Excess | None:
+        """Counts so many bytes more for the caller's tenant, or returns why there is no room for them."""
+        identity = self.identity(request)
+        limit_bytes = identity.quotas.max_stored_bytes
+        if limit_bytes is None or self.jobs is None:
+            return None
+        return await self.jobs.tenants.stored.reserve(identity.tenant, new_bytes, limit_bytes=limit_bytes)
 
     def identity(self, request: Request) -> Identity:
         """Whose the request is, as `service.api.access.authentication` has found out.
@@ -106,9 +139,6 @@ class Services:
 
     def tenant(self, request: Request) -> str:
         return self.identity(request).tenant
-
-    def absolute(self, request: Request, path: str) -> str:
-        return f"{(self.public_url or str(request.base_url)).rstrip('/')}{path}"
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
         """The parameters to write into an image's file; None writes none."""

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Final
 from urllib.parse import urlencode
+
+PARAMETERS: Final = "with"
+"""Value of the query parameter `parameters` of a link whose file holds its parameters."""
 
 
 class LinkSigner:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def path(self, job_id: str, index: int, expires_at: int) -> str:
+    def path(self, job_id: str, index: int, expires_at: int, *, include_parameters: bool = False) -> str:
         """Returns the path and query of a link that expires at `expires_at`, in Unix seconds."""
-        query = urlencode({"expires": expires_at, "signature": self._signature(job_id, index, expires_at)})
-        return f"/shared/{job_id}/{index}?{query}"
+        signature = self._signature(job_id, index, expires_at, include_parameters)
+        chosen = {"parameters": PARAMETERS} if include_parameters else {}
+        return f"/shared/{job_id}/{index}?{urlencode({'expires': expires_at, **chosen, 'signature': signature})}"
 
-    def holds(self, job_id: str, index: int, expires_at: int, signature: str, *, now: float) -> bool:
-        expected = self._signature(job_id, index, expires_at)
+    def holds(
+        self, job_id: str, index: int, expires_at: int, signature: str, *, include_parameters: bool = False, now: float
+    ) -> bool:
+        expected = self._signature(job_id, index, expires_at, include_parameters)
         # compare_digest accepts only ASCII text, but any bytes.
         return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) and now < expires_at
 
-    def _signature(self, job_id: str, index: int, expires_at: int) -> str:
+    def _signature(self, job_id: str, index: int, expires_at: int, include_parameters: bool) -> str:
         # The word of the first release: another one would break the links that are out.
-        message = f"picture\n{job_id}\n{index}\n{expires_at}".encode()
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+        message = f"picture\n{job_id}\n{index}\n{expires_at}" + ("\nparameters" if include_parameters else "")
+        return hmac.new(self._key, message.encode(), hashlib.sha256).hexdigest()

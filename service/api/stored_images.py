@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from service.api.dependencies import jobs_of, services_of
 from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId
 from service.api.http.problems import ProblemOut
+from service.api.ranges import UnsatisfiableRangeError, byte_range
 from service.errors import NotFoundError
 from service.images.encoding import Encoder
+from service.images.sharing import without_parameters
 from service.images.storage import EXTENSIONS
 from service.jobs.records import StoredImage
 from service.jobs.stored_images import StoredImages
@@ -30,7 +32,9 @@ router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": Pr
     response_class=Response,
     responses={
         200: {"content": {mime: {} for mime in EXTENSIONS}},
+        206: {"content": {mime: {} for mime in EXTENSIONS}, "description": "The part that Range asks for"},
         304: {"description": "The image of If-None-Match"},
+        416: {"description": "The file ends before the part that Range asks for"},
         400: {"model": ProblemOut},
     },
 )
@@ -40,12 +44,18 @@ async def shared_image(
     index: ImageIndex,
     expires: Annotated[int, Query(ge=0, le=2**53), WHOLE_NUMBER],
     signature: Annotated[str, Query(max_length=100)],
+    parameters: Literal["with"] | None = None,
 ) -> Response:
-    """The image of a signed link. 404 where the link has expired or its signature is wrong."""
-    if not services_of(request).links.holds(job_id, index, expires, signature, now=time.time()):
+    """The image of a signed link. 404 where the link has expired or its signature is wrong.
+
+    The file holds its generation parameters only where the link was made so.
+    """
+    links, told = services_of(request).links, parameters is not None
+    if not links.holds(job_id, index, expires, signature, include_parameters=told, now=time.time()):
         raise NotFoundError("There is no such image.")
     images = jobs_of(request).images
-    answer = await image_answer(request, images, job_id, await images.find(job_id, index, None))
+    image = await images.find(job_id, index, None)
+    answer = await (image_answer if told else _discreet_answer)(request, images, job_id, image)
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # A link is made to be shown elsewhere.
     return answer
@@ -69,9 +79,25 @@ async def image_answer(request: Request, images: StoredImages, job_id: str, imag
     async def size_bytes() -> int:
         return image.size_bytes
 
-    name = f"{image.index}.{EXTENSIONS[image.media_type]}"
-    file = _File(image.sha256, image.media_type, name, size_bytes, lambda: images.read(job_id, image))
+    file = _File(image.sha256, image.media_type, _name(job_id, image), size_bytes, lambda: images.read(job_id, image))
     return await _answer(request, file)
+
+
+async def _discreet_answer(request: Request, images: StoredImages, job_id: str, image: StoredImage) -> Response:
+    """As `image_answer`, with a file that does not say how it was made."""
+
+    async def read() -> bytes:
+        return without_parameters(await images.read(job_id, image), image.media_type)
+
+    async def size_bytes() -> int:
+        return len(await read())
+
+    tag = f"{image.sha256}-without-parameters"
+    return await _answer(request, _File(tag, image.media_type, _name(job_id, image), size_bytes, read))
+
+
+def _name(job_id: str, image: StoredImage) -> str:
+    return f"{job_id}-{image.index}.{EXTENSIONS[image.media_type]}"
 
 
 async def thumbnail_answer(
@@ -81,7 +107,7 @@ async def thumbnail_answer(
     file = _File(
         f"{image.sha256}-thumbnail",
         "image/webp",
-        f"{image.index}-thumbnail.webp",
+        f"{job_id}-{image.index}-thumbnail.webp",
         lambda: images.thumbnail_size_bytes(job_id, image),
         lambda: images.thumbnail(job_id, image, encoder),
     )
@@ -91,6 +117,7 @@ async def thumbnail_answer(
 async def _answer(request: Request, file: _File) -> Response:
     headers = {
         "ETag": f'"{file.tag}"',
+        "Accept-Ranges": "bytes",
         "Cache-Control": _FOR_EVER,
         "Content-Disposition": f'inline; filename="{file.name}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -100,9 +127,21 @@ async def _answer(request: Request, file: _File) -> Response:
     if request.method in _CONDITIONAL and ("*" in known or headers["ETag"] in known):
         return Response(status_code=304, headers=headers)
     if request.method != "HEAD":
-        return Response(await file.read(), media_type=file.media_type, headers=headers)
+        return _whole_or_part(request, await file.read(), file.media_type, headers)
     answer, size_bytes = Response(media_type=file.media_type, headers=headers), await file.size_bytes()
     del answer.headers["content-length"]  # It is that of the empty body.
     if size_bytes is not None:
         answer.headers["content-length"] = str(size_bytes)
     return answer
+
+
+def _whole_or_part(request: Request, data: bytes, media_type: str, headers: dict[str, str]) -> Response:
+    asked = request.headers.get("range") if request.method == "GET" else None
+    try:
+        part = byte_range(asked, request.headers.get("if-range"), headers["ETag"], len(data))
+    except UnsatisfiableRangeError:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+    if part is None:
+        return Response(data, media_type=media_type, headers=headers)
+    headers = {**headers, "Content-Range": f"bytes {part.start}-{part.stop - 1}/{len(data)}"}
+    return Response(data[part.start : part.stop], 206, headers, media_type)

@@ -58,7 +58,7 @@ class LocalBackend:
         try:
             await _until_serving(engine)
             async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport) as http:
-                yield AsyncDarkroom(base_url="http://in-process", http_client=http)
+                yield AsyncDarkroom(base_url="http://localhost", http_client=http)
         finally:
             await engine.stop()
 

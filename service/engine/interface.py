@@ -118,6 +118,10 @@ class Job(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def used_s(self) -> float:
+        """Device seconds that the job has used: its finished images measured, the others by their price and steps."""
+
     def events(self) -> AsyncIterator[ImageEvent]:
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
 

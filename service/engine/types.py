@@ -47,3 +47,5 @@ class Timings(msgspec.Struct, frozen=True):
     """Mean number of rows of the UNet calls that the image took part in, its own rows included."""
     first_step_s: float = 0.0
     """Seconds from the image's submission to the end of its first step."""
+    device_s: float = 0.0
+    """The image's parts, by rows, of the device seconds of the calls that it took part in."""

@@ -29,6 +29,10 @@ from service.jobs.store.image_files import ImageFiles, UploadFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository, RepositoryPolicy
 from service.jobs.store.uploads import UploadRepository
+from service.jobs.tenants.accounts import TenantAccounts
+from service.jobs.tenants.allowance import OpenAllowances
+from service.jobs.tenants.stored_bytes import StoredBytes
+from service.jobs.tenants.unfinished import UnfinishedJobs
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.uploads import Uploads
@@ -113,9 +117,27 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
     repository = JobRepository(database, repository_policy, waiting)
-    runner = Runner(claims, executor, files, engine, notifier, metrics, lock, runner_config, clock=database.clock)
+    tenants = TenantAccounts(
+        waiting=waiting,
+        unfinished=UnfinishedJobs(waiting),
+        allowances=OpenAllowances(),
+        stored=StoredBytes(database),
+    )
+    runner = Runner(
+        claims,
+        executor,
+        files,
+        engine,
+        notifier,
+        metrics,
+        lock,
+        runner_config,
+        clock=database.clock,
+        on_end=tenants.ended,
+    )
+    tenants.unfinished.running_here = runner.unfinished
     streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
-    refresh = QueueRefresh(database, repository, waiting)
+    refresh = QueueRefresh(database, repository, tenants)
     metrics.queue_source = refresh.totals
     return JobService(
         database,
@@ -141,6 +163,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
             batch_deadline_factor=settings.batch_deadline_factor,
         ),
         space,
+        tenants,
     )
 
 

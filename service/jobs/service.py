@@ -29,6 +29,8 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.repository import Cursor, JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.stored_images import StoredImages
+from service.jobs.tenants.accounts import TenantAccounts
+from service.jobs.tenants.allowance import UNLIMITED, Allowance
 from service.jobs.upkeep.opening import StoreOpening
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention
@@ -70,6 +72,7 @@ class JobService:
         engine: Engine,
         config: JobServiceConfig,
         space: FreeSpace,
+        tenants: TenantAccounts,
     ) -> None:
         self.database: Final = database
         """Others keep tables in it, too. It may be read once `is_migrated`."""
@@ -87,6 +90,7 @@ class JobService:
         self._engine = engine
         self._config = config
         self.space: Final = space
+        self.tenants: Final = tenants
         self._clock = database.clock.now
         self._opening = StoreOpening(database, space)
         self._opened = False
@@ -143,21 +147,27 @@ class JobService:
         tenant: str,
         idempotency: IdempotencyKey | None = None,
         inputs: Sequence[InputFile] = (),
+        allowance: Allowance = UNLIMITED,
     ) -> tuple[JobView, bool]:
         """Accepts a job and returns it with False. The job is on disk when this returns, with what it starts from.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
-        `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError` and `EngineUnavailableError`.
+        `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError`, `EngineUnavailableError`, and what
+        `allowance` raises for a job that is new.
         """
         self._require_open()
         self.space.require()
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
+        job = self._new_job(spec, tenant, now)
         async with self.uploads.staged(inputs) as starts_from:
-            record, replayed = await self._repository.create(
-                self._new_job(spec, tenant, now), now=now, idempotency=idempotency, starts_from=starts_from
-            )
+            with self.tenants.admitting(job, allowance, self._engine.backlog_s) as admit:
+                record, replayed = await self._repository.create(
+                    job, now=now, idempotency=idempotency, starts_from=starts_from, admit=admit
+                )
+                if replayed:
+                    self.tenants.allowances.leave(job.id, 0.0)
         self._runner.wake()
         self._notifier.announce_waiting()
         return await self._viewer.view(record), replayed
@@ -189,6 +199,7 @@ class JobService:
             for image, file in finished
         ]
         expires_at = RetentionPolicy(lifetime_s).expires_at(now)
+        self.tenants.stored.add(tenant, sum(image.size_bytes for image in stored))
         return await self._repository.create_ended(job, stored, now=now, expires_at=expires_at)
 
     async def get(self, job_id: str, tenant: str) -> JobView:
@@ -219,7 +230,8 @@ class JobService:
         self._require_open()
         self.space.update_reserve()
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
-        self._runner.drop(job_id)
+        if not self._runner.drop(job_id):
+            self.tenants.allowances.leave(job_id, 0.0)
         self._notifier.notify(job_id, record_changed=True)
         await self._checkpoints.forget(job_id)
         return JobView(record, None)
@@ -230,7 +242,8 @@ class JobService:
         self.space.update_reserve()
         if not await self._repository.delete(job_id, tenant):
             raise NotFoundError("There is no such job.")
-        self._runner.drop(job_id)
+        if not self._runner.drop(job_id):
+            self.tenants.allowances.leave(job_id, 0.0)
         self._notifier.notify(job_id, record_changed=True)
         await self._checkpoints.forget(job_id)
         await self._files.delete(job_id)

@@ -43,6 +43,9 @@ class EdgeMetrics(MetricGroup):
         self._refusals = self._counter(
             "protocol_refusals", "Requests and connections refused before the application saw them.", "status"
         )
+        self._quota_refusals = self._counter(
+            "quota_refusals", "Requests and jobs refused because of a quota of their key.", "quota"
+        )
         self._unauthenticated = self._counter(
             "authentication_refusals", "Requests that were not let in: no valid key or session.", "reason"
         )
@@ -62,6 +65,10 @@ class EdgeMetrics(MetricGroup):
     def protocol_refused(self, status: int | None) -> None:
         """Records a refusal that the application knows nothing of; None is for a connection that got no answer."""
         self._refusals.labels("none" if status is None else str(status)).inc()
+
+    def quota_refused(self, quota: str) -> None:
+        """Records a refusal. `quota` is a value of `service.auth.quotas.Quota`."""
+        self._quota_refusals.labels(quota).inc()
 
     def authentication_refused(self, reason: str) -> None:
         """Records a request that was not let in. `reason` is one of `service.auth.authenticator.RefusalReason`."""

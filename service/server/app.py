@@ -10,11 +10,20 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
-from service.api.access import session_routes
+from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
+from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
+from service.api.edge.addresses import parse_public_url
+from service.api.edge.forwarded import Forwarded
+from service.api.edge.guard import EdgeGuard
+from service.api.edge.head_requests import HeadRequests
+from service.api.edge.hosts import AllowedHosts, parse_host_names
+from service.api.edge.proxies import parse_trusted_proxies
+from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
 from service.api.http.errors import ErrorAnswers
 from service.api.http.file_body import FileBodies
@@ -25,6 +34,7 @@ from service.auth.authenticator import Authenticator
 from service.auth.key_file import KeyFile
 from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
+from service.auth.quotas import KeyQuotas
 from service.auth.sessions import SessionSigner
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
@@ -38,6 +48,7 @@ from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
+from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
 
@@ -74,8 +85,8 @@ def create_app(
         jobs=jobs,
         links=LinkSigner(server_key),
         authenticator=authenticator,
-        public_url=settings.public_url,
         started_at=int(time.time()),
+        quotas=KeyQuotas(metrics.quota_refused),
     )
 
     @contextlib.asynccontextmanager
@@ -93,8 +104,7 @@ def create_app(
     app = DescribedApp(
         title="Darkroom",
         version=version("darkroom-server"),
-        docs_url=None,  # FastAPI's documentation pages load scripts from other hosts; /openapi.json stays.
-        redoc_url=None,
+        openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
@@ -102,15 +112,31 @@ def create_app(
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
     answers.install(app)
-    # The last one that is added is the outermost.
-    app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
-    for router in DIALECTS.routers(with_job_store=keeps_jobs):
-        app.include_router(router)
+    routers = [*DIALECTS.routers(with_job_store=keeps_jobs), schema_router, page_router(shows_jobs=keeps_jobs)]
     if keeps_jobs:
-        app.include_router(session_routes.router)
-        app.include_router(page_router())
+        routers += [session_routes.router, key_routes.router]
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
+    app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
+    app.add_middleware(HeadRequests)
+    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)
+    app.add_middleware(
+        Forwarded,
+        trusted=parse_trusted_proxies(settings.trusted_proxies or ""),
+        public=None if settings.public_url is None else parse_public_url(settings.public_url),
+        own_names={
+            route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
+        },
+    )
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)  # The last one is the outermost.
     return app
+
+
+def allowed_hosts(settings: Settings, listens_on: str) -> AllowedHosts:
+    """The hosts that requests to a listener may name."""
+    public = [] if settings.public_url is None else [parse_public_url(settings.public_url).authority.host]
+    return AllowedHosts([*parse_host_names(settings.allowed_hosts or ""), *split(listens_on), *public])
 
 
 def _authenticator(settings: Settings, jobs: JobService | None, server_key: bytes) -> Authenticator:

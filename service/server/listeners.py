@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import ipaddress
 import socket
 from collections.abc import Generator
 from typing import Final, cast
@@ -13,12 +12,12 @@ from typing import Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from service.api.edge.proxies import parse_trusted_proxies
 from service.observability.edge_metrics import EdgeMetrics, ListenerName
 from service.server.addresses import BACKLOG
 from service.server.connections.admission import Admission
 from service.server.connections.limits import LOOPBACK, EdgeLimits
 from service.server.connections.protocol import BoundedHttpProtocol
-from service.setting_groups.fields import split
 from service.settings import Settings
 
 _TICKS_PER_SWEEP: Final = 5
@@ -71,7 +70,7 @@ def last_answers_s(left_s: float) -> int:
 def edge_limits(settings: Settings, listener: ListenerName = "api") -> EdgeLimits:
     """The bounds of a listener's connections. Few people and programs need the admin listener."""
     is_admin = listener == "admin"
-    proxies = tuple(ipaddress.ip_network(each) for each in split(settings.trusted_proxies))
+    proxies = parse_trusted_proxies(settings.trusted_proxies or "").networks
     return EdgeLimits(
         header_timeout_s=settings.header_timeout_s,
         body_timeout_s=settings.body_timeout_s,

@@ -32,7 +32,7 @@ from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
 from service.server.addresses import listening, listening_at
-from service.server.app import create_app
+from service.server.app import allowed_hosts, create_app
 from service.server.descriptors import affordable, raise_limit
 from service.server.exposure import NO_KEYS_IN_PUBLIC, is_exposed
 from service.server.greeting import announce, greet, shown_url
@@ -123,8 +123,8 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
             # uvicorn leaves a socket open where the application cannot start.
             listeners = [_Listener("api", app, opened.enter_context(_api_sockets(settings)))]
             if settings.admin_port is not None:
-                admin, hosts = create_admin_app(app.state.services), split(settings.admin_host)
-                sockets = opened.enter_context(listening(hosts, settings.admin_port))
+                admin = create_admin_app(app.state.services, allowed_hosts(settings, settings.admin_host))
+                sockets = opened.enter_context(listening(split(settings.admin_host), settings.admin_port))
                 listeners.append(_Listener("admin", admin, sockets))
             await _check_store(app)
             if is_exposed(listeners[0].sockets):

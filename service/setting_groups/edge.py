@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
+from service.api.edge.addresses import parse_public_url
+from service.api.edge.hosts import parse_host_names
+from service.api.edge.proxies import parse_trusted_proxies
 from service.setting_groups.fields import (
     Count,
     FileMode,
-    Networks,
     OptionalFile,
     OptionalPort,
     Port,
@@ -18,6 +21,21 @@ from service.setting_groups.fields import (
     Section,
     setting,
 )
+
+
+def _checked(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+PublicUrl = Annotated[str, _checked(parse_public_url)]
+HostNames = Annotated[str, _checked(parse_host_names)]
+Proxies = Annotated[str, _checked(parse_trusted_proxies)]
 
 
 class EdgeSettings(BaseSettings):
@@ -40,13 +58,6 @@ class EdgeSettings(BaseSettings):
     uds_mode: FileMode = setting(
         "660", "Permissions of the Unix socket, in octal: who may connect.", Section.LISTEN, "MODE"
     )
-    trusted_proxies: Networks = setting(
-        None,
-        "Addresses and networks of the proxies in front of the server, with commas between them. "
-        "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS does not hold for them.",
-        Section.LISTEN,
-        "NETWORKS",
-    )
     admin_host: str = setting(
         "127.0.0.1",
         "Address of the second listener, which serves /metrics and probes and asks for no key: keep it to an inner "
@@ -57,12 +68,28 @@ class EdgeSettings(BaseSettings):
     admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
     )
-    public_url: str | None = setting(
+    public_url: PublicUrl | None = setting(
         None,
-        "Where callers reach the server, such as https://images.example. Links begin with it; without it they begin "
-        "with what each request says of the server's name.",
+        "Where callers reach the server, such as https://images.example, or https://example.org/darkroom under a path. "
+        "Links begin with it; without it they begin with what each request says of the server's name.",
         Section.LISTEN,
         "URL",
+    )
+    allowed_hosts: HostNames | None = setting(
+        None,
+        "Names by which requests may call the server, with commas between them, beside localhost, IP addresses, the "
+        "name that it listens on and that of its public URL. *.example.org stands for all names below example.org, and "
+        "* for every name, which lets any web page in where there are no keys.",
+        Section.LISTEN,
+        "NAMES",
+    )
+    trusted_proxies: Proxies | None = setting(
+        None,
+        "Addresses and networks of the proxies in front of the server, with commas between them; unix stands for those "
+        "that connect through a socket file. What X-Forwarded-* and Forwarded say is believed from them alone, and "
+        "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS does not hold for them.",
+        Section.LISTEN,
+        "NETWORKS",
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = setting(
         1 << 20, "A request's body, at least 1024. A larger one is answered 413.", Section.CONNECTIONS, "BYTES"

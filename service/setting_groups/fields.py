@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import ipaddress
 import os
 import re
 from pathlib import Path
@@ -78,15 +77,6 @@ def _checked_mode(mode: str) -> str:
     return mode
 
 
-def _checked_networks(networks: str | None) -> str | None:
-    for each in split(networks):
-        try:
-            ipaddress.ip_network(each)
-        except ValueError:
-            raise ValueError("must be addresses and networks like 10.0.0.7, 10.0.0.0/8 and fd00::/8") from None
-    return networks
-
-
 def split(listed: str | None) -> list[str]:
     """The parts of a list with commas between them."""
     return [part.strip() for part in (listed or "").split(",") if part.strip()]
@@ -99,8 +89,6 @@ OptionalCount = Annotated[Count | None, BeforeValidator(_none_if_disabled)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 FileMode = Annotated[str, AfterValidator(_checked_mode)]
-Networks = Annotated[str | None, AfterValidator(_checked_networks)]
-"""A list of addresses and networks, to be taken apart by `split`."""
 OptionalFile = Annotated[Path | None, AfterValidator(_expanded)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
 Models = Annotated[str | None, AfterValidator(_checked_models)]

@@ -15,7 +15,7 @@ class QueueSettings(BaseSettings):
 
     max_queued_images: Count = setting(
         256,
-        "Unfinished images of requests on /v1 from which on the next request waits in line or is answered 429. "
+        "Unfinished images of requests on /v1 from which on the next request waits in line or is answered 503. "
         "Images of jobs do not count.",
         Section.QUEUE,
         "N",
@@ -35,13 +35,13 @@ class QueueSettings(BaseSettings):
     )
     max_callers_in_line: Annotated[int, Field(ge=0)] = setting(
         64,
-        "Callers of /v1 that wait in line while the queue is full. One more is answered 429; with 0, all are.",
+        "Callers of /v1 that wait in line while the queue is full. One more is answered 503; with 0, all are.",
         Section.QUEUE,
         "N",
     )
     max_wait_in_line_s: Seconds = setting(
         30.0,
-        "How long they wait at most. A caller whose turn would come later is answered 429 at once.",
+        "How long they wait at most. A caller whose turn would come later is answered 503 at once.",
         Section.QUEUE,
         "SECONDS",
     )
@@ -55,13 +55,13 @@ class QueueSettings(BaseSettings):
     max_input_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
         256 << 20,
         "Pixels of the images that unfinished requests on /v1 start from, at least 1 MiB; 1024x1024 pixels take 3 MiB, "
-        "and their mask 1 MiB. One more such request is answered 429. Images of jobs do not count.",
+        "and their mask 1 MiB. One more such request is answered 503. Images of jobs do not count.",
         Section.QUEUE,
         "BYTES",
     )
     max_queued_jobs: Count = setting(
         10_000,
-        "Accepted jobs that wait to be begun. Beyond, POST /api/v1/jobs is answered 429.",
+        "Accepted jobs that wait to be begun. Beyond, POST /api/v1/jobs is answered 503.",
         Section.QUEUE,
         "N",
     )

@@ -1,6 +1,7 @@
-"""Serves the page's files, which `make web` builds into `assets/`. Knows no API.
+"""Serves the files of the page and of the API's page, which `make web` builds into `assets/`. Knows no API.
 
-A file's name has a hash of its content, so that a browser keeps it for ever; only the page itself is asked for again.
+A file's name has a hash of its content, so that a browser keeps it for ever; only the pages themselves are asked for
+again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 INDEX: Final = "index.html"
+DOCS: Final = "docs.html"
+PAGES: Final = {INDEX: "", DOCS: "docs"}
+"""The pages, and their paths below `/`."""
 BUILD: Final = "build.json"
 """A record of the sources that the files were built from, for tests. It is not served."""
 
@@ -61,10 +65,10 @@ class PageFile:
 def built_files(folder: Traversable | None = None) -> dict[str, PageFile]:
     """Reads the built files. Keys are paths below `/`; that of the page itself is empty."""
     folder = folder or files("service.web") / "assets"
-    found = {
-        f"assets/{each.name}": _page_file(each, _ONCE) for each in folder.iterdir() if each.name not in (INDEX, BUILD)
+    assets = {
+        f"assets/{each.name}": _page_file(each, _ONCE) for each in folder.iterdir() if each.name not in (*PAGES, BUILD)
     }
-    return {"": _page_file(folder / INDEX, _EACH_TIME), **found}
+    return {path: _page_file(folder / name, _EACH_TIME) for name, path in PAGES.items()} | assets
 
 
 def _page_file(file: Traversable, cache_control: str) -> PageFile:
@@ -72,12 +76,20 @@ def _page_file(file: Traversable, cache_control: str) -> PageFile:
     return PageFile(media_type or "application/octet-stream", file.read_bytes(), cache_control)
 
 
-def page_router(served: dict[str, PageFile] | None = None) -> APIRouter:
-    """Routes to the page and its files. They are not part of the API's schema."""
+def page_router(served: dict[str, PageFile] | None = None, *, shows_jobs: bool = True) -> APIRouter:
+    """Routes to the pages and their files, which are not part of the API's schema.
+
+    Where there are no jobs to show, the API's page takes the place of the page.
+    """
     router = APIRouter()
     for path, file in (built_files() if served is None else served).items():
-        router.add_api_route(f"/{path}", _route(file), methods=["GET", "HEAD"], include_in_schema=False)
+        route = _route(file) if shows_jobs or path else _to_docs
+        router.add_api_route(f"/{path}", route, methods=["GET", "HEAD"], include_in_schema=False)
     return router
+
+
+async def _to_docs() -> Response:
+    return Response(status_code=307, headers={"Location": PAGES[DOCS]})
 
 
 def _route(file: PageFile) -> Callable[[Request], Awaitable[Response]]:

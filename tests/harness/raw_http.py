@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+RAW_HOST = "x"
+"""The host that raw requests of tests name."""
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_GET = GET[:-2] + b"Connection: close\r\n\r\n"
-POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BETWEEN_SEGMENTS_S = 0.01
 """Seconds between two segments, so that the server reads one before the next arrives."""
 

@@ -21,7 +21,7 @@ async def main() -> None:
     engine = FakeEngine()
     app = create_app(Settings(data_dir=Path("data")), engine, keeps_jobs=False)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         made = await client.post("/simple/image", json={"prompt": "a red circle", "seed": 7})
         assert (made.status_code, made.headers["content-type"]) == (200, "image/png"), made.text
         assert made.content.startswith(b"\\x89PNG")

@@ -23,7 +23,10 @@ async def main() -> None:
     engine = FakeEngine()
     app = create_app(Settings(data_dir=Path("data")), engine)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
         body = {"prompt": "a red circle", "noise_multiplier": 1.25}
         made = await client.post("/v1/images/generations", json=body, headers={"Accept": "image/png"})
         assert engine.jobs[0].images[0].noise_multiplier == 1.25

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from service.engine.interface import Phase
 from service.settings import Settings
 from tests.harness.http_server import Harness, serving
+from tests.harness.raw_http import RAW_HOST
 
 
 class Serve(Protocol):
@@ -22,4 +23,6 @@ class Serve(Protocol):
 def serve(
     *, data_dir: Path | None = None, phase: Phase = Phase.SERVING, **settings: Any
 ) -> AbstractContextManager[Harness]:
-    return serving(Settings(port=0, admin_port=None, **settings), data_dir=data_dir, phase=phase)
+    return serving(
+        Settings(port=0, admin_port=None, **{"allowed_hosts": RAW_HOST, **settings}), data_dir=data_dir, phase=phase
+    )

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from scripts.page_schema import digest, schema_text
-from service.web.page import BUILD, INDEX
+from service.web.page import BUILD, DOCS, INDEX, PAGES
 from tests.harness.paths import ROOT
 
 WEB: Final = ROOT / "web"
@@ -23,7 +23,7 @@ MAX_LINES: Final = 300
 
 
 def sources() -> list[Path]:
-    names = ("index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts")
+    names = ("docs.html", "index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts")
     return [*(WEB / name for name in names), *(path for path in (WEB / "src").rglob("*") if path.is_file())]
 
 
@@ -34,9 +34,9 @@ def source_digest() -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def first_scripts() -> list[Path]:
+def first_scripts(page: str) -> list[Path]:
     """The scripts that the page names, and what these import before they run."""
-    waiting = re.findall(r'(?:src|href)="/assets/([^"]+\.js)"', (ASSETS / INDEX).read_text())
+    waiting = re.findall(r'(?:src|href)="assets/([^"]+\.js)"', (ASSETS / page).read_text())
     found: list[str] = []
     while waiting:
         name = waiting.pop()
@@ -56,24 +56,26 @@ def test_the_types_are_those_of_the_schema() -> None:
     assert head.endswith(digest(schema_text())), "run `make web`"
 
 
-def test_the_first_load_takes_little_script() -> None:
-    scripts = first_scripts()
+@pytest.mark.parametrize("page", PAGES)
+def test_the_first_load_takes_little_script(page: str) -> None:
+    scripts = first_scripts(page)
     assert scripts
     assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) < MAX_SCRIPT_BYTES
 
 
 def test_every_file_but_the_page_has_the_hash_of_its_content_in_its_name() -> None:
-    names = [path.name for path in ASSETS.iterdir() if path.name not in (INDEX, BUILD)]
+    names = [path.name for path in ASSETS.iterdir() if path.name not in (*PAGES, BUILD)]
     assert len(names) > 1
     assert [name for name in names if not re.fullmatch(r"\w+-[\w-]{8}\.(js|css)", name)] == []
 
 
-def test_the_page_holds_no_script_and_no_address_of_others() -> None:
-    page = (ASSETS / INDEX).read_text()
+@pytest.mark.parametrize("name", [INDEX, DOCS])
+def test_a_page_holds_no_script_and_no_address_but_those_beside_it(name: str) -> None:
+    page = (ASSETS / name).read_text()
     assert re.findall(r"<script[^>]*>[^<]", page) == []
     assert re.findall(r"<style|\bon\w+=|style=", page) == []
     assert [
-        url for url in re.findall(r'(?:src|href)="([^"]+)"', page) if not url.startswith(("/assets/", "data:"))
+        url for url in re.findall(r'(?:src|href)="([^"]+)"', page) if not url.startswith(("assets/", "data:"))
     ] == []
 
 

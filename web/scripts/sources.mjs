@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const FILES = ["index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts"];
+const FILES = ["docs.html", "index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts"];
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 

@@ -31,6 +31,10 @@ OnRetry: TypeAlias = Callable[[Retry], object]
 """Called before each wait for another try."""
 
 
+_API: Final = "/api/v1/"
+"""The beginning of every path that an answer of the server holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Resolved and validated options. The repr shows neither the key nor headers, which may hold one."""
@@ -46,8 +50,15 @@ class Options:
         raise TypeError("a client is not pickled, because its key would be written down with it")
 
     def url(self, path: str) -> str:
-        """Return the URL of a path below the server's address. A whole URL stays as it is."""
-        return self.base_url + path if path.startswith("/") else path
+        """Return the URL of a path below the server's address. A whole URL stays as it is.
+
+        Behind a path prefix, the paths in a server's answers begin with it if the server knows of it.
+        """
+        if not path.startswith("/"):
+            return path
+        prefix = httpx2.URL(self.base_url).path.rstrip("/")
+        known = bool(prefix) and path.startswith(f"{prefix}{_API}")
+        return self.base_url + (path.removeprefix(prefix) if known else path)
 
     def headers_for(self, url: str) -> httpx2.Headers:
         """Return the headers of a request to `url`. Only the server's own origin sees the key and the defaults."""

@@ -57,12 +57,19 @@ class ErrorAnswer:
     message: str
     field: str | None = None
     """The field at fault, as the caller spelled it."""
+    parameter: str | None = None
+    """The query parameter at fault."""
     problems: Sequence[Problem] = ()
 
     @classmethod
     def of(cls, error: DarkroomError) -> ErrorAnswer:
         return cls(
-            status=error.status, code=error.code, message=error.message, field=error.field, problems=error.problems
+            status=error.status,
+            code=error.code,
+            message=error.message,
+            field=error.field,
+            parameter=error.parameter,
+            problems=error.problems,
         )
 
 

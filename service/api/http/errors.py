@@ -8,7 +8,8 @@ from __future__ import annotations
 import http
 import json
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,10 +19,30 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from service.api.http.dialect import Dialect, Dialects, ErrorAnswer
-from service.errors import CanceledError, DarkroomError, InvalidRequestError, NotFoundError, UnauthenticatedError
+from service.errors import (
+    CanceledError,
+    DarkroomError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaExceededError,
+    UnauthenticatedError,
+)
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
+
+
+_QUERY_PROBLEMS: Final = {
+    "missing": "is missing",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "int_parsing": "must be a whole number",
+    "whole": "must be a whole number without leading zeros",
+    "enum": "must be {expected}",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must be given at most {max_length} times",
+}
+"""What is wrong with a parameter, by the type of pydantic's error. Its other texts are not passed on."""
 
 
 class ErrorAnswers:
@@ -54,13 +75,20 @@ class ErrorAnswers:
         return _response(self._dialects.at(request.url.path), told, headers)
 
     async def _on_validation_error(self, request: Request, error: Exception) -> Response:
-        locations = [each["loc"][0] for each in error.errors()] if isinstance(error, RequestValidationError) else []
-        if "path" in locations:
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        if any(each["loc"][0] == "path" for each in found):
             return self.answer(NotFoundError("There is nothing at this path."), request.url.path)
-        return self.answer(InvalidRequestError("A query parameter is not valid."), request.url.path)
+        return self.answer(_query_error(found[0]), request.url.path)
 
     async def _on_client_disconnect(self, request: Request, error: Exception) -> Response:
         return self.answer(CanceledError("The client has hung up."), request.url.path)
+
+
+def _query_error(problem: Mapping[str, Any]) -> InvalidRequestError:
+    """Names the parameter as the route declares it, and the bound that its value is beyond. Never the value."""
+    name, bounds = str(problem["loc"][1]), problem.get("ctx", {})
+    wrong = _QUERY_PROBLEMS.get(problem["type"], "is not valid").format(**bounds)
+    return InvalidRequestError(f"The query parameter {name} {wrong}.", parameter=name)
 
 
 def status_phrase(status: int) -> str:
@@ -85,14 +113,16 @@ def _headers(error: DarkroomError) -> dict[str, str]:
             "Retry-After-Ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
         }
     # These errors come again or come too late. Official clients would try twice more.
-    return {"X-Should-Retry": "false"} if error.status in _FINAL else {}
+    is_final = error.status in _FINAL or isinstance(error, QuotaExceededError)
+    return {"X-Should-Retry": "false"} if is_final else {}
 
 
 def _allowed(request: Request) -> list[str]:
     """All methods of the path. The framework names those of one route alone, where several share a path."""
-    scopes = ({**request.scope, "method": method} for method in METHODS)
-    return [
+    scopes = [{**request.scope, "method": method} for method in METHODS]
+    found = {
         scope["method"]
         for scope in scopes
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    ]
+    }
+    return [method for method in METHODS if method in found or (method == "HEAD" and "GET" in found)]

@@ -15,7 +15,7 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from service.api.http.json_body import bounded_stream
+from service.api.http.json_body import bounded_stream, check_field_name
 from service.errors import BodyTooLargeError, InvalidRequestError
 
 _MAX_FILES: Final = 4
@@ -86,6 +86,7 @@ async def _fields(form: FormData) -> dict[str, Any]:
 
 def _path(name: str) -> Sequence[str]:
     """The parts of a name: `image` for `image[]`, `hires` and `scale` for `hires[scale]`."""
+    check_field_name(name)
     match = _NAME.fullmatch(name)
     if match is None:
         return [name]

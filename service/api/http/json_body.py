@@ -55,6 +55,12 @@ async def read_json_with_files(request: Request, max_bytes: int, max_file_bytes:
     return await asyncio.get_running_loop().run_in_executor(None, _parse_with_files, body, max_bytes)
 
 
+def check_field_name(name: str) -> None:
+    """Raises `InvalidRequestError` for a name that no field has, and that answers, logs and files could not hold."""
+    if not name.isprintable():  # Unpaired surrogates are not printable either.
+        raise InvalidRequestError("A field has a name that no field can have.")
+
+
 def is_json(request: Request) -> bool:
     """Whether the body is said to be JSON."""
     media_type = _media_type(request)
@@ -171,6 +177,8 @@ def _number(text: str) -> int | float:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
+    for name in fields:
+        check_field_name(name)
     if len(fields) != len(pairs):
         raise InvalidRequestError("A field is given twice.")
     return fields

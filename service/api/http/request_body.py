@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -18,6 +19,9 @@ RequestT_co = TypeVar("RequestT_co", bound=BaseModel, covariant=True)
 Refuse: TypeAlias = Callable[[str, str], InvalidRequestError]
 """Makes the error about a field of the request, with a message for the caller."""
 
+_MAX_COMPARED: Final = 40
+"""Characters of an unknown name that are compared with the names of fields."""
+_MAX_TOLD_UNKNOWN: Final = 20
 _ANNOTATIONS: Final = ("default", "description", "title")
 """JSON Schema keywords that stay beside an alternative."""
 
@@ -52,7 +56,7 @@ def parse(
     spelled = _resolve_aliases(given, rules)
     unknown = tuple(name for name in given if name not in kind.model_fields)
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
-    problems = [FieldProblem((name,), "There is no such field") for name in refused]
+    problems = _unknown_fields(refused, fields, kind)
     try:
         known = {name: value for name, value in given.items() if name in kind.model_fields}
         request = kind.model_validate(known, strict=False if as_text else None)
@@ -135,6 +139,17 @@ def _resolve_aliases(given: dict[str, Any], rules: BodyRules) -> dict[str, str]:
             told = f"{alias} and {spelled.get(name, name)} are the same setting, given two values"
             raise rules.refuse([FieldProblem((alias,), told)])
     return spelled
+
+
+def _unknown_fields(refused: Sequence[str], fields: Mapping[str, Any], kind: type[BaseModel]) -> Sequence[FieldProblem]:
+    """Names what is probably misspelled, and tells of the others where they are: a name may be a secret's value."""
+    places = {name: place for place, name in enumerate(fields, start=1)}
+    return [
+        FieldProblem((name,), "There is no such field")
+        if difflib.get_close_matches(name[:_MAX_COMPARED], kind.model_fields, n=1)
+        else FieldProblem(("",), f"There is no such field as the one that the body has in place {places[name]}")
+        for name in refused[:_MAX_TOLD_UNKNOWN]
+    ]
 
 
 def _location(error: ErrorDetails, spelled: Mapping[str, str]) -> tuple[str | int, ...]:

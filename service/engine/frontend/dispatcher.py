@@ -127,12 +127,15 @@ class Dispatcher:
 
     def cancel(self, handle: LocalJob) -> None:
         """Ends the job as canceled and withdraws its images."""
+        images = self._in_flight.images_of(handle)
+        _count_use(images)
         handle.close(CanceledError("The job was canceled."))
-        self._withdraw(self._in_flight.images_of(handle))
+        self._withdraw(images)
         self.dispatch()
 
     def fail_all(self, error: DarkroomError) -> None:
         """Ends every job with this error."""
+        _count_use(list(self._in_flight))
         for image in self._in_flight:
             image.job.handle.close(error)
             self._end(image)
@@ -193,6 +196,9 @@ class Dispatcher:
             image.job.handle.publish(ImagePreview(image.index, preview.index, preview.step, rgb_image))
 
     def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
+        if not image.job.handle.closed:
+            image.job.handle.used_s += finished.timings.device_s
+        image.fraction_done = 0.0  # What it has used is counted.
         rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
         image.job.handle.publish(
             ImageFinished(image.index, image.submit.params, rgb_image, finished.timings, finished.prompt_lengths)
@@ -221,7 +227,16 @@ class Dispatcher:
     def _end(self, image: InFlightImage) -> None:
         if image.worker is not None and not image.ended:
             self._workers[image.worker].release(image)
+        if not image.ended:
+            _count_use([image])
         if self._in_flight.remove(image):
             image.job.handle.close(image.job.error)
         if not len(self._in_flight):
             self._emptied.set()
+
+
+def _count_use(images: Sequence[InFlightImage]) -> None:
+    """Counts what unfinished images have used for their jobs, unless those have ended: it was counted then."""
+    for image in images:
+        if not image.job.handle.closed:
+            image.job.handle.used_s += image.price_s * image.fraction_done

@@ -35,6 +35,7 @@ class LocalJob:
         self._unread = unread
         self._on_cancel = on_cancel
         self._on_read = on_read
+        self.used_s = 0.0
         self._events: deque[ImageEvent] = deque()
         self._droppable = 0
         """Number of droppable events in the buffer."""

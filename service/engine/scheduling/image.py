@@ -115,6 +115,8 @@ class ScheduledImage(Generic[StateT]):
     calls_made: int = 0
     batch_rows_sum: int = 0
     """Sum of the rows of the UNet calls that the image took part in."""
+    device_s: float = 0.0
+    """Its parts, by rows, of the device seconds of its calls."""
     started_s: float | None = None
     """Time at which the first work for the image started; None before it."""
     begun_s: float = 0.0

@@ -70,6 +70,7 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
             decode_s=self._clock() - image.denoised_s,
             mean_batch_rows=image.batch_rows_sum / image.calls_made,
             first_step_s=image.first_step_s or 0.0,
+            device_s=image.device_s,
         )
         size = rgb_image.width, rgb_image.height
         lengths = image.begun_state.prompt_lengths

@@ -260,7 +260,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _finish(self, running: RunningCall[StateT]) -> None:
         results = [(image, result) for image, result in running.finish() if self._scheduler.get(image.id) is image]
-        self._scheduler.charge(running.parts, running.seconds)
+        self._scheduler.charge([(image.tenant, rows) for image, rows in running.parts], running.seconds)
         self._models.worked(running.model, running.seconds)
         self._settle(results)
         going_on = [image for image, result in results if result is None and image.state is not None]

@@ -152,6 +152,7 @@ class JobExecutor:
                 await self._handle(running, indices[event.index], event)
         finally:
             engine_job.cancel()
+            running.used_s += engine_job.used_s
 
     def _time_left_s(self, claim: Claim) -> float | None:
         """Returns the seconds until the caller's deadline, at least a small positive number, or None without one."""
@@ -209,6 +210,7 @@ class JobExecutor:
         is_last = running.missing == {index}
         await self._claims.add_image(claim, stored, last_at=self._clock() if is_last else None)
         running.missing.discard(index)
+        running.stored_bytes += len(data)
         running.resumed.discard(index)
         await self._checkpoints.forget_image(claim.job_id, index)
         running.record_step(index, total_steps(image.params), 0.0)

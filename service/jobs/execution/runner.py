@@ -19,6 +19,7 @@ from service.jobs.records import Claim, LiveState
 from service.jobs.store.access.clock import StoreClock
 from service.jobs.store.claims import JobClaims, LostError
 from service.jobs.store.image_files import ImageFiles
+from service.jobs.tenants.accounts import EndedJob
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
 
@@ -64,7 +65,9 @@ class Runner:
         config: RunnerConfig,
         *,
         clock: StoreClock,
+        on_end: Callable[[EndedJob], object] = lambda job: None,
     ) -> None:
+        """`on_end` is called with each job that ends here."""
         self._claims = claims
         self._executor = executor
         self._files = files
@@ -74,6 +77,7 @@ class Runner:
         self._lock = lock
         self._config = config
         self._clock = clock
+        self._on_end = on_end
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
@@ -93,6 +97,10 @@ class Runner:
         running = self._running.get(job_id)
         return None if running is None or running.lost else (running.claim.attempt, running.live)
 
+    def unfinished(self) -> dict[str, str]:
+        """Returns the jobs that this process makes: the tenant of each id."""
+        return {job_id: each.claim.tenant for job_id, each in self._running.items() if each.missing and not each.lost}
+
     def start(self) -> None:
         self._lock.hold()
         self._claiming = asyncio.create_task(self._claim_loop())
@@ -103,11 +111,12 @@ class Runner:
         """Makes the runner look for jobs now."""
         self._woken.set()
 
-    def drop(self, job_id: str) -> None:
-        """Stops making a job that was canceled, deleted or taken over, and frees its rows."""
+    def drop(self, job_id: str) -> bool:
+        """Stops making a job that was canceled, deleted or taken over. Returns whether this process made it."""
         running = self._running.get(job_id)
         if running is not None:
             running.lose()
+        return running is not None
 
     async def stop(self) -> None:
         """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released.
@@ -242,8 +251,10 @@ class Runner:
                 self._notifier.announce_waiting()
             else:
                 await self._finish(running, outcome)
+                self._on_end(running.end())
                 self.wake()
         except LostError:
+            self._on_end(running.end())
             self._metrics.job_ended("canceled", CanceledError.code)
             await self._persist(lambda: self._delete_late_files(claim))
         finally:

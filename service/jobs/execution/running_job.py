@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipelines.work_plan import total_steps
 from service.engine.interface import Job
 from service.jobs.records import Claim, JobPreview, JobProgress, LiveState
+from service.jobs.tenants.accounts import EndedJob
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +32,10 @@ class RunningJob:
     """True once the job was canceled, deleted or taken over."""
     given_back: bool = False
     """True once the job is to go back into the queue, because the server stops before it has begun an image."""
+    used_s: float = 0.0
+    """Device seconds that the job has used in this attempt."""
+    stored_bytes: int = 0
+    """Bytes of the images that were stored in this attempt."""
     missing: set[int] = field(init=False)
     """Indices of the images that are not stored yet."""
 
@@ -41,6 +46,10 @@ class RunningJob:
     def begun(self) -> bool:
         """Whether the engine has begun an image in this attempt."""
         return self.live.version > 1
+
+    def end(self) -> EndedJob:
+        """Returns what is known of the job at its end."""
+        return EndedJob(self.claim.job_id, self.claim.tenant, self.used_s, self.stored_bytes)
 
     def lose(self) -> None:
         """Stops making the job, which no longer belongs to this process."""

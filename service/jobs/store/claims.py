@@ -252,7 +252,9 @@ class JobClaims:
             row = connection.execute(_RELEASE, _of(claim)).one_or_none()
             if row is None:
                 raise LostError
-            return WaitingJob(row.virtual_deadline_at, claim.job_id, row.price_s, row.spec_bytes, row.created_at)
+            return WaitingJob(
+                row.virtual_deadline_at, claim.job_id, row.price_s, row.spec_bytes, row.created_at, claim.tenant
+            )
 
         self._waiting.add(await self._database.write(release, urgent=True))
 

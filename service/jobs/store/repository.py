@@ -5,7 +5,7 @@ All times are Unix seconds, passed in by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,9 +61,9 @@ _NEWEST_FIRST: Final = (
     .limit(bindparam("at_most"))
 )
 _WAITING: Final = select(
-    jobs.c.virtual_deadline_at, jobs.c.id, jobs.c.price_s, jobs.c.spec_bytes, jobs.c.created_at
+    jobs.c.virtual_deadline_at, jobs.c.id, jobs.c.price_s, jobs.c.spec_bytes, jobs.c.created_at, jobs.c.tenant
 ).where(QUEUED)
-_COUNT_RUNNING: Final = select(func.count()).select_from(jobs).where(RUNNING)
+_RUNNING: Final = select(jobs.c.id, jobs.c.tenant).where(RUNNING)
 _before: Final = tuple_(jobs.c.virtual_deadline_at, jobs.c.id) < tuple_(bindparam("deadline"), bindparam("id"))
 _PLACE: Final = select(func.count(), func.coalesce(func.sum(jobs.c.price_s), 0.0)).where(QUEUED, _before)
 
@@ -108,20 +108,22 @@ class JobRepository:
         now: float,
         idempotency: IdempotencyKey | None = None,
         starts_from: Sequence[StoredUpload] = (),
+        admit: Callable[[], None] = lambda: None,
     ) -> tuple[JobRecord, bool]:
         """Puts a job into the queue and returns it with False. The files of `starts_from` are stored.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
         `QueueFullError`, `KeyReusedError` where the key came with another body, and `GoneError` where the key's job
-        has been deleted. A refusal writes nothing.
+        has been deleted. `admit` is called for a job that is new and has room, and may raise. A refusal writes nothing.
         """
         if idempotency is not None:
             earlier = await self._database.read(lambda connection: bound_job(connection, job.tenant, idempotency, now))
             if earlier is not None:
                 return earlier, True
         row = new_job_row(job, now)
-        entering = WaitingJob(job.virtual_deadline_at, job.id, job.price_s, row["spec_bytes"], now)
+        entering = WaitingJob(job.virtual_deadline_at, job.id, job.price_s, row["spec_bytes"], now, job.tenant)
         self._check_room(entering)
+        admit()
 
         def record(connection: Connection) -> JobRecord | None:
             if idempotency is not None:
@@ -206,9 +208,11 @@ class JobRepository:
         )
         self._waiting.replace(snapshot)
 
-    async def count_running(self) -> int:
-        """Returns the number of jobs that a process has claimed and not ended."""
-        return int(await self._database.scan(lambda connection: connection.execute(_COUNT_RUNNING).scalar_one()))
+    async def running(self) -> dict[str, str]:
+        """Returns the jobs that a process has claimed and not ended: the tenant of each id."""
+        return await self._database.scan(
+            lambda connection: {row.id: row.tenant for row in connection.execute(_RUNNING)}
+        )
 
     async def cancel(self, job_id: str, tenant: str, *, now: float) -> JobRecord:
         """Ends a job that has not ended; a job that has stays as it is. Raises `NotFoundError`."""

@@ -8,8 +8,8 @@ from typing import Final
 
 from service.jobs.background import log_and_continue
 from service.jobs.store.database import Database
-from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
+from service.jobs.tenants.accounts import TenantAccounts
 from service.observability.store_metrics import QueueTotals
 
 _PAUSE_S: Final = 1.0
@@ -21,10 +21,11 @@ _SHARE: Final = 0.05
 class QueueRefresh:
     """All methods belong to one event loop."""
 
-    def __init__(self, database: Database, repository: JobRepository, waiting: WaitingJobs) -> None:
+    def __init__(self, database: Database, repository: JobRepository, accounts: TenantAccounts) -> None:
         self._database = database
         self._repository = repository
-        self._waiting = waiting
+        self._accounts = accounts
+        self._waiting = accounts.waiting
         self._leased = 0
 
     async def run(self) -> None:
@@ -41,7 +42,10 @@ class QueueRefresh:
         begun = time.monotonic()
         await self._database.learn_time()
         await self._repository.refresh_waiting()
-        self._leased = await self._repository.count_running()
+        had_here = self._accounts.unfinished.running_here()
+        running = await self._repository.running()
+        self._leased = len(running)
+        self._accounts.refresh(running, had_here)
         return time.monotonic() - begun
 
     def totals(self) -> QueueTotals:

@@ -12,11 +12,11 @@ from tests.client.both import Clients
 
 
 def test_an_error_carries_what_the_server_said(connect: Clients) -> None:
-    client = connect(lambda _: answers.error(429, "queue_full", "prompt", x_request_id="req_1", retry_after="3"))
+    client = connect(lambda _: answers.error(429, "quota_exceeded", "prompt", x_request_id="req_1", retry_after="3"))
     with pytest.raises(darkroom.RateLimitError, match=r"^It went wrong\.$") as caught:
         client.images.generate(prompt="a red circle")
     error = caught.value
-    assert (error.code, error.param, error.request_id, error.retry_after) == ("queue_full", "prompt", "req_1", 3.0)
+    assert (error.code, error.param, error.request_id, error.retry_after) == ("quota_exceeded", "prompt", "req_1", 3.0)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"[]", b'{"error": "no object"}', b"\xff"])

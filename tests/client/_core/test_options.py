@@ -122,3 +122,16 @@ def test_an_id_is_one_segment_of_a_path() -> None:
     for text in ("", "..", "."):
         with pytest.raises(ValueError, match="must not be empty"):
             path_segment(text)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path", "url"),
+    [
+        ("http://here/darkroom", "/api/v1/jobs", "http://here/darkroom/api/v1/jobs"),
+        ("http://here/darkroom", "/darkroom/api/v1/jobs/job_1", "http://here/darkroom/api/v1/jobs/job_1"),
+        ("http://here/api", "/api/v1/jobs", "http://here/api/api/v1/jobs"),
+        ("http://here", "/darkroom/api/v1/jobs/job_1", "http://here/darkroom/api/v1/jobs/job_1"),
+    ],
+)
+def test_a_path_that_has_the_prefix_of_the_address_does_not_get_it_twice(base_url: str, path: str, url: str) -> None:
+    assert resolve(base_url=base_url).url(path) == url

@@ -70,9 +70,9 @@ def test_the_client_retries_while_the_queue_is_full(connect: Clients, server: Ha
     assert len(connect(None, base_url=server.url).images.generate(prompt="a red circle", steps=1).images) == 1
 
 
-def test_a_queue_that_stays_full_raises_a_rate_limit_error(connect: Clients, server: Harness) -> None:
+def test_a_queue_that_stays_full_raises_an_internal_server_error(connect: Clients, server: Harness) -> None:
     server.engine.refusals = [QueueFullError("Full.", retry_after_s=2.5)]
-    with pytest.raises(darkroom.RateLimitError) as caught:
+    with pytest.raises(darkroom.InternalServerError) as caught:
         connect(None, base_url=server.url, max_retries=0).images.generate(prompt="a red circle")
     assert (caught.value.code, caught.value.retry_after) == ("queue_full", 2.5)
 

@@ -53,6 +53,7 @@ class FakeEngine:
         self.jobs: list[FakeJob] = []
         self.bound(max_queued_images=1_000_000, max_queued_s=1e9)
         self.steps = 0
+        self.used_s = IMAGE_PRICE_S  # Device seconds that each image turns out to have used.
         self.step_s = 0.0
         self.held_before: tuple[int, int] | None = None  # Index and step of an image before which every job pauses.
         self.holds_starts = False  # Whether jobs pause before they begin an image.

@@ -57,6 +57,7 @@ class FakeJob:
         self.canceled = False
         self.ended = False
         self.unfinished = len(self.images)
+        self.used_s = 0.0
         self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._give_up_at = arrived_s + (math.inf if self.deadline_s is None else self.deadline_s)
@@ -131,6 +132,7 @@ class FakeJob:
         if self._engine.failure is not None:
             raise self._engine.failure
         self.unfinished -= 1
+        self.used_s += self._engine.used_s
         lengths = prompt_lengths(work_plan.texts(INFO, params))
         self._publish(
             ImageFinished(index, params, draw(params, self.inputs), Timings(0.0, 0.0, 0.0, 0.0, 1.0), lengths)

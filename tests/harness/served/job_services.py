@@ -22,6 +22,10 @@ from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
+from service.jobs.tenants.accounts import TenantAccounts
+from service.jobs.tenants.allowance import OpenAllowances
+from service.jobs.tenants.stored_bytes import StoredBytes
+from service.jobs.tenants.unfinished import UnfinishedJobs
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.jobs.upkeep.retention import Retention, RetentionConfig
 from service.jobs.watching.channel import Channel, NoChannel
@@ -61,7 +65,25 @@ def compose(
     checkpoints = JobCheckpoints(folder.with_name("checkpoints"), every_steps=checkpoint_steps)
     executor = JobExecutor(claims, files, uploads, checkpoints, engine, Encoder(1), notifier, ExecutorConfig())
     repository = JobRepository(database, REPOSITORY_POLICY, waiting)
-    runs = Runner(claims, executor, files, engine, notifier, Metrics(), lock, runner, clock=database.clock)
+    tenants = TenantAccounts(
+        waiting=waiting,
+        unfinished=UnfinishedJobs(waiting),
+        allowances=OpenAllowances(),
+        stored=StoredBytes(database),
+    )
+    runs = Runner(
+        claims,
+        executor,
+        files,
+        engine,
+        notifier,
+        Metrics(),
+        lock,
+        runner,
+        clock=database.clock,
+        on_end=tenants.ended,
+    )
+    tenants.unfinished.running_here = runs.unfinished
     jobs = JobService(
         database,
         repository,
@@ -70,10 +92,11 @@ def compose(
         checkpoints,
         runs,
         Retention(database, files, uploads, checkpoints, RetentionConfig(max_image_bytes=1 << 30)),
-        QueueRefresh(database, repository, waiting),
+        QueueRefresh(database, repository, tenants),
         JobFollowing(repository, notifier, channel, runs, engine, StreamLimits(8, 8)),
         engine,
         CONFIG,
         FreeSpace((folder,), 0),
+        tenants,
     )
     return Composed(jobs, engine, notifier)

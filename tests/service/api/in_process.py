@@ -20,6 +20,7 @@ from tests.harness.engine.fake_engine import FakeEngine
 
 JOBS: Final = "/api/v1/jobs"
 GENERATIONS: Final = "/v1/images/generations"
+HOST: Final = "server.test"
 TENANT: Final = "X-Test-Tenant"
 
 
@@ -65,7 +66,7 @@ class Api:
 async def run_in_process(data_dir: Path, *, keeps_jobs: bool = True, **settings: Any) -> AsyncIterator[Api]:
     """Runs the application. Keywords are settings; the tenant of a request is its header `TENANT`."""
     engine, metrics = FakeEngine(), Metrics()
-    given = Settings(data_dir=data_dir, **settings)
+    given = Settings(data_dir=data_dir, **{"allowed_hosts": HOST, **settings})
     decoder = DirectDecoder(given.max_upload_pixels)
     app = create_app(given, engine, metrics, keeps_jobs=keeps_jobs, decoder=decoder)
     services = app.state.services
@@ -73,6 +74,6 @@ async def run_in_process(data_dir: Path, *, keeps_jobs: bool = True, **settings:
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://server.test") as client,
+        httpx2.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client,
     ):
         yield Api(app=app, engine=engine, metrics=metrics, client=client)

@@ -7,10 +7,13 @@ from typing import Any, Final
 
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths
+from service.api.edge.addresses import Addresses
+from service.api.edge.hosts import Authority
 from service.engine.types import Priority, Timings
 from service.ids import new_job_id
 from service.jobs.records import ImageSpec, JobRecord, JobSpec, Status, StoredImage
 
+AT: Final = Addresses("http", Authority("server.test", None))
 CREATED_AT: Final = 1_700_000_000.5
 
 

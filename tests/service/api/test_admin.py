@@ -22,7 +22,7 @@ def admin_app(engine: FakeEngine) -> Starlette:
 
 async def get(engine: FakeEngine, path: str) -> httpx2.Response:
     transport = httpx2.ASGITransport(admin_app(engine))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get(path)
 
 
@@ -61,7 +61,7 @@ def with_second_model() -> FakeEngine:
 
 async def post(engine: FakeEngine, path: str, **headers: str) -> httpx2.Response:
     transport = httpx2.ASGITransport(admin_app(engine))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://admin.test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.post(path, headers=headers)
 
 

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import pytest
+
 from service.api.dependencies import Services
 from service.api.signed_urls import LinkSigner
+from service.images.encoding import ImageFormat
+from service.images.sharing import without_parameters
 from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
 from tests.service.api.in_process import TENANT, Api, run_in_process
+from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, parameters_in, source_type_in
 
 HOUR_S: Final = 3600
 
@@ -40,7 +45,8 @@ def signer(api: Api) -> LinkSigner:
 async def test_a_link_shows_the_image_and_may_be_cached_until_it_expires(api: Api) -> None:
     shared = await share(api, expires_in_s=60)
     shown = await api.client.get(shared.link)
-    assert shown.content == (await api.client.get(shared.image["url"])).content
+    own = (await api.client.get(shared.image["url"])).content
+    assert shown.content == without_parameters(own, "image/png") != own
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
     assert shown.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert shown.headers["cross-origin-resource-policy"] == "cross-origin"
@@ -107,5 +113,58 @@ def test_a_link_of_a_server_leads_to_that_server(server: Harness, jobs: JobsClie
     image = jobs.ended(jobs.create())["images"][0]
     link = server.client.post(f"{image['url']}/links", json={}).json()["url"]
     assert link.startswith(f"{server.url}/shared/")
-    assert server.client.get(link).content == server.client.get(image["url"]).content
+    assert server.client.get(link).headers["etag"].startswith(f'"{image["sha256"]}')
     assert (server.data_dir / "link_key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+async def test_a_shared_file_tells_its_prompt_only_where_the_link_was_made_so(
+    api: Api, output_format: ImageFormat
+) -> None:
+    job = (await api.create_job(prompt="my secret", output_format=output_format)).json()
+    url = job["images"][0]["url"]
+    made = [
+        (await api.client.post(f"{url}/links", json=body)).json()["url"]
+        for body in ({}, {"include_parameters": False}, {"include_parameters": True})
+    ]
+    files = [await api.client.get(link) for link in made]
+    assert ["my secret" in (parameters_in(file.content) or "") for file in files] == [False, False, True]
+    assert {source_type_in(file.content) for file in files} == {MADE_BY_A_MODEL}
+    assert len({file.headers["etag"] for file in files}) == 2
+    assert "my secret" in (parameters_in((await api.client.get(url)).content) or "")
+
+
+async def test_nobody_can_ask_a_link_for_more_than_it_was_made_for(api: Api) -> None:
+    shared = await share(api)
+    asked = shared.link.replace("&signature", "&parameters=with&signature")
+    assert (await api.client.get(asked)).status_code == 404
+    assert (await api.client.get(f"{shared.link}&parameters=1")).status_code == 400
+
+
+async def test_the_addresses_of_openais_dialect_tell_no_prompt(api: Api) -> None:
+    answer = await api.generate(prompt="my secret", response_format="url")
+    file = (await api.client.get(answer.json()["data"][0]["url"])).content
+    assert (parameters_in(file), source_type_in(file)) == (None, MADE_BY_A_MODEL)
+
+
+async def test_parts_of_a_file_make_the_whole(api: Api) -> None:
+    shared = await share(api)
+    for url in (shared.image["url"], shared.image["thumbnail_url"], shared.link):
+        whole = await api.client.get(url)
+        first = await api.client.get(url, headers={"Range": "bytes=0-99", "If-Range": whole.headers["etag"]})
+        rest = await api.client.get(url, headers={"Range": "bytes=100-"})
+        assert (first.status_code, rest.status_code, whole.headers["accept-ranges"]) == (206, 206, "bytes")
+        assert first.headers["content-range"] == f"bytes 0-99/{len(whole.content)}"
+        assert first.headers["content-length"] == "100"
+        assert first.content + rest.content == whole.content
+
+
+async def test_a_part_that_is_not_there_is_refused_with_the_size_of_the_whole(api: Api) -> None:
+    url = (await share(api)).image["url"]
+    size = len((await api.client.get(url)).content)
+    answer = await api.client.get(url, headers={"Range": f"bytes={size}-"})
+    assert (answer.status_code, answer.headers["content-range"], answer.content) == (416, f"bytes */{size}", b"")
+    stale = await api.client.get(url, headers={"Range": "bytes=1-2", "If-Range": '"older"'})
+    assert (stale.status_code, len(stale.content)) == (200, size)
+    known = await api.client.get(url, headers={"Range": "bytes=1-2", "If-None-Match": stale.headers["etag"]})
+    assert known.status_code == 304

@@ -9,16 +9,21 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from service.web.page import BUILD, INDEX, built_files, page_router
+from service.web.page import BUILD, DOCS, INDEX, built_files, page_router
 
 SCRIPT = "index-0a1b2c3d.js"
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    for name, content in ((INDEX, "<!doctype html>"), (SCRIPT, "let x = 1;" * 99), (BUILD, "{}")):
+    for name, content in (
+        (INDEX, "<!doctype html>"),
+        (DOCS, "<!doctype html>docs"),
+        (SCRIPT, "let x = 1;" * 99),
+        (BUILD, "{}"),
+    ):
         (tmp_path / name).write_text(content)
-    app = FastAPI()
+    app = FastAPI(docs_url=None)
     app.include_router(page_router(built_files(tmp_path)))
     return TestClient(app)
 
@@ -64,3 +69,17 @@ def test_a_head_request_has_the_headers_of_the_page(client: TestClient) -> None:
     answer = client.head("/")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["etag"] == client.get("/").headers["etag"]
+
+
+def test_the_page_of_the_api_is_served_under_the_same_rules(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert (page.status_code, page.text) == (200, "<!doctype html>docs")
+    assert page.headers["content-security-policy"] == client.get("/").headers["content-security-policy"]
+
+
+def test_without_jobs_to_show_the_page_of_the_api_takes_the_pages_place() -> None:
+    app = FastAPI(docs_url=None)
+    app.include_router(page_router(shows_jobs=False))
+    answer = TestClient(app).get("/")
+    assert answer.url.path == "/docs"
+    assert "HTTP API" in answer.text

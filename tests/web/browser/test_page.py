@@ -59,8 +59,8 @@ def test_what_a_busy_server_refuses_is_sent_again(page: Page, server: Harness) -
     def refuse_once(route: Route) -> None:
         if route.request.method == "POST" and not refused:
             refused.append(route.request.headers["idempotency-key"])
-            problem = {"code": "queue_full", "detail": "Full.", "status": 429, "errors": []}
-            route.fulfill(status=429, headers={"Retry-After": "1"}, body=json.dumps(problem))
+            problem = {"code": "queue_full", "detail": "Full.", "status": 503, "errors": []}
+            route.fulfill(status=503, headers={"Retry-After": "1"}, body=json.dumps(problem))
         else:
             route.continue_()
 

@@ -4,6 +4,7 @@
  * A request that was refused for want of a key did nothing: it waits at the gate and is sent again after the sign-in.
  */
 import { Gate } from "./gate";
+import { below } from "./base";
 import { parseJson, writeJson } from "./seeds";
 import type { Capabilities, Job, JobList, JobRequest, Problem, Readiness, Session, Upload } from "./types";
 
@@ -46,7 +47,7 @@ export const isUnauthenticated = (error: unknown): boolean => error instanceof A
 async function sendOnce(path: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, init);
+    answer = await fetch(below(path), init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError("unreachable", "The server cannot be reached.");
@@ -118,6 +119,6 @@ export async function deleteSession(): Promise<void> {
 
 /** Answers also where the server is not ready. */
 export async function getReadiness(): Promise<Readiness> {
-  const answer = await fetch("/readyz");
+  const answer = await fetch(below("/readyz"));
   return (await answer.json()) as Readiness;
 }

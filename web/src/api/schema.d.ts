@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema e883eb9488b4a2be1fa04673e281c76d7c06c8ad02b4b498a1f949325363efa6
+// Written by `make web-types`. Schema 2e825224e354fc38a6ed9a5653c9b91f966ef7c7d170fb7990f8bb758465f2e9
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -158,6 +158,8 @@ export interface paths {
         /**
          * Create Link
          * @description Make a link by which anybody may see the image until the link expires.
+         *
+         *     Its file says that a model made the image, and tells how only where that is asked for.
          */
         post: operations["create_link"];
         delete?: never;
@@ -305,6 +307,8 @@ export interface paths {
         /**
          * Shared Image
          * @description The image of a signed link. 404 where the link has expired or its signature is wrong.
+         *
+         *     The file holds its generation parameters only where the link was made so.
          */
         get: operations["shared_image"];
         put?: never;
@@ -1755,6 +1759,17 @@ export interface operations {
                     "image/webp": unknown;
                 };
             };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                    "image/webp": unknown;
+                };
+            };
             /** @description The image of If-None-Match */
             304: {
                 headers: {
@@ -1770,6 +1785,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {
@@ -1800,6 +1822,12 @@ export interface operations {
                      * @default 3600
                      */
                     expires_in_s?: number;
+                    /**
+                     * Include Parameters
+                     * @description Whether the file tells its prompt and its other parameters to whoever has the link
+                     * @default false
+                     */
+                    include_parameters?: boolean;
                 };
             };
         };
@@ -1890,6 +1918,15 @@ export interface operations {
                     "image/webp": unknown;
                 };
             };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
             /** @description The thumbnail of If-None-Match */
             304: {
                 headers: {
@@ -1905,6 +1942,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {
@@ -2307,6 +2351,7 @@ export interface operations {
             query: {
                 expires: number;
                 signature: string;
+                parameters?: "with" | null;
             };
             header?: never;
             path: {
@@ -2319,6 +2364,17 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                    "image/webp": unknown;
+                };
+            };
+            /** @description The part that Range asks for */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2352,6 +2408,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
+            };
+            /** @description The file ends before the part that Range asks for */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Service Unavailable */
             503: {

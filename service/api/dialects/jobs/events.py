@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from service.api.dialects.jobs.schemas import ClosingEvent, FailureOut, StatusEvent
 from service.api.dialects.jobs.serialize import failure_out, image_out, job_out, preview_event, progress_event
+from service.api.edge.addresses import Addresses
 from service.api.http.sse import HEARTBEAT_S, event_schema, with_silences
 from service.errors import DarkroomError, GoneError, NotFoundError
 from service.jobs.following import Told
@@ -38,11 +39,11 @@ _log = structlog.get_logger("darkroom.api")
 
 
 async def frames(
-    first: Told, news: AsyncGenerator[Told, None], *, heartbeat_s: float = HEARTBEAT_S
+    first: Told, news: AsyncGenerator[Told, None], at: Addresses, *, heartbeat_s: float = HEARTBEAT_S
 ) -> AsyncGenerator[bytes, None]:
     """Yields `first`, then `news`, and a comment after every `heartbeat_s` of silence. An error is the last event."""
     yield format_sse_event(retry=RECONNECT_MS)
-    yield _frame(*first)
+    yield _frame(*first, at)
     seen = first[0]
     try:
         async with contextlib.aclosing(with_silences(news, heartbeat_s)) as events:
@@ -51,17 +52,17 @@ async def frames(
                     yield KEEPALIVE_COMMENT
                 else:
                     seen = event[0]
-                    yield _frame(*event)
+                    yield _frame(*event, at)
     except Exception as error:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
         yield format_sse_event(event="failed", data_str=failure_body(error).model_dump_json(), id=str(seen))
 
 
-def _frame(event_id: EventId, news: JobEvent, view: JobView) -> bytes:
-    name, body = event_body(news, view)
+def _frame(event_id: EventId, news: JobEvent, view: JobView, at: Addresses) -> bytes:
+    name, body = event_body(news, view, at)
     return format_sse_event(event=name, data_str=body.model_dump_json(), id=str(event_id))
 
 
-def event_body(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
+def event_body(news: JobEvent, view: JobView, at: Addresses) -> tuple[str, BaseModel]:
     """Returns the event's name and its data."""
     match news:
         case StatusChanged():
@@ -71,11 +72,11 @@ def event_body(news: JobEvent, view: JobView) -> tuple[str, BaseModel]:
         case PreviewReady():
             return "preview", preview_event(news.preview)
         case ImageStored():
-            return "image", image_out(view.record, news.image)
+            return "image", image_out(view.record, news.image, at)
         case JobFailed():
             return "failed", failure_out(view.record)
         case JobEnded():
-            return "done", job_out(view)
+            return "done", job_out(view, at)
         case StreamClosing():
             message = "The server is shutting down. The job goes on."
             return "closing", ClosingEvent(message=message, retry_after_s=RECONNECT_MS / 1000)

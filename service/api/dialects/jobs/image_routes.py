@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.dialects.jobs.schemas import LinkOut, LinkRequest
+from service.api.edge.addresses import addresses_of
 from service.api.http.fields import ImageIndex, JobId
 from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
@@ -30,7 +31,9 @@ router = APIRouter(
     response_class=Response,
     responses={
         200: {"content": {mime: {} for mime in EXTENSIONS}},
+        206: {"content": {mime: {} for mime in EXTENSIONS}, "description": "The part that Range asks for"},
         304: {"description": "The image of If-None-Match"},
+        416: {"description": "The file ends before the part that Range asks for"},
     },
 )
 async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Response:
@@ -44,7 +47,12 @@ async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Respo
 @router.get(
     "/{job_id}/images/{index}/thumbnail",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "The thumbnail of If-None-Match"}},
+    responses={
+        200: {"content": {"image/webp": {}}},
+        206: {"content": {"image/webp": {}}, "description": "The part that Range asks for"},
+        304: {"description": "The thumbnail of If-None-Match"},
+        416: {"description": "The file ends before the part that Range asks for"},
+    },
 )
 async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> Response:
     """The image as WebP, at most 256 pixels on each side."""
@@ -65,13 +73,17 @@ async def get_thumbnail(request: Request, job_id: JobId, index: ImageIndex) -> R
     },
 )
 async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> LinkOut:
-    """Make a link by which anybody may see the image until the link expires."""
+    """Make a link by which anybody may see the image until the link expires.
+
+    Its file says that a model made the image, and tells how only where that is asked for.
+    """
     services = services_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
-    expires_in_s = parse(LinkRequest, fields, BODY_RULES).request.expires_in_s
+    asked = parse(LinkRequest, fields, BODY_RULES).request
     await jobs_of(request).images.find(job_id, index, services.tenant(request))
-    expires_at = int(time.time()) + expires_in_s
+    expires_at = int(time.time()) + asked.expires_in_s
+    path = services.links.path(job_id, index, expires_at, include_parameters=asked.include_parameters)
     return LinkOut(
-        url=services.absolute(request, services.links.path(job_id, index, expires_at)),
+        url=addresses_of(request).url(path),
         expires_at=datetime.fromtimestamp(expires_at, UTC),
     )

@@ -16,6 +16,7 @@ from pydantic import BaseModel, StringConstraints
 
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.events import EVENT_SCHEMA, RECONNECT_MS, event_body, failure_body
+from service.api.edge.addresses import Addresses, addresses_of
 from service.api.http.problems import ProblemOut
 from service.api.http.sse import HEARTBEAT_S, EventStream, with_silences
 from service.errors import DarkroomError
@@ -72,7 +73,7 @@ async def follow_jobs(
                 sources[job_id] = jobs.follow(job_id, tenant, EventDiff(after))
         if not sources:
             return Response(status_code=204)
-        return EventStream(joint_frames(sources), headers={}, on_end=stream.pop_all().aclose)
+        return EventStream(joint_frames(sources, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
 
 
 async def _has_seen_all(request: Request, job_id: str, seen: EventId) -> bool:
@@ -84,7 +85,7 @@ async def _has_seen_all(request: Request, job_id: str, seen: EventId) -> bool:
 
 
 async def joint_frames(
-    sources: Mapping[str, Source], *, heartbeat_s: float = HEARTBEAT_S
+    sources: Mapping[str, Source], at: Addresses, *, heartbeat_s: float = HEARTBEAT_S
 ) -> AsyncGenerator[Frame, None]:
     """Yields the frames of all jobs as they come, until each source has ended.
 
@@ -92,7 +93,7 @@ async def joint_frames(
     """
     yield format_sse_event(retry=RECONNECT_MS)
     merged: asyncio.Queue[Frame | None] = asyncio.Queue(maxsize=1)
-    readers = [asyncio.create_task(_read(job_id, source, merged)) for job_id, source in sources.items()]
+    readers = [asyncio.create_task(_read(job_id, source, merged, at)) for job_id, source in sources.items()]
     try:
         async with contextlib.aclosing(with_silences(_until_all_end(merged, len(readers)), heartbeat_s)) as frames:
             async for frame in frames:
@@ -112,13 +113,13 @@ async def _until_all_end(merged: asyncio.Queue[Frame | None], sources: int) -> A
             yield frame
 
 
-async def _read(job_id: str, source: Source, merged: asyncio.Queue[Frame | None]) -> None:
+async def _read(job_id: str, source: Source, merged: asyncio.Queue[Frame | None], at: Addresses) -> None:
     """Puts a job's frames into `merged`, and None after the last."""
     seen = EventId(0, 0)
     async with contextlib.aclosing(source) as events:
         try:
             async for seen, news, view in events:
-                await merged.put(_frame(job_id, seen, *event_body(news, view)))
+                await merged.put(_frame(job_id, seen, *event_body(news, view, at)))
         except Exception as error:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
             await merged.put(_frame(job_id, seen, "failed", failure_body(error)))
     await merged.put(None)

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from service.api.dialects.jobs.serialize import job_list_item
+from service.api.edge.addresses import Addresses
 from service.errors import InvalidRequestError
 from service.ids import is_job_id
 from service.jobs.records import JobSummary
@@ -19,7 +20,7 @@ from service.jobs.store.repository import Cursor
 MAX_PAGE_BYTES: Final = 1 << 20
 
 
-async def page_body(summaries: AsyncGenerator[JobSummary, None], limit: int) -> bytes:
+async def page_body(summaries: AsyncGenerator[JobSummary, None], limit: int, at: Addresses) -> bytes:
     """Returns a `JobList` as JSON: the first `limit` jobs, or those of them that fit into `MAX_PAGE_BYTES`.
 
     A job that does not fit alone is a page alone. `summaries` are read as far as they are needed to know whether there
@@ -29,7 +30,7 @@ async def page_body(summaries: AsyncGenerator[JobSummary, None], limit: int) -> 
     room, last, cursor = MAX_PAGE_BYTES, None, None
     async with contextlib.aclosing(summaries):
         async for summary in summaries:
-            item = job_list_item(summary).model_dump_json().encode() if len(items) < limit else b""
+            item = job_list_item(summary, at).model_dump_json().encode() if len(items) < limit else b""
             if last is not None and (not item or len(item) > room):
                 cursor = encode_cursor(last)
                 break
@@ -49,4 +50,4 @@ def decode_cursor(text: str) -> Cursor:
         created_at, job_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(" ")
         if is_job_id(job_id) and math.isfinite(float(created_at)):
             return Cursor(float(created_at), job_id)
-    raise InvalidRequestError("Invalid cursor.", field="cursor")
+    raise InvalidRequestError("The query parameter cursor is not valid.", parameter="cursor")

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import structlog
@@ -19,6 +20,7 @@ from service.api.dialects.jobs.paging import decode_cursor, page_body
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_out, job_url
+from service.api.edge.addresses import addresses_of
 from service.api.generation.inputs import prepare
 from service.api.generation.model_names import chosen_model
 from service.api.generation.prompt_tokens import truncated_headers
@@ -29,11 +31,13 @@ from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
-from service.errors import InvalidRequestError, QueueFullError, StoreUnavailableError
+from service.errors import InvalidRequestError, QueueFullError, QuotaExceededError, StoreUnavailableError
 from service.images.encoding import ImageFormat
+from service.images.inputs.raster import InputFile
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.idempotency import IdempotencyKey
+from service.jobs.tenants.allowance import Allowance
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 
@@ -105,17 +109,23 @@ async def create_job(request: Request) -> Response:
     accepted = image_format(request.headers.get("accept"))
     spec = job_spec(parsed, model, accepted, size, inputs, services.engine.find_model)
     preferred = preference(request.headers.get("prefer"))
-    view, replayed = await jobs.submit(spec, tenant=tenant, idempotency=idempotency, inputs=inputs.files)
+    view, replayed = await jobs.submit(
+        spec,
+        tenant=tenant,
+        idempotency=idempotency,
+        inputs=inputs.files,
+        allowance=await _allowance(request, inputs.files),
+    )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
-    headers = {"Location": job_url(view.record.id)}
+    headers = {"Location": job_url(view.record.id, addresses_of(request))}
     if preferred.applied:
         headers["Preference-Applied"] = preferred.applied
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     if accepted is not None and _is_single_image(view.record, accepted):
         return await _image(request, view.record, headers)
-    return _json(job_out(view), 200 if view.record.ended else 202, headers)
+    return _json(job_out(view, addresses_of(request)), 200 if view.record.ended else 202, headers)
 
 
 @router.get("", response_model=JobList, responses={status: {"model": ProblemOut} for status in (400,)})
@@ -129,18 +139,20 @@ async def list_jobs(
     after = None if cursor is None else decode_cursor(cursor)
     tenant = services_of(request).tenant(request)
     found = jobs_of(request).summaries(tenant, at_most=limit + 1, after=after, status=status)
-    return Response(await page_body(found, limit), media_type="application/json")
+    return Response(await page_body(found, limit, addresses_of(request)), media_type="application/json")
 
 
 @router.get("/{job_id}")
 async def get_job(request: Request, job_id: JobId) -> JobOut:
-    return job_out(await jobs_of(request).get(job_id, services_of(request).tenant(request)))
+    view = await jobs_of(request).get(job_id, services_of(request).tenant(request))
+    return job_out(view, addresses_of(request))
 
 
 @router.post("/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: JobId) -> JobOut:
     """Cancel the job unless it has ended; the answer shows its status. Finished images stay."""
-    return job_out(await jobs_of(request).cancel(job_id, services_of(request).tenant(request)))
+    view = await jobs_of(request).cancel(job_id, services_of(request).tenant(request))
+    return job_out(view, addresses_of(request))
 
 
 @router.delete("/{job_id}", status_code=204)
@@ -177,7 +189,13 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
         stream.enter_context(jobs.open_stream(tenant))
         news = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
         first = await anext(news)  # An error at the start is an HTTP error, not an event.
-        return EventStream(frames(first, news), headers={}, on_end=stream.pop_all().aclose)
+        return EventStream(frames(first, news, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
+
+
+async def _allowance(request: Request, files: Sequence[InputFile]) -> Allowance:
+    services = services_of(request)
+    excess = await services.storage_excess(request, sum(len(file.data) for file in files))
+    return services.quotas.job(services.identity(request), stored=True, excess=excess)
 
 
 async def _waited(request: Request, view: JobView, preferred: Preference) -> tuple[JobView, Preference]:
@@ -190,7 +208,7 @@ async def _waited(request: Request, view: JobView, preferred: Preference) -> tup
     waiting = jobs_of(request).wait(view.record.id, view.record.tenant, preferred.wait_s)
     try:
         return await unless_gone(request, waiting), preferred
-    except (QueueFullError, StoreUnavailableError):
+    except (QueueFullError, QuotaExceededError, StoreUnavailableError):
         return view, NOTHING_PREFERRED
 
 

@@ -255,6 +255,9 @@ class LinkRequest(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     expires_in_s: Annotated[int, Field(ge=1, le=7 * 86400)] = 3600
+    include_parameters: Annotated[
+        bool, Field(description="Whether the file tells its prompt and its other parameters to whoever has the link")
+    ] = False
 
 
 class LinkOut(BaseModel):

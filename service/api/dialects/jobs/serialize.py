@@ -21,6 +21,7 @@ from service.api.dialects.jobs.schemas import (
     ResolvedRequest,
     TimingsOut,
 )
+from service.api.edge.addresses import Addresses
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.engine.types import Timings
@@ -39,7 +40,7 @@ from service.jobs.watching.event_diff import ProgressMade, progress_of
 ROOT = "/api/v1/jobs"
 
 
-def job_out(view: JobView) -> JobOut:
+def job_out(view: JobView, at: Addresses) -> JobOut:
     record, progress = view.record, progress_of(view.record)
     return JobOut(
         id=record.id,
@@ -49,7 +50,7 @@ def job_out(view: JobView) -> JobOut:
         progress=_progress(progress),
         request=_request(record.spec),
         seeds=[image.params.seed for image in record.spec.images],
-        images=[image_out(record, image) for image in record.images],
+        images=[image_out(record, image, at) for image in record.images],
         prompt_truncated=_truncated(record),
         timings=_timings(record),
         error=None if record.failure is None else failure_out(record),
@@ -57,11 +58,11 @@ def job_out(view: JobView) -> JobOut:
         started_at=None if record.started_at is None else _time(record.started_at),
         completed_at=None if record.completed_at is None else _time(record.completed_at),
         expires_at=None if record.expires_at is None else _time(record.expires_at),
-        urls=_urls(record.id),
+        urls=_urls(record.id, at),
     )
 
 
-def job_list_item(summary: JobSummary) -> JobListItem:
+def job_list_item(summary: JobSummary, at: Addresses) -> JobListItem:
     progress, whole = progress_of(summary), _request(summary.spec)
     request = _abridged(whole)
     return JobListItem(
@@ -72,23 +73,23 @@ def job_list_item(summary: JobSummary) -> JobListItem:
         request=request,
         abridged=request is not whole,
         seeds=[image.params.seed for image in summary.spec.images],
-        images=[_listed_image(summary, image) for image in summary.images],
+        images=[_listed_image(summary, image, at) for image in summary.images],
         error=None if summary.failure is None else failure_out(summary),
         created_at=_time(summary.created_at),
         started_at=None if summary.started_at is None else _time(summary.started_at),
         completed_at=None if summary.completed_at is None else _time(summary.completed_at),
         expires_at=None if summary.expires_at is None else _time(summary.expires_at),
-        urls=_urls(summary.id),
+        urls=_urls(summary.id, at),
     )
 
 
-def job_url(job_id: str) -> str:
-    return f"{ROOT}/{job_id}"
+def job_url(job_id: str, at: Addresses) -> str:
+    return at.path(f"{ROOT}/{job_id}")
 
 
-def image_out(record: JobRecord, image: StoredImage) -> ImageOut:
+def image_out(record: JobRecord, image: StoredImage, at: Addresses) -> ImageOut:
     spec = record.spec.images[image.index]
-    url, thumbnail_url = _image_urls(record.id, image.index)
+    url, thumbnail_url = _image_urls(record.id, image.index, at)
     return ImageOut(
         index=image.index,
         url=url,
@@ -128,8 +129,8 @@ def preview_event(preview: JobPreview) -> PreviewEvent:
     return PreviewEvent(index=preview.index, step=preview.step, mime=preview.media_type, b64=b64)
 
 
-def _listed_image(summary: JobSummary, image: ImageSummary) -> ListedImageOut:
-    url, thumbnail_url = _image_urls(summary.id, image.index)
+def _listed_image(summary: JobSummary, image: ImageSummary, at: Addresses) -> ListedImageOut:
+    url, thumbnail_url = _image_urls(summary.id, image.index, at)
     return ListedImageOut(
         index=image.index,
         url=url,
@@ -143,13 +144,13 @@ def _listed_image(summary: JobSummary, image: ImageSummary) -> ListedImageOut:
     )
 
 
-def _image_urls(job_id: str, index: int) -> tuple[str, str]:
-    url = f"{job_url(job_id)}/images/{index}"
+def _image_urls(job_id: str, index: int, at: Addresses) -> tuple[str, str]:
+    url = f"{job_url(job_id, at)}/images/{index}"
     return url, f"{url}/thumbnail"
 
 
-def _urls(job_id: str) -> JobUrls:
-    url = job_url(job_id)
+def _urls(job_id: str, at: Addresses) -> JobUrls:
+    url = job_url(job_id, at)
     return JobUrls(self=url, events=f"{url}/events", cancel=f"{url}/cancel")
 
 

@@ -14,6 +14,7 @@ from service.api.dependencies import jobs_of, unless_gone
 from service.api.dialects.openai.generation import Generation, to_base64
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import frames
+from service.api.edge.addresses import addresses_of
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.api.http.negotiation import image_format
@@ -36,6 +37,7 @@ async def answer(request: Request, generation: Generation, wish: Mapping[str, An
         return await unless_gone(request, services.retried.result(key, work))
     if generation.parsed.request.response_format == "url":
         jobs_of(request).space.require()  # Before the images are made.
+        await services.require_storage(request)
     slow = None if streams else advice(request.headers, services.engine.least_s(plan.images))
     job = await services.submit(
         request,
@@ -49,6 +51,7 @@ async def answer(request: Request, generation: Generation, wish: Mapping[str, An
         return EventStream(frames(generation, job), headers=generation.headers, on_end=lambda: _cancel(job))
     headers = {} if slow is None else {"X-Slow-Request": slow}
     work = services.retried.begin(key, _whole_answer(request, generation, job, headers))
+    work.answer.add_done_callback(lambda _: job.cancel())  # It may be canceled before its first step.
     return await unless_gone(request, services.retried.result(key, work))
 
 
@@ -108,7 +111,7 @@ async def _store_images(
     request: Request, generation: Generation, finished: Sequence[ImageFinished], files: Sequence[bytes]
 ) -> list[Image]:
     """Store the images as those of an ended job. Returns their addresses."""
-    services = generation.services
+    services, addresses = generation.services, addresses_of(request)
     spec = JobSpec(
         model=generation.model,
         images=tuple(ImageSpec(params) for params in generation.plan.images),
@@ -123,7 +126,7 @@ async def _store_images(
     return [
         Image(
             b64_json=None,
-            url=services.absolute(request, services.links.path(record.id, image.index, expires_at)),
+            url=addresses.url(services.links.path(record.id, image.index, expires_at)),
             seed=image.params.seed,
             prompt_tokens=prompt_tokens(image.prompt_lengths),
         )

@@ -27,7 +27,7 @@ class ErrorResponse(BaseModel):
 def error_body(told: ErrorAnswer) -> dict[str, Any]:
     """The error object that the official clients read, in an answer and in a stream."""
     kind = "server_error" if told.status >= 500 else _TYPES.get(told.status, "invalid_request_error")
-    return {"error": {"message": told.message, "type": kind, "param": told.field, "code": told.code}}
+    return {"error": {"message": told.message, "type": kind, "param": told.field or told.parameter, "code": told.code}}
 
 
 def refuse(problems: Sequence[FieldProblem]) -> InvalidRequestError:

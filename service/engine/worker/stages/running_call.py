@@ -41,8 +41,8 @@ class RunningCall(Generic[StateT]):
         self._is_ready = is_ready
         self.model = batch.key.model
         """Name of the model that makes the call."""
-        self.parts = [(image.tenant, rows) for image, rows in zip(batch.images, batch.rows_of, strict=True)]
-        """The tenant and the rows of each image in the call."""
+        self.parts = list(zip(batch.images, batch.rows_of, strict=True))
+        """The images in the call, with the rows of each."""
         self._states = {image: image.state for image in batch.images}
         self.seconds = 0.0
         """Device seconds of the call, known after `finish`."""
@@ -56,4 +56,7 @@ class RunningCall(Generic[StateT]):
         """Waits for the device and returns the results, without those of images that were begun again meanwhile."""
         results = self._collect()
         self.seconds = sum(self._meter.done(call) for call in self._metered)
+        all_rows = sum(rows for _, rows in self.parts)
+        for image, rows in self.parts:
+            image.device_s += self.seconds * rows / all_rows
         return [(image, result) for image, result in results if image.state is self._states[image]]

@@ -83,7 +83,9 @@ def put_back(
             continue
         lost_at = now if counts else row.last_lost_at
         connection.execute(_PUT_BACK, {**of_job, "lost_times": losses, "lost_at": lost_at})
-        entered.append(WaitingJob(row.virtual_deadline_at, row.id, row.price_s, row.spec_bytes, row.created_at))
+        entered.append(
+            WaitingJob(row.virtual_deadline_at, row.id, row.price_s, row.spec_bytes, row.created_at, row.tenant)
+        )
     return PutBack(entered, counted)
 
 

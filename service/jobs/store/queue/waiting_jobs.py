@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class WaitingJob(NamedTuple):
     """Expected device seconds."""
     spec_bytes: int
     created_at: float
+    tenant: str
 
 
 class QueuePlace(NamedTuple):
@@ -52,11 +54,19 @@ class WaitingJobs:
         """Jobs that entered or left, the latter as None, since the last snapshot of the store was begun."""
         self._price_s = 0.0
         self._spec_bytes = 0
+        self._tenants: Counter[str] = Counter()
         self._work_s: list[float] | None = None
         """Sum of the prices up to each place of the order, until the order changes."""
 
     def totals(self) -> QueueTotals:
         return QueueTotals(len(self._jobs), self._price_s, self._spec_bytes)
+
+    def count(self, tenant: str) -> int:
+        """Returns the number of the tenant's waiting jobs."""
+        return self._tenants[tenant]
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs
 
     def oldest_created_at(self) -> float | None:
         return min((job.created_at for job in self._jobs.values()), default=None)
@@ -108,6 +118,7 @@ class WaitingJobs:
         self._order = sorted(self._jobs.values())
         self._price_s = sum(job.price_s for job in self._order)
         self._spec_bytes = sum(job.spec_bytes for job in self._order)
+        self._tenants = Counter(job.tenant for job in self._order)
         self._work_s = None
 
     def _add(self, job: WaitingJob) -> None:
@@ -126,4 +137,7 @@ class WaitingJobs:
     def _count(self, job: WaitingJob, number: int) -> None:
         self._price_s = self._price_s + number * job.price_s if self._jobs else 0.0
         self._spec_bytes += number * job.spec_bytes
+        self._tenants[job.tenant] += number
+        if not self._tenants[job.tenant]:
+            del self._tenants[job.tenant]
         self._work_s = None

@@ -102,6 +102,6 @@ async def test_a_request_that_asks_about_the_whole_server_is_answered(api_withou
         sent.append(message)
 
     request = Request({"type": "http", "method": "OPTIONS", "path": "*", "raw_path": b"*", "query_string": b"",
-                       "headers": [], "http_version": "1.1", "scheme": "http"})  # fmt: skip
+                       "headers": [(b"host", b"localhost")], "http_version": "1.1", "scheme": "http"})  # fmt: skip
     await api_without_store.app(request.scope, receive, send)
     assert sent[0]["status"] == 404

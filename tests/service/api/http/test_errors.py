@@ -123,7 +123,7 @@ async def test_a_query_parameter_that_is_not_valid_is_refused(client: httpx2.Asy
 
 async def test_errors_that_a_route_raises_are_answered(client: httpx2.AsyncClient) -> None:
     told = await client.get("/v1/raise/full")
-    assert (told.status_code, told.headers["retry-after"], told.json()["code"]) == (429, "3", "queue_full")
+    assert (told.status_code, told.headers["retry-after"], told.json()["code"]) == (503, "3", "queue_full")
 
 
 async def test_a_client_that_hangs_up_while_it_sends_counts_as_canceled(client: httpx2.AsyncClient) -> None:

@@ -165,15 +165,16 @@ def chunks_of(body: bytes, sizes: Iterable[int]) -> list[bytes]:
     return [*chunks, body]
 
 
+field_names = st.text(max_size=3).filter(str.isprintable)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(field_names, inner, max_size=3),
     max_leaves=4,
 )
 
 
 @given(
-    fields=st.dictionaries(st.text(max_size=3), values, max_size=3),
+    fields=st.dictionaries(field_names, values, max_size=3),
     sizes=st.lists(st.integers(0, 20), max_size=5),
     ascii_only=st.booleans(),
 )
@@ -182,3 +183,11 @@ async def test_any_object_is_read_however_its_bytes_are_split(
 ) -> None:
     body = json.dumps(fields, ensure_ascii=ascii_only).encode()
     assert await read_json_object(Sender(*chunks_of(body, sizes)).request, len(body)) == fields
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "\\udfff", "a\\u0000", "a\\n"])
+@pytest.mark.parametrize("body", ['{"NAME": 1}', '{"a": {"NAME": 1}}', '{"a": [{"NAME": 1}]}'])
+async def test_a_name_that_no_field_can_have_is_refused_wherever_it_stands(name: str, body: str) -> None:
+    sent = body.replace("NAME", name).encode()
+    with pytest.raises(InvalidRequestError, match="name that no field can have"):
+        await read_json_object(Sender(sent).request, len(sent))

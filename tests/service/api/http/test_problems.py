@@ -11,8 +11,8 @@ def test_a_problem_has_every_member_of_its_schema_and_no_other() -> None:
     body = problem_body(ErrorAnswer.of(QueueFullError("Too many images wait already.", retry_after_s=1)))
     assert body == {
         "type": "about:blank",
-        "title": "Too Many Requests",
-        "status": 429,
+        "title": "Service Unavailable",
+        "status": 503,
         "detail": "Too many images wait already.",
         "code": "queue_full",
         "errors": [],

@@ -11,6 +11,10 @@ from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.repository import JobRepository
+from service.jobs.tenants.accounts import TenantAccounts
+from service.jobs.tenants.allowance import OpenAllowances
+from service.jobs.tenants.stored_bytes import StoredBytes
+from service.jobs.tenants.unfinished import UnfinishedJobs
 from service.jobs.upkeep.queue_refresh import QueueRefresh
 from service.observability.metrics import Metrics
 from service.observability.store_metrics import QueueTotals
@@ -23,7 +27,13 @@ async def test_the_totals_are_those_of_all_servers(
     await accept(repository, 3)
     await claim_one(claims)
     waiting = WaitingJobs()
-    refresh = QueueRefresh(database, JobRepository(database, REPOSITORY_POLICY, waiting), waiting)
+    tenants = TenantAccounts(
+        waiting=waiting,
+        unfinished=UnfinishedJobs(waiting),
+        allowances=OpenAllowances(),
+        stored=StoredBytes(database),
+    )
+    refresh = QueueRefresh(database, JobRepository(database, REPOSITORY_POLICY, waiting), tenants)
     assert refresh.totals() == QueueTotals()
 
     await refresh.refresh()

@@ -18,6 +18,7 @@ from tests.harness.raw_http import (
     GET,
     LAST_GET,
     POST,
+    RAW_HOST,
     answers_in,
     assert_refused,
     connected,
@@ -29,7 +30,9 @@ from tests.harness.raw_http import (
 def strict() -> Iterator[Harness]:
     """A server with short deadlines that accepts four connections."""
     yield from serve_in_thread(
-        Settings(header_timeout_s=0.4, body_timeout_s=0.4, write_timeout_s=0.4, max_connections=4)
+        Settings(
+            header_timeout_s=0.4, body_timeout_s=0.4, write_timeout_s=0.4, max_connections=4, allowed_hosts=RAW_HOST
+        )
     )
 
 
@@ -173,7 +176,7 @@ def test_a_client_that_hangs_up_with_pipelined_requests_frees_the_rows_of_the_ru
 
 
 def test_a_connection_over_the_limit_gets_its_answer_even_after_it_sent_a_body() -> None:
-    with serving(Settings(max_connections=1)) as server, connected(server.port) as first:
+    with serving(Settings(max_connections=1, allowed_hosts=RAW_HOST)) as server, connected(server.port) as first:
         first.sendall(GET)
         first.recv(65536)
         with connected(server.port) as second:

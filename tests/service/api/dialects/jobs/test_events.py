@@ -26,7 +26,7 @@ from service.jobs.watching.event_diff import (
     StreamClosing,
 )
 from tests.harness.jobs_client import Event, events_in
-from tests.service.api.records import make_image, make_record
+from tests.service.api.records import AT, make_image, make_record
 
 CANARY: Final = "cAnArY7"
 FAILED: Final = make_record(
@@ -47,7 +47,7 @@ async def stream(events: Sequence[Told], error: Exception | None = None) -> Asyn
 
 
 async def text_of(*later: Told, error: Exception | None = None) -> str:
-    return b"".join([frame async for frame in frames(told(FIRST), stream(later, error))]).decode()
+    return b"".join([frame async for frame in frames(told(FIRST), stream(later, error), AT)]).decode()
 
 
 async def events_of(*later: Told, error: Exception | None = None) -> list[Event]:
@@ -81,9 +81,9 @@ async def test_every_kind_of_event_has_a_name_an_id_and_the_body_of_its_schema()
     status, progress, preview, image, failed, done, closing = (each.data for each in events)
     assert status == {"status": "running"}
     assert (progress["step"], progress["eta_s"], preview["step"]) == (5, 1.5, 2)
-    assert image == image_out(FAILED, FAILED.images[0]).model_dump(mode="json")
+    assert image == image_out(FAILED, FAILED.images[0], AT).model_dump(mode="json")
     assert failed == failure_out(FAILED).model_dump(mode="json")
-    assert done == job_out(JobView(FAILED, None)).model_dump(mode="json")
+    assert done == job_out(JobView(FAILED, None), AT).model_dump(mode="json")
     assert closing == {"message": "The server is shutting down. The job goes on.", "retry_after_s": 2.0}
 
 
@@ -111,7 +111,7 @@ async def test_silence_is_filled_with_comments() -> None:
         await asyncio.Event().wait()
         yield told(FIRST)
 
-    made = frames(told(FIRST), silent(), heartbeat_s=0.01)
+    made = frames(told(FIRST), silent(), AT, heartbeat_s=0.01)
     received = [await anext(made) for _ in range(4)]
     assert received[2:] == [b": ping\n\n"] * 2
     await made.aclose()
@@ -127,7 +127,7 @@ async def test_a_reader_that_leaves_ends_the_source_of_events() -> None:
         finally:
             ended.set()
 
-    made = frames(told(FIRST), source(), heartbeat_s=0.01)
+    made = frames(told(FIRST), source(), AT, heartbeat_s=0.01)
     for _ in range(3):
         await anext(made)
     await made.aclose()

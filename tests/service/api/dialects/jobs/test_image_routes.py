@@ -39,7 +39,8 @@ async def test_an_image_is_sent_as_what_it_is_and_never_as_a_page(api: Api, outp
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    assert answer.headers["content-disposition"].startswith('inline; filename="0.')
+    name = f"{image['url'].split('/')[4]}-0.{output_format}"
+    assert answer.headers["content-disposition"] == f'inline; filename="{name}"'
     assert Image.open(io.BytesIO(answer.content)).size == (image["width"], image["height"])
     assert len(answer.content) == image["size_bytes"]
     assert hashlib.sha256(answer.content).hexdigest() == image["sha256"]

@@ -14,7 +14,7 @@ from service.jobs.records import Status
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventId, JobEnded, StatusChanged
 from tests.harness.jobs_client import events_in
-from tests.service.api.records import make_record
+from tests.service.api.records import AT, make_record
 
 ENDED = make_record(status=Status.FAILED)
 
@@ -32,7 +32,7 @@ async def job(*events: Told, error: Exception | None = None) -> AsyncGenerator[T
 
 
 async def read(**sources: AsyncGenerator[Told, None]) -> list[tuple[str, str, dict[str, Any]]]:
-    text = b"".join([frame async for frame in joint_frames(sources)]).decode()
+    text = b"".join([frame async for frame in joint_frames(sources, AT)]).decode()
     return [(event.name, event.id, event.data) for event in events_in(text.splitlines())]
 
 
@@ -67,7 +67,7 @@ async def test_silence_is_filled_with_comments_and_leaving_closes_every_source()
         finally:
             closed.append(name)
 
-    frames = joint_frames({"a": silent("a"), "b": silent("b")}, heartbeat_s=0.01)
+    frames = joint_frames({"a": silent("a"), "b": silent("b")}, AT, heartbeat_s=0.01)
     received = [await anext(frames) for _ in range(3)]
     await frames.aclose()
     assert received[1:] == [b": ping\n\n"] * 2
@@ -83,7 +83,7 @@ async def test_no_job_is_read_ahead_of_a_slow_reader() -> None:
             read_so_far += 1
             yield told(read_so_far)
 
-    frames = joint_frames({"a": busy()})
+    frames = joint_frames({"a": busy()}, AT)
     first = [await anext(frames) for _ in range(2)]
     for _ in range(20):
         await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from service.ids import is_job_id, new_job_id
 from service.jobs.records import JobFailure, JobSummary
 from service.jobs.store.repository import Cursor
 from service.jobs.views import summary_of
-from tests.service.api.records import make_record
+from tests.service.api.records import AT, make_record
 
 
 def encoded(text: str) -> str:
@@ -35,7 +35,7 @@ class Listed:
         self.closed = False
 
     async def page(self, limit: int) -> dict[str, Any]:
-        body = await page_body(self._taken(), limit)
+        body = await page_body(self._taken(), limit, AT)
         assert len(body) < MAX_PAGE_BYTES + 1000
         page: dict[str, Any] = json.loads(body)
         return page
@@ -89,7 +89,7 @@ def test_a_cursor_is_read_as_it_was_written(created_at: float) -> None:
 def test_a_cursor_without_a_time_is_refused(time: str) -> None:
     with pytest.raises(InvalidRequestError) as error:
         decode_cursor(encoded(f"{time} {new_job_id()}"))
-    assert (error.value.field, error.value.message) == ("cursor", "Invalid cursor.")
+    assert (error.value.parameter, error.value.message) == ("cursor", "The query parameter cursor is not valid.")
 
 
 @pytest.mark.parametrize("text", ["1.0 job_x", "1.0 ", "1.0", f"1.0 {'job_' + 'a' * 26} x", f"1.0 {'job_' + 'A' * 26}"])

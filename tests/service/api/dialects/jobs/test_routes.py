@@ -236,7 +236,7 @@ def test_a_full_queue_refuses_a_job_and_says_when_to_come_back(narrow: Harness) 
     jobs = JobsClient(narrow.client)
     jobs.create()
     answer = jobs.post(prompt="x")
-    assert_problem(answer, 429, "queue_full")
+    assert_problem(answer, 503, "queue_full")
     assert int(answer.headers["retry-after"]) > 0
     assert len(jobs.page()["data"]) == 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from service.api.dialects.openai.errors import ErrorResponse, error_body, refuse
 from service.api.http.dialect import ErrorAnswer, FieldProblem
-from service.errors import DarkroomError, DeadlineExceededError, NotFoundError, QueueFullError
+from service.errors import DarkroomError, DeadlineExceededError, NotFoundError, QuotaExceededError
 
 
 def test_an_error_has_the_four_members_that_clients_read() -> None:
@@ -21,7 +21,7 @@ def test_an_error_has_the_four_members_that_clients_read() -> None:
     ("error", "kind"),
     [
         (NotFoundError("Not there."), "invalid_request_error"),
-        (QueueFullError("Full."), "rate_limit_error"),
+        (QuotaExceededError("Too much."), "rate_limit_error"),
         (DarkroomError(), "server_error"),
         (DeadlineExceededError("Too late."), "server_error"),
     ],

@@ -17,6 +17,7 @@ from service.api.dialects.openai.resolve import parse_request, plan
 from service.api.generation.inputs import InputReader
 from service.api.http.file_body import FileBodies
 from service.api.signed_urls import LinkSigner
+from service.auth.quotas import KeyQuotas
 from service.engine.interface import ImageFinished
 from service.engine.types import Timings
 from service.images.encoding import Encoder, ImageFormat
@@ -52,7 +53,7 @@ def generation(
         embed_parameters=embed_parameters,
         jobs=None,
         links=LinkSigner(b"key"),
-        public_url=None,
+        quotas=KeyQuotas(),
         started_at=0,
         authenticator=open_to_all(),
     )

@@ -220,11 +220,11 @@ async def test_a_completed_event_says_how_much_of_its_prompts_was_read(api: Api)
 async def test_a_full_queue_says_when_to_come_back(api: Api) -> None:
     api.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1.2)]
     answer = await api.generate()
-    assert answer.status_code == 429
+    assert answer.status_code == 503
     assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == ("2", "1200")
     assert answer.json()["error"] == {
         "message": "Too many images wait already.",
-        "type": "rate_limit_error",
+        "type": "server_error",
         "param": None,
         "code": "queue_full",
     }

@@ -105,7 +105,7 @@ async def test_every_event_is_named_by_its_type_and_is_not_to_be_buffered(api_wi
 async def test_an_error_that_is_known_before_the_stream_is_an_ordinary_status(api_without_store: Api) -> None:
     assert (await api_without_store.generate(prompt="", stream=True)).status_code == 400
     api_without_store.engine.refusals = [QueueFullError("Too many images wait already.", retry_after_s=1)]
-    assert (await api_without_store.generate(stream=True)).status_code == 429
+    assert (await api_without_store.generate(stream=True)).status_code == 503
 
 
 async def test_finished_images_are_sent_before_the_error_that_ends_the_stream(api_without_store: Api) -> None:

@@ -55,7 +55,7 @@ def test_a_finished_call_tells_its_seconds_and_each_tenants_rows() -> None:
     harness.call.finish()
 
     assert harness.call.seconds == 0.5
-    assert harness.call.parts == [("a", 2), ("b", 1)]
+    assert [(image.tenant, rows) for image, rows in harness.call.parts] == [("a", 2), ("b", 1)]
 
 
 def test_the_results_of_images_that_were_begun_again_do_not_count() -> None:

@@ -13,7 +13,9 @@ from service.jobs.store.queue.waiting_jobs import QueuePlace, QueueTotals, Waiti
 from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import accept, claim_one, make_job
 
-FIRST, SECOND, THIRD = (WaitingJob(float(n), f"job_{n}", 2.0 * n, 10 * n, 100.0 - n) for n in (1, 2, 3))
+FIRST, SECOND, THIRD = (
+    WaitingJob(float(n), f"job_{n}", 2.0 * n, 10 * n, 100.0 - n, f"tenant {n % 2}") for n in (1, 2, 3)
+)
 
 
 def queue_of(*jobs: WaitingJob) -> WaitingJobs:
@@ -68,7 +70,7 @@ def test_a_snapshot_keeps_what_has_changed_since_it_was_begun() -> None:
         waiting.begin_snapshot()
         waiting.add(SECOND)
         waiting.remove(FIRST.id)
-        waiting.replace([FIRST, WaitingJob(9.0, "of another process", 1.0, 1, 0.0)])
+        waiting.replace([FIRST, WaitingJob(9.0, "of another process", 1.0, 1, 0.0, "other")])
 
         assert waiting.place(FIRST.id) is None
         assert [waiting.place(each) for each in (SECOND.id, THIRD.id, "of another process")] == [
@@ -82,7 +84,7 @@ def test_a_snapshot_keeps_what_has_changed_since_it_was_begun() -> None:
 def test_it_agrees_with_a_sorted_list(changes: list[tuple[bool, int, int]]) -> None:
     waiting, expected = WaitingJobs(), dict[str, WaitingJob]()
     for enters, number, deadline in changes:
-        job = WaitingJob(float(deadline), f"job_{number}", 1.0, 1, 0.0)
+        job = WaitingJob(float(deadline), f"job_{number}", 1.0, 1, 0.0, "")
         if enters:
             waiting.add(job)
             expected.setdefault(job.id, job)

@@ -57,7 +57,7 @@ def test_a_stream_counts_once_however_many_jobs_it_follows(serve: Serve) -> None
             followed = {next(events).data["job_id"] for _ in range(4)}
             refused = server.client.get(ROOT, params={"job": ids})
     assert followed == set(ids)
-    assert_problem(refused, 429, "queue_full")
+    assert_problem(refused, 503, "queue_full")
     assert int(refused.headers["retry-after"]) > 0
 
 

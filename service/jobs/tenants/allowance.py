@@ -1,0 +1,63 @@
+"""The seam between accepting a job and the quotas of whoever sends it. Knows no keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+
+class Allowance(Protocol):
+    """What a caller may still do, as far as one job is concerned."""
+
+    def enter(self, price_s: float, *, unfinished_jobs: int, ends_in_s: float) -> None:
+        """Admits the job and charges its price, or raises `QuotaExceededError`.
+
+        `unfinished_jobs` is the number of the tenant's jobs in the store; `ends_in_s` estimates when this one ends.
+        """
+
+    def leave(self, used_s: float | None) -> None:
+        """Ends the job, which has used so many device seconds, or as many as it was charged for where that is None.
+
+        Does nothing the second time, or before `enter`.
+        """
+
+
+class Unlimited:
+    """Implements `Allowance` for callers without quotas."""
+
+    def enter(self, price_s: float, *, unfinished_jobs: int, ends_in_s: float) -> None:
+        """Admits every job."""
+
+    def leave(self, used_s: float | None) -> None:
+        """Settles nothing."""
+
+
+UNLIMITED: Final = Unlimited()
+
+
+class OpenAllowances:
+    """The allowances of the jobs that this process has accepted and that have not ended, as far as it knows."""
+
+    def __init__(self, at_most: int = 10_000) -> None:
+        """Beyond `at_most`, those of the jobs that were accepted first are left: other processes may have run them."""
+        self._at_most = at_most
+        self._open: dict[str, Allowance] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, job_id: str, allowance: Allowance) -> None:
+        self._open[job_id] = allowance
+        if len(self._open) > self._at_most:
+            self.leave(next(iter(self._open)), None)
+
+    def leave(self, job_id: str, used_s: float | None) -> None:
+        """Ends a job as `Allowance.leave` does, if it was accepted here."""
+        allowance = self._open.pop(job_id, None)
+        if allowance is not None:
+            allowance.leave(used_s)
+
+    def leave_all_but(self, is_unfinished: Callable[[str], bool]) -> None:
+        """Ends the jobs that `is_unfinished` denies: others have ended them."""
+        for job_id in [job_id for job_id in self._open if not is_unfinished(job_id)]:
+            self.leave(job_id, None)
