@@ -93,6 +93,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "pipelines/families/latent_diffusion/state.py": "tests of the pipeline beside it",
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",
+    "service/server/connections/framed_protocol.py": "tests/service/server/connections/test_protocol.py",
     "service/jobs/records.py": "values",
     "service/jobs/store/uploads.py": "tests/service/jobs/test_upload_records.py",
     "service/jobs/store/statements.py": "tests of the modules that make the statements",

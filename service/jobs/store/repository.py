@@ -171,10 +171,8 @@ class JobRepository:
 
     async def image(self, job_id: str, index: int, tenant: str | None) -> StoredImage | None:
         """Returns a finished image of the tenant's job, without the rest of the job; None stands for any tenant."""
-        query = _IMAGE if tenant is None else _IMAGE_OF_TENANT
-        row = await self._database.read(
-            lambda connection: connection.execute(query, {"job": job_id, "index": index, "owner": tenant}).one_or_none()
-        )
+        query, values = _IMAGE if tenant is None else _IMAGE_OF_TENANT, {"job": job_id, "index": index, "owner": tenant}
+        row = await self._database.read(lambda connection: connection.execute(query, values).one_or_none())
         return None if row is None else stored_image(row)
 
     async def page(

@@ -12,7 +12,6 @@ from service.setting_groups.fields import (
     Count,
     Devices,
     FileMode,
-    Networks,
     OptionalCount,
     OptionalFolder,
     OptionalPort,
@@ -82,17 +81,6 @@ def test_permissions_are_octal(mode: str) -> None:
 def test_other_permissions_are_refused(mode: str) -> None:
     with pytest.raises(ValidationError, match="octal"):
         TypeAdapter(FileMode).validate_python(mode)
-
-
-@pytest.mark.parametrize("networks", [None, "10.0.0.7", "10.0.0.0/8, fd00::/8"])
-def test_addresses_and_networks_are_kept_as_they_are_written(networks: str | None) -> None:
-    assert TypeAdapter(Networks).validate_python(networks) == networks
-
-
-@pytest.mark.parametrize("networks", ["proxy", "10.0.0.1/8", "10.0.0.7;10.0.0.8"])
-def test_what_is_no_network_is_refused(networks: str) -> None:
-    with pytest.raises(ValidationError, match="addresses and networks"):
-        TypeAdapter(Networks).validate_python(networks)
 
 
 def test_a_list_is_split_at_its_commas() -> None:
