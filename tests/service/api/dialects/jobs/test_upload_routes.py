@@ -123,7 +123,7 @@ async def test_a_key_names_the_same_job_whose_body_has_the_same_file(api: Api) -
         ({"image": 7}, "/image"),
         ({"image": ""}, "/image"),
         ({}, "/image"),
-        ({"image": "R0lGODlh", "name": "x"}, "/name"),
+        ({"image": "R0lGODlh", "imge": "x"}, "/imge"),
         ({"image": "file:///etc/passwd"}, "/image"),
     ],
 )
