@@ -73,6 +73,7 @@ INTEGRATION_TESTS: Final = (
     "service/api/access/test_session_routes.py",
     "service/api/access/test_tenant_matrix.py",
     "service/api/access/test_quota_flood.py",
+    "service/api/access/test_request_quotas.py",
     "service/api/costs/test_request_costs.py",
     "service/api/test_contracts.py",
     "service/auth/test_key_repository.py",
