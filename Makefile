@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos soak check services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs format clean
+.PHONY: help run unit test slow coverage chaos soak check e2e services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -25,8 +25,10 @@ help:
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
 	@echo "make soak    set up, then load two servers for half an hour, crash one, and see whether the other one grows"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
+	@echo "make e2e     set up, then build the container image and run it and the services around it, as root on Debian: 10 minutes"
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
+	@echo "make lock    set up, then lock the versions and hashes of the packages in the container image"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make web     build the page from web/ into service/web/assets; needs node 20.19 or later with npm"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
@@ -64,6 +66,11 @@ soak: setup-dev
 check: setup-dev
 	@$(MAKE) --no-print-directory --keep-going --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
 		SET_UP=yes $(CHECKS)
+
+# Must be root on Debian: it installs what it needs, makes the root of the image, and enters it.
+e2e: setup-dev
+	@sh scripts/services.sh e2e
+	@$(BIN)/python -m pytest -n 0 --e2e --timeout 1800 tests/e2e $(ARGS)
 
 services:
 	@sh scripts/services.sh
@@ -122,11 +129,16 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes what is taken from the code: the tables of settings, the list of modules and the synchronous client.
+# Writes what is taken from the code: the tables and the example of settings, the list of modules, the synchronous client.
 docs: setup-dev
 	@$(BIN)/python -m scripts.settings_page docs/settings.md
 	@$(BIN)/python -m scripts.sync_client
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
+	@$(BIN)/python -m scripts.env_example deploy/.env.example
+
+# TORCH_CPU names a folder with torch's wheel for the CPU, or another index than PyTorch's.
+lock: setup-dev
+	@$(BIN)/python -m scripts.lock $(if $(TORCH_CPU),--torch-cpu $(TORCH_CPU))
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* build dist *.egg-info \

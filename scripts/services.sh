@@ -1,8 +1,10 @@
 #!/bin/sh
 # Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server, strace, for the page a
-# browser and node with npm, and for images in the terminal kitty, whose parser needs no display, and libsixel's decoder.
+# browser and node with npm, for images in the terminal kitty, whose parser needs no display, and libsixel's decoder, and
+# for the files of deploy/ promtool and systemd-analyze.
 #
-#   scripts/services.sh    exits 0 at once where all are there; otherwise it must be root, or able to sudo
+#   scripts/services.sh        exits 0 at once where all are there; otherwise it must be root, or able to sudo
+#   scripts/services.sh e2e    also what `make e2e` needs: Caddy, buildah, mmdebstrap
 #
 # Plain POSIX sh. Without these programs the tests that need them are skipped, unless CI or REQUIRE_SERVICES is set.
 set -eu
@@ -27,6 +29,7 @@ has_postgresql() {
 # Quiet but for errors, and without questions.
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; }
 
+for=${1:-tests}
 set --
 has_postgresql || set -- "$@" postgresql
 has strace || set -- "$@" strace
@@ -34,6 +37,13 @@ has chromium || has google-chrome || set -- "$@" chromium
 has kitty || set -- "$@" kitty
 has sixel2png || set -- "$@" libsixel-bin
 has npm || set -- "$@" nodejs npm
+has promtool || set -- "$@" prometheus
+has systemd-analyze || set -- "$@" systemd
+if [ "$for" = e2e ]; then
+    has caddy || set -- "$@" caddy
+    has buildah || set -- "$@" buildah
+    has mmdebstrap || set -- "$@" mmdebstrap
+fi
 [ $# -gt 0 ] || exit 0
 
 has apt-get || fail "this machine has no apt-get, so install these by hand: $*."

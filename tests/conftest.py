@@ -21,6 +21,7 @@ _GUARD = pytest.StashKey[levels.Guard]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", help="run the CUDA tests, on this device: cuda, cuda:1, cpu")
+    parser.addoption("--e2e", action="store_true", help="run the end-to-end tests, as `make e2e` does")
 
 
 def only_units(config: pytest.Config) -> bool:
@@ -32,8 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    left_out = only_units(config) and levels.is_listed(collection_path)
-    return True if left_out or (levels.is_cuda(collection_path) and not config.getoption("device")) else None
+    left_out = (
+        (only_units(config) and levels.is_listed(collection_path))
+        or (levels.is_cuda(collection_path) and not config.getoption("device"))
+        or (levels.is_e2e(collection_path) and not config.getoption("e2e"))
+    )
+    return True if left_out else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -7,6 +7,9 @@ guard makes sure of it: it fails a unit test that does what a unit test must not
 
 CUDA tests are integration tests that run on the device that `--device` names, and are not collected without it.
 `--device cpu` runs those that need no GPU's streams or memory.
+
+End-to-end tests build the container image, and run it and the services around it. They take minutes, root, and programs
+that only they need, so they are collected with `--e2e` alone.
 """
 
 from __future__ import annotations
@@ -53,6 +56,9 @@ INTEGRATION_TESTS: Final = (
     "client/cli/terminal/test_live_previews.py",
     "client/cli/test_remote.py",
     "client/live",
+    "deploy/test_secrets.py",
+    "e2e",
+    "fuzz",
     "how_to",
     "pipelines/checkpoints",
     "pipelines/cuda",
@@ -69,6 +75,7 @@ INTEGRATION_TESTS: Final = (
     "repository/test_troubleshooting.py",
     "scripts/test_gpu_day.py",
     "service/api/access/test_authentication.py",
+    "service/api/access/test_key_routes.py",
     "service/api/access/test_revocation.py",
     "service/api/access/test_session_routes.py",
     "service/api/access/test_tenant_matrix.py",
@@ -79,6 +86,7 @@ INTEGRATION_TESTS: Final = (
     "service/auth/test_key_repository.py",
     "service/auth/test_no_secret_leaks.py",
     "service/cli/test_keys.py",
+    "service/api/test_hostile_input.py",
     "service/engine/costs/test_healing.py",
     "service/engine/faults/test_process_life.py",
     "service/engine/frontend/test_supervisor.py",
@@ -120,6 +128,9 @@ continuous integration runs, and `make slow` do not."""
 
 CUDA_TESTS: Final = "pipelines/cuda"
 """Folder, below `tests/`, of the CUDA tests."""
+
+E2E_TESTS: Final = "e2e"
+"""Folder, below `tests/`, of the end-to-end tests."""
 
 _FORBIDDEN: Final = {
     "os.exec": "starts a program",
@@ -164,6 +175,10 @@ def is_slow(path: Path) -> bool:
 
 def is_cuda(path: Path) -> bool:
     return path.is_relative_to(_TESTS / CUDA_TESTS)
+
+
+def is_e2e(path: Path) -> bool:
+    return path.is_relative_to(_TESTS / E2E_TESTS)
 
 
 class Guard:

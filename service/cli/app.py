@@ -37,6 +37,31 @@ def serve(context: typer.Context, **given: object) -> None:
 
 
 @app.command()
+@with_settings("host", "port", "uds")
+def health(
+    context: typer.Context,
+    timeout_s: Annotated[float, typer.Option(help="How long to wait for the answer.", metavar="SECONDS", min=0.1)] = 5,
+    **given: object,
+) -> None:
+    """Ask the server on this machine whether it is ready; the status is 1 where it is not.
+
+    It asks where `darkroom serve` with the same options and variables listens.
+    """
+    from service.cli.health import Address, NotReadyError, check_ready
+    from service.environment import SettingsError, load_settings
+
+    try:
+        settings = load_settings(typed(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        check_ready(Address(settings.host, settings.port, settings.uds), timeout_s)
+    except NotReadyError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
 @with_settings("data_dir", "database_url", "database_password_file")
 def backup(
     context: typer.Context,

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from service.api.access import session_routes
+from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
 from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
@@ -114,7 +114,7 @@ def create_app(
     answers.install(app)
     routers = [*DIALECTS.routers(with_job_store=keeps_jobs), schema_router, page_router(shows_jobs=keeps_jobs)]
     if keeps_jobs:
-        routers.append(session_routes.router)
+        routers += [session_routes.router, key_routes.router]
     for router in routers:
         app.include_router(router)
     app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)

@@ -74,8 +74,8 @@ class WorkerSettings(BaseSettings):
     compile: Literal["off", "regional", "default", "reduce-overhead", "max-autotune"] = setting(
         "off",
         "torch.compile for the UNet: off, regional (its repeated blocks), default, reduce-overhead, or max-autotune, "
-        "which tries many kernels. It starts slowly and takes a compiler, g++ for a CPU and gcc for a GPU, which the "
-        "container image does not have.",
+        "which tries many kernels. It starts slowly and takes a compiler: g++ for a CPU; gcc for a GPU, which the "
+        "container image for GPUs has.",
         Section.MODEL,
         "MODE",
     )

@@ -68,7 +68,9 @@ class RequestContext:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.request_answered(method, route, status, seconds)
-        # The raw path is percent-encoded ASCII. The query string may hold secrets and is not logged.
+        # The raw path is percent-encoded ASCII. The query string may hold secrets and is not logged, nor is the path of
+        # a request that was refused: it may be anything. Its route stands for it.
         path = scope["raw_path"].decode("ascii", "replace")[:200]
         level = logging.DEBUG if path in PROBES else logging.INFO
+        path = route if 400 <= status < 500 else path
         _log.log(level, "request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1))

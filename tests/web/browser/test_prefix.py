@@ -40,8 +40,7 @@ def test_the_page_makes_and_shows_images(page: Page, outer: str) -> None:
     visit(page, f"{outer}/")
     generate(page)
     expect(finished(page)).to_have_count(1)
-    show(page)
-    page.wait_for_function("document.querySelector('img.full').naturalWidth > 0")
+    expect(show(page).locator("img.full")).not_to_have_js_property("naturalWidth", 0)
     page.reload()
     expect(finished(page)).to_have_count(1)
     assert failed == []

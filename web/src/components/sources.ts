@@ -3,5 +3,5 @@
  * loaded, whatever the server says.
  */
 export function srcOf(url: string): string {
-  return /^(\/api\/v1\/|data:image\/(png|webp|jpeg);base64,|blob:)/.test(url) ? url : "";
+  return /^((\/[\w~-][\w.~-]*)*\/api\/v1\/|data:image\/(png|webp|jpeg);base64,|blob:)/.test(url) ? url : "";
 }

@@ -133,8 +133,14 @@ async def test_a_probe_does_not_hide_other_requests_in_the_log(path: str, level:
 
 async def test_a_long_path_is_cut_in_the_log() -> None:
     with capture_logs() as lines:
-        await Server().request("GET", "/" + "x" * 5000)
+        await Server().request("GET", "/ok/" + "x" * 5000)
     assert len(lines[0]["path"]) == 200
+
+
+async def test_a_path_that_was_refused_is_not_in_the_log() -> None:
+    with capture_logs() as lines:
+        await Server().request("GET", "/secret")
+    assert (lines[0]["path"], lines[0]["status"]) == ("unmatched", 404)
 
 
 async def test_other_scopes_pass_through_unchanged() -> None:
