@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server, strace, for the page a
-# browser and node with npm, for images in the terminal kitty, whose parser needs no display, and libsixel's decoder, and
-# for the files of deploy/ promtool and systemd-analyze.
+# browser, node with npm and a reverse proxy (Caddy), for images in the terminal kitty, whose parser needs no display,
+# and libsixel's decoder, and for the files of deploy/ promtool and systemd-analyze.
 #
 #   scripts/services.sh        exits 0 at once where all are there; otherwise it must be root, or able to sudo
-#   scripts/services.sh e2e    also what `make e2e` needs: Caddy, buildah, mmdebstrap
+#   scripts/services.sh e2e    also what `make e2e` needs: buildah, mmdebstrap
 #
 # Plain POSIX sh. Without these programs the tests that need them are skipped, unless CI or REQUIRE_SERVICES is set.
 set -eu
@@ -36,11 +36,11 @@ has strace || set -- "$@" strace
 has chromium || has google-chrome || set -- "$@" chromium
 has kitty || set -- "$@" kitty
 has sixel2png || set -- "$@" libsixel-bin
+has caddy || set -- "$@" caddy
 has npm || set -- "$@" nodejs npm
 has promtool || set -- "$@" prometheus
 has systemd-analyze || set -- "$@" systemd
 if [ "$for" = e2e ]; then
-    has caddy || set -- "$@" caddy
     has buildah || set -- "$@" buildah
     has mmdebstrap || set -- "$@" mmdebstrap
 fi

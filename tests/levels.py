@@ -82,11 +82,11 @@ INTEGRATION_TESTS: Final = (
     "service/api/access/test_quota_flood.py",
     "service/api/access/test_request_quotas.py",
     "service/api/costs/test_request_costs.py",
-    "service/api/test_contracts.py",
+    "service/api/whole/test_contracts.py",
+    "service/api/edge/test_hostile_input.py",
     "service/auth/test_key_repository.py",
     "service/auth/test_no_secret_leaks.py",
     "service/cli/test_keys.py",
-    "service/api/test_hostile_input.py",
     "service/engine/costs/test_healing.py",
     "service/engine/faults/test_process_life.py",
     "service/engine/frontend/test_supervisor.py",
@@ -120,7 +120,7 @@ SLOW_TESTS: Final = (
     "service/cli/test_models.py",
     "service/engine/worker/whole/test_healing.py",
     "service/server/connections/test_many_bad_clients.py",
-    "service/server/test_image_to_image.py",
+    "service/server/whole/test_image_to_image.py",
     "soak/test_soaking.py",
 )
 """Folders and files, below `tests/`, of tests that take long. `make test` leaves them out; `make coverage`, which

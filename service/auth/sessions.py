@@ -28,6 +28,9 @@ class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     expires_at: float
 
 
+_DECODER: Final = msgspec.json.Decoder(_Content)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     key_id: str
@@ -54,7 +57,7 @@ class SessionSigner:
         content, signature = _decoded(content_text), _decoded(signature_text)
         if not hmac.compare_digest(signature, self._signature(content)):
             return None
-        signed = msgspec.json.decode(content, type=_Content)
+        signed = _DECODER.decode(content)
         return Session(signed.key_id, signed.expires_at) if now < signed.expires_at else None
 
     def _signature(self, content: bytes) -> bytes:

@@ -18,8 +18,8 @@ from darkroom._core.views import JobView
 from darkroom.notebook import Display, JobCard
 from service.settings import Settings
 from tests.client import answers
-from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.paths import ROOT
+from tests.harness.wire.http_server import Harness, serve_in_thread
 from tests.levels import integration_fixture
 
 

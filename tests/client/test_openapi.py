@@ -51,14 +51,21 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
 NOT_READ: Final = {
     "ErrorObject": "darkroom._core.decoding",
     "ErrorResponse": "darkroom._core.decoding",
+    "KeyList": "the routes of keys are for operators",
+    "KeyOut": "the routes of keys are for operators",
     "Liveness": "the health routes are for operators",
     "ModelList": "darkroom._core.endpoints",
     "ModelStatus": "a text, so that a new one can be read",
+    "NewKeyOut": "the routes of keys are for operators",
     "Phase": "the health routes are for operators",
     "ProblemDetail": "darkroom._core.decoding",
     "ProblemOut": "darkroom._core.decoding",
     "Readiness": "the health routes are for operators",
+    "QuotasBody": "a part of KeyOut",
+    "Role": "a part of SessionOut and KeyOut",
+    "SessionOut": "the session is the page's; the client sends its key with every request",
     "Status": "darkroom.results.jobs.JobStatus",
+    "Validity": "a part of KeyOut",
 }
 """Schemas without a model of the client, and where they are read, or why they are not."""
 EVENTS: Final[list[tuple[type[BaseModel], type[BaseModel]]]] = [

@@ -36,7 +36,7 @@ def exposed() -> dict[str, set[str]]:
     """The labels of every metric of a real exposition, by its name as it is queried."""
     metrics = Metrics()
     text = metrics.exposition(ready=True, backlog_s=0.0)
-    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text.decode() if isinstance(text, bytes) else text, re.MULTILINE))
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text.decode(), re.MULTILINE))
     labels = {name: set(own._labelnames) for own, names in metrics._registry._collector_to_names.items()
               if hasattr(own, "_labelnames") for name in names}  # fmt: skip
     series = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}

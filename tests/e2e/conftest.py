@@ -24,6 +24,7 @@ def image() -> Iterator[Image]:
         build.import_base(base())
         yield build.mount(build.build("cpu", wheels()))
     finally:
+        build("umount", "--all")
         shutil.rmtree(storage, ignore_errors=True)
 
 

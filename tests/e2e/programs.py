@@ -22,7 +22,7 @@ def call(*command: str | Path, **options: Any) -> str:
     """Run a command to its end and return its output. Fails with that output where it fails."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-4000:]}"
-    return done.stdout
+    return str(done.stdout)
 
 
 @contextlib.contextmanager

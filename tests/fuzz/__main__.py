@@ -10,7 +10,7 @@ from pathlib import Path
 from service.observability import logs
 from service.settings import Settings
 from tests.fuzz.campaign import fuzz
-from tests.harness.http_server import serving
+from tests.harness.wire.http_server import serving
 
 
 def main() -> int:

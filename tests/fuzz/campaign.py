@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.fuzz.mutations import Case, case
-from tests.harness.raw_http import answers_in
+from tests.harness.wire.raw_http import answers_in
 
 PATIENCE_S: Final = 60.0
 """Ends a case that the server hangs in. A server's own deadlines are shorter."""

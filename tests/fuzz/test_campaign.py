@@ -13,7 +13,7 @@ from service.observability import logs
 from service.settings import Settings
 from tests.fuzz.campaign import fuzz
 from tests.fuzz.mutations import case
-from tests.harness.http_server import Harness, serving
+from tests.harness.wire.http_server import Harness, serving
 
 CASES = 1500
 

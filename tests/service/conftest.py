@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from service.observability import logs
-from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import JobsClient
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.levels import integration_fixture
 from tests.service.serving import Serve, serve
 

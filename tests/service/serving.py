@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from service.engine.interface import Phase
 from service.settings import Settings
-from tests.harness.http_server import Harness, serving
-from tests.harness.raw_http import RAW_HOST
+from tests.harness.wire.http_server import Harness, serving
+from tests.harness.wire.raw_http import RAW_HOST
 
 
 class Serve(Protocol):

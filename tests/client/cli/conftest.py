@@ -10,7 +10,7 @@ import pytest
 from service.observability import logs
 from service.settings import Settings
 from tests.harness.command import Command, run_in_process
-from tests.harness.http_server import Harness, serve_in_thread
+from tests.harness.wire.http_server import Harness, serve_in_thread
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from darkroom.cli.remote import RemoteBackend, read_key
 from darkroom.errors import APIConnectionError
 from pipelines.fake import INFO
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread
+from tests.harness.wire.http_server import Harness, serve_in_thread
 
 
 class RecordingWatch:

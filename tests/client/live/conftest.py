@@ -9,8 +9,8 @@ import pytest
 from service.observability import logs
 from service.settings import Settings
 from tests.harness.bundled_server import BundledServer
-from tests.harness.fault_proxy import FaultProxy, faulty
-from tests.harness.http_server import Harness, serve_in_thread
+from tests.harness.wire.fault_proxy import FaultProxy, faulty
+from tests.harness.wire.http_server import Harness, serve_in_thread
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from PIL import Image
 
 from darkroom import Darkroom
 from tests.harness.bundled_server import BundledServer
-from tests.harness.http_server import wait_until
 from tests.harness.paths import ROOT
+from tests.harness.wire.http_server import wait_until
 
 COMMAND = [sys.executable, "-c", "from darkroom.cli.app import main; main()"]
 

@@ -7,7 +7,7 @@ import pytest
 import darkroom
 from darkroom import ImageReady, JobEnded
 from tests.client.both import Client, Clients
-from tests.harness.fault_proxy import Cut, Delay, Drop, Fault, FaultProxy, LoseAnswer, Refuse
+from tests.harness.wire.fault_proxy import Cut, Delay, Drop, Fault, FaultProxy, LoseAnswer, Refuse
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -15,8 +15,8 @@ from service.observability import logs
 from service.settings import Settings
 from tests.client.both import Clients
 from tests.harness.command import Command, run_in_process
-from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.keys import secret_of, write_key_file
+from tests.harness.wire.http_server import Harness, serve_in_thread
 
 
 @pytest.fixture(scope="module")

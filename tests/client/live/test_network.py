@@ -13,7 +13,7 @@ from darkroom import AsyncDarkroom
 from darkroom._core.options import LIMITS
 from service.settings import Settings
 from tests.client.both import Clients
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 MODELS = json.dumps({"object": "list", "data": [{"id": "bundled"}]}).encode()
 

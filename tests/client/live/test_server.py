@@ -9,7 +9,7 @@ from darkroom import CompletedImage, PartialImage, PreviewReady
 from pipelines.fake import INFO
 from service.errors import EngineUnavailableError, GenerationFailedError, QueueFullError
 from tests.client.both import Clients
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 
 def test_each_image_has_the_next_seed(connect: Clients, server: Harness) -> None:

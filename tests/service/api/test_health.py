@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.engine.interface import Phase
-from tests.harness.http_server import Harness, wait_until
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.service.api.in_process import Api
 from tests.service.serving import Serve
 

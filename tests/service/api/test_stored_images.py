@@ -13,8 +13,8 @@ from service.api.dependencies import Services
 from service.api.signed_urls import LinkSigner
 from service.images.encoding import ImageFormat
 from service.images.sharing import without_parameters
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
+from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import TENANT, Api, run_in_process
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, parameters_in, source_type_in
 

@@ -13,7 +13,7 @@ from service.cli.health import local_address
 from service.engine.interface import Phase
 from service.settings import Settings
 from tests.harness.command import Command
-from tests.harness.http_server import Harness, serve_in_thread
+from tests.harness.wire.http_server import Harness, serve_in_thread
 from tests.levels import integration_fixture
 
 

@@ -17,8 +17,8 @@ from service.jobs.execution.runner import LAST_WRITES_S
 from service.jobs.store.access.writers import CLOSE_S
 from service.server.listeners import LAST_ANSWERS_S
 from service.settings import Settings
-from tests.harness.http_server import wait_until
 from tests.harness.served.server_process import StoredJob, running_server, stored_jobs
+from tests.harness.wire.http_server import wait_until
 
 JOBS: Final = 40
 SLOW_ROWS: Final = ("--row-s", "0.2")

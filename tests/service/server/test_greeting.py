@@ -16,7 +16,7 @@ from service.engine.interface import Phase
 from service.server.addresses import listening, listening_at
 from service.server.greeting import activities, greeting, served_names, shown_url
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 
 def test_the_models_that_can_be_asked_for_are_named_beside_the_default_one() -> None:

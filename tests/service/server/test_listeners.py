@@ -15,8 +15,8 @@ from service.observability.edge_metrics import EdgeMetrics
 from service.server.connections.protocol import BoundedHttpProtocol
 from service.server.listeners import LAST_ANSWERS_S, Server, last_answers_s, uvicorn_config
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread
-from tests.harness.raw_http import GET, LAST_GET, answers_in, connected, read_to_end
+from tests.harness.wire.http_server import Harness, serve_in_thread
+from tests.harness.wire.raw_http import GET, LAST_GET, answers_in, connected, read_to_end
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

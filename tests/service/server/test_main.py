@@ -22,7 +22,7 @@ from service.observability.metrics import Metrics
 from service.server.main import engine_config, serve
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
-from tests.harness.http_server import wait_until
+from tests.harness.wire.http_server import wait_until
 
 EPHEMERAL = {"port": 0, "admin_port": None}
 LONG = {"prompt": "x", "steps": 80, "guidance_scale": 1, "stream": True}

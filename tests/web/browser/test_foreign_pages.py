@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from service.observability import logs
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.keys import bearer, secret_of, write_key_file
+from tests.harness.wire.http_server import Harness, serve_in_thread
 
 pytestmark = pytest.mark.timeout(300)
 

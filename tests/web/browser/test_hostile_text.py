@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.web.browser.visitor import finished, generate, show, value, visit
 
 pytestmark = pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.harness.http_server import Harness, wait_until
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.web.browser.visitor import visit
 
 pytestmark = pytest.mark.timeout(300)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pipelines.fake import INFO
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.web.browser.visitor import (
     accessibility_problems,
     download,

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from service.errors import OutOfMemoryError
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.web.browser.visitor import (
     accessibility_problems,
     fill,

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from darkroom import Darkroom
 from service.settings import Settings
-from tests.harness.http_server import Harness, serving
-from tests.harness.reverse_proxy import PREFIX, caddy_before
+from tests.harness.wire.http_server import Harness, serving
+from tests.web.browser.reverse_proxy import PREFIX, caddy_before
 from tests.web.browser.visitor import finished, generate, show, visit
 
 pytestmark = pytest.mark.timeout(300)

@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from service.observability import logs
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread
 from tests.harness.keys import bearer, secret_of, write_key_file
 from tests.harness.paths import ROOT
+from tests.harness.wire.http_server import Harness, serve_in_thread
 from tests.web.browser.visitor import accessibility_problems, fill, finished, generate, show, value, visit
 
 pytestmark = pytest.mark.timeout(300)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from pipelines.fake import INFO
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.web.browser.visitor import fill, finished, fold, generate, last_request, open_settings, show, visit
 
 pytestmark = pytest.mark.timeout(300)

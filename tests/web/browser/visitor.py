@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 PROMPT = "a red circle on a white background"
 

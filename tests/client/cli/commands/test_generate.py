@@ -17,7 +17,7 @@ from darkroom.cli.statuses import Status
 from tests.client import answers
 from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 
 def test_an_image_is_written_and_its_seed_printed(command: Command) -> None:

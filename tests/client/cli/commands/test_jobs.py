@@ -11,7 +11,7 @@ from darkroom import Darkroom, Job
 from darkroom.cli.statuses import Status
 from service.errors import GenerationFailedError
 from tests.harness.command import Command
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 pytestmark = pytest.mark.integration
 

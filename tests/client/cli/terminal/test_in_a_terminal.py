@@ -18,7 +18,7 @@ import pytest
 
 from tests.client.cli.terminal.emulators.decoders import show_in_kitty
 from tests.harness.command import Command
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 
 pytestmark = pytest.mark.integration
 

@@ -13,8 +13,8 @@ import pytest
 
 from service.auth.identity import Quotas
 from service.jobs.store.database import database_url
-from tests.harness.http_server import Harness, wait_until
 from tests.harness.keys import api_key, bearer, insert_keys
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.service.api.in_process import GENERATIONS, JOBS
 from tests.service.serving import serve
 

@@ -12,8 +12,8 @@ from fastapi import Query
 
 from service.api.http.openapi import DescribedApp
 from service.api.http.problems import ProblemOut
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
+from tests.harness.wire.http_server import Harness
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 PROGRAM: Final = Path(sys.executable).with_name("schemathesis")

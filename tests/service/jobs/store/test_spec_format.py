@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any, Final
 
@@ -184,3 +186,34 @@ def test_images_that_do_not_fit_together_are_damaged(written: bytes, damaged: by
 
     with pytest.raises(UnreadableSpecError, match="damaged"):
         decode_spec(stored.replace(written, damaged))
+
+
+_DECODE_IN_THREADS = """
+import sys, threading
+from service.jobs.store.spec_format import decode_spec, encode_spec
+from tests.harness.sample_jobs import make_job
+
+spec = make_job(images=2).spec
+data, decoded = encode_spec(spec), []
+barrier = threading.Barrier(6)
+
+def decode():
+    barrier.wait()
+    decoded.append(decode_spec(data) == spec)
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=decode) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sum(decoded))
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("attempt", range(4))  # One process in three crashed.
+def test_threads_that_decode_the_first_job_at_once_end_well(attempt: int) -> None:
+    done = subprocess.run([sys.executable, "-c", _DECODE_IN_THREADS], check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "6"), done.stderr

@@ -108,6 +108,7 @@ def test_data_of_an_earlier_release_are_copied_unchanged(schema: str, tmp_path: 
 
     made = back_up(database_url(None, data), data / "images", copy)
 
-    assert made == Backup(images=1, uploads=0, missing=3)
+    uploads_without_files = int(schema == "schema_0005")
+    assert made == Backup(images=1, uploads=0, missing=3 + uploads_without_files)
     assert ImageFolder(copy / "pictures").read(SUCCEEDED, 1, "image/png") == PNG
     assert not (data / "images").exists(), "the server of that release may still run"

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.harness.bad_clients import BadClient, bad_clients
-from tests.harness.http_server import wait_until
-from tests.harness.raw_http import LAST_GET, answers_in
+from tests.harness.wire.bad_clients import BadClient, bad_clients
+from tests.harness.wire.http_server import wait_until
+from tests.harness.wire.raw_http import LAST_GET, answers_in
 from tests.service.serving import Serve
 
 CLIENTS: Final = 40

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
-from tests.harness.raw_http import (
+from tests.harness.wire.http_server import Harness
+from tests.harness.wire.raw_http import (
     BETWEEN_SEGMENTS_S,
     GET,
     LAST_GET,

@@ -11,8 +11,8 @@ import pytest
 
 from service.server.listeners import ADMIN_CONNECTIONS, edge_limits
 from service.settings import Settings
-from tests.harness.http_server import Harness, wait_until
-from tests.harness.raw_http import (
+from tests.harness.wire.http_server import Harness, wait_until
+from tests.harness.wire.raw_http import (
     GET,
     OPENAI_SHAPE,
     POST,

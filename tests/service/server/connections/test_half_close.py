@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from service.server.connections.half_close import question
-from tests.harness.http_server import Harness, wait_until
-from tests.harness.raw_http import GET, POST, answers_in, connected, read_to_end
+from tests.harness.wire.http_server import Harness, wait_until
+from tests.harness.wire.raw_http import GET, POST, answers_in, connected, read_to_end
 
 LONG = {"prompt": "x", "steps": 200}
 

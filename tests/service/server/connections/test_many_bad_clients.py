@@ -9,10 +9,10 @@ from typing import Final
 import httpx2
 import pytest
 
-from tests.harness.bad_clients import BadClient, bad_clients
 from tests.harness.bundled_server import free_port
-from tests.harness.http_server import wait_until
 from tests.harness.served.server_process import running_server
+from tests.harness.wire.bad_clients import BadClient, bad_clients
+from tests.harness.wire.http_server import wait_until
 
 CLIENTS: Final = 500
 MAX_GROWTH_BYTES: Final = 128 << 20

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread, serving, wait_until
-from tests.harness.raw_http import (
+from tests.harness.wire.http_server import Harness, serve_in_thread, serving, wait_until
+from tests.harness.wire.raw_http import (
     BETWEEN_SEGMENTS_S,
     GET,
     LAST_GET,

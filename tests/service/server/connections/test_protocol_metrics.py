@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.settings import Settings
-from tests.harness.http_server import Harness, serve_in_thread, wait_until
-from tests.harness.raw_http import GET, connected, read_to_end
+from tests.harness.wire.http_server import Harness, serve_in_thread, wait_until
+from tests.harness.wire.raw_http import GET, connected, read_to_end
 
 
 @pytest.fixture(scope="module")

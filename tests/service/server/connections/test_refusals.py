@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.server.connections.refusals import INVALID, TOO_MANY, TOO_SLOW, Refusal
-from tests.harness.raw_http import OPENAI_SHAPE, PROBLEM_SHAPE, answers_in, shape_of
+from tests.harness.wire.raw_http import OPENAI_SHAPE, PROBLEM_SHAPE, answers_in, shape_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
+from tests.harness.wire.http_server import Harness
 from tests.service.serving import Serve
 
 

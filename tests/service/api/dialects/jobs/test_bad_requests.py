@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.jobs.store.spec_format import MAX_SPEC_BYTES
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import JOBS, Api
 
 CANARY: Final = "cAnArY7"

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from service.images.encoding import ImageFormat
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import JobsClient
+from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import JOBS, Api
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 

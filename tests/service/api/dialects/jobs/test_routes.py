@@ -12,8 +12,8 @@ from pipelines.fake import INFO
 from pipelines.params import GenerationParams
 from service.engine.interface import Phase
 from tests.harness.engine.fake_engine import IMAGE_PRICE_S
-from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem
+from tests.harness.wire.http_server import Harness, wait_until
 
 
 def test_an_accepted_job_says_where_it_is(server: Harness, jobs: JobsClient) -> None:

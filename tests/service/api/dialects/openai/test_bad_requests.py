@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx2
 import pytest
 
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import GENERATIONS, Api
 
 CANARY: Final = "cAnArY7"

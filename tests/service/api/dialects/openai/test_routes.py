@@ -24,7 +24,7 @@ from service.errors import (
 )
 from service.images.metadata import parameters_text
 from tests.harness.engine.fake_drawing import UNENCODABLE, draw
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import Api, run_in_process
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 

@@ -7,7 +7,7 @@ import threading
 
 import openai
 
-from tests.harness.http_server import Harness
+from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import GENERATIONS, Api
 
 

@@ -22,7 +22,7 @@ from service.api.dialects.openai.stream import STREAM_SCHEMAS, frames
 from service.engine.interface import ImageEvent, ImageProgress, Job
 from service.errors import CanceledError, OutOfMemoryError, QueueFullError
 from service.images.encoding import ImageFormat
-from tests.harness.http_server import Harness, wait_until
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.service.api.in_process import GENERATIONS, Api
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 from tests.service.serving import Serve

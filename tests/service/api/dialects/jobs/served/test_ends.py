@@ -11,8 +11,8 @@ import pytest
 from service.engine.interface import Phase
 from service.errors import EngineUnavailableError, NonFiniteResultError
 from tests.harness.engine.fake_drawing import UNENCODABLE
-from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, JobsClient, assert_problem, events_in
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.service.serving import Serve
 
 CANARY = "cAnArY7"

@@ -12,8 +12,8 @@ from PIL import Image
 
 from service.engine.interface import Phase
 from service.errors import OutOfMemoryError
-from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import ROOT, Event, JobsClient
+from tests.harness.wire.http_server import Harness, wait_until
 from tests.service.images.reading import MADE_BY_A_MODEL, holds, source_type_in
 from tests.service.serving import Serve
 

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from service.engine.interface import Phase
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import ROOT, JobsClient
+from tests.harness.wire.http_server import Harness
 
 
 @pytest.fixture

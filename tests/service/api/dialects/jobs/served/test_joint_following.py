@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.engine.interface import Phase
-from tests.harness.http_server import Harness
 from tests.harness.jobs_client import Event, JobsClient, assert_problem, events_in
+from tests.harness.wire.http_server import Harness
 from tests.service.serving import Serve
 
 ROOT = "/api/v1/events"

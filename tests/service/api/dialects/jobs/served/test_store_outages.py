@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.harness.http_server import Harness, wait_until
 from tests.harness.jobs_client import JobsClient
+from tests.harness.wire.http_server import Harness, wait_until
 
 
 @contextlib.contextmanager

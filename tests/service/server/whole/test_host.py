@@ -20,9 +20,9 @@ from typing import IO, Final
 import httpx2
 import pytest
 
-from tests.harness.http_server import wait_until
 from tests.harness.paths import ROOT
-from tests.harness.raw_http import connected
+from tests.harness.wire.http_server import wait_until
+from tests.harness.wire.raw_http import connected
 
 QUICK: Final = {"prompt": "x", "steps": 1, "size": "64x64"}
 FEW_FILES: Final = 400

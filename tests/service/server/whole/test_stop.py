@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 
 from tests.harness.bundled_server import free_port
-from tests.harness.http_server import wait_until
-from tests.harness.raw_http import GET, connected, read_to_end
 from tests.harness.served.server_process import running_server, starting_server
+from tests.harness.wire.http_server import wait_until
+from tests.harness.wire.raw_http import GET, connected, read_to_end
 
 LONG_DRAIN = {"drain_timeout_s": 3600}
 """No test waits for it."""

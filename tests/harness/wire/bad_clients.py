@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
-from tests.harness.raw_http import GET, POST
+from tests.harness.wire.raw_http import GET, POST
 
 _LARGE_ANSWERS: Final = GET.replace(b"/livez", b"/openapi.json") * 3
 """Together far more than a socket with a small buffer takes."""
