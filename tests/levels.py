@@ -80,6 +80,7 @@ INTEGRATION_TESTS: Final = (
     "service/api/access/test_session_routes.py",
     "service/api/access/test_tenant_matrix.py",
     "service/api/access/test_quota_flood.py",
+    "service/api/access/test_request_quotas.py",
     "service/api/costs/test_request_costs.py",
     "service/api/whole/test_contracts.py",
     "service/api/edge/test_hostile_input.py",

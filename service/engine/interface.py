@@ -18,6 +18,7 @@ from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams, PixelKey
 from pipelines.prompts.lengths import PromptLengths
 from service.engine.types import ModelStatus, Priority, Timings
+from service.observability.log_ids import bound_log_ids
 
 
 class Phase(enum.StrEnum):
@@ -187,6 +188,8 @@ class Submission:
     checkpoint_every: int = 0
     checkpoints: Mapping[int, bytes] = field(default_factory=dict)
     """Checkpoints of earlier tries, by index of the image."""
+    log_ids: Mapping[str, str] = field(default_factory=bound_log_ids)
+    """The ids that lines of the log about these images have, in the worker too."""
 
     def __post_init__(self) -> None:
         deadline_s = math.inf if self.deadline_s is None else self.deadline_s

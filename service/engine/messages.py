@@ -56,6 +56,8 @@ class Submit(Message, frozen=True):
     """Steps between two checkpoints; 0 asks for none."""
     checkpoint: bytes = b""
     """A checkpoint of this image from which it is resumed, if the worker can; empty begins it from its noise."""
+    log_ids: dict[str, str] = {}
+    """The ids that lines of the log about this image have."""
 
 
 class Input(Message, frozen=True):

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+import structlog
+
 from pipelines.interface import RgbImage
 from service.engine import messages
 from service.engine.frontend import suspects
@@ -56,6 +58,8 @@ _ERRORS: Final = {
 """The errors that a worker's `Failed` message may name, by code."""
 _PERHAPS_ITS_CHECKPOINTS: Final = (GenerationFailedError.code, NonFiniteResultError.code)
 """Failures of a resumed image after which it begins anew."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
@@ -149,6 +153,7 @@ class Dispatcher:
         poisoned = suspects.record_death(worker.images, called)
         worker.take_back()
         for image in poisoned:
+            _log.error("an image ended its worker repeatedly", image_id=image.submit.image_id, **image.submit.log_ids)
             self._fail(image, PoisonedError("Generating this image crashed the worker more than once."))
         for image in self._in_flight.unsent:
             if image.job.handle.closed:

@@ -229,6 +229,7 @@ class LocalEngine:
                 params=params,
                 priority=submission.priority,
                 tenant=submission.tenant,
+                log_ids=dict(submission.log_ids),
                 previews=submission.previews,
                 deadline_s=submission.deadline_s,
                 max_load_wait_s=None if accepted else self._config.max_load_wait_s,

@@ -6,7 +6,7 @@ Runs in the worker's process; pure.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple
 
@@ -59,6 +59,8 @@ class ScheduledImage(Generic[StateT]):
     """The image's work. A restart in higher precision replaces it."""
     tenant: str = ""
     """Owner of the image; tenants share the device equally."""
+    log_ids: Mapping[str, str] = field(default_factory=dict)
+    """The ids that lines of the log about it have."""
     isolation: str = ""
     """Mark of a suspect: see `Group.isolation`."""
     previews: int = 0

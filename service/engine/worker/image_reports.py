@@ -6,8 +6,10 @@ Runs in the worker's process. It decides nothing about an image except that prev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic
+
+import structlog
 
 from pipelines.interface import ConditioningT, OutputT, Pipeline, RgbImage, StateT
 from service.engine import messages
@@ -25,6 +27,9 @@ _ETA_SHARE: Final = 0.01
 _CHEAP_S: Final = 0.001
 """Estimates that take no longer are also made anew for an image that they do not have. Otherwise it is expected to have
 the device to itself until they are due."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class ImageReports(Generic[ConditioningT, StateT, OutputT]):
@@ -75,6 +80,11 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
         size = rgb_image.width, rgb_image.height
         lengths = image.begun_state.prompt_lengths
         self._channel.send(messages.Finished(image.id, *size, rgb_image.pixels, timings, lengths))
+
+    def send_failed(self, image_id: str, log_ids: Mapping[str, str], fault: Fault) -> None:
+        """Reports the end of an image, here and in the log."""
+        _log.warning("an image failed", image_id=image_id, code=fault.code, **log_ids)
+        self._channel.send(messages.Failed(image_id, fault.code, fault.message, fault.field))
 
     def _eta_s(self, image: ScheduledImage[StateT]) -> float:
         """Returns the estimated seconds until the image is finished. All estimates are made together now and then."""

@@ -57,6 +57,7 @@ class Intake(Generic[StateT]):
             plan=whole if params is submit.params else replace(self._pipeline.plan(params), steps=whole.steps),
             texts=self._pipeline.texts(params),
             tenant=submit.tenant,
+            log_ids=submit.log_ids,
             isolation=submit.isolation,
             previews=submit.previews,
             arrived_s=arrived_s,

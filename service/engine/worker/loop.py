@@ -201,7 +201,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
     def _admit(self, submit: Submit) -> None:
         fault = self._models.fault_of(submit.params)
         if fault is not None:
-            self._channel.send(messages.Failed(submit.image_id, fault.code, fault.message))
+            self._reports.send_failed(submit.image_id, submit.log_ids, fault)
             return
         image = self._intake.image_of(submit)
         self._text_stage.admit(image)
@@ -295,4 +295,4 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
 
     def _fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
         self._scheduler.remove(image)
-        self._channel.send(messages.Failed(image.id, fault.code, fault.message, fault.field))
+        self._reports.send_failed(image.id, image.log_ids, fault)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from service.engine.interface import ADMITTING, Engine, Phase
 from service.errors import CanceledError, StoreUnavailableError
 from service.jobs.background import log_and_continue
@@ -243,6 +245,7 @@ class Runner:
 
     async def _run(self, running: RunningJob) -> None:
         claim = running.claim
+        structlog.contextvars.bind_contextvars(job_id=claim.job_id, tenant=claim.tenant)
         try:
             outcome = await self._executor.execute(running)
             if outcome is None:

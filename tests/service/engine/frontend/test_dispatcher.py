@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from pipelines.interface import RgbImage
 from pipelines.prompts.lengths import PromptLengths, TextLength
@@ -60,7 +62,9 @@ class DispatcherHarness:
         self.links[worker].received.clear()
         self.dispatcher.worker_died(self.workers[worker], called)
 
-    def submit(self, *image_ids: str, deadline_s: float | None = None) -> LocalJob:
+    def submit(
+        self, *image_ids: str, deadline_s: float | None = None, log_ids: dict[str, str] | None = None
+    ) -> LocalJob:
         """Admits one job with these images and dispatches it."""
         job = LocalJob(
             "job",
@@ -69,7 +73,10 @@ class DispatcherHarness:
             on_cancel=self.dispatcher.cancel,
             on_read=self.dispatcher.dispatch,
         )
-        submits = [messages.Submit(image_id, make_params(), deadline_s=deadline_s) for image_id in image_ids]
+        submits = [
+            messages.Submit(image_id, make_params(), deadline_s=deadline_s, log_ids=log_ids or {})
+            for image_id in image_ids
+        ]
         self.in_flight.add_job(job, submits, make_plans(submits), [1.0] * len(submits), now_s=self.clock())
         self.dispatcher.dispatch()
         return job
@@ -289,3 +296,37 @@ async def test_an_unsent_image_fails_as_soon_as_it_cannot_meet_its_deadline() ->
 
     assert harness.link.submitted == ["patient"]
     assert not patient.closed
+
+
+async def test_a_finished_image_counts_with_its_measured_seconds_and_a_canceled_one_with_its_steps() -> None:
+    harness = DispatcherHarness()
+    job = harness.submit("a", "b", "c")
+    measured = msgspec.structs.replace(TIMINGS, device_s=0.75)
+
+    harness.apply(messages.Progress("a", 4, 4, 0.0), messages.Progress("b", 1, 4, 3.0))
+    harness.apply(messages.Finished("a", 1, 1, PIXELS, measured, LENGTHS))
+    job.cancel()
+    harness.apply(messages.Canceled("b"), messages.Canceled("c"))
+
+    assert job.used_s == 0.75 + 0.25
+
+
+async def test_a_failed_image_counts_with_its_steps() -> None:
+    harness = DispatcherHarness()
+    job = harness.submit("a")
+
+    harness.apply(messages.Progress("a", 2, 4, 1.0), failed("a"))
+
+    assert job.used_s == 0.5
+
+
+def test_the_log_says_whose_image_ended_its_worker() -> None:
+    harness = DispatcherHarness()
+    harness.submit("a", log_ids={"request_id": "req_1", "tenant": "alice"})
+
+    with capture_logs() as lines:
+        for _ in range(2):
+            harness.die(["a"])
+            harness.dispatcher.dispatch()
+
+    assert [(line["image_id"], line["request_id"], line["tenant"]) for line in lines] == [("a", "req_1", "alice")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from structlog.testing import capture_logs
+
 from pipelines.fake import FakePipeline, FakeState
 from pipelines.interface import Stage
 from pipelines.prompts.lengths import PromptLengths, TextLength
@@ -15,6 +17,8 @@ from service.engine.scheduling.scheduler import Scheduler
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.fault_isolation import FaultIsolation
 from service.engine.worker.image_reports import ImageReports
+from tests.harness.engine.faulty_pipeline import SECRET, FaultyPipeline, Trigger
+from tests.harness.engine.faulty_pipeline import Stage as FaultyStage
 from tests.harness.engine.worker_harness import CALL_S, Clock, WorkerHarness, flat_costs, make_params
 
 
@@ -87,6 +91,25 @@ def test_timings_add_up_to_the_time_between_arrival_and_result() -> None:
     assert second.mean_batch_rows == 2
     total_s = second.queue_s + second.encode_s + second.denoise_s + second.decode_s
     assert total_s == harness.clock.now_s - start_s
+
+
+def test_the_log_says_whose_image_failed_and_not_what_it_was_to_show() -> None:
+    ids = {"request_id": "req_1", "job_id": "job_1", "tenant": "alice"}
+    trigger = Trigger(FaultyStage.PREDICT)
+    harness = WorkerHarness(lambda sleep: FaultyPipeline(trigger, call_s=CALL_S, sleep=sleep))
+    harness.submit("a", make_params(prompt=SECRET), log_ids=ids)
+
+    with capture_logs() as lines:
+        harness.run()
+
+    (failure,) = [line for line in lines if line["event"] == "an image failed"]
+    assert failure == {
+        "event": "an image failed",
+        "log_level": "warning",
+        "image_id": "a",
+        "code": "generation_failed",
+        **ids,
+    }
 
 
 class SlowForecast(Scheduler[FakeState]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipelines.fake import INFO, FakeState
 from pipelines.interface import Stage
 from service.engine.call_record import CallRecord
@@ -56,6 +58,7 @@ def test_a_finished_call_tells_its_seconds_and_each_tenants_rows() -> None:
 
     assert harness.call.seconds == 0.5
     assert [(image.tenant, rows) for image, rows in harness.call.parts] == [("a", 2), ("b", 1)]
+    assert [image.device_s for image in harness.images] == [pytest.approx(1 / 3), pytest.approx(1 / 6)]
 
 
 def test_the_results_of_images_that_were_begun_again_do_not_count() -> None:
