@@ -6,10 +6,13 @@ what was counted. Whoever raises one says why in the commit.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 from service.api.dialects.jobs.paging import MAX_PAGE_BYTES
+from tests.harness.keys import bearer, write_key_file
 from tests.service.api.costs.meter import Cost, measure
 from tests.service.api.costs.worst_requests import (
     JOB,
@@ -20,7 +23,7 @@ from tests.service.api.costs.worst_requests import (
     requests_without_drawing,
     routes_of,
 )
-from tests.service.api.in_process import JOBS, run_in_process
+from tests.service.api.in_process import JOBS, Api, run_in_process
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
@@ -66,15 +69,27 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("POST", IMAGE + "/links"): LOOK,
     ("GET", "/shared/{job_id}/{index}"): FILE,
     ("HEAD", "/shared/{job_id}/{index}"): Cost(5, KIB, 2 * SPEC + len(PNG), 4 * SPEC + len(PNG)),
+    **{(method, "/api/v1/session"): PROBE for method in ("GET", "POST", "DELETE")},
+    ("GET", "/api/v1/keys"): Cost(3, 32 * KIB, 64 * KIB, 512 * KIB),
+    ("POST", "/api/v1/keys"): Cost(10, KIB, 64 * KIB, 512 * KIB),
+    ("DELETE", "/api/v1/keys/{key_id}"): Cost(10, KIB, 64 * KIB, 512 * KIB),
     ("POST", "/api/v1/uploads"): Cost(12, KIB, 2 * len(PNG), 4 * MIB),
     ("GET", "/api/v1/uploads/{sha256}"): Cost(4, KIB, 64 * KIB, 128 * KIB),
     ("DELETE", "/api/v1/uploads/{sha256}"): Cost(9, 0, 64 * KIB, 128 * KIB),
 }
 
 
+@contextlib.asynccontextmanager
+async def run_with_keys(data_dir: Path) -> AsyncIterator[Api]:
+    """A server that has keys, and a client with an admin's."""
+    async with run_in_process(data_dir, api_key_file=write_key_file(data_dir.with_suffix(".keys"))) as api:
+        api.client.headers.update(bearer("root"))
+        yield api
+
+
 async def test_no_route_costs_more_than_it_may(tmp_path: Path) -> None:
     costs: dict[Route, Cost] = {}
-    async with run_in_process(tmp_path / "loading") as api:
+    async with run_with_keys(tmp_path / "loading") as api:
         sent = requests_without_drawing(api, await fill(api))
         costs |= {route: await measure(send) for route, send in sent.items()}
         assert routes_of(api) == BOUNDS.keys()
@@ -86,7 +101,7 @@ async def test_no_route_costs_more_than_it_may(tmp_path: Path) -> None:
 
 
 async def test_the_meter_counts_statements_answers_files_and_memory(tmp_path: Path) -> None:
-    async with run_in_process(tmp_path) as api:
+    async with run_with_keys(tmp_path) as api:
         stored = await fill(api)
         job, image = f"{JOBS}/{stored.job_id}", f"{JOBS}/{stored.job_id}/images/0"
 

@@ -23,6 +23,7 @@ from service.engine.interface import ImageFinished, Phase
 from service.engine.types import Timings
 from service.images.encoding import encode
 from service.jobs.records import ImageSpec, JobSpec
+from tests.harness.keys import secret_of
 from tests.service.api.in_process import JOBS, Api
 
 SIDE: Final = 512
@@ -30,6 +31,7 @@ IMAGES: Final = 100
 PROMPTS: Final = [f"{number:03}{'é' * 1250}" for number in range(IMAGES)]
 """As many as a job may have, and together nearly as long as it may be stored."""
 LONG: Final = "x" * 4000
+KEYS: Final = 50
 LISTED: Final = 50
 """Jobs that wait, more than fit into a page."""
 PNG: Final = encode(RgbImage(SIDE, SIDE, random.Random(1).randbytes(3 * SIDE * SIDE)), "png")
@@ -61,6 +63,8 @@ class Stored:
     """Jobs to be canceled and deleted."""
     digests: list[str] = field(default_factory=list)
     """Uploads to be looked at and deleted."""
+    keys: list[str] = field(default_factory=list)
+    """API keys to be revoked."""
 
 
 async def fill(api: Api) -> Stored:
@@ -91,6 +95,8 @@ async def fill(api: Api) -> Stored:
         file = encode(RgbImage(SIDE, SIDE, bytes([gray]) * (3 * SIDE * SIDE)), "png")
         answer = await api.client.post("/api/v1/uploads", files={"image": file})
         stored.digests.append(answer.json()["sha256"])
+    for _ in range(KEYS):
+        stored.keys.append((await api.client.post("/api/v1/keys", json={"name": "x" * 100})).json()["id"])
     return stored
 
 
@@ -98,6 +104,7 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
     """Requests that are answered while the model is loaded, so that all jobs stay as they are."""
     job, image = f"{JOBS}/{stored.job_id}", f"{JOBS}/{stored.job_id}/images/0"
     client, spare, digests = api.client, iter(stored.spare), iter(stored.digests[1:])
+    keys = iter(stored.keys)
     asset = next(path for path in _paths(api) if path.startswith("/assets/index-") and path.endswith(".js"))
     files = {"image": PNG}
     return {
@@ -127,6 +134,12 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("GET", "/shared/{job_id}/{index}"): lambda: client.get(stored.link),
         ("HEAD", "/shared/{job_id}/{index}"): lambda: client.head(stored.link),
         ("POST", "/api/v1/uploads"): lambda: client.post("/api/v1/uploads", files=files),
+        ("GET", "/api/v1/session"): lambda: client.get("/api/v1/session"),
+        ("POST", "/api/v1/session"): lambda: client.post("/api/v1/session", json={"key": secret_of("root")}),
+        ("DELETE", "/api/v1/session"): lambda: client.delete("/api/v1/session"),
+        ("GET", "/api/v1/keys"): lambda: client.get("/api/v1/keys"),
+        ("POST", "/api/v1/keys"): lambda: client.post("/api/v1/keys", json={"name": "x"}),
+        ("DELETE", "/api/v1/keys/{key_id}"): lambda: client.delete(f"/api/v1/keys/{next(keys)}"),
         ("GET", "/api/v1/uploads/{sha256}"): lambda: client.get(f"/api/v1/uploads/{stored.digests[0]}"),
         ("DELETE", "/api/v1/uploads/{sha256}"): lambda: client.delete(f"/api/v1/uploads/{next(digests)}"),
     }
