@@ -8,7 +8,8 @@ from service.engine import messages
 from service.engine.frontend.local_job import LocalJob
 from service.engine.interface import ImageCheckpoint
 from service.errors import GenerationFailedError, OutOfMemoryError
-from tests.harness.engine.recording_link import DispatcherHarness, failed, finished
+from tests.harness.engine.recording_link import DispatcherHarness
+from tests.service.engine.frontend.test_dispatcher import failed, finished
 
 
 def taken(image_id: str, step: int) -> messages.Checkpoint:
