@@ -22,6 +22,7 @@ class Caller:
         self._body = [msgspec.json.encode(body or {})]
         scope = {
             "type": "http",
+            "http_version": "1.1",
             "method": method,
             "scheme": "http",
             "path": path,
