@@ -18,7 +18,7 @@ from tests.harness.keys import bearer, secret_of
 from tests.service.api.in_process import GENERATIONS, JOBS, Api
 
 BASIC: Final = base64.b64encode(f"anybody:{secret_of('alice')}".encode()).decode()
-OPEN: Final = ["/", "/health", "/livez", "/openapi.json", "/readyz"]
+OPEN: Final = ["/", "/docs", "/health", "/livez", "/openapi.json", "/readyz"]
 REFUSED: Final = [
     "/api/v1/jobs",
     "/api/v1/jobs/",
@@ -121,7 +121,7 @@ async def test_a_request_that_is_refused_inherits_nobodys_tenant(guarded: Api) -
 async def test_a_server_whose_keys_are_not_known_yet_is_503(tmp_path: Path) -> None:
     """As where its database is out of reach when it starts."""
     app = create_app(Settings(data_dir=tmp_path), FakeEngine())
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answer = await client.get(JOBS)
 
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")

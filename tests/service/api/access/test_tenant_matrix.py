@@ -35,10 +35,8 @@ WITHOUT_IDS: Final[frozenset[Route]] = frozenset(
 
 NO_KEY_NEEDED: Final[frozenset[Route]] = frozenset(
     {
-        ("GET", "/"),
-        ("HEAD", "/"),
         ("GET", "/openapi.json"),
-        ("HEAD", "/openapi.json"),
+        *((method, path) for path in ("/", "/docs") for method in ("GET", "HEAD")),
         *((method, path) for path in ("/health", "/livez", "/readyz") for method in ("GET", "HEAD")),
         *((method, "/api/v1/session") for method in ("POST", "GET", "DELETE")),
         *((method, "/shared/{job_id}/{index}") for method in ("GET", "HEAD")),
@@ -132,7 +130,7 @@ def test_every_route_is_in_one_group(guarded: Api) -> None:
 
     assert set().union(*groups) == routes
     assert sum(map(len, groups)) == len(routes)
-    assert {path for _, path in NO_KEY_NEEDED} == set(OPEN_PATHS) - {"/assets/{name}", "/docs"}
+    assert {path for _, path in NO_KEY_NEEDED} == set(OPEN_PATHS) - {"/assets/{name}"}
 
 
 async def test_no_route_tells_anothers_thing_from_one_that_never_existed(guarded: Api) -> None:
