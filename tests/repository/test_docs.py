@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from service import errors
 from service.server.app import create_app
 from service.settings import Settings
@@ -12,8 +14,9 @@ from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.paths import ROOT
 
 
-def test_every_test_named_on_the_page_on_reliability_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text()))
+@pytest.mark.parametrize("page", ["reliability.md", "security.md"])
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / page).read_text()))
     written = {
         name
         for file in (ROOT / "tests").rglob("test_*.py")
