@@ -40,6 +40,6 @@ def test_the_settings_of_a_stage_reach_its_servers_and_a_part_may_add_to_them(st
         idle = use_over(servers, 0.01)
 
     assert too_large.count("413") == 1
-    assert filled.count("429") > 0
-    assert filled.count("202") + filled.count("429") == 80
+    assert filled.count("503") > 0
+    assert filled.count("202") + filled.count("503") == 80
     assert idle.images == 0
