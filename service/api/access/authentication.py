@@ -6,11 +6,13 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.access.credentials import is_same_origin, secrets_of, session_of
 from service.api.access.open_routes import is_open
 from service.api.access.running import RunningRequest, RunningRequests
+from service.api.edge.addresses import addresses_of
 from service.api.http.errors import ErrorAnswers
 from service.auth.authenticator import Admission, Authenticator, Refusal, RefusalReason
 from service.errors import DarkroomError, ForbiddenError
@@ -106,4 +108,6 @@ def _error(refused: Refusal | DarkroomError) -> DarkroomError:
 
 
 def _may_use_session(scope: Scope, headers: Headers) -> bool:
-    return scope["method"] in SAFE_METHODS or is_same_origin(headers, scope["scheme"])
+    # A proxy may replace the Host header, so the server's own origin is also what callers know it by.
+    own = (f"{scope['scheme']}://{headers.get('host', '')}", addresses_of(HTTPConnection(scope)).origin)
+    return scope["method"] in SAFE_METHODS or is_same_origin(headers, own)

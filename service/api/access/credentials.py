@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -36,8 +36,8 @@ def session_of(headers: Headers) -> str | None:
     return None
 
 
-def is_same_origin(headers: Headers, scheme: str) -> bool:
-    """Whether a page of this server sent the request, as its browser says.
+def is_same_origin(headers: Headers, own: Collection[str]) -> bool:
+    """Whether a page of this server sent the request, as its browser says. `own` are the origins of the server.
 
     Browsers say it in `Sec-Fetch-Site` or, to hosts without TLS, in `Origin` alone. A request without both is not from
     a page that a browser protects.
@@ -45,8 +45,8 @@ def is_same_origin(headers: Headers, scheme: str) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin, host = headers.get("origin"), headers.get("host", "")
-    return origin is not None and origin.lower() == f"{scheme}://{host}".lower()
+    origin = headers.get("origin")
+    return origin is not None and origin.lower() in {each.lower() for each in own}
 
 
 def _password(encoded: str) -> str:

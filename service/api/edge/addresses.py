@@ -26,13 +26,18 @@ class Addresses:
     prefix: str = ""
     """Path under which a proxy publishes the server, such as /darkroom; empty where there is none."""
 
+    @property
+    def origin(self) -> str:
+        """The origin of the server's own pages (RFC 6454)."""
+        return f"{self.scheme}://{self.authority.spelled(self.scheme)}"
+
     def path(self, path: str) -> str:
         """The address of `path`, which begins with a slash, for a caller that keeps scheme and host."""
         return f"{self.prefix}{path}"
 
     def url(self, path: str) -> str:
         """The whole address of `path`."""
-        return f"{self.scheme}://{self.authority.spelled(self.scheme)}{self.path(path)}"
+        return f"{self.origin}{self.path(path)}"
 
 
 def addresses_of(request: HTTPConnection) -> Addresses:

@@ -71,4 +71,4 @@ def test_the_session_is_a_cookie(given: list[tuple[str, str]], session: str | No
     ],
 )
 def test_only_a_page_of_this_server_is_of_its_origin(given: list[tuple[str, str]], same: bool) -> None:
-    assert is_same_origin(headers(("Host", "darkroom.test"), *given), "https") is same
+    assert is_same_origin(headers(*given), ["http://inner:8000", "https://darkroom.test"]) is same

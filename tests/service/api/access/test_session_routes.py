@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 import pytest
 
-from tests.harness.keys import bearer, secret_of
-from tests.service.api.in_process import JOBS, Api
+from tests.harness.keys import bearer, secret_of, write_key_file
+from tests.service.api.in_process import JOBS, Api, run_in_process
 
 SESSION: Final = "/api/v1/session"
 PAGE: Final = {"Sec-Fetch-Site": "same-origin"}
@@ -90,6 +91,14 @@ async def test_only_a_page_of_this_server_changes_anything_with_a_session(
 
     assert answer.status_code == status
     assert answer.json()["code"] == ("forbidden" if status == 403 else "invalid_value")
+
+
+async def test_the_page_is_known_behind_a_proxy_that_replaces_the_host(tmp_path: Path) -> None:
+    keys = write_key_file(tmp_path / "keys")
+    async with run_in_process(tmp_path, api_key_file=keys, public_url="http://images.example") as api:
+        await log_in(api)
+        for origin, status in (("http://images.example", 422), ("http://evil.example", 403)):
+            assert (await api.client.post(JOBS, json={}, headers={"Origin": origin})).status_code == status
 
 
 async def test_a_session_that_is_ended_lets_nobody_in(guarded: Api) -> None:
