@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 import threading
@@ -20,9 +21,15 @@ CASES = 1500
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Harness]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
     logs.configure("error", "json")
-    with serving(Settings(port=0, admin_port=None, header_timeout_s=5, body_timeout_s=5)) as server:
-        yield server
+    try:
+        with serving(Settings(port=0, admin_port=None, header_timeout_s=5, body_timeout_s=5)) as server:
+            yield server
+    finally:  # Other tests look at warnings.
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 def test_no_case_is_an_internal_error_or_a_hang_and_the_server_goes_on(server: Harness) -> None:

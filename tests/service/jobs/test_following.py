@@ -23,8 +23,15 @@ TIMEOUT_S = 60.0
 
 
 @pytest.fixture
-async def composed(sqlite_url: URL, tmp_path: Path) -> AsyncIterator[Composed]:
+def phase() -> Phase:
+    """The phase of the engine at the start of the jobs."""
+    return Phase.SERVING
+
+
+@pytest.fixture
+async def composed(sqlite_url: URL, tmp_path: Path, phase: Phase) -> AsyncIterator[Composed]:
     composed = compose(sqlite_url, tmp_path / "images", FakeEngine())
+    composed.engine.phase = phase
     await composed.jobs.start()
     yield composed
     await composed.engine.stop()
@@ -62,8 +69,8 @@ async def test_a_reader_that_comes_to_a_stopped_engine_is_sent_on_after_the_pres
     assert isinstance(events[-1], StreamClosing)
 
 
+@pytest.mark.parametrize("phase", [Phase.LOADING])  # From the start, else the first job might still be claimed.
 async def test_a_follower_of_a_waiting_job_is_told_that_it_moves_up(composed: Composed) -> None:
-    composed.engine.phase = Phase.LOADING
     ahead, behind = await submitted(composed.jobs), await submitted(composed.jobs)
     following = composed.jobs.follow(behind, "alice", EventDiff())
     positions = []

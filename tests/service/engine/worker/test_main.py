@@ -60,10 +60,11 @@ def test_every_line_of_the_log_is_json_where_that_is_the_format() -> None:
     config = WorkerConfig(model="fake", log_format="json")
     status, lines = run_worker([*FAKE_WORKER, "--fault", "advance:raise:0"], config, Submit("a", make_params("poison")))
 
-    (line,) = parsed(lines)
+    call, image = parsed(lines)
     assert status == 0
-    assert (line["level"], line["process"]) == ("error", "worker")
-    assert line["event"].startswith("a call to the model raised RuntimeError at ")
+    assert [(line["level"], line["process"]) for line in (call, image)] == [("error", "worker"), ("warning", "worker")]
+    assert call["event"].startswith("a call to the model raised RuntimeError at ")
+    assert (image["event"], image["image_id"], image["code"]) == ("an image failed", "a", "generation_failed")
 
 
 def test_lines_below_the_configured_level_are_not_logged(tmp_path: Path) -> None:
@@ -81,9 +82,8 @@ def test_the_console_format_is_text() -> None:
     config = WorkerConfig(model="fake", log_format="console")
     _, lines = run_worker([*FAKE_WORKER, "--fault", "advance:raise:0"], config, Submit("a", make_params("poison")))
 
-    assert len(lines) == 1
-    assert "a call to the model raised RuntimeError" in lines[0]
-    assert not lines[0].startswith("{")
+    assert ["a call to the model raised RuntimeError" in line for line in lines] == [True, False]
+    assert not any(line.startswith("{") for line in lines)
 
 
 def test_an_error_that_ends_the_worker_is_a_line_of_its_log() -> None:

@@ -39,7 +39,7 @@ async def running_server() -> AsyncIterator[tuple[int, Observed]]:
 
 def request(stream: bool) -> bytes:
     body = json.dumps({"prompt": "x", "steps": 100, "stream": stream, "partial_images": 3}).encode()
-    head = "POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
