@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import update
 
 from service.auth.key_repository import KeyRepository
+from service.jobs.store.tables import api_keys
 from tests.harness.keys import api_key, bearer, secret_of
 from tests.service.api.access.caller import Caller, until
 from tests.service.api.in_process import GENERATIONS, JOBS, Api
@@ -93,10 +95,12 @@ async def test_requests_without_a_key_end_once_there_is_one(api: Api) -> None:
 
 async def test_a_key_that_expires_ends_what_it_began(api: Api) -> None:
     services = api.app.state.services
-    now = services.jobs.database.clock.now()
-    await KeyRepository(services.jobs.database).add(api_key("short", expires_at=now + 2.0))
+    database = services.jobs.database
+    await KeyRepository(database).add(api_key("short", expires_at=database.clock.now() + 3600.0))
     await services.authenticator.ring.refresh()
     stream = await events_of(api, "short")
+    soon = update(api_keys).where(api_keys.c.name == "short").values(expires_at=database.clock.now() + 0.5)
+    await database.write(lambda connection: connection.execute(soon).rowcount)
 
     await stream.done()
 
