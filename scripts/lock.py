@@ -44,7 +44,7 @@ class Locked(NamedTuple):
 
 
 Lock: TypeAlias = dict[str, Locked]
-"""What is locked, by canonical name."""
+"""The locked packages, by canonical name."""
 
 
 def parse(text: str) -> Lock:

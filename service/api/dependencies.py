@@ -128,7 +128,7 @@ class Services:
         return await self.jobs.tenants.stored.reserve(identity.tenant, new_bytes, limit_bytes=limit_bytes)
 
     def identity(self, request: Request) -> Identity:
-        """Whose the request is, as `service.api.access.authentication` has found out.
+        """Returns the identity that `service.api.access.authentication` has found for the request.
 
         Raises `UnauthenticatedError` on a route that is open to all, for a request without a key.
         """

@@ -16,7 +16,7 @@ from service.jobs.store.tables import api_keys
 KeyRow: TypeAlias = Row[Any]
 
 KEEP_ENDED_S: Final = 30 * 86400.0
-"""How long an expired or revoked key is listed."""
+"""Time for which an expired or revoked key is listed."""
 
 _ALL: Final = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
 _FORGET_ENDED: Final = delete(api_keys).where(

@@ -58,7 +58,7 @@ class KeyRing:
         self._recorded_at: dict[str, float] = {}
         self._watchers: list[Callable[[], None]] = []
         self.has_keys = False
-        """Whether there is a key, or was one: a server does not become open to all with the end of its last key."""
+        """True once there has been a key: a server whose last key has ended does not become open to all."""
         self._index()
 
     @property

@@ -66,7 +66,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """What somebody wishes a key to be. Raises ValueError, with a sentence, for a name or a tenant that cannot be."""
+    """The properties of a key that is to be made. Raises ValueError, with a sentence, for a bad name or tenant."""
 
     name: str
     role: Role

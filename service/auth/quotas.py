@@ -26,7 +26,7 @@ _UNKNOWN_END_S: Final = 5.0
 
 
 class Quota(enum.StrEnum):
-    """What a key can have a limit of. The values are names of policies in headers and of labels in metrics."""
+    """The kinds of limits. The values are names of policies in headers and of labels in metrics."""
 
     REQUESTS = "requests"
     JOBS = "jobs"
@@ -168,7 +168,7 @@ class AdmittedJob:
 
 
 class JobAllowance:
-    """What the quotas of a key allow for one job. Implements `service.jobs.tenants.allowance.Allowance`."""
+    """Admits one job under the quotas of a key. Implements `service.jobs.tenants.allowance.Allowance`."""
 
     def __init__(self, quotas: KeyQuotas, identity: Identity, *, stored: bool, excess: Excess | None) -> None:
         self._quotas = quotas

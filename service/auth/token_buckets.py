@@ -19,7 +19,7 @@ _MAX_KEPT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What was taken from a bucket, for `settle`."""
+    """An amount that was taken from a bucket, for `settle`."""
 
     key: str
     amount: float
@@ -28,7 +28,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How full a bucket is."""
+    """The level of a bucket."""
 
     left: float
     """The amount that can be taken now."""

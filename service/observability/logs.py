@@ -23,7 +23,7 @@ _PROCESSORS: Final[list[Processor]] = []
 """The processors of every logger of this process, as `configure` last chose them."""
 
 _LAST_LINES_S: Final = 2.0
-"""How long the end of the process waits for a reader of the log that stands still."""
+"""Time that the end of the process waits for a reader of the log that stands still."""
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""How many files and connections the process may have open at a time."""
+"""Raises the limit on open files, and computes how many connections it allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says of itself at its start: what the engine does, where it is reached, and how it is used."""
+"""Tells at the start of the server what the engine does, where the server is reached and how it is used."""
 
 from __future__ import annotations
 

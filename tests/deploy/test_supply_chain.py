@@ -34,7 +34,7 @@ def wheel(folder: Path, body: str) -> Path:
 
 
 def options_of_the_image() -> list[str]:
-    """What the Dockerfile tells pip for the locked packages, but for the places."""
+    """The options of pip in the Dockerfile for the locked packages, without the addresses."""
     (line,) = [each for each in instructions("RUN") if "--requirement darkroom.txt" in each]
     return re.findall(r"--[a-z-]+(?:=\S+)?", line.split("pip install")[1].split("--target")[0])
 

@@ -1,4 +1,4 @@
-"""What /proc tells of processes."""
+"""Reads from /proc what is known of processes."""
 
 from __future__ import annotations
 

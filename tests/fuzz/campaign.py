@@ -24,7 +24,7 @@ class Findings:
     statuses: Counter[int] = field(default_factory=Counter)
     """Answers by status; 0 counts connections that were closed without one."""
     failures: list[str] = field(default_factory=list)
-    """What went wrong, and the seed of the case that did it."""
+    """A failure, and the seed of the case that caused it."""
 
 
 def fuzz(port: int, seeds: range) -> Findings:

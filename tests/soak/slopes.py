@@ -1,4 +1,4 @@
-"""How fast the sizes of a process grow, told from samples. Pure."""
+"""Computes from samples how fast the sizes of a process grow. Pure."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _MAX_RETRIES: Final = 10
 
 _KEY_FILE: Final = "--api-key-file"
 _MAX_KEY_FILE_BYTES: Final = 1 << 16
-"""Of a longer file, such as a device, no more is read."""
+"""The most that is read of a key file. A longer file, such as a device, holds no key."""
 
 
 class RemoteBackend:

@@ -19,7 +19,7 @@ _KEY: Final = "addresses"
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """What stands before each path of the server's own in the eyes of one caller."""
+    """Scheme, host and prefix of the server's addresses, as one caller sees them."""
 
     scheme: str
     authority: Authority

@@ -1,4 +1,4 @@
-"""Which hosts a request may name. A page whose name was made to resolve to this machine gets nothing from it.
+"""Decides which hosts a request may name. A page whose name was made to resolve to this machine gets nothing from it.
 
 An address can not be made to resolve to another one, so every IP literal is accepted; a name must be known.
 """

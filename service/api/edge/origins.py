@@ -1,4 +1,4 @@
-"""Which web pages may send requests that change something: the server's own, and no other."""
+"""Decides which web pages may send requests that change something: the server's own, and no other."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _NODE: Final = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[0-9.]+):\d+", re
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """What one proxy says of the request that it was sent. None is what it does not say."""
+    """One proxy's description of the request that it received. A field is None where the proxy does not give it."""
 
     peer: str | None
     """The address that sent it."""

@@ -42,7 +42,7 @@ _QUERY_PROBLEMS: Final = {
     "string_too_long": "must have at most {max_length} characters",
     "too_long": "must be given at most {max_length} times",
 }
-"""What is wrong with a parameter, by the type of pydantic's error. Its other texts are not passed on."""
+"""Sentences about a bad parameter, by the type of pydantic's error. Pydantic's own texts are not passed on."""
 
 
 class ErrorAnswers:

@@ -1,1 +1,1 @@
-"""What each tenant has in the store, and the seam at which a caller's quotas may refuse a job."""
+"""Counts what each tenant has in the store, and lets a caller's quotas refuse a job."""

@@ -1,4 +1,4 @@
-"""What one process knows of its tenants: their unfinished jobs, what they store, what their quotas let in."""
+"""Knows for one process the tenants' unfinished jobs, what they store and what their quotas let in."""
 
 from __future__ import annotations
 

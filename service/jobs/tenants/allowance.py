@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 
 class Allowance(Protocol):
-    """What a caller may still do, as far as one job is concerned."""
+    """Decides whether a caller may add one job, and is told when that ends."""
 
     def enter(self, price_s: float, *, unfinished_jobs: int, ends_in_s: float) -> None:
         """Admits the job and charges its price, or raises `QuotaExceededError`.

@@ -1,4 +1,4 @@
-"""How many unfinished jobs a tenant has, as this process knows it: without a query for each request."""
+"""Counts a tenant's unfinished jobs from what this process knows, without a query for each request."""
 
 from __future__ import annotations
 

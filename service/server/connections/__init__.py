@@ -1,1 +1,1 @@
-"""What one connection may do, and how many there may be: bounds that no ASGI middleware can hold."""
+"""Bounds connections, in number and in what each may do, where no ASGI middleware can."""

@@ -15,7 +15,7 @@ _LARGE_ANSWERS: Final = GET.replace(b"/livez", b"/openapi.json") * 3
 
 
 class BadClient(Enum):
-    """What each kind sends first, and then a byte at a time."""
+    """The bytes that each kind of client sends first, before it goes on byte by byte."""
 
     SILENT = (b"", b"")
     SLOW_HEAD = (GET[:20], b"x")

@@ -1,4 +1,4 @@
-"""Which part of a file a request asks for."""
+"""Reads from a request which part of a file it asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a key may do is counted for the key or its tenant, and settled when a job ends."""
+"""Quotas are counted for the key or its tenant, and settled when a job ends."""
 
 from __future__ import annotations
 

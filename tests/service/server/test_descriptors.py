@@ -1,4 +1,4 @@
-"""How many connections the limit on open files allows."""
+"""The limit on open files bounds the connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which listening sockets others can reach, and that a server without keys is not started there."""
+"""Sockets that others can reach are recognized, and a server without keys is not started there."""
 
 from __future__ import annotations
 

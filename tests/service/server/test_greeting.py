@@ -1,4 +1,4 @@
-"""What is said at the start, and that the command in it works."""
+"""The greeting names the server, and the command in it works."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 COMMAND: Final = (sys.executable, "-c", "from darkroom.cli.app import main; main()")
 ALICE: Final = secret_of("alice")
 KEPT: Final = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href, document.cookie])"
-"""What the page keeps in the browser."""
+"""The page keeps little in the browser."""
 BACKDROP: Final = "getComputedStyle(document.querySelector('.signin'), '::backdrop').backgroundColor"
 
 

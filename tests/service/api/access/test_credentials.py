@@ -1,4 +1,4 @@
-"""What a request brings to be let in, in each of the ways that clients have."""
+"""Credentials are read from every place where clients put them."""
 
 from __future__ import annotations
 

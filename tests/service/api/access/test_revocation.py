@@ -1,4 +1,4 @@
-"""What a key has begun ends with it: streams of events, and requests that wait."""
+"""Streams of events and waiting requests end with the key that began them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the middleware makes of a request's scheme, client, path and addresses."""
+"""The middleware sets a request's scheme, client, path and addresses."""
 
 from __future__ import annotations
 

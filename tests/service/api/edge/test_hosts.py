@@ -1,4 +1,4 @@
-"""Which hosts requests may name."""
+"""Requests may name the server's own hosts and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose pages may send requests that change something."""
+"""Only the server's own page may send requests that change something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which proxies are believed, and which of their entries."""
+"""Only listed proxies are believed, and only the entries that they added."""
 
 from __future__ import annotations
 

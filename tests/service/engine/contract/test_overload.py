@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 CALL_S: Final = 0.02
 STEPS: Final = 5
 IMAGES_A_SECOND: Final = 1 / (CALL_S * STEPS) * 2
-"""What a device can make that has room for two images in a call."""
+"""The rate of a device that has room for two images in a call."""
 HEAVY: Final = 100
 """Requests of the heavy tenant for each of the light one."""
 ROUNDS: Final = 3

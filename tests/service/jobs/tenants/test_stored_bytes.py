@@ -1,4 +1,4 @@
-"""What a tenant stores is summed now and then, and never refused on an old sum."""
+"""A tenant's stored bytes are summed now and then, and nothing is refused because of an old sum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which connections are served, by how many there are."""
+"""Connections are admitted by their number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def admission(*, most: int = 4, by_address: int = 2, reserve: int = 20) -> Admis
 
 
 def places(admitting: Admission, *addresses: str | None) -> list[str]:
-    """What becomes of one connection from each address, in this order."""
+    """The fate of one connection from each address, in this order."""
     entered = [admitting.enter(address) for address in addresses]
     return ["none" if each is None else "reserve" if each.is_reserve else "served" for each in entered]
 

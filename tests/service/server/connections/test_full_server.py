@@ -1,4 +1,4 @@
-"""What a server answers whose connections are all taken."""
+"""A server whose connections are all taken answers probes, and refuses all else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which readers are too slow, on a clock and with counts that the tests advance."""
+"""Readers that are too slow are found, on a clock and with counts that the tests advance."""
 
 from __future__ import annotations
 
