@@ -24,7 +24,7 @@ _MAX_RETRIES: Final = 10
 
 _KEY_FILE: Final = "--api-key-file"
 _MAX_KEY_FILE_BYTES: Final = 1 << 16
-"""The most that is read of a key file. A longer file, such as a device, holds no key."""
+"""No more is read of a key file, which may be as long as a device."""
 
 
 class RemoteBackend:
