@@ -18,7 +18,7 @@ from service.api.http.file_body import FileBodies
 from service.api.metered_job import MeteredJob
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
-from service.auth.authenticator import Authenticator, Refusal, RefusalReason
+from service.auth.authenticator import Admission, Authenticator, Refusal, RefusalReason
 from service.auth.identity import Identity
 from service.auth.quotas import KeyQuotas
 from service.engine.interface import NO_INPUTS, Engine, Job, JobOptions, Phase
@@ -173,6 +173,12 @@ def jobs_of(request: Request) -> JobService:
 def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
+
+def is_session(request: Request) -> bool:
+    """Whether the page's session lets the request in."""
+    admission: Admission | None = getattr(request.state, "admission", None)
+    return admission is not None and admission.is_session
+
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

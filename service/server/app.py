@@ -148,7 +148,8 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         if jobs is None
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
-    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+    sessions = SessionSigner(server_key, lifetime_s=settings.session_lifetime_s)
+    return Authenticator(ring, sessions, require_keys=settings.require_keys, clock=clock)
 
 
 @contextlib.asynccontextmanager
