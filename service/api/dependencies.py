@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from service.jobs.service import JobService
 from service.jobs.tenants.allowance import Allowance
 from service.jobs.tenants.stored_bytes import Excess
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 
 T = TypeVar("T")
 
@@ -55,6 +57,7 @@ class Services:
     authenticator: Authenticator
     quotas: KeyQuotas
     retried: RetriedRequests = field(default_factory=RetriedRequests)
+    traces: Traces = NO_TRACES
 
     @property
     def store_available(self) -> bool:
@@ -81,7 +84,7 @@ class Services:
         Raises what `Engine.submit_in_line` raises, `QuotaExceededError` where the key may not, and `CanceledError`
         where the caller hangs up in line. Call the job's `cancel` in the end, also where it has ended by itself.
         """
-        allowance = self.quotas.job(self.identity(request), stored=False)
+        allowance, started_at = self.quotas.job(self.identity(request), stored=False), time.time()
         options: JobOptions = {
             "previews": previews,
             "priority": priority,
@@ -99,7 +102,8 @@ class Services:
                 self.metrics.job_ended(outcome, error.code)
             raise
         structlog.contextvars.bind_contextvars(job_id=job.id)
-        return MeteredJob(job, allowance)
+        traced = self.traces.traced(job, images, tenant=self.tenant(request), started_at=started_at)
+        return MeteredJob(traced, allowance)
 
     def _enter(self, allowance: Allowance, request: Request, images: Sequence[GenerationParams]) -> None:
         price_s = self.engine.price_s(images)
@@ -170,15 +174,15 @@ def jobs_of(request: Request) -> JobService:
     return jobs
 
 
-def services_of(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
-
 def is_session(request: Request) -> bool:
     """Whether the page's session lets the request in."""
     admission: Admission | None = getattr(request.state, "admission", None)
     return admission is not None and admission.is_session
 
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
@@ -37,6 +39,7 @@ from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
 from service.jobs.views import JobView, live_summary, summary_of
 from service.jobs.watching.event_diff import EventDiff
+from service.observability.tracing.traces import NO_TRACES, Traces
 
 _OPEN_RETRY_S: Final = 1.0
 _SUMMARIES_AT_ONCE: Final = 20
@@ -73,6 +76,7 @@ class JobService:
         config: JobServiceConfig,
         space: FreeSpace,
         tenants: TenantAccounts,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self.database: Final = database
         """Others keep tables in it, too. It may be read once `is_migrated`."""
@@ -91,6 +95,7 @@ class JobService:
         self._config = config
         self.space: Final = space
         self.tenants: Final = tenants
+        self._traces = traces
         self._clock = database.clock.now
         self._opening = StoreOpening(database, space)
         self._opened = False
@@ -160,6 +165,8 @@ class JobService:
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
+        if (traceparent := self._traces.traceparent()) is not None:
+            spec = msgspec.structs.replace(spec, traceparent=traceparent)
         job = self._new_job(spec, tenant, now)
         async with self.uploads.staged(inputs) as starts_from:
             with self.tenants.admitting(job, allowance, self._engine.backlog_s) as admit:

@@ -136,6 +136,7 @@ class JobExecutor:
         if running.lost:
             raise LostError
         running.resumed |= checkpoints.keys()
+        running.span.submitted()
         running.engine_job = engine_job = self._engine.submit(
             images,
             previews=spec.previews,
@@ -181,6 +182,7 @@ class JobExecutor:
                 await self._checkpoints.keep(running.claim.job_id, index, event.data)
                 running.resumed.discard(index)
             case ImageFinished():
+                running.span.image_finished(index, event.timings)
                 await self._store(running, index, event)
                 self._notifier.notify(running.claim.job_id, record_changed=True)
 

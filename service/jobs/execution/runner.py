@@ -24,6 +24,7 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.tenants.accounts import EndedJob
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, JobSpan, Traces
 
 LAST_WRITES_S: Final = 1.0
 
@@ -68,6 +69,7 @@ class Runner:
         *,
         clock: StoreClock,
         on_end: Callable[[EndedJob], object] = lambda job: None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`on_end` is called with each job that ends here."""
         self._claims = claims
@@ -80,6 +82,7 @@ class Runner:
         self._config = config
         self._clock = clock
         self._on_end = on_end
+        self._traces = traces
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
@@ -216,9 +219,19 @@ class Runner:
         return self._config.max_images - self._unfinished_images()
 
     def _start(self, claim: Claim) -> None:
-        running = self._running[claim.job_id] = RunningJob(claim)
+        running = self._running[claim.job_id] = RunningJob(claim, self._span(claim))
         running.task = asyncio.create_task(self._run(running))
         self._notifier.notify(claim.job_id, record_changed=True)
+
+    def _span(self, claim: Claim) -> JobSpan:
+        return self._traces.job(
+            claim.job_id,
+            [image.params for image in claim.spec.images],
+            tenant=claim.tenant,
+            started_at=claim.created_at,
+            parent=claim.spec.traceparent,
+            attempt=claim.attempt,
+        )
 
     def _unfinished_images(self) -> int:
         return sum(len(running.missing) for running in self._running.values())
@@ -246,6 +259,8 @@ class Runner:
     async def _run(self, running: RunningJob) -> None:
         claim = running.claim
         structlog.contextvars.bind_contextvars(job_id=claim.job_id, tenant=claim.tenant)
+        if running.span.trace_id:
+            structlog.contextvars.bind_contextvars(trace_id=running.span.trace_id)
         try:
             outcome = await self._executor.execute(running)
             if outcome is None:
@@ -259,6 +274,7 @@ class Runner:
         except LostError:
             self._on_end(running.end())
             self._metrics.job_ended("canceled", CanceledError.code)
+            running.span.ended("canceled")
             await self._persist(lambda: self._delete_late_files(claim))
         finally:
             if self._running.get(claim.job_id) is running:  # Otherwise it was released and claimed again meanwhile.
@@ -274,7 +290,9 @@ class Runner:
                     running.claim, outcome.status, version=version, now=self._clock.now(), failure=failure
                 )
             )
-        self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)
+        code = "" if failure is None else failure.code
+        self._metrics.job_ended(outcome.status, code)
+        running.span.ended(outcome.status, code)
 
     async def _delete_late_files(self, claim: Claim) -> None:
         """Deletes the files of a job that was deleted while an image of it was being stored."""

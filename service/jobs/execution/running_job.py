@@ -9,6 +9,7 @@ from pipelines.work_plan import total_steps
 from service.engine.interface import Job
 from service.jobs.records import Claim, JobPreview, JobProgress, LiveState
 from service.jobs.tenants.accounts import EndedJob
+from service.observability.tracing.traces import NO_SPAN, JobSpan
 
 
 @dataclass(slots=True, eq=False)
@@ -16,6 +17,7 @@ class RunningJob:
     """A job that this process has claimed."""
 
     claim: Claim
+    span: JobSpan = NO_SPAN
     task: asyncio.Task[None] | None = None
     engine_job: Job | None = None
     """The part of the job that the engine has now."""
