@@ -56,6 +56,10 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     """The span in which the job was accepted, as W3C Trace Context spells it. It has no part in the images."""
 
+    def in_trace(self, traceparent: str | None) -> JobSpec:
+        """Returns the spec of a job that is accepted in that span."""
+        return self if traceparent is None else msgspec.structs.replace(self, traceparent=traceparent)
+
 
 class JobProgress(msgspec.Struct, frozen=True):
     """Steps done and steps needed, summed over all images."""

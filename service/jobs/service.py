@@ -12,8 +12,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from service.engine.interface import Engine, ImageFinished, Phase
 from service.engine.types import Priority
 from service.errors import EngineUnavailableError, NotFoundError, StoreUnavailableError
@@ -165,9 +163,7 @@ class JobService:
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
-        if (traceparent := self._traces.traceparent()) is not None:
-            spec = msgspec.structs.replace(spec, traceparent=traceparent)
-        job = self._new_job(spec, tenant, now)
+        job = self._new_job(spec.in_trace(self._traces.traceparent()), tenant, now)
         async with self.uploads.staged(inputs) as starts_from:
             with self.tenants.admitting(job, allowance, self._engine.backlog_s) as admit:
                 record, replayed = await self._repository.create(

@@ -67,6 +67,11 @@ class Outcome:
     recorded: bool = False
     """Whether the store knows it already: a job's end is recorded together with its last image."""
 
+    @property
+    def code(self) -> str:
+        """The public code of the failure; empty where there is none."""
+        return "" if self.failure is None else self.failure.code
+
 
 class JobExecutor:
     """All methods belong to one event loop."""

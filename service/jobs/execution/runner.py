@@ -24,7 +24,7 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.tenants.accounts import EndedJob
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
-from service.observability.tracing.traces import NO_TRACES, JobSpan, Traces
+from service.observability.tracing.traces import NO_TRACES, Traces
 
 LAST_WRITES_S: Final = 1.0
 
@@ -42,11 +42,8 @@ class RunnerConfig:
     last_writes_s: float = LAST_WRITES_S
     """Seconds in which the outcomes of the last jobs must be recorded once the engine has stopped."""
     max_images: int = 32
-    """No more jobs are claimed once the claimed ones have this many unfinished images.
-
-    That is enough for the engine's scheduler to choose from. It bounds what the engine has of durable jobs, which take
-    no room in its queue and are not refused by it.
-    """
+    """No more jobs are claimed once the claimed ones have this many unfinished images: enough for the engine's
+    scheduler to choose from. It bounds what the engine has of durable jobs, which take no room in its queue."""
 
 
 _random_share = random.SystemRandom().random
@@ -219,19 +216,9 @@ class Runner:
         return self._config.max_images - self._unfinished_images()
 
     def _start(self, claim: Claim) -> None:
-        running = self._running[claim.job_id] = RunningJob(claim, self._span(claim))
+        running = self._running[claim.job_id] = RunningJob.traced(claim, self._traces)
         running.task = asyncio.create_task(self._run(running))
         self._notifier.notify(claim.job_id, record_changed=True)
-
-    def _span(self, claim: Claim) -> JobSpan:
-        return self._traces.job(
-            claim.job_id,
-            [image.params for image in claim.spec.images],
-            tenant=claim.tenant,
-            started_at=claim.created_at,
-            parent=claim.spec.traceparent,
-            attempt=claim.attempt,
-        )
 
     def _unfinished_images(self) -> int:
         return sum(len(running.missing) for running in self._running.values())
@@ -258,9 +245,7 @@ class Runner:
 
     async def _run(self, running: RunningJob) -> None:
         claim = running.claim
-        structlog.contextvars.bind_contextvars(job_id=claim.job_id, tenant=claim.tenant)
-        if running.span.trace_id:
-            structlog.contextvars.bind_contextvars(trace_id=running.span.trace_id)
+        structlog.contextvars.bind_contextvars(**running.log_ids)
         try:
             outcome = await self._executor.execute(running)
             if outcome is None:
@@ -290,9 +275,8 @@ class Runner:
                     running.claim, outcome.status, version=version, now=self._clock.now(), failure=failure
                 )
             )
-        code = "" if failure is None else failure.code
-        self._metrics.job_ended(outcome.status, code)
-        running.span.ended(outcome.status, code)
+        self._metrics.job_ended(outcome.status, outcome.code)
+        running.span.ended(outcome.status, outcome.code)
 
     async def _delete_late_files(self, claim: Claim) -> None:
         """Deletes the files of a job that was deleted while an image of it was being stored."""
