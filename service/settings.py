@@ -32,6 +32,13 @@ class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, Stor
     log_format: Literal["auto", "console", "json"] = setting(
         "auto", "console, json, or auto: console on a terminal, else JSON.", Section.LOG, "FORMAT"
     )
+    tracing: bool = setting(
+        False,
+        "Send spans of requests and jobs to an OpenTelemetry collector, which OTEL_* variables name. It takes the "
+        "extra darkroom-server[tracing].",
+        Section.LOG,
+        "",
+    )
 
 
 def variable(name: str) -> str:

@@ -108,6 +108,7 @@ INTEGRATION_TESTS: Final = (
     "service/jobs/test_following.py",
     "service/jobs/upkeep/test_opening.py",
     "service/observability/test_logs.py",
+    "service/observability/tracing/test_opening.py",
     "service/server",
     "web/browser",
 )

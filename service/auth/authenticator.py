@@ -47,6 +47,8 @@ class Admission:
     identity: Identity
     expires_at: float | None = None
     """When its key or its session ends, in Unix seconds."""
+    is_session: bool = False
+    """Whether it is the page's session that lets it in."""
 
 
 class Refusal(Exception):
@@ -83,6 +85,10 @@ class Authenticator:
         if self._require_keys is not None or self.ring is None:
             return bool(self._require_keys)
         return self.ring.has_keys or not self.ring.is_known
+
+    @property
+    def session_lifetime_s(self) -> float:
+        return self._sessions.lifetime_s
 
     @property
     def lacks_keys(self) -> bool:
@@ -122,7 +128,7 @@ class Authenticator:
             self._check_known()
             raise Refusal(RefusalReason.SESSION)
         self._check_valid(key)
-        return Admission(key.identity, session.expires_at)
+        return Admission(key.identity, session.expires_at, is_session=True)
 
     def open_session(self, secret: str) -> tuple[str, Admission]:
         """Returns the text of a new session, and the admission that it is. Raises what `anonymous` raises.
@@ -134,7 +140,7 @@ class Authenticator:
         key = self.ring.find(secret)
         assert key is not None, "the key was found just now"
         text, session = self._sessions.open(key, now=self._clock())
-        return text, Admission(admission.identity, session.expires_at)
+        return text, Admission(admission.identity, session.expires_at, is_session=True)
 
     def is_admitted(self, admission: Admission) -> bool:
         """Whether an admission still holds: its key was not revoked, and neither key nor session has expired."""

@@ -40,6 +40,7 @@ from service.jobs.watching.channel import Channel, NoChannel
 from service.jobs.watching.stream_limits import StreamLimits
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,9 @@ class JobsSettings:
     """Both factors should be the engine's own: jobs then reach the engine in the order in which it makes them."""
 
 
-def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics) -> JobService:
+def create_jobs(
+    settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics, traces: Traces = NO_TRACES
+) -> JobService:
     """Returns a job service that the caller starts and stops.
 
     Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
@@ -134,6 +137,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         runner_config,
         clock=database.clock,
         on_end=tenants.ended,
+        traces=traces,
     )
     tenants.unfinished.running_here = runner.unfinished
     streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
@@ -164,6 +168,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         ),
         space,
         tenants,
+        traces,
     )
 
 

@@ -8,8 +8,10 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
 from service.api.access import key_routes, session_routes
@@ -48,9 +50,13 @@ from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own telemetry would export query strings, which hold signatures, and texts of exceptions."""
 
 
 def create_app(
@@ -60,13 +66,14 @@ def create_app(
     *,
     keeps_jobs: bool = True,
     decoder: Decoder | None = None,
+    traces: Traces = NO_TRACES,
 ) -> FastAPI:
     """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it.
 
     Uploads are decoded in processes of their own unless there is another `decoder`.
     """
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
-    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
+    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
     authenticator = _authenticator(settings, jobs, server_key)
     services = Services(
@@ -87,6 +94,7 @@ def create_app(
         authenticator=authenticator,
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused),
+        traces=traces,
     )
 
     @contextlib.asynccontextmanager
@@ -108,6 +116,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
@@ -129,7 +138,8 @@ def create_app(
             route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
         },
     )
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)  # The last one is the outermost.
+    # The last one is the outermost.
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics, traces=traces)
     return app
 
 
@@ -148,7 +158,8 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         if jobs is None
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
-    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+    sessions = SessionSigner(server_key, lifetime_s=settings.session_lifetime_s)
+    return Authenticator(ring, sessions, require_keys=settings.require_keys, clock=clock)
 
 
 @contextlib.asynccontextmanager

@@ -31,6 +31,8 @@ from service.jobs.store.migrations import UnusableStoreError
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
+from service.observability.tracing.opening import TracesError, open_traces
+from service.observability.tracing.traces import NO_TRACES, Traces
 from service.server.addresses import listening, listening_at
 from service.server.app import allowed_hosts, create_app
 from service.server.descriptors import affordable, raise_limit
@@ -64,22 +66,24 @@ def run(settings: Settings) -> int:
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
 
-    try:
-        config = engine_config(settings)
-    except ModelListError as error:
-        _log.error("cannot start", reason=str(error))
-        return 1
+    with contextlib.ExitStack() as opened:
+        try:
+            config = engine_config(settings)
+            traces = opened.enter_context(open_traces(settings.tracing, metrics))
+        except (ModelListError, TracesError) as error:
+            _log.error("cannot start", reason=str(error))
+            return 1
+        return asyncio.run(_run(settings, config, metrics, traces))
 
-    async def main() -> int:
-        # Most starts are over soon. Who waits for a slow one is told that it ends.
-        _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
-        engine = LocalEngine(config, observe=metrics.observe)
-        status = await serve(settings, engine, metrics, on_ready=greet)
-        if engine.failure is not None:
-            _log.error("the model cannot be served", reason=engine.failure)
-        return status
 
-    return asyncio.run(main())
+async def _run(settings: Settings, config: EngineConfig, metrics: Metrics, traces: Traces) -> int:
+    # Most starts are over soon. Who waits for a slow one is told that it ends.
+    _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
+    engine = LocalEngine(config, observe=metrics.observe)
+    status = await serve(settings, engine, metrics, on_ready=greet, traces=traces)
+    if engine.failure is not None:
+        _log.error("the model cannot be served", reason=engine.failure)
+    return status
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -107,7 +111,14 @@ def _models(settings: Settings) -> list[ListedModel]:
     return listed_models(text, known, find_models_in)
 
 
-async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:
+async def serve(
+    settings: Settings,
+    engine: Engine,
+    metrics: Metrics,
+    *,
+    on_ready: Callable[[str, str], None],
+    traces: Traces = NO_TRACES,
+) -> int:
     """Starts `engine`, answers requests, stops both in order.
 
     Returns 0, or 1 where the engine failed, a port is taken or the data folder cannot be used.
@@ -119,7 +130,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     settings = _with_affordable_connections(settings)
     with contextlib.ExitStack() as opened:
         try:
-            app = create_app(settings, engine, metrics)
+            app = create_app(settings, engine, metrics, traces=traces)
             # uvicorn leaves a socket open where the application cannot start.
             listeners = [_Listener("api", app, opened.enter_context(_api_sockets(settings)))]
             if settings.admin_port is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings
 
-from service.setting_groups.fields import OptionalFile, Section, setting
+from service.setting_groups.fields import OptionalFile, Seconds, Section, setting
 
 
 class AccessSettings(BaseSettings):
@@ -26,4 +26,11 @@ class AccessSettings(BaseSettings):
         "begins a comment. The file is read again when it changes.",
         Section.ACCESS,
         "FILE",
+    )
+    session_lifetime_s: Seconds = setting(
+        86400.0,
+        "How long a session of the page lasts. After it the page asks for the key again. A session that was copied out "
+        "of a browser is worth something for no longer.",
+        Section.ACCESS,
+        "SECONDS",
     )

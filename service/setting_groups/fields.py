@@ -24,7 +24,7 @@ class Section(enum.StrEnum):
     STORAGE = "What is kept"
     IMAGES = "Images"
     CONNECTIONS = "Bounds on connections"
-    LOG = "The log"
+    LOG = "Log and traces"
 
 
 def setting(

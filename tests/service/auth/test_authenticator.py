@@ -11,11 +11,11 @@ from service.auth.authenticator import Admission, Authenticator, Refusal, Refusa
 from service.auth.identity import NO_KEYS
 from service.auth.key_ring import KeyRing
 from service.auth.keys import ApiKey
-from service.auth.sessions import SESSION_S, SessionSigner
+from service.auth.sessions import SessionSigner
 from service.errors import StoreUnavailableError
-from tests.harness.keys import NOON, KeysInMemory, api_key, open_to_all, secret_of
+from tests.harness.keys import DAY_S, NOON, KeysInMemory, api_key, open_to_all, secret_of
 
-SIGNER = SessionSigner(b"server key")
+SIGNER = SessionSigner(b"server key", lifetime_s=DAY_S)
 
 
 async def authenticator(*keys: ApiKey, require_keys: bool | None = None, is_open: bool = True) -> Authenticator:
@@ -68,7 +68,7 @@ async def test_a_session_is_its_keys_and_ends_with_it() -> None:
 
     admission = auth.by_session(text)
 
-    assert admission == opened == Admission(api_key("a", tenant="alice").identity, NOON + SESSION_S)
+    assert admission == opened == Admission(api_key("a", tenant="alice").identity, NOON + DAY_S, is_session=True)
     assert refusal(auth, session="forged") is RefusalReason.SESSION
     ended = await authenticator(api_key("a", revoked_at=NOON))
     assert refusal(ended, session=text) is RefusalReason.REVOKED

@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 2e825224e354fc38a6ed9a5653c9b91f966ef7c7d170fb7990f8bb758465f2e9
+// Written by `make web-types`. Schema b12fe81baca7654953cb19ed364c948665dc89835a9f3bfda111ce6fa885002e
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -203,12 +203,12 @@ export interface paths {
         put?: never;
         /**
          * Open Session
-         * @description Open a session with a key. It ends after a day, or with its key.
+         * @description Open a session with a key. It ends after a time that the operator sets, a day by default, or with its key.
          */
         post: operations["open_session"];
         /**
          * Close Session
-         * @description Make the browser forget the session.
+         * @description Make the browser forget the session, and the images that it has seen with it.
          */
         delete: operations["close_session"];
         options?: never;
