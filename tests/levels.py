@@ -95,6 +95,8 @@ INTEGRATION_TESTS: Final = (
     "service/api/whole/test_contracts.py",
     "service/auth/test_key_repository.py",
     "service/auth/test_no_secret_leaks.py",
+    "service/cli/checks/test_all_checks.py",
+    "service/cli/checks/test_places.py",
     "service/cli/test_keys.py",
     "service/engine/costs/test_healing.py",
     "service/engine/faults/test_process_life.py",

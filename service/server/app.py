@@ -31,6 +31,7 @@ from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
 from service.auth.authenticator import Authenticator
+from service.auth.identity import Quotas
 from service.auth.key_file import KeyFile
 from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
@@ -148,7 +149,18 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         if jobs is None
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
-    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+    return Authenticator(
+        ring,
+        SessionSigner(server_key),
+        require_keys=settings.require_keys,
+        clock=clock,
+        default_quotas=Quotas(
+            requests_per_minute=settings.default_requests_per_minute,
+            max_jobs=settings.default_max_jobs,
+            device_s_per_minute=settings.default_device_s_per_minute,
+            max_stored_bytes=settings.default_max_stored_bytes,
+        ),
+    )
 
 
 @contextlib.asynccontextmanager

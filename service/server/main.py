@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
 from service.api.dependencies import Services
+from service.auth.shares import parse_shares
 from service.catalog import BUNDLED, find_models, find_models_in
 from service.engine import devices
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
@@ -85,7 +86,7 @@ def run(settings: Settings) -> int:
 def engine_config(settings: Settings) -> EngineConfig:
     """The engine's and its workers' configuration. A setting of the name of one of their fields fills that field."""
     listed = () if settings.devices is None else devices.listed_devices(settings.devices)
-    default, *others = _models(settings)
+    default, *others = models_of(settings)
     chosen = {
         **settings.model_dump(),
         "devices": listed,
@@ -93,6 +94,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         "model": default.source,
         "model_name": default.name,
         "models": tuple(ModelSource(*model) for model in others),
+        "shares": parse_shares(settings.shares or ""),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
     worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})
@@ -100,7 +102,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     return EngineConfig(worker=worker, **{name: chosen[name] for name in names})
 
 
-def _models(settings: Settings) -> list[ListedModel]:
+def models_of(settings: Settings) -> list[ListedModel]:
     """The models of the settings, the default one first."""
     known = find_models(settings.data_dir)
     text = ",".join(part for part in (settings.model, settings.models) if part) or BUNDLED
