@@ -37,6 +37,7 @@ from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
 from service.auth.quotas import KeyQuotas
 from service.auth.sessions import SessionSigner
+from service.auth.shares import parse_shares
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
@@ -199,4 +200,5 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         embed_parameters=settings.embed_parameters,
         interactive_deadline_factor=INTERACTIVE_DEADLINE_FACTOR,
         batch_deadline_factor=BATCH_DEADLINE_FACTOR,
+        shares=parse_shares(settings.shares or ""),
     )

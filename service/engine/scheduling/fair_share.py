@@ -40,6 +40,10 @@ class FairShare:
         """Returns how far service of so many seconds moves the tenant's start tag."""
         return seconds / weight(self._shares, tenant)
 
+    def served_s(self, tenant: str, virtual_s: float) -> float:
+        """Returns the seconds of service that move the tenant's start tag so far."""
+        return virtual_s * weight(self._shares, tenant)
+
     def charge(self, served_s: Mapping[str, float], backlogged: Iterable[str]) -> None:
         """Charges each served tenant for its seconds, while the `backlogged` tenants had work."""
         self._virtual_time_s = max(self._virtual_time_s, min(map(self.start_tag_s, backlogged), default=0.0))

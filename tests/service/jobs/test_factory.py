@@ -45,6 +45,7 @@ def settings_for(data_dir: Path) -> JobsSettings:
         embed_parameters=True,
         interactive_deadline_factor=3.0,
         batch_deadline_factor=30.0,
+        shares={},
     )
 
 
