@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
-from urllib.parse import parse_qs, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import exc, make_url
 
 from service.operator_file import read_operator_file
 from service.setting_groups.fields import FileForm
@@ -134,15 +134,21 @@ def _check(name: str, value: float | str) -> None:
         # Strict JSON has the types of TOML: a text is no number, but may be a path.
         TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        raise _FaultError(f": {error.errors(include_input=False, include_url=False)[0]['msg']}") from None
+        raise _FaultError(f": {sentence(error.errors(include_input=False, include_url=False)[0])}") from None
 
 
 def _holds_secret(value: object) -> bool:
     """Whether the value of a setting for secrets is one. A URL is one only with a password."""
-    if not isinstance(value, str) or "://" not in value:
+    try:
+        url = make_url(str(value))
+    except (exc.ArgumentError, ValueError):
         return True
-    url = urlsplit(value)
-    return url.password is not None or "password" in parse_qs(url.query)
+    return url.password is not None or any("password" in name for name in url.query)
+
+
+def sentence(fault: Mapping[str, Any]) -> str:
+    """Returns what is wrong with a value, as one of pydantic's errors tells it."""
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _hint(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from service.config_file import FileSettings, default_file, read_config
+from service.config_file import FileSettings, default_file, read_config, sentence
 from service.link_variables import is_link_url, is_link_variable
 from service.setting_groups.fields import DISABLED
 from service.settings import CONFIG, PREFIX, Settings, flag, variable
@@ -115,7 +115,7 @@ def _told(error: ValidationError, origins: Mapping[str, Origin]) -> Iterator[str
     for each in error.errors(include_input=False, include_url=False):
         name = str(each["loc"][0])
         told = flag(name) if origins[name] is Origin.COMMAND_LINE else variable(name)
-        yield f"{told}: {each['msg']}"
+        yield f"{told}: {sentence(each)}"
 
 
 def _unknown_variables() -> Iterator[str]:

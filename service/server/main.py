@@ -64,6 +64,8 @@ def run(settings: Settings) -> int:
     """Serves until told to stop. Returns the process's exit status."""
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
+    if settings.config is not None:
+        _log.info("settings are read from a file too", file=str(settings.config))
 
     try:
         config = engine_config(settings)

@@ -97,13 +97,13 @@ def test_models_may_have_names(tmp_path: Path) -> None:
             "[shares]\nshop = 3\nthreads = 4",
             "line 3: shares.threads: this is a setting, which must stand above the first table of the file",
         ),
+        ('database_url = "postgresql://me:cAnArY7@db/jobs"', f"line 1: database_url: {NO_SECRET}"),
+        ('database_url = "postgresql://me:cAnA/rY7@db/jobs"', f"line 1: database_url: {NO_SECRET}"),
+        ('database_url = "postgresql://me@db/jobs?password=cAnArY7"', f"line 1: database_url: {NO_SECRET}"),
+        ('database_url = "cAnArY7"', f"line 1: database_url: {NO_SECRET}"),
         (
-            'database_url = "postgresql://me:cAnArY7@db/jobs"',
-            f"line 1: database_url: {NO_SECRET}",
-        ),
-        (
-            'database_url = "postgresql://me@db/jobs?password=cAnArY7"',
-            f"line 1: database_url: {NO_SECRET}",
+            "[shares]\nshop = 0",
+            "line 1: shares: A weight must be a number from 0.001 to 1000, such as in shop=3,lab=0.5.",
         ),
     ],
 )
