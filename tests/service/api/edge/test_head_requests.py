@@ -19,7 +19,7 @@ async def readable(api: Api) -> list[str]:
     link = (await api.client.post(f"{image['url']}/links", json={})).json()["url"]
     upload = await api.client.post("/api/v1/uploads", json={"image": PIXEL})
     known = {
-        "/shared/{job_id}/{index}": link,
+        "/shared/{job_id}/{file}": link,
         "/api/v1/events": f"/api/v1/events?job={job['id']}",
         "/v1/models/{model_id}": f"/v1/models/{job['request']['model']}",
     }
