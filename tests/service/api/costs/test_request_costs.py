@@ -50,7 +50,7 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("HEAD", "/assets/{name}"): HEAD,
     ("GET", "/openapi.json"): Cost(2, 256 * KIB, 64 * KIB, 2 * MIB),
     ("GET", "/api/v1/capabilities"): Cost(2, 16 * KIB, 64 * KIB, 256 * KIB),
-    ("GET", "/v1/models"): PROBE,
+    ("GET", "/v1/models"): Cost(2, 4 * KIB, 64 * KIB, 128 * KIB),
     ("GET", "/v1/models/{model_id:path}"): PROBE,
     ("POST", "/v1/images/generations"): DRAWING,
     ("POST", "/v1/images/edits"): DRAWING,
