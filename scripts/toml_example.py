@@ -19,6 +19,9 @@ from service.settings import FILE_KEYS, Settings, details
 MARK: Final = "# ---- The server's settings, written by `make docs` ----\n"
 _WIDTH: Final = 118
 _NUMBERS: Final = (int, float, bool)
+_TABLES: Final = FileForm.NAMED | FileForm.WEIGHED
+_ENTRIES: Final = (FileForm.VALUE, FileForm.LIST, FileForm.LIST | FileForm.NAMED)
+"""Forms of settings that stand in their section. The others, which are tables at best, stand at the end alone."""
 
 
 def render(text: str) -> str:
@@ -26,13 +29,13 @@ def render(text: str) -> str:
     above, mark, _ = text.partition(MARK)
     if not mark:
         raise ValueError(f"the file needs the line {MARK.strip()}")
-    tables = [name for name in FILE_KEYS if details(name)["in_file"] & (FileForm.NAMED | FileForm.WEIGHED)]
+    tables = [name for name in FILE_KEYS if details(name)["in_file"] & _TABLES]
     return "".join([above, mark, *map(_section, Section), "\n# Tables\n", *map(_table, tables)])
 
 
 def _section(section: Section) -> str:
     names = [name for name in FILE_KEYS if details(name)["section"] == section]
-    entries = [_entry(name) for name in names if details(name)["in_file"] != FileForm.WEIGHED]
+    entries = [_entry(name) for name in names if details(name)["in_file"] in _ENTRIES]
     return f"\n# {section}\n" + "".join(entries) if entries else ""
 
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 from service.api.edge.addresses import parse_public_url
 from service.api.edge.hosts import parse_host_names
+from service.api.edge.origins import parse_origins
 from service.api.edge.proxies import parse_trusted_proxies
 from service.setting_groups.fields import (
     Count,
@@ -25,6 +26,7 @@ from service.setting_groups.fields import (
 
 PublicUrl = Annotated[str, checked(parse_public_url)]
 HostNames = Annotated[str, checked(parse_host_names)]
+Origins = Annotated[str, checked(parse_origins)]
 Proxies = Annotated[str, checked(parse_trusted_proxies)]
 
 
@@ -74,6 +76,15 @@ class EdgeSettings(BaseSettings):
         "* for every name, which lets any web page in where there are no keys.",
         Section.LISTEN,
         "NAMES",
+        in_file=FileForm.LIST,
+    )
+    cors_origins: Origins | None = setting(
+        None,
+        "Origins of other web pages that may call the server with an API key and read its answers, such as "
+        "https://chat.example or http://localhost:3000, with commas between them. Where there are no keys, their pages "
+        "may do what everybody may.",
+        Section.LISTEN,
+        "ORIGINS",
         in_file=FileForm.LIST,
     )
     trusted_proxies: Proxies | None = setting(

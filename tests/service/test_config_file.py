@@ -31,6 +31,10 @@ models = [
 allowed_hosts = "a.example,b.example"
 database_url = "postgresql://me@db/jobs"
 
+[model_aliases]
+dall-e-3 = "bundled"
+"house style" = "anime"
+
 [shares]
 shop = 3
 "lab" = 0.5
@@ -53,6 +57,7 @@ def test_settings_are_read_in_the_forms_of_variables_with_their_lines(tmp_path: 
         "models": "bundled,/models",
         "allowed_hosts": "a.example,b.example",
         "database_url": "postgresql://me@db/jobs",
+        "model_aliases": "dall-e-3=bundled,house style=anime",
         "shares": "shop=3,lab=0.5",
     }
     lines = TEXT.split("\n")
