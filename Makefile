@@ -129,12 +129,13 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes what is taken from the code: the tables and the example of settings, the list of modules, the synchronous client.
+# Writes what is taken from the code: the tables and the examples of settings, the list of modules, the synchronous client.
 docs: setup-dev
 	@$(BIN)/python -m scripts.settings_page docs/settings.md
 	@$(BIN)/python -m scripts.sync_client
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
 	@$(BIN)/python -m scripts.env_example deploy/.env.example
+	@$(BIN)/python -m scripts.toml_example deploy/darkroom.toml.example
 
 # TORCH_CPU names a folder with torch's wheel for the CPU, or another index than PyTorch's.
 lock: setup-dev

@@ -240,6 +240,18 @@ class JobParams(EditParams, total=False):
     previews: Annotated[int | None, Parameter("Previews of each image among the job's events, at most 10.")]
 
 
+class QuotaParams(TypedDict, total=False):
+    """The limits of a key, for `keys.create`. None is no limit of its own."""
+
+    requests_per_minute: int | None
+    max_jobs: int | None
+    """Jobs that have not ended."""
+    device_s_per_minute: float | None
+    """Device seconds that a minute's requests may cost."""
+    max_stored_bytes: int | None
+    """Images and uploads of the key's tenant."""
+
+
 class CallOptions(TypedDict, total=False):
     """Keyword arguments that every call takes. They go before the options of the client."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL
 
 from service.engine.interface import Engine
+from service.engine.scheduling.fair_share import FairShare
 from service.images.encoding import Encoder
 from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
@@ -71,6 +73,8 @@ class JobsSettings:
     interactive_deadline_factor: float
     batch_deadline_factor: float
     """Both factors should be the engine's own: jobs then reach the engine in the order in which it makes them."""
+    shares: Mapping[str, float]
+    """Weights of tenants, as the engine has them."""
 
 
 def create_jobs(
@@ -98,7 +102,7 @@ def create_jobs(
     )
     checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
-    waiting = WaitingJobs()
+    waiting = WaitingJobs(FairShare(settings.shares))
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting, metrics)
     executor = JobExecutor(
         claims,

@@ -20,10 +20,13 @@ from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
 from service.api.edge.addresses import parse_public_url
+from service.api.edge.cross_origin import CrossOrigin
 from service.api.edge.forwarded import Forwarded
 from service.api.edge.guard import EdgeGuard
 from service.api.edge.head_requests import HeadRequests
 from service.api.edge.hosts import AllowedHosts, parse_host_names
+from service.api.edge.options_requests import OptionsRequests
+from service.api.edge.origins import parse_origins
 from service.api.edge.proxies import parse_trusted_proxies
 from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
@@ -33,11 +36,13 @@ from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
 from service.auth.authenticator import Authenticator
+from service.auth.identity import Quotas
 from service.auth.key_file import KeyFile
 from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
 from service.auth.quotas import KeyQuotas
 from service.auth.sessions import SessionSigner
+from service.auth.shares import parse_shares
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
@@ -129,7 +134,9 @@ def create_app(
     app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
     app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
     app.add_middleware(HeadRequests)
-    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)
+    app.add_middleware(OptionsRequests)
+    origins = parse_origins(settings.cors_origins or "")
+    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer, origins=origins)
     app.add_middleware(
         Forwarded,
         trusted=parse_trusted_proxies(settings.trusted_proxies or ""),
@@ -138,8 +145,8 @@ def create_app(
             route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
         },
     )
-    # The last one is the outermost.
     app.add_middleware(RequestContext, answers=answers, metrics=services.metrics, traces=traces)
+    app.add_middleware(CrossOrigin, origins=origins)  # The last one is the outermost.
     return app
 
 
@@ -158,8 +165,18 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         if jobs is None
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
-    sessions = SessionSigner(server_key, lifetime_s=settings.session_lifetime_s)
-    return Authenticator(ring, sessions, require_keys=settings.require_keys, clock=clock)
+    return Authenticator(
+        ring,
+        SessionSigner(server_key, lifetime_s=settings.session_lifetime_s),
+        require_keys=settings.require_keys,
+        clock=clock,
+        default_quotas=Quotas(
+            requests_per_minute=settings.default_requests_per_minute,
+            max_jobs=settings.default_max_jobs,
+            device_s_per_minute=settings.default_device_s_per_minute,
+            max_stored_bytes=settings.default_max_stored_bytes,
+        ),
+    )
 
 
 @contextlib.asynccontextmanager
@@ -198,4 +215,5 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         embed_parameters=settings.embed_parameters,
         interactive_deadline_factor=INTERACTIVE_DEADLINE_FACTOR,
         batch_deadline_factor=BATCH_DEADLINE_FACTOR,
+        shares=parse_shares(settings.shares or ""),
     )

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
 from service.api.dependencies import Services
+from service.auth.shares import parse_shares
 from service.catalog import BUNDLED, find_models, find_models_in
 from service.engine import devices
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
@@ -48,7 +49,7 @@ from service.server.listeners import (
 )
 from service.server.loop_errors import LoopErrors
 from service.server.model_list import ListedModel, ModelListError, listed_models
-from service.setting_groups.fields import split
+from service.setting_groups.fields import aliases_of, split
 from service.settings import Settings
 
 
@@ -65,6 +66,8 @@ def run(settings: Settings) -> int:
     """Serves until told to stop. Returns the process's exit status."""
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
+    if settings.config is not None:
+        _log.info("settings are read from a file too", file=str(settings.config))
 
     with contextlib.ExitStack() as opened:
         try:
@@ -89,7 +92,7 @@ async def _run(settings: Settings, config: EngineConfig, metrics: Metrics, trace
 def engine_config(settings: Settings) -> EngineConfig:
     """The engine's and its workers' configuration. A setting of the name of one of their fields fills that field."""
     listed = () if settings.devices is None else devices.listed_devices(settings.devices)
-    default, *others = _models(settings)
+    default, *others = models_of(settings)
     chosen = {
         **settings.model_dump(),
         "devices": listed,
@@ -97,6 +100,8 @@ def engine_config(settings: Settings) -> EngineConfig:
         "model": default.source,
         "model_name": default.name,
         "models": tuple(ModelSource(*model) for model in others),
+        "shares": parse_shares(settings.shares or ""),
+        "model_aliases": aliases_of(settings.model_aliases),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
     worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})
@@ -104,7 +109,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     return EngineConfig(worker=worker, **{name: chosen[name] for name in names})
 
 
-def _models(settings: Settings) -> list[ListedModel]:
+def models_of(settings: Settings) -> list[ListedModel]:
     """The models of the settings, the default one first."""
     known = find_models(settings.data_dir)
     text = ",".join(part for part in (settings.model, settings.models) if part) or BUNDLED

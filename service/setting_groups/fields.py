@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,11 +14,17 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _DEVICES: Final = re.compile(r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*")
 
 
+DISABLED: Final = ("0", "none")
+"""Values that turn a setting off."""
+
+
 class Section(enum.StrEnum):
     """Groups of settings, in the order of the help and of the documentation."""
 
+    FILE = "The file of settings"
     LISTEN = "Where it listens"
     ACCESS = "Who is let in"
+    SHARES = "Shares and quotas"
     MODEL = "The model"
     WORKER = "The worker's process"
     QUEUE = "How much may wait"
@@ -25,6 +32,18 @@ class Section(enum.StrEnum):
     IMAGES = "Images"
     CONNECTIONS = "Bounds on connections"
     LOG = "Log and traces"
+
+
+class FileForm(enum.Flag):
+    """The forms that a setting may have in `darkroom.toml`, beside that of its type. A variable has commas instead."""
+
+    VALUE = 0
+    LIST = enum.auto()
+    """An array of strings."""
+    NAMED = enum.auto()
+    """A table of strings: NAME=VALUE, as a variable has it."""
+    WEIGHED = enum.auto()
+    """A table of numbers, likewise."""
 
 
 def setting(
@@ -35,11 +54,21 @@ def setting(
     *,
     shown: str | None = None,
     is_secret: bool = False,
+    kept_in: str | None = None,
+    in_file: FileForm = FileForm.VALUE,
 ) -> Any:
     """A field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable default
-    is called at the start. A secret's value is left out of the settings' `repr`.
+    is called at the start. A secret's value is left out of the settings' `repr`; `kept_in` names the setting of the
+    file that may hold it instead.
     """
-    extra: dict[str, Any] = {"section": section, "metavar": metavar, "shown": shown}
+    extra: dict[str, Any] = {
+        "section": section,
+        "metavar": metavar,
+        "shown": shown,
+        "is_secret": is_secret,
+        "kept_in": kept_in,
+        "in_file": in_file,
+    }
     if callable(default):
         return Field(default_factory=default, description=help_text, json_schema_extra=extra)
     return Field(default, description=help_text, json_schema_extra=extra, validate_default=True, repr=not is_secret)
@@ -51,7 +80,7 @@ def default_cache_dir() -> Path:
 
 def _none_if_disabled(value: object) -> object:
     """Reads "0" and "none" as None, for settings that can be turned off."""
-    return None if value in ("0", "none", 0) else value
+    return None if value in DISABLED or value == 0 else value
 
 
 def _expanded(path: Path | None) -> Path | None:
@@ -77,6 +106,36 @@ def _checked_mode(mode: str) -> str:
     return mode
 
 
+def checked(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+def _checked_aliases(text: str | None) -> str | None:
+    aliases_of(text)
+    return text
+
+
+def aliases_of(listed: str | None) -> dict[str, str]:
+    """The aliases of a list such as `dall-e-3=bundled,house style=anime`, with the names that they stand for.
+
+    Raises ValueError.
+    """
+    aliases: dict[str, str] = {}
+    for part in split(listed):
+        alias, separator, name = (each.strip() for each in part.partition("="))
+        if not (separator and alias and name and alias.isprintable() and name.isprintable()):
+            raise ValueError("must be ALIAS=MODEL, with commas between them")
+        if aliases.setdefault(alias, name) != name:
+            raise ValueError("must not have one alias for two models")
+    return aliases
+
+
 def split(listed: str | None) -> list[str]:
     """The parts of a list with commas between them."""
     return [part.strip() for part in (listed or "").split(",") if part.strip()]
@@ -93,5 +152,6 @@ OptionalFile = Annotated[Path | None, AfterValidator(_expanded)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
 Models = Annotated[str | None, AfterValidator(_checked_models)]
 """A list of models, as `service.model_list` reads it."""
+Aliases = Annotated[str | None, AfterValidator(_checked_aliases)]
 Devices = Annotated[str | None, AfterValidator(_checked_devices)]
 """A list of devices, as `service.engine.devices` reads it."""

@@ -91,6 +91,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "pipelines/errors.py": "values",
     "pipelines/interface.py": "values, and protocols that each implementation's tests hold",
     "pipelines/families/latent_diffusion/state.py": "tests of the pipeline beside it",
+    "service/cli/checks/findings.py": "values",
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",
     "service/server/connections/framed_protocol.py": "tests/service/server/connections/test_protocol.py",

@@ -26,7 +26,7 @@ _log = structlog.get_logger("darkroom.http")
 
 
 class RequestContext:
-    """An ASGI middleware. It is the outermost one, so that every answer carries its headers."""
+    """An ASGI middleware, outside all that may answer a request, so that every answer carries its headers."""
 
     def __init__(self, app: ASGIApp, *, answers: ErrorAnswers, metrics: Metrics, traces: Traces = NO_TRACES) -> None:
         self._app = app

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from service.setting_groups.fields import (
     Count,
     Devices,
+    FileForm,
     FileMode,
     OptionalCount,
     OptionalFolder,
@@ -18,6 +19,7 @@ from service.setting_groups.fields import (
     Port,
     Seconds,
     Section,
+    aliases_of,
     default_cache_dir,
     setting,
     split,
@@ -33,8 +35,9 @@ def test_a_declaration_keeps_its_default_its_help_and_what_is_shown() -> None:
     size, folder = (Declared.model_fields[name] for name in ("size", "folder"))
 
     assert (size.default, size.description) == (3, "How many.")
-    assert size.json_schema_extra == {"section": Section.MODEL, "metavar": "N", "shown": None}
-    assert folder.json_schema_extra == {"section": Section.STORAGE, "metavar": "FOLDER", "shown": "here"}
+    plain = {"is_secret": False, "kept_in": None, "in_file": FileForm.VALUE}
+    assert size.json_schema_extra == {"section": Section.MODEL, "metavar": "N", "shown": None, **plain}
+    assert folder.json_schema_extra == {"section": Section.STORAGE, "metavar": "FOLDER", "shown": "here", **plain}
     assert Declared().folder == Path.cwd()
 
 
@@ -92,3 +95,11 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     assert default_cache_dir() == Path("/var/cache/darkroom")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_cache_dir() == Path.home() / ".cache" / "darkroom"
+
+
+def test_aliases_are_read_with_what_they_stand_for() -> None:
+    assert aliases_of(None) == {}
+    assert aliases_of("dall-e-3=bundled, house style = x=y,dall-e-3=bundled,") == {
+        "dall-e-3": "bundled",
+        "house style": "x=y",
+    }
