@@ -36,7 +36,7 @@ def schema() -> dict[str, Any]:
 
 def test_an_answer_that_is_never_sent_is_not_listed(schema: dict[str, Any]) -> None:
     """FastAPI would list its own answer to parameters that are not valid. Ours is 400, and in a dialect's shape."""
-    assert set(schema["paths"]["/unchecked"]["get"]["responses"]) == {"200"}
+    assert set(schema["paths"]["/unchecked"]["get"]["responses"]) == {"200", "429"}
     assert set(schema["components"]["schemas"]) == {"ProblemOut", "ProblemDetail"}
 
 
@@ -62,6 +62,29 @@ def test_the_largest_seed_is_the_bound_of_a_body_and_no_rounded_one() -> None:
     assert read["schema"] == body
 
 
+def test_operations_that_need_a_key_list_the_answer_to_one_whose_quota_is_used_up() -> None:
+    app = DescribedApp(open_paths=["/open"])
+
+    @app.get("/open", responses={404: {"model": ProblemOut}})
+    @app.get("/keyed", responses={404: {"model": ProblemOut}})
+    @app.get("/told", responses={429: {"description": "Later."}})
+    async def read() -> int:
+        return 1
+
+    schema = app.openapi()
+    listed = {path: operations["get"]["responses"].get("429") for path, operations in schema["paths"].items()}
+    assert listed["/open"] is None
+    assert (listed["/keyed"]["content"], listed["/told"]["description"]) == (
+        {"application/problem+json": PROBLEM},
+        "Later.",
+    )
+    for response in (listed["/keyed"], listed["/told"]):
+        assert {each["$ref"].rpartition("/")[2] for each in response["headers"].values()} == {
+            *schema["components"]["headers"]
+        }
+    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(schema["components"]["headers"])
+
+
 def test_the_schema_is_made_once() -> None:
     app = DescribedApp()
 
@@ -70,6 +93,7 @@ def test_the_schema_is_made_once() -> None:
         return 1
 
     assert app.openapi() is app.openapi()
+    assert app.openapi_json is app.openapi_json
 
 
 def test_the_server_keeps_to_its_schema_alone_and_from_one_call_to_the_next(
