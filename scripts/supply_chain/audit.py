@@ -62,14 +62,14 @@ def of_python(output: str, errors: str) -> Report:
     try:
         packages: list[dict[str, Any]] = json.loads(output)["dependencies"]
     except (ValueError, KeyError, TypeError):
-        return Report(0, unknown=[f"pip-audit found nothing out: {_last_line(errors)}"])
+        return Report(0, unknown=(f"pip-audit found nothing out: {_first_error(errors)}",))
     skipped = [each["name"] for each in packages if "skip_reason" in each]
     found = [
         Vulnerability(each["id"], f"{package['name']} {package['version']}", _fixed_in(each["fix_versions"]))
         for package in packages
         for each in package.get("vulns", ())
     ]
-    return Report(len(packages) - len(skipped), found, list(_told_of(skipped)))
+    return Report(len(packages) - len(skipped), found, tuple(_told_of(skipped)))
 
 
 def _told_of(skipped: Sequence[str]) -> Iterator[str]:
@@ -85,7 +85,7 @@ def of_page(output: str, errors: str) -> Report:
         packages: dict[str, dict[str, Any]] = table["vulnerabilities"]
         checked = int(table["metadata"]["dependencies"]["total"])
     except (ValueError, KeyError, TypeError):
-        return Report(0, unknown=[f"npm found nothing out: {_last_line(errors)}"])
+        return Report(0, unknown=(f"npm found nothing out: {_first_error(errors)}",))
     advisories = (
         (name, each) for name, package in packages.items() for each in package["via"] if isinstance(each, dict)
     )
@@ -100,8 +100,10 @@ def _fixed_in(versions: Sequence[str]) -> str:
     return f"It is mended in {', '.join(versions)}." if versions else "No version is known in which it is mended."
 
 
-def _last_line(text: str) -> str:
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+def _first_error(text: str) -> str:
+    """The first line that speaks of an error, else the last one of all."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "it said nothing")
 
 
 def judge(reports: Mapping[str, Report], accepted: Sequence[Waiver], today: date) -> tuple[Status, list[str]]:
@@ -154,7 +156,7 @@ def _ask_pip_audit(service: str) -> Report:
 def _ask_npm() -> Report:
     npm = shutil.which("npm")
     if npm is None:
-        return Report(0, unknown=["there is no npm here."])
+        return Report(0, unknown=("there is no npm here.",))
     command = [npm, "audit", "--package-lock-only", "--json"]
     done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=False)
     return of_page(done.stdout, done.stderr)

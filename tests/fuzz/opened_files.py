@@ -17,7 +17,7 @@ def tracing(strace: str, log: Path) -> list[str]:
     """A command that becomes the command that follows it, and writes what that and its children touch to `log`."""
     # As a grandchild: the program itself stays the child of whoever starts it.
     options = ("--daemonize=grandchild", "--follow-forks", "--decode-fds=path", f"--string-limit={_LONGEST_PATH}")
-    return [strace, *options, f"--trace={_CALLS}", f"--output={log}", "--"]
+    return [strace, *options, f"--trace={_CALLS}", f"--output={log}", "--output-append-mode", "--"]
 
 
 class TraceLog:

@@ -66,6 +66,7 @@ def test_whatever_is_asked_for_a_server_touches_no_file_but_its_own(
     server = BundledServer(data, "--warm-up-s", "1", "--threads", "1", tracer=command)
     try:
         (tmp_path / "secret").write_bytes(SECRET)
+        (data / "images").mkdir(exist_ok=True)
         (data / "images" / "stray").symlink_to(tmp_path / "secret")
         traced = TraceLog(log)
         made = server.client.post(JOBS, json={"prompt": "x", "num_inference_steps": 1}, headers={"Prefer": "wait=60"})

@@ -28,13 +28,13 @@ def test_what_pip_audit_finds_is_read_with_its_remedy() -> None:
 
 def test_packages_that_the_service_does_not_know_are_not_clean() -> None:
     report = of_pip(*({"name": f"p{number}", "skip_reason": "not found"} for number in range(7)))
-    assert report == Report(0, [], ["The service knows nothing about p0, p1, p2, p3, p4 and 2 more."])
+    assert report == Report(0, [], ("The service knows nothing about p0, p1, p2, p3, p4 and 2 more.",))
 
 
 @pytest.mark.parametrize("output", ["", "{}", "[]", "null", "ERROR"])
 def test_an_audit_that_failed_found_nothing_out(output: str) -> None:
     for read in (of_python, of_page):
-        report = read(output, "first\nno network\n\n")
+        report = read(output, "first\nError: no network\nlast\n")
         assert report.checked == 0
         assert report.found == ()
         assert "no network" in report.unknown[0]
@@ -55,8 +55,8 @@ def test_what_npm_finds_is_read_once_for_each_package() -> None:
         ([Report(3, [FOUND])], [WAIVER], Status.CLEAN, "is accepted: Not called."),
         ([Report(3, [FOUND])], [WAIVER._replace(until=date(2026, 11, 26))], Status.VULNERABLE, "ended on 2026-11-26"),
         ([Report(3)], [WAIVER], Status.CLEAN, "is needed no more"),
-        ([Report(3), Report(0, unknown=["no network"])], [], Status.UNKNOWN, "NOT KNOWN: no network"),
-        ([Report(3, [FOUND]), Report(0, unknown=["no network"])], [], Status.VULNERABLE, "NOT KNOWN: no network"),
+        ([Report(3), Report(0, unknown=("no network",))], [], Status.UNKNOWN, "NOT KNOWN: no network"),
+        ([Report(3, [FOUND]), Report(0, unknown=("no network",))], [], Status.VULNERABLE, "NOT KNOWN: no network"),
     ],
 )
 def test_only_a_whole_answer_without_open_vulnerabilities_is_clean(
@@ -68,7 +68,7 @@ def test_only_a_whole_answer_without_open_vulnerabilities_is_clean(
 
 
 def test_a_waiver_is_not_taken_for_needless_where_not_all_is_known() -> None:
-    _, lines = judge({"part": Report(0, unknown=["no network"])}, [WAIVER], TODAY)
+    _, lines = judge({"part": Report(0, unknown=("no network",))}, [WAIVER], TODAY)
     assert not any("needed" in line for line in lines)
 
 
