@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos soak check e2e services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
+.PHONY: help run unit test slow coverage chaos soak check e2e services sbom audit bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -29,6 +29,8 @@ help:
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make lock    set up, then lock the versions and hashes of the packages in the container image"
+	@echo "make sbom    set up, then list what is in the container images, as CycloneDX in build/sbom"
+	@echo "make audit   set up, then ask over the network for known vulnerabilities in it and in the page's packages"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make web     build the page from web/ into service/web/assets; needs node 20.19 or later with npm"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
@@ -74,6 +76,13 @@ e2e: setup-dev
 
 services:
 	@sh scripts/services.sh
+
+sbom: setup-dev
+	@$(BIN)/python -m scripts.supply_chain.sbom build/sbom
+
+# Fails with status 2 where it could not find out: that is not the same as nothing known.
+audit: setup-dev
+	@$(BIN)/python -m scripts.supply_chain.audit $(ARGS)
 
 # ARGS="--smoke" tries every server with a few jobs; ARGS="--output docs/images" puts the charts where the docs are.
 bench-peers: setup
