@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 
 from service.errors import StoreUnavailableError
 from service.jobs.background import log_and_continue
 from service.observability.webhook_metrics import WebhookMetrics
-from service.webhooks.deliveries import Deliveries, DueDelivery
+from service.webhooks.deliveries import DeliveryState, DueDelivery
 from service.webhooks.sending.sender import Answer
 
 Send: TypeAlias = Callable[[DueDelivery], Awaitable[Answer | None]]
@@ -47,12 +47,30 @@ class DispatchLimits:
     per_tenant: int = 16
 
 
+class DeliveryQueue(Protocol):
+    """The methods of `service.webhooks.deliveries.Deliveries` that the dispatcher uses."""
+
+    async def due(
+        self, *, now: float, busy_hosts: Collection[str], busy_tenants: Collection[str], limit: int
+    ) -> list[DueDelivery]:
+        """Returns deliveries whose time has come."""
+
+    async def next_due_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
+        """Returns when the next delivery is due."""
+
+    async def begin(self, chosen: Sequence[DueDelivery], *, now: float) -> list[DueDelivery]:
+        """Begins a try of each. Returns those that no other server has begun meanwhile."""
+
+    async def record(self, delivery: DueDelivery, answer: Answer, *, now: float) -> DeliveryState:
+        """Records how a try has ended."""
+
+
 class Dispatcher:
     """All methods belong to one event loop."""
 
     def __init__(
         self,
-        deliveries: Deliveries,
+        deliveries: DeliveryQueue,
         send: Send,
         *,
         clock: Callable[[], float],
@@ -101,11 +119,6 @@ class Dispatcher:
             for each in await self._deliveries.begin(self._chosen(found), now=now):
                 self._start(each)
         return _IDLE_S  # The end of one wakes it.
-
-    async def idle(self) -> None:
-        """Waits until nothing is under way."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
 
     def _chosen(self, found: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Returns those of the deliveries that may be started, in their order."""
@@ -158,7 +171,7 @@ class Dispatcher:
                 reason=answer.error,
             )
 
-    async def _record(self, delivery: DueDelivery, answer: Answer) -> str:
+    async def _record(self, delivery: DueDelivery, answer: Answer) -> DeliveryState:
         """Records the outcome, a few times where the store fails: otherwise the receiver gets the same once more."""
         for _ in range(_RECORD_TRIES - 1):
             with contextlib.suppress(StoreUnavailableError):

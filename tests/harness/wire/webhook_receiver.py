@@ -71,7 +71,7 @@ def receiving() -> Iterator[Receiver]:
                 while receiver.endless:
                     self.wfile.write(b"x" * 65536)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

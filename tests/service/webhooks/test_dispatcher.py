@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from service.errors import StoreUnavailableError
@@ -83,14 +83,9 @@ def dispatcher(deliveries: FakeDeliveries, send: SlowReceivers, *, now: float = 
     return Dispatcher(deliveries, send, clock=lambda: now, limits=LIMITS)
 
 
-async def drain(running: Dispatcher) -> None:
-    """Delivers until nothing more can be begun."""
-    begun = -1
-    while running.begun != begun:
-        begun = running.begun
-        await running.start_due()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+async def until(holds: Callable[[], object]) -> None:
+    while not holds():  # noqa: ASYNC110 -- the fakes have no events for it
+        await asyncio.sleep(0.001)
 
 
 async def test_a_slow_host_holds_up_no_other_although_it_is_first_and_has_the_most() -> None:
@@ -147,17 +142,14 @@ async def test_the_loop_delivers_when_woken_and_goes_on_after_a_failure_of_the_s
     deliveries, receivers = FakeDeliveries(), SlowReceivers()
     running = dispatcher(deliveries, receivers)
     loop = asyncio.create_task(running.run())
-    while not deliveries.looks:
-        await asyncio.sleep(0)
+    await until(lambda: deliveries.looks)
 
     deliveries.fails = 1
     running.wake()
-    while deliveries.fails:
-        await asyncio.sleep(0.01)
+    await until(lambda: not deliveries.fails)
     deliveries.add("hooks.test")
     running.wake()
-    while not deliveries.recorded:
-        await asyncio.sleep(0.01)
+    await until(lambda: deliveries.recorded)
 
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
@@ -168,8 +160,7 @@ async def test_a_loop_that_is_stopped_leaves_nothing_under_way() -> None:
     deliveries, receivers = FakeDeliveries(), SlowReceivers("slow.test")
     deliveries.add("slow.test")
     loop = asyncio.create_task(dispatcher(deliveries, receivers).run())
-    while not receivers.under_way["slow.test"]:
-        await asyncio.sleep(0)
+    await until(lambda: receivers.under_way["slow.test"])
 
     loop.cancel()
     receivers.let_go.set()

@@ -16,7 +16,7 @@ ALLOWED = parse_allowed_hosts("localhost, 127.0.0.1,[::1], Hooks.Internal.")
         ("HTTPS://Hooks.Test./in?a=b%20c&d", Target("https", "hooks.test", 443, "/in?a=b%20c&d", False), "hooks.test"),
         ("https://hooks.test:8443?a", Target("https", "hooks.test", 8443, "/?a", False), "hooks.test:8443"),
         ("https://1.1.1.1/", Target("https", "1.1.1.1", 443, "/", False), "1.1.1.1"),
-        ("https://[2606:4700::1111]:444/", Target("https", "2606:4700::1111", 444, "/", False), "[2606:4700::1111]:444"),
+        ("https://[2606:4700::1]:444/", Target("https", "2606:4700::1", 444, "/", False), "[2606:4700::1]:444"),
         ("http://localhost:8000/in", Target("http", "localhost", 8000, "/in", True), "localhost:8000"),
         ("http://[0:0::1]/in", Target("http", "::1", 80, "/in", True), "[::1]"),
         ("https://hooks.internal/", Target("https", "hooks.internal", 443, "/", True), "hooks.internal"),
@@ -74,12 +74,12 @@ def test_a_url_is_taken_apart(url: str, target: Target, authority: str | None) -
     ids=lambda url: repr(url[:40]),
 )
 def test_what_nothing_may_be_sent_to_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(ValueError, match="^must ") as refused:
+    with pytest.raises(ValueError, match=r"^must ") as refused:
         parse_target(url, ALLOWED)
     assert not url or url not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["https://hooks.test", "hooks.test:80", "a b", "*", "127.1", "[::g]", "-"], ids=repr)
 def test_allowed_hosts_are_names_and_addresses_alone(text: str) -> None:
-    with pytest.raises(ValueError, match="hooks.internal"):
+    with pytest.raises(ValueError, match=r"hooks\.internal"):
         parse_allowed_hosts(text)
