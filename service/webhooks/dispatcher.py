@@ -122,7 +122,8 @@ class Dispatcher:
 
     def _chosen(self, found: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Returns those of the deliveries that may be started, in their order."""
-        hosts, tenants, chosen = *self._counts(), []
+        hosts, tenants = self._counts()
+        chosen: list[DueDelivery] = []
         for each in found:
             room = self._limits.total - len(self._under_way) - len(chosen)
             if room and hosts[each.host] < self._limits.per_host and tenants[each.tenant] < self._limits.per_tenant:

@@ -109,20 +109,19 @@ async def test_a_failed_delivery_is_tried_by_the_schedule_and_given_up_in_the_en
 ) -> None:
     await finish()
     now = 0.0
-    for tries in range(1, MAX_TRIES + 1):
+    for tries, delay_s in enumerate(DELAYS_S, 1):
         assert await due(deliveries, now - 0.1) == []
-        state = await deliveries.record(await begin(deliveries, now), Answer(500), now=now)
+        assert await deliveries.record(await begin(deliveries, now), Answer(500), now=now) is DeliveryState.PENDING
         listed = await only(deliveries)
         assert (listed.tries, listed.status, listed.error, listed.tried_at) == (tries, 500, "It answered 500.", now)
-        assert listed.state is state
-        if tries < MAX_TRIES:
-            assert state is DeliveryState.PENDING
-            assert listed.due_at is not None
-            assert DELAYS_S[tries - 1] <= listed.due_at - now <= 1.1 * DELAYS_S[tries - 1]
-            now = listed.due_at
-        else:
-            assert (state, listed.due_at) == (DeliveryState.FAILED, None)
+        assert listed.due_at is not None
+        assert delay_s <= listed.due_at - now <= 1.1 * delay_s
+        now = listed.due_at
 
+    assert await deliveries.record(await begin(deliveries, now), DOWN, now=now) is DeliveryState.FAILED
+
+    listed = await only(deliveries)
+    assert (listed.tries, listed.status, listed.error, listed.due_at) == (MAX_TRIES, None, DOWN.error, None)
     assert await due(deliveries, now + MAX_DELAY_S) == []
     assert await deliveries.retry(listed.id, "alice", now=now)
     assert (await begin(deliveries, now)).tries == 1
