@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -76,6 +77,16 @@ def _checked_mode(mode: str) -> str:
     if not re.fullmatch("0?[0-7]{3}", mode):
         raise ValueError("must be three octal digits, like 660")
     return mode
+
+
+def checked(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
 def split(listed: str | None) -> list[str]:

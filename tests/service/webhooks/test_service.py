@@ -30,8 +30,8 @@ class Running:
     def __init__(self, jobs: JobService, webhooks: WebhookService, engine: FakeEngine) -> None:
         self.jobs, self.webhooks, self.engine = jobs, webhooks, engine
 
-    async def submit(self, url: str, *, format: str = "plain", events: tuple[str, ...] = END_EVENTS) -> str:  # noqa: A002 -- the field's name
-        webhook = Webhook(url, events, format, "https://images.test")
+    async def submit(self, url: str, *, form: str = "plain", events: tuple[str, ...] = END_EVENTS) -> str:
+        webhook = Webhook(url, events, form, "https://images.test")
         view, _ = await self.jobs.submit(make_spec(), tenant="alice", webhook=webhook)
         return view.record.id
 
@@ -124,14 +124,14 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(running: Running, re
     await running.settled(all_are(DeliveryState.DISABLED))
 
 
-@pytest.mark.parametrize(("format", "error"), [("huge", "too large"), ("newer", "does not know the format")])
+@pytest.mark.parametrize(("form", "error"), [("huge", "too large"), ("newer", "does not know the format")])
 async def test_what_cannot_be_rendered_is_a_failure_that_is_tried_again(
     running: Running,
     receiver: Receiver,
-    format: str,
-    error: str,  # noqa: A002 -- the field's name
+    form: str,
+    error: str,
 ) -> None:
-    await running.submit(receiver.url, format=format)
+    await running.submit(receiver.url, form=form)
 
     (failed,) = await running.settled(with_error)
 
