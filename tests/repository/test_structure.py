@@ -98,6 +98,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "service/server/connections/framed_protocol.py": "tests/service/server/connections/test_protocol.py",
     "service/jobs/records.py": "values",
     "service/jobs/store/uploads.py": "tests/service/jobs/test_upload_records.py",
+    "service/jobs/store/queue/recording.py": "tests/service/jobs/store/test_claim_endings.py",
     "service/jobs/store/statements.py": "tests of the modules that make the statements",
 }
 """Modules with logic and without a test file of their own, and where they are tested."""
