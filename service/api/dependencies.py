@@ -32,6 +32,7 @@ from service.jobs.tenants.allowance import Allowance
 from service.jobs.tenants.stored_bytes import Excess
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
+from service.webhooks.service import WebhookService
 
 T = TypeVar("T")
 
@@ -56,6 +57,8 @@ class Services:
     """When the server started, in Unix seconds."""
     authenticator: Authenticator
     quotas: KeyQuotas
+    webhooks: WebhookService | None = None
+    """There where jobs are."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
     traces: Traces = NO_TRACES
 
@@ -178,6 +181,12 @@ def is_session(request: Request) -> bool:
     """Whether the page's session lets the request in."""
     admission: Admission | None = getattr(request.state, "admission", None)
     return admission is not None and admission.is_session
+
+
+def webhooks_of(request: Request) -> WebhookService:
+    webhooks = services_of(request).webhooks
+    assert webhooks is not None, "the routes of webhooks are only there where jobs are"
+    return webhooks
 
 
 def services_of(request: Request) -> Services:

@@ -30,6 +30,7 @@ class Section(enum.StrEnum):
     QUEUE = "How much may wait"
     STORAGE = "What is kept"
     IMAGES = "Images"
+    WEBHOOKS = "Webhooks"
     CONNECTIONS = "Bounds on connections"
     LOG = "Log and traces"
 

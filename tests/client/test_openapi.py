@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from darkroom._core.parameters import EDIT_PARAMETERS, JOB_PARAMETERS, PARAMETERS, STREAM_PARAMETERS, DeclaredParameter
 from darkroom.results import events, images, jobs, keys, server
-from darkroom.types import HiresParams, Margins, RefinerParams
+from darkroom.types import HiresParams, Margins, RefinerParams, WebhookParams
 from service.api.dialects.jobs import schemas as job_schemas
 from service.api.dialects.openai import schemas as openai_schemas
 from service.server.app import create_app
@@ -66,6 +66,10 @@ NOT_READ: Final = {
     "SessionOut": "the session is the page's; the client sends its key with every request",
     "Status": "darkroom.results.jobs.JobStatus",
     "Validity": "a text, so that a new one can be read",
+    "DeliveryList": "the routes of webhooks are for operators of receivers",
+    "DeliveryOut": "a part of DeliveryList",
+    "DeliveryState": "a part of DeliveryOut",
+    "SecretOut": "the routes of webhooks are for operators of receivers",
 }
 """Schemas without a model of the client, and where they are read, or why they are not."""
 EVENTS: Final[list[tuple[type[BaseModel], type[BaseModel]]]] = [
@@ -164,7 +168,10 @@ def test_a_stream_has_the_arguments_of_edits_and_its_own() -> None:
     assert STREAM_PARAMETERS.keys() == EDIT_PARAMETERS.keys() | {"image", "partial_images"}
 
 
-@pytest.mark.parametrize(("name", "mine"), [("hires", HiresParams), ("extend", Margins), ("refiner", RefinerParams)])
+@pytest.mark.parametrize(
+    ("name", "mine"),
+    [("hires", HiresParams), ("extend", Margins), ("refiner", RefinerParams), ("webhook", WebhookParams)],
+)
 def test_an_argument_that_is_an_object_has_all_of_its_fields(document: Schema, name: str, mine: type) -> None:
     body = document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     (served,) = (each for each in body["properties"][name]["anyOf"] if "properties" in each)
