@@ -91,6 +91,7 @@ INTEGRATION_TESTS: Final = (
     "service/api/dialects/jobs/test_bad_requests.py",
     "service/api/dialects/jobs/test_upload_routes.py",
     "service/api/dialects/openai/test_edits.py",
+    "service/api/dialects/openai/test_paths.py",
     "service/api/edge/test_cross_origin.py",
     "service/api/edge/test_guard.py",
     "service/api/edge/test_head_requests.py",

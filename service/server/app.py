@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
+from service.api.access.open_routes import OPEN_PATHS
 from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
@@ -25,6 +26,7 @@ from service.api.edge.head_requests import HeadRequests
 from service.api.edge.hosts import AllowedHosts, parse_host_names
 from service.api.edge.options_requests import OptionsRequests
 from service.api.edge.origins import parse_origins
+from service.api.edge.path_spellings import PathSpellings
 from service.api.edge.proxies import parse_trusted_proxies
 from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
@@ -105,6 +107,7 @@ def create_app(
             encoder.close()
 
     app = DescribedApp(
+        open_paths=OPEN_PATHS,
         title="Darkroom",
         version=version("darkroom-server"),
         openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
@@ -126,6 +129,7 @@ def create_app(
     app.add_middleware(OptionsRequests)
     origins = parse_origins(settings.cors_origins or "")
     app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer, origins=origins)
+    app.add_middleware(PathSpellings, own_path=DIALECTS.own_path)
     app.add_middleware(
         Forwarded,
         trusted=parse_trusted_proxies(settings.trusted_proxies or ""),

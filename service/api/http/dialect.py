@@ -46,6 +46,9 @@ class BodyRules:
     """Whether a field that is null counts as not given."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other spellings, and the field that each stands for."""
+    values: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """Fields with texts in small letters that clients send, in any case, and what each stands for: the value of that
+    spelling, or None for a field that is not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,10 @@ class ErrorAnswer:
         )
 
 
+def _unchanged(path: str) -> str:
+    return path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     name: str
@@ -87,6 +94,9 @@ class Dialect:
     error_media_type: str
     error_body: Callable[[ErrorAnswer], dict[str, Any]]
     """The JSON body of an error."""
+    own_path: Callable[[str], str] = _unchanged
+    """Returns the path of the dialect that is meant by a path as clients spell it; the same path where it is none of
+    this dialect's."""
 
     def covers(self, path: str) -> bool:
         if not self.prefix:
@@ -113,6 +123,10 @@ class Dialects:
     def at(self, path: str) -> Dialect:
         """The dialect that answers requests for `path`."""
         return next(dialect for dialect in self if dialect.covers(path))
+
+    def own_path(self, path: str) -> str:
+        """The path of the dialect that means it, of the one with the longest prefix first."""
+        return next((own for dialect in self if (own := dialect.own_path(path)) != path), path)
 
     def routers(self, *, with_job_store: bool) -> list[APIRouter]:
         return [

@@ -76,11 +76,14 @@ ELSEWHERE: Final[dict[Route, Callable[[Mapping[str, str]], Request]]] = {
     ("POST", "/api/v1/jobs"): starting_from(JOBS),
     ("POST", "/api/v1/uploads"): lambda ids: Request("POST", "/api/v1/uploads", {"image": ids["sha256"]}),
     ("POST", "/v1/images/edits"): starting_from("/v1/images/edits"),
+    ("POST", "/v1/deployments/{deployment}/images/edits"): starting_from("/v1/deployments/gpt-image-1/images/edits"),
     ("POST", "/v1/images/variations"): lambda ids: Request("POST", "/v1/images/variations", {"image": ids["sha256"]}),
 }
 """Routes that take the id of a thing in their query or their body."""
 
-CONTENTS: Final[frozenset[Route]] = frozenset({("GET", JOBS), ("POST", GENERATIONS)})
+CONTENTS: Final[frozenset[Route]] = frozenset(
+    {("GET", JOBS), ("POST", GENERATIONS), ("POST", "/v1/deployments/{deployment}/images/generations")}
+)
 """Routes that take no id of a thing, and show or make what is a tenant's own: tested by name below."""
 
 

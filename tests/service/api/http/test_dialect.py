@@ -79,3 +79,9 @@ def test_routers_that_need_the_job_store_are_left_out_without_one() -> None:
     dialects = Dialects((replace(REST, routers=(plain,), job_store_routers=(stored,)),))
     assert dialects.routers(with_job_store=True) == [plain, stored]
     assert dialects.routers(with_job_store=False) == [plain]
+
+
+def test_the_dialect_that_means_a_path_says_which_is_its_own() -> None:
+    lenient = replace(V1, own_path=lambda path: path.replace("/V1/", "/v1/"))
+    dialects = Dialects((lenient, REST, V1_EDITS))
+    assert [dialects.own_path(path) for path in ("/V1/x", "/v1/x", "/x")] == ["/v1/x", "/v1/x", "/x"]

@@ -200,6 +200,20 @@ def test_an_upgrade_offer_with_connection_close_is_declined_and_its_body_is_read
     assert (answer.status, answer.closes) == (200, True)
 
 
+@pytest.mark.parametrize("spelled", [b"close", b"Close", b"close, TE"])
+def test_a_client_that_closes_its_connection_is_told_that_it_is_closed(server: Harness, spelled: bytes) -> None:
+    """node-fetch 2 sends it with every request, and waits for it in the answer."""
+    body = b'{"prompt": "x", "steps": 1}'
+    fields = b"Connection: %b\r\nContent-Length: %d\r\n" % (spelled, len(body))
+    for request in (
+        head("POST", fields) + body,
+        head("POST", fields, "/nowhere") + body,
+        head("OPTIONS", fields) + body,
+    ):
+        (answer,) = exchange(server.port, [request])
+        assert answer.closes, request
+
+
 def test_every_upgrade_offer_in_one_segment_is_declined(server: Harness) -> None:
     offering = GET[:-2] + OFFERS["h2c"] + b"\r\n"
     answers = exchange(server.port, [offering * 1200 + LAST_GET])
