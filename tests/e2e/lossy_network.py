@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from tests.e2e.programs import call
+from tests.harness.processes import call
 from tests.harness.programs import find_program
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.e2e.programs import call
 from tests.e2e.stack import darkroom_command
 from tests.harness.paths import ROOT
+from tests.harness.processes import call
 
 _PAGE: Final = ROOT / "docs" / "deploy.md"
 _COMPOSE: Final = r"docker compose -f deploy/compose\.yaml "

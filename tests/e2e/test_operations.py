@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import URL
 
 from tests.e2e.page_commands import blocks, run
-from tests.e2e.programs import wait_until
 from tests.e2e.stack import Files, Server, darkroom, postgres, postgres_client
+from tests.harness.processes import wait_until
 from tests.service.jobs.store.released.released_databases import QUEUED, SCHEMAS, SUCCEEDED, load_release
 
 

@@ -36,7 +36,8 @@ BODY_RULES: Final = BodyRules(
     ),
     values=MappingProxyType(
         {
-            **dict.fromkeys(("model", "size", "response_format", "quality", "style", "background", "sampler"), _EMPTY),
+            **dict.fromkeys(("model", "size", "quality", "style", "background", "sampler"), _EMPTY),
+            "response_format": {"": None, "base64": "b64_json"},
             "output_format": {"": None, "jpg": "jpeg"},
             "schedule": dict.fromkeys(("", *_AUTOMATIC)),
         }

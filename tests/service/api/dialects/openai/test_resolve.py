@@ -142,10 +142,11 @@ def test_a_schedule_that_is_the_samplers_own_is_none(scheduler: str | None) -> N
     assert planned(schedule=scheduler).images[0].schedule is None
 
 
-def test_empty_texts_count_as_not_given_and_jpg_is_jpeg() -> None:
+def test_empty_texts_count_as_not_given_and_other_spellings_are_understood() -> None:
     empty = dict.fromkeys(("model", "size", "response_format", "quality", "style", "output_format", "sampler"), "")
     assert parse_request({"prompt": "x", **empty}).request == ImageRequest(prompt="x")
     assert parse_request({"prompt": "x", "output_format": "JPG"}).request.output_format == "jpeg"
+    assert parse_request({"prompt": "x", "response_format": "base64"}).request.response_format == "b64_json"
 
 
 def test_fields_of_openais_that_mean_nothing_here_are_accepted() -> None:
