@@ -7,6 +7,8 @@ import hmac
 from typing import Final
 from urllib.parse import urlencode
 
+EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+"""Extensions of links by the media types of their images. Clients name the files that they save after them."""
 PARAMETERS: Final = "with"
 """Value of the query parameter `parameters` of a link whose file holds its parameters."""
 
@@ -15,11 +17,18 @@ class LinkSigner:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def path(self, job_id: str, index: int, expires_at: int, *, include_parameters: bool = False) -> str:
-        """Returns the path and query of a link that expires at `expires_at`, in Unix seconds."""
+    def path(
+        self, job_id: str, index: int, expires_at: int, *, media_type: str, include_parameters: bool = False
+    ) -> str:
+        """Returns the path and query of a link that expires at `expires_at`, in Unix seconds.
+
+        The path ends in the extension of `media_type`, which is that of the image. Every link is made here, whatever
+        the dialect; an address outwards has the server's own before it.
+        """
         signature = self._signature(job_id, index, expires_at, include_parameters)
         chosen = {"parameters": PARAMETERS} if include_parameters else {}
-        return f"/shared/{job_id}/{index}?{urlencode({'expires': expires_at, **chosen, 'signature': signature})}"
+        query = urlencode({"expires": expires_at, **chosen, "signature": signature})
+        return f"/shared/{job_id}/{index}.{EXTENSIONS[media_type]}?{query}"
 
     def holds(
         self, job_id: str, index: int, expires_at: int, signature: str, *, include_parameters: bool = False, now: float

@@ -10,9 +10,10 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from service.api.dependencies import jobs_of, services_of
-from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId
+from service.api.http.fields import WHOLE_NUMBER, ImageFileName, JobId
 from service.api.http.problems import ProblemOut
 from service.api.ranges import UnsatisfiableRangeError, byte_range
+from service.api.signed_urls import EXTENSIONS as LINK_EXTENSIONS
 from service.errors import NotFoundError
 from service.images.encoding import Encoder
 from service.images.sharing import without_parameters
@@ -26,9 +27,9 @@ _CONDITIONAL: Final = ("GET", "HEAD")
 router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": ProblemOut}, 503: {"model": ProblemOut}})
 
 
-@router.head("/{job_id}/{index}", include_in_schema=False)
+@router.head("/{job_id}/{file}", include_in_schema=False)
 @router.get(
-    "/{job_id}/{index}",
+    "/{job_id}/{file}",
     response_class=Response,
     responses={
         200: {"content": {mime: {} for mime in EXTENSIONS}},
@@ -41,20 +42,25 @@ router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": Pr
 async def shared_image(
     request: Request,
     job_id: JobId,
-    index: ImageIndex,
+    file: ImageFileName,
     expires: Annotated[int, Query(ge=0, le=2**53), WHOLE_NUMBER],
     signature: Annotated[str, Query(max_length=100)],
     parameters: Literal["with"] | None = None,
 ) -> Response:
     """The image of a signed link. 404 where the link has expired or its signature is wrong.
 
+    The path ends in the image's index and its extension; links of earlier releases have no extension.
     The file holds its generation parameters only where the link was made so.
     """
     links, told = services_of(request).links, parameters is not None
+    number, _, extension = file.partition(".")
+    index = int(number)
     if not links.holds(job_id, index, expires, signature, include_parameters=told, now=time.time()):
         raise NotFoundError("There is no such image.")
     images = jobs_of(request).images
     image = await images.find(job_id, index, None)
+    if extension and extension != LINK_EXTENSIONS[image.media_type]:
+        raise NotFoundError("There is no such image.")
     answer = await (image_answer if told else _discreet_answer)(request, images, job_id, image)
     answer.headers["Cache-Control"] = f"private, max-age={max(0, expires - int(time.time()))}"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # A link is made to be shown elsewhere.

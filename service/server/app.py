@@ -18,10 +18,13 @@ from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS
 from service.api.edge.addresses import parse_public_url
+from service.api.edge.cross_origin import CrossOrigin
 from service.api.edge.forwarded import Forwarded
 from service.api.edge.guard import EdgeGuard
 from service.api.edge.head_requests import HeadRequests
 from service.api.edge.hosts import AllowedHosts, parse_host_names
+from service.api.edge.options_requests import OptionsRequests
+from service.api.edge.origins import parse_origins
 from service.api.edge.proxies import parse_trusted_proxies
 from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
@@ -120,7 +123,9 @@ def create_app(
     app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
     app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
     app.add_middleware(HeadRequests)
-    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer)
+    app.add_middleware(OptionsRequests)
+    origins = parse_origins(settings.cors_origins or "")
+    app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer, origins=origins)
     app.add_middleware(
         Forwarded,
         trusted=parse_trusted_proxies(settings.trusted_proxies or ""),
@@ -129,7 +134,8 @@ def create_app(
             route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
         },
     )
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)  # The last one is the outermost.
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
+    app.add_middleware(CrossOrigin, origins=origins)  # The last one is the outermost.
     return app
 
 

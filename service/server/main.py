@@ -46,7 +46,7 @@ from service.server.listeners import (
 )
 from service.server.loop_errors import LoopErrors
 from service.server.model_list import ListedModel, ModelListError, listed_models
-from service.setting_groups.fields import split
+from service.setting_groups.fields import aliases_of, split
 from service.settings import Settings
 
 
@@ -93,6 +93,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         "model": default.source,
         "model_name": default.name,
         "models": tuple(ModelSource(*model) for model in others),
+        "model_aliases": aliases_of(settings.model_aliases),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
     worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from service.api.edge.addresses import parse_public_url
 from service.api.edge.hosts import parse_host_names
+from service.api.edge.origins import parse_origins
 from service.api.edge.proxies import parse_trusted_proxies
 from service.setting_groups.fields import (
     Count,
@@ -35,6 +36,7 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
 
 PublicUrl = Annotated[str, _checked(parse_public_url)]
 HostNames = Annotated[str, _checked(parse_host_names)]
+Origins = Annotated[str, _checked(parse_origins)]
 Proxies = Annotated[str, _checked(parse_trusted_proxies)]
 
 
@@ -82,6 +84,14 @@ class EdgeSettings(BaseSettings):
         "* for every name, which lets any web page in where there are no keys.",
         Section.LISTEN,
         "NAMES",
+    )
+    cors_origins: Origins | None = setting(
+        None,
+        "Origins of other web pages that may call the server with an API key and read its answers, such as "
+        "https://chat.example or http://localhost:3000, with commas between them. Where there are no keys, their pages "
+        "may do what everybody may.",
+        Section.LISTEN,
+        "ORIGINS",
     )
     trusted_proxies: Proxies | None = setting(
         None,

@@ -77,6 +77,26 @@ def _checked_mode(mode: str) -> str:
     return mode
 
 
+def _checked_aliases(text: str | None) -> str | None:
+    aliases_of(text)
+    return text
+
+
+def aliases_of(listed: str | None) -> dict[str, str]:
+    """The aliases of a list such as `dall-e-3=bundled,house style=anime`, with the names that they stand for.
+
+    Raises ValueError.
+    """
+    aliases: dict[str, str] = {}
+    for part in split(listed):
+        alias, separator, name = (each.strip() for each in part.partition("="))
+        if not (separator and alias and name and alias.isprintable() and name.isprintable()):
+            raise ValueError("must be ALIAS=MODEL, with commas between them")
+        if aliases.setdefault(alias, name) != name:
+            raise ValueError("must not have one alias for two models")
+    return aliases
+
+
 def split(listed: str | None) -> list[str]:
     """The parts of a list with commas between them."""
     return [part.strip() for part in (listed or "").split(",") if part.strip()]
@@ -93,5 +113,6 @@ OptionalFile = Annotated[Path | None, AfterValidator(_expanded)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
 Models = Annotated[str | None, AfterValidator(_checked_models)]
 """A list of models, as `service.model_list` reads it."""
+Aliases = Annotated[str | None, AfterValidator(_checked_aliases)]
 Devices = Annotated[str | None, AfterValidator(_checked_devices)]
 """A list of devices, as `service.engine.devices` reads it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from service.setting_groups.fields import Count, Devices, Models, OptionalCount, Seconds, Section, setting
+from service.setting_groups.fields import Aliases, Count, Devices, Models, OptionalCount, Seconds, Section, setting
 
 
 class WorkerSettings(BaseSettings):
@@ -25,6 +25,13 @@ class WorkerSettings(BaseSettings):
         "Further models, with commas between them: names, model folders, .safetensors files, hub ids, or folders of "
         "models; each on its own or as NAME=PATH. They are loaded when images need them. `model` is the default one, "
         "and without it the first of these.",
+        Section.MODEL,
+        "NAMES",
+    )
+    model_aliases: Aliases = setting(
+        None,
+        "Further names by which requests can ask for models, with commas between them, each as ALIAS=MODEL: such as "
+        "dall-e-3=bundled, for programs whose model cannot be chosen. GET /v1/models lists them.",
         Section.MODEL,
         "NAMES",
     )

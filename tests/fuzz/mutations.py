@@ -41,7 +41,7 @@ ROUTES: Final[Sequence[tuple[str, str]]] = (
     ("POST", f"/api/v1/jobs/{JOB}/images/0/links"),
     ("POST", "/api/v1/uploads"),
     ("GET", f"/api/v1/uploads/{'0' * 64}"),
-    ("GET", f"/shared/{JOB}/0?expires=9999999999&signature=x"),
+    ("GET", f"/shared/{JOB}/0.png?expires=9999999999&signature=x"),
 )
 HEADERS: Final = (
     "Accept", "Accept-Encoding", "Content-Encoding", "Content-Type", "Cookie", "Expect", "Forwarded", "If-None-Match",

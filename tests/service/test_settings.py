@@ -54,6 +54,8 @@ def test_settings_are_checked_and_cannot_be_changed() -> None:
         ("threads", [0]),
         ("devices", ["", "cuda:", "auto,cpu", "cpu, cpu", "cpu,", "mps"]),
         ("max_rows", [1]),
+        ("model_aliases", ["dall-e-3", "=bundled", "dall-e-3=", "a=b,a=c", "a\x07=b"]),
+        ("cors_origins", ["*", "null", "chat.example", "https://chat.example/"]),
         ("max_queued_images", [0]),
         ("max_queued_s", [0, "inf", "nan"]),
         ("job_lease_s", [0.5]),

@@ -50,7 +50,7 @@ class RemoteBackend:
 
     def models(self) -> Sequence[FoundModel]:
         with Darkroom(base_url=self._address, api_key=self._api_key, max_retries=0) as client:
-            return [FoundModel(model.id, client.base_url) for model in client.models.list()]
+            return [FoundModel(model.id, client.base_url) for model in client.models.list() if not model.parent]
 
 
 def read_key(file: Path | None) -> str | None:

@@ -16,6 +16,8 @@ class Model(Answer):
     object: str | None = None
     created: int | None = None
     owned_by: str | None = None
+    parent: str | None = None
+    """The model for which an alias stands; None for a model's own name."""
     sizes: list[str] = Field(default_factory=list)
     """Sizes that it was trained for, `WIDTHxHEIGHT`; the first is its default."""
     default_steps: int | None = None

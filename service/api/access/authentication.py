@@ -110,4 +110,6 @@ def _error(refused: Refusal | DarkroomError) -> DarkroomError:
 def _may_use_session(scope: Scope, headers: Headers) -> bool:
     # A proxy may replace the Host header, so the server's own origin is also what callers know it by.
     own = (f"{scope['scheme']}://{headers.get('host', '')}", addresses_of(HTTPConnection(scope)).origin)
-    return scope["method"] in SAFE_METHODS or is_same_origin(headers, own)
+    # A page of another origin may be let in, and read answers, but never with the session of ours.
+    reads = scope["method"] in SAFE_METHODS and "origin" not in headers
+    return reads or is_same_origin(headers, own)

@@ -18,7 +18,7 @@ OPEN_PATHS: Final = (
     "/livez",
     "/openapi.json",
     "/readyz",
-    "/shared/{job_id}/{index}",
+    "/shared/{job_id}/{file}",
 )
 """Paths as routes spell them. The signature of a link at `/shared` stands for a key."""
 

@@ -5,7 +5,7 @@ An ASGI middleware. docs/api.md says what it means to callers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.edge.addresses import addresses_of
 from service.api.edge.hosts import AllowedHosts, Authority, parse_authority
-from service.api.edge.origins import SAFE_METHODS, is_own_origin
+from service.api.edge.origins import SAFE_METHODS, is_named_origin, is_own_origin
 from service.errors import DarkroomError, ForbiddenError, InvalidRequestError, MisdirectedRequestError
 
 _FIRST_WITH_HOST: Final = "1.1"
@@ -23,10 +23,20 @@ _FIRST_WITH_HOST: Final = "1.1"
 
 
 class EdgeGuard:
-    def __init__(self, app: ASGIApp, *, hosts: AllowedHosts, refuse: Callable[[DarkroomError, str], Response]) -> None:
-        """`refuse` makes the answer to a request for a path that ended in an error."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: AllowedHosts,
+        refuse: Callable[[DarkroomError, str], Response],
+        origins: Collection[str] = (),
+    ) -> None:
+        """`refuse` makes the answer to a request for a path that ended in an error. Pages of `origins`, as
+        `service.api.edge.origins.parse_origins` gives them, may send requests as the server's own may.
+        """
         self._app = app
         self._hosts = hosts
+        self._origins = frozenset(origins)
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +58,9 @@ class EdgeGuard:
             )
         origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
         own = (*named, addresses.authority)
-        if scope["method"] not in SAFE_METHODS and not is_own_origin(origins, sites, own):
+        if scope["method"] in SAFE_METHODS or is_named_origin(origins, self._origins):
+            return
+        if not is_own_origin(origins, sites, own):
             raise ForbiddenError("Requests of other sites' pages are refused.")
 
 

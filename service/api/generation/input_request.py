@@ -42,6 +42,8 @@ def is_digest(source: Source) -> bool:
 
 
 def _checked_source(value: object) -> Source:
+    if isinstance(value, list) and len(value) == 1:  # As OpenAI's API has it, where an edit may start from several.
+        value = value[0]
     if isinstance(value, UploadedFile):
         return value
     if isinstance(value, list):

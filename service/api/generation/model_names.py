@@ -11,6 +11,10 @@ from service.errors import UnknownModelError
 
 OPENAI_PREFIXES: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
 """Prefixes of the names of OpenAI's image models: clients hard-code them, so they stand for the default model."""
+OPENAI_NAMES: Final = ("dall-e-2", "dall-e-3", "gpt-image-1")
+"""Those of them that are listed. Some clients offer no other names for images."""
+PROVIDER: Final = "openai/"
+"""What gateways put before a name, to say whose API is meant."""
 
 FindModel: TypeAlias = Callable[[str], ModelInfo]
 """Finds a served model by a name or an alias. Raises what `Engine.find_model` raises."""
@@ -22,9 +26,10 @@ def find_no_model(name: str) -> ModelInfo:
 
 
 def chosen_model(name: str | None, engine: Engine) -> ModelInfo:
-    """Returns the model of that name or alias. None and OpenAI's names stand for the default model.
+    """Returns the model of that name or alias, also behind `openai/`.
 
-    Raises `UnknownModelError`, and what `Engine.find_model` raises.
+    None and OpenAI's names stand for the default model. Raises `UnknownModelError`, and what `Engine.find_model`
+    raises.
     """
     if name == "":
         raise UnknownModelError("The name of a model must not be empty.", field="model")
@@ -33,4 +38,6 @@ def chosen_model(name: str | None, engine: Engine) -> ModelInfo:
     except UnknownModelError:
         if name is not None and name.startswith(OPENAI_PREFIXES):
             return engine.model
+        if name is not None and name.startswith(PROVIDER):
+            return chosen_model(name.removeprefix(PROVIDER), engine)
         raise

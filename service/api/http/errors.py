@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from starlette.types import Scope
 
 from service.api.http.dialect import Dialect, Dialects, ErrorAnswer
 from service.errors import (
@@ -68,7 +69,7 @@ class ErrorAnswers:
         """The framework found no such path or no such method."""
         phrase, headers = status_phrase(error.status_code), dict(error.headers or {})
         if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(_allowed(request))
+            headers["Allow"] = ", ".join(allowed_methods(request.scope))
         told = ErrorAnswer(
             status=error.status_code, code=phrase.lower().replace(" ", "_"), message=f"{phrase}.", field=None
         )
@@ -117,12 +118,14 @@ def _headers(error: DarkroomError) -> dict[str, str]:
     return {"X-Should-Retry": "false"} if is_final else {}
 
 
-def _allowed(request: Request) -> list[str]:
-    """All methods of the path. The framework names those of one route alone, where several share a path."""
-    scopes = [{**request.scope, "method": method} for method in METHODS]
-    found = {
-        scope["method"]
-        for scope in scopes
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    }
+def allowed_methods(scope: Scope) -> list[str]:
+    """All methods of the path; none where there is no route.
+
+    The framework names those of one route alone, where several share a path.
+    """
+    asked = [{**scope, "method": method} for method in METHODS]
+    routes = scope["app"].routes
+    found = {each["method"] for each in asked if any(route.matches(each)[0] is Match.FULL for route in routes)}
+    if found:
+        found.add("OPTIONS")  # On every path.
     return [method for method in METHODS if method in found or (method == "HEAD" and "GET" in found)]

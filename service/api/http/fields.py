@@ -51,3 +51,5 @@ WHOLE_NUMBER: Final = BeforeValidator(_whole_number)
 
 JobId = Annotated[str, Path(pattern=f"^{JOB_ID_PATTERN}$")]
 ImageIndex = Annotated[int, Path(ge=0, le=999), WHOLE_NUMBER]
+ImageFileName = Annotated[str, Path(pattern=r"^(0|[1-9][0-9]{0,2})(\.(png|jpg|webp))?$")]
+"""An image's index, with or without the extension of its file."""

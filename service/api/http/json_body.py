@@ -117,10 +117,22 @@ def _parse_with_files(body: bytes, max_bytes: int) -> dict[str, Any]:
         raise BodyTooLargeError(f"The body is larger than {max_bytes} bytes without its images.")
     fields = _parse(bytes(rest + body[place:]))
     marks = {f"{mark}{number}": file for number, file in enumerate(files)}
-    found = {name: marks.pop(value) for name, value in fields.items() if isinstance(value, str) and value in marks}
+    _put_back(fields, marks)
     if marks:
-        raise BodyTooLargeError("The body has a long string where no image is expected.")
-    return fields | found
+        raise BodyTooLargeError("The name of a field is too long.")
+    return fields
+
+
+def _put_back(fields: dict[str, Any], marks: dict[str, str]) -> None:
+    """Takes each of the `marks` out, and puts its file in its place in the fields, however deep that is."""
+    left: list[dict[Any, Any] | list[Any]] = [fields]
+    while left:
+        held = left.pop()
+        for place, value in list(held.items() if isinstance(held, dict) else enumerate(held)):
+            if isinstance(value, dict | list):
+                left.append(value)
+            elif isinstance(value, str) and value in marks:
+                held[place] = marks.pop(value)
 
 
 def _next_string(body: bytes, place: int, max_bytes: int) -> tuple[int, int, bool] | None:

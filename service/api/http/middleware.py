@@ -24,7 +24,7 @@ _log = structlog.get_logger("darkroom.http")
 
 
 class RequestContext:
-    """An ASGI middleware. It is the outermost one, so that every answer carries its headers."""
+    """An ASGI middleware, outside all that may answer a request, so that every answer carries its headers."""
 
     def __init__(self, app: ASGIApp, *, answers: ErrorAnswers, metrics: Metrics) -> None:
         self._app = app

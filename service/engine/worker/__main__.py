@@ -41,7 +41,7 @@ from service.engine.worker.loop import Worker
 from service.engine.worker.models import host_memory
 from service.engine.worker.models.entry import DescribedModel
 from service.engine.worker.models.loader_thread import LoaderThread
-from service.engine.worker.models.opening import Open, OpenedModels, check_names
+from service.engine.worker.models.opening import Open, OpenedModels, check_names, with_aliases
 from service.engine.worker.models.pool import ModelPool
 from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.start_report import StartReport
@@ -208,7 +208,7 @@ def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
         allow_download=config.allow_download,
     )
     listed = [ModelSource(config.model_name, config.model), *config.models]
-    described = [_describe(files, model, report) for model in listed]
+    described = with_aliases([_describe(files, model, report) for model in listed], config.model_aliases)
     check_names(described)
     return OpenedModels(described, files, device)
 

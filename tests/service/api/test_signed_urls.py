@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,12 +17,16 @@ EXPIRES_AT: Final = 2_000_000_000
 
 
 def signature(job_id: str = JOB, index: int = 0, expires_at: int = EXPIRES_AT, signer: LinkSigner = SIGNER) -> str:
-    return parse_qs(urlsplit(signer.path(job_id, index, expires_at)).query)["signature"][0]
+    path = signer.path(job_id, index, expires_at, media_type="image/png")
+    return parse_qs(urlsplit(path).query)["signature"][0]
 
 
-def test_a_link_names_its_image_and_when_it_expires() -> None:
-    parts = urlsplit(SIGNER.path(JOB, 3, EXPIRES_AT))
-    assert parts.path == f"/shared/{JOB}/3"
+@pytest.mark.parametrize(
+    ("media_type", "extension"), [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp")]
+)
+def test_a_link_names_its_image_and_its_kind_and_when_it_expires(media_type: str, extension: str) -> None:
+    parts = urlsplit(SIGNER.path(JOB, 3, EXPIRES_AT, media_type=media_type))
+    assert parts.path == f"/shared/{JOB}/3.{extension}"
     assert parse_qs(parts.query) == {"expires": [str(EXPIRES_AT)], "signature": [signature(index=3)]}
 
 

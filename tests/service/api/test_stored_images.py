@@ -29,8 +29,10 @@ class Shared(NamedTuple):
     link: str
 
 
-async def share(api: Api, *, expires_in_s: int = HOUR_S, headers: dict[str, str] | None = None) -> Shared:
-    job = (await api.create_job(headers=headers)).json()
+async def share(
+    api: Api, *, expires_in_s: int = HOUR_S, headers: dict[str, str] | None = None, **body: object
+) -> Shared:
+    job = (await api.create_job(headers=headers, **body)).json()
     image = job["images"][0]
     answer = await api.client.post(f"{image['url']}/links", json={"expires_in_s": expires_in_s}, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -65,8 +67,10 @@ async def test_a_link_needs_no_tenant(api: Api) -> None:
 async def test_an_expired_link_shows_nothing(api: Api) -> None:
     shared = await share(api)
     now = int(time.time())
-    assert (await api.client.get(signer(api).path(shared.job_id, 0, now + HOUR_S))).status_code == 200
-    assert (await api.client.get(signer(api).path(shared.job_id, 0, now))).status_code == 404
+    assert (
+        await api.client.get(signer(api).path(shared.job_id, 0, now + HOUR_S, media_type="image/png"))
+    ).status_code == 200
+    assert (await api.client.get(signer(api).path(shared.job_id, 0, now, media_type="image/png"))).status_code == 404
 
 
 async def test_a_link_with_any_byte_changed_shows_nothing(api: Api) -> None:
@@ -85,7 +89,8 @@ async def test_a_link_without_a_part_of_its_query_shows_nothing(api: Api) -> Non
 
 async def test_a_link_signed_with_another_key_shows_nothing(api: Api) -> None:
     shared = await share(api)
-    foreign = LinkSigner(b"another key").path(shared.job_id, 0, int(time.time()) + HOUR_S)
+    expires_at = int(time.time()) + HOUR_S
+    foreign = LinkSigner(b"another key").path(shared.job_id, 0, expires_at, media_type="image/png")
     assert (await api.client.get(foreign)).status_code == 404
 
 
@@ -93,6 +98,25 @@ async def test_the_link_of_a_deleted_job_shows_nothing(api: Api) -> None:
     shared = await share(api)
     await api.client.delete(f"/api/v1/jobs/{shared.job_id}")
     assert (await api.client.get(shared.link)).status_code == 404
+
+
+@pytest.mark.parametrize(("output_format", "extension"), [("png", "png"), ("jpeg", "jpg"), ("webp", "webp")])
+async def test_the_path_of_a_link_ends_in_the_extension_of_its_image_and_in_no_other(
+    api: Api, output_format: ImageFormat, extension: str
+) -> None:
+    links = [
+        (await api.generate(response_format="url", output_format=output_format)).json()["data"][0]["url"],
+        (await share(api, output_format=output_format)).link,
+    ]
+    for link in links:
+        path = urlsplit(link).path
+        assert path.endswith(f"/0.{extension}")
+        shown = await api.client.get(link)
+        assert shown.headers["content-type"] == f"image/{output_format}"
+        of_an_earlier_release = link.replace(path, path.removesuffix(f".{extension}"))
+        assert (await api.client.get(of_an_earlier_release)).content == shown.content
+        for other in {"png", "jpg", "webp", "jpeg", "exe", "PNG", ""} - {extension}:
+            assert (await api.client.get(link.replace(path, f"{path.rpartition('.')[0]}.{other}"))).status_code == 404
 
 
 async def test_links_survive_a_restart(tmp_path: Path) -> None:

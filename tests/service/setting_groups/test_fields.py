@@ -18,6 +18,7 @@ from service.setting_groups.fields import (
     Port,
     Seconds,
     Section,
+    aliases_of,
     default_cache_dir,
     setting,
     split,
@@ -92,3 +93,11 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     assert default_cache_dir() == Path("/var/cache/darkroom")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_cache_dir() == Path.home() / ".cache" / "darkroom"
+
+
+def test_aliases_are_read_with_what_they_stand_for() -> None:
+    assert aliases_of(None) == {}
+    assert aliases_of("dall-e-3=bundled, house style = x=y,dall-e-3=bundled,") == {
+        "dall-e-3": "bundled",
+        "house style": "x=y",
+    }

@@ -80,9 +80,11 @@ async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> Lin
     services = services_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
     asked = parse(LinkRequest, fields, BODY_RULES).request
-    await jobs_of(request).images.find(job_id, index, services.tenant(request))
+    image = await jobs_of(request).images.find(job_id, index, services.tenant(request))
     expires_at = int(time.time()) + asked.expires_in_s
-    path = services.links.path(job_id, index, expires_at, include_parameters=asked.include_parameters)
+    path = services.links.path(
+        job_id, index, expires_at, media_type=image.media_type, include_parameters=asked.include_parameters
+    )
     return LinkOut(
         url=addresses_of(request).url(path),
         expires_at=datetime.fromtimestamp(expires_at, UTC),

@@ -122,11 +122,11 @@ async def _store_images(
     record = await jobs_of(request).store_finished(
         spec, made, tenant=services.tenant(request), lifetime_s=_URL_LIFETIME_S
     )
-    expires_at = int(record.created_at + _URL_LIFETIME_S)
+    expires_at, media_type = int(record.created_at + _URL_LIFETIME_S), f"image/{generation.output_format}"
     return [
         Image(
             b64_json=None,
-            url=addresses.url(services.links.path(record.id, image.index, expires_at)),
+            url=addresses.url(services.links.path(record.id, image.index, expires_at, media_type=media_type)),
             seed=image.params.seed,
             prompt_tokens=prompt_tokens(image.prompt_lengths),
         )

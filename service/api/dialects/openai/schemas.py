@@ -138,6 +138,8 @@ class Model(BaseModel):
     object: Literal["model"]
     created: int
     owned_by: str
+    parent: str | None
+    """The model for which an alias stands; null for a model's own name."""
     sizes: list[str]
     """Sizes that it was trained for; the first is its default."""
     default_steps: int

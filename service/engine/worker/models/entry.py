@@ -5,7 +5,7 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pipelines.interface import Pipeline
@@ -91,7 +91,8 @@ class ModelEntry:
 
     def arrive(self, pipeline: Pipeline[Any, Any, Any], now_s: float) -> None:
         """Makes the model resident."""
-        self.pipeline, self.info = pipeline, pipeline.info
+        known = self.info or pipeline.info
+        self.pipeline, self.info = pipeline, replace(pipeline.info, aliases=known.aliases)
         self.asked_for = False
         self.worked_s, self.needed_s = 0.0, now_s
 

@@ -6,7 +6,8 @@ Runs in the worker's process.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from pipelines.errors import ModelLoadError
@@ -53,6 +54,28 @@ class LoadedStore:
         """Nothing was dropped."""
 
 
+def with_aliases(models: Sequence[DescribedModel], aliases: Mapping[str, str]) -> list[DescribedModel]:
+    """Returns the models with further aliases, each of which stands for a model's name or alias.
+
+    Raises `ModelLoadError` where there is no such model.
+    """
+    given: dict[str, list[str]] = {model.name: [] for model in models}
+    for alias, name in aliases.items():
+        named = (model for model in models if name == model.name or (model.info and name in model.info.aliases))
+        model = next(named, None)
+        if model is None:
+            raise ModelLoadError(f"{alias} is to be an alias of {name}, but there is no such model.")
+        given[model.name].append(alias)
+    return [_with_further_aliases(model, given[model.name]) for model in models]
+
+
+def _with_further_aliases(model: DescribedModel, aliases: Sequence[str]) -> DescribedModel:
+    """A model that cannot be described cannot be asked for either."""
+    if model.info is None:
+        return model
+    return replace(model, info=replace(model.info, aliases=tuple(dict.fromkeys((*model.info.aliases, *aliases)))))
+
+
 def check_names(models: Sequence[DescribedModel]) -> None:
     """Raises `ModelLoadError` where a name or an alias could mean two of the models."""
     for name, count in Counter(model.name for model in models).items():
@@ -65,7 +88,7 @@ def check_names(models: Sequence[DescribedModel]) -> None:
             if other != model.name:
                 raise ModelLoadError(
                     f"{alias} is an alias of {model.name}, and already a name of {other}. Take it out of the aliases "
-                    "in the darkroom.json of one of them."
+                    "in the settings, or in the darkroom.json of one of them."
                 )
 
 

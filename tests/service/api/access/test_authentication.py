@@ -68,7 +68,7 @@ async def test_open_routes_need_no_key_and_mind_no_wrong_one(guarded: Api, heade
             assert (await guarded.client.request(method, path, headers=headers)).status_code == 200, path
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
 async def test_every_other_path_is_401_whether_or_not_it_exists(guarded: Api, method: str) -> None:
     for path in REFUSED:
         # The client would resolve the dots of a text.
@@ -76,6 +76,13 @@ async def test_every_other_path_is_401_whether_or_not_it_exists(guarded: Api, me
         answer = await guarded.client.request(method, url)
         assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer"), path
         assert answer.headers["X-Request-Id"].startswith("req_")
+
+
+async def test_which_methods_a_path_has_is_told_without_a_key_and_a_path_without_a_route_is_401(guarded: Api) -> None:
+    for path in (JOBS, GENERATIONS, f"{JOBS}/job_{'a' * 26}"):
+        assert (await guarded.client.options(path)).status_code == 204, path
+    for path in ("/api/v1/unknown", "/v1/unknown", "/unknown", "/api/v1//jobs"):
+        assert (await guarded.client.options(path)).status_code == 401, path
 
 
 async def test_a_refusal_has_the_shape_of_its_dialect(guarded: Api) -> None:

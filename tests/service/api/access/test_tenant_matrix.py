@@ -45,7 +45,7 @@ NO_KEY_NEEDED: Final[frozenset[Route]] = frozenset(
         *((method, path) for path in ("/", "/docs") for method in ("GET", "HEAD")),
         *((method, path) for path in ("/health", "/livez", "/readyz") for method in ("GET", "HEAD")),
         *((method, "/api/v1/session") for method in ("POST", "GET", "DELETE")),
-        *((method, "/shared/{job_id}/{index}") for method in ("GET", "HEAD")),
+        *((method, "/shared/{job_id}/{file}") for method in ("GET", "HEAD")),
     }
 )
 """Open routes, but for the page's files, whose names change."""

@@ -95,7 +95,7 @@ async def fill(api: Api) -> Stored:
     spec = JobSpec(model="darkroom-fake", images=tuple(map(ImageSpec, params)), output_format="png")
     services = api.app.state.services
     record = await services.jobs.store_finished(spec, images, tenant=DEFAULT_TENANT, lifetime_s=3600.0)
-    stored = Stored(record.id, services.links.path(record.id, 0, int(time.time()) + 3600))
+    stored = Stored(record.id, services.links.path(record.id, 0, int(time.time()) + 3600, media_type="image/png"))
     for _ in range(LISTED):
         answer = await api.client.post(JOBS, json=JOB)
         stored.spare.append(answer.json()["id"])
@@ -139,8 +139,8 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("GET", JOBS + "/{job_id}/images/{index}/thumbnail"): lambda: client.get(f"{image}/thumbnail"),
         ("HEAD", JOBS + "/{job_id}/images/{index}/thumbnail"): lambda: client.head(f"{image}/thumbnail"),
         ("POST", JOBS + "/{job_id}/images/{index}/links"): lambda: client.post(f"{image}/links", json={}),
-        ("GET", "/shared/{job_id}/{index}"): lambda: client.get(stored.link),
-        ("HEAD", "/shared/{job_id}/{index}"): lambda: client.head(stored.link),
+        ("GET", "/shared/{job_id}/{file}"): lambda: client.get(stored.link),
+        ("HEAD", "/shared/{job_id}/{file}"): lambda: client.head(stored.link),
         ("POST", "/api/v1/uploads"): lambda: client.post("/api/v1/uploads", files=files),
         ("GET", "/api/v1/session"): lambda: client.get("/api/v1/session"),
         ("POST", "/api/v1/session"): lambda: client.post("/api/v1/session", json={"key": secret_of("root")}),

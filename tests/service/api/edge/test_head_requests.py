@@ -19,7 +19,7 @@ async def readable(api: Api) -> list[str]:
     link = (await api.client.post(f"{image['url']}/links", json={})).json()["url"]
     upload = await api.client.post("/api/v1/uploads", json={"image": PIXEL})
     known = {
-        "/shared/{job_id}/{index}": link,
+        "/shared/{job_id}/{file}": link,
         "/api/v1/events": f"/api/v1/events?job={job['id']}",
         "/v1/models/{model_id}": f"/v1/models/{job['request']['model']}",
     }
@@ -72,5 +72,5 @@ async def test_head_is_counted_as_head_of_its_route(api: Api) -> None:
 async def test_head_is_told_with_get_and_changes_nothing(api: Api) -> None:
     job = (await api.create_job()).json()
     answer = await api.client.head(f"{job['urls']['self']}/cancel")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert (await api.client.put(JOBS)).headers["allow"] == "GET, HEAD, POST"
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
+    assert (await api.client.put(JOBS)).headers["allow"] == "GET, HEAD, POST, OPTIONS"

@@ -10,11 +10,14 @@ from service.api.http.form_body import UploadedFile
 
 
 @pytest.mark.parametrize("source", [UploadedFile(b"x"), "text", "0" * 64])
-def test_files_and_text_are_sources(source: object) -> None:
-    assert InputRequest.model_validate({"image": source}).image == source
+def test_files_and_text_are_sources_also_alone_in_a_list(source: object) -> None:
+    for given in (source, [source]):
+        assert InputRequest.model_validate({"image": given}).image == source
 
 
-@pytest.mark.parametrize("source", ["", 7, [], [UploadedFile(b"x"), UploadedFile(b"y")], {"url": "x"}, True])
+@pytest.mark.parametrize(
+    "source", ["", 7, [], [""], [7], [["text"]], [UploadedFile(b"x"), UploadedFile(b"y")], {"url": "x"}, True]
+)
 def test_anything_else_is_none(source: object) -> None:
     with pytest.raises(ValidationError):
         InputRequest.model_validate({"image": source})

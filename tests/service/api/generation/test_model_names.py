@@ -22,12 +22,14 @@ def engine() -> FakeEngine:
     return engine
 
 
-@pytest.mark.parametrize("name", [None, INFO.name, "dall-e-3", "gpt-image-1", "chatgpt-image-latest", *OPENAI_PREFIXES])
+@pytest.mark.parametrize(
+    "name", [None, INFO.name, "dall-e-3", "gpt-image-1", "chatgpt-image-latest", "openai/dall-e-3", *OPENAI_PREFIXES]
+)
 async def test_these_names_stand_for_the_default_model(engine: FakeEngine, name: str | None) -> None:
     assert chosen_model(name, engine) == INFO
 
 
-@pytest.mark.parametrize("name", ["second", "another name"])
+@pytest.mark.parametrize("name", ["second", "another name", "openai/second", "openai/another name"])
 async def test_a_model_is_found_by_its_name_and_by_its_alias(engine: FakeEngine, name: str) -> None:
     assert chosen_model(name, engine) == SECOND
 
@@ -35,10 +37,24 @@ async def test_a_model_is_found_by_its_name_and_by_its_alias(engine: FakeEngine,
 async def test_a_served_model_may_have_a_name_like_those_of_openai(engine: FakeEngine) -> None:
     engine.served.others = [replace(SECOND, name="dall-e-mini")]
 
-    assert chosen_model("dall-e-mini", engine).name == "dall-e-mini"
+    for name in ("dall-e-mini", "openai/dall-e-mini"):
+        assert chosen_model(name, engine).name == "dall-e-mini"
 
 
-@pytest.mark.parametrize("name", ["", "third", "dall-e", "DALL-E-3", f" {INFO.name}", INFO.name.upper()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "third",
+        "openai/",
+        "openai/third",
+        "other/dall-e-3",
+        "dall-e",
+        "DALL-E-3",
+        f" {INFO.name}",
+        INFO.name.upper(),
+    ],
+)
 async def test_any_other_name_is_unknown_and_is_not_repeated(engine: FakeEngine, name: str) -> None:
     with pytest.raises(UnknownModelError) as error:
         chosen_model(name, engine)

@@ -106,7 +106,7 @@ async def test_a_path_that_is_not_there_is_not_found(client: httpx2.AsyncClient)
 async def test_a_method_that_is_not_there_is_told_all_that_are(client: httpx2.AsyncClient) -> None:
     told = await client.patch("/jobs/job_" + "a" * 26)
     assert (told.status_code, told.json()["code"]) == (405, "method_not_allowed")
-    assert told.headers["allow"] == "GET, HEAD, DELETE"
+    assert told.headers["allow"] == "GET, HEAD, DELETE, OPTIONS"
 
 
 async def test_a_path_parameter_that_is_not_valid_is_not_found(client: httpx2.AsyncClient) -> None:

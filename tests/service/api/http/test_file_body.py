@@ -42,7 +42,8 @@ async def test_small_json_is_read_as_ever() -> None:
 
 
 async def test_long_strings_of_large_json_are_its_files() -> None:
-    body = {"prompt": 'a "quoted" \\ text', "image": FILE, "mask": FILE[4:], "n": 2, "hires": {"scale": 2}}
+    inner = {"images": [FILE[8:], "x", [{"image": FILE[12:]}]], "scale": 2}
+    body = {"prompt": 'a "quoted" \\ text', "image": FILE, "mask": FILE[4:], "n": 2, "hires": inner}
     assert await read(json.dumps(body).encode()) == body
 
 
@@ -62,7 +63,6 @@ async def test_other_media_types_are_refused(media_type: str) -> None:
     [
         json.dumps({"image": FILE, "prompt": ["x" * 100] * 30}),
         json.dumps({"image": FILE, "a": [0] * 1000}),
-        json.dumps({"image": FILE, "a": [FILE]}),
         json.dumps({"image": FILE, FILE: 1}),
         json.dumps({"image": FILE, "prompt": "\\n" * 2000}),
         json.dumps({"image": "A" * 200_000}),
@@ -71,7 +71,7 @@ async def test_other_media_types_are_refused(media_type: str) -> None:
         '"' * 9000,
         "[" * 9000,
     ],
-    ids=["texts", "numbers", "nested", "name", "escapes", "large", "open", "strings", "quotes", "deep"],
+    ids=["texts", "numbers", "name", "escapes", "large", "open", "strings", "quotes", "deep"],
 )
 async def test_what_is_large_beside_the_files_is_refused(body: str) -> None:
     with pytest.raises((BodyTooLargeError, InvalidRequestError)):

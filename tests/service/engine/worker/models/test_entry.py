@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.fake import FakePipeline
 from service.engine.scheduling.residency import Demand
 from service.engine.types import ModelStatus
@@ -18,6 +20,13 @@ def test_a_model_is_where_it_was_last_put() -> None:
     entry.leave()
     entry.host_copy = MemoryCopy(MemoryStore(), "a", FakePipeline())
     assert (entry.status, entry.source) == (ModelStatus.HOST, "host")
+
+
+def test_a_model_keeps_the_names_that_the_settings_gave_it() -> None:
+    entry = ModelEntry.of(DescribedModel("a", replace(info_of("a"), aliases=("dall-e-3",)), GB))
+    entry.arrive(FakePipeline(info=info_of("a")), 7.0)
+
+    assert entry.info == replace(info_of("a"), aliases=("dall-e-3",))
 
 
 def test_a_model_that_cannot_be_described_is_of_no_use() -> None:

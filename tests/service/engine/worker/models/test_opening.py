@@ -8,7 +8,7 @@ from pipelines.errors import ModelLoadError
 from pipelines.fake import INFO, FakePipeline
 from service.engine.worker.device import PLAIN_DEVICE
 from service.engine.worker.models.entry import DescribedModel
-from service.engine.worker.models.opening import check_names, open_loaded, single_model
+from service.engine.worker.models.opening import check_names, open_loaded, single_model, with_aliases
 
 
 def test_a_single_model_is_resident_and_nothing_can_change() -> None:
@@ -38,6 +38,18 @@ BROKEN = DescribedModel("broken", None, failure="no such file")
 
 def test_names_and_aliases_that_mean_one_model_each_are_accepted() -> None:
     check_names([described("one", "first", "ours"), described("two", "second"), BROKEN])
+
+
+def test_the_settings_give_models_further_names() -> None:
+    models = [described("one", "first"), described("two"), BROKEN]
+    named = with_aliases(models, {"dall-e-3": "one", "ours": "first", "theirs": "two", "lost": "broken"})
+
+    assert [model.info and model.info.aliases for model in named] == [("first", "dall-e-3", "ours"), ("theirs",), None]
+
+
+def test_a_name_for_a_model_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ModelLoadError, match="dall-e-3 is to be an alias of three, but there is no such model"):
+        with_aliases([described("one")], {"dall-e-3": "three"})
 
 
 @pytest.mark.parametrize(
