@@ -14,9 +14,10 @@ from typing import Any, Final
 from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from service.api.dialects.a1111.resolve import LITERAL, OWN_SCHEDULE, Plan
+from service.api.dialects.a1111.schemas import Img2ImgRequest
 from service.images.metadata import VERSION, parameters_text
 
-_FILES: Final = ("init_images", "mask", "alwayson_scripts")
+_FILES: Final = frozenset({"init_images", "mask", "alwayson_scripts"})
 """Fields that are not repeated: they may hold files."""
 _MAX_REPEATED_CHARACTERS: Final = 8192
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -72,8 +73,9 @@ def infotext(plan: Plan, params: GenerationParams) -> str:
 
 
 def repeated(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The request as the answer repeats it: without files, and without what JSON cannot hold."""
-    given = {name: value for name, value in fields.items() if name not in _FILES and _is_small(value)}
+    """The request as the answer repeats it: the fields that are known, without files and what JSON cannot hold."""
+    known = (_DEFAULTS.keys() | Img2ImgRequest.model_fields.keys()) - _FILES
+    given = {name: fields[name] for name in known & fields.keys() if _is_small(fields[name])}
     return {**_DEFAULTS, **given}
 
 

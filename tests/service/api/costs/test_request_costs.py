@@ -60,7 +60,7 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("POST", "/v1/images/edits"): DRAWING,
     ("POST", "/v1/images/variations"): DRAWING,
     ("POST", f"{SDAPI}/txt2img"): DRAWING,
-    ("POST", f"{SDAPI}/img2img"): DRAWING,
+    ("POST", f"{SDAPI}/img2img"): Cost(4, 128 * KIB, 64 * KIB, 10 * MIB),  # Two files as base64, in a body of JSON.
     ("POST", f"{SDAPI}/png-info"): Cost(2, 2 * MAX_TEXT_BYTES, 64 * KIB, 4 * MIB),
     ("GET", f"{SDAPI}/progress"): PROBE,
     ("POST", "/internal/progress"): PROBE,
