@@ -63,7 +63,8 @@ class MadeImage:
     params: GenerationParams
     text: str
     """Its parameters as the web UI writes them."""
-    file: bytes
+    base64: str
+    """Its file, without a prefix; empty where it is not wanted."""
 
 
 def infotext(plan: Plan, params: GenerationParams) -> str:

@@ -54,7 +54,7 @@ async def answer(request: Request, caller: Caller, asked: Asked) -> Response:
     with caller.running(making.call):
         await making.call.run(making.make())
     made = [making.made[index] for index in sorted(making.made)]
-    files = [base64.b64encode(image.file).decode("ascii") for image in made] if asked.request.send_images else []
+    files = [image.base64 for image in made] if asked.request.send_images else []
     headers = {"X-Seed": str(plan.images[0].seed), **asked.ignored_headers, **truncated_headers(making.lengths)}
     if plan.adjusted:
         headers["X-Adjusted-Params"] = plan.adjusted
@@ -96,10 +96,12 @@ class _Making:
 
     async def _encoded(self, image: ImageFinished) -> MadeImage:
         text = infotext(self._plan, image.params)
+        if not self._asked.send_images:
+            return MadeImage(image.index, image.params, text, "")
         file = await self._services.encoder.encode(
             image.rgb_image,
             self._asked.output_format or "png",
             quality=self._asked.output_compression,
             parameters=text if self._services.embed_parameters else None,
         )
-        return MadeImage(image.index, image.params, text, file)
+        return MadeImage(image.index, image.params, text, base64.b64encode(file).decode("ascii"))

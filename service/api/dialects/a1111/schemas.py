@@ -13,8 +13,8 @@ from service.api.generation.input_request import ImageSource
 from service.api.generation.request import GenerationRequest, Side
 from service.api.http.fields import Text
 
-MAX_IMAGES: Final = 100
-"""Images of one request."""
+MAX_IMAGES: Final = 32
+"""Images of one request. Its answer holds them all at once, several times over while it is written."""
 
 _PartOfMax = Annotated[int, Field(ge=1, le=MAX_IMAGES)]
 
@@ -143,7 +143,7 @@ class ProgressResponse(BaseModel):
 class TaskProgressRequest(BaseModel):
     """POST /internal/progress."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True)
 
     id_task: Annotated[Text | None, Field(description="The `force_task_id` of a request of the same caller")] = None
     id_live_preview: Annotated[int, Field(description="The last preview that the caller has")] = -1

@@ -29,8 +29,20 @@ def change() -> Any:
 
 
 def lists() -> Any:
-    named = ("samplers", "upscalers", "latent_upscale_modes", "sd_models", "sd_vae", "hypernetworks", "face_restorers")
-    named += ("realesrgan_models", "prompt_styles", "script_info", "loras", "lycos")
+    named = (
+        "samplers",
+        "upscalers",
+        "latent_upscale_modes",
+        "sd_models",
+        "sd_vae",
+        "hypernetworks",
+        "face_restorers",
+        "realesrgan_models",
+        "prompt_styles",
+        "script_info",
+        "loras",
+        "lycos",
+    )
     found = {name: [dataclasses.asdict(each) for each in getattr(api, name)()] for name in named}
     single = {
         name: dataclasses.asdict(getattr(api, name)()) for name in ("embeddings", "memory", "scripts", "progress")

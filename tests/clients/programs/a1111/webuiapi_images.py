@@ -42,9 +42,24 @@ def change() -> Any:
 
 
 def lists() -> Any:
-    asked = ("samplers", "schedulers", "upscalers", "latent_upscale_modes", "loras", "sd_models", "hypernetworks")
-    asked += ("face_restorers", "realesrgan_models", "prompt_styles", "scripts", "embeddings", "memory", "sd_vae")
-    found = {name: getattr(api, f"get_{name}")() for name in (*asked, "cmd_flags")}
+    asked = (
+        "samplers",
+        "schedulers",
+        "upscalers",
+        "latent_upscale_modes",
+        "loras",
+        "sd_models",
+        "hypernetworks",
+        "face_restorers",
+        "realesrgan_models",
+        "prompt_styles",
+        "scripts",
+        "embeddings",
+        "memory",
+        "sd_vae",
+        "cmd_flags",
+    )
+    found = {name: getattr(api, f"get_{name}")() for name in asked}
     api.refresh_checkpoints()
     api.util_wait_for_ready(0.01)
     api.util_set_model(found["sd_models"][0]["title"])

@@ -58,7 +58,7 @@ async def progress(request: Request, skip_current_image: Annotated[bool, Query()
 async def task_progress(request: Request) -> TaskProgressResponse:
     """How far one request of the caller is, by its force_task_id."""
     body = await read_json_object(request, services_of(request).max_body_bytes, untyped=True)
-    asked = parse(TaskProgressRequest, body, PLAIN_RULES, as_text=True).request
+    asked = parse(TaskProgressRequest, body, PLAIN_RULES).request
     caller, name = caller_of(request), asked.id_task or ""
     call = caller.task(name)
     if call is None or not call.has_started:

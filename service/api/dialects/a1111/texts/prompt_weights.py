@@ -51,6 +51,10 @@ class _Part(NamedTuple):
     factors: list[float]
     """Those of the brackets around it."""
 
+    @property
+    def weight(self) -> float:
+        return round(math.prod(self.factors, start=1.0), 6)
+
 
 def plain(prompt: str) -> PlainPrompt:
     """Returns the prompt without weights and networks, in a time that grows with its length."""
@@ -112,7 +116,7 @@ class _Reader:
 
     def _weighted(self) -> Iterator[tuple[str, float]]:
         """The texts with their weights. Those that follow each other with one weight are joined."""
-        for weight, parts in itertools.groupby(self._parts, lambda part: round(math.prod(part.factors), 6)):
+        for weight, parts in itertools.groupby(self._parts, lambda part: part.weight):
             yield "".join(part.text for part in parts), weight
 
 

@@ -50,7 +50,7 @@ def test_an_image_can_be_made_again_from_its_text() -> None:
 
 def test_the_description_has_an_entry_for_each_finished_image() -> None:
     made = planned()
-    finished = [MadeImage(1, made.images[1], "text", b"")]
+    finished = [MadeImage(1, made.images[1], "text", "")]
 
     described = json.loads(info(made, finished, "20261127101112"))
 

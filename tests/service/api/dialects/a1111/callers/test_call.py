@@ -9,7 +9,7 @@ import pytest
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 from service.api.dialects.a1111.callers.call import Call
-from service.engine.interface import ImageFinished, ImagePreview, ImageProgress, ImageStarted
+from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted
 from service.engine.types import Timings
 
 PARAMS = GenerationParams(prompt="", width=64, height=64, steps=10, guidance_scale=1.0, seed=1, sampler="ddim")
@@ -18,6 +18,11 @@ PIXELS = RgbImage(1, 1, bytes(3))
 
 def call(now: list[float] | None = None) -> Call:
     return Call([PARAMS] * 4, batch_size=2, batches=2, task_id="task", clock=lambda: now[0] if now else 0.0)
+
+
+def tell(running: Call, *events: ImageEvent) -> None:
+    for event in events:
+        running.follow(event)
 
 
 def finished(index: int) -> ImageFinished:
@@ -29,18 +34,15 @@ def test_progress_is_the_share_of_steps_that_are_made() -> None:
     running = call(now)
     assert (running.progress, running.eta_s, running.step, running.batch, running.has_started) == (0, 0, 0, 0, False)
 
-    for event in (ImageStarted(0), ImageProgress(0, 5, 4.0), ImageProgress(1, 2, 9.0)):
-        running.follow(event)
+    tell(running, ImageStarted(0), ImageProgress(0, 5, 4.0), ImageProgress(1, 2, 9.0))
     now[0] = 103.0
     assert (running.progress, running.eta_s, running.step, running.has_started) == (7 / 40, 6.0, 5, True)
 
-    for event in (finished(0), finished(1), ImagePreview(2, 0, 3, PIXELS)):
-        running.follow(event)
+    tell(running, finished(0), finished(1), ImagePreview(2, 0, 3, PIXELS))
     assert (running.progress, running.batch, running.step) == (0.5, 1, 0)
     assert (running.preview, running.previews) == (PIXELS, 1)
 
-    for event in (finished(2), finished(3)):
-        running.follow(event)
+    tell(running, finished(2), finished(3))
     assert (running.progress, running.batch, running.step) == (1.0, 1, 10)
 
 
