@@ -35,13 +35,36 @@ def schema() -> dict[str, Any]:
 
 def test_an_answer_that_is_never_sent_is_not_listed(schema: dict[str, Any]) -> None:
     """FastAPI would list its own answer to parameters that are not valid. Ours is 400, and in a dialect's shape."""
-    assert set(schema["paths"]["/unchecked"]["get"]["responses"]) == {"200"}
+    assert set(schema["paths"]["/unchecked"]["get"]["responses"]) == {"200", "429"}
     assert set(schema["components"]["schemas"]) == {"ProblemOut", "ProblemDetail"}
 
 
 def test_problems_are_listed_with_their_media_type(schema: dict[str, Any]) -> None:
     responses = schema["paths"]["/checked"]["get"]["responses"]
     assert [responses[status]["content"] for status in ("404", "422")] == [{"application/problem+json": PROBLEM}] * 2
+
+
+def test_operations_that_need_a_key_list_the_answer_to_one_whose_quota_is_used_up() -> None:
+    app = DescribedApp(open_paths=["/open"])
+
+    @app.get("/open", responses={404: {"model": ProblemOut}})
+    @app.get("/keyed", responses={404: {"model": ProblemOut}})
+    @app.get("/told", responses={429: {"description": "Later."}})
+    async def read() -> int:
+        return 1
+
+    schema = app.openapi()
+    listed = {path: operations["get"]["responses"].get("429") for path, operations in schema["paths"].items()}
+    assert listed["/open"] is None
+    assert (listed["/keyed"]["content"], listed["/told"]["description"]) == (
+        {"application/problem+json": PROBLEM},
+        "Later.",
+    )
+    for response in (listed["/keyed"], listed["/told"]):
+        assert {each["$ref"].rpartition("/")[2] for each in response["headers"].values()} == {
+            *schema["components"]["headers"]
+        }
+    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(schema["components"]["headers"])
 
 
 def test_the_schema_is_made_once() -> None:
@@ -52,6 +75,7 @@ def test_the_schema_is_made_once() -> None:
         return 1
 
     assert app.openapi() is app.openapi()
+    assert app.openapi_json is app.openapi_json
 
 
 def test_the_server_keeps_to_its_schema_alone_and_from_one_call_to_the_next(
