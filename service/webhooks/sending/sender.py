@@ -56,9 +56,8 @@ class Sender:
     async def _status(self, target: Target, headers: Mapping[str, str], body: bytes) -> int:
         async with self._connection(target) as connection:
             url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-            async with connection.stream(
-                "POST", url, headers={"Host": target.authority, **headers}, content=body
-            ) as response:
+            sent: list[tuple[bytes | str, bytes | str]] = [("Host", target.authority), *headers.items()]
+            async with connection.stream("POST", url, headers=sent, content=body) as response:
                 await _read_some(response)
                 return response.status
 

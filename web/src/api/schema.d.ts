@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 2e825224e354fc38a6ed9a5653c9b91f966ef7c7d170fb7990f8bb758465f2e9
+// Written by `make web-types`. Schema 13e19a47502f257cf99381a14e4bd5ed006a58e2a7c705f4a9601b3c8b3179ff
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -257,6 +257,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhook Deliveries
+         * @description The deliveries of the caller's jobs, newest first. They are kept as long as their jobs.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook Secret
+         * @description The secret with which webhooks of the caller's tenant are signed.
+         */
+        get: operations["get_webhook_secret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/secret/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook Secret
+         * @description Make a new secret. For 24 hours webhooks are signed with the former one, too.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -356,6 +416,45 @@ export interface components {
             /** Width */
             width: number;
         };
+        /** DeliveryList */
+        DeliveryList: {
+            /** Data */
+            data: components["schemas"]["DeliveryOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** DeliveryOut */
+        DeliveryOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** Event */
+            event: string;
+            /** Id */
+            id: string;
+            /** Job Id */
+            job_id: string;
+            /** Next Try At */
+            next_try_at: string | null;
+            state: components["schemas"]["DeliveryState"];
+            /** Status */
+            status: number | null;
+            /** Tried At */
+            tried_at: string | null;
+            /** Tries */
+            tries: number;
+            /** Url */
+            url: string;
+        };
+        /**
+         * DeliveryState
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed" | "disabled";
         /** FailureOut */
         FailureOut: {
             /** Code */
@@ -772,6 +871,11 @@ export interface components {
             schedules: string[];
             /** Stochastic */
             stochastic: boolean;
+        };
+        /** SecretOut */
+        SecretOut: {
+            /** Key */
+            key: string;
         };
         /** SessionOut */
         SessionOut: {
@@ -1235,6 +1339,24 @@ export interface operations {
                      * @description [width, height] that it is told; the image's own
                      */
                     target_size?: number[] | null;
+                    /** @description An address that is told what becomes of the job */
+                    webhook?: {
+                        /**
+                         * Events
+                         * @description Those that are told; by default those of the job's end
+                         * @default [
+                         *       "job.succeeded",
+                         *       "job.failed",
+                         *       "job.canceled"
+                         *     ]
+                         */
+                        events?: ("job.started" | "job.succeeded" | "job.failed" | "job.canceled")[];
+                        /**
+                         * Url
+                         * @description An https address with a public host
+                         */
+                        url: string;
+                    } | null;
                     /**
                      * Width
                      * @description Pixels; the model's own default, as height
@@ -1451,6 +1573,24 @@ export interface operations {
                      * @description [width, height] that it is told; the image's own
                      */
                     target_size?: number[] | null;
+                    /** @description An address that is told what becomes of the job */
+                    webhook?: {
+                        /**
+                         * Events
+                         * @description Those that are told; by default those of the job's end
+                         * @default [
+                         *       "job.succeeded",
+                         *       "job.failed",
+                         *       "job.canceled"
+                         *     ]
+                         */
+                        events?: ("job.started" | "job.succeeded" | "job.failed" | "job.canceled")[];
+                        /**
+                         * Url
+                         * @description An https address with a public host
+                         */
+                        url: string;
+                    } | null;
                     /**
                      * Width
                      * @description Pixels; the model's own default, as height
@@ -2284,6 +2424,107 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                state?: components["schemas"]["DeliveryState"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    get_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretOut"];
                 };
             };
             /** @description Service Unavailable */

@@ -46,7 +46,8 @@ async def deliveries(api: Api, **query: Any) -> dict[str, Any]:
 async def delivered(api: Api, count: int) -> list[dict[str, Any]]:
     while len(found := (await deliveries(api, state="delivered"))["data"]) < count:  # noqa: ASYNC110 -- no event tells
         await asyncio.sleep(0.01)
-    return found
+    listed: list[dict[str, Any]] = found
+    return listed
 
 
 async def test_a_job_is_told_with_a_link_that_opens_without_a_key(api: Api, receiver: Receiver) -> None:
