@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from service.api.dialects.jobs.paging import MAX_PAGE_BYTES
+from service.api.durable_jobs.pages import MAX_PAGE_BYTES
 from tests.harness.keys import bearer, write_key_file
 from tests.service.api.costs.meter import Cost, measure
 from tests.service.api.costs.worst_requests import (
