@@ -80,6 +80,8 @@ class Dialect:
     prefix: str
     """First segments of the paths that it answers, also where no route matches. The dialect with an empty prefix
     answers whatever no other does."""
+    paths: Sequence[str] = ()
+    """Single paths that it answers besides."""
     routers: Sequence[APIRouter]
     job_store_routers: Sequence[APIRouter] = ()
     """Routers that need the job store; a process without one leaves them out."""
@@ -87,9 +89,11 @@ class Dialect:
     error_media_type: str
     error_body: Callable[[ErrorAnswer], dict[str, Any]]
     """The JSON body of an error."""
+    error_statuses: Mapping[int, int] = field(default_factory=dict)
+    """Statuses of errors that its clients misunderstand, and those that they are told instead."""
 
     def covers(self, path: str) -> bool:
-        if not self.prefix:
+        if not self.prefix or path in self.paths:
             return True  # Not every target of a request is a path: OPTIONS may ask about "*".
         segments = self.prefix.split("/")
         return path.split("/")[: len(segments)] == segments
