@@ -10,23 +10,32 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, Select, Update, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Insert, Select, Update, bindparam, case, select, update
 
 from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.queue.losses import SUSPECT_LOSSES, Lost, put_back
-from service.jobs.store.queue.taking import TAKE, TAKE_SUSPECT, take
-from service.jobs.store.queue.waiting_jobs import WaitingJob, WaitingJobs
+from service.jobs.store.queue.recording import (
+    FINISH,
+    FINISH_WITH_IMAGE,
+    HELD,
+    IMAGE_COLUMNS,
+    INSERT_IMAGE,
+    RECORD_IMAGE,
+    RECORD_WITH_IMAGE,
+)
+from service.jobs.store.queue.taking import TAKE, TAKE_SUSPECT, TAKE_THESE, Taken, take
+from service.jobs.store.queue.tenant_queue import WaitingJob
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.store.row_mapping import encoded, image_row
-from service.jobs.store.statements import UNHELD, insert_or_ignore, times_of_end
-from service.jobs.store.tables import QUEUED, RUNNING, images, jobs, probes
+from service.jobs.store.statements import UNHELD, WAITING_COLUMNS, insert_or_ignore, times_of_end
+from service.jobs.store.tables import QUEUED, RUNNING, jobs, probes
 from service.observability.store_metrics import StoreMetrics
 
 _MAX_LOST: Final = 100
 """Lost jobs that are put back in one transaction."""
 
-_HELD: Final = (jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("held_attempt"), RUNNING)
 _FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
 _running: Final = select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner).where(RUNNING).limit(_MAX_LOST)
 # No lease ends later than `latest`: the clock was wrong when it was written, or the host has been booted since.
@@ -34,7 +43,7 @@ _UNHEARD: Final = _running.where((jobs.c.lease_until < bindparam("now")) | (jobs
 _OF_DEAD: Final = _running.where(jobs.c.lease_owner.in_(bindparam("dead", expanding=True)))
 _EXTEND: Final = (
     update(jobs)
-    .where(*_HELD)
+    .where(*HELD)
     .values(
         lease_until=bindparam("until"),
         # An image may have been recorded since the caller read `live`. Its version stays.
@@ -43,43 +52,16 @@ _EXTEND: Final = (
         preview=bindparam("shown"),
     )
 )
-_RECORD_IMAGE: Final = update(jobs).where(*_HELD).values(version=bindparam("new_version"))
-_INSERT_IMAGE: Final = insert(images)
-_FINISH: Final = (
-    update(jobs)
-    .where(*_HELD)
-    .values(
-        version=bindparam("new_version"),
-        status=bindparam("ended_as"),
-        failure=bindparam("why"),
-        completed_at=bindparam("ended_at"),
-        expires_at=bindparam("kept_until"),
-        **UNHELD,
-    )
-)
-_COLUMNS: Final = {column.name: column.type for column in images.c if column.name != "job_id"}
-
-
-def _with_image(statement: Update) -> Insert:
-    """Returns one statement that does an update of the jobs table and adds an image where it has changed a row.
-
-    It saves a trip to a database that is another process. SQLite has no such statement.
-    """
-    changed = statement.returning(jobs.c.id).cte("changed")
-    values = (bindparam(f"image_{name}", type_=kind) for name, kind in _COLUMNS.items())
-    whole = insert(images).from_select(["job_id", *_COLUMNS], select(changed.c.id, *values))
-    return whole.execution_options(preserve_rowcount=True)
-
-
-_RECORD_WITH_IMAGE: Final = _with_image(_RECORD_IMAGE)
-_FINISH_WITH_IMAGE: Final = _with_image(_FINISH)
 _RELEASE: Final = (
     update(jobs)
-    .where(*_HELD)
+    .where(*HELD)
     .values(version=1, status=Status.QUEUED, attempt=jobs.c.attempt + 1, progress=None, **UNHELD)
-    .returning(jobs.c.virtual_deadline_at, jobs.c.price_s, jobs.c.spec_bytes, jobs.c.created_at)
+    .returning(*WAITING_COLUMNS)
 )
 _EXISTS: Final = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
+
+
+_NONE: Final = Taken([], [])
 
 
 class LostError(Exception):
@@ -121,7 +103,10 @@ class JobClaims:
         alone: bool = True,
         held: Collection[str] | None = None,
     ) -> list[Claim]:
-        """Claims up to `limit` waiting jobs, in order of their virtual deadlines, until they have `images` images.
+        """Claims up to `limit` waiting jobs, until they have `images` images.
+
+        Tenants take turns, and within a tenant the virtual deadline decides. Jobs of which this process does not know
+        yet are claimed where it knows of none that can be, in the order of their virtual deadlines.
 
         `lease_now` is the time by which leases are measured, where that is another than `now`.
         Jobs whose lease has expired wait again from then on. `held` names the jobs that the owner knows it has: a job
@@ -132,12 +117,13 @@ class JobClaims:
         caller's deadline has passed and jobs that this version cannot read. Nothing is written where nothing waits.
         """
         lease_now = now if lease_now is None else lease_now
+        room = limit if images is None else images
         parameters = {
             "owner": owner,
             "until": lease_now + self._policy.lease_s,
             "now": now,
             "at_most": limit,
-            "room": limit if images is None else images,
+            "room": room,
         }
         while True:
             await self._put_unheard_back(owner, now, lease_now, held)
@@ -145,9 +131,13 @@ class JobClaims:
             is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
             if first is None or (is_suspect and not alone):
                 return []
-            claims = await self._claim_once(TAKE_SUSPECT if is_suspect else TAKE, parameters)
-            if claims is not None:
-                return claims
+            # All of them may fail, or be taken by now: others may wait behind.
+            known = [] if is_suspect else self._waiting.first(limit, room)
+            taken = await self._take(TAKE_THESE, {**parameters, "these": known}) if known else _NONE
+            if not taken.gone:
+                taken = await self._take(TAKE_SUSPECT if is_suspect else TAKE, parameters)
+            if taken.claims or not taken.gone:
+                return taken.claims
 
     async def put_dead_back(self, dead: Collection[str], finder: str, *, now: float) -> Collection[str]:
         """Has the jobs of dead owners wait again, whatever their leases. Returns the owners that had any.
@@ -180,18 +170,18 @@ class JobClaims:
         for job in done.waiting:
             self._waiting.add(job)
 
-    async def _claim_once(self, statement: Update, parameters: Mapping[str, Any]) -> list[Claim] | None:
-        """Claims jobs in one transaction. Returns None where all of them failed instead: others may wait behind."""
+    async def _take(self, statement: Update, parameters: Mapping[str, Any]) -> Taken:
         # Without a sync: a power failure that undoes the claim ends this process too, and the job waits again.
-        taken, claims = await self._database.write(
+        taken = await self._database.write(
             lambda connection: take(connection, statement, parameters, self._policy.retention),
             urgent=True,
             synced=False,
         )
-        for job_id in taken:
+        self._waiting.claim([claim.job_id for claim in taken.claims])
+        for job_id in taken.gone:
             self._waiting.remove(job_id)
-        self._metrics.job_claimed(len(claims))
-        return claims if claims or not taken else None
+        self._metrics.job_claimed(len(taken.claims))
+        return taken
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:
         """Extends the leases of the jobs that this process runs and records their progress.
@@ -224,17 +214,17 @@ class JobClaims:
         """
         row = image_row(claim.job_id, image)
         if last_at is None:
-            job, statement, whole = _of(claim) | {"new_version": image.version}, _RECORD_IMAGE, _RECORD_WITH_IMAGE
+            job, statement, whole = _of(claim) | {"new_version": image.version}, RECORD_IMAGE, RECORD_WITH_IMAGE
         else:
             job = self._end(claim, Status.SUCCEEDED, image.version + 1, last_at, None)
-            statement, whole = _FINISH, _FINISH_WITH_IMAGE
+            statement, whole = FINISH, FINISH_WITH_IMAGE
 
         def record(connection: Connection) -> None:
             if connection.dialect.name == "sqlite":
                 _fenced(connection, statement, job)
-                connection.execute(_INSERT_IMAGE, row)
+                connection.execute(INSERT_IMAGE, row)
             else:
-                _fenced(connection, whole, job | {f"image_{name}": row[name] for name in _COLUMNS})
+                _fenced(connection, whole, job | {f"image_{name}": row[name] for name in IMAGE_COLUMNS})
 
         await self._write(record)
 
@@ -243,7 +233,7 @@ class JobClaims:
     ) -> None:
         """Records how the job ended. Raises `LostError`."""
         values = self._end(claim, status, version, now, failure)
-        await self._write(lambda connection: _fenced(connection, _FINISH, values))
+        await self._write(lambda connection: _fenced(connection, FINISH, values))
 
     async def release(self, claim: Claim) -> None:
         """Puts an unfinished job back into the queue. Raises `LostError`."""
@@ -252,9 +242,7 @@ class JobClaims:
             row = connection.execute(_RELEASE, _of(claim)).one_or_none()
             if row is None:
                 raise LostError
-            return WaitingJob(
-                row.virtual_deadline_at, claim.job_id, row.price_s, row.spec_bytes, row.created_at, claim.tenant
-            )
+            return WaitingJob(*row)
 
         self._waiting.add(await self._database.write(release, urgent=True))
 

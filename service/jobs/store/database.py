@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -128,7 +130,8 @@ class Database:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(TRANSACTION_S):
-                return await asyncio.get_running_loop().run_in_executor(self._reading, self._in_own_connection, work)
+                run = partial(copy_context().run, self._in_own_connection, work)
+                return await asyncio.get_running_loop().run_in_executor(self._reading, run)
         except Exception as error:  # noqa: BLE001 -- translated and raised
             raise self._translated(error) from None
         finally:

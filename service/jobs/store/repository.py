@@ -17,7 +17,8 @@ from service.jobs.records import TERMINAL, JobRecord, JobVersion, Status, Stored
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey, bind_key, bound_job
-from service.jobs.store.queue.waiting_jobs import QueuePlace, WaitingJob, WaitingJobs
+from service.jobs.store.queue.tenant_queue import WaitingJob
+from service.jobs.store.queue.waiting_jobs import QueuePlace, WaitingJobs
 from service.jobs.store.row_mapping import (
     NewJob,
     image_row,
@@ -28,7 +29,7 @@ from service.jobs.store.row_mapping import (
     stored_image,
 )
 from service.jobs.store.spec_format import UnreadableSpecError
-from service.jobs.store.statements import ENDING, ending_values, images_of
+from service.jobs.store.statements import ENDING, WAITING_COLUMNS, ending_values, images_of
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs
 from service.jobs.store.uploads import StoredUpload, attach_uploads
 
@@ -60,9 +61,7 @@ _NEWEST_FIRST: Final = (
     .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
     .limit(bindparam("at_most"))
 )
-_WAITING: Final = select(
-    jobs.c.virtual_deadline_at, jobs.c.id, jobs.c.price_s, jobs.c.spec_bytes, jobs.c.created_at, jobs.c.tenant
-).where(QUEUED)
+_WAITING: Final = select(*WAITING_COLUMNS).where(QUEUED)
 _RUNNING: Final = select(jobs.c.id, jobs.c.tenant).where(RUNNING)
 _before: Final = tuple_(jobs.c.virtual_deadline_at, jobs.c.id) < tuple_(bindparam("deadline"), bindparam("id"))
 _PLACE: Final = select(func.count(), func.coalesce(func.sum(jobs.c.price_s), 0.0)).where(QUEUED, _before)
@@ -121,7 +120,7 @@ class JobRepository:
             if earlier is not None:
                 return earlier, True
         row = new_job_row(job, now)
-        entering = WaitingJob(job.virtual_deadline_at, job.id, job.price_s, row["spec_bytes"], now, job.tenant)
+        entering = WaitingJob(*(row[name] for name in WaitingJob._fields))
         self._check_room(entering)
         admit()
 

@@ -13,11 +13,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.jobs.records import Status, StoredImage
 from service.jobs.retention_policy import RetentionPolicy
+from service.jobs.store.queue.tenant_queue import WaitingJob
 from service.jobs.store.row_mapping import stored_image
 from service.jobs.store.tables import images, jobs
 
 UNHELD: Final[dict[str, Any]] = {"lease_owner": None, "lease_until": None, "preview": None}
 """Column values of a job that no process runs."""
+
+WAITING_COLUMNS: Final = tuple(jobs.c[name] for name in WaitingJob._fields)
+"""The columns of which a `WaitingJob` is made, in its order."""
 
 _IMAGES_OF: Final = (
     select(images)

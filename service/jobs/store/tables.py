@@ -45,7 +45,7 @@ jobs: Final = Table(
     Column("spec_bytes", Integer, nullable=False, server_default="1"),
     Column("image_count", Integer, nullable=False, server_default="1"),
     Column("price_s", Double, nullable=False),
-    # Waiting jobs are claimed in the order of their virtual deadlines.
+    # A tenant's waiting jobs are claimed in the order of their virtual deadlines.
     Column("virtual_deadline_at", Double, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("version", Integer, nullable=False),

@@ -13,7 +13,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Engine
@@ -42,6 +43,11 @@ class Operation:
     """Whether it writes nothing, so that its success does not show that writing works."""
     begun: bool = False
     withdrawn: bool = False
+    context: Context = field(default_factory=copy_context)
+    """The caller's: what the work logs has the ids of its request."""
+
+    def run(self, connection: Connection) -> Any:
+        return self.context.run(self.work, connection)
 
 
 class OperationQueue:
@@ -158,7 +164,7 @@ class Writers:
     def _write_one(self, connection: Connection, operation: Operation) -> list[Outcome]:
         try:
             with connection.begin():
-                return [(operation, operation.work(connection), None)]
+                return [(operation, operation.run(connection), None)]
         except Exception as error:
             if is_fault(error):
                 raise
@@ -175,7 +181,7 @@ class Writers:
         driver = _driver(connection)
         driver.execute("SAVEPOINT operation")
         try:
-            result, error = operation.work(connection), None
+            result, error = operation.run(connection), None
         except Exception as raised:
             if is_fault(raised):
                 raise

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 from service.errors import PoisonedError
 from service.jobs.records import JobFailure, Status
 from service.jobs.retention_policy import RetentionPolicy
-from service.jobs.store.queue.waiting_jobs import WaitingJob
+from service.jobs.store.queue.tenant_queue import WaitingJob
 from service.jobs.store.statements import ENDING, UNHELD, ending_values
 from service.jobs.store.tables import RUNNING, jobs
 
@@ -83,9 +83,7 @@ def put_back(
             continue
         lost_at = now if counts else row.last_lost_at
         connection.execute(_PUT_BACK, {**of_job, "lost_times": losses, "lost_at": lost_at})
-        entered.append(
-            WaitingJob(row.virtual_deadline_at, row.id, row.price_s, row.spec_bytes, row.created_at, row.tenant)
-        )
+        entered.append(WaitingJob(*(getattr(row, name) for name in WaitingJob._fields)))
     return PutBack(entered, counted)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from sqlalchemy import Connection, Row, Select, Update, bindparam, func, select, update
@@ -32,9 +32,13 @@ def _taking(candidates: Select[Any]) -> Update:
     # A common table expression is evaluated once. PostgreSQL may run a subquery again for each row and so claim all.
     images_before = func.sum(free.c.image_count).over(order_by=(free.c.virtual_deadline_at, free.c.id), rows=(None, 0))
     chosen = select(free.c.id, (images_before - free.c.image_count).label("images_before")).cte("chosen")
+    return _claiming(select(chosen.c.id).where(chosen.c.images_before < bindparam("room")))
+
+
+def _claiming(chosen: Select[Any]) -> Update:
     return (
         update(jobs)
-        .where(jobs.c.id.in_(select(chosen.c.id).where(chosen.c.images_before < bindparam("room"))))
+        .where(jobs.c.id.in_(chosen))
         .values(
             status=Status.RUNNING,
             attempt=jobs.c.attempt + 1,
@@ -49,20 +53,34 @@ def _taking(candidates: Select[Any]) -> Update:
     )
 
 
+_THESE: Final = jobs.c.id.in_(bindparam("these", expanding=True))
+_NO_SUSPECT: Final = jobs.c.losses < SUSPECT_LOSSES
 _candidates: Final = select(jobs.c.id, jobs.c.virtual_deadline_at, jobs.c.image_count).where(QUEUED)
-TAKE: Final = _taking(_candidates.where(jobs.c.losses < SUSPECT_LOSSES).limit(bindparam("at_most")))
+TAKE: Final = _taking(_candidates.where(_NO_SUSPECT).limit(bindparam("at_most")))
 TAKE_SUSPECT: Final = _taking(_candidates.where(jobs.c.losses >= SUSPECT_LOSSES).limit(1))
-"""Each takes the parameters `owner`, `now`, `until` when the lease lasts, and `room` for so many images."""
+TAKE_THESE: Final = _claiming(select(jobs.c.id).where(_THESE, QUEUED, _NO_SUSPECT).with_for_update(skip_locked=True))
+"""Each takes the parameters `owner`, `now` and `until` when the lease lasts. The first two take the jobs of the soonest
+virtual deadlines, up to `room` images; the third takes those of the jobs `these` that wait and are no suspects."""
+_STILL_QUEUED: Final = select(jobs.c.id).where(_THESE, QUEUED)
 
 
-def take(
-    connection: Connection, statement: Update, parameters: Mapping[str, Any], retention: RetentionPolicy
-) -> tuple[list[str], list[Claim]]:
-    """Runs `TAKE` or `TAKE_SUSPECT`. Returns the ids of the jobs that wait no more, and the claims.
+class Taken(NamedTuple):
+    gone: list[str]
+    """The ids of jobs that wait no more."""
+    claims: list[Claim]
+
+
+def take(connection: Connection, statement: Update, parameters: Mapping[str, Any], retention: RetentionPolicy) -> Taken:
+    """Runs `TAKE`, `TAKE_SUSPECT` or `TAKE_THESE`.
 
     A job whose caller's deadline has passed fails, and so does one that this version cannot read.
     """
-    rows = sorted(connection.execute(statement, parameters).all(), key=lambda row: (row.virtual_deadline_at, row.id))
+    these = parameters.get("these", ())
+    order = {job_id: number for number, job_id in enumerate(these)}
+    rows = sorted(
+        connection.execute(statement, parameters).all(),
+        key=lambda row: (order.get(row.id, 0), row.virtual_deadline_at, row.id),
+    )
     stored = images_of(connection, [row.id for row in rows if row.attempt > 1])
     claims, failures = [], {}
     for row in rows:
@@ -76,7 +94,10 @@ def take(
     for job_id, failure in failures.items():
         values = ending_values(Status.FAILED, now=parameters["now"], retention=retention, failure=encoded(failure))
         connection.execute(_FAIL, {**values, "job": job_id})
-    return [row.id for row in rows], claims
+    left = order.keys() - {row.id for row in rows}
+    if left:
+        left -= set(connection.execute(_STILL_QUEUED, {"these": list(left)}).scalars())
+    return Taken([*(row.id for row in rows), *left], claims)
 
 
 def _readable_claim(row: Row[Any], done: Sequence[StoredImage]) -> Claim | JobFailure:

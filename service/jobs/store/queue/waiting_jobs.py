@@ -1,29 +1,20 @@
 """The jobs that wait, as this process knows them: their number, their order and their work. Reads no database.
 
-The store holds the truth. This copy of it answers how much room the queue has and where a job stands, for every caller
-and follower, without a query. The process keeps it up to date with what it does itself, and `replace` with what other
-processes have done.
+The store holds the truth. This copy of it answers how much room the queue has, where a job stands, and which jobs are
+next, without a query. Tenants take turns by the price of the jobs that were claimed for them, as they do on the device;
+within a tenant the virtual deadline decides. The process keeps it up to date with what it does itself, and `replace`
+with what other processes have done.
 """
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import itertools
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-
-class WaitingJob(NamedTuple):
-    virtual_deadline_at: float
-    """Jobs are claimed in the order of their virtual deadlines, and those of one deadline in the order of their ids."""
-    id: str
-    price_s: float
-    """Expected device seconds."""
-    spec_bytes: int
-    created_at: float
-    tenant: str
+from service.engine.scheduling.fair_share import FairShare
+from service.jobs.store.queue.tenant_queue import TenantQueue, WaitingJob
 
 
 class QueuePlace(NamedTuple):
@@ -46,24 +37,23 @@ class QueueTotals(NamedTuple):
 class WaitingJobs:
     """All methods belong to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares: FairShare | None = None) -> None:
+        """`shares` decides which tenant is next."""
+        self._shares = shares or FairShare()
         self._jobs: dict[str, WaitingJob] = {}
-        self._order: list[WaitingJob] = []
+        self._queues: dict[str, TenantQueue] = {}
         self._entering: dict[str, WaitingJob] = {}
         self._changed_since: dict[str, WaitingJob | None] = {}
         """Jobs that entered or left, the latter as None, since the last snapshot of the store was begun."""
         self._price_s = 0.0
         self._spec_bytes = 0
-        self._tenants: Counter[str] = Counter()
-        self._work_s: list[float] | None = None
-        """Sum of the prices up to each place of the order, until the order changes."""
 
     def totals(self) -> QueueTotals:
         return QueueTotals(len(self._jobs), self._price_s, self._spec_bytes)
 
     def count(self, tenant: str) -> int:
         """Returns the number of the tenant's waiting jobs."""
-        return self._tenants[tenant]
+        return len(self._queues.get(tenant, ()))
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._jobs
@@ -76,10 +66,35 @@ class WaitingJobs:
         job = self._jobs.get(job_id)
         if job is None:
             return None
-        if self._work_s is None:
-            self._work_s = list(itertools.accumulate(each.price_s for each in self._order))
-        position = bisect.bisect_left(self._order, job)
-        return QueuePlace(position, self._work_s[position])
+        own = self._queues[job.tenant]
+        start_s = self._shares.start_tag_s(job.tenant) + own.first_work_s(own.index(job))
+        position, work_s = 0, job.price_s
+        for tenant, queue in self._queues.items():
+            others_s = start_s - self._shares.start_tag_s(tenant)
+            count = own.index(job) if queue is own else queue.count_before(others_s, job)
+            position += count
+            work_s += queue.first_work_s(count)
+        return QueuePlace(position, work_s)
+
+    def first(self, limit: int, images: int) -> list[str]:
+        """Returns the ids of up to `limit` jobs that are next, until they have `images` images."""
+        chosen: list[str] = []
+        for _, job in heapq.merge(*(self._starts(tenant) for tenant in self._queues)):
+            if len(chosen) == limit or images <= 0:
+                break
+            chosen.append(job.id)
+            images -= job.image_count
+        return chosen
+
+    def claim(self, job_ids: Collection[str]) -> None:
+        """Takes out jobs that this process has claimed, and charges their tenants for them."""
+        claimed = [self._jobs[job_id] for job_id in job_ids if job_id in self._jobs]
+        served_s: dict[str, float] = {}
+        for job in claimed:
+            served_s[job.tenant] = served_s.get(job.tenant, 0.0) + job.price_s
+        self._shares.charge(served_s, self._queues)
+        for job_id in job_ids:
+            self.remove(job_id)
 
     @contextlib.contextmanager
     def entering(self, job: WaitingJob) -> Iterator[None]:
@@ -115,29 +130,33 @@ class WaitingJobs:
                 self._jobs.pop(job_id, None)
             else:
                 self._jobs[job_id] = job
-        self._order = sorted(self._jobs.values())
-        self._price_s = sum(job.price_s for job in self._order)
-        self._spec_bytes = sum(job.spec_bytes for job in self._order)
-        self._tenants = Counter(job.tenant for job in self._order)
-        self._work_s = None
+        self._queues = {}
+        self._price_s, self._spec_bytes = 0.0, 0
+        for job in sorted(self._jobs.values()):
+            self._enter(job)
 
     def _add(self, job: WaitingJob) -> None:
-        if job.id in self._jobs:
-            return
-        self._jobs[job.id] = job
-        bisect.insort(self._order, job)
-        self._count(job, 1)
+        if job.id not in self._jobs:
+            self._jobs[job.id] = job
+            self._enter(job)
+
+    def _enter(self, job: WaitingJob) -> None:
+        self._queues.setdefault(job.tenant, TenantQueue()).add(job)
+        self._price_s += job.price_s
+        self._spec_bytes += job.spec_bytes
 
     def _remove(self, job_id: str) -> None:
         job = self._jobs.pop(job_id, None)
-        if job is not None:
-            del self._order[bisect.bisect_left(self._order, job)]
-            self._count(job, -1)
+        if job is None:
+            return
+        queue = self._queues[job.tenant]
+        queue.remove(job)
+        if not queue:
+            del self._queues[job.tenant]
+        self._price_s = self._price_s - job.price_s if self._jobs else 0.0
+        self._spec_bytes -= job.spec_bytes
 
-    def _count(self, job: WaitingJob, number: int) -> None:
-        self._price_s = self._price_s + number * job.price_s if self._jobs else 0.0
-        self._spec_bytes += number * job.spec_bytes
-        self._tenants[job.tenant] += number
-        if not self._tenants[job.tenant]:
-            del self._tenants[job.tenant]
-        self._work_s = None
+    def _starts(self, tenant: str) -> Iterator[tuple[float, WaitingJob]]:
+        """Yields the tenant's jobs in their order, each with the virtual time at which its service starts."""
+        tag_s = self._shares.start_tag_s(tenant)
+        return ((tag_s + work_s, job) for work_s, job in self._queues[tenant].starts())

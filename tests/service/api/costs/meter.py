@@ -7,6 +7,7 @@ import contextlib
 import gc
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,13 +17,15 @@ from sqlalchemy import Engine, event
 _TIMES: Final = 3
 _PAUSE_S: Final = 0.01
 _IO: Final = Path("/proc/self/io")
+_STATEMENTS: Final[ContextVar[list[str] | None]] = ContextVar("statements", default=None)
+"""The statements of the request in whose context code runs, in the store's threads too."""
 
 
 class Cost(NamedTuple):
     """What one request costs, or may cost at most. The server and its client are one process."""
 
     statements: int
-    """SQL statements."""
+    """SQL statements of the request. Those of the server's background tasks are not counted, however long it takes."""
     answer_bytes: int
     read_bytes: int
     """Bytes that were read from files, in the operating system's cache or not. 0 where it does not count them."""
@@ -34,34 +37,36 @@ class Cost(NamedTuple):
 
 
 async def measure(send: Callable[[], Awaitable[httpx2.Response]]) -> Cost:
-    """Sends a request a few times. Returns the least of each count: what the server does meanwhile is not counted."""
-    with _statements() as executed, _traced():
-        costs = [await _once(send, executed) for _ in range(_TIMES)]
+    """Sends a request a few times. Returns the least of each count, because the server does other things meanwhile."""
+    with _statements_noted(), _traced():
+        costs = [await _once(send) for _ in range(_TIMES)]
     return Cost(*map(min, *costs))
 
 
-async def _once(send: Callable[[], Awaitable[httpx2.Response]], executed: list[str]) -> Cost:
+async def _once(send: Callable[[], Awaitable[httpx2.Response]]) -> Cost:
     await asyncio.sleep(_PAUSE_S)  # The request before is let go of by callbacks of the event loop.
     gc.collect()
-    executed.clear()
+    executed: list[str] = []
+    before = _STATEMENTS.set(executed)
     tracemalloc.reset_peak()
     held, read = tracemalloc.get_traced_memory()[0], _bytes_read()
     answer = await send()
+    _STATEMENTS.reset(before)
     answer.raise_for_status()
     peak = tracemalloc.get_traced_memory()[1] - held
     return Cost(len(executed), len(answer.content), _bytes_read() - read, peak)
 
 
 @contextlib.contextmanager
-def _statements() -> Iterator[list[str]]:
-    executed: list[str] = []
-
+def _statements_noted() -> Iterator[None]:
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        executed.append(statement)
+        executed = _STATEMENTS.get()
+        if executed is not None:
+            executed.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        yield executed
+        yield
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 

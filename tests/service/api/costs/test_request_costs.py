@@ -6,12 +6,16 @@ what was counted. Whoever raises one says why in the commit.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+import httpx2
+
 from service.api.durable_jobs.pages import MAX_PAGE_BYTES
+from service.auth.identity import DEFAULT_TENANT
 from tests.harness.keys import bearer, write_key_file
 from tests.service.api.costs.meter import Cost, measure
 from tests.service.api.costs.worst_requests import (
@@ -114,3 +118,25 @@ async def test_the_meter_counts_statements_answers_files_and_memory(tmp_path: Pa
     assert look.answer_bytes > sum(map(len, JOB["prompt"]))
     assert min(file.answer_bytes, file.peak_bytes) >= len(PNG) > probe.peak_bytes
     assert file.read_bytes >= len(PNG) or file.read_bytes == 0
+
+
+async def test_statements_of_other_tasks_are_not_counted(tmp_path: Path) -> None:
+    async with run_in_process(tmp_path) as api:
+        jobs, until = api.app.state.services.jobs, asyncio.Event()
+
+        async def look_on() -> None:
+            while not until.is_set():
+                assert [each async for each in jobs.summaries(DEFAULT_TENANT, at_most=1)] == []
+                await asyncio.sleep(0)
+
+        async def send() -> httpx2.Response:
+            looks = [await api.client.get(JOBS) for _ in range(3)]
+            return looks[-1]
+
+        alone = await measure(send)
+        other = asyncio.create_task(look_on())
+        beside = await measure(send)
+        until.set()
+        await other
+
+    assert beside.statements == alone.statements > 0

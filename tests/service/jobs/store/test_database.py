@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.harness.postgres import PostgresServer
 from tests.service.jobs.conftest import Connect
 
 only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+CALLER = contextvars.ContextVar("caller", default=0)
 only_postgres = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 
@@ -88,6 +90,14 @@ async def test_a_transaction_is_atomic(database: Database) -> None:
 
     assert await read(database) == [0.0]
     assert database.available, "an error of the caller is no failure of the database"
+
+
+async def test_work_runs_in_the_context_of_its_caller(database: Database) -> None:
+    async def ask(number: int) -> list[int]:
+        CALLER.set(number)
+        return [await access(lambda _: CALLER.get()) for access in (database.write, database.read, database.scan)]
+
+    assert await asyncio.gather(*map(ask, range(1, 9))) == [[number] * 3 for number in range(1, 9)]
 
 
 @only_sqlite

@@ -8,7 +8,8 @@ import pytest
 
 from service.errors import QuotaExceededError
 from service.jobs.store.database import Database, database_url
-from service.jobs.store.queue.waiting_jobs import WaitingJob, WaitingJobs
+from service.jobs.store.queue.tenant_queue import WaitingJob
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.tenants.accounts import TenantAccounts
 from service.jobs.tenants.allowance import OpenAllowances
 from service.jobs.tenants.stored_bytes import StoredBytes
@@ -51,7 +52,7 @@ def accounts(here: dict[str, str], tmp_path: Path) -> TenantAccounts:
 
 
 def waiting_job(job_id: str, tenant: str) -> WaitingJob:
-    return WaitingJob(1.0, job_id, 2.0, 1, 0.0, tenant)
+    return WaitingJob(1.0, job_id, 2.0, 1, 0.0, tenant, 1)
 
 
 def test_waiting_jobs_and_those_that_run_here_or_elsewhere_are_unfinished(

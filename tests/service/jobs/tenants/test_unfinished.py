@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from service.jobs.store.queue.waiting_jobs import WaitingJob, WaitingJobs
+from service.jobs.store.queue.tenant_queue import WaitingJob
+from service.jobs.store.queue.waiting_jobs import WaitingJobs
 from service.jobs.tenants.unfinished import UnfinishedJobs
 
 
 def waiting_for(*tenants: str) -> WaitingJobs:
     waiting = WaitingJobs()
     for number, tenant in enumerate(tenants):
-        waiting.add(WaitingJob(float(number), f"job_{number}", 1.0, 10, 0.0, tenant))
+        waiting.add(WaitingJob(float(number), f"job_{number}", 1.0, 10, 0.0, tenant, 1))
     return waiting
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import NotFoundError
 from service.jobs.store.claims import JobClaims
-from service.jobs.store.queue.waiting_jobs import QueuePlace, QueueTotals, WaitingJob, WaitingJobs
+from service.jobs.store.queue.tenant_queue import WaitingJob
+from service.jobs.store.queue.waiting_jobs import QueuePlace, QueueTotals, WaitingJobs
 from service.jobs.store.repository import JobRepository
 from tests.harness.sample_jobs import accept, claim_one, make_job
 
 FIRST, SECOND, THIRD = (
-    WaitingJob(float(n), f"job_{n}", 2.0 * n, 10 * n, 100.0 - n, f"tenant {n % 2}") for n in (1, 2, 3)
+    WaitingJob(float(n), f"job_{n}", 2.0 * n, 10 * n, 100.0 - n, f"tenant {n % 2}", 1) for n in (1, 2, 3)
 )
 
 
@@ -70,7 +72,7 @@ def test_a_snapshot_keeps_what_has_changed_since_it_was_begun() -> None:
         waiting.begin_snapshot()
         waiting.add(SECOND)
         waiting.remove(FIRST.id)
-        waiting.replace([FIRST, WaitingJob(9.0, "of another process", 1.0, 1, 0.0, "other")])
+        waiting.replace([FIRST, WaitingJob(9.0, "of another process", 1.0, 1, 0.0, "other", 1)])
 
         assert waiting.place(FIRST.id) is None
         assert [waiting.place(each) for each in (SECOND.id, THIRD.id, "of another process")] == [
@@ -84,7 +86,7 @@ def test_a_snapshot_keeps_what_has_changed_since_it_was_begun() -> None:
 def test_it_agrees_with_a_sorted_list(changes: list[tuple[bool, int, int]]) -> None:
     waiting, expected = WaitingJobs(), dict[str, WaitingJob]()
     for enters, number, deadline in changes:
-        job = WaitingJob(float(deadline), f"job_{number}", 1.0, 1, 0.0, "")
+        job = WaitingJob(float(deadline), f"job_{number}", 1.0, 1, 0.0, "", 1)
         if enters:
             waiting.add(job)
             expected.setdefault(job.id, job)
@@ -94,6 +96,64 @@ def test_it_agrees_with_a_sorted_list(changes: list[tuple[bool, int, int]]) -> N
 
     order = sorted(expected.values())
     assert [waiting.place(job.id) for job in order] == [QueuePlace(place, place + 1.0) for place in range(len(order))]
+
+
+def jobs_of(tenant: str, *prices_s: float, images: int = 1) -> list[WaitingJob]:
+    return [
+        WaitingJob(float(number), f"{tenant}{number}", price_s, 1, 0.0, tenant, images)
+        for number, price_s in enumerate(prices_s)
+    ]
+
+
+def test_tenants_take_turns_by_the_price_of_their_jobs() -> None:
+    waiting = queue_of(*jobs_of("a", 1.0, 1.0, 1.0, 1.0), *jobs_of("b", 2.0, 2.0))
+
+    assert waiting.first(99, 99) == ["a0", "b0", "a1", "b1", "a2", "a3"]
+    assert [waiting.place(job_id) for job_id in ("a0", "b0", "a2", "a3")] == [
+        QueuePlace(0, 1.0),
+        QueuePlace(1, 3.0),
+        QueuePlace(4, 7.0),
+        QueuePlace(5, 8.0),
+    ]
+
+
+def test_who_was_served_waits_for_the_others() -> None:
+    waiting = queue_of(*jobs_of("a", 1.0, 1.0, 1.0), *jobs_of("b", 1.0, 1.0))
+    waiting.claim(["a0", "a1"])
+
+    assert waiting.first(99, 99) == ["b0", "b1", "a2"]
+
+
+def test_a_tenant_that_was_idle_has_no_credit() -> None:
+    waiting = queue_of(*jobs_of("a", *[1.0] * 6))
+    for job_id in ("a0", "a1", "a2"):
+        waiting.claim([job_id])
+    for job in jobs_of("b", 1.0, 1.0, 1.0):
+        waiting.add(job)
+
+    assert waiting.first(4, 99) == ["b0", "b1", "a3", "b2"]
+
+
+def test_the_job_that_goes_over_the_edge_is_among_the_first() -> None:
+    waiting = queue_of(*jobs_of("a", 1.0, 1.0, 1.0, images=3))
+
+    assert waiting.first(99, 4) == ["a0", "a1"]
+    assert waiting.first(1, 4) == ["a0"]
+    assert waiting.first(99, 0) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), max_size=12), st.lists(st.integers(0, 11)))
+def test_places_are_those_in_which_jobs_are_claimed(added: list[tuple[str, int]], claimed: list[int]) -> None:
+    waiting = WaitingJobs()
+    for number, (tenant, price_s) in enumerate(added):
+        waiting.add(WaitingJob(float(number % 5), f"{number:02}", float(price_s), 1, 0.0, tenant, 1))
+    for number in claimed:
+        waiting.claim([f"{number:02}"])
+
+    order = waiting.first(99, 99)
+    work_s = itertools.accumulate(float(added[int(job_id)][1]) for job_id in order)
+    assert [waiting.place(job_id) for job_id in order] == list(map(QueuePlace, range(99), work_s))
+    assert len(order) == waiting.totals().jobs
 
 
 async def test_the_queue_of_another_process_is_learned(
