@@ -16,12 +16,13 @@ from service.setting_groups.edge import EdgeSettings
 from service.setting_groups.fields import Section, setting
 from service.setting_groups.queue import QueueSettings
 from service.setting_groups.storage import StorageSettings
+from service.setting_groups.webhooks import WebhookSettings
 from service.setting_groups.worker import WorkerSettings
 
 PREFIX: Final = "DARKROOM_"
 
 
-class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings):
+class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings, WebhookSettings):
     """One frozen value, read once at the start and passed down."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)

@@ -87,6 +87,7 @@ INTEGRATION_TESTS: Final = (
     "service/api/dialects/hugging_face/test_routes.py",
     "service/api/dialects/jobs/test_bad_requests.py",
     "service/api/dialects/jobs/test_upload_routes.py",
+    "service/api/dialects/jobs/webhooks/test_routes.py",
     "service/api/dialects/openai/test_edits.py",
     "service/api/dialects/replicate/test_files.py",
     "service/api/dialects/replicate/test_models.py",
@@ -117,6 +118,9 @@ INTEGRATION_TESTS: Final = (
     "service/jobs/upkeep/test_opening.py",
     "service/observability/test_logs.py",
     "service/server",
+    "service/webhooks/sending/test_sender.py",
+    "service/webhooks/test_deliveries.py",
+    "service/webhooks/test_service.py",
     "web/browser",
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""

@@ -30,6 +30,7 @@ from service.jobs.service import JobService
 from service.jobs.tenants.allowance import Allowance
 from service.jobs.tenants.stored_bytes import Excess
 from service.observability.metrics import Metrics
+from service.webhooks.service import WebhookService
 
 T = TypeVar("T")
 
@@ -54,6 +55,8 @@ class Services:
     """When the server started, in Unix seconds."""
     authenticator: Authenticator
     quotas: KeyQuotas
+    webhooks: WebhookService | None = None
+    """There where jobs are."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
 
     @property
@@ -168,6 +171,12 @@ def jobs_of(request: Request) -> JobService:
     jobs = services_of(request).jobs
     assert jobs is not None, "the routes of jobs are only there where jobs are"
     return jobs
+
+
+def webhooks_of(request: Request) -> WebhookService:
+    webhooks = services_of(request).webhooks
+    assert webhooks is not None, "the routes of webhooks are only there where jobs are"
+    return webhooks
 
 
 def services_of(request: Request) -> Services:

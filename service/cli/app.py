@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from service.cli import keys, models
+from service.cli import keys, models, webhooks
 from service.cli.options import OWNER_ALONE, typed, with_settings
 from service.settings import Settings
 
 app = typer.Typer(add_completion=False)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
@@ -12,6 +13,9 @@ from service.settings import Settings, details, flag, variable
 
 OWNER_ALONE: Final = 0o077
 """The umask of commands that write prompts, images and keys: no other user of the machine may read them."""
+
+STORE: Final = ("data_dir", "database_url", "database_password_file")
+"""The settings that say where the store is."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -42,6 +46,20 @@ def typed(context: typer.Context) -> Mapping[str, Any]:
         and (source := context.get_parameter_source(name)) is not None
         and source.name == "COMMANDLINE"
     }
+
+
+def store_settings(context: typer.Context) -> Settings:
+    """Reads the settings of a command on the store, and prepares the process to open it."""
+    from service.environment import SettingsError, load_settings
+    from service.observability import logs
+
+    try:
+        settings = load_settings(typed(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    logs.configure("error", "console")
+    os.umask(OWNER_ALONE)
+    return settings
 
 
 def _option(name: str) -> inspect.Parameter:

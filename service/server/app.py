@@ -16,7 +16,7 @@ from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
 from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
-from service.api.dialects.registry import DIALECTS
+from service.api.dialects.registry import DIALECTS, WEBHOOK_RENDERERS
 from service.api.edge.addresses import parse_public_url
 from service.api.edge.cross_origin import CrossOrigin
 from service.api.edge.forwarded import Forwarded
@@ -54,6 +54,8 @@ from service.observability.metrics import Metrics
 from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
+from service.webhooks.sending.targets import parse_allowed_hosts
+from service.webhooks.service import WebhookService
 
 
 def create_app(
@@ -72,6 +74,8 @@ def create_app(
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
     authenticator = _authenticator(settings, jobs, server_key)
+    links = LinkSigner(server_key)
+    webhooks = None if jobs is None else _webhooks(settings, jobs, links, server_key, metrics)
     services = Services(
         engine=engine,
         encoder=encoder,
@@ -86,7 +90,8 @@ def create_app(
         ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
-        links=LinkSigner(server_key),
+        webhooks=webhooks,
+        links=links,
         authenticator=authenticator,
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused),
@@ -97,7 +102,10 @@ def create_app(
         try:
             if jobs is not None:
                 await jobs.start()
-            async with _keys_kept_up_to_date(authenticator):
+            async with contextlib.AsyncExitStack() as running:
+                await running.enter_async_context(_keys_kept_up_to_date(authenticator))
+                if webhooks is not None:
+                    await running.enter_async_context(webhooks.running())
                 yield
         finally:
             if jobs is not None:
@@ -155,6 +163,18 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
     return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+
+
+def _webhooks(
+    settings: Settings, jobs: JobService, links: LinkSigner, server_key: bytes, metrics: Metrics
+) -> WebhookService:
+    return WebhookService(
+        jobs,
+        {name: make(links) for name, make in WEBHOOK_RENDERERS.items()},
+        server_key=server_key,
+        allowed_hosts=parse_allowed_hosts(settings.webhook_allowed_hosts or ""),
+        metrics=metrics,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from service.api.edge.addresses import parse_public_url
@@ -20,24 +19,14 @@ from service.setting_groups.fields import (
     Port,
     Seconds,
     Section,
+    checked,
     setting,
 )
 
-
-def _checked(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
-
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(check)
-
-
-PublicUrl = Annotated[str, _checked(parse_public_url)]
-HostNames = Annotated[str, _checked(parse_host_names)]
-Origins = Annotated[str, _checked(parse_origins)]
-Proxies = Annotated[str, _checked(parse_trusted_proxies)]
+PublicUrl = Annotated[str, checked(parse_public_url)]
+HostNames = Annotated[str, checked(parse_host_names)]
+Origins = Annotated[str, checked(parse_origins)]
+Proxies = Annotated[str, checked(parse_trusted_proxies)]
 
 
 class EdgeSettings(BaseSettings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -23,6 +24,7 @@ class Section(enum.StrEnum):
     QUEUE = "How much may wait"
     STORAGE = "What is kept"
     IMAGES = "Images"
+    WEBHOOKS = "Webhooks"
     CONNECTIONS = "Bounds on connections"
     LOG = "The log"
 
@@ -95,6 +97,16 @@ def aliases_of(listed: str | None) -> dict[str, str]:
         if aliases.setdefault(alias, name) != name:
             raise ValueError("must not have one alias for two models")
     return aliases
+
+
+def checked(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
 def split(listed: str | None) -> list[str]:

@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from service.api.dependencies import jobs_of, services_of
+from service.api.dependencies import jobs_of, services_of, webhooks_of
 from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
@@ -24,7 +24,7 @@ from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
 from service.api.http.problems import ProblemOut
-from service.api.http.request_body import body_content
+from service.api.http.request_body import Parsed, body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
 from service.images.encoding import ImageFormat
@@ -32,6 +32,7 @@ from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
+from service.webhooks.types import Webhook
 
 _MAX_PAGE: Final = 100
 
@@ -94,6 +95,7 @@ async def create_job(request: Request) -> Response:
         model = chosen_model(parsed.request.model, services.engine)
         decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
         idempotency = await idempotency_key(request, body.fields)
+    webhook = _webhook(request, parsed)
     size = image_size(parsed, model, None if decoded is None else decoded.size)
     inputs = await prepare(decoded, size, parsed.request.resize_mode)
     accepted = image_format(request.headers.get("accept"))
@@ -105,6 +107,7 @@ async def create_job(request: Request) -> Response:
         idempotency=idempotency,
         inputs=inputs.files,
         allowance=await allowance(request, inputs.files),
+        webhook=webhook,
     )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
@@ -182,6 +185,19 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
         news = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
         first = await anext(news)  # An error at the start is an HTTP error, not an event.
         return EventStream(frames(first, news, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
+
+
+def _webhook(request: Request, parsed: Parsed[JobRequest]) -> Webhook | None:
+    """Raises `UnprocessableError` where nothing would be sent to its address."""
+    asked = parsed.request.webhook
+    if asked is None:
+        return None
+    try:
+        webhooks_of(request).check_url(asked.url)
+    except ValueError as error:
+        raise parsed.refusal("webhook", f"Its url {error}.") from None
+    events = tuple(dict.fromkeys(asked.events))
+    return Webhook(asked.url, events, format="jobs", base_url=addresses_of(request).url(""))
 
 
 async def _waited(request: Request, view: JobView, preferred: Preference) -> tuple[JobView, Preference]:
