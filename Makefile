@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos soak check e2e services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
+.PHONY: help run unit test slow coverage chaos soak check clients e2e services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -25,6 +25,7 @@ help:
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
 	@echo "make soak    set up, then load two servers for half an hour, crash one, and see whether the other one grows"
 	@echo "make chaos   set up, then kill servers and take their disks away for long, and see whether a job is lost"
+	@echo "make clients  set up, then try other projects' clients, each in an environment of its own: needs node with npm"
 	@echo "make e2e     set up, then build the container image and run it and the services around it, as root on Debian: 10 minutes"
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
@@ -71,6 +72,11 @@ check: setup-dev
 e2e: setup-dev
 	@sh scripts/services.sh e2e
 	@$(BIN)/python -m pytest -n 0 --e2e --timeout 1800 tests/e2e $(ARGS)
+
+# ARGS="-k openai" runs some of the tests. Environments are made in build/clients, and kept.
+clients: setup-dev
+	@sh scripts/clients.sh
+	@$(BIN)/python -m pytest -n 0 --clients tests/clients $(ARGS)
 
 services:
 	@sh scripts/services.sh

@@ -21,6 +21,7 @@ _GUARD = pytest.StashKey[levels.Guard]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", help="run the CUDA tests, on this device: cuda, cuda:1, cpu")
+    parser.addoption("--clients", action="store_true", help="run the tests of clients, as `make clients` does")
     parser.addoption("--e2e", action="store_true", help="run the end-to-end tests, as `make e2e` does")
 
 
@@ -37,6 +38,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         (only_units(config) and levels.is_listed(collection_path))
         or (levels.is_cuda(collection_path) and not config.getoption("device"))
         or (levels.is_e2e(collection_path) and not config.getoption("e2e"))
+        or (levels.needs_client_environments(collection_path) and not config.getoption("clients"))
     )
     return True if left_out else None
 

@@ -10,6 +10,9 @@ CUDA tests are integration tests that run on the device that `--device` names, a
 
 End-to-end tests build the container image, and run it and the services around it. They take minutes, root, and programs
 that only they need, so they are collected with `--e2e` alone.
+
+Tests of other projects' clients run each client in an environment of its own, which `scripts/clients.sh` makes. They
+are collected with `--clients` alone, but for those of `clients/installed`: these clients are among our own packages.
 """
 
 from __future__ import annotations
@@ -56,6 +59,7 @@ INTEGRATION_TESTS: Final = (
     "client/cli/terminal/test_live_previews.py",
     "client/cli/test_remote.py",
     "client/live",
+    "clients",
     "deploy/test_compose.py",
     "deploy/test_secrets.py",
     "e2e",
@@ -153,6 +157,12 @@ CUDA_TESTS: Final = "pipelines/cuda"
 E2E_TESTS: Final = "e2e"
 """Folder, below `tests/`, of the end-to-end tests."""
 
+CLIENT_TESTS: Final = "clients"
+"""Folder, below `tests/`, of the tests of other projects' clients."""
+
+INSTALLED_CLIENT_TESTS: Final = "clients/installed"
+"""Folder, below `tests/`, of those tests that need no environment but the tests' own."""
+
 _FORBIDDEN: Final = {
     "os.exec": "starts a program",
     "os.fork": "forks",
@@ -200,6 +210,12 @@ def is_cuda(path: Path) -> bool:
 
 def is_e2e(path: Path) -> bool:
     return path.is_relative_to(_TESTS / E2E_TESTS)
+
+
+def needs_client_environments(path: Path) -> bool:
+    """Whether that is a file or a folder of tests that `--clients` alone collects."""
+    below, installed = (_TESTS / folder for folder in (CLIENT_TESTS, INSTALLED_CLIENT_TESTS))
+    return below in path.parents and not path.is_relative_to(installed)
 
 
 class Guard:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.lock import LOCKS, PYTHON
-from tests.e2e.programs import call, running
 from tests.harness.paths import ROOT
+from tests.harness.processes import call, running
 from tests.harness.programs import find_program
 
 KEPT: Final = ROOT / "build" / "e2e"

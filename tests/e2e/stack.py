@@ -17,9 +17,9 @@ from typing import Any, Final
 import httpx2
 
 from tests.deploy.files import DEPLOY, services
-from tests.e2e.programs import answers, call, running, wait_until
 from tests.harness.bundled_server import free_port
 from tests.harness.paths import ROOT
+from tests.harness.processes import answers, call, running, wait_until
 from tests.harness.programs import find_program
 
 _POSTGRES: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)

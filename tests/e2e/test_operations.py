@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from tests.e2e.programs import call, wait_until
 from tests.e2e.stack import Files, Server, darkroom, darkroom_command, postgres, postgres_client
+from tests.harness.processes import call, wait_until
 from tests.service.jobs.store.released.released_databases import QUEUED, SCHEMAS, SUCCEEDED, load_release
 
 

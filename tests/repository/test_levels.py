@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.paths import ROOT
-from tests.levels import INTEGRATION_TESTS, SLOW_TESTS, is_cuda, is_listed, is_slow
+from tests.levels import INTEGRATION_TESTS, SLOW_TESTS, is_cuda, is_listed, is_slow, needs_client_environments
 
 _CONFTEST = "from tests.conftest import *  # noqa: F403\n"
 _TESTS = """
@@ -132,3 +132,12 @@ def test_cuda_tests_are_told_by_their_folder_and_are_no_unit_tests() -> None:
 
     assert (is_cuda(cuda), is_cuda(other)) == (True, False)
     assert is_listed(cuda)
+
+
+def test_clients_that_are_installed_here_need_no_environment_of_their_own() -> None:
+    clients = ROOT / "tests" / "clients"
+    kept = (clients, clients / "installed", clients / "installed" / "test_installed.py", ROOT / "tests" / "client")
+
+    assert [needs_client_environments(path) for path in kept] == [False] * len(kept)
+    assert needs_client_environments(clients / "test_openai.py")
+    assert is_listed(clients / "installed" / "test_installed.py")
