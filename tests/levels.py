@@ -98,6 +98,7 @@ INTEGRATION_TESTS: Final = (
     "service/api/dialects/replicate/test_outputs.py",
     "service/api/dialects/replicate/test_routes.py",
     "service/api/dialects/replicate/test_stream.py",
+    "service/api/dialects/replicate/test_webhooks.py",
     "service/api/edge/test_cross_origin.py",
     "service/api/edge/test_guard.py",
     "service/api/edge/test_head_requests.py",

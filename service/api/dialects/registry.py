@@ -13,10 +13,14 @@ from service.api.dialects.jobs.dialect import DIALECT as JOBS
 from service.api.dialects.jobs.webhooks.body import renderer as jobs_renderer
 from service.api.dialects.openai.dialect import DIALECT as OPENAI
 from service.api.dialects.replicate.dialect import DIALECT as REPLICATE
+from service.api.dialects.replicate.webhooks import renderer as replicate_renderer
 from service.api.http.dialect import Dialects
 from service.api.signed_urls import LinkSigner
 from service.webhooks.rendering import Renderer
 
 DIALECTS: Final = Dialects((JOBS, OPENAI, HUGGING_FACE, REPLICATE))
-WEBHOOK_RENDERERS: Final[Mapping[str, Callable[[LinkSigner], Renderer]]] = {JOBS.name: jobs_renderer}
+WEBHOOK_RENDERERS: Final[Mapping[str, Callable[[LinkSigner], Renderer]]] = {
+    JOBS.name: jobs_renderer,
+    REPLICATE.name: replicate_renderer,
+}
 """Makes the renderers of webhooks' bodies, by the webhooks' `format`."""

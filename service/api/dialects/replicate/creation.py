@@ -13,8 +13,8 @@ from pipelines.model_info import ModelInfo
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.replicate.outputs import links_of, outputs
 from service.api.dialects.replicate.resolve import choose_size, job_spec, parse_envelope, parse_input
-from service.api.dialects.replicate.schemas import PredictionRequest
 from service.api.dialects.replicate.serialize import accepted_out, prediction_out
+from service.api.dialects.replicate.webhooks import webhook_of
 from service.api.durable_jobs.submission import allowance, idempotency_key, waited
 from service.api.generation.inputs import prepare
 from service.api.http.negotiation import preference
@@ -27,16 +27,20 @@ _MARGIN_S: Final = 0.5
 _BARE_WAIT: Final = re.compile(r"(?:^|,)\s*wait\s*(?:;|,|$)", re.ASCII | re.IGNORECASE)
 
 
-async def create(request: Request, choose_model: Callable[[PredictionRequest, Engine], ModelInfo]) -> Response:
-    """Accepts a prediction. Once this has answered, it survives anything short of the loss of the disk."""
+async def create(request: Request, choose_model: Callable[[str | None, Engine], ModelInfo]) -> Response:
+    """Accepts a prediction. Once this has answered, it survives anything short of the loss of the disk.
+
+    `choose_model` is given the model that the body names, or None.
+    """
     services = services_of(request)
     tenant = services.tenant(request)
     async with services.file_bodies.read(request) as body:
         envelope = parse_envelope(body.fields)
-        model = choose_model(envelope, services.engine)
         parsed = parse_input(envelope.input)
+        model = choose_model(envelope.version or envelope.model or parsed.request.model, services.engine)
         decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
         idempotency = await idempotency_key(request, _wish(request, body.fields))
+    webhook = webhook_of(request, envelope)
     size = choose_size(parsed, model, None if decoded is None else decoded.size)
     inputs = await prepare(decoded, size, parsed.request.resize_mode)
     view, replayed = await jobs_of(request).submit(
@@ -45,6 +49,7 @@ async def create(request: Request, choose_model: Callable[[PredictionRequest, En
         idempotency=idempotency,
         inputs=inputs.files,
         allowance=await allowance(request, inputs.files),
+        webhook=webhook,
     )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     if wait_s := preferred_wait_s(request.headers.get("prefer")):

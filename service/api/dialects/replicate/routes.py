@@ -56,9 +56,9 @@ router = APIRouter(prefix=ROOT, tags=["replicate"], responses={status: {"model":
 
 @router.post("/models/{owner}/{name}/predictions", **_CREATION)
 async def create_model_prediction(request: Request, owner: str, name: str) -> Response:
-    """Accept a prediction of a model. The owner may be any."""
+    """Accept a prediction of the model in the path, whose owner may be any."""
 
-    def choose(body: PredictionRequest, engine: Engine) -> ModelInfo:
+    def choose(named: str | None, engine: Engine) -> ModelInfo:
         return model_of(owner, name, engine)
 
     return await create(request, choose)
@@ -68,8 +68,7 @@ async def create_model_prediction(request: Request, owner: str, name: str) -> Re
 async def create_prediction(request: Request) -> Response:
     """Accept a prediction of the model that the body names, or else of the default one."""
 
-    def choose(body: PredictionRequest, engine: Engine) -> ModelInfo:
-        named = body.version or body.model
+    def choose(named: str | None, engine: Engine) -> ModelInfo:
         return engine.model if named is None else model_of_version(named, engine)
 
     return await create(request, choose)

@@ -27,6 +27,10 @@ class PredictionRequest(BaseModel):
         Text | None, Field(description="A served model: its name, owner/name, owner/name:version, or a version's id")
     ] = None
     model: Annotated[Text | None, Field(description="A served model, as its name or owner/name")] = None
+    webhook: Annotated[Text | None, Field(description="Address that is told of the prediction's events")] = None
+    webhook_events_filter: Annotated[
+        list[WebhookEvent] | None, Field(min_length=1, max_length=10, description="Events that are told; all")
+    ] = None
 
 
 class PredictionInput(InputRequest):

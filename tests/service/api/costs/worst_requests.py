@@ -5,11 +5,14 @@ Images are fewer and smaller than they may be: what they take grows with their p
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import httpx2
@@ -40,6 +43,10 @@ PNG: Final = encode(RgbImage(SIDE, SIDE, random.Random(1).randbytes(3 * SIDE * S
 MASK: Final = encode(RgbImage(SIDE, SIDE, bytes(3 * SIDE * SIDE)), "png")
 TEXTS: Final = {"prompt": LONG, "negative_prompt": LONG}
 DRAWING: Final = {"n": 2, "num_inference_steps": 1, "size": "64x64"}
+INFERENCE: Final[dict[str, Any]] = {
+    "inputs": base64.b64encode(PNG).decode(),
+    "parameters": {**TEXTS, "num_inference_steps": 4, "width": 64, "height": 64},
+}
 JOB: Final[dict[str, Any]] = {"prompt": PROMPTS, "negative_prompt": LONG, "num_inference_steps": 1}
 WEBHOOK: Final = {"url": f"https://hooks.invalid/{'x' * 2000}"}
 
@@ -97,7 +104,7 @@ async def fill(api: Api) -> Stored:
     for _ in range(LISTED):
         answer = await api.client.post(JOBS, json=JOB)
         stored.spare.append(answer.json()["id"])
-    for gray in range(4):
+    for gray in range(8):
         file = encode(RgbImage(SIDE, SIDE, bytes([gray]) * (3 * SIDE * SIDE)), "png")
         answer = await api.client.post("/api/v1/uploads", files={"image": file})
         stored.digests.append(answer.json()["sha256"])
@@ -139,6 +146,7 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("POST", JOBS + "/{job_id}/images/{index}/links"): lambda: client.post(f"{image}/links", json={}),
         ("GET", "/shared/{job_id}/{file}"): lambda: client.get(stored.link),
         ("HEAD", "/shared/{job_id}/{file}"): lambda: client.head(stored.link),
+        **_replicate_requests(client, stored, spare, digests),
         ("POST", "/api/v1/uploads"): lambda: client.post("/api/v1/uploads", files=files),
         ("GET", "/api/v1/session"): lambda: client.get("/api/v1/session"),
         ("POST", "/api/v1/session"): lambda: client.post("/api/v1/session", json={"key": secret_of("root")}),
@@ -156,6 +164,33 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
     }
 
 
+def _replicate_requests(
+    client: httpx2.AsyncClient, stored: Stored, spare: Iterator[str], digests: Iterator[str]
+) -> Mapping[Route, Send]:
+    root = "/replicate/v1"
+    predictions, files, model = f"{root}/predictions", f"{root}/files", f"{root}/models/x/darkroom-fake"
+    body = {"input": {**TEXTS, "num_inference_steps": 1, "num_outputs": 10}, "webhook": WEBHOOK["url"]}
+    version = hashlib.sha256(b"darkroom-fake").hexdigest()
+    return {
+        ("POST", f"{root}/models/{{owner}}/{{name}}/predictions"): lambda: client.post(
+            f"{model}/predictions", json=body
+        ),
+        ("POST", predictions): lambda: client.post(predictions, json=body),
+        ("GET", predictions): lambda: client.get(predictions),
+        ("GET", predictions + "/{job_id}"): lambda: client.get(f"{predictions}/{stored.job_id}"),
+        ("POST", predictions + "/{job_id}/cancel"): lambda: client.post(f"{predictions}/{next(spare)}/cancel"),
+        ("GET", predictions + "/{job_id}/stream"): lambda: client.get(f"{predictions}/{stored.job_id}/stream"),
+        ("GET", f"{root}/models/{{owner}}/{{name}}"): lambda: client.get(model),
+        ("GET", f"{root}/models/{{owner}}/{{name}}/versions/{{version}}"): lambda: client.get(
+            f"{model}/versions/{version}"
+        ),
+        ("POST", files): lambda: client.post(files, files={"content": PNG}),
+        ("GET", files + "/{sha256}"): lambda: client.get(f"{files}/{stored.digests[0]}"),
+        ("DELETE", files + "/{sha256}"): lambda: client.delete(f"{files}/{next(digests)}"),
+        ("GET", f"{root}/webhooks/default/secret"): lambda: client.get(f"{root}/webhooks/default/secret"),
+    }
+
+
 def requests_that_draw(api: Api) -> Mapping[Route, Send]:
     """Requests that need a server that has loaded its model."""
     client = api.client
@@ -168,6 +203,10 @@ def requests_that_draw(api: Api) -> Mapping[Route, Send]:
         ("POST", "/v1/images/variations"): lambda: client.post(
             "/v1/images/variations", data=form, files={"image": PNG}
         ),
+        **{
+            ("POST", route): partial(client.post, path, json=INFERENCE)
+            for route, path in (("/", "/"), ("/hf", "/hf"), ("/hf/models/{model:path}", "/hf/models/darkroom-fake"))
+        },
         ("GET", "/api/v1/capabilities"): lambda: client.get("/api/v1/capabilities"),
         ("GET", "/readyz"): lambda: client.get("/readyz"),
         ("HEAD", "/readyz"): lambda: client.head("/readyz"),

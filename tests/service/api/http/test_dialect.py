@@ -79,3 +79,8 @@ def test_routers_that_need_the_job_store_are_left_out_without_one() -> None:
     dialects = Dialects((replace(REST, routers=(plain,), job_store_routers=(stored,)),))
     assert dialects.routers(with_job_store=True) == [plain, stored]
     assert dialects.routers(with_job_store=False) == [plain]
+
+
+def test_a_single_path_is_answered_by_the_dialect_that_names_it() -> None:
+    dialects = Dialects((replace(V1, paths=("/",)), REST))
+    assert [dialects.at(path).name for path in ("/", "/x", "", "/v1")] == ["v1", "rest", "rest", "v1"]
