@@ -35,7 +35,7 @@ const actions = {
     ),
   refused: async () => {
     try {
-      await client.textToImage({ inputs: "x", parameters: { num_inference_steps: 100000 } });
+      await client.textToImage({ inputs: "x", parameters: { num_inference_steps: Number(process.env.DARKROOM_STEPS) } });
     } catch (error) {
       return { status: error.httpResponse.status, message: error.message };
     }

@@ -5,19 +5,22 @@ import io
 import json
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import replicate
 from replicate.exceptions import ReplicateError
+from replicate.helpers import FileOutput
 
 client = replicate.Client(api_token=os.environ["DARKROOM_KEY"], base_url=os.environ["DARKROOM_URL"] + "/replicate")
 MODEL = "darkroom/" + os.environ["DARKROOM_MODEL"]
 
 
-def files(outputs):
+def files(outputs: Iterable[FileOutput]) -> list[str]:
     return [base64.b64encode(output.read()).decode() for output in outputs]
 
 
-def main(action):
+def main(action: str) -> Any:
     asked = {"prompt": "a red circle", "num_inference_steps": 2, "seed": 7}
     if action == "run":
         return files(client.run(MODEL, input={**asked, "num_outputs": 2, "aspect_ratio": "5:3"}))
@@ -42,6 +45,7 @@ def main(action):
         client.run(MODEL, input={"prompt": "x", "width": 0})
     except ReplicateError as error:
         return {"status": error.status, "title": error.title, "detail": error.detail}
+    return None
 
 
 print(json.dumps(main(sys.argv[1])))
