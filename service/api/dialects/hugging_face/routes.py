@@ -81,5 +81,5 @@ async def _answer(request: Request, model: str | None) -> Response:
             quality=parsed.request.output_compression,
             parameters=services.embedded(params, info.name),
         )
-    headers = answer_headers(parsed, params) | truncated_headers([finished.prompt_lengths])
+    headers = {**answer_headers(parsed, params), **truncated_headers([finished.prompt_lengths])}
     return Response(file, media_type=f"image/{file_format}", headers=headers)

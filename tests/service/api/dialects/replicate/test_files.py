@@ -13,9 +13,9 @@ FILES = f"{ROOT}/files"
 
 
 async def test_a_file_is_stored_told_and_deleted(api: Api) -> None:
-    metadata = ("blob", json.dumps({"a": 1}), "application/json")
-    files = {"content": ("a.png", saved(picture()), "image/png"), "metadata": metadata}
-    answer = await api.client.post(FILES, files=files)
+    metadata = ("blob", json.dumps({"a": 1}).encode(), "application/json")
+    content = ("a.png", saved(picture()), "image/png")
+    answer = await api.client.post(FILES, files={"content": content, "metadata": metadata})
     assert answer.status_code == 201, answer.text
     told = answer.json()
     assert told["checksums"] == {"sha256": told["id"]}

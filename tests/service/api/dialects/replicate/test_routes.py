@@ -33,12 +33,13 @@ async def test_a_caller_by_https_gets_links_that_need_no_key(guarded: Api) -> No
 
 async def test_a_prediction_is_starting_to_its_creator_until_it_has_ended(api: Api) -> None:
     api.engine.held_before = (0, 1)
-    for headers in ({"Prefer": ""}, {"Prefer": "wait=1"}):
-        answer = await predict(api, headers=headers)
+    answers = [await predict(api, headers={"Prefer": preferred}) for preferred in ("", "wait=1")]
+    for answer in answers:
         assert (answer.status_code, answer.json()["status"], answer.json()["output"]) == (201, "starting", None)
-    url = answer.json()["urls"]["get"]
+    urls = answers[-1].json()["urls"]
+    url = urls["get"]
     assert (await api.client.get(url)).json()["status"] == "processing"
-    canceled = (await api.client.post(answer.json()["urls"]["cancel"])).json()
+    canceled = (await api.client.post(urls["cancel"])).json()
     assert (canceled["status"], canceled["output"]) == ("canceled", None)
     assert (await api.client.get(url)).json()["status"] == "canceled"
     api.engine.let_go()

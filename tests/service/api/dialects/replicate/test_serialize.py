@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.service.api.records import AT, CREATED_AT, make_image, make_record
 LINKS: Final = Links(LinkSigner(b"key"), AT, 2_000_000_000)
 TQDM: Final = re.compile(r"^\s*(\d+)%\s*\|.+?\|\s*(\d+)\/(\d+)")
 """How Replicate's clients find the progress in a line of the logs."""
-DONE: Final = {"started_at": CREATED_AT + 1, "completed_at": CREATED_AT + 3}
+DONE: Final[dict[str, Any]] = {"started_at": CREATED_AT + 1, "completed_at": CREATED_AT + 3}
 
 
 @pytest.mark.parametrize(
