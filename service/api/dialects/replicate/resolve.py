@@ -1,23 +1,46 @@
-"""From the input of a prediction to the job: which size, how many images, and where they start from."""
+"""From the input of a prediction to the job: which size, how many images, where they start from; and how a bad input is
+refused, one sentence a field.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from pipelines.model_info import ModelInfo
-from service.api.dialects.replicate.errors import refuse_envelope, refuse_input
 from service.api.dialects.replicate.schemas import PredictionInput, PredictionRequest
 from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.resolve import default_size, resolve
 from service.api.generation.sizes import nearest_size, parse_size, size_of_proportions
-from service.api.http.dialect import BodyRules, UnknownFields
+from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.api.http.request_body import Parsed, parse
 from service.engine.types import Priority, Size
+from service.errors import Problem, UnprocessableError
 from service.jobs.records import ImageSpec, JobSpec
+
+_MAX_PROBLEMS: Final = 20
+
+
+def refuse_envelope(problems: Sequence[FieldProblem]) -> UnprocessableError:
+    """The error about fields of the body itself."""
+    return _refuse(problems, "")
+
+
+def refuse_input(problems: Sequence[FieldProblem]) -> UnprocessableError:
+    """The error about fields of `input`."""
+    return _refuse(problems, "input.")
+
+
+def _refuse(problems: Sequence[FieldProblem], prefix: str) -> UnprocessableError:
+    told = dict.fromkeys((f"{prefix}{each.location[0]}", f"{each.detail}.") for each in problems[:_MAX_PROBLEMS])
+    return UnprocessableError(
+        "\n".join(f"- {name}: {detail}" for name, detail in told),
+        problems=tuple(Problem(f"/{name.replace('.', '/', 1)}", detail) for name, detail in told),
+    )
+
 
 ENVELOPE_RULES: Final = BodyRules(unknown_fields=UnknownFields.IGNORE, null_is_absent=True, refuse=refuse_envelope)
 INPUT_RULES: Final = replace(

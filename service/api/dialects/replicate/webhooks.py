@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import services_of, webhooks_of
-from service.api.dialects.replicate.errors import refuse_envelope
+from service.api.dialects.replicate.resolve import refuse_envelope
 from service.api.dialects.replicate.schemas import PredictionRequest, WebhookEvent, WebhookSecretOut
 from service.api.dialects.replicate.serialize import LINK_LIFETIME_S, ROOT, Links, prediction_out
 from service.api.edge.addresses import addresses_of, parse_public_url

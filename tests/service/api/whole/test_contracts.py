@@ -92,13 +92,13 @@ async def operations(api: Api, dialect: Dialect) -> list[Operation]:
     }
     found = [
         Operation(
-            api.client,
-            method,
-            path,
-            parameters,
-            inside,
-            text,
-            bool(STORED & set(api.operations[method, path]["responses"])),
+            client=api.client,
+            method=method,
+            path=path.replace("{owner}", "x").replace("{name}", api.engine.model.name),
+            body=parameters,
+            inside=inside,
+            text=text,
+            stores=bool(STORED & set(api.operations[method, path]["responses"])),
         )
         for (method, path), body in bodies.items()
         for parameters, inside, text in generating(body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.api.dialects.replicate.errors import refuse_envelope, refuse_input
+from service.api.dialects.replicate.resolve import refuse_envelope, refuse_input
 from service.api.http.dialect import FieldProblem
 from service.errors import Problem
 
