@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from service.settings import Settings, details, flag, variable
+from service.settings import CONFIG, Settings, details, flag, variable
 
 OWNER_ALONE: Final = 0o077
 """The umask of commands that write prompts, images and keys: no other user of the machine may read them."""
@@ -21,7 +21,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 
 def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
-    """Gives a command whose last parameter is `**given` an option for each of these settings.
+    """Gives a command whose last parameter is `**given` an option for each of these settings, and for their file.
 
     Values arrive as they were typed, and None where nothing was: `service.environment` checks and reads them.
     """
@@ -29,7 +29,7 @@ def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
     def decorate(command: CommandT) -> CommandT:
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-        options = [_option(name) for name in names]
+        options = [_option(name) for name in dict.fromkeys((CONFIG, *names))]
         # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
         command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
         return command

@@ -124,7 +124,7 @@ def _table(deliveries: Sequence[Delivery]) -> str:
 
 def _row(each: Delivery) -> tuple[str, ...]:
     status = "-" if each.status is None else str(each.status)
-    times = (_time(each.created_at) or "", _time(each.due_at) or "-")
+    times = (_time(each.created_at) or "", _time(each.try_at) or "-")
     return (each.id, each.tenant, each.state.value, str(each.tries), status, *times, each.url, each.error or "-")
 
 

@@ -37,6 +37,7 @@ from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
 from service.jobs.views import JobView, live_summary, summary_of
 from service.jobs.watching.event_diff import EventDiff
+from service.observability.tracing.traces import NO_TRACES, Traces
 from service.webhooks.types import Webhook
 
 _OPEN_RETRY_S: Final = 1.0
@@ -74,6 +75,7 @@ class JobService:
         config: JobServiceConfig,
         space: FreeSpace,
         tenants: TenantAccounts,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self.database: Final = database
         """Others keep tables in it, too. It may be read once `is_migrated`."""
@@ -92,6 +94,7 @@ class JobService:
         self._config = config
         self.space: Final = space
         self.tenants: Final = tenants
+        self._traces = traces
         self._clock = database.clock.now
         self._opening = StoreOpening(database, space)
         self._opened = False
@@ -162,7 +165,7 @@ class JobService:
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
-        job = self._new_job(spec, tenant, now, webhook)
+        job = self._new_job(spec.in_trace(self._traces.traceparent()), tenant, now, webhook)
         async with self.uploads.staged(inputs) as starts_from:
             with self.tenants.admitting(job, allowance, self._engine.backlog_s) as admit:
                 record, replayed = await self._repository.create(

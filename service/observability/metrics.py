@@ -29,6 +29,7 @@ from service.engine.types import ModelStatus, Size
 from service.observability.edge_metrics import EdgeMetrics
 from service.observability.metric_group import SECONDS
 from service.observability.store_metrics import StoreMetrics
+from service.observability.trace_metrics import TraceMetrics
 from service.observability.webhook_metrics import WebhookMetrics
 
 _ROWS: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -37,7 +38,7 @@ _OTHER_SIZE: Final = "other"
 """Label of all sizes that the model was not trained for."""
 
 
-class Metrics(StoreMetrics, EdgeMetrics, WebhookMetrics):
+class Metrics(StoreMetrics, EdgeMetrics, TraceMetrics, WebhookMetrics):
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:

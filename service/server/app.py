@@ -8,12 +8,15 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
 from service.api.access import key_routes, session_routes
 from service.api.access.authentication import Authentication
+from service.api.access.open_routes import OPEN_PATHS
 from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
 from service.api.dialects.registry import DIALECTS, WEBHOOK_RENDERERS
@@ -25,6 +28,7 @@ from service.api.edge.head_requests import HeadRequests
 from service.api.edge.hosts import AllowedHosts, parse_host_names
 from service.api.edge.options_requests import OptionsRequests
 from service.api.edge.origins import parse_origins
+from service.api.edge.path_spellings import PathSpellings
 from service.api.edge.proxies import parse_trusted_proxies
 from service.api.edge.schema import router as schema_router
 from service.api.generation.inputs import InputReader
@@ -34,11 +38,13 @@ from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
 from service.auth.authenticator import Authenticator
+from service.auth.identity import Quotas
 from service.auth.key_file import KeyFile
 from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
 from service.auth.quotas import KeyQuotas
 from service.auth.sessions import SessionSigner
+from service.auth.shares import parse_shares
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
@@ -51,11 +57,15 @@ from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
 from service.webhooks.sending.targets import parse_allowed_hosts
 from service.webhooks.service import WebhookService
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own telemetry would export query strings, which hold signatures, and texts of exceptions."""
 
 
 def create_app(
@@ -65,13 +75,14 @@ def create_app(
     *,
     keeps_jobs: bool = True,
     decoder: Decoder | None = None,
+    traces: Traces = NO_TRACES,
 ) -> FastAPI:
     """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it.
 
     Uploads are decoded in processes of their own unless there is another `decoder`.
     """
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
-    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
+    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
     authenticator = _authenticator(settings, jobs, server_key)
     links = LinkSigner(server_key)
@@ -95,6 +106,7 @@ def create_app(
         authenticator=authenticator,
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused),
+        traces=traces,
     )
 
     @contextlib.asynccontextmanager
@@ -113,12 +125,14 @@ def create_app(
             encoder.close()
 
     app = DescribedApp(
+        open_paths=OPEN_PATHS,
         title="Darkroom",
         version=version("darkroom-server"),
         openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
@@ -134,6 +148,7 @@ def create_app(
     app.add_middleware(OptionsRequests)
     origins = parse_origins(settings.cors_origins or "")
     app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer, origins=origins)
+    app.add_middleware(PathSpellings, own_path=DIALECTS.own_path)
     app.add_middleware(
         Forwarded,
         trusted=parse_trusted_proxies(settings.trusted_proxies or ""),
@@ -142,7 +157,7 @@ def create_app(
             route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
         },
     )
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics, traces=traces)
     app.add_middleware(CrossOrigin, origins=origins)  # The last one is the outermost.
     return app
 
@@ -162,7 +177,18 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         if jobs is None
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
-    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+    return Authenticator(
+        ring,
+        SessionSigner(server_key, lifetime_s=settings.session_lifetime_s),
+        require_keys=settings.require_keys,
+        clock=clock,
+        default_quotas=Quotas(
+            requests_per_minute=settings.default_requests_per_minute,
+            max_jobs=settings.default_max_jobs,
+            device_s_per_minute=settings.default_device_s_per_minute,
+            max_stored_bytes=settings.default_max_stored_bytes,
+        ),
+    )
 
 
 def _webhooks(
@@ -213,4 +239,5 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         embed_parameters=settings.embed_parameters,
         interactive_deadline_factor=INTERACTIVE_DEADLINE_FACTOR,
         batch_deadline_factor=BATCH_DEADLINE_FACTOR,
+        shares=parse_shares(settings.shares or ""),
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic_settings import BaseSettings
 
-from service.setting_groups.fields import Section, checked, setting
+from service.setting_groups.fields import FileForm, Section, checked, setting
 from service.webhooks.sending.targets import parse_allowed_hosts
 
 
@@ -19,4 +19,5 @@ class WebhookSettings(BaseSettings):
         "addresses without ports. All others must have public addresses alone, and a certificate.",
         Section.WEBHOOKS,
         "HOSTS",
+        in_file=FileForm.LIST,
     )

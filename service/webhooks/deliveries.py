@@ -66,7 +66,7 @@ class Delivery:
     """Why the last try has failed."""
     created_at: float
     tried_at: float | None
-    due_at: float | None
+    try_at: float | None
     """When it is tried next; None where it is not."""
 
 
@@ -85,30 +85,30 @@ _FREE: Final = (
     webhook_deliveries.c.tenant.not_in(bindparam("busy_tenants", expanding=True)),
 )
 _IS_DUE: Final = or_(
-    webhook_deliveries.c.due_at <= bindparam("now"),
+    webhook_deliveries.c.try_at <= bindparam("now"),
     # No try is that far away: the clock was wrong when it was planned.
-    webhook_deliveries.c.due_at > bindparam("latest"),
+    webhook_deliveries.c.try_at > bindparam("latest"),
 )
 _DUE: Final = (
     select(webhook_deliveries, webhooks.c.url, webhooks.c.events, webhooks.c.format, webhooks.c.base_url)
     .select_from(_of_webhook)
     .where(*_FREE, _IS_DUE)
-    .order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.id)
+    .order_by(webhook_deliveries.c.try_at, webhook_deliveries.c.id)
     .limit(bindparam("at_most"))
 )
-_NEXT: Final = select(func.min(webhook_deliveries.c.due_at)).where(*_FREE)
+_NEXT: Final = select(func.min(webhook_deliveries.c.try_at)).where(*_FREE)
 _TRY: Final = webhook_deliveries.c.id == bindparam("delivery"), webhook_deliveries.c.tries == bindparam("held"), PENDING
 _BEGIN: Final = (
     update(webhook_deliveries)
     .where(*_TRY)
-    .values(tries=webhook_deliveries.c.tries + 1, tried_at=bindparam("now"), due_at=bindparam("lost_at"))
+    .values(tries=webhook_deliveries.c.tries + 1, tried_at=bindparam("now"), try_at=bindparam("lost_at"))
 )
 _RECORD: Final = (
     update(webhook_deliveries)
     .where(*_TRY)
     .values(
         state=bindparam("new_state"),
-        due_at=bindparam("next_at"),
+        try_at=bindparam("next_at"),
         status=bindparam("answered"),
         error=bindparam("because"),
     )
@@ -123,7 +123,7 @@ _LIST: Final = select(webhook_deliveries, webhooks.c.url).select_from(_of_webhoo
 _RETRY: Final = (
     update(webhook_deliveries)
     .where(webhook_deliveries.c.id == bindparam("delivery"))
-    .values(state=DeliveryState.PENDING, tries=0, due_at=bindparam("now"))
+    .values(state=DeliveryState.PENDING, tries=0, try_at=bindparam("now"))
 )
 
 
@@ -148,7 +148,7 @@ class Deliveries:
             lambda connection: [_due_delivery(row) for row in connection.execute(_DUE, values)]
         )
 
-    async def next_due_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
+    async def next_try_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
         """Returns when the next delivery is due, without those of the hosts and tenants; None where there is none."""
         values = {"busy_hosts": list(busy_hosts), "busy_tenants": list(busy_tenants)}
         return await self._database.read(lambda connection: connection.execute(_NEXT, values).scalar())
@@ -250,5 +250,5 @@ def _delivery(row: Row[Any]) -> Delivery:
         error=row.error,
         created_at=row.created_at,
         tried_at=row.tried_at,
-        due_at=row.due_at if state is DeliveryState.PENDING else None,
+        try_at=row.try_at if state is DeliveryState.PENDING else None,
     )

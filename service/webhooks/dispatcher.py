@@ -55,7 +55,7 @@ class DeliveryQueue(Protocol):
     ) -> list[DueDelivery]:
         """Returns deliveries whose time has come."""
 
-    async def next_due_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
+    async def next_try_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
         """Returns when the next delivery is due."""
 
     async def begin(self, chosen: Sequence[DueDelivery], *, now: float) -> list[DueDelivery]:
@@ -114,7 +114,7 @@ class Dispatcher:
             # More than fit: those at the head may all be for one host.
             found = await self._deliveries.due(now=now, busy_hosts=hosts, busy_tenants=tenants, limit=4 * free)
             if not found:
-                next_at = await self._deliveries.next_due_at(busy_hosts=hosts, busy_tenants=tenants)
+                next_at = await self._deliveries.next_try_at(busy_hosts=hosts, busy_tenants=tenants)
                 return _IDLE_S if next_at is None else min(max(next_at - now, 0.0), _IDLE_S)
             for each in await self._deliveries.begin(self._chosen(found), now=now):
                 self._start(each)

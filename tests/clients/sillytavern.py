@@ -15,14 +15,15 @@ from tests.harness.processes import answers, running, wait_until
 from tests.harness.programs import find_program
 
 _LIMIT_S = 300.0
+"""Bounds a request."""
 
 
 class SillyTavern:
     """What SillyTavern's page asks of its server about one source of images."""
 
-    def __init__(self, url: str, source: dict[str, str]) -> None:
+    def __init__(self, url: str, source: dict[str, str], limit_s: float = _LIMIT_S) -> None:
         """`source` is what the user has set: the address, and the user and password that go with it."""
-        self._client = httpx2.Client(base_url=url, timeout=_LIMIT_S)
+        self._client = httpx2.Client(base_url=url, timeout=limit_s)
         self._source = source
 
     def ask(self, route: str, **fields: Any) -> httpx2.Response:

@@ -19,6 +19,8 @@ ROUTES: Final[Sequence[tuple[str, str]]] = (
     ("POST", "/v1/images/generations"),
     ("POST", "/v1/images/edits"),
     ("POST", "/v1/images/variations"),
+    ("POST", "/openai/deployments/darkroom-fake/images/generations?api-version=1"),
+    ("POST", "//images/edits/"),
     ("GET", "/api/v1/capabilities"),
     ("GET", "/api/v1/jobs?limit=3"),
     ("POST", "/api/v1/jobs"),
@@ -52,6 +54,7 @@ HEADERS: Final = (
     "Accept", "Accept-Encoding", "Content-Encoding", "Content-Type", "Cookie", "Expect", "Forwarded", "If-None-Match",
     "If-Range", "Idempotency-Key", "Last-Event-ID", "Origin", "Prefer", "Range", "Sec-Fetch-Site", "Transfer-Encoding",
     "Upgrade", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Proto", "Authorization",
+    "Access-Control-Request-Headers", "Access-Control-Request-Method", "Api-Key",
 )  # fmt: skip
 HOSTILE: Final[Sequence[bytes]] = (
     b"", b"\0", b"%00", b"../" * 20 + b"etc/passwd", b"%2e%2e%2f" * 9, b"..%5c..%5c", b"/etc/passwd",

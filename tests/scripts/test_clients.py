@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.harness.paths import ROOT
 
+_VERSION: Final = r"(@?[a-z][\w/-]+) (\d+\.\d[\w.]*\w)"
+"""A package and its version, in a sentence."""
 ENVIRONMENTS = sorted(path for path in (ROOT / "tests" / "clients" / "environments").iterdir() if path.is_dir())
 
 
@@ -36,3 +40,25 @@ def test_every_package_of_an_environment_has_one_version(environment: Path) -> N
 def test_every_environment_is_used_by_a_test() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "clients").rglob("test_*.py"))
     assert [path.name for path in ENVIRONMENTS if f'"{path.name}"' not in tests] == []
+
+
+def pinned() -> dict[str, set[str]]:
+    """The versions of each package, in all environments."""
+    found = defaultdict[str, set[str]](set)
+    for environment in ENVIRONMENTS:
+        if (environment / "requirements.txt").exists():
+            pairs = [line.split("==") for line in (environment / "requirements.txt").read_text().splitlines()]
+        else:
+            pairs = [*json.loads((environment / "package.json").read_text())["dependencies"].items()]
+        for name, version in pairs:
+            found[name.replace("_", "-")].add(version)
+    return found
+
+
+def test_the_page_on_clients_names_the_versions_that_are_tried() -> None:
+    page = (ROOT / "docs" / "clients.md").read_text()
+    told = [pair for line in re.findall(r"^Tried: .*", page, re.MULTILINE) for pair in re.findall(_VERSION, line)]
+    versions = pinned()
+    known = [(name, version) for name, version in told if name in versions]
+    assert len(known) > 10
+    assert [(name, version) for name, version in known if version not in versions[name]] == []

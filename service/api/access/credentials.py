@@ -14,14 +14,18 @@ _MAX_COOKIE_CHARACTERS: Final = 8192
 
 
 def secrets_of(headers: Headers) -> Iterator[str]:
-    """Yields the secrets: of `Authorization: Bearer`, of `Basic` (its password), and of `x-api-key`."""
+    """Yields the secrets: of `Authorization: Bearer`, of `Basic` (its password), of `x-api-key` and of `api-key`.
+
+    The last is the header of Azure's clients.
+    """
     for value in headers.getlist("authorization"):
         scheme, _, rest = value.strip().partition(" ")
         if scheme.lower() == "bearer" and rest.strip():
             yield rest.strip()
         elif scheme.lower() == "basic":
             yield _password(rest.strip())
-    yield from (value.strip() for value in headers.getlist("x-api-key") if value.strip())
+    for name in ("x-api-key", "api-key"):
+        yield from (value.strip() for value in headers.getlist(name) if value.strip())
 
 
 def session_of(headers: Headers) -> str | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from service.api.edge.addresses import addresses_of
 
@@ -14,6 +14,8 @@ router = APIRouter()
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi_schema(request: Request) -> Response:
-    schema: dict[str, Any] = request.app.openapi()
+    schema: bytes = request.app.openapi_json
     prefix = addresses_of(request).prefix
-    return JSONResponse({**schema, "servers": [{"url": prefix}]} if prefix else schema)
+    if prefix:
+        schema = b"%b,%b" % (json.dumps({"servers": [{"url": prefix}]}).encode()[:-1], schema[1:])
+    return Response(schema, media_type="application/json")

@@ -46,6 +46,9 @@ class BodyRules:
     """Whether a field that is null counts as not given."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other spellings, and the field that each stands for."""
+    values: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """Fields with texts in small letters that clients send, in any case, and what each stands for: the value of that
+    spelling, or None for a field that is not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,10 @@ class ErrorAnswer:
         )
 
 
+def _unchanged(path: str) -> str:
+    return path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     name: str
@@ -91,6 +98,9 @@ class Dialect:
     """The JSON body of an error."""
     error_statuses: Mapping[int, int] = field(default_factory=dict)
     """Statuses of errors that its clients misunderstand, and those that they are told instead."""
+    own_path: Callable[[str], str] = _unchanged
+    """Returns the path of the dialect that is meant by a path as clients spell it; the same path where it is none of
+    this dialect's."""
 
     def covers(self, path: str) -> bool:
         if not self.prefix or path in self.paths:
@@ -117,6 +127,10 @@ class Dialects:
     def at(self, path: str) -> Dialect:
         """The dialect that answers requests for `path`."""
         return next(dialect for dialect in self if dialect.covers(path))
+
+    def own_path(self, path: str) -> str:
+        """The path of the dialect that means it, of the one with the longest prefix first."""
+        return next((own for dialect in self if (own := dialect.own_path(path)) != path), path)
 
     def routers(self, *, with_job_store: bool) -> list[APIRouter]:
         return [

@@ -63,6 +63,7 @@ def parse(
     """
     given = {name: value for name, value in fields.items() if not (rules.null_is_absent and value is None)}
     spelled = _resolve_aliases(given, rules)
+    _resolve_values(given, rules)
     unknown = tuple(name for name in given if name not in kind.model_fields)
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
     problems = _unknown_fields(refused, fields, kind)
@@ -96,6 +97,10 @@ def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
     for alias, name in rules.aliases.items():
         field = schema["properties"][name]
         field["description"] = f"{field.get('description', '')}. Alias: {alias}".removeprefix(". ")
+    for name in schema["properties"].keys() & rules.values.keys():
+        field, others = schema["properties"][name], ", ".join(filter(None, rules.values[name]))
+        if others:
+            field["description"] = f"{field.get('description', '')}. Also: {others}".removeprefix(". ")
     return schema
 
 
@@ -148,6 +153,16 @@ def _resolve_aliases(given: dict[str, Any], rules: BodyRules) -> dict[str, str]:
             told = f"{alias} and {spelled.get(name, name)} are the same setting, given two values"
             raise rules.refuse([FieldProblem((alias,), told)])
     return spelled
+
+
+def _resolve_values(given: dict[str, Any], rules: BodyRules) -> None:
+    """Replaces the values in `given` that stand for others, and takes out those that stand for none."""
+    for name in given.keys() & rules.values.keys():
+        value, meanings = given[name], rules.values[name]
+        if isinstance(value, str) and (text := value.lower()) in meanings:
+            given[name] = meanings[text]
+            if given[name] is None:
+                del given[name]
 
 
 def _unknown_fields(refused: Sequence[str], fields: Mapping[str, Any], kind: type[BaseModel]) -> Sequence[FieldProblem]:

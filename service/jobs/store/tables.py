@@ -186,12 +186,12 @@ webhook_deliveries: Final = Table(
     # Also tells the tries apart: only the latest may record its outcome.
     Column("tries", Integer, nullable=False),
     # The next try. While one is under way, the time from which on it counts as lost.
-    Column("due_at", Double, nullable=False),
+    Column("try_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("tried_at", Double),
     Column("status", Integer),
     Column("error", Text),
-    Index("ix_webhook_deliveries_pending", "due_at", "host", sqlite_where=_IS_PENDING, postgresql_where=_IS_PENDING),
+    Index("ix_webhook_deliveries_pending", "try_at", "host", sqlite_where=_IS_PENDING, postgresql_where=_IS_PENDING),
     Index(None, "job_id"),
     Index(None, "tenant", "created_at", "id"),
 )

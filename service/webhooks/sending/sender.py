@@ -57,7 +57,7 @@ class Sender:
         async with self._connection(target) as connection:
             url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
             async with connection.stream(
-                "POST", url, headers={"Host": target.authority, **headers}, content=body
+                "POST", url, headers=[("Host", target.authority), *headers.items()], content=body
             ) as response:
                 await _read_some(response)
                 return response.status

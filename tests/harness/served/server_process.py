@@ -46,7 +46,7 @@ def starting_server(data_dir: Path, *worker_options: str, **settings: float | st
 
 @contextlib.contextmanager
 def running_server(
-    data_dir: Path, *worker_options: str, **settings: float
+    data_dir: Path, *worker_options: str, **settings: float | str
 ) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
     """Yields a server's process, which serves, and a client of it. The process is killed at the end."""
     with starting_server(data_dir, *worker_options, **settings) as server:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 _MAX_HANG_S = 60.0
 """It only ends a broken test."""
@@ -20,11 +18,8 @@ class Received:
     headers: dict[str, str]
     """By names in lower case."""
     body: bytes
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+    status: int
+    """The answer. 0 is none."""
 
 
 @dataclass(slots=True)
@@ -58,8 +53,8 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.received.append(Received(self.path, headers, body))
             status = receiver.next_status()
+            receiver.received.append(Received(self.path, headers, body, status))
             if status == 0:
                 receiver.released.wait(_MAX_HANG_S)
                 return

@@ -56,8 +56,8 @@ async def begin(deliveries: Deliveries, now: float) -> DueDelivery:
     return begun
 
 
-async def next_due_at(deliveries: Deliveries) -> float | None:
-    return await deliveries.next_due_at(busy_hosts=(), busy_tenants=())
+async def next_try_at(deliveries: Deliveries) -> float | None:
+    return await deliveries.next_try_at(busy_hosts=(), busy_tenants=())
 
 
 async def only(deliveries: Deliveries) -> Delivery:
@@ -101,7 +101,7 @@ async def test_a_try_without_an_outcome_is_repeated_under_the_same_id_and_comes_
     assert (await only(deliveries)).error is None
     await deliveries.record(again, OK, now=3.0 + LEASE_S)
     assert (await only(deliveries)).state is DeliveryState.DELIVERED
-    assert await next_due_at(deliveries) is None
+    assert await next_try_at(deliveries) is None
 
 
 async def test_a_failed_delivery_is_tried_by_the_schedule_and_given_up_in_the_end(
@@ -114,14 +114,14 @@ async def test_a_failed_delivery_is_tried_by_the_schedule_and_given_up_in_the_en
         assert await deliveries.record(await begin(deliveries, now), Answer(500), now=now) is DeliveryState.PENDING
         listed = await only(deliveries)
         assert (listed.tries, listed.status, listed.error, listed.tried_at) == (tries, 500, "It answered 500.", now)
-        assert listed.due_at is not None
-        assert delay_s <= listed.due_at - now <= 1.1 * delay_s
-        now = listed.due_at
+        assert listed.try_at is not None
+        assert delay_s <= listed.try_at - now <= 1.1 * delay_s
+        now = listed.try_at
 
     assert await deliveries.record(await begin(deliveries, now), DOWN, now=now) is DeliveryState.FAILED
 
     listed = await only(deliveries)
-    assert (listed.tries, listed.status, listed.error, listed.due_at) == (MAX_TRIES, None, DOWN.error, None)
+    assert (listed.tries, listed.status, listed.error, listed.try_at) == (MAX_TRIES, None, DOWN.error, None)
     assert await due(deliveries, now + MAX_DELAY_S) == []
     assert await deliveries.retry(listed.id, "alice", now=now)
     assert (await begin(deliveries, now)).tries == 1
@@ -148,7 +148,7 @@ async def test_busy_hosts_and_tenants_are_passed_over(deliveries: Deliveries, fi
     assert [each.host for each in await due(deliveries, 9.0, busy_hosts=["slow.test"], busy_tenants=["bob"])] == [
         "hooks.test"
     ]
-    assert await deliveries.next_due_at(busy_hosts=["slow.test"], busy_tenants=["bob"]) == 2.0
+    assert await deliveries.next_try_at(busy_hosts=["slow.test"], busy_tenants=["bob"]) == 2.0
 
 
 async def test_a_time_that_a_wrong_clock_has_planned_is_not_waited_for(deliveries: Deliveries, finish: Finish) -> None:

@@ -21,7 +21,7 @@ class FakeDeliveries:
     """Deliveries in memory, as one server sees them."""
 
     waiting: list[DueDelivery] = field(default_factory=list)
-    due_at: float = 0.0
+    try_at: float = 0.0
     recorded: list[tuple[str, int | None]] = field(default_factory=list)
     looks: int = 0
     fails: int = 0
@@ -40,10 +40,10 @@ class FakeDeliveries:
     ) -> list[DueDelivery]:
         self._access()
         self.looks += 1
-        return self._free(busy_hosts, busy_tenants)[:limit] if now >= self.due_at else []
+        return self._free(busy_hosts, busy_tenants)[:limit] if now >= self.try_at else []
 
-    async def next_due_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
-        return self.due_at if self._free(busy_hosts, busy_tenants) else None
+    async def next_try_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
+        return self.try_at if self._free(busy_hosts, busy_tenants) else None
 
     async def begin(self, chosen: Sequence[DueDelivery], *, now: float) -> list[DueDelivery]:
         self.waiting = [each for each in self.waiting if each not in chosen]
@@ -131,9 +131,9 @@ async def test_an_idle_dispatcher_sleeps_until_the_next_is_due() -> None:
     idle_s = await running.start_due()
     deliveries.add("hooks.test")
 
-    deliveries.due_at = 102.5
+    deliveries.try_at = 102.5
     assert await running.start_due() == 2.5
-    deliveries.due_at = 1e6
+    deliveries.try_at = 1e6
     assert await running.start_due() == idle_s
     assert deliveries.recorded == []
 

@@ -157,7 +157,7 @@ async def test_the_deliveries_of_a_deleted_job_go_with_it(running: Running, rece
     receiver.statuses = [500]
     job_id = await running.submit(receiver.url)
     await running.settled(with_error)
-    soon = update(webhook_deliveries).values(due_at=0.0)
+    soon = update(webhook_deliveries).values(try_at=0.0)
 
     await running.jobs.delete(job_id, "alice")
     await running.jobs.database.write(lambda connection: connection.execute(soon))
@@ -172,7 +172,7 @@ async def test_what_a_server_that_has_ended_left_is_delivered_by_the_next(
     async with started(sqlite_url, tmp_path) as first:
         await first.submit(receiver.url)
         (left,) = await first.settled(with_error)
-    soon = update(webhook_deliveries).values(due_at=0.0)
+    soon = update(webhook_deliveries).values(try_at=0.0)
 
     async with started(sqlite_url, tmp_path) as second:
         await second.jobs.database.write(lambda connection: connection.execute(soon))

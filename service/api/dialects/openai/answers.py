@@ -11,10 +11,11 @@ from fastapi import Request, Response
 
 from service.api.client_timeouts import advice
 from service.api.dependencies import jobs_of, unless_gone
-from service.api.dialects.openai.generation import Generation, to_base64
+from service.api.dialects.openai.generation import Generation, ResponseFormat, to_base64
 from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import frames
 from service.api.edge.addresses import addresses_of
+from service.api.generation.model_names import PROVIDER
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
 from service.api.http.negotiation import image_format
@@ -26,6 +27,9 @@ from service.images.encoding import ImageFormat
 from service.jobs.records import ImageSpec, JobSpec
 
 _URL_LIFETIME_S: Final = 3600.0
+_URL_MODELS: Final = frozenset({"dall-e-2", "dall-e-3"})
+"""OpenAI's models whose images are answered by their addresses unless the request says otherwise. Clients that name
+them read nothing else."""
 
 
 async def answer(request: Request, generation: Generation, wish: Mapping[str, Any]) -> Response:
@@ -35,7 +39,7 @@ async def answer(request: Request, generation: Generation, wish: Mapping[str, An
     work = services.retried.find(key)
     if work is not None:
         return await unless_gone(request, services.retried.result(key, work))
-    if generation.parsed.request.response_format == "url":
+    if generation.stores_images:
         jobs_of(request).space.require()  # Before the images are made.
         await services.require_storage(request)
     slow = None if streams else advice(request.headers, services.engine.least_s(plan.images))
@@ -66,7 +70,7 @@ async def _whole_answer(
     headers |= truncated_headers(image.prompt_lengths for image in finished)
     if generation.sole_format is not None:
         return Response(files[0], media_type=f"image/{generation.sole_format}", headers=headers)
-    if generation.parsed.request.response_format == "url":
+    if generation.stores_images:
         images = await _store_images(request, generation, finished, files)
     else:
         images = [
@@ -90,11 +94,17 @@ async def _whole_answer(
     return Response(body.model_dump_json(), media_type="application/json", headers=headers)
 
 
-def check_response_format(parsed: Parsed[ImageRequest], *, stores_images: bool) -> None:
-    if parsed.request.response_format == "url" and not stores_images:
+def response_format(parsed: Parsed[ImageRequest], *, stores_images: bool) -> ResponseFormat:
+    """The form of the images in the answer, by OpenAI's rule where none is asked for. Raises `InvalidRequestError`."""
+    asked = parsed.request.response_format
+    if asked is None:
+        model = (parsed.request.model or "").removeprefix(PROVIDER)
+        return "url" if model in _URL_MODELS and stores_images and not parsed.request.stream else "b64_json"
+    if asked == "url" and not stores_images:
         raise parsed.refusal("response_format", "Must be b64_json: images are not stored here.")
-    if parsed.request.response_format == "url" and parsed.request.stream:
+    if asked == "url" and parsed.request.stream:
         raise parsed.refusal("response_format", "Must be b64_json in a stream.")
+    return asked
 
 
 def sole_format(request: Request, parsed: Parsed[ImageRequest]) -> ImageFormat | None:

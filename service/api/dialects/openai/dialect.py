@@ -6,6 +6,7 @@ from typing import Final
 
 from service.api.dialects.openai import edits, models, routes
 from service.api.dialects.openai.errors import error_body
+from service.api.dialects.openai.paths import own_path
 from service.api.dialects.openai.resolve import BODY_RULES
 from service.api.http.dialect import Dialect
 
@@ -16,4 +17,5 @@ DIALECT: Final = Dialect(
     body_rules=BODY_RULES,
     error_media_type="application/json",
     error_body=error_body,
+    own_path=own_path,
 )

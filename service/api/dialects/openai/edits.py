@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import services_of
-from service.api.dialects.openai.answers import answer, check_response_format, sole_format
+from service.api.dialects.openai.answers import answer, response_format, sole_format
 from service.api.dialects.openai.errors import ErrorResponse
 from service.api.dialects.openai.generation import Generation
 from service.api.dialects.openai.resolve import BODY_RULES, choose_size, plan
@@ -39,7 +40,13 @@ def _body(kind: type[EditRequest]) -> dict[str, Any]:
 @router.post("/images/edits", response_model=ImagesResponse, openapi_extra=_body(EditRequest), responses=_RESPONSES)
 async def edit(request: Request) -> Response:
     """Make n images from an image and a prompt; with a mask, only its transparent or white parts are painted anew."""
-    return await _edit(request, EditRequest)
+    return await _edit(request, EditRequest, {})
+
+
+@router.post("/deployments/{deployment}/images/edits", include_in_schema=False)
+async def edit_deployed(request: Request, deployment: str) -> Response:
+    """As Azure's API names the model: in the path."""
+    return await _edit(request, EditRequest, {"model": deployment})
 
 
 @router.post(
@@ -47,17 +54,19 @@ async def edit(request: Request) -> Response:
 )
 async def vary(request: Request) -> Response:
     """Make n images from an image alone."""
-    return await _edit(request, VariationRequest)
+    return await _edit(request, VariationRequest, {})
 
 
-async def _edit(request: Request, kind: type[EditRequest]) -> Response:
+async def _edit(request: Request, kind: type[EditRequest], of_path: Mapping[str, str]) -> Response:
+    """`of_path` are the fields that the path decides."""
     services = services_of(request)
     async with services.file_bodies.read(request) as body:
-        parsed = parse(kind, body.fields, BODY_RULES, as_text=body.is_form)
+        fields = {**body.fields, **of_path}
+        parsed = parse(kind, fields, BODY_RULES, as_text=body.is_form)
         left_out = (*_FILES, *parsed.ignored)
-        texts = {name: value for name, value in body.fields.items() if name not in left_out}
+        texts = {name: value for name, value in fields.items() if name not in left_out}
         model = chosen_model(parsed.request.model, services.engine)
-        check_response_format(parsed, stores_images=services.jobs is not None)
+        form = response_format(parsed, stores_images=services.jobs is not None)
         decoded = await services.inputs.read(
             parsed.request, model, services.tenant(request), parsed.refusal, transparency_is_mask=True
         )
@@ -65,5 +74,7 @@ async def _edit(request: Request, kind: type[EditRequest]) -> Response:
     size = choose_size(parsed, model, decoded.size)
     inputs = await prepare(decoded, size.size, parsed.request.resize_mode)
     planned = plan(parsed, model, size, inputs, services.engine.find_model)
-    generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed), events="image_edit")
+    generation = Generation(
+        services, parsed, planned, model.name, sole_format(request, parsed), form, events="image_edit"
+    )
     return await answer(request, generation, {**texts, "image": inputs.image, "mask": inputs.mask})

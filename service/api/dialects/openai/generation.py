@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from pipelines.interface import RgbImage
 from service.api.dependencies import Services
@@ -14,6 +14,8 @@ from service.api.generation.sizes import spell
 from service.api.http.request_body import Parsed
 from service.engine.interface import ImageFinished
 from service.images.encoding import ImageFormat
+
+ResponseFormat: TypeAlias = Literal["b64_json", "url"]
 
 _QUALITIES: Final = {"standard": "medium", "hd": "high", "auto": "medium"}
 """Names of OpenAI's older models for the qualities, and those that answers may use."""
@@ -27,8 +29,15 @@ class Generation:
     model: str
     sole_format: ImageFormat | None
     """Format of an image that is the whole answer; None where the answer is JSON or a stream."""
+    response_format: ResponseFormat = "b64_json"
+    """The form of the images in a JSON answer."""
     events: Literal["image_generation", "image_edit"] = "image_generation"
     """First part of the names of a stream's events."""
+
+    @property
+    def stores_images(self) -> bool:
+        """Whether the images are stored, and answered by their addresses."""
+        return self.response_format == "url" and self.sole_format is None
 
     @property
     def output_format(self) -> ImageFormat:

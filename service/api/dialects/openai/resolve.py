@@ -19,6 +19,10 @@ from service.api.http.dialect import BodyRules, UnknownFields
 from service.api.http.request_body import Parsed, parse
 from service.engine.types import Priority, Size
 
+_EMPTY: Final[Mapping[str, None]] = {"": None}
+_AUTOMATIC: Final = ("automatic", "normal", "simple")
+"""What other programs call the sampler's own schedule."""
+
 BODY_RULES: Final = BodyRules(
     unknown_fields=UnknownFields.IGNORE,
     null_is_absent=True,
@@ -28,6 +32,14 @@ BODY_RULES: Final = BodyRules(
             "cfg_scale": "guidance_scale",
             "sampler_name": "sampler",
             "scheduler": "schedule",
+        }
+    ),
+    values=MappingProxyType(
+        {
+            **dict.fromkeys(("model", "size", "quality", "style", "background", "sampler"), _EMPTY),
+            "response_format": {"": None, "base64": "b64_json"},
+            "output_format": {"": None, "jpg": "jpeg"},
+            "schedule": dict.fromkeys(("", *_AUTOMATIC)),
         }
     ),
     refuse=refuse,
@@ -103,12 +115,15 @@ def _adjusted_guidance(request: ImageRequest, made: GenerationParams) -> str:
 
 def choose_size(parsed: Parsed[ImageRequest], model: ModelInfo, upload: Size | None = None) -> SizeChoice:
     """`upload` is the size of the image that is edited. Raises `InvalidRequestError`."""
-    text = parsed.request.size
-    if text == "auto":
-        wanted = default_size(parsed.request, model, upload)
-        return SizeChoice(nearest_size(wanted, model), "")
-    parsed_size = parse_size(text)
-    if parsed_size is None:
+    request = parsed.request
+    given = None if request.size == "auto" else parse_size(request.size)
+    if given is None and request.size != "auto":
         raise parsed.refusal("size", "Must be WIDTHxHEIGHT in pixels, or auto.")
-    size = nearest_size(parsed_size, model)
-    return SizeChoice(size, "" if size == parsed_size else f"size={spell(size)}")
+    if given is None and request.width is None and request.height is None:
+        return SizeChoice(nearest_size(default_size(request, model, upload), model), "")
+    base = given or default_size(request, model, upload)
+    wanted = (request.width or base[0], request.height or base[1])
+    if given not in (None, wanted):
+        raise parsed.refusal("width" if wanted[0] != base[0] else "height", "Must be the same as in size.")
+    size = nearest_size(wanted, model)
+    return SizeChoice(size, "" if size == wanted else f"size={spell(size)}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import services_of
-from service.api.dialects.openai.answers import answer, check_response_format, sole_format
+from service.api.dialects.openai.answers import answer, response_format, sole_format
 from service.api.dialects.openai.errors import ErrorResponse
 from service.api.dialects.openai.generation import Generation
 from service.api.dialects.openai.resolve import BODY_RULES, parse_request, plan
@@ -40,11 +42,22 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 )
 async def generate(request: Request) -> Response:
     """Make n images of a prompt; with `stream`, as server-sent events."""
+    return await _generate(request, {})
+
+
+@router.post("/deployments/{deployment}/images/generations", include_in_schema=False)
+async def generate_deployed(request: Request, deployment: str) -> Response:
+    """As Azure's API names the model: in the path."""
+    return await _generate(request, {"model": deployment})
+
+
+async def _generate(request: Request, of_path: Mapping[str, str]) -> Response:
+    """`of_path` are the fields that the path decides."""
     services = services_of(request)
-    body = await read_json_object(request, services.max_body_bytes)
+    body = {**await read_json_object(request, services.max_body_bytes), **of_path}
     parsed = parse_request(body)
     model = chosen_model(parsed.request.model, services.engine)
-    check_response_format(parsed, stores_images=services.jobs is not None)
+    form = response_format(parsed, stores_images=services.jobs is not None)
     planned = plan(parsed, model, find_model=services.engine.find_model)
-    generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed))
+    generation = Generation(services, parsed, planned, model.name, sole_format(request, parsed), form)
     return await answer(request, generation, body)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
-from service.api.generation.request import GenerationRequest
+from service.api.generation.request import GenerationRequest, Side
 from service.api.http.fields import Text
 from service.engine.types import ModelStatus
 from service.images.encoding import ImageFormat
@@ -31,7 +31,12 @@ class ImageRequest(GenerationRequest):
     size: Annotated[
         Text, Field(description="WIDTHxHEIGHT or auto; what the model cannot draw becomes the nearest it can")
     ] = "auto"
-    response_format: Literal["b64_json", "url"] = "b64_json"
+    width: Annotated[Side | None, Field(description="Pixels, instead of size")] = None
+    height: Annotated[Side | None, Field(description="Pixels, instead of size")] = None
+    response_format: Annotated[
+        Literal["b64_json", "url"] | None,
+        Field(description="b64_json, but url where the model is dall-e-2 or dall-e-3"),
+    ] = None
     stream: bool = False
     partial_images: Annotated[int, Field(ge=0, le=3, description="Previews of each image, in a stream")] = 0
     background: Literal["transparent", "opaque", "auto"] | None = None

@@ -31,7 +31,8 @@ def basic(text: str) -> str:
         ([("Authorization", "Basic /w==")], [""]),
         ([("Authorization", "Bearer")], []),
         ([("Authorization", "Digest x")], []),
-        ([("X-Api-Key", " ")], []),
+        ([("Api-Key", "drk_x")], ["drk_x"]),
+        ([("X-Api-Key", " "), ("Api-Key", "")], []),
         ([("Authorization", "Bearer a"), ("Authorization", basic("b:c")), ("X-Api-Key", "d")], ["a", "c", "d"]),
     ],
 )

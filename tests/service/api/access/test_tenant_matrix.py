@@ -97,6 +97,7 @@ ELSEWHERE: Final[dict[Route, Callable[[Mapping[str, str]], Request]]] = {
     ("POST", "/replicate/v1/files"): lambda ids: Request("POST", "/replicate/v1/files", {"content": ids["sha256"]}),
     ("POST", "/api/v1/uploads"): lambda ids: Request("POST", "/api/v1/uploads", {"image": ids["sha256"]}),
     ("POST", "/v1/images/edits"): starting_from("/v1/images/edits"),
+    ("POST", "/v1/deployments/{deployment}/images/edits"): starting_from("/v1/deployments/gpt-image-1/images/edits"),
     ("POST", "/v1/images/variations"): lambda ids: Request("POST", "/v1/images/variations", {"image": ids["sha256"]}),
 }
 """Routes that take the id of a thing in their query or their body."""
@@ -107,6 +108,7 @@ CONTENTS: Final[frozenset[Route]] = frozenset(
         ("POST", GENERATIONS),
         ("GET", "/replicate/v1/predictions"),
         ("GET", "/replicate/v1/webhooks/default/secret"),
+        ("POST", "/v1/deployments/{deployment}/images/generations"),
         ("GET", f"{WEBHOOKS}/secret"),
         ("POST", f"{WEBHOOKS}/secret/rotate"),
         ("GET", f"{WEBHOOKS}/deliveries"),

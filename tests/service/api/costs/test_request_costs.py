@@ -63,6 +63,8 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("POST", "/v1/images/generations"): DRAWING,
     ("POST", "/v1/images/edits"): DRAWING,
     ("POST", "/v1/images/variations"): DRAWING,
+    ("POST", "/v1/deployments/{deployment}/images/generations"): DRAWING,
+    ("POST", "/v1/deployments/{deployment}/images/edits"): DRAWING,
     ("POST", JOBS): Cost(5, 2 * SPEC, 64 * KIB, 3 * MIB),
     ("GET", JOBS): Cost(10, MAX_PAGE_BYTES + KIB, 64 * SPEC, 24 * MIB),
     ("GET", JOBS + "/{job_id}"): Cost(5, 4 * SPEC, 2 * SPEC, 3 * MIB),

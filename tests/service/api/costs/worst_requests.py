@@ -195,11 +195,18 @@ def requests_that_draw(api: Api) -> Mapping[Route, Send]:
     """Requests that need a server that has loaded its model."""
     client = api.client
     form = {name: str(value) for name, value in DRAWING.items()}
+
+    def generate(root: str) -> Send:
+        return lambda: client.post(f"{root}/images/generations", json={**TEXTS, **DRAWING})
+
+    def edit(root: str) -> Send:
+        return lambda: client.post(f"{root}/images/edits", data={**TEXTS, **form}, files={"image": PNG, "mask": MASK})
+
     return {
-        ("POST", "/v1/images/generations"): lambda: client.post("/v1/images/generations", json={**TEXTS, **DRAWING}),
-        ("POST", "/v1/images/edits"): lambda: client.post(
-            "/v1/images/edits", data={**TEXTS, **form}, files={"image": PNG, "mask": MASK}
-        ),
+        ("POST", "/v1/images/generations"): generate("/v1"),
+        ("POST", "/v1/images/edits"): edit("/v1"),
+        ("POST", "/v1/deployments/{deployment}/images/generations"): generate("/openai/deployments/gpt-image-1"),
+        ("POST", "/v1/deployments/{deployment}/images/edits"): edit("/openai/deployments/gpt-image-1"),
         ("POST", "/v1/images/variations"): lambda: client.post(
             "/v1/images/variations", data=form, files={"image": PNG}
         ),

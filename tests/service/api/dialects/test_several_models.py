@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pipelines.fake import INFO
+from service.api.generation.model_names import OPENAI_NAMES
 from tests.service.api.in_process import Api, run_in_process
 
 SECOND = replace(INFO, name="second", aliases=("nickname",), default_steps=7, sizes=((64, 64),))
@@ -70,7 +71,12 @@ async def test_all_models_are_listed_with_where_they_are(api: Api) -> None:
     listed = (await api.client.get("/v1/models")).json()["data"]
     capabilities = (await api.client.get("/api/v1/capabilities")).json()
 
-    assert [(model["id"], model["status"]) for model in listed] == [(INFO.name, "resident"), ("second", "disk")]
+    assert [(model["id"], model["status"], model["parent"]) for model in listed] == [
+        (INFO.name, "resident", None),
+        ("second", "disk", None),
+        ("nickname", "disk", "second"),
+        *((name, "resident", INFO.name) for name in OPENAI_NAMES),
+    ]
     assert [(model["id"], model["default"], model["aliases"]) for model in capabilities["models"]] == [
         (INFO.name, True, []),
         ("second", False, ["nickname"]),

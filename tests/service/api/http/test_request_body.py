@@ -94,6 +94,16 @@ def test_two_spellings_of_a_field_with_two_values_are_refused_as_they_were_writt
     assert problems({"prompt": ["x"], **fields}, LENIENT) == [((blamed.partition(" ")[0],), blamed)]
 
 
+def test_a_value_may_stand_for_another_or_for_a_field_that_is_not_given() -> None:
+    rules = replace(LENIENT, values={"steps": {"few": "3", "": None}, "scale": {"normal": None}})
+    assert parse(Body, {"prompt": ["x"], "iterations": "FEW"}, rules, as_text=True).request.steps == 3
+    for fields in ({"steps": ""}, {"num_steps": "", "scale": "Normal"}):
+        parsed = parse(Body, {"prompt": ["x"], **fields}, rules)
+        assert (parsed.request, parsed.ignored) == (Body(prompt=["x"]), ())
+    assert locations({"prompt": ["x"], "scale": ""}, rules) == [("scale",)]
+    assert body_schema(Body, rules)["properties"]["steps"]["description"].endswith(". Also: few")
+
+
 def test_two_spellings_with_one_value_are_accepted() -> None:
     assert parse(Body, {"prompt": ["x"], "num_steps": 5, "iterations": 5, "steps": 5}, LENIENT).request.steps == 5
 

@@ -112,7 +112,7 @@ def test_a_request_inside_a_body_is_not_executed(
     }[framing]
     start = head(method, OFFERS[offer] + fields)
     answers = exchange(server.port, [start, body, LAST_GET] if separate else [start + body + LAST_GET], method=method)
-    assert_bodies_were_skipped(answers, {400} if method == "POST" else {405})
+    assert_bodies_were_skipped(answers, {{"POST": 400, "OPTIONS": 204}.get(method, 405)})
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
@@ -198,6 +198,20 @@ def test_an_upgrade_offer_with_connection_close_is_declined_and_its_body_is_read
     fields = b"Connection: close, Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n" % len(body)
     (answer,) = exchange(server.port, [head("POST", fields), body])
     assert (answer.status, answer.closes) == (200, True)
+
+
+@pytest.mark.parametrize("spelled", [b"close", b"Close", b"close, TE"])
+def test_a_client_that_closes_its_connection_is_told_that_it_is_closed(server: Harness, spelled: bytes) -> None:
+    """node-fetch 2 sends it with every request, and waits for it in the answer."""
+    body = b'{"prompt": "x", "steps": 1}'
+    fields = b"Connection: %b\r\nContent-Length: %d\r\n" % (spelled, len(body))
+    for request in (
+        head("POST", fields) + body,
+        head("POST", fields, "/nowhere") + body,
+        head("OPTIONS", fields) + body,
+    ):
+        (answer,) = exchange(server.port, [request])
+        assert answer.closes, request
 
 
 def test_every_upgrade_offer_in_one_segment_is_declined(server: Harness) -> None:

@@ -95,7 +95,7 @@ def _delivery_out(delivery: Delivery) -> DeliveryOut:
         error=delivery.error,
         created_at=datetime.fromtimestamp(delivery.created_at, UTC),
         tried_at=_time(delivery.tried_at),
-        next_try_at=_time(delivery.due_at),
+        next_try_at=_time(delivery.try_at),
     )
 
 

@@ -16,7 +16,7 @@ _EVENT = "CASE NEW.status WHEN 'running' THEN 'started' ELSE NEW.status END"
 _CHANGED = "NEW.status <> OLD.status AND NEW.status <> 'queued'"
 # A job may be begun several times, and its start is told once.
 _INSERT = f"""
-INSERT INTO webhook_deliveries (id, job_id, tenant, host, event, state, tries, due_at, created_at)
+INSERT INTO webhook_deliveries (id, job_id, tenant, host, event, state, tries, try_at, created_at)
 SELECT 'msg_' || NEW.id || '_' || {_EVENT}, NEW.id, NEW.tenant, webhooks.host, 'job.' || {_EVENT}, 'pending', 0,
     COALESCE(NEW.completed_at, NEW.started_at, 0), COALESCE(NEW.completed_at, NEW.started_at, 0)
 FROM webhooks
@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.Double(), nullable=False),
+        sa.Column("try_at", sa.Double(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("tried_at", sa.Double()),
         sa.Column("status", sa.Integer()),
@@ -60,7 +60,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_deliveries_pending",
         "webhook_deliveries",
-        ["due_at", "host"],
+        ["try_at", "host"],
         sqlite_where=is_pending,
         postgresql_where=is_pending,
     )

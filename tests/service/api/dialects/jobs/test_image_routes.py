@@ -169,7 +169,7 @@ def test_the_head_of_an_image_is_that_of_its_file(server: Harness, jobs: JobsCli
         "..%5clink_key",
         "0%00.png",
         "0/../../../../link_key",
-        "0.png",
+        "0.2.png",
         "%2fetc%2fpasswd",
         "//etc/passwd",
         "..;/link_key",

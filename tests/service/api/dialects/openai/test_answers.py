@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.service.api.in_process import JOBS, Api
+from tests.service.api.in_process import GENERATIONS, JOBS, Api
 
 
 @pytest.mark.parametrize("accept", ["application/json", "image/png"])
@@ -46,6 +46,25 @@ async def test_urls_of_images_hold_for_an_hour(api: Api) -> None:
     assert 0 < expires - stored["created"] <= 3600
     (job,) = (await api.client.get(JOBS)).json()["data"]
     assert (job["status"], job["seeds"]) == ("succeeded", [7, 8])
+
+
+async def test_openais_older_models_answer_by_url_unless_another_form_is_asked_for(api: Api) -> None:
+    by_url = {"dall-e-2": True, "dall-e-3": True, "openai/dall-e-3": True, "gpt-image-1": False, None: False}
+    for model, is_url in by_url.items():
+        for asked, expected in ((None, is_url), ("b64_json", False), ("url", True)):
+            (image,) = (await api.generate(model=model, response_format=asked)).json()["data"]
+            assert (image["url"] is not None, image["b64_json"] is not None) == (expected, not expected), model
+
+
+async def test_such_a_model_answers_without_urls_where_there_can_be_none(api: Api, api_without_store: Api) -> None:
+    streamed = await api.generate(model="dall-e-3", stream=True)
+    sole = await api.client.post(
+        GENERATIONS, json={"prompt": "x", "model": "dall-e-3", "steps": 1}, headers={"Accept": "image/png"}
+    )
+    assert "image_generation.completed" in streamed.text
+    assert sole.headers["content-type"] == "image/png"
+    assert (await api.client.get(JOBS)).json()["data"] == []
+    assert (await api_without_store.generate(model="dall-e-3")).json()["data"][0]["url"] is None
 
 
 async def test_urls_are_refused_where_no_images_are_stored(api_without_store: Api) -> None:

@@ -194,6 +194,26 @@ async def test_a_file_in_a_field_that_nobody_knows_is_ignored(api: Api) -> None:
     assert error_of(await edit(api, files={"image": FILE, "prompt": b"x"}))[0] == 400
 
 
+async def test_an_image_alone_in_a_list_is_the_image(api: Api) -> None:
+    text = base64.b64encode(FILE).decode()
+    made = [
+        await api.client.post(EDITS, data={"prompt": "x", "seed": "3", "steps": "2"}, files=[("image[]", FILE)]),
+        await api.client.post(EDITS, json={"prompt": "x", "seed": 3, "steps": 2, "image": [text]}),
+    ]
+    assert (image_of(made[0]) == image_of(made[1])).all()
+
+
+async def test_fields_of_other_programs_and_numbers_as_text_are_understood(api: Api) -> None:
+    answer = await edit(
+        api, width="64", height="64", scheduler="normal", style="", model="", output_format="jpg", seed="7", n="2",
+        guidance_scale="2.5", input_fidelity="high", user="me", quality="hd", background="auto",
+    )  # fmt: skip
+    told = answer.json()
+    assert (told["size"], told["output_format"], told["guidance_scale"]) == ("64x64", "jpeg", 2.5)
+    assert [item["seed"] for item in told["data"]] == [7, 8]
+    assert "x-ignored-params" not in answer.headers
+
+
 async def test_two_images_are_one_too_many(api: Api) -> None:
     answer = await api.client.post(EDITS, data={"prompt": "x"}, files=[("image[]", FILE), ("image[]", FILE)])
     assert error_of(answer) == (400, "image")

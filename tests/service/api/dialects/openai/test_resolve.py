@@ -59,6 +59,10 @@ def planned(**fields: object) -> Plan:
         ({"prompt": "x", "size": CANARY}, "size"),
         ({"prompt": "x", "size": "0x0"}, "size"),
         ({"prompt": "x", "size": "999999x8"}, "size"),
+        ({"prompt": "x", "width": 0}, "width"),
+        ({"prompt": "x", "height": "64"}, "height"),
+        ({"prompt": "x", "size": "160x96", "width": 96}, "width"),
+        ({"prompt": "x", "size": "160x96", "width": 160, "height": 160}, "height"),
         ({"prompt": "x", "output_format": CANARY}, "output_format"),
         ({"prompt": "x", "output_compression": 101}, "output_compression"),
         ({"prompt": "x", "partial_images": 4}, "partial_images"),
@@ -115,6 +119,34 @@ def test_a_size_that_the_model_cannot_draw_is_adjusted_and_named(
 ) -> None:
     made = planned(size=size)
     assert ((made.images[0].width, made.images[0].height), made.adjusted) == (drawn, adjusted)
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "adjusted"),
+    [
+        ({"width": 160, "height": 96}, (160, 96), ""),
+        ({"width": 160, "height": 96, "size": "auto"}, (160, 96), ""),
+        ({"width": 160, "size": "160x96"}, (160, 96), ""),
+        ({"width": 64}, (64, 128), ""),
+        ({"width": 1025, "height": 1000}, (160, 96), "size=160x96"),
+    ],
+)
+def test_width_and_height_stand_for_the_size(fields: dict[str, Any], size: tuple[int, int], adjusted: str) -> None:
+    made = planned(**fields)
+    assert (made.images[0].width, made.images[0].height, made.adjusted) == (*size, adjusted)
+
+
+@pytest.mark.parametrize("scheduler", ["automatic", "Automatic", "normal", "simple", "", None])
+def test_a_schedule_that_is_the_samplers_own_is_none(scheduler: str | None) -> None:
+    assert planned(scheduler=scheduler).images[0].schedule is None
+    assert planned(schedule=scheduler).images[0].schedule is None
+
+
+def test_empty_texts_count_as_not_given_and_other_spellings_are_understood() -> None:
+    empty = dict.fromkeys(("model", "size", "response_format", "quality", "style", "output_format", "sampler"), "")
+    assert parse_request({"prompt": "x", **empty}).request == ImageRequest(prompt="x")
+    assert parse_request({"prompt": "x", "output_format": "JPG"}).request.output_format == "jpeg"
+    assert parse_request({"prompt": "x", "response_format": "base64"}).request.response_format == "b64_json"
 
 
 def test_fields_of_openais_that_mean_nothing_here_are_accepted() -> None:

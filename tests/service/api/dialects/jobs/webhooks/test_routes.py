@@ -44,8 +44,10 @@ async def deliveries(api: Api, **query: Any) -> dict[str, Any]:
 
 
 async def delivered(api: Api, count: int) -> list[dict[str, Any]]:
-    while len(found := (await deliveries(api, state="delivered"))["data"]) < count:  # noqa: ASYNC110 -- no event tells
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
         await asyncio.sleep(0.01)
+        found = (await deliveries(api, state="delivered"))["data"]
     return found
 
 

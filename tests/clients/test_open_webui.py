@@ -1,4 +1,4 @@
-"""Open WebUI and SillyTavern make images of the bundled model, each by its own server's code."""
+"""Open WebUI makes images of the bundled model, by its own server's code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from tests.clients.open_webui import OpenWebUi, open_webui
 from tests.clients.running import parameters
-from tests.clients.sillytavern import SillyTavern, sillytavern
 from tests.harness.bundled_server import BundledServer
 from tests.harness.keys import secret_of
 
@@ -59,53 +58,3 @@ def test_open_webui_makes_images_over_the_automatic1111_engine(webui: OpenWebUi,
     images = webui.generate(_PROMPT, n=2, model=title)
     assert [parameters(image).partition("\n")[0] for image in images] == [_PROMPT] * 2
     assert all("Steps: 4," in parameters(image) for image in images)
-
-
-@pytest.fixture(scope="module")
-def tavern(tmp_path_factory: pytest.TempPathFactory, bundled: BundledServer) -> Iterator[SillyTavern]:
-    """With the source "Stable Diffusion Web UI (AUTOMATIC1111)"."""
-    with sillytavern(tmp_path_factory.mktemp("sillytavern")) as url:
-        session = SillyTavern(url, {"url": bundled.url, "auth": f"alice:{secret_of('alice')}"})
-        yield session
-        session.close()
-
-
-def test_sillytavern_connects_and_fills_its_lists(tavern: SillyTavern) -> None:
-    tavern.ask("ping")
-    assert [model["text"] for model in tavern.ask("models").json()] == [tavern.ask("get-model").text]
-    assert "Euler a" in tavern.ask("samplers").json()
-    for route in ("schedulers", "upscalers"):
-        assert tavern.ask(route).json()
-    tavern.ask("vaes")
-
-
-def test_sillytavern_sets_a_model_and_makes_an_image(tavern: SillyTavern) -> None:
-    tavern.ask("set-model", model=tavern.ask("get-model").text)
-    made = tavern.ask(
-        "generate",
-        prompt=_PROMPT,
-        negative_prompt="blurry",
-        sampler_name="DPM++ 2M",
-        scheduler="Karras",
-        steps=4,
-        cfg_scale=3,
-        width=512,
-        height=512,
-        seed=7,
-        restore_faces=False,
-        enable_hr=False,
-        hr_upscaler="Latent",
-        hr_scale=1,
-        hr_additional_modules=[],
-        denoising_strength=0.7,
-        hr_second_pass_steps=0,
-        override_settings={"CLIP_stop_at_last_layers": 1, "sd_vae": "", "forge_additional_modules": []},
-        override_settings_restore_afterwards=True,
-        clip_skip=1,
-        save_images=True,
-        send_images=True,
-        do_not_save_grid=False,
-        do_not_save_samples=False,
-    ).json()
-    (image,) = made["images"]
-    assert parameters(image).startswith(f"{_PROMPT}\nNegative prompt: blurry\nSteps: 4, Sampler: DPM++ 2M,")

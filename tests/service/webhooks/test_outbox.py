@@ -41,7 +41,7 @@ async def test_a_jobs_start_and_success_leave_a_delivery_each_with_ids_of_their_
     assert (succeeded.id, succeeded.event, succeeded.created_at) == (f"msg_{job.id}_succeeded", JOB_SUCCEEDED, 9.0)
     for row in (started, succeeded):
         assert (row.job_id, row.tenant, row.host) == (job.id, "alice", "hooks.test")
-        assert (row.state, row.tries, row.due_at, row.tried_at) == ("pending", 0, row.created_at, None)
+        assert (row.state, row.tries, row.try_at, row.tried_at) == ("pending", 0, row.created_at, None)
 
 
 async def test_every_other_end_is_told_too(database: Database, repository: JobRepository, claims: JobClaims) -> None:
