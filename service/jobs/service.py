@@ -207,8 +207,8 @@ class JobService:
         self.tenants.stored.add(tenant, sum(image.size_bytes for image in stored))
         return await self._repository.create_ended(job, stored, now=now, expires_at=expires_at)
 
-    async def get(self, job_id: str, tenant: str) -> JobView:
-        """Raises `NotFoundError`."""
+    async def get(self, job_id: str, tenant: str | None) -> JobView:
+        """Returns the job; None stands for any tenant. Raises `NotFoundError`."""
         self._require_open()
         return await self._viewer.get(job_id, tenant)
 

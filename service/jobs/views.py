@@ -42,8 +42,8 @@ class JobViewer:
         """Returns the live state of a job that this process runs. Take it before the record is read."""
         return self._live(job_id)
 
-    async def get(self, job_id: str, tenant: str) -> JobView:
-        """Raises `NotFoundError`."""
+    async def get(self, job_id: str, tenant: str | None) -> JobView:
+        """Returns the job; None stands for any tenant. Raises `NotFoundError`."""
         live = self.live(job_id)
         return await self.view(await self._repository.get(job_id, tenant), live)
 

@@ -18,9 +18,11 @@ OPEN_PATHS: Final = (
     "/livez",
     "/openapi.json",
     "/readyz",
+    "/replicate/v1/predictions/{job_id}/stream",
     "/shared/{job_id}/{file}",
 )
-"""Paths as routes spell them. The signature of a link at `/shared` stands for a key."""
+"""Paths as routes spell them. The signature of a link at `/shared` stands for a key, and so does that of a stream. What
+needs a key all the same says so itself, such as POST /."""
 
 
 def _never(_: Request) -> Response:

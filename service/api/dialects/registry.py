@@ -9,13 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from service.api.dialects.a1111.dialect import DIALECT as A1111
+from service.api.dialects.hugging_face.dialect import DIALECT as HUGGING_FACE
 from service.api.dialects.jobs.dialect import DIALECT as JOBS
 from service.api.dialects.jobs.webhooks.body import renderer as jobs_renderer
 from service.api.dialects.openai.dialect import DIALECT as OPENAI
+from service.api.dialects.replicate.dialect import DIALECT as REPLICATE
+from service.api.dialects.replicate.webhooks import renderer as replicate_renderer
 from service.api.http.dialect import Dialects
 from service.api.signed_urls import LinkSigner
 from service.webhooks.rendering import Renderer
 
-DIALECTS: Final = Dialects((JOBS, OPENAI, A1111))
-WEBHOOK_RENDERERS: Final[Mapping[str, Callable[[LinkSigner], Renderer]]] = {JOBS.name: jobs_renderer}
+DIALECTS: Final = Dialects((JOBS, OPENAI, A1111, HUGGING_FACE, REPLICATE))
+WEBHOOK_RENDERERS: Final[Mapping[str, Callable[[LinkSigner], Renderer]]] = {
+    JOBS.name: jobs_renderer,
+    REPLICATE.name: replicate_renderer,
+}
 """Makes the renderers of webhooks' bodies, by the webhooks' `format`."""

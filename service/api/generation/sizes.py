@@ -46,10 +46,24 @@ def size_for(upload: Size, model: ModelInfo) -> Size:
     """
     if can_draw(upload, model.limits):
         return upload
+    return _scaled(upload, model, most=1.0)
+
+
+def size_of_proportions(proportions: Size, model: ModelInfo) -> Size:
+    """Returns a size with nearly these proportions: one that the model was trained for, or else one with about as many
+    pixels as those.
+    """
+    width, height = proportions
+    trained = (size for size in model.sizes if size[0] * height == size[1] * width)
+    return next(trained, None) or _scaled(proportions, model, most=math.inf)
+
+
+def _scaled(size: Size, model: ModelInfo, *, most: float) -> Size:
+    """Scales a size, by `most` at most, to about as many pixels as the model was trained for."""
     limits = model.limits
     pixels = min(max(width * height for width, height in model.sizes), limits.max_pixels)
-    scale = min(1.0, math.sqrt(pixels / (upload[0] * upload[1])))
-    width, height = (_drawable_side(side * scale, limits) for side in upload)
+    scale = min(most, math.sqrt(pixels / (size[0] * size[1])))
+    width, height = (_drawable_side(side * scale, limits) for side in size)
     while width * height > limits.max_pixels:
         width, height = (max(side - limits.side_multiple * (side >= max(width, height)), 1) for side in (width, height))
     return width, height

@@ -96,6 +96,8 @@ class Dialect:
     error_media_type: str
     error_body: Callable[[ErrorAnswer], dict[str, Any]]
     """The JSON body of an error."""
+    error_statuses: Mapping[int, int] = field(default_factory=dict)
+    """Statuses of errors that its clients misunderstand, and those that they are told instead."""
     own_path: Callable[[str], str] = _unchanged
     """Returns the path of the dialect that is meant by a path as clients spell it; the same path where it is none of
     this dialect's."""

@@ -5,6 +5,7 @@ No answer repeats what the caller sent, and an unforeseen error tells nothing ab
 
 from __future__ import annotations
 
+import dataclasses
 import http
 import json
 import math
@@ -101,6 +102,7 @@ def status_phrase(status: int) -> str:
 
 
 def _response(dialect: Dialect, told: ErrorAnswer, headers: dict[str, str]) -> Response:
+    told = dataclasses.replace(told, status=dialect.error_statuses.get(told.status, told.status))
     return Response(json.dumps(dialect.error_body(told)), told.status, headers, dialect.error_media_type)
 
 

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import hashlib
 import json
-import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import structlog
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from service.api.dependencies import jobs_of, services_of, unless_gone, webhooks_of
+from service.api.dependencies import jobs_of, services_of, webhooks_of
 from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
-from service.api.dialects.jobs.paging import decode_cursor, page_body
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
-from service.api.dialects.jobs.serialize import job_out, job_url
+from service.api.dialects.jobs.serialize import job_list_item, job_out, job_url
+from service.api.durable_jobs.pages import decode_cursor, read_page
+from service.api.durable_jobs.submission import KEY_PATTERN, allowance, idempotency_key, waited
 from service.api.edge.addresses import addresses_of
 from service.api.generation.inputs import prepare
 from service.api.generation.model_names import chosen_model
 from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
-from service.api.http.form_body import UploadedFile
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import Parsed, body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
-from service.errors import InvalidRequestError, QueueFullError, QuotaExceededError, StoreUnavailableError
 from service.images.encoding import ImageFormat
-from service.images.inputs.raster import InputFile
 from service.images.storage import EXTENSIONS
 from service.jobs.records import JobRecord, Status
-from service.jobs.store.idempotency import IdempotencyKey
-from service.jobs.tenants.allowance import Allowance
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 from service.webhooks.types import Webhook
 
-_KEY_LIFETIME_S: Final = 86400.0
-_KEY: Final = "[ -~]{1,255}"
 _MAX_PAGE: Final = 100
 
 
@@ -84,7 +74,7 @@ router = APIRouter(
             for name, schema, about in (
                 (
                     "Idempotency-Key",
-                    {"type": "string", "pattern": f"^{_KEY}$"},
+                    {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
                     "The same key again gives the same job, for 24 hours and as long as it is kept",
                 ),
                 (
@@ -104,7 +94,7 @@ async def create_job(request: Request) -> Response:
         parsed = parse_request(body.fields, as_text=body.is_form)
         model = chosen_model(parsed.request.model, services.engine)
         decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
-        idempotency = await _idempotency_key(request, body.fields)
+        idempotency = await idempotency_key(request, body.fields)
     webhook = _webhook(request, parsed)
     size = image_size(parsed, model, None if decoded is None else decoded.size)
     inputs = await prepare(decoded, size, parsed.request.resize_mode)
@@ -116,7 +106,7 @@ async def create_job(request: Request) -> Response:
         tenant=tenant,
         idempotency=idempotency,
         inputs=inputs.files,
-        allowance=await _allowance(request, inputs.files),
+        allowance=await allowance(request, inputs.files),
         webhook=webhook,
     )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
@@ -141,8 +131,10 @@ async def list_jobs(
     """The caller's jobs, newest first, with long texts cut."""
     after = None if cursor is None else decode_cursor(cursor)
     tenant = services_of(request).tenant(request)
-    found = jobs_of(request).summaries(tenant, at_most=limit + 1, after=after, status=status)
-    return Response(await page_body(found, limit, addresses_of(request)), media_type="application/json")
+    found, at = jobs_of(request).summaries(tenant, at_most=limit + 1, after=after, status=status), addresses_of(request)
+    page = await read_page(found, limit, lambda summary: job_list_item(summary, at).model_dump_json().encode())
+    body = b'{"data":%b,"next_cursor":%b}' % (page.items, json.dumps(page.cursor).encode())
+    return Response(body, media_type="application/json")
 
 
 @router.get("/{job_id}")
@@ -208,24 +200,12 @@ def _webhook(request: Request, parsed: Parsed[JobRequest]) -> Webhook | None:
     return Webhook(asked.url, events, format="jobs", base_url=addresses_of(request).url(""))
 
 
-async def _allowance(request: Request, files: Sequence[InputFile]) -> Allowance:
-    services = services_of(request)
-    excess = await services.storage_excess(request, sum(len(file.data) for file in files))
-    return services.quotas.job(services.identity(request), stored=True, excess=excess)
-
-
 async def _waited(request: Request, view: JobView, preferred: Preference) -> tuple[JobView, Preference]:
-    """Waits as the caller preferred. Returns the job, and the preference that was applied.
-
-    An error while waiting is not raised: the job is accepted, and the caller would send it again.
-    """
+    """Waits as the caller preferred. Returns the job, and the preference that was applied."""
     if not preferred.wait_s:
         return view, preferred
-    waiting = jobs_of(request).wait(view.record.id, view.record.tenant, preferred.wait_s)
-    try:
-        return await unless_gone(request, waiting), preferred
-    except (QueueFullError, QuotaExceededError, StoreUnavailableError):
-        return view, NOTHING_PREFERRED
+    after = await waited(request, view, preferred.wait_s)
+    return (view, NOTHING_PREFERRED) if after is None else (after, preferred)
 
 
 def _is_single_image(record: JobRecord, image_format: ImageFormat) -> bool:
@@ -244,21 +224,3 @@ async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -
 
 def _json(body: BaseModel, status: int, headers: dict[str, str]) -> Response:
     return Response(body.model_dump_json(), status, headers, "application/json")
-
-
-async def _idempotency_key(request: Request, fields: dict[str, Any]) -> IdempotencyKey | None:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not re.fullmatch(_KEY, key):
-        raise InvalidRequestError("Idempotency-Key must have 1 to 255 printable ASCII characters.")
-    return IdempotencyKey(key, await asyncio.to_thread(_fingerprint, fields), _KEY_LIFETIME_S)
-
-
-def _fingerprint(fields: dict[str, Any]) -> str:
-    """Identifies the body as it was sent, before a seed is drawn; the order of its fields does not matter."""
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, default=_digest).encode()).hexdigest()
-
-
-def _digest(file: UploadedFile) -> str:
-    return hashlib.sha256(file.data).hexdigest()

@@ -37,6 +37,8 @@ WITHOUT_IDS: Final[frozenset[Route]] = frozenset(
         *(("GET", f"{SDAPI}/{name}") for name in ("samplers", "sd-models", *CONSTANT)),
         *(("POST", f"{SDAPI}/{name}") for name in REFRESHED),
         ("POST", f"{SDAPI}/png-info"),
+        ("GET", "/replicate/v1/models/{owner}/{name}"),
+        ("GET", "/replicate/v1/models/{owner}/{name}/versions/{version}"),
     }
 )
 """Routes that are the same for all tenants: models are the server's."""
@@ -47,6 +49,7 @@ NO_KEY_NEEDED: Final[frozenset[Route]] = frozenset(
         *((method, path) for path in ("/", "/docs") for method in ("GET", "HEAD")),
         *((method, path) for path in ("/health", "/livez", "/readyz") for method in ("GET", "HEAD")),
         *((method, "/api/v1/session") for method in ("POST", "GET", "DELETE")),
+        ("GET", "/replicate/v1/predictions/{job_id}/stream"),
         *((method, "/shared/{job_id}/{file}") for method in ("GET", "HEAD")),
     }
 )
@@ -79,9 +82,25 @@ def starting_from(url: str) -> Callable[[Mapping[str, str]], Request]:
     return lambda ids: Request("POST", url, {"prompt": "x", "image": ids["sha256"]})
 
 
+def inferring(url: str) -> Callable[[Mapping[str, str]], Request]:
+    return lambda ids: Request("POST", url, {"inputs": ids["sha256"], "parameters": {"prompt": "x"}})
+
+
+def predicting(url: str) -> Callable[[Mapping[str, str]], Request]:
+    return lambda ids: Request("POST", url, {"input": {"prompt": "x", "image": ids["sha256"]}})
+
+
 ELSEWHERE: Final[dict[Route, Callable[[Mapping[str, str]], Request]]] = {
     ("GET", "/api/v1/events"): lambda ids: Request("GET", f"/api/v1/events?job={ids['job_id']}"),
     ("POST", "/api/v1/jobs"): starting_from(JOBS),
+    ("POST", "/"): inferring("/"),
+    ("POST", "/hf"): inferring("/hf"),
+    ("POST", "/hf/models/{model:path}"): inferring("/hf/models/darkroom-fake"),
+    ("POST", "/replicate/v1/predictions"): predicting("/replicate/v1/predictions"),
+    ("POST", "/replicate/v1/models/{owner}/{name}/predictions"): predicting(
+        "/replicate/v1/models/x/darkroom-fake/predictions"
+    ),
+    ("POST", "/replicate/v1/files"): lambda ids: Request("POST", "/replicate/v1/files", {"content": ids["sha256"]}),
     ("POST", "/api/v1/uploads"): lambda ids: Request("POST", "/api/v1/uploads", {"image": ids["sha256"]}),
     ("POST", f"{SDAPI}/img2img"): lambda ids: Request("POST", f"{SDAPI}/img2img", {"init_images": [ids["sha256"]]}),
     ("POST", "/v1/images/edits"): starting_from("/v1/images/edits"),
@@ -94,6 +113,8 @@ CONTENTS: Final[frozenset[Route]] = frozenset(
     {
         ("GET", JOBS),
         ("POST", GENERATIONS),
+        ("GET", "/replicate/v1/predictions"),
+        ("GET", "/replicate/v1/webhooks/default/secret"),
         ("POST", "/v1/deployments/{deployment}/images/generations"),
         ("GET", f"{WEBHOOKS}/secret"),
         ("POST", f"{WEBHOOKS}/secret/rotate"),

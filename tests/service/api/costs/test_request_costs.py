@@ -15,7 +15,7 @@ from typing import Final
 import httpx2
 
 from service.api.dialects.a1111.listings import REFRESHED
-from service.api.dialects.jobs.paging import MAX_PAGE_BYTES
+from service.api.durable_jobs.pages import MAX_PAGE_BYTES
 from service.auth.identity import DEFAULT_TENANT
 from service.images.embedded_text import MAX_TEXT_BYTES
 from tests.harness.keys import bearer, write_key_file
@@ -46,6 +46,10 @@ FILE: Final = Cost(
     statements=3, answer_bytes=len(PNG), read_bytes=64 * KIB + len(PNG), peak_bytes=128 * KIB + 2 * len(PNG)
 )
 DRAWING: Final = Cost(statements=4, answer_bytes=128 * KIB, read_bytes=64 * KIB, peak_bytes=4 * MIB)
+INFERENCE: Final = Cost(statements=4, answer_bytes=128 * KIB, read_bytes=64 * KIB, peak_bytes=4 * MIB + 6 * len(PNG))
+"""The image to start from is base64, which is held beside the file in it."""
+PREDICTIONS: Final = "/replicate/v1/predictions"
+MODEL: Final = "/replicate/v1/models/{owner}/{name}"
 IMAGE: Final = JOBS + "/{job_id}/images/{index}"
 
 BOUNDS: Final[dict[Route, Cost]] = {
@@ -94,6 +98,19 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("GET", "/api/v1/webhooks/secret"): PROBE,
     ("POST", "/api/v1/webhooks/secret/rotate"): Cost(8, KIB, 64 * KIB, 256 * KIB),
     ("GET", "/api/v1/webhooks/deliveries"): Cost(3, 512 * KIB, SPEC, 4 * MIB),
+    **{("POST", path): INFERENCE for path in ("/", "/hf", "/hf/models/{model:path}")},
+    ("POST", MODEL + "/predictions"): Cost(8, 64 * KIB, 64 * KIB, 3 * MIB),
+    ("POST", PREDICTIONS): Cost(8, 64 * KIB, 64 * KIB, 3 * MIB),
+    ("GET", PREDICTIONS): Cost(36, MAX_PAGE_BYTES + KIB, 64 * SPEC, 24 * MIB),
+    ("GET", PREDICTIONS + "/{job_id}"): Cost(5, 2 * len(PNG), 2 * SPEC + len(PNG), 3 * MIB + 4 * len(PNG)),
+    ("POST", PREDICTIONS + "/{job_id}/cancel"): Cost(7, 64 * KIB, 4 * SPEC, 2 * MIB),
+    ("GET", PREDICTIONS + "/{job_id}/stream"): Cost(10, 2 * len(PNG), 4 * SPEC + len(PNG), 6 * MIB + 4 * len(PNG)),
+    ("GET", MODEL): Cost(2, 32 * KIB, 64 * KIB, 512 * KIB),
+    ("GET", MODEL + "/versions/{version}"): Cost(2, 32 * KIB, 64 * KIB, 512 * KIB),
+    ("POST", "/replicate/v1/files"): Cost(12, KIB, 2 * len(PNG), 4 * MIB),
+    ("GET", "/replicate/v1/files/{sha256}"): Cost(4, KIB, 64 * KIB, 128 * KIB),
+    ("DELETE", "/replicate/v1/files/{sha256}"): Cost(9, 0, 64 * KIB, 128 * KIB),
+    ("GET", "/replicate/v1/webhooks/default/secret"): PROBE,
     ("POST", "/api/v1/uploads"): Cost(12, KIB, 2 * len(PNG), 4 * MIB),
     ("GET", "/api/v1/uploads/{sha256}"): Cost(4, KIB, 64 * KIB, 128 * KIB),
     ("DELETE", "/api/v1/uploads/{sha256}"): Cost(9, 0, 64 * KIB, 128 * KIB),

@@ -6,10 +6,11 @@ Images are fewer and smaller than they may be: what they take grows with their p
 from __future__ import annotations
 
 import base64
+import hashlib
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -48,6 +49,10 @@ SDAPI: Final = "/sdapi/v1"
 LISTINGS: Final = ("samplers", "sd-models", *CONSTANT)
 DESCRIBED_PNG: Final = encode(RgbImage(1, 1, bytes(3)), "png", parameters=f"{LONG * 65}\nA1: 1, B2: 2, C3: 3")
 """A PNG with the longest parameters that are read, and more."""
+INFERENCE: Final[dict[str, Any]] = {
+    "inputs": base64.b64encode(PNG).decode(),
+    "parameters": {**TEXTS, "num_inference_steps": 4, "width": 64, "height": 64},
+}
 JOB: Final[dict[str, Any]] = {"prompt": PROMPTS, "negative_prompt": LONG, "num_inference_steps": 1}
 WEBHOOK: Final = {"url": f"https://hooks.invalid/{'x' * 2000}"}
 
@@ -105,7 +110,7 @@ async def fill(api: Api) -> Stored:
     for _ in range(LISTED):
         answer = await api.client.post(JOBS, json=JOB)
         stored.spare.append(answer.json()["id"])
-    for gray in range(4):
+    for gray in range(8):
         file = encode(RgbImage(SIDE, SIDE, bytes([gray]) * (3 * SIDE * SIDE)), "png")
         answer = await api.client.post("/api/v1/uploads", files={"image": file})
         stored.digests.append(answer.json()["sha256"])
@@ -147,6 +152,7 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("POST", JOBS + "/{job_id}/images/{index}/links"): lambda: client.post(f"{image}/links", json={}),
         ("GET", "/shared/{job_id}/{file}"): lambda: client.get(stored.link),
         ("HEAD", "/shared/{job_id}/{file}"): lambda: client.head(stored.link),
+        **_replicate_requests(client, stored, spare, digests),
         ("POST", "/api/v1/uploads"): lambda: client.post("/api/v1/uploads", files=files),
         ("GET", "/api/v1/session"): lambda: client.get("/api/v1/session"),
         ("POST", "/api/v1/session"): lambda: client.post("/api/v1/session", json={"key": secret_of("root")}),
@@ -161,6 +167,33 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ),
         ("GET", "/api/v1/uploads/{sha256}"): lambda: client.get(f"/api/v1/uploads/{stored.digests[0]}"),
         ("DELETE", "/api/v1/uploads/{sha256}"): lambda: client.delete(f"/api/v1/uploads/{next(digests)}"),
+    }
+
+
+def _replicate_requests(
+    client: httpx2.AsyncClient, stored: Stored, spare: Iterator[str], digests: Iterator[str]
+) -> Mapping[Route, Send]:
+    root = "/replicate/v1"
+    predictions, files, model = f"{root}/predictions", f"{root}/files", f"{root}/models/x/darkroom-fake"
+    body = {"input": {**TEXTS, "num_inference_steps": 1, "num_outputs": 10}, "webhook": WEBHOOK["url"]}
+    version = hashlib.sha256(b"darkroom-fake").hexdigest()
+    return {
+        ("POST", f"{root}/models/{{owner}}/{{name}}/predictions"): lambda: client.post(
+            f"{model}/predictions", json=body
+        ),
+        ("POST", predictions): lambda: client.post(predictions, json=body),
+        ("GET", predictions): lambda: client.get(predictions),
+        ("GET", predictions + "/{job_id}"): lambda: client.get(f"{predictions}/{stored.job_id}"),
+        ("POST", predictions + "/{job_id}/cancel"): lambda: client.post(f"{predictions}/{next(spare)}/cancel"),
+        ("GET", predictions + "/{job_id}/stream"): lambda: client.get(f"{predictions}/{stored.job_id}/stream"),
+        ("GET", f"{root}/models/{{owner}}/{{name}}"): lambda: client.get(model),
+        ("GET", f"{root}/models/{{owner}}/{{name}}/versions/{{version}}"): lambda: client.get(
+            f"{model}/versions/{version}"
+        ),
+        ("POST", files): lambda: client.post(files, files={"content": PNG}),
+        ("GET", files + "/{sha256}"): lambda: client.get(f"{files}/{stored.digests[0]}"),
+        ("DELETE", files + "/{sha256}"): lambda: client.delete(f"{files}/{next(digests)}"),
+        ("GET", f"{root}/webhooks/default/secret"): lambda: client.get(f"{root}/webhooks/default/secret"),
     }
 
 
@@ -196,6 +229,10 @@ def requests_that_draw(api: Api) -> Mapping[Route, Send]:
         **{
             ("POST", f"{SDAPI}/{name}"): partial(client.post, f"{SDAPI}/{name}")
             for name in ("interrupt", "skip", *REFRESHED)
+        },
+        **{
+            ("POST", route): partial(client.post, path, json=INFERENCE)
+            for route, path in (("/", "/"), ("/hf", "/hf"), ("/hf/models/{model:path}", "/hf/models/darkroom-fake"))
         },
         ("GET", "/api/v1/capabilities"): lambda: client.get("/api/v1/capabilities"),
         ("GET", "/readyz"): lambda: client.get("/readyz"),

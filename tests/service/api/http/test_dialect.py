@@ -91,6 +91,11 @@ def test_routers_that_need_the_job_store_are_left_out_without_one() -> None:
     assert dialects.routers(with_job_store=False) == [plain]
 
 
+def test_a_single_path_is_answered_by_the_dialect_that_names_it() -> None:
+    dialects = Dialects((replace(V1, paths=("/",)), REST))
+    assert [dialects.at(path).name for path in ("/", "/x", "", "/v1")] == ["v1", "rest", "rest", "v1"]
+
+
 def test_the_dialect_that_means_a_path_says_which_is_its_own() -> None:
     lenient = replace(V1, own_path=lambda path: path.replace("/V1/", "/v1/"))
     dialects = Dialects((lenient, REST, V1_EDITS))

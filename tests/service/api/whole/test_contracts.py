@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import httpx2
@@ -18,6 +19,8 @@ from tests.service.images.inputs.samples import picture, saved
 
 ALL: Final = [pytest.param(dialect, id=dialect.name) for dialect in DIALECTS]
 CANARY: Final = "cAnArY7"
+STORED: Final = {"201", "202"}
+"""Statuses of answers about things that are kept."""
 NULL: Final = {"type": "null"}
 ALICE: Final = {TENANT: "alice"}
 BOB: Final = {TENANT: "bob"}
@@ -33,7 +36,13 @@ class Operation(NamedTuple):
     method: str
     path: str
     body: dict[str, Any]
-    """The JSON Schema of its body."""
+    """The JSON Schema of its generation parameters: the body, or the object in it that holds them."""
+    inside: str = ""
+    """The name of that object in the body; empty where the body itself has the parameters."""
+    text: str = "prompt"
+    """The name of the prompt, which stands outside where it is another."""
+    stores: bool = False
+    """Whether its images are those of a durable job."""
 
     @property
     def required(self) -> list[str]:
@@ -45,14 +54,34 @@ class Operation(NamedTuple):
         """The images that the route needs, by field."""
         return {name: image for name, image in IMAGES.items() if name in self.required}
 
+    @property
+    def answers_one_image(self) -> bool:
+        """Whether the answer is a file, whatever is asked for."""
+        return self.text == "inputs"
+
+    def nested(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The body that gives these parameters."""
+        text = {self.text: "x"} | {name: value for name, value in fields.items() if name == self.text}
+        rest = {name: value for name, value in fields.items() if name != self.text}
+        if not self.inside:
+            return text | rest
+        return {**text, self.inside: rest} if self.text != "prompt" else {self.inside: text | rest}
+
     async def send(self, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
         """Asks for an image of one step unless `fields` say otherwise. Where it is a job, waits for its end."""
         return await self.client.request(
             self.method,
             self.path,
-            json={"prompt": "x", "num_inference_steps": 1, **self.images, **fields},
+            json=self.nested({"num_inference_steps": 1, **self.images, **fields}),
             headers={"Prefer": "wait=60", **(headers or {})},
         )
+
+
+def generating(body: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Where a body has generation parameters: their schema, the name of their object, and the name of the prompt."""
+    for name, schema in {"": body, **body["properties"]}.items():
+        if "prompt" in schema.get("properties", ()):
+            yield {"required": [], **schema}, name, "inputs" if "inputs" in body["properties"] else "prompt"
 
 
 @pytest.fixture(params=ALL)
@@ -70,9 +99,17 @@ async def operations(api: Api, dialect: Dialect) -> list[Operation]:
         if "requestBody" in operation and DIALECTS.at(path) is dialect
     }
     found = [
-        Operation(api.client, method, path, body)
+        Operation(
+            client=api.client,
+            method=method,
+            path=path.replace("{owner}", "x").replace("{name}", api.engine.model.name),
+            body=parameters,
+            inside=inside,
+            text=text,
+            stores=bool(STORED & set(api.operations[method, path]["responses"])),
+        )
         for (method, path), body in bodies.items()
-        if "prompt" in body["properties"]
+        for parameters, inside, text in generating(body)
     ]
     assert found, "a dialect generates images"
     return found
@@ -117,17 +154,19 @@ async def test_the_same_request_generates_the_same_image(api: Api, operations: l
         "sampler": "Euler",
         "schedule": "karras",
         "seed": 7,
-        "n": 2,
     }
+    counts = set()
     for operation in operations:
         if not operation.images:
+            asked["n"] = 1 if operation.answers_one_image else 2
+            counts.add(asked["n"])
             answer = await operation.send(**asked)
             assert answer.is_success, answer.text
     made = {tuple(job.images) for job in api.engine.jobs}
     (images,) = made
+    assert {len(images)} == counts
     assert [(each.negative_prompt, each.sampler, each.seed) for each in images] == [
-        ("blurry", "euler", 7),
-        ("blurry", "euler", 8),
+        ("blurry", "euler", 7 + index) for index in range(len(images))
     ]
 
 
@@ -217,7 +256,7 @@ async def test_stored_images_belong_to_the_tenant_of_the_request(api: Api, opera
         fields = {"response_format": "url"} if "response_format" in operation.body["properties"] else {}
         answer = await operation.send(headers=ALICE, **fields)
         assert answer.is_success
-        storing += any(f"/{name}/" in answer.text for name in ("images", "shared"))
+        storing += operation.stores or any(f"/{name}/" in answer.text for name in ("images", "shared"))
     listed = (await api.client.get(JOBS, headers=ALICE)).json()["data"]
     assert len(listed) == storing
     assert (await api.client.get(JOBS, headers=BOB)).json()["data"] == []

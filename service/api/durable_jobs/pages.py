@@ -1,17 +1,15 @@
-"""Pages of the job list, and their cursors: where the next page begins, as text that callers hand back unread."""
+"""Pages of lists of jobs, and their cursors: where the next page begins, as text that callers hand back unread."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import contextlib
-import json
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from typing import Final
 
-from service.api.dialects.jobs.serialize import job_list_item
-from service.api.edge.addresses import Addresses
 from service.errors import InvalidRequestError
 from service.ids import is_job_id
 from service.jobs.records import JobSummary
@@ -20,8 +18,18 @@ from service.jobs.store.repository import Cursor
 MAX_PAGE_BYTES: Final = 1 << 20
 
 
-async def page_body(summaries: AsyncGenerator[JobSummary, None], limit: int, at: Addresses) -> bytes:
-    """Returns a `JobList` as JSON: the first `limit` jobs, or those of them that fit into `MAX_PAGE_BYTES`.
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: bytes
+    """The jobs as a JSON array."""
+    cursor: str | None
+    """None where there are no more jobs."""
+
+
+async def read_page(
+    summaries: AsyncGenerator[JobSummary, None], limit: int, render: Callable[[JobSummary], bytes]
+) -> Page:
+    """Returns the first `limit` jobs as `render` writes them, or those of them that fit into `MAX_PAGE_BYTES`.
 
     A job that does not fit alone is a page alone. `summaries` are read as far as they are needed to know whether there
     are more, and closed.
@@ -30,14 +38,14 @@ async def page_body(summaries: AsyncGenerator[JobSummary, None], limit: int, at:
     room, last, cursor = MAX_PAGE_BYTES, None, None
     async with contextlib.aclosing(summaries):
         async for summary in summaries:
-            item = job_list_item(summary, at).model_dump_json().encode() if len(items) < limit else b""
+            item = render(summary) if len(items) < limit else b""
             if last is not None and (not item or len(item) > room):
                 cursor = encode_cursor(last)
                 break
             items.append(item)
             room -= len(item)
             last = summary
-    return b'{"data":[%b],"next_cursor":%b}' % (b",".join(items), json.dumps(cursor).encode())
+    return Page(b"[%b]" % b",".join(items), cursor)
 
 
 def encode_cursor(last: JobSummary) -> str:

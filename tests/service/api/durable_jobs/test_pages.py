@@ -12,17 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.dialects.jobs.paging import MAX_PAGE_BYTES, decode_cursor, encode_cursor, page_body
+from service.api.durable_jobs.pages import MAX_PAGE_BYTES, Page, decode_cursor, encode_cursor, read_page
 from service.errors import InvalidRequestError
 from service.ids import is_job_id, new_job_id
 from service.jobs.records import JobFailure, JobSummary
 from service.jobs.store.repository import Cursor
 from service.jobs.views import summary_of
-from tests.service.api.records import AT, make_record
+from tests.service.api.records import make_record
 
 
 def encoded(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def rendered(summary: JobSummary) -> bytes:
+    return json.dumps([summary.id, None if summary.failure is None else summary.failure.message]).encode()
+
+
+def ids(page: Page) -> list[str]:
+    return [job_id for job_id, _ in json.loads(page.items)]
 
 
 class Listed:
@@ -34,10 +42,9 @@ class Listed:
         self.taken = 0
         self.closed = False
 
-    async def page(self, limit: int) -> dict[str, Any]:
-        body = await page_body(self._taken(), limit, AT)
-        assert len(body) < MAX_PAGE_BYTES + 1000
-        page: dict[str, Any] = json.loads(body)
+    async def page(self, limit: int) -> Page:
+        page = await read_page(self._taken(), limit, rendered)
+        assert len(page.items) < MAX_PAGE_BYTES + 1000
         return page
 
     async def _taken(self) -> AsyncGenerator[JobSummary, None]:
@@ -57,14 +64,14 @@ async def test_a_page_has_all_jobs_where_there_are_no_more() -> None:
     for count in (0, 1, 3):
         listed = Listed(summaries(count))
         page = await listed.page(limit=3)
-        assert ([job["id"] for job in page["data"]], page["next_cursor"]) == (listed.ids, None)
+        assert (ids(page), page.cursor) == (listed.ids, None)
 
 
 async def test_a_page_of_the_limit_names_the_job_behind_which_the_next_one_begins() -> None:
     listed = Listed(summaries(9))
     page = await listed.page(limit=3)
-    assert [job["id"] for job in page["data"]] == listed.ids[:3]
-    assert decode_cursor(page["next_cursor"]) == Cursor(2.0, listed.ids[2])
+    assert ids(page) == listed.ids[:3]
+    assert decode_cursor(page.cursor or "") == Cursor(2.0, listed.ids[2])
     assert (listed.taken, listed.closed) == (4, True)
 
 
@@ -72,8 +79,8 @@ async def test_a_page_ends_where_its_jobs_would_take_too_much_room() -> None:
     large = JobFailure("failed", "x" * (MAX_PAGE_BYTES // 3))
     listed = Listed(summaries(9, failure=large))
     page = await listed.page(limit=9)
-    assert [job["id"] for job in page["data"]] == listed.ids[:2]
-    assert decode_cursor(page["next_cursor"]).id == listed.ids[1]
+    assert ids(page) == listed.ids[:2]
+    assert decode_cursor(page.cursor or "").id == listed.ids[1]
     assert listed.taken == 3
 
 

@@ -1,0 +1,1 @@
+"""Replicate's API of predictions, over durable jobs."""

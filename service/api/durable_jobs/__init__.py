@@ -1,0 +1,1 @@
+"""What the routes of every dialect of durable jobs do with them: accept, wait, list."""
