@@ -15,7 +15,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
-.PHONY: help run unit test slow coverage chaos soak check clients e2e services bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
+.PHONY: help run unit test slow coverage chaos soak check clients e2e services sbom audit bench-peers gpu-bench setup setup-dev $(CHECKS) web hooks docs lock format clean
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
@@ -30,6 +30,8 @@ help:
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
 	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make lock    set up, then lock the versions and hashes of the packages in the container image"
+	@echo "make sbom    set up, then list what is in the container images, as CycloneDX in build/sbom"
+	@echo "make audit   set up, then ask over the network for known vulnerabilities in it and in the page's packages"
 	@echo "make services  install what some tests need beside Python, on Debian and Ubuntu"
 	@echo "make web     build the page from web/ into service/web/assets; needs node 20.19 or later with npm"
 	@echo "make bench-peers  set up, then measure Darkroom against other servers: 24 minutes on two idle cores"
@@ -80,6 +82,13 @@ clients: setup-dev
 
 services:
 	@sh scripts/services.sh
+
+sbom: setup-dev
+	@$(BIN)/python -m scripts.supply_chain.sbom build/sbom
+
+# Fails with status 2 where it could not find out: that is not the same as nothing known.
+audit: setup-dev
+	@$(BIN)/python -m scripts.supply_chain.audit $(ARGS)
 
 # ARGS="--smoke" tries every server with a few jobs; ARGS="--output docs/images" puts the charts where the docs are.
 bench-peers: setup
@@ -135,12 +144,13 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes what is taken from the code: the tables and the example of settings, the list of modules, the synchronous client.
+# Writes what is taken from the code: the tables and the examples of settings, the list of modules, the synchronous client.
 docs: setup-dev
 	@$(BIN)/python -m scripts.settings_page docs/settings.md
 	@$(BIN)/python -m scripts.sync_client
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
 	@$(BIN)/python -m scripts.env_example deploy/.env.example
+	@$(BIN)/python -m scripts.toml_example deploy/darkroom.toml.example
 
 # TORCH_CPU names a folder with torch's wheel for the CPU, or another index than PyTorch's.
 lock: setup-dev

@@ -77,11 +77,12 @@ def split(whole: Mapping[str, Lock], torch: Mapping[str, Lock]) -> dict[str, Loc
 
 
 def requirements(root: Path = ROOT) -> list[str]:
-    """Return what both distributions need, with PostgreSQL's driver."""
+    """Return what both distributions need, with PostgreSQL's driver and what traces take."""
     server, client = (
         tomllib.loads((root / path).read_text())["project"] for path in ("pyproject.toml", "client/pyproject.toml")
     )
-    lines = [*server["dependencies"], *server["optional-dependencies"]["postgres"], *client["dependencies"]]
+    extras = [line for extra in ("postgres", "tracing") for line in server["optional-dependencies"][extra]]
+    lines = [*server["dependencies"], *extras, *client["dependencies"]]
     return [line for line in lines if not line.startswith("darkroom-")]
 
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server, strace, for the page a
-# browser, node with npm and a reverse proxy (Caddy), for images in the terminal kitty, whose parser needs no display,
-# and libsixel's decoder, and for the files of deploy/ promtool and systemd-analyze.
+# Installs with apt-get the programs beside Python that some tests need: PostgreSQL's server, strace, reverse proxies
+# (Caddy, nginx), for the page a browser and node with npm, for images in the terminal kitty, whose parser needs no
+# display, and libsixel's decoder, and for the files of deploy/ promtool and systemd-analyze.
 #
 #   scripts/services.sh        exits 0 at once where all are there; otherwise it must be root, or able to sudo
-#   scripts/services.sh e2e    also what `make e2e` needs: buildah, mmdebstrap
+#   scripts/services.sh e2e    also what `make e2e` needs: buildah, mmdebstrap, iproute2, iptables
 #
 # Plain POSIX sh. Without these programs the tests that need them are skipped, unless CI or REQUIRE_SERVICES is set.
 set -eu
@@ -26,6 +26,9 @@ has_postgresql() {
     has initdb && has pg_ctl
 }
 
+# Debian keeps programs for root in folders that are not in everybody's PATH.
+has_for_root() { has "$1" || [ -x "/usr/sbin/$1" ]; }
+
 # Quiet but for errors, and without questions.
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null; }
 
@@ -37,12 +40,15 @@ has chromium || has google-chrome || set -- "$@" chromium
 has kitty || set -- "$@" kitty
 has sixel2png || set -- "$@" libsixel-bin
 has caddy || set -- "$@" caddy
+has_for_root nginx || set -- "$@" nginx
 has npm || set -- "$@" nodejs npm
 has promtool || set -- "$@" prometheus
 has systemd-analyze || set -- "$@" systemd
 if [ "$for" = e2e ]; then
     has buildah || set -- "$@" buildah
     has mmdebstrap || set -- "$@" mmdebstrap
+    has_for_root ip || set -- "$@" iproute2
+    has_for_root iptables || set -- "$@" iptables
 fi
 [ $# -gt 0 ] || exit 0
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from service.setting_groups.fields import Section
-from service.settings import Settings, details, flag, variable
+from service.setting_groups.fields import FileForm, Section
+from service.settings import FILE_KEYS, Settings, details, flag, variable
 
 _TABLE: Final = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 
@@ -30,11 +30,22 @@ def render(page: str) -> str:
 
 def _table(section: Section) -> str:
     rows = [
-        f"| `{variable(name)}` | `{flag(name)}` | {_default(name)} | {field.description} |\n"
+        f"| `{variable(name)}` | `{flag(name)}` | {_key(name)} | {_default(name)} | {field.description} |\n"
         for name, field in Settings.model_fields.items()
         if details(name)["section"] == section
     ]
-    return "".join(["| Variable | Flag | Default | Meaning |\n", "|---|---|---|---|\n", *rows])
+    return "".join(["| Variable | Flag | In the file | Default | Meaning |\n", "|---|---|---|---|---|\n", *rows])
+
+
+def _key(name: str) -> str:
+    """What stands in `darkroom.toml`, where it may be more than a single value."""
+    form: FileForm = details(name)["in_file"]
+    forms = [
+        f"`{name}`" if name in FILE_KEYS else "",
+        "a list" if FileForm.LIST in form else "",
+        f"a table `[{name}]`" if form & (FileForm.NAMED | FileForm.WEIGHED) else "",
+    ]
+    return ", ".join(filter(None, forms))
 
 
 def _default(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 _WITHHELD: Final = re.compile(
     r"DARKROOM_.*"  # A worker gets what it needs of them on its command line.
     r"|PG[A-Z]+"  # libpq's, such as PGPASSWORD.
+    r"|OTEL_.*"  # Headers for the collector among them. A worker makes no spans.
     r"|.*(PASSWORD|PASSWD|SECRET|API_KEY|CREDENTIALS|DATABASE_URL).*"
     r"|.*_TOKEN",
     re.IGNORECASE,

@@ -1,8 +1,8 @@
 """The server's settings. One declaration a setting: name, type and bounds, default, help.
 
-The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, its validation, its help and its row in `docs/settings.md`
-(`make docs`) all come from that declaration. The declarations are in `service.setting_groups`. This module reads
-nothing: `service.environment` does.
+The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, the key in `darkroom.toml`, its validation, its help and
+its row in `docs/settings.md` (`make docs`) all come from that declaration. The declarations are in
+`service.setting_groups`. This module reads nothing: `service.environment` does, and `service.config_file`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,32 @@ from pydantic_settings import SettingsConfigDict
 
 from service.setting_groups.access import AccessSettings
 from service.setting_groups.edge import EdgeSettings
-from service.setting_groups.fields import Section, setting
+from service.setting_groups.fields import OptionalFolder, Section, setting
 from service.setting_groups.queue import QueueSettings
 from service.setting_groups.storage import StorageSettings
+from service.setting_groups.webhooks import WebhookSettings
 from service.setting_groups.worker import WorkerSettings
 
 PREFIX: Final = "DARKROOM_"
 
 
-class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings):
+CONFIG: Final = "config"
+"""The setting that names the file of the others, in which it cannot stand itself."""
+
+
+class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings, WebhookSettings):
     """One frozen value, read once at the start and passed down."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    config: OptionalFolder = setting(
+        None,
+        "File with settings; variables and flags go before it. Without it darkroom.toml in the folder in which the "
+        "server starts, if it is there. 0 or none reads no file.",
+        Section.FILE,
+        "FILE",
+        shown="darkroom.toml",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "debug, info, warning or error.", Section.LOG, "LEVEL"
@@ -32,6 +46,17 @@ class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, Stor
     log_format: Literal["auto", "console", "json"] = setting(
         "auto", "console, json, or auto: console on a terminal, else JSON.", Section.LOG, "FORMAT"
     )
+    tracing: bool = setting(
+        False,
+        "Send spans of requests and jobs to an OpenTelemetry collector, which OTEL_* variables name. It takes the "
+        "extra darkroom-server[tracing].",
+        Section.LOG,
+        "",
+    )
+
+
+FILE_KEYS: Final = tuple(name for name in Settings.model_fields if name != CONFIG)
+"""The settings that may stand in `darkroom.toml`, by their names there."""
 
 
 def variable(name: str) -> str:
@@ -45,19 +70,20 @@ def flag(name: str) -> str:
 
 
 def details(name: str) -> dict[str, Any]:
-    """A setting's section, metavar and shown default, as `setting` was given them."""
+    """A setting's section, metavar, shown default and form in the file, as `setting` was given them."""
     field = Settings.model_fields[name]
     assert isinstance(field.json_schema_extra, dict), "every field is declared by `setting`"
-    return {**field.json_schema_extra, "shown": field.json_schema_extra["shown"] or _spelled(field.default)}
+    return {**field.json_schema_extra, "shown": field.json_schema_extra["shown"] or spelled(field.default)}
 
 
-def _spelled(default: object) -> str:
-    match default:
+def spelled(value: object) -> str:
+    """Returns the value of a setting as people write it."""
+    match value:
         case None:
             return "none"
         case bool():
-            return str(default).lower()
+            return str(value).lower()
         case float():
-            return f"{default:g}" if default < 1e6 else f"{default:.0f}"
+            return f"{value:g}" if value < 1e6 else f"{value:.0f}"
         case _:
-            return str(default)
+            return str(value)

@@ -72,10 +72,11 @@ def _guarded(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def folders_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep data and measured costs apart from those of the user, which processes of other versions write, too."""
+    """Keep data, measured costs and settings apart from those of the user."""
     with pytest.MonkeyPatch.context() as environment:
         for name in ("data", "cache"):
             environment.setenv(f"DARKROOM_{name.upper()}_DIR", str(tmp_path_factory.mktemp(name)))
+        environment.setenv("DARKROOM_CONFIG", "none")
         yield
 
 

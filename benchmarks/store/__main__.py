@@ -28,7 +28,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from benchmarks.store import machine
-from benchmarks.store.parts import accept, depth, followers, lists, lives, overload
+from benchmarks.store.parts import accept, depth, followers, lists, lives, overload, tenants
 from benchmarks.store.parts.stage import SMOKE, Figures, Sizes, Stage
 from benchmarks.store.report import table, titled, with_shares
 from benchmarks.store.servers.databases import Database, SqliteFiles, running_postgres
@@ -39,6 +39,7 @@ PARTS: Final[dict[str, Callable[[Stage], Figures]]] = {
     "lives": lives.measure,
     "depth": depth.measure,
     "overload": overload.measure,
+    "tenants": tenants.measure,
     "followers": followers.measure,
     "lists": lists.measure,
 }

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         TextTokens,
     )
     from darkroom.results.jobs import ImageRecord, JobRecord, JobSummary
+    from darkroom.results.keys import ApiKey, KeyQuotas, NewApiKey
     from darkroom.results.raw import RawResponse
     from darkroom.results.server import Capabilities, Link, Model, Upload
     from darkroom.types import EditParams, GenerateParams, ImageInput, JobParams, StreamParams
@@ -100,6 +101,7 @@ _EXPORTS: Final = {
         "TextTokens",
     ),
     "results.jobs": ("ImageRecord", "JobRecord", "JobSummary"),
+    "results.keys": ("ApiKey", "KeyQuotas", "NewApiKey"),
     "results.raw": ("RawResponse",),
     "results.server": ("Capabilities", "Link", "Model", "Upload"),
     "types": ("EditParams", "GenerateParams", "ImageInput", "JobParams", "StreamParams"),
@@ -111,6 +113,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "ApiKey",
     "AsyncDarkroom",
     "AsyncImageStream",
     "AsyncJob",
@@ -149,8 +152,10 @@ __all__ = [
     "JobRecord",
     "JobSummary",
     "JobTimeoutError",
+    "KeyQuotas",
     "Link",
     "Model",
+    "NewApiKey",
     "NotFoundError",
     "PartialImage",
     "PermissionDeniedError",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, TypeAlias, TypedDict
 
@@ -73,6 +73,15 @@ class Margins(TypedDict, total=False):
     top: int
     right: int
     bottom: int
+
+
+class WebhookParams(TypedDict, total=False):
+    """An address that is told what becomes of a job. `darkroom.webhooks.verify` reads what arrives there."""
+
+    url: Required[str]
+    """An https address with a public host, unless the server's operator has named the host."""
+    events: Sequence[Literal["job.started", "job.succeeded", "job.failed", "job.canceled"]]
+    """Those that are told; by default those of the job's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +247,19 @@ class JobParams(EditParams, total=False):
         Parameter("Whether `{a|b}` in a prompt stands for one prompt with a and one with b."),
     ]
     previews: Annotated[int | None, Parameter("Previews of each image among the job's events, at most 10.")]
+    webhook: Annotated[WebhookParams | None, Parameter("An address that is told what becomes of the job.")]
+
+
+class QuotaParams(TypedDict, total=False):
+    """The limits of a key, for `keys.create`. None is no limit of its own."""
+
+    requests_per_minute: int | None
+    max_jobs: int | None
+    """Jobs that have not ended."""
+    device_s_per_minute: float | None
+    """Device seconds that a minute's requests may cost."""
+    max_stored_bytes: int | None
+    """Images and uploads of the key's tenant."""
 
 
 class CallOptions(TypedDict, total=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from service.api.http.file_body import FileBodies
 from service.api.metered_job import MeteredJob
 from service.api.retried_requests import RetriedRequests
 from service.api.signed_urls import LinkSigner
-from service.auth.authenticator import Authenticator, Refusal, RefusalReason
+from service.auth.authenticator import Admission, Authenticator, Refusal, RefusalReason
 from service.auth.identity import Identity
 from service.auth.quotas import KeyQuotas
 from service.engine.interface import NO_INPUTS, Engine, Job, JobOptions, Phase
@@ -30,6 +31,8 @@ from service.jobs.service import JobService
 from service.jobs.tenants.allowance import Allowance
 from service.jobs.tenants.stored_bytes import Excess
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
+from service.webhooks.service import WebhookService
 
 T = TypeVar("T")
 
@@ -54,7 +57,10 @@ class Services:
     """When the server started, in Unix seconds."""
     authenticator: Authenticator
     quotas: KeyQuotas
+    webhooks: WebhookService | None = None
+    """There where jobs are."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
+    traces: Traces = NO_TRACES
 
     @property
     def store_available(self) -> bool:
@@ -81,7 +87,7 @@ class Services:
         Raises what `Engine.submit_in_line` raises, `QuotaExceededError` where the key may not, and `CanceledError`
         where the caller hangs up in line. Call the job's `cancel` in the end, also where it has ended by itself.
         """
-        allowance = self.quotas.job(self.identity(request), stored=False)
+        allowance, started_at = self.quotas.job(self.identity(request), stored=False), time.time()
         options: JobOptions = {
             "previews": previews,
             "priority": priority,
@@ -99,7 +105,8 @@ class Services:
                 self.metrics.job_ended(outcome, error.code)
             raise
         structlog.contextvars.bind_contextvars(job_id=job.id)
-        return MeteredJob(job, allowance)
+        traced = self.traces.traced(job, images, tenant=self.tenant(request), started_at=started_at)
+        return MeteredJob(traced, allowance)
 
     def _enter(self, allowance: Allowance, request: Request, images: Sequence[GenerationParams]) -> None:
         price_s = self.engine.price_s(images)
@@ -168,6 +175,18 @@ def jobs_of(request: Request) -> JobService:
     jobs = services_of(request).jobs
     assert jobs is not None, "the routes of jobs are only there where jobs are"
     return jobs
+
+
+def is_session(request: Request) -> bool:
+    """Whether the page's session lets the request in."""
+    admission: Admission | None = getattr(request.state, "admission", None)
+    return admission is not None and admission.is_session
+
+
+def webhooks_of(request: Request) -> WebhookService:
+    webhooks = services_of(request).webhooks
+    assert webhooks is not None, "the routes of webhooks are only there where jobs are"
+    return webhooks
 
 
 def services_of(request: Request) -> Services:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.api.dependencies import jobs_of, services_of
+from service.api.dependencies import is_session, jobs_of, services_of
 from service.api.http.fields import WHOLE_NUMBER, ImageFileName, JobId
 from service.api.http.problems import ProblemOut
 from service.api.ranges import UnsatisfiableRangeError, byte_range
@@ -22,6 +22,8 @@ from service.jobs.records import StoredImage
 from service.jobs.stored_images import StoredImages
 
 _FOR_EVER: Final = "private, max-age=31536000, immutable"
+_WHILE_SIGNED_IN: Final = "private, no-cache"
+"""What a browser has seen with a session it shows again only after it has asked whether it still may."""
 _CONDITIONAL: Final = ("GET", "HEAD")
 
 router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": ProblemOut}, 503: {"model": ProblemOut}})
@@ -124,7 +126,7 @@ async def _answer(request: Request, file: _File) -> Response:
     headers = {
         "ETag": f'"{file.tag}"',
         "Accept-Ranges": "bytes",
-        "Cache-Control": _FOR_EVER,
+        "Cache-Control": _WHILE_SIGNED_IN if is_session(request) else _FOR_EVER,
         "Content-Disposition": f'inline; filename="{file.name}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from service.auth.identity import NO_KEYS, Identity
+from service.auth.identity import NO_KEYS, Identity, Quotas
 from service.auth.key_ring import KeyRing
-from service.auth.keys import ApiKey, Validity
+from service.auth.keys import NO_QUOTAS, ApiKey, Validity
 from service.auth.sessions import SessionSigner
 from service.errors import StoreUnavailableError, UnauthenticatedError
 
@@ -47,6 +47,8 @@ class Admission:
     identity: Identity
     expires_at: float | None = None
     """When its key or its session ends, in Unix seconds."""
+    is_session: bool = False
+    """Whether it is the page's session that lets it in."""
 
 
 class Refusal(Exception):
@@ -70,12 +72,17 @@ class Authenticator:
         *,
         require_keys: bool | None,
         clock: Callable[[], float],
+        default_quotas: Quotas = NO_QUOTAS,
     ) -> None:
-        """`require_keys` is None where keys are required once there is one. Without `ring` they never are."""
+        """`require_keys` is None where keys are required once there is one. Without `ring` they never are.
+
+        `default_quotas` are the limits of keys that have none of their own.
+        """
         self.ring: Final = ring
         self._sessions = sessions
         self._require_keys = False if ring is None else require_keys
         self._clock = clock
+        self._default_quotas = default_quotas
 
     @property
     def keys_required(self) -> bool:
@@ -83,6 +90,10 @@ class Authenticator:
         if self._require_keys is not None or self.ring is None:
             return bool(self._require_keys)
         return self.ring.has_keys or not self.ring.is_known
+
+    @property
+    def session_lifetime_s(self) -> float:
+        return self._sessions.lifetime_s
 
     @property
     def lacks_keys(self) -> bool:
@@ -110,7 +121,7 @@ class Authenticator:
             self._check_known()
             raise Refusal(RefusalReason.UNKNOWN)
         self._check_valid(key)
-        return Admission(key.identity, key.expires_at)
+        return Admission(self._identity(key), key.expires_at)
 
     def by_session(self, text: str) -> Admission:
         """Admits the holder of a session. Raises what `anonymous` raises."""
@@ -122,7 +133,7 @@ class Authenticator:
             self._check_known()
             raise Refusal(RefusalReason.SESSION)
         self._check_valid(key)
-        return Admission(key.identity, session.expires_at)
+        return Admission(self._identity(key), session.expires_at, is_session=True)
 
     def open_session(self, secret: str) -> tuple[str, Admission]:
         """Returns the text of a new session, and the admission that it is. Raises what `anonymous` raises.
@@ -134,7 +145,7 @@ class Authenticator:
         key = self.ring.find(secret)
         assert key is not None, "the key was found just now"
         text, session = self._sessions.open(key, now=self._clock())
-        return text, Admission(admission.identity, session.expires_at)
+        return text, Admission(admission.identity, session.expires_at, is_session=True)
 
     def is_admitted(self, admission: Admission) -> bool:
         """Whether an admission still holds: its key was not revoked, and neither key nor session has expired."""
@@ -145,6 +156,9 @@ class Authenticator:
         now = self._clock()
         is_over = admission.expires_at is not None and admission.expires_at <= now
         return not is_over and key is not None and key.validity(now) is Validity.VALID
+
+    def _identity(self, key: ApiKey) -> Identity:
+        return replace(key.identity, quotas=key.quotas.completed(self._default_quotas))
 
     def _check_valid(self, key: ApiKey) -> None:
         """Notes the use of a valid key. Raises `Refusal` for another."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 DEFAULT_TENANT: Final = "default"
 """The tenant of requests to a server without keys, and of keys that name no other."""
+
+
+NumberT = TypeVar("NumberT", int, float)
 
 
 class Role(enum.StrEnum):
@@ -29,6 +32,15 @@ class Quotas:
     max_stored_bytes: int | None = None
     """Images and uploads of the key's tenant."""
 
+    def completed(self, defaults: Quotas) -> Quotas:
+        """Returns these limits, with those of `defaults` where there is none."""
+        return Quotas(
+            requests_per_minute=_first(self.requests_per_minute, defaults.requests_per_minute),
+            max_jobs=_first(self.max_jobs, defaults.max_jobs),
+            device_s_per_minute=_first(self.device_s_per_minute, defaults.device_s_per_minute),
+            max_stored_bytes=_first(self.max_stored_bytes, defaults.max_stored_bytes),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -39,6 +51,10 @@ class Identity:
     name: str = ""
     """The key's name, for people."""
     quotas: Quotas = Quotas()
+
+
+def _first(own: NumberT | None, default: NumberT | None) -> NumberT | None:
+    return default if own is None else own
 
 
 NO_KEYS: Final = Identity(tenant=DEFAULT_TENANT, role=Role.ADMIN)

@@ -7,19 +7,17 @@ Without them it is an admin's of the default tenant. Empty lines and lines that 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from service.auth.identity import DEFAULT_TENANT, Role
 from service.auth.keys import MAX_SECRET_CHARACTERS, ApiKey, NewKey, digest
+from service.operator_file import read_operator_file
 
 MIN_SECRET_CHARACTERS: Final = 32
 _MIN_DISTINCT: Final = 10
 """A secret with fewer different characters was not drawn at random."""
-_MAX_FILE_BYTES: Final = 1 << 20
 _FIELDS: Final = ("tenant", "role", "name")
 
 _State: TypeAlias = tuple[int, int, int, int]
@@ -42,7 +40,7 @@ class KeyFile:
         try:
             state = _state(self._path)
             if state != self._state:
-                self._keys = parse_keys(_read(self._path), self._path)
+                self._keys = parse_keys(read_operator_file(self._path, "add keys to it"), self._path)
                 self._state = state
         except OSError as error:
             raise ValueError(f"The API keys cannot be read from {self._path} ({error.strerror}).") from error
@@ -102,20 +100,3 @@ def _check_secret(secret: str) -> None:
 def _state(path: Path) -> _State:
     found = path.stat()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _read(path: Path) -> str:
-    """Raises OSError, and ValueError where others may write the file or it is no text."""
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if not stat.S_ISREG(mode):
-            raise ValueError(f"{path} is not a file.")
-        if mode & stat.S_IWOTH:
-            raise ValueError(f"Everybody may write to {path}, and so add keys to it: take that right away.")
-        data = file.read(_MAX_FILE_BYTES + 1)
-    if len(data) > _MAX_FILE_BYTES:
-        raise ValueError(f"{path} is larger than {_MAX_FILE_BYTES} bytes.")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8.") from None

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +17,6 @@ import msgspec
 
 from service.auth.keys import ApiKey
 
-SESSION_S: Final = 86400.0
-"""Lifetime of a session. A new one takes the key again."""
 _MAX_CHARACTERS: Final = 512
 _PURPOSE: Final = b"darkroom session 1"
 """Keeps signatures apart from those of links, which are made with the same key."""
@@ -39,13 +38,17 @@ class Session:
 
 
 class SessionSigner:
-    def __init__(self, server_key: bytes) -> None:
-        """`server_key` is a secret that all servers of one data folder share."""
+    def __init__(self, server_key: bytes, *, lifetime_s: float) -> None:
+        """`server_key` is a secret that all servers of one data folder share.
+
+        A session lasts for `lifetime_s`. A new one takes the key again.
+        """
         self._key = hmac.new(server_key, _PURPOSE, hashlib.sha256).digest()
+        self.lifetime_s: Final = lifetime_s
 
     def open(self, key: ApiKey, *, now: float) -> tuple[str, Session]:
         """Returns a new session of the key, and the text that stands for it."""
-        expires_at = now + SESSION_S if key.expires_at is None else min(key.expires_at, now + SESSION_S)
+        expires_at = min(math.inf if key.expires_at is None else key.expires_at, now + self.lifetime_s)
         content = msgspec.json.encode(_Content(key.id, expires_at))
         return f"{_encoded(content)}.{_encoded(self._signature(content))}", Session(key.id, expires_at)
 

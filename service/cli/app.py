@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from service.cli import keys, models
+from service.cli import keys, models, webhooks
 from service.cli.options import OWNER_ALONE, typed, with_settings
 from service.settings import Settings
 
 app = typer.Typer(add_completion=False)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.command()
@@ -34,6 +35,35 @@ def serve(context: typer.Context, **given: object) -> None:
         raise typer.BadParameter(str(error)) from error
     os.umask(OWNER_ALONE)
     raise typer.Exit(main.run(settings))
+
+
+@app.command()
+@with_settings(*Settings.model_fields)
+def check(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    **given: object,
+) -> None:
+    """Check the settings and what they name, and print what is in force and where each value comes from.
+
+    It asks what `darkroom serve` with the same options, variables and file would find: models, folders, addresses, the
+    database and keys. Nothing is changed, and no weights are read. The exit status is 1 where the server would not
+    start, and 2 where an option is wrong.
+    """
+    from service.cli.checks import report
+    from service.cli.checks.all_checks import check_all
+    from service.environment import SettingsError, read_settings
+
+    try:
+        in_force = read_settings(typed(context))
+    except SettingsError as error:
+        if error.in_command:
+            raise typer.BadParameter(str(error)) from error
+        found = report.of_faults(error.faults)
+    else:
+        found = report.Report(in_force, check_all(in_force.settings))
+    typer.echo(found.as_json() if as_json else found.as_text())
+    raise typer.Exit(0 if found.ok else 1)
 
 
 @app.command()

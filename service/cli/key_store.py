@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -11,10 +10,8 @@ from typing import Any, Final, TypeVar
 
 from service.auth.key_repository import KeyRepository
 from service.auth.keys import ApiKey, NewKey, make_key
-from service.errors import StoreUnavailableError
-from service.jobs.database_password import with_password
-from service.jobs.store.database import Database, database_url
-from service.jobs.store.migrations import UnusableStoreError, migrate
+from service.cli.store import StoreError, run_in_store
+from service.jobs.store.database import Database
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -98,18 +95,10 @@ def _time(seconds: float | None) -> str | None:
 
 
 def _run(settings: Settings, work: Callable[[KeyRepository, float], Awaitable[T]]) -> T:
-    try:
-        url = with_password(database_url(settings.database_url, settings.data_dir), settings.database_password_file)
-        return asyncio.run(_in_store(Database(url), work))
-    except (StoreUnavailableError, UnusableStoreError, ValueError, OSError) as error:
-        raise KeyStoreError(str(error)) from error
-
-
-async def _in_store(database: Database, work: Callable[[KeyRepository, float], Awaitable[T]]) -> T:
-    """Brings the schema up to date first: the server may never have run."""
-    try:
-        await migrate(database)
-        await database.learn_time()
+    async def in_store(database: Database) -> T:
         return await work(KeyRepository(database), database.clock.now())
-    finally:
-        await database.close()
+
+    try:
+        return run_in_store(settings, in_store)
+    except StoreError as error:
+        raise KeyStoreError(str(error)) from error

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from service.cli.options import OWNER_ALONE, typed, with_settings
-from service.settings import Settings
-
-_STORE: Final = ("data_dir", "database_url", "database_password_file")
+from service.cli.options import STORE, store_settings, with_settings
 
 app = typer.Typer(add_completion=False, help="Make, list and revoke API keys, while the server runs or not.")
 
@@ -20,7 +16,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 
 @app.command()
-@with_settings(*_STORE)
+@with_settings(*STORE)
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Option(help="A name for people.", metavar="NAME")] = "unnamed",
@@ -61,7 +57,7 @@ def create(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        key, secret = key_store.create(_settings(context), wish)
+        key, secret = key_store.create(store_settings(context), wish)
     except key_store.KeyStoreError as error:
         raise _failed(error) from error
     if as_json:
@@ -72,13 +68,13 @@ def create(
 
 
 @app.command("list")
-@with_settings(*_STORE)
+@with_settings(*STORE)
 def list_keys(context: typer.Context, as_json: JsonOption = False, **given: object) -> None:
     """List the keys of the store, and those that ended within the last 30 days. No key is shown itself."""
     from service.cli import key_store
 
     try:
-        keys, now = key_store.listed(_settings(context))
+        keys, now = key_store.listed(store_settings(context))
     except key_store.KeyStoreError as error:
         raise _failed(error) from error
     if as_json:
@@ -88,7 +84,7 @@ def list_keys(context: typer.Context, as_json: JsonOption = False, **given: obje
 
 
 @app.command()
-@with_settings(*_STORE)
+@with_settings(*STORE)
 def revoke(
     context: typer.Context,
     key_ids: Annotated[list[str], typer.Argument(help="Ids that `darkroom keys list` shows.", metavar="ID...")],
@@ -98,27 +94,13 @@ def revoke(
     from service.cli import key_store
 
     try:
-        unknown = key_store.revoke(_settings(context), key_ids)
+        unknown = key_store.revoke(store_settings(context), key_ids)
     except key_store.KeyStoreError as error:
         raise _failed(error) from error
     for key_id in unknown:
         typer.echo(f"There is no key {key_id}, or it is revoked already.", err=True)
     if unknown:
         raise typer.Exit(1)
-
-
-def _settings(context: typer.Context) -> Settings:
-    """Reads the settings, and prepares the process to open their store."""
-    from service.environment import SettingsError, load_settings
-    from service.observability import logs
-
-    try:
-        settings = load_settings(typed(context))
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
-    logs.configure("error", "console")
-    os.umask(OWNER_ALONE)
-    return settings
 
 
 def _failed(error: Exception) -> typer.Exit:

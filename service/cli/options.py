@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from service.settings import Settings, details, flag, variable
+from service.settings import CONFIG, Settings, details, flag, variable
 
 OWNER_ALONE: Final = 0o077
 """The umask of commands that write prompts, images and keys: no other user of the machine may read them."""
+
+STORE: Final = ("data_dir", "database_url", "database_password_file")
+"""The settings that say where the store is."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 
 def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
-    """Gives a command whose last parameter is `**given` an option for each of these settings.
+    """Gives a command whose last parameter is `**given` an option for each of these settings, and for their file.
 
     Values arrive as they were typed, and None where nothing was: `service.environment` checks and reads them.
     """
@@ -25,7 +29,7 @@ def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
     def decorate(command: CommandT) -> CommandT:
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-        options = [_option(name) for name in names]
+        options = [_option(name) for name in dict.fromkeys((CONFIG, *names))]
         # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
         command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
         return command
@@ -42,6 +46,20 @@ def typed(context: typer.Context) -> Mapping[str, Any]:
         and (source := context.get_parameter_source(name)) is not None
         and source.name == "COMMANDLINE"
     }
+
+
+def store_settings(context: typer.Context) -> Settings:
+    """Reads the settings of a command on the store, and prepares the process to open it."""
+    from service.environment import SettingsError, load_settings
+    from service.observability import logs
+
+    try:
+        settings = load_settings(typed(context))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    logs.configure("error", "console")
+    os.umask(OWNER_ALONE)
+    return settings
 
 
 def _option(name: str) -> inspect.Parameter:

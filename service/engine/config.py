@@ -5,6 +5,7 @@ Runs in both processes; the worker gets its part as JSON on its command line.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -74,6 +75,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Factor k of an interactive image's virtual deadline, which is its arrival + k x its solo time."""
     batch_deadline_factor: float = BATCH_DEADLINE_FACTOR
     """Factor k of a batch image's virtual deadline."""
+    shares: dict[str, float] = {}
+    """Weights of tenants: one of weight 3 gets three times the device time of one of weight 1. Others have 1."""
     warm_up_s: float | None = None
     """Time limit of the warm-up; shapes that it does not reach are measured while serving."""
     cache_dir: str | None = None
@@ -95,6 +98,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         names = [name for name in (self.model_name, *(model.name for model in self.models)) if name]
         if len(set(names)) < len(names):
             raise ValueError("each model needs a name of its own")
+        if not all(0 < weight < math.inf for weight in self.shares.values()):
+            raise ValueError("shares must be positive")
         if self.warm_up_s is not None and not self.warm_up_s > 0:
             raise ValueError("warm_up_s must be positive")
         if not 0 < self.interactive_deadline_factor <= self.batch_deadline_factor:

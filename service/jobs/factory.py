@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL
 
 from service.engine.interface import Engine
+from service.engine.scheduling.fair_share import FairShare
 from service.images.encoding import Encoder
 from service.images.free_space import FreeSpace
 from service.images.inputs.folder import InputFolder
@@ -40,6 +42,7 @@ from service.jobs.watching.channel import Channel, NoChannel
 from service.jobs.watching.stream_limits import StreamLimits
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,13 @@ class JobsSettings:
     interactive_deadline_factor: float
     batch_deadline_factor: float
     """Both factors should be the engine's own: jobs then reach the engine in the order in which it makes them."""
+    shares: Mapping[str, float]
+    """Weights of tenants, as the engine has them."""
 
 
-def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics) -> JobService:
+def create_jobs(
+    settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics, traces: Traces = NO_TRACES
+) -> JobService:
     """Returns a job service that the caller starts and stops.
 
     Renames the image folder of an earlier release. Raises OSError where a folder cannot be created or renamed.
@@ -95,7 +102,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
     )
     checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
-    waiting = WaitingJobs()
+    waiting = WaitingJobs(FairShare(settings.shares))
     claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting, metrics)
     executor = JobExecutor(
         claims,
@@ -134,6 +141,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         runner_config,
         clock=database.clock,
         on_end=tenants.ended,
+        traces=traces,
     )
     tenants.unfinished.running_here = runner.unfinished
     streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
@@ -164,6 +172,7 @@ def create_jobs(settings: JobsSettings, engine: Engine, encoder: Encoder, metric
         ),
         space,
         tenants,
+        traces,
     )
 
 

@@ -53,6 +53,12 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = Priority.BATCH
     deadline_s: float | None = None
     """The caller's deadline in seconds after acceptance; the images are of no use later."""
+    traceparent: str | None = None
+    """The span in which the job was accepted, as W3C Trace Context spells it. It has no part in the images."""
+
+    def in_trace(self, traceparent: str | None) -> JobSpec:
+        """Returns the spec of a job that is accepted in that span."""
+        return self if traceparent is None else msgspec.structs.replace(self, traceparent=traceparent)
 
 
 class JobProgress(msgspec.Struct, frozen=True):

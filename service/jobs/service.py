@@ -37,6 +37,8 @@ from service.jobs.upkeep.retention import Retention
 from service.jobs.uploads import Uploads
 from service.jobs.views import JobView, live_summary, summary_of
 from service.jobs.watching.event_diff import EventDiff
+from service.observability.tracing.traces import NO_TRACES, Traces
+from service.webhooks.types import Webhook
 
 _OPEN_RETRY_S: Final = 1.0
 _SUMMARIES_AT_ONCE: Final = 20
@@ -73,6 +75,7 @@ class JobService:
         config: JobServiceConfig,
         space: FreeSpace,
         tenants: TenantAccounts,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self.database: Final = database
         """Others keep tables in it, too. It may be read once `is_migrated`."""
@@ -85,12 +88,13 @@ class JobService:
         self._retention = retention
         self._refresh = refresh
         self._following = following
-        self._notifier = following.notifier
+        self.notifier: Final = following.notifier
         self._viewer = following.viewer
         self._engine = engine
         self._config = config
         self.space: Final = space
         self.tenants: Final = tenants
+        self._traces = traces
         self._clock = database.clock.now
         self._opening = StoreOpening(database, space)
         self._opened = False
@@ -148,8 +152,9 @@ class JobService:
         idempotency: IdempotencyKey | None = None,
         inputs: Sequence[InputFile] = (),
         allowance: Allowance = UNLIMITED,
+        webhook: Webhook | None = None,
     ) -> tuple[JobView, bool]:
-        """Accepts a job and returns it with False. The job is on disk when this returns, with what it starts from.
+        """Accepts a job and returns it with False. The job is on disk when this returns, with all that is given here.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
         `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError`, `EngineUnavailableError`, and what
@@ -160,7 +165,7 @@ class JobService:
         if self._engine.phase in _CLOSING_PHASES:
             raise EngineUnavailableError("The server is shutting down.", retry_after_s=5.0)
         now = self._clock()
-        job = self._new_job(spec, tenant, now)
+        job = self._new_job(spec.in_trace(self._traces.traceparent()), tenant, now, webhook)
         async with self.uploads.staged(inputs) as starts_from:
             with self.tenants.admitting(job, allowance, self._engine.backlog_s) as admit:
                 record, replayed = await self._repository.create(
@@ -169,7 +174,7 @@ class JobService:
                 if replayed:
                     self.tenants.allowances.leave(job.id, 0.0)
         self._runner.wake()
-        self._notifier.announce_waiting()
+        self.notifier.announce_waiting()
         return await self._viewer.view(record), replayed
 
     async def store_finished(
@@ -232,7 +237,7 @@ class JobService:
         record = await self._repository.cancel(job_id, tenant, now=self._clock())
         if not self._runner.drop(job_id):
             self.tenants.allowances.leave(job_id, 0.0)
-        self._notifier.notify(job_id, record_changed=True)
+        self.notifier.notify(job_id, record_changed=True)
         await self._checkpoints.forget(job_id)
         return JobView(record, None)
 
@@ -244,7 +249,7 @@ class JobService:
             raise NotFoundError("There is no such job.")
         if not self._runner.drop(job_id):
             self.tenants.allowances.leave(job_id, 0.0)
-        self._notifier.notify(job_id, record_changed=True)
+        self.notifier.notify(job_id, record_changed=True)
         await self._checkpoints.forget(job_id)
         await self._files.delete(job_id)
         await self.uploads.delete_unused()
@@ -270,7 +275,7 @@ class JobService:
                 ended = await self._following.ended(job_id, tenant)
         return ended or await self.get(job_id, tenant)
 
-    def _new_job(self, spec: JobSpec, tenant: str, now: float) -> NewJob:
+    def _new_job(self, spec: JobSpec, tenant: str, now: float, webhook: Webhook | None = None) -> NewJob:
         price_s = self._engine.price_s([image.params for image in spec.images])
         return NewJob(
             id=new_job_id(),
@@ -278,6 +283,7 @@ class JobService:
             spec=spec,
             price_s=price_s,
             virtual_deadline_at=now + self._config.deadline_factor(spec.priority) * price_s,
+            webhook=webhook,
         )
 
     def _require_open(self) -> None:

@@ -1,4 +1,4 @@
-"""The ids that say whom a line of the log concerns: of the request, the job and the tenant.
+"""The ids that say whom a line of the log concerns: of the request, its trace, the job and the tenant.
 
 They are bound where they become known, and every line of the same task has them. Lines elsewhere, as in the worker's
 process, are given them.
@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-_NAMES: Final = ("request_id", "job_id", "tenant")
+_NAMES: Final = ("request_id", "trace_id", "job_id", "tenant")
 
 
 def bound_log_ids() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The server's Prometheus metrics, fed by the worker's messages, by the API and by the store. Knows no HTTP framework.
 
-`Metrics.__init__` declares those of jobs and of the device, `edge_metrics` and `store_metrics` the others.
+`Metrics.__init__` declares those of jobs and of the device, and the modules of its base classes the others.
 docs/metrics.md describes each of them; a test compares the two. The values of labels come from our own code, from the
 models' trained sizes, or from the list of models that the server was told to serve, so that no caller can create new
 series.
@@ -29,6 +29,8 @@ from service.engine.types import ModelStatus, Size
 from service.observability.edge_metrics import EdgeMetrics
 from service.observability.metric_group import SECONDS
 from service.observability.store_metrics import StoreMetrics
+from service.observability.trace_metrics import TraceMetrics
+from service.observability.webhook_metrics import WebhookMetrics
 
 _ROWS: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _OUTCOMES: Final[dict[type[FromWorker], str]] = {Finished: "succeeded", Failed: "failed", Canceled: "canceled"}
@@ -36,7 +38,7 @@ _OTHER_SIZE: Final = "other"
 """Label of all sizes that the model was not trained for."""
 
 
-class Metrics(StoreMetrics, EdgeMetrics):
+class Metrics(StoreMetrics, EdgeMetrics, TraceMetrics, WebhookMetrics):
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:

@@ -8,8 +8,10 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
 from service.api.access import key_routes, session_routes
@@ -17,7 +19,7 @@ from service.api.access.authentication import Authentication
 from service.api.access.open_routes import OPEN_PATHS
 from service.api.access.request_quotas import RequestQuotas
 from service.api.dependencies import Services
-from service.api.dialects.registry import DIALECTS
+from service.api.dialects.registry import DIALECTS, WEBHOOK_RENDERERS
 from service.api.edge.addresses import parse_public_url
 from service.api.edge.cross_origin import CrossOrigin
 from service.api.edge.forwarded import Forwarded
@@ -36,11 +38,13 @@ from service.api.http.middleware import RequestContext
 from service.api.http.openapi import DescribedApp
 from service.api.signed_urls import LinkSigner
 from service.auth.authenticator import Authenticator
+from service.auth.identity import Quotas
 from service.auth.key_file import KeyFile
 from service.auth.key_repository import KeyRepository
 from service.auth.key_ring import KeyRing
 from service.auth.quotas import KeyQuotas
 from service.auth.sessions import SessionSigner
+from service.auth.shares import parse_shares
 from service.engine.config import BATCH_DEADLINE_FACTOR, INTERACTIVE_DEADLINE_FACTOR
 from service.engine.interface import Engine
 from service.images.encoding import Encoder
@@ -53,9 +57,15 @@ from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
+from service.webhooks.sending.targets import parse_allowed_hosts
+from service.webhooks.service import WebhookService
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own telemetry would export query strings, which hold signatures, and texts of exceptions."""
 
 
 def create_app(
@@ -65,15 +75,18 @@ def create_app(
     *,
     keeps_jobs: bool = True,
     decoder: Decoder | None = None,
+    traces: Traces = NO_TRACES,
 ) -> FastAPI:
     """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it.
 
     Uploads are decoded in processes of their own unless there is another `decoder`.
     """
     encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
-    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics) if keeps_jobs else None
+    jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
     authenticator = _authenticator(settings, jobs, server_key)
+    links = LinkSigner(server_key)
+    webhooks = None if jobs is None else _webhooks(settings, jobs, links, server_key, metrics)
     services = Services(
         engine=engine,
         encoder=encoder,
@@ -88,10 +101,12 @@ def create_app(
         ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
-        links=LinkSigner(server_key),
+        webhooks=webhooks,
+        links=links,
         authenticator=authenticator,
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused),
+        traces=traces,
     )
 
     @contextlib.asynccontextmanager
@@ -99,7 +114,10 @@ def create_app(
         try:
             if jobs is not None:
                 await jobs.start()
-            async with _keys_kept_up_to_date(authenticator):
+            async with contextlib.AsyncExitStack() as running:
+                await running.enter_async_context(_keys_kept_up_to_date(authenticator))
+                if webhooks is not None:
+                    await running.enter_async_context(webhooks.running())
                 yield
         finally:
             if jobs is not None:
@@ -114,6 +132,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.services = services
     answers = ErrorAnswers(DIALECTS)
@@ -138,7 +157,7 @@ def create_app(
             route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
         },
     )
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics)
+    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics, traces=traces)
     app.add_middleware(CrossOrigin, origins=origins)  # The last one is the outermost.
     return app
 
@@ -158,7 +177,30 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
         if jobs is None
         else KeyRing(KeyRepository(jobs.database), file, is_open=lambda: jobs.is_migrated, clock=clock)
     )
-    return Authenticator(ring, SessionSigner(server_key), require_keys=settings.require_keys, clock=clock)
+    return Authenticator(
+        ring,
+        SessionSigner(server_key, lifetime_s=settings.session_lifetime_s),
+        require_keys=settings.require_keys,
+        clock=clock,
+        default_quotas=Quotas(
+            requests_per_minute=settings.default_requests_per_minute,
+            max_jobs=settings.default_max_jobs,
+            device_s_per_minute=settings.default_device_s_per_minute,
+            max_stored_bytes=settings.default_max_stored_bytes,
+        ),
+    )
+
+
+def _webhooks(
+    settings: Settings, jobs: JobService, links: LinkSigner, server_key: bytes, metrics: Metrics
+) -> WebhookService:
+    return WebhookService(
+        jobs,
+        {name: make(links) for name, make in WEBHOOK_RENDERERS.items()},
+        server_key=server_key,
+        allowed_hosts=parse_allowed_hosts(settings.webhook_allowed_hosts or ""),
+        metrics=metrics,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -197,4 +239,5 @@ def _jobs_settings(settings: Settings) -> JobsSettings:
         embed_parameters=settings.embed_parameters,
         interactive_deadline_factor=INTERACTIVE_DEADLINE_FACTOR,
         batch_deadline_factor=BATCH_DEADLINE_FACTOR,
+        shares=parse_shares(settings.shares or ""),
     )

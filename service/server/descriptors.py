@@ -7,9 +7,9 @@ from typing import Final
 
 _ENOUGH: Final = 65_536
 """A soft limit beyond need. Some limits are so large that programs which close every descriptor take minutes."""
-OTHER_FILES: Final = 192
-"""Descriptors that are no connections of callers: the database, images, workers, decoders of uploads, the log, and
-connections that are accepted only to be turned away."""
+OTHER_FILES: Final = 224
+"""Descriptors that are no connections of callers: the database, images, workers, decoders of uploads, the log, webhooks
+under way, and connections that are accepted only to be turned away."""
 _LEAST_CONNECTIONS: Final = 16
 
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from service.api.admin import create_admin_app
 from service.api.dependencies import Services
+from service.auth.shares import parse_shares
 from service.catalog import BUNDLED, find_models, find_models_in
 from service.engine import devices
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
@@ -31,6 +32,8 @@ from service.jobs.store.migrations import UnusableStoreError
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
+from service.observability.tracing.opening import TracesError, open_traces
+from service.observability.tracing.traces import NO_TRACES, Traces
 from service.server.addresses import listening, listening_at
 from service.server.app import allowed_hosts, create_app
 from service.server.descriptors import affordable, raise_limit
@@ -63,29 +66,33 @@ def run(settings: Settings) -> int:
     """Serves until told to stop. Returns the process's exit status."""
     logs.configure(settings.log_level, settings.log_format)
     metrics = Metrics()
+    if settings.config is not None:
+        _log.info("settings are read from a file too", file=str(settings.config))
 
-    try:
-        config = engine_config(settings)
-    except ModelListError as error:
-        _log.error("cannot start", reason=str(error))
-        return 1
+    with contextlib.ExitStack() as opened:
+        try:
+            config = engine_config(settings)
+            traces = opened.enter_context(open_traces(settings.tracing, metrics))
+        except (ModelListError, TracesError) as error:
+            _log.error("cannot start", reason=str(error))
+            return 1
+        return asyncio.run(_run(settings, config, metrics, traces))
 
-    async def main() -> int:
-        # Most starts are over soon. Who waits for a slow one is told that it ends.
-        _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
-        engine = LocalEngine(config, observe=metrics.observe)
-        status = await serve(settings, engine, metrics, on_ready=greet)
-        if engine.failure is not None:
-            _log.error("the model cannot be served", reason=engine.failure)
-        return status
 
-    return asyncio.run(main())
+async def _run(settings: Settings, config: EngineConfig, metrics: Metrics, traces: Traces) -> int:
+    # Most starts are over soon. Who waits for a slow one is told that it ends.
+    _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
+    engine = LocalEngine(config, observe=metrics.observe)
+    status = await serve(settings, engine, metrics, on_ready=greet, traces=traces)
+    if engine.failure is not None:
+        _log.error("the model cannot be served", reason=engine.failure)
+    return status
 
 
 def engine_config(settings: Settings) -> EngineConfig:
     """The engine's and its workers' configuration. A setting of the name of one of their fields fills that field."""
     listed = () if settings.devices is None else devices.listed_devices(settings.devices)
-    default, *others = _models(settings)
+    default, *others = models_of(settings)
     chosen = {
         **settings.model_dump(),
         "devices": listed,
@@ -93,6 +100,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         "model": default.source,
         "model_name": default.name,
         "models": tuple(ModelSource(*model) for model in others),
+        "shares": parse_shares(settings.shares or ""),
         "model_aliases": aliases_of(settings.model_aliases),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
@@ -101,14 +109,21 @@ def engine_config(settings: Settings) -> EngineConfig:
     return EngineConfig(worker=worker, **{name: chosen[name] for name in names})
 
 
-def _models(settings: Settings) -> list[ListedModel]:
+def models_of(settings: Settings) -> list[ListedModel]:
     """The models of the settings, the default one first."""
     known = find_models(settings.data_dir)
     text = ",".join(part for part in (settings.model, settings.models) if part) or BUNDLED
     return listed_models(text, known, find_models_in)
 
 
-async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_ready: Callable[[str, str], None]) -> int:
+async def serve(
+    settings: Settings,
+    engine: Engine,
+    metrics: Metrics,
+    *,
+    on_ready: Callable[[str, str], None],
+    traces: Traces = NO_TRACES,
+) -> int:
     """Starts `engine`, answers requests, stops both in order.
 
     Returns 0, or 1 where the engine failed, a port is taken or the data folder cannot be used.
@@ -120,7 +135,7 @@ async def serve(settings: Settings, engine: Engine, metrics: Metrics, *, on_read
     settings = _with_affordable_connections(settings)
     with contextlib.ExitStack() as opened:
         try:
-            app = create_app(settings, engine, metrics)
+            app = create_app(settings, engine, metrics, traces=traces)
             # uvicorn leaves a socket open where the application cannot start.
             listeners = [_Listener("api", app, opened.enter_context(_api_sockets(settings)))]
             if settings.admin_port is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from service.api.edge.addresses import parse_public_url
@@ -14,30 +13,21 @@ from service.api.edge.origins import parse_origins
 from service.api.edge.proxies import parse_trusted_proxies
 from service.setting_groups.fields import (
     Count,
+    FileForm,
     FileMode,
     OptionalFile,
     OptionalPort,
     Port,
     Seconds,
     Section,
+    checked,
     setting,
 )
 
-
-def _checked(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
-
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(check)
-
-
-PublicUrl = Annotated[str, _checked(parse_public_url)]
-HostNames = Annotated[str, _checked(parse_host_names)]
-Origins = Annotated[str, _checked(parse_origins)]
-Proxies = Annotated[str, _checked(parse_trusted_proxies)]
+PublicUrl = Annotated[str, checked(parse_public_url)]
+HostNames = Annotated[str, checked(parse_host_names)]
+Origins = Annotated[str, checked(parse_origins)]
+Proxies = Annotated[str, checked(parse_trusted_proxies)]
 
 
 class EdgeSettings(BaseSettings):
@@ -49,6 +39,7 @@ class EdgeSettings(BaseSettings):
         "too: that takes an API key.",
         Section.LISTEN,
         "ADDRESS",
+        in_file=FileForm.LIST,
     )
     port: Port = setting(8000, "Port of the API. 0 lets the system choose.", Section.LISTEN, "PORT")
     uds: OptionalFile = setting(
@@ -66,6 +57,7 @@ class EdgeSettings(BaseSettings):
         "network.",
         Section.LISTEN,
         "ADDRESS",
+        in_file=FileForm.LIST,
     )
     admin_port: OptionalPort = setting(
         8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
@@ -84,6 +76,7 @@ class EdgeSettings(BaseSettings):
         "* for every name, which lets any web page in where there are no keys.",
         Section.LISTEN,
         "NAMES",
+        in_file=FileForm.LIST,
     )
     cors_origins: Origins | None = setting(
         None,
@@ -92,6 +85,7 @@ class EdgeSettings(BaseSettings):
         "may do what everybody may.",
         Section.LISTEN,
         "ORIGINS",
+        in_file=FileForm.LIST,
     )
     trusted_proxies: Proxies | None = setting(
         None,
@@ -100,6 +94,7 @@ class EdgeSettings(BaseSettings):
         "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS does not hold for them.",
         Section.LISTEN,
         "NETWORKS",
+        in_file=FileForm.LIST,
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = setting(
         1 << 20, "A request's body, at least 1024. A larger one is answered 413.", Section.CONNECTIONS, "BYTES"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,18 +14,37 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _DEVICES: Final = re.compile(r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*")
 
 
+DISABLED: Final = ("0", "none")
+"""Values that turn a setting off."""
+
+
 class Section(enum.StrEnum):
     """Groups of settings, in the order of the help and of the documentation."""
 
+    FILE = "The file of settings"
     LISTEN = "Where it listens"
     ACCESS = "Who is let in"
+    SHARES = "Shares and quotas"
     MODEL = "The model"
     WORKER = "The worker's process"
     QUEUE = "How much may wait"
     STORAGE = "What is kept"
     IMAGES = "Images"
+    WEBHOOKS = "Webhooks"
     CONNECTIONS = "Bounds on connections"
-    LOG = "The log"
+    LOG = "Log and traces"
+
+
+class FileForm(enum.Flag):
+    """The forms that a setting may have in `darkroom.toml`, beside that of its type. A variable has commas instead."""
+
+    VALUE = 0
+    LIST = enum.auto()
+    """An array of strings."""
+    NAMED = enum.auto()
+    """A table of strings: NAME=VALUE, as a variable has it."""
+    WEIGHED = enum.auto()
+    """A table of numbers, likewise."""
 
 
 def setting(
@@ -35,11 +55,21 @@ def setting(
     *,
     shown: str | None = None,
     is_secret: bool = False,
+    kept_in: str | None = None,
+    in_file: FileForm = FileForm.VALUE,
 ) -> Any:
     """A field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable default
-    is called at the start. A secret's value is left out of the settings' `repr`.
+    is called at the start. A secret's value is left out of the settings' `repr`; `kept_in` names the setting of the
+    file that may hold it instead.
     """
-    extra: dict[str, Any] = {"section": section, "metavar": metavar, "shown": shown}
+    extra: dict[str, Any] = {
+        "section": section,
+        "metavar": metavar,
+        "shown": shown,
+        "is_secret": is_secret,
+        "kept_in": kept_in,
+        "in_file": in_file,
+    }
     if callable(default):
         return Field(default_factory=default, description=help_text, json_schema_extra=extra)
     return Field(default, description=help_text, json_schema_extra=extra, validate_default=True, repr=not is_secret)
@@ -51,7 +81,7 @@ def default_cache_dir() -> Path:
 
 def _none_if_disabled(value: object) -> object:
     """Reads "0" and "none" as None, for settings that can be turned off."""
-    return None if value in ("0", "none", 0) else value
+    return None if value in DISABLED or value == 0 else value
 
 
 def _expanded(path: Path | None) -> Path | None:
@@ -75,6 +105,16 @@ def _checked_mode(mode: str) -> str:
     if not re.fullmatch("0?[0-7]{3}", mode):
         raise ValueError("must be three octal digits, like 660")
     return mode
+
+
+def checked(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
 def _checked_aliases(text: str | None) -> str | None:

@@ -34,6 +34,7 @@ class StorageSettings(BaseSettings):
         Section.STORAGE,
         "URL",
         is_secret=True,
+        kept_in="database_password_file",
     )
     database_password_file: OptionalFile = setting(
         None,

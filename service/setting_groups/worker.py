@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from service.setting_groups.fields import Aliases, Count, Devices, Models, OptionalCount, Seconds, Section, setting
+from service.setting_groups.fields import (
+    Aliases,
+    Count,
+    Devices,
+    FileForm,
+    Models,
+    OptionalCount,
+    Seconds,
+    Section,
+    setting,
+)
 
 
 class WorkerSettings(BaseSettings):
@@ -27,6 +37,7 @@ class WorkerSettings(BaseSettings):
         "and without it the first of these.",
         Section.MODEL,
         "NAMES",
+        in_file=FileForm.LIST | FileForm.NAMED,
     )
     model_aliases: Aliases = setting(
         None,
@@ -34,6 +45,7 @@ class WorkerSettings(BaseSettings):
         "dall-e-3=bundled, for programs whose model cannot be chosen. GET /v1/models lists them.",
         Section.MODEL,
         "NAMES",
+        in_file=FileForm.NAMED,
     )
     max_model_bytes: Count | None = setting(
         None,
@@ -65,6 +77,7 @@ class WorkerSettings(BaseSettings):
         "Without it the one that `device` names.",
         Section.MODEL,
         "NAMES",
+        in_file=FileForm.LIST,
     )
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = setting(
         "auto", "auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from darkroom._core.parameters import EDIT_PARAMETERS, JOB_PARAMETERS, PARAMETERS, STREAM_PARAMETERS, DeclaredParameter
-from darkroom.results import events, images, jobs, server
-from darkroom.types import HiresParams, Margins, RefinerParams
+from darkroom.results import events, images, jobs, keys, server
+from darkroom.types import HiresParams, Margins, RefinerParams, WebhookParams
 from service.api.dialects.jobs import schemas as job_schemas
 from service.api.dialects.openai import schemas as openai_schemas
 from service.server.app import create_app
@@ -29,13 +29,16 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
     "JobListItem": jobs.JobSummary,
     "JobOut": jobs.JobRecord,
     "JobUrls": jobs.JobUrls,
+    "KeyOut": keys.ApiKey,
     "LinkOut": server.Link,
     "ListedImageOut": jobs.ImageSummary,
     "Model": server.Model,
     "ModelLimits": server.ModelLimits,
     "ModelOut": server.ModelCapabilities,
     "ProgressOut": jobs.JobProgress,
+    "NewKeyOut": keys.NewApiKey,
     "PromptTokens": images.PromptTokens,
+    "QuotasBody": keys.KeyQuotas,
     "RequestLimits": server.RequestLimits,
     "ResolvedRequest": jobs.ResolvedRequest,
     "SamplerLimitsOut": server.SamplerLimits,
@@ -51,21 +54,22 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
 NOT_READ: Final = {
     "ErrorObject": "darkroom._core.decoding",
     "ErrorResponse": "darkroom._core.decoding",
-    "KeyList": "the routes of keys are for operators",
-    "KeyOut": "the routes of keys are for operators",
+    "KeyList": "darkroom._core.endpoints",
     "Liveness": "the health routes are for operators",
     "ModelList": "darkroom._core.endpoints",
     "ModelStatus": "a text, so that a new one can be read",
-    "NewKeyOut": "the routes of keys are for operators",
     "Phase": "the health routes are for operators",
     "ProblemDetail": "darkroom._core.decoding",
     "ProblemOut": "darkroom._core.decoding",
     "Readiness": "the health routes are for operators",
-    "QuotasBody": "a part of KeyOut",
-    "Role": "a part of SessionOut and KeyOut",
+    "Role": "a text, so that a new one can be read",
     "SessionOut": "the session is the page's; the client sends its key with every request",
     "Status": "darkroom.results.jobs.JobStatus",
-    "Validity": "a part of KeyOut",
+    "Validity": "a text, so that a new one can be read",
+    "DeliveryList": "the routes of webhooks are for operators of receivers",
+    "DeliveryOut": "a part of DeliveryList",
+    "DeliveryState": "a part of DeliveryOut",
+    "SecretOut": "the routes of webhooks are for operators of receivers",
 }
 """Schemas without a model of the client, and where they are read, or why they are not."""
 EVENTS: Final[list[tuple[type[BaseModel], type[BaseModel]]]] = [
@@ -164,7 +168,10 @@ def test_a_stream_has_the_arguments_of_edits_and_its_own() -> None:
     assert STREAM_PARAMETERS.keys() == EDIT_PARAMETERS.keys() | {"image", "partial_images"}
 
 
-@pytest.mark.parametrize(("name", "mine"), [("hires", HiresParams), ("extend", Margins), ("refiner", RefinerParams)])
+@pytest.mark.parametrize(
+    ("name", "mine"),
+    [("hires", HiresParams), ("extend", Margins), ("refiner", RefinerParams), ("webhook", WebhookParams)],
+)
 def test_an_argument_that_is_an_object_has_all_of_its_fields(document: Schema, name: str, mine: type) -> None:
     body = document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     (served,) = (each for each in body["properties"][name]["anyOf"] if "properties" in each)

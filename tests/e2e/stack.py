@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import ssl
 import sys
@@ -104,6 +105,11 @@ def darkroom_command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from darkroom.cli.app import main; main()", *arguments]
 
 
+def _outside(value: str, files: Files) -> str:
+    """A variable's value in compose.yaml, with nothing set in .env, as it is outside a container."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value).replace("/run/secrets", str(files.folder / "secrets"))
+
+
 @contextlib.contextmanager
 def darkroom(files: Files, data: Path, log: Path, **variables: str) -> Iterator[Server]:
     ports = {"DARKROOM_PORT": free_port(), "DARKROOM_ADMIN_PORT": free_port()}
@@ -114,7 +120,7 @@ def darkroom(files: Files, data: Path, log: Path, **variables: str) -> Iterator[
         **{name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")},
         "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}",
         "OMP_NUM_THREADS": "1",
-        **{name: value.replace("/run/secrets", str(files.folder / "secrets")) for name, value in given.items()},
+        **{name: _outside(value, files) for name, value in given.items()},
         **(inside | folders | variables),
     }
     command = darkroom_command("serve")

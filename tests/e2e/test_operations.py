@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from tests.e2e.stack import Files, Server, darkroom, darkroom_command, postgres, postgres_client
-from tests.harness.processes import call, wait_until
+from tests.e2e.page_commands import blocks, run
+from tests.e2e.stack import Files, Server, darkroom, postgres, postgres_client
+from tests.harness.processes import wait_until
 from tests.service.jobs.store.released.released_databases import QUEUED, SCHEMAS, SUCCEEDED, load_release
 
 
@@ -49,13 +50,13 @@ def image(server: Server, job: str) -> bytes:
 
 
 def test_a_backup_of_a_running_server_is_served_in_the_place_of_its_data(files: Files, tmp_path: Path) -> None:
-    data, copy = tmp_path / "data", tmp_path / "backup"
+    back_up, restore = blocks("SQLite")
+    data = tmp_path / "data"
     with darkroom(files, data, tmp_path / "log") as server:
         job, made = make_image(server)
-        call(*darkroom_command("backup", str(copy)), env=server.environment)
+        run(back_up, data, tmp_path, server.environment)
         make_image(server)
-    shutil.rmtree(data)
-    copy.rename(data)
+    run(restore, data, tmp_path, server.environment)
     with darkroom(files, data, tmp_path / "log") as server:
         assert image(server, job) == made
         assert len(server.client.get("/api/v1/jobs").json()["data"]) == 1
@@ -71,22 +72,21 @@ def served_from(port: int, database: str, files: Files, data: Path, log: Path) -
         yield server
 
 
-def test_a_dump_of_postgresql_and_a_copy_of_the_folders_are_served_elsewhere(files: Files, tmp_path: Path) -> None:
-    dump, data, restored = tmp_path / "darkroom.dump", tmp_path / "data", tmp_path / "restored"
+def test_a_dump_of_postgresql_and_a_copy_of_the_files_are_served_in_their_place(files: Files, tmp_path: Path) -> None:
+    back_up, restore = blocks("PostgreSQL")
+    data = tmp_path / "data"
     with postgres(files) as port:
         client = postgres_client(files, port)
         with served_from(port, "darkroom", files, data, tmp_path / "log") as server:
             job, made = make_image(server)
-            call("pg_dump", "--format=custom", "--file", dump, "darkroom", env=client)
-            restored.mkdir()
-            for name in ("images", "link_key"):
-                call("cp", "--archive", data / name, restored)
+            run(back_up, data, tmp_path, client)
+            make_image(server)
         shutil.rmtree(data)
-        call("dropdb", "darkroom", env=client)
-        call("createdb", "darkroom", env=client)
-        call("pg_restore", "--exit-on-error", "--dbname=darkroom", dump, env=client)
-        with served_from(port, "darkroom", files, restored, tmp_path / "log") as server:
+        data.mkdir(mode=0o700)
+        run(restore, data, tmp_path, client)
+        with served_from(port, "darkroom", files, data, tmp_path / "log") as server:
             assert image(server, job) == made
+            assert len(server.client.get("/api/v1/jobs").json()["data"]) == 1
             assert make_image(server)
 
 

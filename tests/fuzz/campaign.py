@@ -33,7 +33,7 @@ def fuzz(port: int, seeds: range) -> Findings:
     for seed in seeds:
         made = case(random.Random(seed))
         try:
-            raw = _answered(port, made)
+            raw = answer_to(port, made)
         except TimeoutError:
             findings.failures.append(f"seed {seed}: no answer and no close: {made.data[:200]!r}")
             continue
@@ -46,8 +46,11 @@ def fuzz(port: int, seeds: range) -> Findings:
     return findings
 
 
-def _answered(port: int, made: Case) -> bytes:
-    """Everything that the server sends until it closes. The client has closed its side after the request."""
+def answer_to(port: int, made: Case) -> bytes:
+    """Everything that the server sends until it closes. The client has closed its side after the request.
+
+    Raises TimeoutError.
+    """
     parts = []
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         try:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +30,14 @@ def free_port() -> int:
 class BundledServer:
     """A running server. `options` are those of `darkroom serve`."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, tracer: Sequence[str] = ()) -> None:
+        """`tracer` is a command that becomes the command that follows it, and watches it from outside."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = "from darkroom.cli.app import main; main()"
         common = ["--port", str(self.port), "--admin-port", "0", "--data-dir", str(data_dir), "--cache-dir", "none"]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", command, "serve", *common, *options],
+            [*tracer, sys.executable, "-c", command, "serve", *common, *options],
             env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}"},
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ from service.jobs.store.tables import api_keys
 
 NOON: Final = 1_700_000_000.0
 """A time in Unix seconds."""
+DAY_S: Final = 86400.0
 
 
 def secret_of(name: str) -> str:
@@ -33,7 +34,7 @@ def api_key(name: str, *, tenant: str = DEFAULT_TENANT, role: Role = Role.USER, 
 
 def open_to_all() -> Authenticator:
     """The authenticator of a server without keys."""
-    return Authenticator(None, SessionSigner(b"server key"), require_keys=None, clock=lambda: NOON)
+    return Authenticator(None, SessionSigner(b"server key", lifetime_s=DAY_S), require_keys=None, clock=lambda: NOON)
 
 
 class KeysInMemory:

@@ -25,6 +25,7 @@ from service.jobs.store.row_mapping import NewJob
 from service.jobs.store.tables import jobs
 from service.jobs.store.uploads import UploadRepository
 from service.jobs.uploads import Uploads
+from service.webhooks.types import EVENTS, Webhook
 
 LEASE_S = 10.0
 KEEP_S = 1000.0
@@ -76,6 +77,7 @@ def make_job(
     price_s: float = 1.0,
     virtual_deadline_at: float | None = None,
     deadline_s: float | None = None,
+    webhook: Webhook | None = None,
 ) -> NewJob:
     """Returns a job that waits behind those made before it, unless `virtual_deadline_at` is given."""
     return NewJob(
@@ -84,7 +86,12 @@ def make_job(
         spec=make_spec(images, deadline_s=deadline_s),
         price_s=price_s,
         virtual_deadline_at=next(_virtual_deadlines) if virtual_deadline_at is None else virtual_deadline_at,
+        webhook=webhook,
     )
+
+
+def make_webhook(url: str = "https://hooks.test/in", *, events: tuple[str, ...] = EVENTS) -> Webhook:
+    return Webhook(url, events, format="jobs", base_url="https://images.test")
 
 
 def make_image(index: int = 0, *, attempt: int = 1, version: int = 2, size_bytes: int = 10) -> StoredImage:

@@ -29,5 +29,6 @@ def test_one_declaration_makes_a_setting(tmp_path: Path) -> None:
     shown = workshop.run("-c", "from service.cli.app import app; app()", "serve", "--help")
     assert "--max-cached-prompts" in shown
     workshop.run("-m", "scripts.settings_page", "docs/settings.md")
-    row = "| `DARKROOM_MAX_CACHED_PROMPTS` | `--max-cached-prompts` | `256` | Texts whose encoding is kept. |"
+    names = "| `DARKROOM_MAX_CACHED_PROMPTS` | `--max-cached-prompts` | `max_cached_prompts` |"
+    row = f"{names} `256` | Texts whose encoding is kept. |"
     assert row in (tmp_path / "docs" / "settings.md").read_text().splitlines()

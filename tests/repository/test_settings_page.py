@@ -20,7 +20,9 @@ def test_tables_are_replaced_and_words_stay() -> None:
     page = render(HEADINGS)
     assert "| before |" not in page
     assert page.count("Words.") == len(Section)
-    assert "| `DARKROOM_PORT` | `--port` | `8000` | Port of the API. 0 lets the system choose. |" in page
+    assert "| `DARKROOM_PORT` | `--port` | `port` | `8000` | Port of the API. 0 lets the system choose. |" in page
+    assert "| `--models` | `models`, a list, a table `[models]` |" in page
+    assert "| `--config` |  |" in page, "the file does not name itself"
 
 
 def test_a_section_without_a_table_is_an_error() -> None:

@@ -22,6 +22,7 @@ from service.child_environment import child_environment
         "AZURE_CLIENT_SECRET",
         "GOOGLE_APPLICATION_CREDENTIALS",
         "GITHUB_TOKEN",
+        "OTEL_EXPORTER_OTLP_HEADERS",
         "darkroom_database_url",
     ],
 )

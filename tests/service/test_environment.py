@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.environment import SettingsError, is_loopback, load_settings
+from service.environment import Origin, SettingsError, is_loopback, load_settings, read_settings
+from service.server.main import engine_config
 from tests.service.links import LINKS
 
 
@@ -37,6 +38,69 @@ def test_an_unknown_variable_that_is_near_nothing_is_refused_without_a_guess(
     monkeypatch.setenv(name, "1")
     with pytest.raises(SettingsError, match=rf"^{name} is not a setting of Darkroom$"):
         load_settings()
+
+
+def test_flags_go_before_variables_those_before_the_file_and_that_before_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("port = 9000\nadmin_port = 9001\nmax_rows = 4\n[shares]\nshop = 3\n")
+    monkeypatch.setenv("DARKROOM_CONFIG", str(path))
+    monkeypatch.setenv("darkroom_admin_port", "9002")
+    monkeypatch.setenv("DARKROOM_MAX_ROWS", "6")
+    in_force = read_settings({"max_rows": "8", "threads": None})
+    names = ("port", "admin_port", "max_rows", "threads", "shares")
+    settings = in_force.settings
+
+    assert [getattr(settings, name) for name in names] == [9000, 9002, 8, None, "shop=3"]
+    assert [in_force.origins[name] for name in names] == [
+        Origin.FILE,
+        Origin.ENVIRONMENT,
+        Origin.COMMAND_LINE,
+        Origin.DEFAULT,
+        Origin.FILE,
+    ]
+    assert settings.config == path
+    assert engine_config(settings).worker.shares == {"shop": 3.0}, "a worker reads no file"
+
+
+def test_the_file_of_the_folder_is_read_unless_another_one_or_none_was_chosen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DARKROOM_CONFIG")
+    monkeypatch.chdir(tmp_path)
+    assert (load_settings().config, load_settings().port) == (None, 8000)
+    Path("darkroom.toml").write_text("port = 9000")
+    Path("other.toml").write_text("port = 9001")
+    assert (load_settings().config, load_settings().port) == (Path("darkroom.toml"), 9000)
+    assert load_settings({"config": "other.toml"}).port == 9001
+    assert load_settings({"config": "none"}).port == 8000
+    monkeypatch.setenv("DARKROOM_CONFIG", "other.toml")
+    assert load_settings().port == 9001
+
+
+def test_a_variable_that_a_service_has_overwritten_does_not_go_before_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "x.toml").write_text("port = 9000")
+    monkeypatch.setenv("DARKROOM_PORT", "tcp://10.0.0.1:8000")
+    in_force = read_settings({"config": tmp_path / "x.toml"})
+    assert (in_force.settings.port, in_force.origins["port"]) == (9000, Origin.FILE)
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("exact = 1")
+    monkeypatch.setenv("DARKROOM_PROT", "1")
+    monkeypatch.setenv("DARKROOM_MAX_ROWS", "1")
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"config": str(path), "port": "x"})
+    places = [fault.partition(":")[0].partition(" is not")[0] for fault in raised.value.faults]
+    assert sorted(places) == sorted(["DARKROOM_PROT", f"{path}, line 1", "--port", "DARKROOM_MAX_ROWS"])
+    assert raised.value.in_command
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"config": str(path)})
+    assert not raised.value.in_command
 
 
 def test_variables_of_the_sdk_may_stand_beside_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:

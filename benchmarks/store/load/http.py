@@ -95,7 +95,10 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
 
 
-def post(path: str, body: Mapping[str, Any]) -> bytes:
+def post(path: str, body: Mapping[str, Any], key: str | None = None) -> bytes:
+    """`key` is the caller's API key."""
     content = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    if key is not None:
+        head += f"authorization: Bearer {key}\r\n"
     return f"{head}content-length: {len(content)}\r\n\r\n".encode() + content

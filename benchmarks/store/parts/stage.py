@@ -52,6 +52,8 @@ class Sizes:
     """Longest time for filling a queue."""
     overload_rates: tuple[float, ...] = (60.0, 154.0, 400.0)
     """Requests a second."""
+    shared_rate: float = 20.0
+    """Images a second of the device that two tenants overload."""
     followers: int = 200
     settle_s: float = 8.0
     """Time in which followers connect, before anything is counted."""

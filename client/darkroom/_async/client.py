@@ -11,6 +11,7 @@ from typing_extensions import Self, Unpack
 
 from darkroom._async.images import AsyncImages, AsyncImagesWithRawResponse
 from darkroom._async.jobs import AsyncJobs, AsyncJobsWithRawResponse
+from darkroom._async.keys import AsyncKeys, AsyncKeysWithRawResponse
 from darkroom._async.resource import AsyncRawResource, async_raw
 from darkroom._async.server import (
     AsyncModels,
@@ -107,6 +108,11 @@ class AsyncDarkroom:
         """Images that several requests start from."""
         return AsyncUploads(self._transport)
 
+    @property
+    def keys(self) -> AsyncKeys:
+        """Make, list and revoke the keys of the server, with an admin's key."""
+        return AsyncKeys(self._transport)
+
     async def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         """Return what can be asked of the server: its models, samplers, sizes, limits and features."""
         return await AsyncServerInfo(self._transport).capabilities(**options)
@@ -154,6 +160,10 @@ class AsyncDarkroomWithRawResponse(AsyncRawResource[AsyncServerInfo]):
     @property
     def models(self) -> AsyncModelsWithRawResponse:
         return AsyncModels(self._transport).with_raw_response
+
+    @property
+    def keys(self) -> AsyncKeysWithRawResponse:
+        return AsyncKeys(self._transport).with_raw_response
 
     @property
     def uploads(self) -> AsyncUploadsWithRawResponse:

@@ -46,6 +46,12 @@ class AsyncJobImage(JobImageView):
         """Return a WebP file of at most 256 pixels on each side."""
         return await self._transport.call(endpoints.get_file(self.record.thumbnail_url), options)
 
-    async def link(self, *, expires_in_s: int = 3600, **options: Unpack[CallOptions]) -> Link:
-        """Make an address that shows the image without a key, to anybody who has it, for that many seconds."""
-        return await self._transport.call(endpoints.link_image(self.record.url, expires_in_s), options)
+    async def link(
+        self, *, expires_in_s: int = 3600, include_parameters: bool = False, **options: Unpack[CallOptions]
+    ) -> Link:
+        """Make an address that shows the image without a key, to anybody who has it, for that many seconds.
+
+        The file behind it tells no prompt and no parameters unless you `include_parameters`.
+        """
+        request = endpoints.link_image(self.record.url, expires_in_s, include_parameters=include_parameters)
+        return await self._transport.call(request, options)

@@ -14,7 +14,9 @@ _CALL_OPTIONS: Final = frozenset(CallOptions.__annotations__)
 _IMAGES: Final = ("image", "mask")
 _OF_THE_INPUT: Final = EDIT_PARAMETERS.keys() - PARAMETERS.keys()
 """Arguments that mean nothing without an image to start from."""
-_NOT_OF_THE_IMAGE: Final = frozenset({"n", "priority", "deadline_s", "partial_images", "previews", "prompt_matrix"})
+_NOT_OF_THE_IMAGE: Final = frozenset(
+    {"n", "priority", "deadline_s", "partial_images", "previews", "prompt_matrix", "webhook"}
+)
 """Arguments that do not decide what an image looks like, or that concern several."""
 
 

@@ -24,12 +24,14 @@ from darkroom._core.requests import Request
 from darkroom.results.base import Answer
 from darkroom.results.images import ImagesResult
 from darkroom.results.jobs import JobPage, JobRecord, JobStatus
+from darkroom.results.keys import ApiKey, NewApiKey
 from darkroom.results.server import Capabilities, Link, Model, Upload
-from darkroom.types import ImageInput
+from darkroom.types import ImageInput, QuotaParams
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 _JOBS: Final = "/api/v1/jobs"
+_KEYS: Final = "/api/v1/keys"
 _UPLOADS: Final = "/api/v1/uploads"
 _RESOLVED: Final = ("model", "steps", "guidance_scale", "sampler", "schedule", "size", "output_format")
 """Arguments that an answer tells as they were used."""
@@ -133,10 +135,14 @@ def get_file(url: str) -> Request[bytes]:
     return Request(method="GET", path=url, headers={"Accept": "image/*"}, read=_content)
 
 
-def link_image(url: str, expires_in_s: int) -> Request[Link]:
+def link_image(url: str, expires_in_s: int, *, include_parameters: bool = False) -> Request[Link]:
     """A link to the image at `url`."""
+    told = {"include_parameters": True} if include_parameters else {}
     return Request(
-        method="POST", path=f"{url}/links", body={"expires_in_s": expires_in_s}, read=partial(read_object, Link)
+        method="POST",
+        path=f"{url}/links",
+        body={"expires_in_s": expires_in_s, **told},
+        read=partial(read_object, Link),
     )
 
 
@@ -170,6 +176,29 @@ def get_model(model_id: str) -> Request[Model]:
 
 def capabilities() -> Request[Capabilities]:
     return _get(Capabilities, "/api/v1/capabilities")
+
+
+class KeyList(Answer):
+    """The answer of GET /api/v1/keys."""
+
+    data: list[ApiKey]
+
+
+def create_key(
+    name: str, role: str, tenant: str, expires_in_s: int | None, quotas: QuotaParams | None
+) -> Request[NewApiKey]:
+    optional = {"expires_in_s": expires_in_s, "quotas": quotas}
+    given = {field: value for field, value in optional.items() if value is not None}
+    body = {"name": name, "role": role, "tenant": tenant, **given}
+    return Request(method="POST", path=_KEYS, body=body, read=partial(read_object, NewApiKey))
+
+
+def list_keys() -> Request[list[ApiKey]]:
+    return Request(method="GET", path=_KEYS, read=lambda response: read_object(KeyList, response).data)
+
+
+def revoke_key(key_id: str) -> Request[None]:
+    return Request(method="DELETE", path=f"{_KEYS}/{path_segment(key_id)}", deletes=True, read=read_nothing)
 
 
 def _images(

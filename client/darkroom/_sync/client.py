@@ -14,6 +14,7 @@ from typing_extensions import Self, Unpack
 from darkroom._core.options import LIMITS, WITHOUT_PROXY, OnRetry, resolve_options
 from darkroom._sync.images import Images, ImagesWithRawResponse
 from darkroom._sync.jobs import Jobs, JobsWithRawResponse
+from darkroom._sync.keys import Keys, KeysWithRawResponse
 from darkroom._sync.resource import RawResource, raw
 from darkroom._sync.server import (
     Models,
@@ -109,6 +110,11 @@ class Darkroom:
         """Images that several requests start from."""
         return Uploads(self._transport)
 
+    @property
+    def keys(self) -> Keys:
+        """Make, list and revoke the keys of the server, with an admin's key."""
+        return Keys(self._transport)
+
     def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         """Return what can be asked of the server: its models, samplers, sizes, limits and features."""
         return ServerInfo(self._transport).capabilities(**options)
@@ -156,6 +162,10 @@ class DarkroomWithRawResponse(RawResource[ServerInfo]):
     @property
     def models(self) -> ModelsWithRawResponse:
         return Models(self._transport).with_raw_response
+
+    @property
+    def keys(self) -> KeysWithRawResponse:
+        return Keys(self._transport).with_raw_response
 
     @property
     def uploads(self) -> UploadsWithRawResponse:

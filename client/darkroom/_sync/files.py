@@ -48,6 +48,12 @@ class JobImage(JobImageView):
         """Return a WebP file of at most 256 pixels on each side."""
         return self._transport.call(endpoints.get_file(self.record.thumbnail_url), options)
 
-    def link(self, *, expires_in_s: int = 3600, **options: Unpack[CallOptions]) -> Link:
-        """Make an address that shows the image without a key, to anybody who has it, for that many seconds."""
-        return self._transport.call(endpoints.link_image(self.record.url, expires_in_s), options)
+    def link(
+        self, *, expires_in_s: int = 3600, include_parameters: bool = False, **options: Unpack[CallOptions]
+    ) -> Link:
+        """Make an address that shows the image without a key, to anybody who has it, for that many seconds.
+
+        The file behind it tells no prompt and no parameters unless you `include_parameters`.
+        """
+        request = endpoints.link_image(self.record.url, expires_in_s, include_parameters=include_parameters)
+        return self._transport.call(request, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -16,7 +17,6 @@ from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
 from service.auth.authenticator import Admission, Refusal
 from service.auth.identity import Identity, Role
-from service.auth.sessions import SESSION_S
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {status: {"model": ProblemOut} for status in (401, 503)}
 
@@ -53,7 +53,7 @@ class SessionOut(BaseModel):
     },
 )
 async def open_session(request: Request, response: Response) -> SessionOut:
-    """Open a session with a key. It ends after a day, or with its key."""
+    """Open a session with a key. It ends after a time that the operator sets, a day by default, or with its key."""
     services = services_of(request)
     fields = await read_json_object(request, services.max_body_bytes)
     key = parse(SessionRequest, fields, BODY_RULES).request.key
@@ -64,7 +64,8 @@ async def open_session(request: Request, response: Response) -> SessionOut:
     except Refusal as refusal:
         services.metrics.authentication_refused(refusal.reason)
         raise refusal.error() from None
-    response.set_cookie(value=text, max_age=int(SESSION_S), **_cookie(request))
+    lifetime_s = math.ceil(services.authenticator.session_lifetime_s)
+    response.set_cookie(value=text, max_age=lifetime_s, **_cookie(request))
     response.headers["Cache-Control"] = "no-store"
     return _session_out(services, admission)
 
@@ -80,8 +81,8 @@ async def get_session(request: Request, response: Response) -> SessionOut:
 
 @router.delete("", status_code=204)
 async def close_session(request: Request) -> Response:
-    """Make the browser forget the session."""
-    response = Response(status_code=204)
+    """Make the browser forget the session, and the images that it has seen with it."""
+    response = Response(status_code=204, headers={"Clear-Site-Data": '"cache"'})
     response.delete_cookie(**_cookie(request))
     return response
 

@@ -13,6 +13,9 @@ from service.api.http.problems import PROBLEM_MEDIA_TYPE
 
 _UNSENT: Final = {"$ref": "#/components/schemas/HTTPValidationError"}
 """Schema of the answer that FastAPI would give to invalid parameters."""
+_BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LARGEST: Final = 2**63 - 1
+"""The largest integer that a field takes. No float is equal to it."""
 _PROBLEM: Final = {"$ref": "#/components/schemas/ProblemOut"}
 _QUOTA_HEADERS: Final = {
     "Retry-After": "Seconds after which the request would be admitted; none where waiting does not help",
@@ -49,6 +52,7 @@ class DescribedApp(FastAPI):
             }
             for name in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(name, None)
+            _make_bounds_exact(schema)
         assert self.openapi_schema is not None, "FastAPI keeps what it makes"
         return self.openapi_schema
 
@@ -69,6 +73,17 @@ def _name_problems(responses: dict[str, Any]) -> None:
     for response in responses.values():
         if _json_schema(response) == _PROBLEM:
             response["content"] = {PROBLEM_MEDIA_TYPE: response["content"]["application/json"]}
+
+
+def _make_bounds_exact(part: object) -> None:
+    """Makes the bounds of integers integers again, wherever in `part`. FastAPI reads some of them as floats."""
+    if isinstance(part, dict):
+        if part.get("type") == "integer":
+            part.update({name: min(int(part[name]), _LARGEST) for name in _BOUNDS if isinstance(part.get(name), float)})
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            _make_bounds_exact(each)
 
 
 def _add_quotas(responses: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from service.engine.config import EngineConfig
 from service.engine.interface import Phase
+from service.engine.scheduling.fair_share import weight
 from service.errors import EngineUnavailableError, QueueFullError, QuotaExceededError
 
 _RETRY_LOADING_S: Final = 5.0
@@ -100,8 +101,10 @@ class Admission:
         queued, quota_s = self._queued(), self._config.max_queued_s_per_tenant
         own_s = sum(image.left_s for image in queued if image.tenant == tenant) + waiting_s
         if quota_s is not None and own_s >= quota_s:
-            # The tenants share the device, so each one's queue drains that many times slower.
-            wait_s = (own_s - quota_s) * len({image.tenant for image in queued}) / self.speed.factor
+            # The tenants share the device, so that each one's queue drains at its part of the speed.
+            shares = self._config.worker.shares
+            weights = sum(weight(shares, other) for other in {image.tenant for image in queued})
+            wait_s = (own_s - quota_s) * weights / weight(shares, tenant) / self.speed.factor
             raise QuotaExceededError(
                 "You have too many images in the queue. Try again later.", retry_after_s=_retry_after_s(wait_s)
             )

@@ -18,6 +18,7 @@ from service.engine.frontend.inflight import InFlightImage
 from service.engine.frontend.inputs.sent_pixels import SentPixels
 from service.engine.interface import Phase
 from service.engine.messages import CallDone, ModelState, Ready, ToWorker
+from service.engine.scheduling.fair_share import weight
 from service.engine.types import ModelStatus, Priority
 
 _CREDIT_CALLS: Final = 4
@@ -52,6 +53,7 @@ class DeviceWorker:
         self._link = link
         self._images: dict[str, InFlightImage] = {}
         self._pixels = SentPixels(link.send)
+        self._shares = config.shares
         self._factors = {
             Priority.INTERACTIVE: config.interactive_deadline_factor,
             Priority.BATCH: config.batch_deadline_factor,
@@ -86,7 +88,8 @@ class DeviceWorker:
         """Whether so little waits before the image in the worker that the image may begin soon.
 
         What waits before it is what its tenant has there with a virtual deadline no later, and as much of every other
-        tenant, because tenants take turns. So an urgent image, and the first one of a tenant, always has credit.
+        tenant by its weight, because tenants take turns. So an urgent image, and the first one of a tenant, always has
+        credit.
         """
         own = image.submit.tenant
         counts: defaultdict[str, int] = defaultdict(int)
@@ -96,8 +99,9 @@ class DeviceWorker:
             if not other.started and (tenant != own or other.virtual_deadline_s <= image.virtual_deadline_s):
                 counts[tenant] += 1
                 work_s[tenant] += other.work_s
-        count_before = sum(min(count, counts[own]) for count in [*counts.values()])
-        work_before_s = sum(min(seconds, work_s[own]) for seconds in [*work_s.values()])
+        turns = {tenant: weight(self._shares, tenant) / weight(self._shares, own) for tenant in counts}
+        count_before = sum(min(counts[tenant], counts[own] * turn) for tenant, turn in turns.items())
+        work_before_s = sum(min(work_s[tenant], work_s[own] * turn) for tenant, turn in turns.items())
         max_count = _CREDIT_CALLS * self._max_counts[Stage.DENOISE] // _ROWS_PER_IMAGE
         return count_before < max_count or work_before_s < _CREDIT_S
 

@@ -1,7 +1,7 @@
 """The line of callers whose job has no room yet, and the order in which they get it.
 
 Runs in the server's process. `admission` says when there is room. Tenants take turns by the seconds of work with which
-they are admitted from the line; within a tenant, the first comes first. Nobody passes the line.
+they are admitted from the line, and by their weights; within a tenant, the first comes first. Nobody passes the line.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class WaitingLine(Generic[JobT]):
         self._admission = admission
         self._callers: list[_Caller[JobT]] = []
         """In order of arrival."""
-        self._shares = FairShare()
+        self._shares = FairShare(config.worker.shares)
 
     def __len__(self) -> int:
         return len(self._callers)
@@ -147,5 +147,5 @@ def _in_turn(callers: Sequence[_Caller[JobT]], shares: FairShare) -> Iterator[_C
     while waiting:
         caller = min(waiting, key=lambda each: tags_s[each.tenant])
         waiting.remove(caller)
-        tags_s[caller.tenant] += sum(caller.prices_s)
+        tags_s[caller.tenant] += shares.virtual_s(caller.tenant, sum(caller.prices_s))
         yield caller

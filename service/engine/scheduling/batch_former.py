@@ -48,15 +48,15 @@ def form_batch(
     """Returns the images of the next call of `head`'s group, `head` first.
 
     `queues` holds the images of the group by tenant, in order of virtual deadline. The tenant with the smallest start
-    tag adds its earliest image, and its tag advances by the seconds of that image's rows; then the next tenant does,
-    until the batch is full. An image that does not fit is skipped.
+    tag adds its earliest image, and its tag advances as it would for the seconds of that image's rows; then the next
+    tenant does, until the batch is full. An image that does not fit is skipped.
     """
     builder.add_head(head)
     turns: list[tuple[float, float, str, int]] = []
     for tenant, queue in queues.items():
         tag_s = fair_share.start_tag_s(tenant)
         if tenant == head.tenant:
-            tag_s += head.target.rows * builder.row_s
+            tag_s += fair_share.virtual_s(tenant, head.target.rows * builder.row_s)
         turns.append((tag_s, queue[0].virtual_deadline_s, tenant, 0))
     heapq.heapify(turns)
     while turns and not builder.full:
@@ -64,7 +64,7 @@ def form_batch(
         queue = queues[tenant]
         image = queue[position]
         if image is not head and builder.try_add(image):
-            tag_s += image.target.rows * builder.row_s
+            tag_s += fair_share.virtual_s(tenant, image.target.rows * builder.row_s)
         if position + 1 < len(queue):
             heapq.heapreplace(turns, (tag_s, queue[position + 1].virtual_deadline_s, tenant, position + 1))
         else:

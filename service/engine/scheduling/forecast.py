@@ -77,6 +77,7 @@ class Forecast:
         self._groups: dict[Group, dict[str, list[_Remaining]]] = {}
         """The remaining work by group and tenant, in order of virtual deadline."""
         in_order = sorted(images, key=lambda image: image.virtual_deadline_s)
+        self._fair_share = fair_share
         self._tags_s = {image.tenant: fair_share.start_tag_s(image.tenant) for image in in_order}
         for image in in_order[:_PLAYED]:
             self._add(image)
@@ -155,7 +156,8 @@ class Forecast:
         call_s = self._call_s(head.call, rows)
         self._passed_s += sum(each.preparing_s for each in batch) + calls * call_s
         for each in batch:
-            self._tags_s[each.image.tenant] += each.preparing_s + calls * call_s * each.call.rows / rows
+            tenant, served_s = each.image.tenant, each.preparing_s + calls * call_s * each.call.rows / rows
+            self._tags_s[tenant] += self._fair_share.virtual_s(tenant, served_s)
             each.preparing_s = 0.0
             each.calls_left -= calls
             if not each.calls_left:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic
 
 from pipelines.interface import NextCall, Stage, StateT
 from service.engine.costs.cost_model import CostModel
 from service.engine.scheduling.arrivals import Arrivals
 from service.engine.scheduling.batch_former import Batch, BatchBuilder, form_batch
-from service.engine.scheduling.fair_share import FairShare
+from service.engine.scheduling.fair_share import EQUAL, FairShare
 from service.engine.scheduling.forecast import Forecast, min_remaining_s
 from service.engine.scheduling.image import Group, ScheduledImage
 from service.engine.scheduling.residency import Demand, Turn
@@ -45,12 +45,13 @@ class Scheduler(Generic[StateT]):
         padded_rows: Callable[[int], int] = _no_padding,
         beside: frozenset[Stage] = frozenset(),
         model_may_begin: Callable[[str], bool] = _always,
+        shares: Mapping[str, float] = EQUAL,
     ) -> None:
         """`max_state_bytes` bounds the states of begun images. `padded_rows` returns the padding of a UNet call.
 
         Calls of the stages in `beside` run beside other calls of the device: `choose_beside` chooses them.
         `model_may_begin` tells whether images of the model with this name may begin now: whether it is resident and
-        stays so.
+        stays so. `shares` holds the weights of tenants, as `FairShare` has them.
         """
         self._cost = cost
         self._max_state_bytes = max_state_bytes
@@ -62,7 +63,7 @@ class Scheduler(Generic[StateT]):
         """Runnable images by group and tenant, in order of virtual deadline."""
         self._places: dict[str, Group] = {}
         """The group in which each runnable image is held, by id."""
-        self._fair_share = FairShare()
+        self._fair_share = FairShare(shares)
         self._arrivals = Arrivals()
 
     @property

@@ -87,6 +87,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
             padded_rows=info.padded_rows,
             beside=frozenset({Stage.DECODE}) if info.decodes_beside else frozenset(),
             model_may_begin=pool.may_begin,
+            shares=config.shares,
         )
         record = record or CallRecord.private()
         meter = CallMeter(info, self._cost, channel, device, clock, record)

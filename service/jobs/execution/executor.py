@@ -67,6 +67,11 @@ class Outcome:
     recorded: bool = False
     """Whether the store knows it already: a job's end is recorded together with its last image."""
 
+    @property
+    def code(self) -> str:
+        """The public code of the failure; empty where there is none."""
+        return "" if self.failure is None else self.failure.code
+
 
 class JobExecutor:
     """All methods belong to one event loop."""
@@ -136,6 +141,7 @@ class JobExecutor:
         if running.lost:
             raise LostError
         running.resumed |= checkpoints.keys()
+        running.span.submitted()
         running.engine_job = engine_job = self._engine.submit(
             images,
             previews=spec.previews,
@@ -181,6 +187,7 @@ class JobExecutor:
                 await self._checkpoints.keep(running.claim.job_id, index, event.data)
                 running.resumed.discard(index)
             case ImageFinished():
+                running.span.image_finished(index, event.timings)
                 await self._store(running, index, event)
                 self._notifier.notify(running.claim.job_id, record_changed=True)
 

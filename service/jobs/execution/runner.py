@@ -24,6 +24,7 @@ from service.jobs.store.image_files import ImageFiles
 from service.jobs.tenants.accounts import EndedJob
 from service.jobs.watching.subscriptions import JobNotifier
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 
 LAST_WRITES_S: Final = 1.0
 
@@ -41,11 +42,8 @@ class RunnerConfig:
     last_writes_s: float = LAST_WRITES_S
     """Seconds in which the outcomes of the last jobs must be recorded once the engine has stopped."""
     max_images: int = 32
-    """No more jobs are claimed once the claimed ones have this many unfinished images.
-
-    That is enough for the engine's scheduler to choose from. It bounds what the engine has of durable jobs, which take
-    no room in its queue and are not refused by it.
-    """
+    """No more jobs are claimed once the claimed ones have this many unfinished images: enough for the engine's
+    scheduler to choose from. It bounds what the engine has of durable jobs, which take no room in its queue."""
 
 
 _random_share = random.SystemRandom().random
@@ -68,6 +66,7 @@ class Runner:
         *,
         clock: StoreClock,
         on_end: Callable[[EndedJob], object] = lambda job: None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`on_end` is called with each job that ends here."""
         self._claims = claims
@@ -80,6 +79,7 @@ class Runner:
         self._config = config
         self._clock = clock
         self._on_end = on_end
+        self._traces = traces
         self._running: dict[str, RunningJob] = {}
         self._woken = asyncio.Event()
         self._stopping = False
@@ -216,7 +216,7 @@ class Runner:
         return self._config.max_images - self._unfinished_images()
 
     def _start(self, claim: Claim) -> None:
-        running = self._running[claim.job_id] = RunningJob(claim)
+        running = self._running[claim.job_id] = RunningJob.traced(claim, self._traces)
         running.task = asyncio.create_task(self._run(running))
         self._notifier.notify(claim.job_id, record_changed=True)
 
@@ -245,7 +245,7 @@ class Runner:
 
     async def _run(self, running: RunningJob) -> None:
         claim = running.claim
-        structlog.contextvars.bind_contextvars(job_id=claim.job_id, tenant=claim.tenant)
+        structlog.contextvars.bind_contextvars(**running.log_ids)
         try:
             outcome = await self._executor.execute(running)
             if outcome is None:
@@ -259,6 +259,7 @@ class Runner:
         except LostError:
             self._on_end(running.end())
             self._metrics.job_ended("canceled", CanceledError.code)
+            running.span.ended("canceled")
             await self._persist(lambda: self._delete_late_files(claim))
         finally:
             if self._running.get(claim.job_id) is running:  # Otherwise it was released and claimed again meanwhile.
@@ -274,7 +275,8 @@ class Runner:
                     running.claim, outcome.status, version=version, now=self._clock.now(), failure=failure
                 )
             )
-        self._metrics.job_ended(outcome.status, "" if failure is None else failure.code)
+        self._metrics.job_ended(outcome.status, outcome.code)
+        running.span.ended(outcome.status, outcome.code)
 
     async def _delete_late_files(self, claim: Claim) -> None:
         """Deletes the files of a job that was deleted while an image of it was being stored."""

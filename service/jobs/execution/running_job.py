@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Self
 
 from pipelines.work_plan import total_steps
 from service.engine.interface import Job
 from service.jobs.records import Claim, JobPreview, JobProgress, LiveState
 from service.jobs.tenants.accounts import EndedJob
+from service.observability.tracing.traces import NO_SPAN, JobSpan, Traces
 
 
 @dataclass(slots=True, eq=False)
@@ -16,6 +18,7 @@ class RunningJob:
     """A job that this process has claimed."""
 
     claim: Claim
+    span: JobSpan = NO_SPAN
     task: asyncio.Task[None] | None = None
     engine_job: Job | None = None
     """The part of the job that the engine has now."""
@@ -41,6 +44,25 @@ class RunningJob:
 
     def __post_init__(self) -> None:
         self.missing = set(range(len(self.claim.spec.images))) - self.claim.done
+
+    @classmethod
+    def traced(cls, claim: Claim, traces: Traces) -> Self:
+        """Returns the job with its span."""
+        span = traces.job(
+            claim.job_id,
+            [image.params for image in claim.spec.images],
+            tenant=claim.tenant,
+            started_at=claim.created_at,
+            parent=claim.spec.traceparent,
+            attempt=claim.attempt,
+        )
+        return cls(claim, span)
+
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """The ids that lines of the log about the job have."""
+        ids = {"job_id": self.claim.job_id, "tenant": self.claim.tenant, "trace_id": self.span.trace_id}
+        return {name: value for name, value in ids.items() if value}
 
     @property
     def begun(self) -> bool:

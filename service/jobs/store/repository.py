@@ -32,6 +32,7 @@ from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ENDING, WAITING_COLUMNS, ending_values, images_of
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs
 from service.jobs.store.uploads import StoredUpload, attach_uploads
+from service.jobs.store.webhooks import attach_webhook
 
 _FULL_RETRY_S: Final = 30.0
 _MAX_INLINE: Final = 64
@@ -125,12 +126,11 @@ class JobRepository:
         admit()
 
         def record(connection: Connection) -> JobRecord | None:
-            if idempotency is not None:
-                bound = bind_key(connection, job.tenant, job.id, idempotency, now)
-                if bound is not None:
-                    return bound
+            if idempotency and (bound := bind_key(connection, job.tenant, job.id, idempotency, now)):
+                return bound
             connection.execute(_INSERT, row)
             attach_uploads(connection, job.id, job.tenant, starts_from)
+            attach_webhook(connection, job)
             return None
 
         with self._waiting.entering(entering):

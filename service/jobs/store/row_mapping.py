@@ -24,6 +24,7 @@ from service.jobs.records import (
     StoredImage,
 )
 from service.jobs.store.spec_format import decode_spec, encode_spec
+from service.webhooks.types import Webhook
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class NewJob:
     """Expected device seconds."""
     virtual_deadline_at: float
     """Unix seconds. Waiting jobs are claimed in this order."""
+    webhook: Webhook | None = None
 
 
 def new_job_row(job: NewJob, now: float) -> dict[str, Any]:

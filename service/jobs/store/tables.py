@@ -32,6 +32,7 @@ metadata: Final = MetaData(
 
 _IS_QUEUED: Final = text("status = 'queued'")
 _IS_RUNNING: Final = text("status = 'running'")
+_IS_PENDING: Final = text("state = 'pending'")
 
 jobs: Final = Table(
     "jobs",
@@ -156,4 +157,53 @@ api_keys: Final = Table(
     Column("last_used_at", Double),
     Column("revoked_at", Double),
     Index(None, "sha256", unique=True),
+)
+
+webhooks: Final = Table(
+    "webhooks",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    # With spaces between them.
+    Column("events", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    # When the receiver said that it wants no more.
+    Column("disabled_at", Double),
+)
+
+# A trigger on the jobs table inserts the rows: see migration 0007.
+webhook_deliveries: Final = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # Also tells the tries apart: only the latest may record its outcome.
+    Column("tries", Integer, nullable=False),
+    # The next try. While one is under way, the time from which on it counts as lost.
+    Column("try_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("tried_at", Double),
+    Column("status", Integer),
+    Column("error", Text),
+    Index("ix_webhook_deliveries_pending", "try_at", "host", sqlite_where=_IS_PENDING, postgresql_where=_IS_PENDING),
+    Index(None, "job_id"),
+    Index(None, "tenant", "created_at", "id"),
+)
+
+PENDING: Final = webhook_deliveries.c.state == literal_column("'pending'")
+
+webhook_secrets: Final = Table(
+    "webhook_secrets",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    # No secret: `service.webhooks.secrets` makes one of it with the server's key.
+    Column("salt", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    PrimaryKeyConstraint("tenant", "salt"),
 )

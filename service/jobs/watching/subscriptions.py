@@ -83,6 +83,7 @@ class JobNotifier:
         """`channel` tells the other processes on the store what this one did."""
         self._channel = channel or NoChannel()
         self._jobs: dict[str, _Followed] = {}
+        self._listeners: list[Callable[[], object]] = []
         self._closed = False
 
     @property
@@ -106,6 +107,10 @@ class JobNotifier:
             job.subscribers.discard(subscriber)
             if not job.subscribers:
                 del self._jobs[job_id]
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Calls `listener` from now on whenever the record of any job has changed, as far as this process is told."""
+        self._listeners.append(listener)
 
     def followed(self) -> list[JobRecord]:
         """Returns the records of the jobs with subscribers, as these know them."""
@@ -147,6 +152,8 @@ class JobNotifier:
             self._wake(job_id, record_changed=False)
 
     def _wake(self, job_id: str, *, record_changed: bool) -> None:
+        for listener in self._listeners if record_changed else ():
+            listener()
         job = self._jobs.get(job_id)
         if job is None:
             return

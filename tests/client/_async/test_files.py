@@ -84,6 +84,8 @@ def test_an_image_has_a_thumbnail_and_links(connect: Clients) -> None:
     assert image.thumbnail() == answers.png()
     assert image.link(expires_in_s=60).url == "http://here/shared/job_1/0"
     assert server.requests[-1].content == b'{"expires_in_s":60}'
+    image.link(include_parameters=True)
+    assert server.requests[-1].content == b'{"expires_in_s":3600,"include_parameters":true}'
 
 
 def test_a_notebook_shows_an_image_of_the_synchronous_client_at_once() -> None:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from darkroom import AuthenticationError, NotFoundError
+from darkroom import AuthenticationError, NotFoundError, PermissionDeniedError
 from darkroom.cli.statuses import Status
 from pipelines.fake import INFO
 from service.observability import logs
@@ -44,6 +45,30 @@ def test_a_client_with_a_key_reaches_its_own_jobs_and_no_others(connect: Clients
     assert alice.capabilities().models
     with pytest.raises(NotFoundError):
         bob.jobs.get(job.id)
+    job.delete()
+
+
+def test_an_admins_client_makes_a_key_with_which_another_one_works_until_it_is_revoked(
+    connect: Clients, server: Harness
+) -> None:
+    admin = connect(None, base_url=server.url, api_key=secret_of("root"))
+    made = admin.keys.create(name="shop", tenant="alice", expires_in_s=600, quotas={"max_jobs": 2})
+    shop = connect(None, base_url=server.url, api_key=made.key)
+
+    assert [each.quotas.max_jobs for each in admin.keys.list() if each.id == made.id] == [2]
+    assert shop.models.list()
+    with pytest.raises(PermissionDeniedError):
+        shop.keys.list()
+    admin.keys.revoke(made.id)
+    with pytest.raises(AuthenticationError):
+        shop.models.list()
+
+
+def test_a_link_tells_the_parameters_only_where_it_was_asked_to(connect: Clients, server: Harness) -> None:
+    job = connect(None, base_url=server.url, api_key=secret_of("alice")).jobs.submit(prompt="a red circle", steps=1)
+    (image,) = job.result(timeout_s=60)
+    shown = [httpx2.get(image.link(include_parameters=told).url).content for told in (False, True)]
+    assert [b"a red circle" in content for content in shown] == [False, True]
     job.delete()
 
 

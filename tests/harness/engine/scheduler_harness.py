@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines import work_plan
@@ -13,6 +14,7 @@ from pipelines.interface import UPSCALE, BatchKey, Stage
 from service.engine.costs.cost_model import CostModel
 from service.engine.costs.cost_table import CostTable
 from service.engine.scheduling.batch_former import Batch
+from service.engine.scheduling.fair_share import EQUAL
 from service.engine.scheduling.image import ScheduledImage
 from service.engine.scheduling.scheduler import Scheduler
 from tests.harness.engine import uploads
@@ -36,6 +38,7 @@ class SchedulerHarness:
         padded_to: int = 1,
         knows_texts: bool = True,
         cost_model: type[CostModel] = CostModel,
+        shares: Mapping[str, float] = EQUAL,
     ) -> None:
         """`padded_to` is the multiple to which UNet calls are padded; `knows_texts` leaves no texts to encode."""
         self.cost = cost_model(
@@ -52,6 +55,7 @@ class SchedulerHarness:
             max_state_bytes=max_state_bytes,
             beside=beside,
             padded_rows=lambda rows: -rows % padded_to,
+            shares=shares,
         )
         self._knows_texts = knows_texts
         self.now_s = 0.0

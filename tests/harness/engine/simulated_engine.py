@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.admission import Admission, QueuedImage
 from service.engine.frontend.waiting_line import WaitingLine
+from service.engine.scheduling.fair_share import EQUAL, weight
 from tests.benchmarks import virtual_time
 
 IMAGE_S: Final = 0.1
@@ -29,10 +31,11 @@ class SimulatedJob:
 
 
 class SimulatedEngine:
-    """Finishes an image of a tenant in turn every `IMAGE_S`."""
+    """Finishes an image every `IMAGE_S`. The tenants take turns by their weights."""
 
-    def __init__(self, **bounds: Any) -> None:
-        config = EngineConfig(worker=WorkerConfig(model="fake"), **bounds)
+    def __init__(self, shares: Mapping[str, float] = EQUAL, **bounds: Any) -> None:
+        config = EngineConfig(worker=WorkerConfig(model="fake", shares=dict(shares)), **bounds)
+        self._shares = shares
         self.line: WaitingLine[SimulatedJob] = WaitingLine(config, Admission(config, self._queued))
         self.jobs: list[SimulatedJob] = []
         self.finished: Counter[str] = Counter()
@@ -57,7 +60,10 @@ class SimulatedEngine:
             await asyncio.sleep(IMAGE_S)
             waiting = [job for job in self.jobs if job.unfinished]
             if waiting:
-                self._finish_image(min(waiting, key=lambda job: self.finished[job.tenant]))
+                self._finish_image(min(waiting, key=self._turn))
+
+    def _turn(self, job: SimulatedJob) -> float:
+        return self.finished[job.tenant] / weight(self._shares, job.tenant)
 
     def _finish_image(self, job: SimulatedJob) -> None:
         job.unfinished -= 1

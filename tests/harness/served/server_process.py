@@ -31,9 +31,9 @@ class StoredJob(NamedTuple):
 
 
 @contextlib.contextmanager
-def starting_server(data_dir: Path, *worker_options: str, **settings: float) -> Iterator[subprocess.Popen[str]]:
+def starting_server(data_dir: Path, *worker_options: str, **settings: float | str) -> Iterator[subprocess.Popen[str]]:
     """Yields a server's process at once; its URL will be its first line. The process is killed at the end."""
-    settings_of_all = {"port": 0, "admin_port": "none", "data_dir": data_dir, **settings}
+    settings_of_all: dict[str, object] = {"port": 0, "admin_port": "none", "data_dir": data_dir, **settings}
     paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}"}
     environment = os.environ | paths | {variable(name): str(value) for name, value in settings_of_all.items()}
     command = [sys.executable, "-m", "tests.service.api.serve_fake", *worker_options]
@@ -46,7 +46,7 @@ def starting_server(data_dir: Path, *worker_options: str, **settings: float) -> 
 
 @contextlib.contextmanager
 def running_server(
-    data_dir: Path, *worker_options: str, **settings: float
+    data_dir: Path, *worker_options: str, **settings: float | str
 ) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
     """Yields a server's process, which serves, and a client of it. The process is killed at the end."""
     with starting_server(data_dir, *worker_options, **settings) as server:

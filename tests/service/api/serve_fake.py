@@ -13,6 +13,7 @@ from service.engine.frontend.local_engine import LocalEngine
 from service.environment import load_settings
 from service.observability import logs
 from service.observability.metrics import Metrics
+from service.observability.tracing.opening import open_traces
 from service.server.main import serve
 
 
@@ -31,7 +32,8 @@ async def main() -> int:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
-    return await serve(settings, engine, metrics, on_ready=say)
+    with open_traces(settings.tracing, metrics) as traces:
+        return await serve(settings, engine, metrics, on_ready=say, traces=traces)
 
 
 if __name__ == "__main__":

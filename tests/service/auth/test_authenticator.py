@@ -8,20 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from service.auth.authenticator import Admission, Authenticator, Refusal, RefusalReason
-from service.auth.identity import NO_KEYS
+from service.auth.identity import NO_KEYS, Quotas
 from service.auth.key_ring import KeyRing
-from service.auth.keys import ApiKey
-from service.auth.sessions import SESSION_S, SessionSigner
+from service.auth.keys import NO_QUOTAS, ApiKey
+from service.auth.sessions import SessionSigner
 from service.errors import StoreUnavailableError
-from tests.harness.keys import NOON, KeysInMemory, api_key, open_to_all, secret_of
+from tests.harness.keys import DAY_S, NOON, KeysInMemory, api_key, open_to_all, secret_of
 
-SIGNER = SessionSigner(b"server key")
+SIGNER = SessionSigner(b"server key", lifetime_s=DAY_S)
 
 
-async def authenticator(*keys: ApiKey, require_keys: bool | None = None, is_open: bool = True) -> Authenticator:
+async def authenticator(
+    *keys: ApiKey, require_keys: bool | None = None, is_open: bool = True, default_quotas: Quotas = NO_QUOTAS
+) -> Authenticator:
     ring = KeyRing(KeysInMemory(*keys), is_open=lambda: is_open, clock=lambda: NOON)
     await ring.refresh()
-    return Authenticator(ring, SIGNER, require_keys=require_keys, clock=lambda: NOON)
+    return Authenticator(ring, SIGNER, require_keys=require_keys, clock=lambda: NOON, default_quotas=default_quotas)
 
 
 def refusal(auth: Authenticator, secret: str | None = None, session: str | None = None) -> RefusalReason:
@@ -54,6 +56,15 @@ async def test_with_a_key_only_its_holder_is_let_in() -> None:
     assert auth.is_admitted(admission)
 
 
+async def test_a_key_and_its_session_have_the_default_quotas_where_it_has_none_of_its_own() -> None:
+    auth = await authenticator(api_key("a"), default_quotas=Quotas(max_jobs=4))
+
+    session, opened = auth.open_session(secret_of("a"))
+    admissions = [auth.by_secret(secret_of("a")), auth.by_session(session), opened]
+
+    assert [admission.identity.quotas for admission in admissions] == [Quotas(max_jobs=4)] * 3
+
+
 async def test_a_key_that_has_ended_lets_nobody_in_and_still_keeps_everybody_else_out() -> None:
     auth = await authenticator(api_key("old", expires_at=NOON), api_key("revoked", revoked_at=NOON - 1))
 
@@ -68,7 +79,7 @@ async def test_a_session_is_its_keys_and_ends_with_it() -> None:
 
     admission = auth.by_session(text)
 
-    assert admission == opened == Admission(api_key("a", tenant="alice").identity, NOON + SESSION_S)
+    assert admission == opened == Admission(api_key("a", tenant="alice").identity, NOON + DAY_S, is_session=True)
     assert refusal(auth, session="forged") is RefusalReason.SESSION
     ended = await authenticator(api_key("a", revoked_at=NOON))
     assert refusal(ended, session=text) is RefusalReason.REVOKED

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from service.auth.sessions import SESSION_S, Session, SessionSigner
-from tests.harness.keys import NOON, api_key
+from service.auth.sessions import Session, SessionSigner
+from tests.harness.keys import DAY_S, NOON, api_key
 
-SIGNER = SessionSigner(b"server key")
+SIGNER = SessionSigner(b"server key", lifetime_s=DAY_S)
 
 
 def test_a_session_is_read_by_every_server_of_its_key_until_it_expires() -> None:
     text, session = SIGNER.open(api_key("a"), now=NOON)
 
-    assert session == Session("key_a", NOON + SESSION_S)
-    assert SessionSigner(b"server key").read(text, now=NOON + SESSION_S - 1) == session
-    assert SIGNER.read(text, now=NOON + SESSION_S) is None
+    assert session == Session("key_a", NOON + DAY_S)
+    assert SessionSigner(b"server key", lifetime_s=60.0).read(text, now=NOON + DAY_S - 1) == session
+    assert SIGNER.read(text, now=NOON + DAY_S) is None
 
 
 def test_a_session_ends_with_its_key() -> None:
@@ -25,7 +25,7 @@ def test_a_session_ends_with_its_key() -> None:
 
 
 def test_a_session_of_another_server_is_none() -> None:
-    text, _ = SessionSigner(b"another").open(api_key("a"), now=NOON)
+    text, _ = SessionSigner(b"another", lifetime_s=DAY_S).open(api_key("a"), now=NOON)
 
     assert SIGNER.read(text, now=NOON) is None
 

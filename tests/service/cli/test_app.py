@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,28 @@ def test_a_bad_value_ends_the_command_and_names_the_option(command: Command, arg
     outcome = command("serve", *arguments)
     assert outcome.status == 2
     assert told in outcome.err
+
+
+def test_a_check_tells_all_faults_of_the_file_with_status_1_and_those_of_options_with_2(command: Command) -> None:
+    Path("darkroom.toml").write_text("prot = 1\nexact = 1\n")
+    outcome = command("check")
+    assert (outcome.status, outcome.err) == (1, "")
+    assert (
+        "failed  settings  darkroom.toml, line 1: prot is not a setting of Darkroom; did you mean port?" in outcome.out
+    )
+    assert "failed  settings  darkroom.toml, line 2: exact: " in outcome.out
+
+    report = json.loads(command("check", "--json").out)
+    assert (report["ok"], len(report["checks"])) == (False, 2)
+    assert command("check", "--config", "none", "--port", "banana").status == 2
+    assert command("check", "--prot", "1").status == 2
+
+
+def test_every_command_that_reads_settings_takes_the_file(command: Command) -> None:
+    Path("x.toml").write_text("exact = 1")
+    for words in (["keys", "list"], ["models", "check", "x"], ["health"], ["backup", "x"]):
+        outcome = command(*words, "--config", "x.toml")
+        assert (outcome.status, "x.toml, line 1: exact" in outcome.err) == (2, True), words
 
 
 def test_serve_ignores_services_of_its_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,16 @@ def test_a_model_is_called_by_the_name_that_it_is_served_by(command: Command, tm
     assert outcome.out.startswith("own/portrait can be served.\n")
 
 
+def test_a_whole_check_looks_into_the_models_of_the_file(command: Command, tmp_path: Path) -> None:
+    Path("darkroom.toml").write_text('port = 0\nadmin_port = 0\ndevice = "cpu"\n')
+    outcome = command("check", "--json")
+    report = json.loads(outcome.out)
+    assert (outcome.status, report["ok"]) == (0, True)
+    assert report["checks"][0]["what"] == "model bundled"
+    assert report["settings"]["device"] == {"value": "cpu", "origin": "file", "line": 3}
+    assert command("check", "--model", "nowhere").status == 1
+
+
 def test_a_model_that_cannot_be_served_is_exit_status_1(command: Command, tmp_path: Path) -> None:
     (tmp_path / "x.ckpt").write_bytes(b"PK\x03\x04")
     outcome = command("models", "check", "x.ckpt")

@@ -59,11 +59,13 @@ def test_each_device_has_a_worker_that_differs_in_nothing_else() -> None:
     assert EngineConfig(worker=worker).workers == (worker,)
     workers = EngineConfig(worker=worker, devices=("cuda:0", "cpu")).workers
     assert [one.device for one in workers] == ["cuda:0", "cpu"]
-    assert {msgspec.structs.replace(one, device="cuda:3") for one in workers} == {worker}
+    assert [msgspec.structs.replace(one, device="cuda:3") for one in workers] == [worker, worker]
 
 
 def test_a_worker_config_is_decoded_as_it_was_encoded() -> None:
-    config = WorkerConfig(model="fake", threads=2, exact=True, log_level="debug", log_format="json")
+    config = WorkerConfig(
+        model="fake", threads=2, exact=True, shares={"shop": 3.0}, log_level="debug", log_format="json"
+    )
 
     assert msgspec.json.decode(msgspec.json.encode(config), type=WorkerConfig) == config
 

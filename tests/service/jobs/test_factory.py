@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service.engine.interface import Phase
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.factory import JobsSettings, create_jobs
@@ -45,12 +46,14 @@ def settings_for(data_dir: Path) -> JobsSettings:
         embed_parameters=True,
         interactive_deadline_factor=3.0,
         batch_deadline_factor=30.0,
+        shares={"shop": 3.0},
     )
 
 
 @contextlib.asynccontextmanager
-async def running(data_dir: Path) -> AsyncIterator[JobService]:
+async def running(data_dir: Path, phase: Phase = Phase.SERVING) -> AsyncIterator[JobService]:
     engine, encoder = FakeEngine(), Encoder(1)
+    engine.phase = phase
     jobs = create_jobs(settings_for(data_dir), engine, encoder, Metrics())
     await jobs.start()
     yield jobs
@@ -85,6 +88,16 @@ async def test_a_submitted_job_is_made_and_its_image_can_be_read(tmp_path: Path)
 
     assert view.record.status is Status.SUCCEEDED
     assert len(file) == stored.size_bytes
+
+
+async def test_waiting_jobs_are_ordered_by_the_weights_of_their_tenants(tmp_path: Path) -> None:
+    async with running(tmp_path, Phase.LOADING) as jobs:
+        places = dict[str, int | None]()
+        for number, tenant in enumerate(["lab", "lab", "shop", "shop"]):
+            view, _ = await jobs.submit(make_spec(), tenant=tenant)
+            places[f"{tenant} {number}"] = view.queue_position
+
+    assert places == {"lab 0": 0, "lab 1": 1, "shop 2": 1, "shop 3": 2}, "both of the shop's before the lab's second"
 
 
 async def test_jobs_and_images_of_an_earlier_release_can_be_read(released_dir: Path) -> None:

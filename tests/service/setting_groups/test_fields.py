@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from service.setting_groups.fields import (
     Count,
     Devices,
+    FileForm,
     FileMode,
     OptionalCount,
     OptionalFolder,
@@ -34,8 +35,9 @@ def test_a_declaration_keeps_its_default_its_help_and_what_is_shown() -> None:
     size, folder = (Declared.model_fields[name] for name in ("size", "folder"))
 
     assert (size.default, size.description) == (3, "How many.")
-    assert size.json_schema_extra == {"section": Section.MODEL, "metavar": "N", "shown": None}
-    assert folder.json_schema_extra == {"section": Section.STORAGE, "metavar": "FOLDER", "shown": "here"}
+    plain = {"is_secret": False, "kept_in": None, "in_file": FileForm.VALUE}
+    assert size.json_schema_extra == {"section": Section.MODEL, "metavar": "N", "shown": None, **plain}
+    assert folder.json_schema_extra == {"section": Section.STORAGE, "metavar": "FOLDER", "shown": "here", **plain}
     assert Declared().folder == Path.cwd()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from darkroom import Darkroom
+from service.api.http.fields import MAX_SEED
 from service.settings import Settings
 from tests.harness.wire.http_server import Harness, serving
 from tests.web.browser.reverse_proxy import PREFIX, caddy_before
@@ -50,6 +52,8 @@ def test_the_page_of_the_api_is_there(page: Page, outer: str) -> None:
     page.goto(f"{outer}/docs")
     expect(page.get_by_role("heading", name="POST /api/v1/jobs", exact=True)).to_be_visible()
     expect(page.locator("#create_job pre").first).to_contain_text(f"{outer}/api/v1/jobs")
+    # A number would round the largest seed.
+    expect(page.get_by_text(re.compile(rf"at most {MAX_SEED}$")).first).to_be_attached()
 
 
 def test_every_address_in_an_answer_can_be_followed(outer: str) -> None:

@@ -17,9 +17,10 @@ export interface Schema {
   properties?: Record<string, Schema>;
   required?: string[];
   minimum?: number;
-  maximum?: number;
+  /** As text where it is too large for a number of JavaScript. */
+  maximum?: number | string;
   exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
+  exclusiveMaximum?: number | string;
   minLength?: number;
   maxLength?: number;
   minItems?: number;
@@ -63,7 +64,15 @@ export interface Route {
 export async function load(): Promise<ApiDocument> {
   const answer = await fetch(below("/openapi.json"));
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
-  return (await answer.json()) as ApiDocument;
+  return parseDocument(await answer.text());
+}
+
+/** In JSON a quote within a string is escaped, so that a name without a backslash before it is never part of a text. */
+const LARGE = /(?<!\\)("(?:exclusiveM|m)aximum"\s*:\s*)(\d{16,})(?=\s*[,}])/g;
+
+/** The document, with upper bounds that a number would round as text. */
+export function parseDocument(text: string): ApiDocument {
+  return JSON.parse(text.replace(LARGE, '$1"$2"')) as ApiDocument;
 }
 
 /** The routes by tag, in the order of the document. */

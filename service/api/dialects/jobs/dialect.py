@@ -7,6 +7,7 @@ from typing import Final
 from service.api import health, stored_images
 from service.api.dialects.jobs import capabilities, image_routes, joint_events, routes, upload_routes
 from service.api.dialects.jobs.resolve import BODY_RULES
+from service.api.dialects.jobs.webhooks import routes as webhook_routes
 from service.api.http.dialect import Dialect
 from service.api.http.problems import PROBLEM_MEDIA_TYPE, problem_body
 
@@ -19,6 +20,7 @@ DIALECT: Final = Dialect(
         joint_events.router,
         image_routes.router,
         upload_routes.router,
+        webhook_routes.router,
         stored_images.router,
     ),
     body_rules=BODY_RULES,

@@ -14,7 +14,7 @@ import structlog
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from service.api.dependencies import jobs_of, services_of, unless_gone
+from service.api.dependencies import jobs_of, services_of, unless_gone, webhooks_of
 from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
 from service.api.dialects.jobs.paging import decode_cursor, page_body
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
@@ -28,7 +28,7 @@ from service.api.http.fields import JobId
 from service.api.http.form_body import UploadedFile
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
 from service.api.http.problems import ProblemOut
-from service.api.http.request_body import body_content
+from service.api.http.request_body import Parsed, body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
 from service.errors import InvalidRequestError, QueueFullError, QuotaExceededError, StoreUnavailableError
@@ -40,6 +40,7 @@ from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.tenants.allowance import Allowance
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
+from service.webhooks.types import Webhook
 
 _KEY_LIFETIME_S: Final = 86400.0
 _KEY: Final = "[ -~]{1,255}"
@@ -104,6 +105,7 @@ async def create_job(request: Request) -> Response:
         model = chosen_model(parsed.request.model, services.engine)
         decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
         idempotency = await _idempotency_key(request, body.fields)
+    webhook = _webhook(request, parsed)
     size = image_size(parsed, model, None if decoded is None else decoded.size)
     inputs = await prepare(decoded, size, parsed.request.resize_mode)
     accepted = image_format(request.headers.get("accept"))
@@ -115,6 +117,7 @@ async def create_job(request: Request) -> Response:
         idempotency=idempotency,
         inputs=inputs.files,
         allowance=await _allowance(request, inputs.files),
+        webhook=webhook,
     )
     structlog.contextvars.bind_contextvars(job_id=view.record.id)
     view, preferred = await _waited(request, view, preferred)
@@ -190,6 +193,19 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
         news = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
         first = await anext(news)  # An error at the start is an HTTP error, not an event.
         return EventStream(frames(first, news, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
+
+
+def _webhook(request: Request, parsed: Parsed[JobRequest]) -> Webhook | None:
+    """Raises `UnprocessableError` where nothing would be sent to its address."""
+    asked = parsed.request.webhook
+    if asked is None:
+        return None
+    try:
+        webhooks_of(request).check_url(asked.url)
+    except ValueError as error:
+        raise parsed.refusal("webhook", f"Its url {error}.") from None
+    events = tuple(dict.fromkeys(asked.events))
+    return Webhook(asked.url, events, format="jobs", base_url=addresses_of(request).url(""))
 
 
 async def _allowance(request: Request, files: Sequence[InputFile]) -> Allowance:

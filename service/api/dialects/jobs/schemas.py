@@ -11,9 +11,11 @@ from pydantic_core import PydanticCustomError
 from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
 from service.api.generation.resolve import shared_settings_schema
-from service.api.http.fields import Text
+from service.api.http.fields import Text, json_text
 from service.images.encoding import ImageFormat
 from service.jobs.records import Status
+from service.webhooks.sending.targets import MAX_URL
+from service.webhooks.types import JOB_CANCELED, JOB_FAILED, JOB_SUCCEEDED
 
 MAX_JOB_IMAGES: Final = 100
 MAX_PREVIEWS: Final = 10
@@ -28,6 +30,18 @@ def _as_list(value: object) -> object:
         # Pydantic would look at each item first, and make an error of each wrong one.
         raise PydanticCustomError("too_long", f"Must have at most {MAX_JOB_IMAGES} items")
     return [value] if isinstance(value, str) else value
+
+
+class WebhookRequest(BaseModel):
+    """An address that is told what becomes of the job."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    url: Annotated[Text, Field(max_length=MAX_URL, description="An https address with a public host")]
+    events: Annotated[
+        list[Literal["job.started", "job.succeeded", "job.failed", "job.canceled"]],
+        Field(min_length=1, max_length=4, description="Those that are told; by default those of the job's end"),
+    ] = [JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELED]
 
 
 class JobRequest(InputRequest):
@@ -60,6 +74,11 @@ class JobRequest(InputRequest):
     previews: Annotated[
         int, Field(ge=0, le=MAX_PREVIEWS, description="Previews of each image, sent as events of the job")
     ] = 0
+    webhook: Annotated[
+        WebhookRequest | None,
+        BeforeValidator(json_text),
+        Field(description="An address that is told what becomes of the job"),
+    ] = None
 
 
 class ProgressOut(BaseModel):

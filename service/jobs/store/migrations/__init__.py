@@ -36,14 +36,24 @@ async def migrate(database: Database) -> None:
         raise UnusableStoreError(database.lasting_fault) from None
 
 
+def check_schema(connection: Connection) -> None:
+    """Raises `SchemaTooNewError` where this version does not know the schema. Writes nothing."""
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if not known.issuperset(MigrationContext.configure(connection).get_current_heads()):
+        raise SchemaTooNewError("The database was written by a newer version of Darkroom. Upgrade this server.")
+
+
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    check_schema(connection)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if not known.issuperset(MigrationContext.configure(connection).get_current_heads()):
-        raise SchemaTooNewError("The database was written by a newer version of Darkroom. Upgrade this server.")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config

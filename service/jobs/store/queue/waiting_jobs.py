@@ -1,9 +1,9 @@
 """The jobs that wait, as this process knows them: their number, their order and their work. Reads no database.
 
 The store holds the truth. This copy of it answers how much room the queue has, where a job stands, and which jobs are
-next, without a query. Tenants take turns by the price of the jobs that were claimed for them, as they do on the device;
-within a tenant the virtual deadline decides. The process keeps it up to date with what it does itself, and `replace`
-with what other processes have done.
+next, without a query. Tenants take turns by the price of the jobs that were claimed for them and by their weights, as
+they do on the device; within a tenant the virtual deadline decides. The process keeps it up to date with what it does
+itself, and `replace` with what other processes have done.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class WaitingJobs:
         if job is None:
             return None
         own = self._queues[job.tenant]
-        start_s = self._shares.start_tag_s(job.tenant) + own.first_work_s(own.index(job))
+        start_s = self._start_s(job.tenant, own.first_work_s(own.index(job)))
         position, work_s = 0, job.price_s
         for tenant, queue in self._queues.items():
-            others_s = start_s - self._shares.start_tag_s(tenant)
+            others_s = self._shares.served_s(tenant, start_s - self._shares.start_tag_s(tenant))
             count = own.index(job) if queue is own else queue.count_before(others_s, job)
             position += count
             work_s += queue.first_work_s(count)
@@ -158,5 +158,8 @@ class WaitingJobs:
 
     def _starts(self, tenant: str) -> Iterator[tuple[float, WaitingJob]]:
         """Yields the tenant's jobs in their order, each with the virtual time at which its service starts."""
-        tag_s = self._shares.start_tag_s(tenant)
-        return ((tag_s + work_s, job) for work_s, job in self._queues[tenant].starts())
+        return ((self._start_s(tenant, work_s), job) for work_s, job in self._queues[tenant].starts())
+
+    def _start_s(self, tenant: str, work_s: float) -> float:
+        """Returns the virtual time at which the tenant's service after `work_s` seconds of its work starts."""
+        return self._shares.start_tag_s(tenant) + self._shares.virtual_s(tenant, work_s)

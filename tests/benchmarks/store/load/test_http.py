@@ -54,3 +54,8 @@ def test_requests_say_how_long_they_are() -> None:
     assert get("/livez") == b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
     head, _, body = post("/jobs", {"prompt": "ö"}).partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head
+
+
+def test_requests_bring_the_key_of_their_caller() -> None:
+    assert b"\r\nauthorization: Bearer secret\r\n" in post("/jobs", {}, "secret")
+    assert b"authorization" not in post("/jobs", {})

@@ -18,6 +18,7 @@ from tests.harness.command import Command
 NOT_OFFERED: Final = {
     "n": "--count makes each image by a request of its own, so that each has a file, a bar and a seed",
     "prompt_matrix": "several prompts, or xyz with prompts on an axis, do the same with a file for each image",
+    "webhook": "the command waits for the job itself",
     "previews": "--preview asks for as many as the server makes",
     "partial_images": "--preview shows them; the command uses no stream of images",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -31,6 +32,33 @@ async def test_a_key_opens_a_session_that_only_the_browser_sees(guarded: Api) ->
     cookie = SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (True, "strict", "/", "")
     assert secret_of("alice") not in answer.text + str(answer.headers)
+
+
+async def test_a_session_lasts_as_long_as_the_operator_says(tmp_path: Path) -> None:
+    keys = write_key_file(tmp_path / "keys")
+    async with run_in_process(tmp_path, api_key_file=keys, session_lifetime_s=600) as api:
+        answer = await log_in(api)
+
+    left_s = datetime.fromisoformat(answer.json()["expires_at"]).timestamp() - time.time()
+    assert 0 < left_s <= 600
+    assert SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]["max-age"] == "600"
+
+
+async def test_what_a_browser_saw_with_a_session_it_shows_later_only_with_one(guarded: Api) -> None:
+    job = (await guarded.create_job(headers=bearer("alice"))).json()
+    images = [job["images"][0][path] for path in ("url", "thumbnail_url")]
+    by_key = [await guarded.client.get(url, headers=bearer("alice")) for url in images]
+    assert {each.headers["Cache-Control"] for each in by_key} == {"private, max-age=31536000, immutable"}
+    await log_in(guarded)
+
+    seen = [await guarded.client.get(url) for url in images]
+    asked = [{"If-None-Match": each.headers["ETag"]} for each in seen]
+    again = [await guarded.client.get(url, headers=tag) for url, tag in zip(images, asked, strict=True)]
+    await guarded.client.delete(SESSION, headers=PAGE)
+    after = [await guarded.client.get(url, headers=tag) for url, tag in zip(images, asked, strict=True)]
+
+    assert {each.headers["Cache-Control"] for each in (*seen, *again)} == {"private, no-cache"}
+    assert [each.status_code for each in (*seen, *again, *after)] == [200, 200, 304, 304, 401, 401]
 
 
 async def test_the_cookie_of_a_page_with_tls_is_not_sent_without(guarded: Api) -> None:
@@ -106,7 +134,7 @@ async def test_a_session_that_is_ended_lets_nobody_in(guarded: Api) -> None:
 
     answer = await guarded.client.delete(SESSION, headers=PAGE)
 
-    assert answer.status_code == 204
+    assert (answer.status_code, answer.headers["Clear-Site-Data"]) == (204, '"cache"')
     assert (await guarded.client.get(SESSION)).status_code == 401
     assert (await guarded.client.get(JOBS)).status_code == 401
 

@@ -21,6 +21,8 @@ from tests.harness.keys import bearer
 from tests.service.api.in_process import GENERATIONS, JOBS, Api
 from tests.service.images.inputs.samples import picture, saved
 
+WEBHOOKS: Final = "/api/v1/webhooks"
+
 Route: TypeAlias = tuple[str, str]
 """A method, and a path as the route spells it."""
 
@@ -82,7 +84,14 @@ ELSEWHERE: Final[dict[Route, Callable[[Mapping[str, str]], Request]]] = {
 """Routes that take the id of a thing in their query or their body."""
 
 CONTENTS: Final[frozenset[Route]] = frozenset(
-    {("GET", JOBS), ("POST", GENERATIONS), ("POST", "/v1/deployments/{deployment}/images/generations")}
+    {
+        ("GET", JOBS),
+        ("POST", GENERATIONS),
+        ("POST", "/v1/deployments/{deployment}/images/generations"),
+        ("GET", f"{WEBHOOKS}/secret"),
+        ("POST", f"{WEBHOOKS}/secret/rotate"),
+        ("GET", f"{WEBHOOKS}/deliveries"),
+    }
 )
 """Routes that take no id of a thing, and show or make what is a tenant's own: tested by name below."""
 
@@ -175,6 +184,19 @@ async def test_lists_hold_ones_own_alone_also_behind_anothers_cursor(guarded: Ap
 
     for url in (JOBS, f"{JOBS}?cursor={page['next_cursor']}"):
         assert (await guarded.client.get(url, headers=bearer("bob"))).json()["data"] == []
+
+
+async def test_webhooks_have_a_secret_and_a_list_of_ones_own(guarded: Api) -> None:
+    keys = {}
+    for name in ("alice", "bob"):
+        await guarded.create_job(webhook={"url": f"https://{name}.invalid/"}, headers=bearer(name))
+        keys[name] = (await guarded.client.get(f"{WEBHOOKS}/secret", headers=bearer(name))).json()["key"]
+    rotated = (await guarded.client.post(f"{WEBHOOKS}/secret/rotate", headers=bearer("bob"))).json()["key"]
+    listed = (await guarded.client.get(f"{WEBHOOKS}/deliveries", headers=bearer("alice"))).json()["data"]
+
+    assert len({*keys.values(), rotated}) == 3
+    assert (await guarded.client.get(f"{WEBHOOKS}/secret", headers=bearer("alice"))).json()["key"] == keys["alice"]
+    assert [each["url"] for each in listed] == ["https://alice.invalid/"]
 
 
 async def test_anothers_idempotency_key_is_a_key_of_ones_own(guarded: Api) -> None:

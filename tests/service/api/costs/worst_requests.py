@@ -32,6 +32,8 @@ PROMPTS: Final = [f"{number:03}{'é' * 1250}" for number in range(IMAGES)]
 """As many as a job may have, and together nearly as long as it may be stored."""
 LONG: Final = "x" * 4000
 KEYS: Final = 50
+DELIVERIES: Final = 50
+"""Half a page of webhooks' deliveries."""
 LISTED: Final = 50
 """Jobs that wait, more than fit into a page."""
 PNG: Final = encode(RgbImage(SIDE, SIDE, random.Random(1).randbytes(3 * SIDE * SIDE)), "png")
@@ -39,6 +41,7 @@ MASK: Final = encode(RgbImage(SIDE, SIDE, bytes(3 * SIDE * SIDE)), "png")
 TEXTS: Final = {"prompt": LONG, "negative_prompt": LONG}
 DRAWING: Final = {"n": 2, "num_inference_steps": 1, "size": "64x64"}
 JOB: Final[dict[str, Any]] = {"prompt": PROMPTS, "negative_prompt": LONG, "num_inference_steps": 1}
+WEBHOOK: Final = {"url": f"https://hooks.invalid/{'x' * 2000}"}
 
 Send: TypeAlias = Callable[[], Awaitable[httpx2.Response]]
 Route: TypeAlias = tuple[str, str]
@@ -88,6 +91,9 @@ async def fill(api: Api) -> Stored:
     services = api.app.state.services
     record = await services.jobs.store_finished(spec, images, tenant=DEFAULT_TENANT, lifetime_s=3600.0)
     stored = Stored(record.id, services.links.path(record.id, 0, int(time.time()) + 3600, media_type="image/png"))
+    for _ in range(DELIVERIES):
+        job = (await api.client.post(JOBS, json={"prompt": "x", "webhook": WEBHOOK})).json()
+        await api.client.post(f"{JOBS}/{job['id']}/cancel")
     for _ in range(LISTED):
         answer = await api.client.post(JOBS, json=JOB)
         stored.spare.append(answer.json()["id"])
@@ -119,7 +125,7 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("GET", "/v1/models/{model_id:path}"): lambda: client.get("/v1/models/darkroom-fake"),
         ("GET", "/livez"): lambda: client.get("/livez"),
         ("HEAD", "/livez"): lambda: client.head("/livez"),
-        ("POST", JOBS): lambda: client.post(JOBS, json=JOB),
+        ("POST", JOBS): lambda: client.post(JOBS, json={**JOB, "webhook": WEBHOOK}),
         ("GET", JOBS): lambda: client.get(JOBS, params={"limit": 100}),
         ("GET", JOBS + "/{job_id}"): lambda: client.get(job),
         ("POST", JOBS + "/{job_id}/cancel"): lambda: client.post(f"{JOBS}/{next(spare)}/cancel"),
@@ -140,6 +146,11 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("GET", "/api/v1/keys"): lambda: client.get("/api/v1/keys"),
         ("POST", "/api/v1/keys"): lambda: client.post("/api/v1/keys", json={"name": "x"}),
         ("DELETE", "/api/v1/keys/{key_id}"): lambda: client.delete(f"/api/v1/keys/{next(keys)}"),
+        ("GET", "/api/v1/webhooks/secret"): lambda: client.get("/api/v1/webhooks/secret"),
+        ("POST", "/api/v1/webhooks/secret/rotate"): lambda: client.post("/api/v1/webhooks/secret/rotate"),
+        ("GET", "/api/v1/webhooks/deliveries"): lambda: client.get(
+            "/api/v1/webhooks/deliveries", params={"limit": 100}
+        ),
         ("GET", "/api/v1/uploads/{sha256}"): lambda: client.get(f"/api/v1/uploads/{stored.digests[0]}"),
         ("DELETE", "/api/v1/uploads/{sha256}"): lambda: client.delete(f"/api/v1/uploads/{next(digests)}"),
     }

@@ -12,6 +12,7 @@ import pytest
 from service.api.admin import create_admin_app
 from service.server.app import allowed_hosts
 from service.settings import Settings
+from tests.harness.keys import bearer, write_key_file
 from tests.service.api.in_process import GENERATIONS, HOST, JOBS, Api, run_in_process
 
 FOREIGN: Final[list[dict[str, str]]] = [
@@ -20,6 +21,11 @@ FOREIGN: Final[list[dict[str, str]]] = [
     {"Origin": f"http://{HOST}:9000"},
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site", "Origin": f"http://{HOST}"},
+]
+OWN: Final[list[dict[str, str]]] = [
+    {"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+    {},
 ]
 UNSAFE: Final = [("POST", JOBS), ("POST", GENERATIONS), ("DELETE", f"{JOBS}/job_{'a' * 32}"), ("PUT", "/nowhere")]
 
@@ -30,6 +36,13 @@ async def admin(api: Api) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_admin_app(api.app.state.services, allowed_hosts(settings, settings.admin_host))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=f"http://{HOST}") as client:
         yield client
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Api]:
+    """A server with keys."""
+    async with run_in_process(tmp_path, api_key_file=write_key_file(tmp_path / "keys")) as api:
+        yield api
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.1"])
@@ -86,6 +99,21 @@ async def test_another_sites_page_changes_nothing(api: Api, headers: dict[str, s
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
+async def test_a_key_does_not_let_another_sites_page_in(guarded: Api, headers: dict[str, str]) -> None:
+    for brought in (bearer("alice"), bearer("root"), {}):
+        for method, path in UNSAFE:
+            answer = await guarded.client.request(method, path, json={"prompt": "x"}, headers={**headers, **brought})
+            assert answer.status_code == 403, (method, path)
+    assert guarded.engine.jobs == []
+
+
+async def test_with_keys_the_own_page_and_programs_need_one(guarded: Api) -> None:
+    for headers in OWN:
+        assert (await guarded.create_job(headers={**headers, **bearer("alice")})).is_success
+        assert (await guarded.create_job(headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
 async def test_another_sites_page_steers_no_models(admin: httpx2.AsyncClient, headers: dict[str, str]) -> None:
     assert (await admin.post("/models/x/unload", headers=headers)).status_code == 403
 
@@ -100,7 +128,7 @@ async def test_no_answer_lets_another_sites_page_read_it(api: Api, headers: dict
 
 
 async def test_the_servers_own_page_is_let_in(api: Api) -> None:
-    for headers in ({"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {}):
+    for headers in OWN:
         assert (await api.create_job(headers=headers)).is_success
 
 

@@ -13,14 +13,11 @@ import httpx2
 import pytest
 import structlog
 
+from tests.harness.wire.path_tricks import TRICKS
 from tests.service.api.in_process import Api
 
 CANARY: Final = "cAnArY7f3a"
 TOLD: Final = re.compile(r"0x[0-9a-fA-F]{6}|/home|/work|/usr|/tmp|site-packages|Traceback|\.py\b")
-TRICKS: Final = [
-    "../link_key", "..%2flink_key", "..%5clink_key", "%2e%2e%2flink_key", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd",
-    "%2fetc%2fpasswd", "link_key%00.png", "%00", ".", "..", "~", "file:%2f%2f%2fetc%2fpasswd", "..;/link_key", "stray",
-]  # fmt: skip
 VALUES: Final = [
     "NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "-1", "0.5", '"\\ud800"', '"\\u0000"', "true", "[]", "{}",
     '{"\\ud800": 1}', f'{{"{CANARY}": "{CANARY}"}}', f'"{CANARY}"', f'["{CANARY}"]', '"' + "x" * 10**6 + '"',

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx2
 import pytest
+import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, Router
@@ -18,6 +19,8 @@ from service.api.http.errors import ErrorAnswers
 from service.api.http.middleware import RequestContext
 from service.api.http.sse import EventStream
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
+from tests.harness.spans import SpansInMemory
 
 CANARY: Final = "cAnArY7"
 
@@ -45,7 +48,7 @@ async def _nothing() -> None:
 class Server:
     """The middleware around a few routes."""
 
-    def __init__(self) -> None:
+    def __init__(self, traces: Traces = NO_TRACES) -> None:
         self.metrics = Metrics()
         routes = Router(
             routes=[
@@ -56,7 +59,7 @@ class Server:
                 Route("/events", self.events),
             ]
         )
-        self.app = RequestContext(routes, answers=ErrorAnswers(DIALECTS), metrics=self.metrics)
+        self.app = RequestContext(routes, answers=ErrorAnswers(DIALECTS), metrics=self.metrics, traces=traces)
         self.streams_at_each_event: list[bool] = []
 
     async def events(self, request: Request) -> Response:
@@ -141,6 +144,21 @@ async def test_a_path_that_was_refused_is_not_in_the_log() -> None:
     with capture_logs() as lines:
         await Server().request("GET", "/secret")
     assert (lines[0]["path"], lines[0]["status"]) == ("unmatched", 404)
+
+
+async def test_a_request_is_traced_by_its_route_alone_and_its_log_names_the_trace() -> None:
+    spans = SpansInMemory()
+    server = Server(spans.traces)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        await server.request("GET", f"/ok/{CANARY}?signature={CANARY}")
+        await server.request("GET", f"/nowhere/{CANARY}")
+        await server.request("GET", "/fail")
+        await server.request("GET", "/livez")
+
+    assert [span.name for span in spans.ended] == ["GET /ok/{name}", "GET", "GET /fail"]
+    ids = [f"{span.context.trace_id:032x}" for span in spans.ended if span.context is not None]
+    assert [line.get("trace_id") for line in lines] == [ids[0], ids[1], ids[2], ids[2], None]
+    assert CANARY not in "".join(span.to_json() for span in spans.ended)
 
 
 async def test_other_scopes_pass_through_unchanged() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,23 @@ def test_an_answer_that_is_never_sent_is_not_listed(schema: dict[str, Any]) -> N
 def test_problems_are_listed_with_their_media_type(schema: dict[str, Any]) -> None:
     responses = schema["paths"]["/checked"]["get"]["responses"]
     assert [responses[status]["content"] for status in ("404", "422")] == [{"application/problem+json": PROBLEM}] * 2
+
+
+def test_the_largest_seed_is_the_bound_of_a_body_and_no_rounded_one() -> None:
+    app, seed = DescribedApp(), {"type": "integer", "minimum": -1, "maximum": 2**63 - 1}
+    share = {"type": "number", "minimum": 0.5, "maximum": 1.0}
+    body = {"type": "object", "properties": {"seed": {"anyOf": [seed, {"type": "null"}]}, "share": share}}
+
+    @app.post(
+        "/x",
+        responses={404: {"model": ProblemOut}},
+        openapi_extra={"requestBody": {"content": {"application/json": {"schema": body}}}},
+    )
+    async def make() -> int:
+        return 1
+
+    read = json.loads(json.dumps(app.openapi()))["paths"]["/x"]["post"]["requestBody"]["content"]["application/json"]
+    assert read["schema"] == body
 
 
 def test_operations_that_need_a_key_list_the_answer_to_one_whose_quota_is_used_up() -> None:

@@ -12,11 +12,14 @@ from service.engine.frontend.admission import Admission, DrainSpeed, QueuedImage
 from service.errors import QuotaExceededError
 
 
-def make_admission(queued: Sequence[tuple[str, float]], **config: Any) -> Admission:
+def make_admission(
+    queued: Sequence[tuple[str, float]], shares: dict[str, float] | None = None, **config: Any
+) -> Admission:
     """Makes an admission with queued images, each a job of its own, given by its tenant and its price."""
     images = [QueuedImage(job, tenant, price_s) for job, (tenant, price_s) in enumerate(queued)]
     bounds = {"min_queued_jobs": 0, **config}
-    return Admission(EngineConfig(worker=WorkerConfig(model="fake"), **bounds), lambda: images)
+    worker = WorkerConfig(model="fake", shares={} if shares is None else shares)
+    return Admission(EngineConfig(worker=worker, **bounds), lambda: images)
 
 
 def over_quota(admission: Admission, tenant: str, waiting_s: float = 0.0) -> QuotaExceededError:
@@ -56,6 +59,12 @@ def test_a_tenant_at_its_quota_is_refused_and_others_are_not() -> None:
 
     error = over_quota(admission, "heavy")
     assert error.retry_after_s == 20.0, "two tenants share the device, so each one's queue drains at half the speed"
+
+
+def test_the_queue_of_a_tenant_drains_by_its_weight() -> None:
+    admission = make_admission([("heavy", 60.0), ("light", 60.0)], {"heavy": 4.0}, max_queued_s_per_tenant=50.0)
+
+    assert [over_quota(admission, tenant).retry_after_s for tenant in ("heavy", "light")] == [13.0, 50.0]
 
 
 def test_images_that_wait_in_line_count_against_the_quota() -> None:

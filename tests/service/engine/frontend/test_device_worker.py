@@ -27,9 +27,9 @@ def make_call(*, seconds: float, sound: bool = True) -> CallDone:
 
 
 class Harness:
-    def __init__(self, costs: CostTable | None = None) -> None:
+    def __init__(self, costs: CostTable | None = None, shares: dict[str, float] | None = None) -> None:
         self.link = RecordingLink()
-        self.worker = DeviceWorker(0, self.link, WorkerConfig(model="fake", max_rows=MAX_ROWS))
+        self.worker = DeviceWorker(0, self.link, WorkerConfig(model="fake", max_rows=MAX_ROWS, shares=shares or {}))
         self.worker.serve(make_ready(costs or flat_costs(MAX_ROWS, call_s=1.0)))
         self.in_flight = InFlightImages()
         self.made = 0
@@ -81,6 +81,16 @@ def test_a_tenant_waits_for_as_much_of_each_other_tenant_as_of_its_own(harness: 
     harness.send(5 * CREDIT, tenant="heavy")
     assert harness.worker.has_credit_for(harness.make(tenant="light"))
     harness.send(CREDIT // 2, tenant="light")
+
+    assert not harness.worker.has_credit_for(harness.make(tenant="light"))
+
+
+def test_a_tenant_waits_for_as_much_of_another_tenant_as_their_weights_say() -> None:
+    harness = Harness(shares={"heavy": 3.0})
+    harness.send(5 * CREDIT, tenant="heavy")
+    harness.send(CREDIT // 4 - 1, tenant="light")
+    assert harness.worker.has_credit_for(harness.make(tenant="light"))
+    harness.send(1, tenant="light")
 
     assert not harness.worker.has_credit_for(harness.make(tenant="light"))
 

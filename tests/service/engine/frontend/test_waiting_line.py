@@ -87,15 +87,16 @@ def test_a_tenant_with_little_work_waits_for_one_job_of_a_busy_tenant_and_no_lon
     run(work())
 
 
-def test_two_busy_tenants_get_equal_shares_whatever_the_size_of_their_jobs() -> None:
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_two_busy_tenants_get_their_shares_whatever_the_size_of_their_jobs(weight: float) -> None:
     async def work() -> None:
-        engine = SimulatedEngine(max_queued_images=16)
+        engine = SimulatedEngine({"large": weight}, max_queued_images=16)
         busy = [
             *await keep_busy(engine, clients=20, images=8, tenant="large"),
             *await keep_busy(engine, clients=20, images=1, tenant="small"),
         ]
         await engine.serve(200.0)
-        assert engine.finished["large"] == pytest.approx(engine.finished["small"], rel=0.1)
+        assert engine.finished["large"] == pytest.approx(weight * engine.finished["small"], rel=0.1)
         await stopped(busy)
 
     run(work())

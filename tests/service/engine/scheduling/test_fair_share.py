@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
+
 from service.engine.scheduling.fair_share import FairShare
 
 
@@ -21,6 +23,13 @@ def test_tenants_get_equal_time_instead_of_equal_turns() -> None:
     served_s = take_turns(FairShare(), {"slow": 4.0, "fast": 1.0}, 50)
 
     assert abs(served_s["slow"] - served_s["fast"]) <= 4.0
+
+
+def test_tenants_get_time_by_their_weights() -> None:
+    served_s = take_turns(FairShare({"heavy": 3.0, "small": 0.5}), {"heavy": 2.0, "light": 1.0, "small": 1.0}, 90)
+
+    assert served_s["heavy"] == pytest.approx(3 * served_s["light"], abs=2.0)
+    assert served_s["light"] == pytest.approx(2 * served_s["small"], abs=2.0)
 
 
 def test_a_tenant_that_was_idle_saves_up_no_credit() -> None:

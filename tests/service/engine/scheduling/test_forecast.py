@@ -64,8 +64,9 @@ def test_an_image_that_will_be_late_is_expected_behind_the_others() -> None:
     assert etas_s[other.id] < etas_s[hopeless.id]
 
 
-def test_tenants_are_expected_to_take_turns() -> None:
-    harness = SchedulerHarness()
+@pytest.mark.parametrize("weight", [1.0, 4.0])
+def test_tenants_are_expected_to_take_turns(weight: float) -> None:
+    harness = SchedulerHarness(shares={"flood": weight})
     for _ in range(8):
         harness.add(steps=8, virtual_deadline_s=40.0, tenant="flood")
     single = harness.add(steps=8, width=96, virtual_deadline_s=50.0, tenant="single")

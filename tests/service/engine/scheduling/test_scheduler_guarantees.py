@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -90,12 +92,13 @@ def test_no_stream_of_newcomers_starves_an_image(stream: list[list[dict[str, Any
 WORK = st.lists(st.tuples(st.integers(1, 9), st.sampled_from([1.0, 4.0])), min_size=1, max_size=5)
 
 
+@pytest.mark.parametrize("weight", [1.0, 3.0])
 @settings(max_examples=10, deadline=None)
-@given(WORK, WORK)
-def test_tenants_that_could_each_fill_the_device_get_equal_time(
-    ours: list[tuple[int, float]], theirs: list[tuple[int, float]]
+@given(ours=WORK, theirs=WORK)
+def test_tenants_that_could_each_fill_the_device_get_time_by_their_weights(
+    weight: float, ours: list[tuple[int, float]], theirs: list[tuple[int, float]]
 ) -> None:
-    harness = SchedulerHarness()
+    harness = SchedulerHarness(shares={"ours": weight})
     sources = {"ours": itertools.cycle(ours), "theirs": itertools.cycle(theirs)}
     for _ in range(30):
         for tenant, source in sources.items():
@@ -104,7 +107,19 @@ def test_tenants_that_could_each_fill_the_device_get_equal_time(
                 harness.add(steps=steps, guidance_scale=guidance_scale, tenant=tenant)
         harness.turn()
 
-    assert abs(harness.served_s["ours"] - harness.served_s["theirs"]) <= 2 * CALL_S
+    assert abs(harness.served_s["ours"] / weight - harness.served_s["theirs"]) <= 2 * CALL_S
+
+
+def test_a_tenant_of_weight_3_makes_three_times_the_steps_of_one_of_weight_1() -> None:
+    harness, steps = SchedulerHarness(shares={"shop": 3.0}), Counter[str]()
+    for _ in range(400):
+        for tenant in ("shop", "lab"):
+            while sum(image.tenant == tenant and not image.finished for image in harness.open) < 6:
+                harness.add(tenant=tenant)
+        steps.update(image.tenant for image in harness.turn())
+
+    assert steps["shop"] == pytest.approx(3 * steps["lab"], rel=0.02)
+    assert steps.total() == 2 * 400, "the device was full all the time"
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from service.jobs.execution.running_job import RunningJob
 from service.jobs.records import Claim, JobPreview, JobProgress
+from service.observability.tracing.traces import NO_TRACES
 from tests.harness.sample_jobs import STEPS, make_spec
+from tests.harness.spans import SpansInMemory, attributes
 
 PREVIEW = JobPreview(0, 1, "image/webp", b"preview")
 
@@ -71,3 +73,17 @@ def test_a_job_has_begun_once_the_engine_has_begun_an_image_of_it() -> None:
     assert not running.begun
     running.mark_begun(0)
     assert running.begun
+
+
+def test_a_traced_job_has_a_span_in_the_trace_that_accepted_it_and_its_log_says_so() -> None:
+    spans, trace = SpansInMemory(), "a" * 32
+    spec = make_spec(3).in_trace(f"00-{trace}-{'b' * 16}-01")
+
+    running = RunningJob.traced(Claim("job", 2, "alice", spec, 0.0, frozenset()), spans.traces)
+    running.span.ended("succeeded")
+
+    assert running.log_ids == {"job_id": "job", "tenant": "alice", "trace_id": trace}
+    told = attributes(spans.only("job"))
+    assert (told["darkroom.job.id"], told["darkroom.images"], told["darkroom.job.attempt"]) == ("job", 3, 2)
+    untraced = RunningJob.traced(Claim("job", 1, "alice", make_spec().in_trace(None), 0.0, frozenset()), NO_TRACES)
+    assert untraced.log_ids == {"job_id": "job", "tenant": "alice"}

@@ -8,6 +8,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.engine.scheduling.fair_share import FairShare
 from service.errors import NotFoundError
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.queue.tenant_queue import WaitingJob
@@ -117,6 +118,16 @@ def test_tenants_take_turns_by_the_price_of_their_jobs() -> None:
     ]
 
 
+def test_tenants_take_turns_by_their_weights() -> None:
+    waiting = WaitingJobs(FairShare({"a": 3.0}))
+    for job in (*jobs_of("a", *[1.0] * 9), *jobs_of("b", *[1.0] * 3)):
+        waiting.add(job)
+
+    assert [job_id[0] for job_id in waiting.first(99, 99)] == [*"abaabaaabaaa"]
+    waiting.claim(["a0", "a1", "a2"])
+    assert waiting.first(5, 99) == ["b0", "b1", "a3", "a4", "a5"]
+
+
 def test_who_was_served_waits_for_the_others() -> None:
     waiting = queue_of(*jobs_of("a", 1.0, 1.0, 1.0), *jobs_of("b", 1.0, 1.0))
     waiting.claim(["a0", "a1"])
@@ -144,7 +155,7 @@ def test_the_job_that_goes_over_the_edge_is_among_the_first() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), max_size=12), st.lists(st.integers(0, 11)))
 def test_places_are_those_in_which_jobs_are_claimed(added: list[tuple[str, int]], claimed: list[int]) -> None:
-    waiting = WaitingJobs()
+    waiting = WaitingJobs(FairShare({"a": 4.0, "b": 0.5}))
     for number, (tenant, price_s) in enumerate(added):
         waiting.add(WaitingJob(float(number % 5), f"{number:02}", float(price_s), 1, 0.0, tenant, 1))
     for number in claimed:

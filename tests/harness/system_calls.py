@@ -10,8 +10,8 @@ from typing import Final
 _LINE: Final = re.compile(r"(\d+) +(.*)")
 _UNFINISHED: Final = " <unfinished ...>"
 _RESUMED: Final = re.compile(r"<\.\.\. \w+ resumed>(.*)")
-_CALL: Final = re.compile(r"(\w+)\((.*)\) += (-?\d+)")
-_PATH: Final = re.compile(r"^\d+<([^>]*)>")
+_CALL: Final = re.compile(r"(\w+)\((.*)\) += (-?\d+)(?:<([^>]*)>)?")
+_PATH: Final = re.compile(r"^(?:\d+|AT_FDCWD)<([^>]*)>")
 _TEXT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -20,10 +20,12 @@ class SystemCall:
     thread: int
     name: str
     path: str
-    """File of the first argument. Empty where that is not a file descriptor."""
+    """File or folder of the first argument. Empty where that is not a file descriptor."""
     texts: tuple[str, ...]
     """String arguments, in strace's notation."""
     result: int
+    opened: str = ""
+    """File of the result, with all links followed. Empty where that is not a file descriptor."""
 
 
 def parse_system_calls(log: str) -> Iterator[SystemCall]:
@@ -40,7 +42,7 @@ def parse_system_calls(log: str) -> Iterator[SystemCall]:
         if resumed := _RESUMED.fullmatch(text):
             text = unfinished.pop(thread, "") + resumed[1]
         if done := _CALL.match(text):
-            name, arguments, result = done.groups()
+            name, arguments, result, opened = done.groups()
             path = _PATH.match(arguments)
             texts = tuple(_TEXT.findall(arguments))
-            yield SystemCall(int(thread), name, path[1] if path else "", texts, int(result))
+            yield SystemCall(int(thread), name, path[1] if path else "", texts, int(result), opened or "")

@@ -1,0 +1,116 @@
+"""/api/v1/webhooks: the secret that signs a tenant's webhooks, and the deliveries of its jobs' events."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from service.api.dependencies import services_of, webhooks_of
+from service.api.http.problems import ProblemOut
+from service.errors import InvalidRequestError
+from service.webhooks.deliveries import Cursor, Delivery, DeliveryState
+
+_MAX_PAGE: Final = 100
+
+router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], responses={503: {"model": ProblemOut}})
+
+
+class SecretOut(BaseModel):
+    key: str
+    """`whsec_` and the base64 of the secret, as libraries of Standard Webhooks take it."""
+
+
+class DeliveryOut(BaseModel):
+    id: str
+    """The header webhook-id of every try."""
+    job_id: str
+    event: str
+    url: str
+    state: DeliveryState
+    tries: int
+    status: int | None
+    """HTTP status of the last answer; null where there was none."""
+    error: str | None
+    """Why the last try failed."""
+    created_at: datetime
+    tried_at: datetime | None
+    next_try_at: datetime | None
+    """Null where it is not tried again."""
+
+
+class DeliveryList(BaseModel):
+    data: list[DeliveryOut]
+    next_cursor: str | None
+    """Null where there are no more deliveries."""
+
+
+@router.get("/secret")
+async def get_webhook_secret(request: Request, response: Response) -> SecretOut:
+    """The secret with which webhooks of the caller's tenant are signed."""
+    response.headers["Cache-Control"] = "no-store"
+    return SecretOut(key=await webhooks_of(request).secret(services_of(request).tenant(request)))
+
+
+@router.post("/secret/rotate")
+async def rotate_webhook_secret(request: Request, response: Response) -> SecretOut:
+    """Make a new secret. For 24 hours webhooks are signed with the former one, too."""
+    response.headers["Cache-Control"] = "no-store"
+    return SecretOut(key=await webhooks_of(request).rotate_secret(services_of(request).tenant(request)))
+
+
+@router.get("/deliveries", responses={400: {"model": ProblemOut}})
+async def list_webhook_deliveries(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 20,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+    state: DeliveryState | None = None,
+) -> DeliveryList:
+    """The deliveries of the caller's jobs, newest first. They are kept as long as their jobs."""
+    after = None if cursor is None else _decode_cursor(cursor)
+    tenant = services_of(request).tenant(request)
+    found = await webhooks_of(request).deliveries.page(tenant, limit=limit + 1, after=after, state=state)
+    shown = found[:limit]
+    return DeliveryList(
+        data=[_delivery_out(each) for each in shown],
+        next_cursor=_encode_cursor(shown[-1]) if len(found) > limit else None,
+    )
+
+
+def _delivery_out(delivery: Delivery) -> DeliveryOut:
+    return DeliveryOut(
+        id=delivery.id,
+        job_id=delivery.job_id,
+        event=delivery.event,
+        url=delivery.url,
+        state=delivery.state,
+        tries=delivery.tries,
+        status=delivery.status,
+        error=delivery.error,
+        created_at=datetime.fromtimestamp(delivery.created_at, UTC),
+        tried_at=_time(delivery.tried_at),
+        next_try_at=_time(delivery.try_at),
+    )
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _encode_cursor(last: Delivery) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at!r} {last.id}".encode()).decode().rstrip("=")
+
+
+def _decode_cursor(text: str) -> Cursor:
+    """Raises `InvalidRequestError`."""
+    with contextlib.suppress(ValueError, binascii.Error):
+        created_at, delivery_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(" ")
+        if delivery_id.isprintable() and math.isfinite(float(created_at)):
+            return Cursor(float(created_at), delivery_id)
+    raise InvalidRequestError("The query parameter cursor is not valid.", parameter="cursor")

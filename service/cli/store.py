@@ -1,0 +1,40 @@
+"""Works on the store of the settings, whether or not a server runs on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from service.errors import StoreUnavailableError
+from service.jobs.database_password import with_password
+from service.jobs.store.database import Database, database_url
+from service.jobs.store.migrations import UnusableStoreError, migrate
+from service.settings import Settings
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The store cannot be read or changed. The text says why."""
+
+
+def run_in_store(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Returns what `work` returns. Brings the schema up to date first: the server may never have run.
+
+    Raises `StoreError`.
+    """
+    try:
+        url = with_password(database_url(settings.database_url, settings.data_dir), settings.database_password_file)
+        return asyncio.run(_in_store(Database(url), work))
+    except (StoreUnavailableError, UnusableStoreError, ValueError, OSError) as error:
+        raise StoreError(str(error)) from error
+
+
+async def _in_store(database: Database, work: Callable[[Database], Awaitable[T]]) -> T:
+    try:
+        await migrate(database)
+        await database.learn_time()
+        return await work(database)
+    finally:
+        await database.close()

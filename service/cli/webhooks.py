@@ -1,0 +1,132 @@
+"""`darkroom webhooks`: the deliveries of a server's webhooks and the secrets that sign them. Works on the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+from service.cli.options import STORE, store_settings, with_settings
+
+if TYPE_CHECKING:
+    from service.jobs.store.database import Database
+    from service.webhooks.deliveries import Delivery
+
+T = TypeVar("T")
+
+_COLUMNS: Final = ("id", "tenant", "state", "tries", "status", "created", "next try", "url", "last error")
+
+app = typer.Typer(add_completion=False, help="List webhooks' deliveries, try them again, and show or change secrets.")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+TenantOption = Annotated[str, typer.Option(help="Whose webhooks the secret signs.", metavar="NAME")]
+
+
+@app.command("list")
+@with_settings(*STORE)
+def list_deliveries(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option(help="Those of one tenant alone.", metavar="NAME")] = None,
+    state: Annotated[str | None, typer.Option(help="pending, delivered, failed or disabled.", metavar="STATE")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.", metavar="N")] = 50,
+    as_json: JsonOption = False,
+    **given: object,
+) -> None:
+    """List deliveries, the newest first: their state, their tries, and why the last one failed."""
+    from service.webhooks.deliveries import Deliveries, DeliveryState
+
+    try:
+        wanted = None if state is None else DeliveryState(state)
+    except ValueError:
+        raise typer.BadParameter("the state must be pending, delivered, failed or disabled") from None
+    found = _run(context, lambda database: Deliveries(database).page(tenant, limit=limit, state=wanted))
+    if as_json:
+        typer.echo(json.dumps({"deliveries": [_described(each) for each in found]}))
+    else:
+        typer.echo(_table(found) if found else "There are no deliveries.")
+
+
+@app.command()
+@with_settings(*STORE)
+def retry(
+    context: typer.Context,
+    delivery_ids: Annotated[list[str], typer.Argument(help="Ids that `list` shows.", metavar="ID...")],
+    **given: object,
+) -> None:
+    """Have deliveries tried anew, whatever has become of them. A running server does so within ten seconds."""
+    from service.webhooks.deliveries import Deliveries
+
+    async def work(database: Database) -> list[str]:
+        deliveries, now = Deliveries(database), database.clock.now()
+        return [each for each in delivery_ids if not await deliveries.retry(each, None, now=now)]
+
+    unknown = _run(context, work)
+    for delivery_id in unknown:
+        typer.echo(f"There is no delivery {delivery_id}.", err=True)
+    if unknown:
+        raise typer.Exit(1)
+
+
+@app.command()
+@with_settings(*STORE)
+def secret(
+    context: typer.Context,
+    tenant: TenantOption = "default",
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one. The former one signs for a day more.")] = (
+        False
+    ),
+    as_json: JsonOption = False,
+    **given: object,
+) -> None:
+    """Print the secret with which a tenant's webhooks are signed, as libraries of Standard Webhooks take it."""
+    from service.link_key import load_link_key
+    from service.webhooks.sending.signing import spelled
+    from service.webhooks.tenant_secrets import TenantSecrets
+
+    settings = store_settings(context)
+
+    async def work(database: Database) -> bytes:
+        secrets = TenantSecrets(database, load_link_key(settings.data_dir))
+        return await (secrets.rotate if rotate else secrets.current)(tenant, now=database.clock.now())
+
+    text = spelled(_run(context, work))
+    typer.echo(json.dumps({"tenant": tenant, "secret": text}) if as_json else text)
+
+
+def _run(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:
+    from service.cli.store import StoreError, run_in_store
+
+    try:
+        return run_in_store(store_settings(context), work)
+    except StoreError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+def _described(delivery: Delivery) -> dict[str, Any]:
+    """All of a delivery, for JSON."""
+    fields = asdict(delivery)
+    return {name: _time(value) if name.endswith("_at") else value for name, value in fields.items()}
+
+
+def _table(deliveries: Sequence[Delivery]) -> str:
+    """A line for each delivery, below a line of headings."""
+    rows = [_COLUMNS, *map(_row, deliveries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(each: Delivery) -> tuple[str, ...]:
+    status = "-" if each.status is None else str(each.status)
+    times = (_time(each.created_at) or "", _time(each.try_at) or "-")
+    return (each.id, each.tenant, each.state.value, str(each.tries), status, *times, each.url, each.error or "-")
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,54 @@
+"""A job of the engine that records its images and its end in a span."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from service.engine.interface import ImageEvent, ImageFinished, Job
+from service.errors import CanceledError, DarkroomError
+from service.observability.tracing.traces import JobSpan
+
+
+class TracedJob:
+    """Implements `Job`. Whoever has it must call `cancel` in the end, also where it has ended by itself."""
+
+    def __init__(self, job: Job, span: JobSpan) -> None:
+        self._job = job
+        self._span = span
+        self._ended = False
+
+    @property
+    def id(self) -> str:
+        return self._job.id
+
+    @property
+    def used_s(self) -> float:
+        return self._job.used_s
+
+    async def events(self) -> AsyncIterator[ImageEvent]:
+        try:
+            async for event in self._job.events():
+                if isinstance(event, ImageFinished):
+                    self._span.image_finished(event.index, event.timings)
+                yield event
+        except CanceledError:
+            self._end("canceled")
+            raise
+        except Exception as error:
+            self._end("failed", error.code if isinstance(error, DarkroomError) else DarkroomError.code)
+            raise
+        self._end("succeeded")
+
+    async def result(self) -> list[ImageFinished]:
+        finished = [event async for event in self.events() if isinstance(event, ImageFinished)]
+        return sorted(finished, key=lambda event: event.index)
+
+    def cancel(self) -> None:
+        self._job.cancel()
+        self._end("canceled")
+
+    def _end(self, outcome: str, code: str = "") -> None:
+        """Ends the span, once."""
+        if not self._ended:
+            self._ended = True
+            self._span.ended(outcome, code)

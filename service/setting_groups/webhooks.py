@@ -1,0 +1,23 @@
+"""The settings of webhooks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic_settings import BaseSettings
+
+from service.setting_groups.fields import FileForm, Section, checked, setting
+from service.webhooks.sending.targets import parse_allowed_hosts
+
+
+class WebhookSettings(BaseSettings):
+    """The part of `service.settings.Settings` that decides where webhooks may go."""
+
+    webhook_allowed_hosts: Annotated[str, checked(parse_allowed_hosts)] | None = setting(
+        None,
+        "Hosts to which webhooks are sent wherever they are, also over plain HTTP, with commas between them: names or "
+        "addresses without ports. All others must have public addresses alone, and a certificate.",
+        Section.WEBHOOKS,
+        "HOSTS",
+        in_file=FileForm.LIST,
+    )

@@ -1,0 +1,1 @@
+"""Webhooks: requests to callers' addresses that tell what has become of their jobs."""
