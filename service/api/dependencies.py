@@ -61,11 +61,20 @@ class Services:
     """There where jobs are."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
     traces: Traces = NO_TRACES
+    states: dict[type, Any] = field(default_factory=dict)
+    """What dialects keep from one request to the next, by type."""
 
     @property
     def store_available(self) -> bool:
         """Whether jobs can be stored. True in a process that keeps none."""
         return self.jobs is None or self.jobs.available
+
+    def state(self, kind: type[T]) -> T:
+        """Returns the one object of this type that the server has, and makes it when it is first asked for."""
+        if kind not in self.states:
+            self.states[kind] = kind()
+        found: T = self.states[kind]
+        return found
 
     @property
     def ready(self) -> bool:
@@ -95,15 +104,23 @@ class Services:
             "deadline_s": deadline_s,
             "inputs": inputs,
         }
+        admitted: list[Job] = []
+
+        async def enter() -> None:
+            admitted.append(await self.engine.submit_in_line(images, **options))
+
         try:
             self._enter(allowance, request, images)
-            job = await unless_gone(request, self.engine.submit_in_line(images, **options))
+            await unless_gone(request, enter())
         except BaseException as error:
+            for job in admitted:  # The request was canceled as the job was admitted.
+                job.cancel()
             allowance.leave(0.0)
             if isinstance(error, DarkroomError):
                 outcome = "canceled" if isinstance(error, CanceledError) else "refused"
                 self.metrics.job_ended(outcome, error.code)
             raise
+        (job,) = admitted
         structlog.contextvars.bind_contextvars(job_id=job.id)
         traced = self.traces.traced(job, images, tenant=self.tenant(request), started_at=started_at)
         return MeteredJob(traced, allowance)

@@ -34,7 +34,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The name that requests use for it; empty leaves it to the model."""
     models: tuple[ModelSource, ...] = ()
     """Further models. They are loaded when images need them."""
-    model_aliases: dict[str, str] = {}
+    model_aliases: tuple[tuple[str, str], ...] = ()
     """Further names by which requests can ask for models, each with the name or the alias that it stands for."""
     max_model_bytes: int | None = None
     """Upper bound on the weights of all models on the device. A model beyond it is loaded alone. The default of None is

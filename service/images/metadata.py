@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final
 
 from PIL.PngImagePlugin import PngInfo
@@ -16,7 +18,9 @@ from pipelines.params import GenerationParams
 from pipelines.sampling.samplers import SAMPLERS
 from pipelines.upscalers import UPSCALERS
 
-_VERSION: Final = version("darkroom-server")
+VERSION: Final = f"darkroom {version('darkroom-server')}"
+"""The program that made an image, as its file names it."""
+_NO_NOTES: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 _MARK: Final = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -46,8 +50,11 @@ _UNDEFINED: Final = 7
 """Exif value types: a 32-bit unsigned integer, and bytes whose format the tag defines."""
 
 
-def parameters_text(params: GenerationParams, model: str) -> str:
-    """Returns the parameters in the text format of AUTOMATIC1111's web UI, which many programs read."""
+def parameters_text(params: GenerationParams, model: str, notes: Mapping[str, str | None] = _NO_NOTES) -> str:
+    """Returns the parameters in the text format of AUTOMATIC1111's web UI, which many programs read.
+
+    `notes` are further settings, and others in place of those that have their names.
+    """
     settings = {
         "Steps": params.steps,
         "Sampler": SAMPLERS[params.sampler].label,
@@ -61,7 +68,8 @@ def parameters_text(params: GenerationParams, model: str) -> str:
         "Long prompt": params.long_prompt or None,
         **_passes(params),
         **_refiner(params),
-        "Version": f"darkroom {_VERSION}",
+        **notes,
+        "Version": VERSION,
     }
     negative = params.negative_prompt and f"Negative prompt: {params.negative_prompt}"
     settings_line = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in settings.items() if value is not None)

@@ -101,7 +101,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         "model_name": default.name,
         "models": tuple(ModelSource(*model) for model in others),
         "shares": parse_shares(settings.shares or ""),
-        "model_aliases": aliases_of(settings.model_aliases),
+        "model_aliases": tuple(aliases_of(settings.model_aliases).items()),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
     worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})

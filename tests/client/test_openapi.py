@@ -82,9 +82,9 @@ EVENTS: Final[list[tuple[type[BaseModel], type[BaseModel]]]] = [
 ]
 NOT_ARGUMENTS: Final = {
     "generations": {"background", "moderation", "quality", "response_format", "safety_identifier", "stream", "style"}
-    | {"user", "partial_images", "image_guidance_scale", "prompt"},
+    | {"user", "partial_images", "image_guidance_scale", "prompt", "width", "height"},
     "edits": {"input_fidelity", "background", "moderation", "quality", "response_format", "safety_identifier"}
-    | {"stream", "style", "user", "partial_images", "image", "prompt"},
+    | {"stream", "style", "user", "partial_images", "image", "prompt", "width", "height"},
     "jobs": {"prompt", "width", "height"},
 }
 """Fields that have no effect or another place: arguments of their own, of another method, or fixed by the method."""

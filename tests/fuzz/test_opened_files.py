@@ -81,5 +81,5 @@ def test_whatever_is_asked_for_a_server_touches_no_file_but_its_own(
         assert SECRET not in raw, case
     assert findings.failures == []
     touched = traced.touched()
-    assert any(path.is_relative_to(data / "images" / made.json()["id"]) for path in touched), "what it stored was seen"
+    assert any(made.json()["id"] in path.parts for path in touched), "what it stored was seen"
     assert outside(touched, [data, *PROGRAM, *SYSTEM]) == []

@@ -10,6 +10,8 @@ from typing import Final
 from starlette.datastructures import Headers
 
 SESSION_COOKIE: Final = "darkroom_session"
+_NOBODY: Final = ("", "Og==")
+"""Basic credentials of clients in which neither a name nor a password is set: nothing, and the base64 of a colon."""
 _MAX_COOKIE_CHARACTERS: Final = 8192
 
 
@@ -22,7 +24,7 @@ def secrets_of(headers: Headers) -> Iterator[str]:
         scheme, _, rest = value.strip().partition(" ")
         if scheme.lower() == "bearer" and rest.strip():
             yield rest.strip()
-        elif scheme.lower() == "basic":
+        elif scheme.lower() == "basic" and rest.strip() not in _NOBODY:
             yield _password(rest.strip())
     for name in ("x-api-key", "api-key"):
         yield from (value.strip() for value in headers.getlist(name) if value.strip())

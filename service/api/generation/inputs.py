@@ -95,9 +95,7 @@ class InputReader:
         """Returns the pixels of one source. `name` is the request's field. Raises what `refuse` makes."""
         if isinstance(source, str) and is_digest(source):
             return await self._earlier(source, tenant, name, refuse)
-        file = source.data if isinstance(source, UploadedFile) else await asyncio.to_thread(_from_text, source)
-        if file is None:
-            raise refuse(name, "Must be base64 or a data URL of an image. URLs are not fetched.")
+        file = await file_of(source, name, refuse)
         try:
             return await self._decoder.decode(file)
         except UnreadableImageError as error:
@@ -110,6 +108,14 @@ class InputReader:
         except NotFoundError:
             pass
         raise refuse(name, "There is no such upload.")
+
+
+async def file_of(source: Source, name: str, refuse: Refuse) -> bytes:
+    """Returns the file of a source that names no earlier upload. Raises what `refuse` makes."""
+    file = source.data if isinstance(source, UploadedFile) else await asyncio.to_thread(_from_text, source)
+    if file is None:
+        raise refuse(name, "Must be base64 or a data URL of an image. URLs are not fetched.")
+    return file
 
 
 async def prepare(inputs: DecodedInputs | None, size: Size, resize_mode: str) -> PreparedInputs:

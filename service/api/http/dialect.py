@@ -87,6 +87,8 @@ class Dialect:
     prefix: str
     """First segments of the paths that it answers, also where no route matches. The dialect with an empty prefix
     answers whatever no other does."""
+    paths: Sequence[str] = ()
+    """Single paths that it answers besides."""
     routers: Sequence[APIRouter]
     job_store_routers: Sequence[APIRouter] = ()
     """Routers that need the job store; a process without one leaves them out."""
@@ -99,7 +101,7 @@ class Dialect:
     this dialect's."""
 
     def covers(self, path: str) -> bool:
-        if not self.prefix:
+        if not self.prefix or path in self.paths:
             return True  # Not every target of a request is a path: OPTIONS may ask about "*".
         segments = self.prefix.split("/")
         return path.split("/")[: len(segments)] == segments

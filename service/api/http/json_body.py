@@ -29,8 +29,8 @@ _MAX_EXACT: Final = 2**53
 """Integers up to this are exact as floats."""
 
 
-async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
-    """Returns the body's fields.
+async def read_json_object(request: Request, max_bytes: int, *, untyped: bool = False) -> dict[str, Any]:
+    """Returns the body's fields. With `untyped`, a body that is not said to be anything is taken for JSON.
 
     Numbers beyond any use (NaN, 1e999, integers of more than 20 digits) come out as floats that are not finite, so
     that whoever validates the fields can name the one at fault; strings may hold unpaired surrogates.
@@ -38,7 +38,7 @@ async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
     Raises `UnsupportedMediaTypeError`, `BodyTooLargeError` (before more than `max_bytes` are held; before anything is
     read where the length is declared) and `InvalidRequestError`.
     """
-    if not is_json(request):
+    if not is_json(request, untyped=untyped):
         raise UnsupportedMediaTypeError("Send the body as JSON, with Content-Type: application/json.")
     return _parse(b"".join([chunk async for chunk in bounded_stream(request, max_bytes)]))
 
@@ -61,8 +61,14 @@ def check_field_name(name: str) -> None:
         raise InvalidRequestError("A field has a name that no field can have.")
 
 
-def is_json(request: Request) -> bool:
-    """Whether the body is said to be JSON."""
+def is_json(request: Request, *, untyped: bool = False) -> bool:
+    """Whether the body is said to be JSON or, with `untyped`, is not said to be anything.
+
+    A page of another site can send a body that is not said to be anything, as it can send a form. What keeps such pages
+    out is the check of their origin, at the edge.
+    """
+    if untyped and "content-type" not in request.headers:
+        return True
     media_type = _media_type(request)
     return media_type == "application/json" or bool(re.fullmatch(r"application/[\w.-]+\+json", media_type))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -22,6 +23,8 @@ Refuse: TypeAlias = Callable[[str, str], InvalidRequestError]
 _MAX_COMPARED: Final = 40
 """Characters of an unknown name that are compared with the names of fields."""
 _MAX_TOLD_UNKNOWN: Final = 20
+_SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_MAX_SHOWN_NAMES: Final = 20
 _ANNOTATIONS: Final = ("default", "description", "title")
 """JSON Schema keywords that stay beside an alternative."""
 
@@ -36,6 +39,12 @@ class Parsed(Generic[RequestT_co]):
     """Maps a field to the alias that the caller wrote, where it was one."""
     ignored: tuple[str, ...]
     """Fields that the schema does not know."""
+
+    @property
+    def ignored_headers(self) -> dict[str, str]:
+        """A header that names the fields without effect, as far as their names may stand in one."""
+        shown = [name for name in self.ignored if _SHOWN_NAME.fullmatch(name)]
+        return {"X-Ignored-Params": ", ".join(shown[:_MAX_SHOWN_NAMES])} if shown else {}
 
     def refusal(self, field: str, message: str) -> InvalidRequestError:
         """Returns an error that names `field` as the caller spelled it.

@@ -208,7 +208,7 @@ def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
         allow_download=config.allow_download,
     )
     listed = [ModelSource(config.model_name, config.model), *config.models]
-    described = with_aliases([_describe(files, model, report) for model in listed], config.model_aliases)
+    described = with_aliases([_describe(files, model, report) for model in listed], dict(config.model_aliases))
     check_names(described)
     return OpenedModels(described, files, device)
 

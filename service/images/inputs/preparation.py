@@ -43,6 +43,14 @@ def mask_of(raster: Raster) -> Raster:
     return Raster(ImageChops.invert(image.getchannel("A")) if raster.has_transparency else image.convert("L"))
 
 
+def drawn_mask(raster: Raster, size: tuple[int, int], *, inverted: bool = False) -> Raster:
+    """The areas to repaint, in white, of a mask that was drawn on a layer, at another size: what is opaque or, in an
+    image without transparency, bright. `inverted` repaints the others."""
+    image = raster.image
+    mask = image.getchannel("A") if raster.has_transparency else image.convert("L")
+    return Raster(_resized(ImageChops.invert(mask) if inverted else mask, size))
+
+
 def extended(raster: Raster, margins: Margins) -> Raster:
     """The image on a larger canvas. Its outermost pixels are repeated to the canvas's edges."""
     image, (width, height) = raster.image, margins.around(raster.size)

@@ -112,6 +112,17 @@ async def test_a_caller_that_hangs_up_in_line_leaves_it_and_is_counted_as_cancel
     assert outcomes(services) == ['darkroom_jobs_total{outcome="canceled",reason="canceled"} 1.0']
 
 
+async def test_a_job_that_is_admitted_as_its_request_is_canceled_does_not_run_on(services: Services) -> None:
+    assert isinstance(services.engine, FakeEngine)
+    submitting = asyncio.ensure_future(services.submit(request(), [PARAMS]))
+    while not services.engine.jobs:  # noqa: ASYNC110 -- it is to be canceled in just this turn of the loop
+        await asyncio.sleep(0)
+    submitting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await submitting
+    assert services.engine.jobs[0].canceled
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "reason"),
     [
@@ -149,6 +160,11 @@ async def test_a_job_that_is_read_is_counted_by_its_end_and_canceled_if_it_still
 def test_parameters_are_embedded_only_where_the_settings_say_so(encoder: Encoder) -> None:
     assert "a red circle" in (make_services(encoder).embedded(PARAMS, INFO.name) or "")
     assert make_services(encoder, embed_parameters=False).embedded(PARAMS, INFO.name) is None
+
+
+def test_what_a_dialect_keeps_is_the_same_object_at_every_request(services: Services) -> None:
+    assert services.state(list) is services.state(list)
+    assert services.state(dict) == {}
 
 
 def test_routes_find_the_services_of_their_application(services: Services) -> None:

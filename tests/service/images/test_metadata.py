@@ -124,6 +124,17 @@ def test_a_missing_negative_prompt_and_schedule_are_left_out() -> None:
     assert text.startswith("a red circle\nSteps: 20, Sampler: DPM++ 2M SDE, CFG scale: 2.5, ")
 
 
+def test_notes_are_settings_of_their_own_or_in_place_of_others() -> None:
+    notes = {"Schedule type": "Automatic", "Ignored weights": "a:1.2, b:0.9", "Nothing": None}
+    text = parameters_text(replace(PARAMS, schedule=None), "sd", notes)
+
+    assert list(parse(text).settings)[1:4] == ["Sampler", "Schedule type", "CFG scale"]
+    assert parse(text).settings["Schedule type"] == "Automatic"
+    assert text.endswith(
+        f', Model: sd, Ignored weights: "a:1.2, b:0.9", Version: darkroom {version("darkroom-server")}'
+    )
+
+
 def test_an_empty_prompt_has_no_line() -> None:
     text = parameters_text(replace(PARAMS, prompt=""), "sd")
 

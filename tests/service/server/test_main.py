@@ -93,7 +93,7 @@ def test_there_is_a_worker_for_each_device_that_the_settings_name(
 
 def test_the_settings_give_models_further_names() -> None:
     worker = engine_config(Settings(model_aliases="dall-e-3=bundled, house style = bundled")).worker
-    assert worker.model_aliases == {"dall-e-3": "bundled", "house style": "bundled"}
+    assert worker.model_aliases == (("dall-e-3", "bundled"), ("house style", "bundled"))
 
 
 def test_the_settings_bound_the_memory_of_images_to_start_from() -> None:

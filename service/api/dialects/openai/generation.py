@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -20,8 +19,6 @@ ResponseFormat: TypeAlias = Literal["b64_json", "url"]
 
 _QUALITIES: Final = {"standard": "medium", "hd": "high", "auto": "medium"}
 """Names of OpenAI's older models for the qualities, and those that answers may use."""
-_SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_MAX_SHOWN_NAMES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,7 @@ class Generation:
 
     @property
     def headers(self) -> dict[str, str]:
-        headers = {"X-Seed": str(self.plan.images[0].seed)}
-        shown = [name for name in self.parsed.ignored if _SHOWN_NAME.fullmatch(name)]
-        if shown:
-            headers["X-Ignored-Params"] = ", ".join(shown[:_MAX_SHOWN_NAMES])
+        headers = {"X-Seed": str(self.plan.images[0].seed), **self.parsed.ignored_headers}
         if self.plan.adjusted:
             headers["X-Adjusted-Params"] = self.plan.adjusted
         return headers

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from service.api.access.open_routes import OPEN_PATHS
+from service.api.dialects.a1111.listings import CONSTANT, REFRESHED
 from tests.harness.keys import bearer
 from tests.service.api.in_process import GENERATIONS, JOBS, Api
 from tests.service.images.inputs.samples import picture, saved
@@ -26,11 +27,16 @@ WEBHOOKS: Final = "/api/v1/webhooks"
 Route: TypeAlias = tuple[str, str]
 """A method, and a path as the route spells it."""
 
+SDAPI: Final = "/sdapi/v1"
+
 WITHOUT_IDS: Final[frozenset[Route]] = frozenset(
     {
         ("GET", "/api/v1/capabilities"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{model_id:path}"),
+        *(("GET", f"{SDAPI}/{name}") for name in ("samplers", "sd-models", *CONSTANT)),
+        *(("POST", f"{SDAPI}/{name}") for name in REFRESHED),
+        ("POST", f"{SDAPI}/png-info"),
     }
 )
 """Routes that are the same for all tenants: models are the server's."""
@@ -77,6 +83,7 @@ ELSEWHERE: Final[dict[Route, Callable[[Mapping[str, str]], Request]]] = {
     ("GET", "/api/v1/events"): lambda ids: Request("GET", f"/api/v1/events?job={ids['job_id']}"),
     ("POST", "/api/v1/jobs"): starting_from(JOBS),
     ("POST", "/api/v1/uploads"): lambda ids: Request("POST", "/api/v1/uploads", {"image": ids["sha256"]}),
+    ("POST", f"{SDAPI}/img2img"): lambda ids: Request("POST", f"{SDAPI}/img2img", {"init_images": [ids["sha256"]]}),
     ("POST", "/v1/images/edits"): starting_from("/v1/images/edits"),
     ("POST", "/v1/deployments/{deployment}/images/edits"): starting_from("/v1/deployments/gpt-image-1/images/edits"),
     ("POST", "/v1/images/variations"): lambda ids: Request("POST", "/v1/images/variations", {"image": ids["sha256"]}),
@@ -91,9 +98,15 @@ CONTENTS: Final[frozenset[Route]] = frozenset(
         ("GET", f"{WEBHOOKS}/secret"),
         ("POST", f"{WEBHOOKS}/secret/rotate"),
         ("GET", f"{WEBHOOKS}/deliveries"),
+        ("POST", f"{SDAPI}/txt2img"),
+        *((method, f"{SDAPI}/options") for method in ("GET", "POST")),
+        ("GET", f"{SDAPI}/progress"),
+        ("POST", "/internal/progress"),
+        *(("POST", f"{SDAPI}/{name}") for name in ("interrupt", "skip")),
     }
 )
-"""Routes that take no id of a thing, and show or make what is a tenant's own: tested by name below."""
+"""Routes that take no id of a thing, and show or make what is a tenant's own: tested by name below and, those of
+AUTOMATIC1111's API, in tests/service/api/dialects/a1111."""
 
 
 def routes_of(app: FastAPI) -> set[Route]:
@@ -237,5 +250,6 @@ async def test_the_engine_shares_its_time_by_the_tenant_of_the_key_from_every_di
         body = {"prompt": "x", "num_inference_steps": 1}
         await guarded.client.post(GENERATIONS, json=body, headers=bearer(name))
         await guarded.client.post("/v1/images/variations", json={"image": IMAGE}, headers=bearer(name))
+        await guarded.client.post(f"{SDAPI}/txt2img", json={"steps": 1}, headers=bearer(name))
 
-    assert [job.tenant for job in guarded.engine.jobs] == ["alice"] * 3 + ["bob"] * 3
+    assert [job.tenant for job in guarded.engine.jobs] == ["alice"] * 4 + ["bob"] * 4

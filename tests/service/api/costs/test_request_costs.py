@@ -14,13 +14,17 @@ from typing import Final
 
 import httpx2
 
+from service.api.dialects.a1111.listings import REFRESHED
 from service.api.dialects.jobs.paging import MAX_PAGE_BYTES
 from service.auth.identity import DEFAULT_TENANT
+from service.images.embedded_text import MAX_TEXT_BYTES
 from tests.harness.keys import bearer, write_key_file
 from tests.service.api.costs.meter import Cost, measure
 from tests.service.api.costs.worst_requests import (
     JOB,
+    LISTINGS,
     PNG,
+    SDAPI,
     Route,
     fill,
     requests_that_draw,
@@ -61,6 +65,14 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("POST", "/v1/images/variations"): DRAWING,
     ("POST", "/v1/deployments/{deployment}/images/generations"): DRAWING,
     ("POST", "/v1/deployments/{deployment}/images/edits"): DRAWING,
+    ("POST", f"{SDAPI}/txt2img"): DRAWING,
+    ("POST", f"{SDAPI}/img2img"): Cost(4, 128 * KIB, 64 * KIB, 10 * MIB),  # Two files as base64, in a body of JSON.
+    ("POST", f"{SDAPI}/png-info"): Cost(2, 2 * MAX_TEXT_BYTES, 64 * KIB, 4 * MIB),
+    ("GET", f"{SDAPI}/progress"): PROBE,
+    ("POST", "/internal/progress"): PROBE,
+    **{("POST", f"{SDAPI}/{name}"): PROBE for name in ("interrupt", "skip", *REFRESHED)},
+    **{(method, f"{SDAPI}/options"): PROBE for method in ("GET", "POST")},
+    **{("GET", f"{SDAPI}/{name}"): Cost(2, 4 * KIB, 64 * KIB, 128 * KIB) for name in LISTINGS},
     ("POST", JOBS): Cost(5, 2 * SPEC, 64 * KIB, 3 * MIB),
     ("GET", JOBS): Cost(10, MAX_PAGE_BYTES + KIB, 64 * SPEC, 24 * MIB),
     ("GET", JOBS + "/{job_id}"): Cost(5, 4 * SPEC, 2 * SPEC, 3 * MIB),

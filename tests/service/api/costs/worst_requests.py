@@ -5,11 +5,13 @@ Images are fewer and smaller than they may be: what they take grows with their p
 
 from __future__ import annotations
 
+import base64
 import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import httpx2
@@ -18,6 +20,7 @@ from fastapi.routing import iter_route_contexts
 from pipelines.interface import RgbImage
 from pipelines.params import GenerationParams
 from pipelines.prompts.lengths import PromptLengths, TextLength
+from service.api.dialects.a1111.listings import CONSTANT, REFRESHED
 from service.auth.identity import DEFAULT_TENANT
 from service.engine.interface import ImageFinished, Phase
 from service.engine.types import Timings
@@ -40,6 +43,11 @@ PNG: Final = encode(RgbImage(SIDE, SIDE, random.Random(1).randbytes(3 * SIDE * S
 MASK: Final = encode(RgbImage(SIDE, SIDE, bytes(3 * SIDE * SIDE)), "png")
 TEXTS: Final = {"prompt": LONG, "negative_prompt": LONG}
 DRAWING: Final = {"n": 2, "num_inference_steps": 1, "size": "64x64"}
+SDAPI_DRAWING: Final = {"n_iter": 2, "steps": 1, "width": 64, "height": 64}
+SDAPI: Final = "/sdapi/v1"
+LISTINGS: Final = ("samplers", "sd-models", *CONSTANT)
+DESCRIBED_PNG: Final = encode(RgbImage(1, 1, bytes(3)), "png", parameters=f"{LONG * 65}\nA1: 1, B2: 2, C3: 3")
+"""A PNG with the longest parameters that are read, and more."""
 JOB: Final[dict[str, Any]] = {"prompt": PROMPTS, "negative_prompt": LONG, "num_inference_steps": 1}
 WEBHOOK: Final = {"url": f"https://hooks.invalid/{'x' * 2000}"}
 
@@ -175,12 +183,30 @@ def requests_that_draw(api: Api) -> Mapping[Route, Send]:
         ("POST", "/v1/images/variations"): lambda: client.post(
             "/v1/images/variations", data=form, files={"image": PNG}
         ),
+        ("POST", f"{SDAPI}/txt2img"): lambda: client.post(f"{SDAPI}/txt2img", json={**TEXTS, **SDAPI_DRAWING}),
+        ("POST", f"{SDAPI}/img2img"): lambda: client.post(
+            f"{SDAPI}/img2img", json={**TEXTS, **SDAPI_DRAWING, "init_images": [_text(PNG)], "mask": _text(MASK)}
+        ),
+        ("POST", f"{SDAPI}/png-info"): lambda: client.post(f"{SDAPI}/png-info", json={"image": _text(DESCRIBED_PNG)}),
+        ("GET", f"{SDAPI}/progress"): lambda: client.get(f"{SDAPI}/progress"),
+        ("POST", "/internal/progress"): lambda: client.post("/internal/progress", json={"id_task": "x" * 200}),
+        ("GET", f"{SDAPI}/options"): lambda: client.get(f"{SDAPI}/options"),
+        ("POST", f"{SDAPI}/options"): lambda: client.post(f"{SDAPI}/options", json={"emphasis": "Ignore"}),
+        **{("GET", f"{SDAPI}/{name}"): partial(client.get, f"{SDAPI}/{name}") for name in LISTINGS},
+        **{
+            ("POST", f"{SDAPI}/{name}"): partial(client.post, f"{SDAPI}/{name}")
+            for name in ("interrupt", "skip", *REFRESHED)
+        },
         ("GET", "/api/v1/capabilities"): lambda: client.get("/api/v1/capabilities"),
         ("GET", "/readyz"): lambda: client.get("/readyz"),
         ("HEAD", "/readyz"): lambda: client.head("/readyz"),
         ("GET", "/health"): lambda: client.get("/health"),
         ("HEAD", "/health"): lambda: client.head("/health"),
     }
+
+
+def _text(file: bytes) -> str:
+    return base64.b64encode(file).decode()
 
 
 def _paths(api: Api) -> list[str]:

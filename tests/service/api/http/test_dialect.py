@@ -30,6 +30,16 @@ def test_a_dialect_covers_its_prefix_and_all_below_it(path: str) -> None:
     assert V1.covers(path)
 
 
+def test_a_dialect_may_have_single_paths_besides() -> None:
+    further = replace(V1, paths=("/inner/progress",))
+    assert [further.covers(path) for path in ("/inner/progress", "/inner", "/inner/progress/x", "/v1")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("path", ["", "/", "/v", "/v1beta", "/v1beta/x", "/V1", "/x/v1", "v1", "//v1", "*"])
 def test_a_dialect_does_not_cover_paths_that_only_resemble_its_prefix(path: str) -> None:
     assert not V1.covers(path)

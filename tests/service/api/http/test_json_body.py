@@ -65,6 +65,15 @@ async def test_other_media_types_and_compressed_bodies_are_refused_unread(header
     assert sender.taken == 0
 
 
+async def test_a_body_that_is_not_said_to_be_anything_is_json_where_the_route_says_so() -> None:
+    assert await read_json_object(Sender(b'{"a": 1}').request, MAX_BYTES, untyped=True) == {"a": 1}
+    for sender in (Sender(b"{}", content_type="text/plain"), Sender(b"{}", content_type="")):
+        with pytest.raises(UnsupportedMediaTypeError):
+            await read_json_object(sender.request, MAX_BYTES, untyped=True)
+    with pytest.raises(InvalidRequestError):
+        await read_json_object(Sender(b"").request, MAX_BYTES, untyped=True)
+
+
 @pytest.mark.parametrize("length", [str(MAX_BYTES + 1), "9" * 20, "9" * 5000])
 async def test_a_body_that_declares_too_great_a_length_is_refused_unread(length: str) -> None:
     sender = Sender(b"{}", content_length=length)

@@ -9,6 +9,7 @@ from PIL import Image
 from service.images.inputs.preparation import (
     Margins,
     cropped,
+    drawn_mask,
     extended,
     extension_mask,
     input_pixels,
@@ -54,6 +55,17 @@ def test_a_mask_repaints_what_is_transparent_and_else_what_is_white() -> None:
 
     assert array(mask_of(Raster(transparent))).tolist() == [[255, 0]]
     assert array(mask_of(Raster(bright))).tolist() == [[255, 0]]
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_drawn_mask_repaints_what_is_opaque_or_white_at_the_size_of_the_image(inverted: bool) -> None:
+    white, layer = Image.new("L", (8, 8)), Image.new("RGBA", (8, 8))
+    white.paste(255, (0, 0, 4, 8))
+    layer.paste((0, 0, 0, 255), (0, 0, 4, 8))
+    for image in (white, layer):
+        mask = drawn_mask(Raster(image), (16, 16), inverted=inverted).image
+        assert (mask.mode, mask.size) == ("L", (16, 16))
+        assert (mask.getpixel((1, 8)), mask.getpixel((14, 8))) == ((0, 255) if inverted else (255, 0))
 
 
 def test_a_mask_is_black_or_white_from_one_half_on() -> None:
