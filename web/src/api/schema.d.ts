@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 72533ba588dd96ff0b855e87978e21113da240f4512b5630d333a0ce09ef4c86
+// Written by `make web-types`. Schema 5e3031eb7508012aed3968696b0a84b5f4b49c24ab93ce4cf6ba1572509850d4
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -203,12 +203,12 @@ export interface paths {
         put?: never;
         /**
          * Open Session
-         * @description Open a session with a key. It ends after a day, or with its key.
+         * @description Open a session with a key. It ends after a time that the operator sets, a day by default, or with its key.
          */
         post: operations["open_session"];
         /**
          * Close Session
-         * @description Make the browser forget the session.
+         * @description Make the browser forget the session, and the images that it has seen with it.
          */
         delete: operations["close_session"];
         options?: never;
@@ -252,6 +252,66 @@ export interface paths {
          * @description Delete the upload. Where jobs start from it, it is deleted with the last of them.
          */
         delete: operations["delete_upload"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhook Deliveries
+         * @description The deliveries of the caller's jobs, newest first. They are kept as long as their jobs.
+         */
+        get: operations["list_webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook Secret
+         * @description The secret with which webhooks of the caller's tenant are signed.
+         */
+        get: operations["get_webhook_secret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/secret/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook Secret
+         * @description Make a new secret. For 24 hours webhooks are signed with the former one, too.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -357,6 +417,45 @@ export interface components {
             /** Width */
             width: number;
         };
+        /** DeliveryList */
+        DeliveryList: {
+            /** Data */
+            data: components["schemas"]["DeliveryOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** DeliveryOut */
+        DeliveryOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** Event */
+            event: string;
+            /** Id */
+            id: string;
+            /** Job Id */
+            job_id: string;
+            /** Next Try At */
+            next_try_at: string | null;
+            state: components["schemas"]["DeliveryState"];
+            /** Status */
+            status: number | null;
+            /** Tried At */
+            tried_at: string | null;
+            /** Tries */
+            tries: number;
+            /** Url */
+            url: string;
+        };
+        /**
+         * DeliveryState
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed" | "disabled";
         /** FailureOut */
         FailureOut: {
             /** Code */
@@ -773,6 +872,11 @@ export interface components {
             schedules: string[];
             /** Stochastic */
             stochastic: boolean;
+        };
+        /** SecretOut */
+        SecretOut: {
+            /** Key */
+            key: string;
         };
         /** SessionOut */
         SessionOut: {
@@ -1275,6 +1379,24 @@ export interface operations {
                      * @description [width, height] that it is told; the image's own
                      */
                     target_size?: number[] | null;
+                    /** @description An address that is told what becomes of the job */
+                    webhook?: {
+                        /**
+                         * Events
+                         * @description Those that are told; by default those of the job's end
+                         * @default [
+                         *       "job.succeeded",
+                         *       "job.failed",
+                         *       "job.canceled"
+                         *     ]
+                         */
+                        events?: ("job.started" | "job.succeeded" | "job.failed" | "job.canceled")[];
+                        /**
+                         * Url
+                         * @description An https address with a public host
+                         */
+                        url: string;
+                    } | null;
                     /**
                      * Width
                      * @description Pixels; the model's own default, as height
@@ -1491,6 +1613,24 @@ export interface operations {
                      * @description [width, height] that it is told; the image's own
                      */
                     target_size?: number[] | null;
+                    /** @description An address that is told what becomes of the job */
+                    webhook?: {
+                        /**
+                         * Events
+                         * @description Those that are told; by default those of the job's end
+                         * @default [
+                         *       "job.succeeded",
+                         *       "job.failed",
+                         *       "job.canceled"
+                         *     ]
+                         */
+                        events?: ("job.started" | "job.succeeded" | "job.failed" | "job.canceled")[];
+                        /**
+                         * Url
+                         * @description An https address with a public host
+                         */
+                        url: string;
+                    } | null;
                     /**
                      * Width
                      * @description Pixels; the model's own default, as height
@@ -2427,6 +2567,146 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Retry-After-Ms": components["headers"]["Retry-After-Ms"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    list_webhook_deliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                state?: components["schemas"]["DeliveryState"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Retry-After-Ms": components["headers"]["Retry-After-Ms"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    get_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretOut"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Retry-After-Ms": components["headers"]["Retry-After-Ms"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretOut"];
                 };
             };
             /** @description Too Many Requests */
