@@ -29,8 +29,9 @@ def told(receiver: Receiver) -> set[str]:
 def test_every_end_is_told_although_servers_are_killed(tmp_path: Path) -> None:
     chance, accepted = random.Random(20), set[str]()
     with receiving() as receiver:
-        # Some tries fail, and the receiver leaves others open until the end.
-        receiver.statuses = [chance.choice((0, 500, 204)) for _ in range(_KILLS * _JOBS_A_ROUND)]
+        # The receiver leaves some tries open until the end. None is answered with an error: the second would be tried
+        # again after minutes.
+        receiver.statuses = [chance.choice((0, 204)) for _ in range(_KILLS * _JOBS_A_ROUND)]
         for _ in range(_KILLS):
             with running_server(tmp_path, webhook_allowed_hosts="127.0.0.1") as (server, client):
                 for _ in range(_JOBS_A_ROUND):
@@ -39,6 +40,7 @@ def test_every_end_is_told_although_servers_are_killed(tmp_path: Path) -> None:
                 time.sleep(chance.uniform(0, 0.5))
                 server.kill()
                 server.wait()
+        receiver.statuses = []
         receiver.let_go()
         with running_server(tmp_path, webhook_allowed_hosts="127.0.0.1"):
             deadline = time.monotonic() + 3 * LEASE_S
