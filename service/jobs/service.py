@@ -139,9 +139,8 @@ class JobService:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.stop()
         await self._following.stop()
-        self._files.close()
-        self.uploads.close()
-        self._checkpoints.close()
+        for storage in (self._files, self.uploads, self._checkpoints):
+            storage.close()
         await self.database.close()
 
     async def submit(

@@ -14,7 +14,7 @@ from tests.chaos.servers.cluster import Cluster
 from tests.chaos.troubles.disks import Injection, NotPermittedError, full, locked, small_disk
 from tests.chaos.troubles.outages import fail_calls, injections, run_through
 from tests.harness.postgres import PostgresServer
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 pytestmark = pytest.mark.timeout(1800)
 

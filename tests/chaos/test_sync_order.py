@@ -12,8 +12,8 @@ from tests.chaos.clients.load import Load
 from tests.chaos.clients.requests import uniform
 from tests.chaos.servers.cluster import Cluster
 from tests.chaos.troubles.disks import NotPermittedError, traced
-from tests.harness.programs import find_program
-from tests.harness.system_calls import SystemCall, parse_system_calls
+from tests.harness.programs.finding import find_program
+from tests.harness.programs.system_calls import SystemCall, parse_system_calls
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from tests.harness.paths import ROOT
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 _PROGRAMS: Final = ROOT / "tests" / "clients" / "programs"
 _ENVIRONMENTS: Final = ROOT / "build" / "clients"

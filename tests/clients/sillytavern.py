@@ -11,8 +11,8 @@ import httpx2
 
 from tests.clients.running import application_environment, environment_folder
 from tests.harness.bundled_server import free_port
-from tests.harness.processes import answers, running, wait_until
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
+from tests.harness.programs.running import answers, running, wait_until
 
 _LIMIT_S = 300.0
 """Bounds a request."""

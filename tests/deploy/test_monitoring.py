@@ -14,7 +14,7 @@ import yaml
 from service.observability.metrics import Metrics
 from tests.deploy.files import DEPLOY, panels
 from tests.harness.paths import ROOT
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 PROMETHEUS = DEPLOY / "prometheus"
 LABELS = {"le", "job"}

@@ -16,7 +16,7 @@ from service.jobs.store.access.writers import CLOSE_S
 from service.server.listeners import LAST_ANSWERS_S
 from service.settings import Settings
 from tests.deploy.files import DEPLOY, compose
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 UNIT = (DEPLOY / "darkroom.service").read_text()
 

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from scripts.lock import LOCKS, PYTHON
 from tests.harness.paths import ROOT
-from tests.harness.processes import call, running
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
+from tests.harness.programs.running import call, running
 
 KEPT: Final = ROOT / "build" / "e2e"
 USER: Final = 10001

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from tests.harness.processes import call
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
+from tests.harness.programs.running import call
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET: Final = 0x40000000

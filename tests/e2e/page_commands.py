@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.e2e.stack import darkroom_command
 from tests.harness.paths import ROOT
-from tests.harness.processes import call
+from tests.harness.programs.running import call
 
 _PAGE: Final = ROOT / "docs" / "deploy.md"
 _COMPOSE: Final = r"docker compose -f deploy/compose\.yaml "

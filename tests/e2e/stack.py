@@ -20,8 +20,8 @@ import httpx2
 from tests.deploy.files import DEPLOY, services
 from tests.harness.bundled_server import free_port
 from tests.harness.paths import ROOT
-from tests.harness.processes import answers, call, running, wait_until
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
+from tests.harness.programs.running import answers, call, running, wait_until
 
 _POSTGRES: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
 

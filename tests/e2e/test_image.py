@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 from tests.e2e.image import USER, Image
 from tests.e2e.processes import descendants, status_of
 from tests.harness.bundled_server import free_port
-from tests.harness.processes import answers, wait_until
+from tests.harness.programs.running import answers, wait_until
 
 PROMPT = "a red circle on a white background"
 

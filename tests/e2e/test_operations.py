@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from tests.e2e.page_commands import blocks, run
 from tests.e2e.stack import Files, Server, darkroom, postgres, postgres_client
-from tests.harness.processes import wait_until
+from tests.harness.programs.running import wait_until
 from tests.service.jobs.store.released.released_databases import QUEUED, SCHEMAS, SUCCEEDED, load_release
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.deploy.files import panels
 from tests.e2e.processes import descendants
 from tests.e2e.stack import Files, Front, Server, caddy, darkroom, postgres, prometheus
-from tests.harness.processes import wait_until
+from tests.harness.programs.running import wait_until
 
 PROMPT = "a blue star on a white background"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.harness.system_calls import SystemCall, parse_system_calls
+from tests.harness.programs.system_calls import SystemCall, parse_system_calls
 
 _CALLS: Final = "/^(open|creat|truncate|mkdir|rmdir|rename|unlink|link|symlink)"
 _LONGEST_PATH: Final = 4096

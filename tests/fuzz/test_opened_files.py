@@ -18,7 +18,7 @@ from tests.fuzz.traversals import traversals
 from tests.harness.bundled_server import BundledServer
 from tests.harness.jobs_client import ROOT as JOBS
 from tests.harness.paths import ROOT
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 from tests.harness.wire.raw_http import answers_in
 
 PROGRAM: Final = [

@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import URL
 
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 _FOLDERS: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
 """Where Debian installs the programs that it leaves out of PATH."""

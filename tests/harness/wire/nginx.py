@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.harness.bundled_server import free_port
 from tests.harness.paths import ROOT
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 from tests.harness.wire.http_server import wait_until
 from tests.harness.wire.raw_http import connected
 

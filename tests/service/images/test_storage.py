@@ -16,7 +16,7 @@ import pytest
 from service.ids import new_job_id
 from service.images.storage import ImageFolder, rename_former_folder
 from tests.harness.paths import ROOT
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 JOB = "job_" + "a2" * 13
 FILE = f"a2/{JOB}/0.png"

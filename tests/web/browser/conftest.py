@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from service.observability import logs
 from service.settings import Settings
 from tests.harness.paths import ROOT
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 from tests.harness.wire.http_server import Harness, serve_in_thread
 
 START_S: Final = 200.0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 PREFIX: Final = "/darkroom"
 _CONFIG: Final = """

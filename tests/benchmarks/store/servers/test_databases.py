@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from benchmarks.store.servers.databases import Database, SqliteFiles, running_postgres
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 
 def test_sqlite_is_a_file_of_the_server_and_a_part_of_its_process() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.store.servers.system_calls import counted_syncs, parse
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 TABLE = """\
 % time     seconds  usecs/call     calls    errors syscall

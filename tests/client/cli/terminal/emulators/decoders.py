@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.harness.programs import find_program
+from tests.harness.programs.finding import find_program
 
 _SCREEN = Path(__file__).with_name("kitty_screen.py")
 

@@ -1,0 +1,70 @@
+"""The routes that take a prompt, as the tests of what all dialects keep to call them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import httpx2
+
+from tests.service.images.inputs.samples import picture, saved
+
+IMAGE: Final = base64.b64encode(saved(picture((64, 64)))).decode()
+IMAGES: Final[dict[str, Any]] = {"image": IMAGE, "init_images": [IMAGE]}
+"""An image under each name that a dialect has for it."""
+
+
+class Operation(NamedTuple):
+    """A route that takes a prompt."""
+
+    client: httpx2.AsyncClient
+    method: str
+    path: str
+    body: dict[str, Any]
+    """The JSON Schema of its generation parameters: the body, or the object in it that holds them."""
+    inside: str = ""
+    """The name of that object in the body; empty where the body itself has the parameters."""
+    text: str = "prompt"
+    """The name of the prompt, which stands outside where it is another."""
+    stores: bool = False
+    """Whether its images are those of a durable job."""
+
+    @property
+    def required(self) -> list[str]:
+        fields: list[str] = self.body.get("required", [])
+        return fields
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """The images that the route needs, by field."""
+        return {name: image for name, image in IMAGES.items() if name in self.required}
+
+    @property
+    def answers_one_image(self) -> bool:
+        """Whether the answer is a file, whatever is asked for."""
+        return self.text == "inputs"
+
+    def nested(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The body that gives these parameters."""
+        text = {self.text: "x"} | {name: value for name, value in fields.items() if name == self.text}
+        rest = {name: value for name, value in fields.items() if name != self.text}
+        if not self.inside:
+            return text | rest
+        return {**text, self.inside: rest} if self.text != "prompt" else {self.inside: text | rest}
+
+    async def send(self, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
+        """Asks for an image of one step unless `fields` say otherwise. Where it is a job, waits for its end."""
+        return await self.client.request(
+            self.method,
+            self.path,
+            json=self.nested({"num_inference_steps": 1, **self.images, **fields}),
+            headers={"Prefer": "wait=60", **(headers or {})},
+        )
+
+
+def generating(body: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Where a body has generation parameters: their schema, the name of their object, and the name of the prompt."""
+    for name, schema in {"": body, **body["properties"]}.items():
+        if "prompt" in schema.get("properties", ()):
+            yield {"required": [], **schema}, name, "inputs" if "inputs" in body["properties"] else "prompt"
