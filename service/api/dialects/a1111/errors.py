@@ -16,7 +16,7 @@ from service.api.http.dialect import BodyRules, ErrorAnswer, FieldProblem, Unkno
 from service.errors import InvalidRequestError
 
 
-class ErrorResponse(BaseModel):
+class A1111Error(BaseModel):
     error: str
     """The public code."""
     detail: str

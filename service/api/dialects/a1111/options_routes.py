@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from service.api.dependencies import services_of
 from service.api.dialects.a1111.callers.callers import caller_of
 from service.api.dialects.a1111.checkpoints import find_checkpoint
-from service.api.dialects.a1111.errors import PLAIN_RULES, ErrorResponse
+from service.api.dialects.a1111.errors import PLAIN_RULES, A1111Error
 from service.api.dialects.a1111.resolve import IGNORED, LITERAL
 from service.api.dialects.a1111.schemas import OptionsRequest
 from service.api.http.json_body import read_json_object
@@ -32,7 +32,7 @@ _FIXED: Final = {
 """Settings that clients read, and that cannot be changed."""
 
 
-@router.get("/options", responses={503: {"model": ErrorResponse}})
+@router.get("/options", responses={503: {"model": A1111Error}})
 async def get_options(request: Request) -> dict[str, Any]:
     """The caller's settings."""
     caller = caller_of(request)
@@ -47,7 +47,7 @@ async def get_options(request: Request) -> dict[str, Any]:
             "content": {"application/json": {"schema": body_schema(OptionsRequest, PLAIN_RULES)}},
         }
     },
-    responses={status: {"model": ErrorResponse} for status in (400, 404, 413, 415, 503)},
+    responses={status: {"model": A1111Error} for status in (400, 404, 413, 415, 503)},
 )
 async def set_options(request: Request) -> None:
     """Choose the model, or how brackets in prompts are read. Other settings have no effect."""

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from service.api.dependencies import services_of
 from service.api.dialects.a1111.answers import repeated
 from service.api.dialects.a1111.callers.callers import Caller, caller_of
-from service.api.dialects.a1111.errors import BODY_RULES, PLAIN_RULES, ErrorResponse
+from service.api.dialects.a1111.errors import BODY_RULES, PLAIN_RULES, A1111Error
 from service.api.dialects.a1111.inputs import read_inputs, resize_mode
 from service.api.dialects.a1111.making import Asked, answer, model_and_emphasis
 from service.api.dialects.a1111.resolve import plan, wanted_size
 from service.api.dialects.a1111.schemas import (
-    ImagesResponse,
+    A1111Images,
     Img2ImgRequest,
     PngInfoRequest,
     PngInfoResponse,
@@ -36,7 +36,7 @@ from service.images.inputs.decoding import UnreadableImageError
 router = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorResponse} for status in (400, 404, 413, 415, 429, 500, 503, 504)
+    status: {"model": A1111Error} for status in (400, 404, 413, 415, 429, 500, 503, 504)
 }
 
 
@@ -47,7 +47,7 @@ def _body(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
 
 @router.post(
     "/txt2img",
-    response_model=ImagesResponse,
+    response_model=A1111Images,
     openapi_extra=_body(Txt2ImgRequest, BODY_RULES),
     responses=_RESPONSES,
 )
@@ -59,7 +59,7 @@ async def txt2img(request: Request) -> Response:
 
 @router.post(
     "/img2img",
-    response_model=ImagesResponse,
+    response_model=A1111Images,
     openapi_extra=_body(Img2ImgRequest, BODY_RULES),
     responses=_RESPONSES,
 )
@@ -72,7 +72,7 @@ async def img2img(request: Request) -> Response:
 @router.post(
     "/png-info",
     openapi_extra=_body(PngInfoRequest, PLAIN_RULES),
-    responses={status: {"model": ErrorResponse} for status in (400, 413, 415, 503)},
+    responses={status: {"model": A1111Error} for status in (400, 413, 415, 503)},
 )
 async def png_info(request: Request) -> PngInfoResponse:
     """Read the generation parameters that an image's file holds: the web UI's, or this server's own."""

@@ -92,7 +92,7 @@ class Img2ImgRequest(Txt2ImgRequest):
     ] = None
 
 
-class ImagesResponse(BaseModel):
+class A1111Images(BaseModel):
     images: list[str]
     """Base64 without a prefix."""
     parameters: dict[str, Any]

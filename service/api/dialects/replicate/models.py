@@ -12,7 +12,7 @@ from pipelines.model_info import ModelInfo
 from service.api.dependencies import Services, services_of
 from service.api.dialects.replicate.outputs import links_of
 from service.api.dialects.replicate.resolve import INPUT_RULES
-from service.api.dialects.replicate.schemas import ModelOut, PredictionInput, VersionOut
+from service.api.dialects.replicate.schemas import PredictionInput, ReplicateModel, VersionOut
 from service.api.dialects.replicate.serialize import ROOT
 from service.api.dialects.replicate.versions import full_name, model_of, version_id
 from service.api.http.problems import ProblemOut
@@ -28,12 +28,12 @@ router = APIRouter(
 
 
 @router.get("/{owner}/{name}")
-async def get_replicate_model(request: Request, owner: str, name: str) -> ModelOut:
+async def get_replicate_model(request: Request, owner: str, name: str) -> ReplicateModel:
     """A served model. The owner may be any."""
     services = services_of(request)
     model = model_of(owner, name, services.engine)
     told_owner, _, told_name = full_name(model.name).partition("/")
-    return ModelOut(
+    return ReplicateModel(
         url=links_of(request).at.url(request.scope["path"]),
         owner=told_owner,
         name=told_name,

@@ -97,7 +97,7 @@ class VersionOut(BaseModel):
     openapi_schema: dict[str, Any]
 
 
-class ModelOut(BaseModel):
+class ReplicateModel(BaseModel):
     url: str
     owner: str
     name: str

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from service.api.dependencies import services_of
 from service.api.dialects.a1111.callers.call import Call
 from service.api.dialects.a1111.callers.callers import caller_of
-from service.api.dialects.a1111.errors import PLAIN_RULES, ErrorResponse
+from service.api.dialects.a1111.errors import PLAIN_RULES, A1111Error
 from service.api.dialects.a1111.schemas import (
     ProgressResponse,
     ProgressState,
@@ -30,7 +30,7 @@ _LEAST: Final = 0.01
 _NO_PREVIEW: Final = -1
 
 
-@router.get("/sdapi/v1/progress", responses={400: {"model": ErrorResponse}})
+@router.get("/sdapi/v1/progress", responses={400: {"model": A1111Error}})
 async def progress(request: Request, skip_current_image: Annotated[bool, Query()] = False) -> ProgressResponse:
     """How far the caller's oldest running request is."""
     call = next(iter(caller_of(request).calls), None)
@@ -53,7 +53,7 @@ async def progress(request: Request, skip_current_image: Annotated[bool, Query()
             "content": {"application/json": {"schema": body_schema(TaskProgressRequest, PLAIN_RULES)}},
         }
     },
-    responses={status: {"model": ErrorResponse} for status in (400, 413, 415)},
+    responses={status: {"model": A1111Error} for status in (400, 413, 415)},
 )
 async def task_progress(request: Request) -> TaskProgressResponse:
     """How far one request of the caller is, by its force_task_id."""
