@@ -105,7 +105,7 @@ async def test_a_broken_model_fails_its_own_images_and_no_others() -> None:
 
 
 async def test_a_request_waits_for_its_model_for_a_bounded_time() -> None:
-    async with serving("--load-s", "60", models=2, max_load_wait_s=0.2) as (engine, _):
+    async with serving("--load-s", "5", models=2, max_load_wait_s=0.2) as (engine, _):
         async with asyncio.timeout(TIMEOUT_S):
             with pytest.raises(ModelLoadingError):
                 await engine.submit([of("second")]).result()
