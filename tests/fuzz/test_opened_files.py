@@ -22,7 +22,7 @@ from tests.harness.programs.finding import find_program
 from tests.harness.wire.raw_http import answers_in
 
 PROGRAM: Final = [
-    *(ROOT / name for name in ("service", "pipelines", "client")),
+    *(ROOT / name for name in ("service", "pipelines", "client", "darkroom_server.egg-info")),
     *map(Path, (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"))),
     *map(Path, ("/lib", "/lib64", "/usr/lib", "/usr/local/lib")),
 ]

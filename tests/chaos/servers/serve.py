@@ -23,7 +23,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from pipelines.interface import RgbImage
-from service.api.dialects.jobs import routes as job_routes
+from service.api.durable_jobs import submission
 from service.errors import StoreUnavailableError
 from service.images import disk
 from service.images.encoding import Encoder
@@ -79,7 +79,7 @@ def run(options: ServerOptions) -> int:
     _install_watermark(options.watermark.encode())
     _replace(factory, RetentionConfig=functools.partial(RetentionConfig, every_s=options.sweep_s))
     _install_leak(options.leak_bytes)
-    _replace(job_routes, _KEY_LIFETIME_S=options.key_lifetime_s)
+    _replace(submission, _KEY_LIFETIME_S=options.key_lifetime_s)
     sys.argv[1:] = options.worker
     return asyncio.run(serve_fake.main())
 

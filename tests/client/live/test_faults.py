@@ -25,7 +25,7 @@ def headers(proxy: FaultProxy, name: str) -> list[str | None]:
 )
 def test_a_question_is_asked_again(connect: Clients, proxy: FaultProxy, fault: Fault) -> None:
     proxy.plan(fault)
-    assert [model.id for model in client_of(connect, proxy).models.list()] == ["bundled"]
+    assert "bundled" in [model.id for model in client_of(connect, proxy).models.list()]
     assert len(proxy.requests) == 2
 
 

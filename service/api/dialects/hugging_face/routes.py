@@ -30,7 +30,7 @@ router = APIRouter(tags=["hugging face"])
 
 def _schema() -> dict[str, Any]:
     schema = body_schema(InferenceRequest, ENVELOPE_RULES)
-    schema["properties"]["parameters"] = body_schema(Parameters, BODY_RULES)
+    schema["properties"]["parameters"] = body_schema(Parameters, BODY_RULES) | {"type": ["object", "null"]}
     return schema
 
 

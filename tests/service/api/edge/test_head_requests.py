@@ -23,7 +23,15 @@ async def readable(api: Api) -> list[str]:
         "/api/v1/events": f"/api/v1/events?job={job['id']}",
         "/v1/models/{model_id}": f"/v1/models/{job['request']['model']}",
     }
-    values = {"job_id": job["id"], "index": "0", "sha256": upload.json()["sha256"]}
+    model = (await api.client.get(f"/replicate/v1/models/any/{job['request']['model']}")).json()
+    values = {
+        "job_id": job["id"],
+        "index": "0",
+        "sha256": upload.json()["sha256"],
+        "owner": model["owner"],
+        "name": model["name"],
+        "version": model["latest_version"]["id"],
+    }
     paths = [path for method, path in api.operations if method == "GET"]
     return [known.get(path) or path.format(**values) for path in paths] + ["/", "/docs", "/openapi.json", "/health"]
 

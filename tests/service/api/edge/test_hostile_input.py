@@ -22,6 +22,8 @@ VALUES: Final = [
     "NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "-1", "0.5", '"\\ud800"', '"\\u0000"', "true", "[]", "{}",
     '{"\\ud800": 1}', f'{{"{CANARY}": "{CANARY}"}}', f'"{CANARY}"', f'["{CANARY}"]', '"' + "x" * 10**6 + '"',
 ]  # fmt: skip
+HARMLESS: Final = {"/internal/progress", "/sdapi/v1/options"}
+"""Routes that make nothing, and take nearly any text for a name."""
 SECRET: Final = "the content of a file outside"
 
 
@@ -127,12 +129,13 @@ async def test_hostile_values_reach_no_engine_and_no_answer(api: Api) -> None:
         for name in call.fields:
             for value in VALUES:
                 content = f'{{"prompt": {{}}, "image": 1, "expires_in_s": {{}}, "{name}": {value}}}'.encode()
-                if name in ("prompt", "image", "expires_in_s"):
-                    content = f'{{"{name}": {value}, "n": 0}}'.encode()
+                if name in ("prompt", "inputs", "image", "expires_in_s"):
+                    content = f'{{"{name}": {value}, "n": 0, "parameters": {{"n": 0}}}}'.encode()
                 answer = await api.client.request(
                     call.method, call.url(), content=content, headers={"Content-Type": "application/json"}
                 )
-                assert 400 <= answer.status_code < 500, (call.path, name, value[:50], answer.text)
+                is_refused = 400 <= answer.status_code < 500
+                assert is_refused or call.path in HARMLESS, (call.path, name, value[:50], answer.text)
                 assert_silent(answer, of=CANARY)
                 tried += 1
     assert tried > 1000

@@ -13,9 +13,9 @@ from tests.service.api.in_process import GENERATIONS, Api
 
 def test_a_client_that_times_out_gets_its_image_with_a_later_try(server: Harness) -> None:
     server.engine.held_before = (0, 1)
-    release = threading.Timer(1.0, server.engine.let_go)
+    release = threading.Timer(3.0, server.engine.let_go)
     release.start()
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=0.4, max_retries=8) as impatient:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=2.0, max_retries=8) as impatient:
         answer = impatient.images.generate(prompt="x", extra_body={"steps": 1})
     release.join()
 
