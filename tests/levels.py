@@ -152,11 +152,19 @@ INTEGRATION_TESTS: Final = (
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
 
 SLOW_TESTS: Final = (
+    "benchmarks/engine/test_checkpoints.py",
+    "benchmarks/engine/test_mixed_inputs.py",
     "benchmarks/gpu",
+    "benchmarks/models/test_engines.py",
     "benchmarks/simulator/test_report.py",
+    "benchmarks/store/parts",
+    "benchmarks/store/servers/test_versions.py",
+    "benchmarks/store/test_main.py",
+    "benchmarks/test_devices.py",
     "benchmarks/test_real_size.py",
     "chaos",
     "fuzz/test_opened_files.py",
+    "how_to/test_add_a_generation_parameter.py",
     "how_to/test_add_a_sampler.py",
     "pipelines/runtime/test_compilation.py",
     "pipelines/sampling/test_stacked_update.py",
@@ -166,9 +174,13 @@ SLOW_TESTS: Final = (
     "service/api/http/test_openapi.py",
     "service/cli/test_model_checks.py",
     "service/cli/test_models.py",
+    "service/cli/test_private_files.py",
+    "service/engine/models/test_several_real_models.py",
     "service/engine/worker/whole/test_healing.py",
     "service/server/connections/test_many_bad_clients.py",
     "service/server/whole/test_image_to_image.py",
+    "service/server/whole/test_resumed_after_kill.py",
+    "service/server/whole/test_traces.py",
     "soak/test_soaking.py",
 )
 """Folders and files, below `tests/`, of tests that take long. `make test` leaves them out; `make coverage`, which
