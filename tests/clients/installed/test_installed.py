@@ -11,3 +11,8 @@ from tests.clients.running import Programs, decoded
 def test_openai_makes_images(run: Programs, action: str) -> None:
     images = run("v1/openai_images.py", None, action)["images"]
     assert {decoded(image).format for image in images} == {"PNG"}
+
+
+def test_huggingface_hub_makes_an_image(run: Programs) -> None:
+    made = run("hugging_face/inference.py", None, "text")
+    assert decoded(made["image"]).size == (160, 96)
