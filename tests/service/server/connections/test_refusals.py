@@ -7,6 +7,9 @@ import pytest
 from service.server.connections.refusals import INVALID, TOO_MANY, TOO_SLOW, Refusal
 from tests.harness.wire.raw_http import OPENAI_SHAPE, PROBLEM_SHAPE, answers_in, shape_of
 
+HUGGING_FACE_SHAPE = ("application/json", {"error"})
+"""The shape of `/` too, to which Hugging Face's clients post."""
+
 
 @pytest.mark.parametrize(
     ("target", "shape"),
@@ -14,7 +17,8 @@ from tests.harness.wire.raw_http import OPENAI_SHAPE, PROBLEM_SHAPE, answers_in,
         (b"/v1/images/generations", OPENAI_SHAPE),
         (b"http://host/v1/images/generations?x", OPENAI_SHAPE),
         (b"/api/v1/jobs", PROBLEM_SHAPE),
-        (b"/", PROBLEM_SHAPE),
+        (b"/", HUGGING_FACE_SHAPE),
+        (b"/docs", PROBLEM_SHAPE),
         (b"*", PROBLEM_SHAPE),
         (b"", PROBLEM_SHAPE),
         (b"/v1\xff", PROBLEM_SHAPE),
