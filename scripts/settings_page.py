@@ -38,7 +38,7 @@ def _table(section: Section) -> str:
 
 
 def _key(name: str) -> str:
-    """What stands in `darkroom.toml`, where it may be more than a single value."""
+    """Returns the setting as `darkroom.toml` has it, with each form that its value may have there."""
     form: FileForm = details(name)["in_file"]
     forms = [
         f"`{name}`" if name in FILE_KEYS else "",

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 TOLERANCE_S: Final = 300.0
-"""How old a request may be, or how far ahead of this machine's clock."""
+"""Seconds by which a request may be older than this machine's clock says, or ahead of it."""
 _PREFIX: Final = "whsec_"
 
 

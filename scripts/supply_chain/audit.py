@@ -44,7 +44,7 @@ class Vulnerability(NamedTuple):
     id: str
     package: str
     advice: str
-    """What to do about it."""
+    """A sentence that says which version mends it, if any does."""
 
 
 class Report(NamedTuple):

@@ -62,7 +62,7 @@ class Services:
     retried: RetriedRequests = field(default_factory=RetriedRequests)
     traces: Traces = NO_TRACES
     states: dict[type, Any] = field(default_factory=dict)
-    """What dialects keep from one request to the next, by type."""
+    """Objects that dialects keep from one request to the next, by their types."""
 
     @property
     def store_available(self) -> bool:

@@ -23,7 +23,7 @@ from service.jobs.stored_images import StoredImages
 
 _FOR_EVER: Final = "private, max-age=31536000, immutable"
 _WHILE_SIGNED_IN: Final = "private, no-cache"
-"""What a browser has seen with a session it shows again only after it has asked whether it still may."""
+"""For images that a session shows: before a browser shows one again, it asks the server whether it still may."""
 _CONDITIONAL: Final = ("GET", "HEAD")
 
 router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": ProblemOut}, 503: {"model": ProblemOut}})

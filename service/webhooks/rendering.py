@@ -1,4 +1,4 @@
-"""What the bodies of webhooks are made from. Each dialect that offers webhooks renders them in its own format."""
+"""Renders the bodies of webhooks from jobs. Each dialect that offers webhooks renders them in its own format."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Webhook:
     events: tuple[str, ...]
     """Of `EVENTS`: those that are told."""
     format: str
-    """Which of the renderers makes the bodies: the name of a dialect."""
+    """The name of the dialect whose renderer makes the bodies."""
     base_url: str
     """The server's address as the caller knew it, without a slash at its end. Links in the bodies begin with it."""
 

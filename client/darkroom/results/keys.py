@@ -29,7 +29,7 @@ class ApiKey(Answer):
     role: str
     """user, or admin, who also manages keys."""
     tenant: str
-    """Whose jobs and images it reaches."""
+    """The tenant whose jobs and images the key gives access to."""
     quotas: KeyQuotas
     state: str
     """valid, expired or revoked."""

@@ -1,1 +1,1 @@
-"""What the routes of every dialect of durable jobs do with them: accept, wait, list."""
+"""Accepts durable jobs, waits for their ends and lists them, for the routes of every dialect."""

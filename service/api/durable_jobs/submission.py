@@ -1,4 +1,4 @@
-"""What a request to accept a durable job brings besides it: an idempotency key, quotas, a wait for its end."""
+"""Accepts a durable job under the idempotency key and the quotas of its request, and may wait for its end."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.edge.origins import is_named_origin
 
 _MAX_AGE_S: Final = 600
-"""How long a browser may go by the answer to its preflight request."""
+"""Seconds for which a browser may keep the answer to its preflight request."""
 _FIELD_NAMES: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(?:[ \t]*,[ \t]*[A-Za-z0-9_-]{1,100}){0,63}", re.ASCII)
 _ALWAYS_READABLE: Final = frozenset(
     {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"}

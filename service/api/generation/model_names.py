@@ -14,7 +14,7 @@ OPENAI_PREFIXES: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
 OPENAI_NAMES: Final = ("dall-e-2", "dall-e-3", "gpt-image-1")
 """Those of them that are listed. Some clients offer no other names for images."""
 PROVIDER: Final = "openai/"
-"""What gateways put before a name, to say whose API is meant."""
+"""Prefixes that gateways put before a name, to say whose API is meant."""
 
 FindModel: TypeAlias = Callable[[str], ModelInfo]
 """Finds a served model by a name or an alias. Raises what `Engine.find_model` raises."""

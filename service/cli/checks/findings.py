@@ -15,7 +15,7 @@ class State(enum.StrEnum):
 
 class Finding(NamedTuple):
     what: str
-    """What was checked."""
+    """The thing that was checked, in a few words."""
     state: State
     detail: str
     """A sentence or a few words for people, without secrets."""

@@ -1,4 +1,4 @@
-"""What makes spans of requests and jobs, as the server sees it, and the one that makes none.
+"""The interface by which the server makes spans of requests and jobs, and an implementation that makes none.
 
 Imports nothing of OpenTelemetry. A span never holds a prompt.
 """

@@ -22,7 +22,7 @@ _ANSWER_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a receiver has answered."""
+    """The answer of a receiver, or the reason why there is none."""
 
     status: int | None
     """None where there was no answer."""

@@ -27,7 +27,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a webhook is sent to."""
+    """The receiver of a webhook, as its URL names it."""
 
     scheme: str
     host: str

@@ -28,7 +28,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     """Answers of the next requests; afterwards it is 204. 0 does not answer until `let_go`."""
     location: str | None = None
-    """Of every answer, as a redirect has it."""
+    """The Location field of every answer, as a redirect has it."""
     endless: bool = False
     """Whether the bodies of its answers never end."""
     received: list[Received] = field(default_factory=list)

@@ -29,7 +29,10 @@ _PREVIEWS: Final = 3
 
 
 def model_and_emphasis(request: Txt2ImgRequest, caller: Caller, services: Services) -> tuple[ModelInfo, str]:
-    """What the request names goes before what its caller has chosen. Raises what `Engine.find_model` raises."""
+    """Returns the model and the emphasis of a request. Its own fields override the options of its caller.
+
+    Raises what `Engine.find_model` raises.
+    """
     settings = request.override_settings
     emphasis = settings.emphasis or caller.emphasis
     if request.model:

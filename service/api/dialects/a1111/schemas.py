@@ -114,7 +114,7 @@ class PngInfoResponse(BaseModel):
     """The generation parameters that the file holds; empty where it holds none."""
     items: dict[str, str]
     parameters: dict[str, str]
-    """The same, by name."""
+    """The generation parameters of `info`, by name."""
 
 
 class ProgressState(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _ROOTS: Final = (("openai", "v1"), ("openai",), ("v1",), ())
-"""What stands before the rest of a path: Azure's base URLs, OpenAI's, and one that was set without it."""
+"""The first segments of paths: those of Azure's base URLs and of OpenAI's, and none, for a base URL without `/v1`."""
 _NAMES: Final = ("images", "models", "deployments")
 """The first names behind them."""
 

@@ -21,7 +21,7 @@ from service.engine.types import Priority, Size
 
 _EMPTY: Final[Mapping[str, None]] = {"": None}
 _AUTOMATIC: Final = ("automatic", "normal", "simple")
-"""What other programs call the sampler's own schedule."""
+"""Names that other programs have for the sampler's own schedule."""
 
 BODY_RULES: Final = BodyRules(
     unknown_fields=UnknownFields.IGNORE,

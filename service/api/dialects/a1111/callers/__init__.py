@@ -1,1 +1,1 @@
-"""What belongs to one caller of AUTOMATIC1111's API: its running requests, and the settings that it has chosen."""
+"""The callers of AUTOMATIC1111's API: each has its running requests and the settings that it has chosen."""

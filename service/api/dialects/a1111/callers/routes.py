@@ -1,4 +1,4 @@
-"""How far a caller's own requests are, and their end before they are done. Nothing here shows or ends another's.
+"""Routes that show a caller the progress of its own requests and interrupt them. Nothing here shows or ends another's.
 
 The sources are modules/api/api.py and modules/progress.py of stable-diffusion-webui.
 """

@@ -16,7 +16,7 @@ from service.webhooks.rendering import MAX_BODY_BYTES, Renderer, happened_at
 from service.webhooks.types import Webhook
 
 _LINK_S: Final = 48 * 3600.0
-"""How long after the job's end the links work, which is longer than a delivery is tried."""
+"""Seconds after the job's end for which the links work: longer than a delivery is tried."""
 
 
 class WebhookImage(BaseModel):
