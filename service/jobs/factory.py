@@ -24,7 +24,6 @@ from service.jobs.execution.runner import Runner, RunnerConfig
 from service.jobs.following import JobFollowing
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
-from service.jobs.store.access.postgres_channel import PostgresChannel
 from service.jobs.store.claims import ClaimPolicy, JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.image_files import ImageFiles, UploadFiles
@@ -178,7 +177,12 @@ def create_jobs(
 
 def create_channel(database: URL) -> Channel:
     """Returns how the processes on the database tell each other what they did."""
-    return NoChannel() if database.get_backend_name() == "sqlite" else PostgresChannel(database)
+    if database.get_backend_name() == "sqlite":
+        return NoChannel()
+    # Its driver is an extra, which a server on SQLite does without.
+    from service.jobs.store.access.postgres_channel import PostgresChannel
+
+    return PostgresChannel(database)
 
 
 def _folders(settings: JobsSettings) -> tuple[Path, ...]:

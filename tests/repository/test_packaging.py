@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, entry_points, requires
-from typing import Any
+from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, requires
+from typing import Any, Final
 
 import pytest
 from packaging.requirements import Requirement
@@ -13,6 +15,29 @@ from packaging.utils import canonicalize_name
 
 from darkroom import __version__
 from tests.harness.paths import ROOT
+
+NEEDS_AN_EXTRA: Final = {
+    "service.jobs.store.access.postgres_channel": "psycopg",
+    "service.observability.tracing.exporting": "opentelemetry",
+    "service.observability.tracing.open_telemetry": "opentelemetry",
+}
+"""Modules that are imported only where an extra is installed, and what they need of it."""
+EXTRAS: Final = {"psycopg", "opentelemetry.sdk", "opentelemetry.exporter"}
+"""Packages of extras, among them those that share a name with what FastAPI brings."""
+IMPORT_WITHOUT: Final = """
+import importlib, sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+missing, modules = (set(each.split(",")) for each in sys.argv[1:])
+sys.meta_path.insert(0, Missing())
+for module in sorted(modules):
+    importlib.import_module(module)
+"""
 
 
 def tables(path: str) -> dict[str, Any]:
@@ -51,6 +76,22 @@ def test_the_client_brings_no_torch_and_nothing_of_the_server() -> None:
     brought = needed_by("client/pyproject.toml")
     assert "httpx2" in brought
     assert not brought & {"torch", "diffusers", "transformers", "numpy", "fastapi", "darkroom-server"}
+
+
+@pytest.mark.integration
+def test_without_extras_every_module_of_the_server_can_be_imported_but_those_of_an_extra() -> None:
+    brought = needed_by("pyproject.toml") | needed_by("client/pyproject.toml")
+    missing = {
+        package
+        for package, distributions in packages_distributions().items()
+        if not brought & {canonicalize_name(each) for each in distributions}
+    } - {"service", "pipelines", "darkroom"}
+    paths = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / "service").rglob("*.py"))
+    modules = {".".join(path.parts) for path in paths if path.name != "__main__" and "migrations" not in path.parts}
+    assert NEEDS_AN_EXTRA.keys() <= modules
+
+    command = [sys.executable, "-c", IMPORT_WITHOUT, ",".join({*missing, *EXTRAS})]
+    subprocess.run([*command, ",".join(modules - NEEDS_AN_EXTRA.keys())], cwd=ROOT, check=True)
 
 
 def test_the_client_owns_the_darkroom_command() -> None:
