@@ -119,6 +119,7 @@ class Dialects:
             raise ValueError("two dialects share a name or a prefix")
         if "" not in prefixes:
             raise ValueError("one dialect must answer the paths that no other does: its prefix is empty")
+        self._listed = tuple(dialects)
         self._longest_first = sorted(dialects, key=lambda dialect: len(dialect.prefix), reverse=True)
 
     def __iter__(self) -> Iterator[Dialect]:
@@ -133,8 +134,9 @@ class Dialects:
         return next((own for dialect in self if (own := dialect.own_path(path)) != path), path)
 
     def routers(self, *, with_job_store: bool) -> list[APIRouter]:
+        """The routers in the order of the dialects as they were listed, which the schema and its page have too."""
         return [
             router
-            for dialect in self
+            for dialect in self._listed
             for router in (*dialect.routers, *(dialect.job_store_routers if with_job_store else ()))
         ]

@@ -91,6 +91,12 @@ def test_routers_that_need_the_job_store_are_left_out_without_one() -> None:
     assert dialects.routers(with_job_store=False) == [plain]
 
 
+def test_routers_are_in_the_order_in_which_the_dialects_are_listed() -> None:
+    first, second = APIRouter(), APIRouter()
+    dialects = Dialects((replace(REST, routers=(first,)), replace(V1, routers=(second,))))
+    assert dialects.routers(with_job_store=True) == [first, second]
+
+
 def test_a_single_path_is_answered_by_the_dialect_that_names_it() -> None:
     dialects = Dialects((replace(V1, paths=("/",)), REST))
     assert [dialects.at(path).name for path in ("/", "/x", "", "/v1")] == ["v1", "rest", "rest", "v1"]
