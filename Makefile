@@ -11,7 +11,7 @@ ARGS ?=
 export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
-# A worker process for each core; one that is done takes tests over from the others. ARGS="-n 0" runs in one process.
+# As many worker processes as tests/conftest.py says; one that is done takes tests over. ARGS="-n 0" runs in one process.
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
