@@ -42,9 +42,7 @@ def is_digest(source: Source) -> bool:
 
 
 def _checked_source(value: object) -> Source:
-    if (
-        isinstance(value, list) and len(value) == 1
-    ):  # OpenAI's API takes a list, since an edit there may start from several images.
+    if isinstance(value, list) and len(value) == 1:  # OpenAI's API takes a list of images to edit.
         value = value[0]
     if isinstance(value, UploadedFile):
         return value
