@@ -1,7 +1,6 @@
-"""Decides whether there is room for a job, and how long it takes until there is: bounds on queued device seconds.
+"""Decides by bounds on the queue whether there is room for a job, and estimates when there will be.
 
-Runs in the server's process. It reads what is queued and changes nothing; the time is passed in. `waiting_line` decides
-who gets the room.
+Runs in the server's process. It only reads the queue; the time is passed in. `waiting_line` decides who gets the room.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from service.errors import EngineUnavailableError, QueueFullError, QuotaExceeded
 _RETRY_LOADING_S: Final = 5.0
 _MIN_RETRY_S: Final = 1.0
 _MAX_RETRY_S: Final = 3600.0
-"""Nobody knows what a queue will be like after more than an hour."""
+"""Longest wait that is told. A queue cannot be foreseen for more than an hour."""
 _NAMED_S: Final = 120.0
-"""Clients do not wait as long as this by themselves, so that the message says it to people."""
+"""Seconds from which the message tells the wait to people, since clients do not wait that long by themselves."""
 _PRIOR_S: Final = 10.0
 """Seconds of assumed history, at speed 1.0 of each device, with which the moving average starts."""
 _DECAY: Final = 0.95
@@ -28,8 +27,7 @@ _DECAY: Final = 0.95
 
 
 class DrainSpeed:
-    """Moving average of the priced seconds that all devices work off per second: 1 a device with full calls, less with
-    others."""
+    """Moving average of the priced seconds that all devices complete per second: 1 per device with full calls."""
 
     def __init__(self, devices: int = 1) -> None:
         self._priced_s, self._passed_s = devices * _PRIOR_S, _PRIOR_S
@@ -52,28 +50,28 @@ class DrainSpeed:
 
 
 class QueuedImage(NamedTuple):
-    """An image that takes room in the queue."""
+    """An image that counts against the bounds of the queue."""
 
     job: Hashable
     tenant: str
     left_s: float
-    """Its price, as far as it is not done."""
+    """The part of its price that is not done, in device seconds."""
 
 
 class Admission:
-    """The bounds of one engine's queue.
+    """Applies the bounds of one engine's queue.
 
-    What is queued before a job decides, and not the job's own size. So a job of several images finds room as soon as a
+    The work queued before a job decides, not the job's own size. So a job of several images finds room as soon as a
     single image does, an idle engine admits a job of any size, and at most one job goes beyond a bound. A few jobs find
     room whatever they cost: on a slow device one alone may be more work than the bound in seconds.
     """
 
     def __init__(self, config: EngineConfig, queued: Callable[[], Sequence[QueuedImage]]) -> None:
-        """`queued` returns the images that take room now."""
+        """`queued` returns the images that count against the bounds now."""
         self._config = config
         self._queued = queued
         self.speed: Final = DrainSpeed(len(config.workers))
-        """The speed at which the images that take room are worked off."""
+        """The speed at which the queue drains."""
 
     @property
     def has_room(self) -> bool:
@@ -84,7 +82,7 @@ class Admission:
         return len(queued) < config.max_queued_images and (is_short or is_small)
 
     def wait_s(self, ahead: Sequence[Sequence[float]]) -> float:
-        """Returns the seconds until there is room for a job behind the queue and jobs of images of these prices."""
+        """Returns the seconds until there is room for a job after the queue and the jobs `ahead` (prices of images)."""
         config, queued = self._config, self._queued()
         total_s = sum(image.left_s for image in queued) + sum(map(sum, ahead))
         images = len(queued) + sum(map(len, ahead))
@@ -97,11 +95,11 @@ class Admission:
         return excess_s / self.speed.factor
 
     def check_quota(self, tenant: str, waiting_s: float) -> None:
-        """Raises `QuotaExceededError` where the tenant holds its share, with images of this price that wait in line."""
+        """Raises `QuotaExceededError` where the tenant's queued work and `waiting_s` in line fill its share."""
         queued, quota_s = self._queued(), self._config.max_queued_s_per_tenant
         own_s = sum(image.left_s for image in queued if image.tenant == tenant) + waiting_s
         if quota_s is not None and own_s >= quota_s:
-            # The tenants share the device, so that each one's queue drains at its part of the speed.
+            # The tenants share the device, so each one's queue drains at its part of the speed.
             shares = self._config.worker.shares
             weights = sum(weight(shares, other) for other in {image.tenant for image in queued})
             wait_s = (own_s - quota_s) * weights / weight(shares, tenant) / self.speed.factor
@@ -110,7 +108,7 @@ class Admission:
             )
 
     def refusal(self, ahead: Sequence[Sequence[float]]) -> QueueFullError:
-        """Returns the error for a job behind the queue and jobs of images of these prices."""
+        """Returns the error for a job after the queue and the jobs `ahead` (prices of images)."""
         wait_s = self.wait_s(ahead)
         again = "Try again later." if wait_s < _NAMED_S else f"There is room again in about {wait_s / 60:.0f} minutes."
         return QueueFullError(f"Too many images are in the queue. {again}", retry_after_s=_retry_after_s(wait_s))
@@ -121,7 +119,7 @@ def _retry_after_s(wait_s: float) -> float:
 
 
 def unavailable(phase: Phase, activity: str) -> EngineUnavailableError:
-    """Returns the error for a job that comes in this phase, which admits none. `activity` is what a start does."""
+    """Returns the error for a job that arrives in a phase that admits none. `activity` is that of a starting worker."""
     match phase:
         case Phase.LOADING | Phase.RESTARTING:
             doing = f" ({activity})" if activity else ""

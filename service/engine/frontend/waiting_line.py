@@ -1,7 +1,8 @@
-"""The line of callers whose job has no room yet, and the order in which they get it.
+"""Lets callers whose job has no room yet wait in line, and admits them in turn.
 
-Runs in the server's process. `admission` says when there is room. Tenants take turns by the seconds of work with which
-they are admitted from the line, and by their weights; within a tenant, the first comes first. Nobody passes the line.
+Runs in the server's process. `admission` decides when there is room. Tenants take turns by the seconds of work with
+which they are admitted from the line, and by their weights; within a tenant the first comes first. Nobody jumps the
+line.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class _Cancelable(Protocol):
 JobT = TypeVar("JobT", bound=_Cancelable)
 
 _TENANT_SHARE: Final = 0.75
-"""Part of the places that one tenant may hold, so that others find one."""
+"""Share of the places that one tenant may hold, so that others find one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,14 +49,14 @@ class WaitingLine(Generic[JobT]):
         self._config = config
         self._admission = admission
         self._callers: list[_Caller[JobT]] = []
-        """In order of arrival."""
+        """Callers in order of arrival."""
         self._shares = FairShare(config.worker.shares)
 
     def __len__(self) -> int:
         return len(self._callers)
 
     def admit_now(self, tenant: str, prices_s: Sequence[float], admit: Callable[[], JobT]) -> JobT:
-        """Returns what `admit` returns. Raises `QuotaExceededError`, and `QueueFullError` where it is full."""
+        """Returns what `admit` returns. Raises `QuotaExceededError`, and `QueueFullError` where there is no room."""
         self._admission.check_quota(tenant, self._waiting_s(tenant))
         if self._callers or not self._admission.has_room:
             raise self._admission.refusal(self._ahead(_Caller(tenant, prices_s, admit)))
@@ -89,7 +90,7 @@ class WaitingLine(Generic[JobT]):
         raise self._admission.refusal(self._ahead(caller))
 
     def advance(self) -> None:
-        """Admits those whose turn it is. Call it whenever there may be room."""
+        """Admits the callers whose turn it is. Call it whenever there may be room."""
         while self._callers and self._admission.has_room:
             caller = next(_in_turn(self._callers, self._shares))
             self._shares.charge({caller.tenant: sum(caller.prices_s)}, {each.tenant for each in self._callers})
