@@ -1,4 +1,4 @@
-"""A store is opened once it can be reached; one that will never do is told apart."""
+"""A store is opened once it can be reached, and one that can never be used is told apart."""
 
 from __future__ import annotations
 
