@@ -29,7 +29,7 @@ class FileBody:
 
 
 class FileBodies:
-    """All methods belong to one event loop."""
+    """Reads bodies, and bounds how many large ones are held. All methods belong to one event loop."""
 
     def __init__(self, max_bytes: int, max_file_bytes: int, *, max_wait_s: float = 10.0) -> None:
         """A body may have `max_bytes` without its files, and `max_file_bytes` with them."""
@@ -42,7 +42,7 @@ class FileBodies:
     async def read(self, request: Request, *, untyped: bool = False) -> AsyncIterator[FileBody]:
         """Reads the body, and holds its place until the block is left.
 
-        With `untyped`, a body that is not said to be anything is taken for JSON.
+        With `untyped`, a body without a media type is taken for JSON.
 
         Raises `UnsupportedMediaTypeError`, `BodyTooLargeError`, `InvalidRequestError` and, where too many large bodies
         are held, `QueueFullError`.
