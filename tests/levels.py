@@ -152,6 +152,7 @@ INTEGRATION_TESTS: Final = (
     "service/webhooks/sending/test_sender.py",
     "service/webhooks/test_deliveries.py",
     "service/webhooks/test_service.py",
+    "service/webhooks/test_two_dispatchers.py",
     "web/browser",
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
