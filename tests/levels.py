@@ -152,6 +152,7 @@ INTEGRATION_TESTS: Final = (
     "service/webhooks/sending/test_sender.py",
     "service/webhooks/test_deliveries.py",
     "service/webhooks/test_service.py",
+    "service/webhooks/test_two_dispatchers.py",
     "web/browser",
 )
 """Folders and files, below `tests/`, without unit tests. `make unit` does not even import them: models are slow to."""
@@ -186,6 +187,7 @@ SLOW_TESTS: Final = (
     "service/server/whole/test_image_to_image.py",
     "service/server/whole/test_resumed_after_kill.py",
     "service/server/whole/test_traces.py",
+    "service/server/whole/test_webhooks_of_two_servers.py",
     "soak/test_soaking.py",
 )
 """Folders and files, below `tests/`, of tests that take long. `make test` leaves them out; `make coverage`, which

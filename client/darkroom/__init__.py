@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from darkroom.results.keys import ApiKey, KeyQuotas, NewApiKey
     from darkroom.results.raw import RawResponse
     from darkroom.results.server import Capabilities, Link, Model, Upload
+    from darkroom.results.webhooks import WebhookDelivery, WebhookSecret
     from darkroom.types import EditParams, GenerateParams, ImageInput, JobParams, StreamParams
 
 _EXPORTS: Final = {
@@ -104,6 +105,7 @@ _EXPORTS: Final = {
     "results.keys": ("ApiKey", "KeyQuotas", "NewApiKey"),
     "results.raw": ("RawResponse",),
     "results.server": ("Capabilities", "Link", "Model", "Upload"),
+    "results.webhooks": ("WebhookDelivery", "WebhookSecret"),
     "types": ("EditParams", "GenerateParams", "ImageInput", "JobParams", "StreamParams"),
 }
 """The module of each public name that is not an error; all errors are in `errors`."""
@@ -172,6 +174,8 @@ __all__ = [
     "TextTokens",
     "UnprocessableEntityError",
     "Upload",
+    "WebhookDelivery",
+    "WebhookSecret",
     "__version__",
 ]
 

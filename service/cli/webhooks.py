@@ -57,12 +57,15 @@ def retry(
     delivery_ids: Annotated[list[str], typer.Argument(help="Ids that `list` shows.", metavar="ID...")],
     **given: object,
 ) -> None:
-    """Have deliveries tried anew, whatever has become of them. A running server does so within ten seconds."""
+    """Have deliveries tried anew, whatever has become of them. A running server does so within ten seconds.
+
+    One that is being tried is left as it is.
+    """
     from service.webhooks.deliveries import Deliveries
 
     async def work(database: Database) -> list[str]:
         deliveries, now = Deliveries(database), database.clock.now()
-        return [each for each in delivery_ids if not await deliveries.retry(each, None, now=now)]
+        return [each for each in delivery_ids if await deliveries.retry(each, None, now=now) is None]
 
     unknown = _run(context, work)
     for delivery_id in unknown:

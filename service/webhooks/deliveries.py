@@ -1,18 +1,31 @@
 """The table of deliveries: which are due, who tries them, and how the tries ended. Sends nothing.
 
 A trigger on the jobs table inserts deliveries. A try is begun by raising the count of tries and by moving the due time
-to where the try counts as lost, so that another server repeats it if this one dies. The count tells tries apart: only
-the latest records its outcome. All times are Unix seconds, passed in by the caller.
+to where the try counts as lost, so that another server repeats it if this one dies. The count and the time of the try's
+begin tell tries apart: only the latest records its outcome. All times are Unix seconds, passed in by the caller.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from service.jobs.store.database import Database
 from service.jobs.store.tables import PENDING, webhook_deliveries, webhooks
@@ -23,6 +36,9 @@ from service.webhooks.types import Webhook
 LEASE_S: Final = 60.0
 """Seconds after which a try without an outcome counts as lost. It must be longer than a request may take."""
 _GONE: Final = 410
+
+TenantHost: TypeAlias = tuple[str, str]
+"""A tenant and a host: a tenant's deliveries to it are apart from those of others."""
 
 
 class DeliveryState(enum.StrEnum):
@@ -46,6 +62,8 @@ class DueDelivery:
     event: str
     tries: int
     """Those before, and once it is begun this one too."""
+    tried_at: float | None
+    """When the last try was begun, which is this one once it is."""
     webhook: Webhook
 
 
@@ -81,7 +99,7 @@ class Cursor:
 _of_webhook: Final = webhook_deliveries.join(webhooks, webhooks.c.job_id == webhook_deliveries.c.job_id)
 _FREE: Final = (
     PENDING,
-    webhook_deliveries.c.host.not_in(bindparam("busy_hosts", expanding=True)),
+    tuple_(webhook_deliveries.c.tenant, webhook_deliveries.c.host).not_in(bindparam("busy_hosts", expanding=True)),
     webhook_deliveries.c.tenant.not_in(bindparam("busy_tenants", expanding=True)),
 )
 _IS_DUE: Final = or_(
@@ -97,7 +115,12 @@ _DUE: Final = (
     .limit(bindparam("at_most"))
 )
 _NEXT: Final = select(func.min(webhook_deliveries.c.try_at)).where(*_FREE)
-_TRY: Final = webhook_deliveries.c.id == bindparam("delivery"), webhook_deliveries.c.tries == bindparam("held"), PENDING
+_TRY: Final = (
+    webhook_deliveries.c.id == bindparam("delivery"),
+    webhook_deliveries.c.tries == bindparam("held"),
+    webhook_deliveries.c.tried_at.is_not_distinct_from(bindparam("begun_at")),
+    PENDING,
+)
 _BEGIN: Final = (
     update(webhook_deliveries)
     .where(*_TRY)
@@ -120,10 +143,21 @@ _DISABLE_OTHERS: Final = (
     .values(state=DeliveryState.DISABLED)
 )
 _LIST: Final = select(webhook_deliveries, webhooks.c.url).select_from(_of_webhook)
+_UNDER_WAY: Final = and_(
+    PENDING,
+    webhook_deliveries.c.try_at > bindparam("now"),
+    # While a try has no outcome, the end of its lease is the due time.
+    webhook_deliveries.c.try_at.is_not_distinct_from(webhook_deliveries.c.tried_at + LEASE_S),
+)
 _RETRY: Final = (
     update(webhook_deliveries)
-    .where(webhook_deliveries.c.id == bindparam("delivery"))
+    .where(webhook_deliveries.c.id == bindparam("delivery"), not_(_UNDER_WAY))
     .values(state=DeliveryState.PENDING, tries=0, try_at=bindparam("now"))
+)
+_ENABLE: Final = (
+    update(webhooks)
+    .where(webhooks.c.job_id == bindparam("job"), webhooks.c.disabled_at.is_not(None))
+    .values(disabled_at=None)
 )
 
 
@@ -134,7 +168,7 @@ class Deliveries:
         self._database = database
 
     async def due(
-        self, *, now: float, busy_hosts: Collection[str], busy_tenants: Collection[str], limit: int
+        self, *, now: float, busy_hosts: Collection[TenantHost], busy_tenants: Collection[str], limit: int
     ) -> list[DueDelivery]:
         """Returns deliveries whose time has come, the longest due first, without those of the hosts and tenants."""
         values = {
@@ -148,7 +182,7 @@ class Deliveries:
             lambda connection: [_due_delivery(row) for row in connection.execute(_DUE, values)]
         )
 
-    async def next_try_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
+    async def next_try_at(self, *, busy_hosts: Collection[TenantHost], busy_tenants: Collection[str]) -> float | None:
         """Returns when the next delivery is due, without those of the hosts and tenants; None where there is none."""
         values = {"busy_hosts": list(busy_hosts), "busy_tenants": list(busy_tenants)}
         return await self._database.read(lambda connection: connection.execute(_NEXT, values).scalar())
@@ -159,9 +193,9 @@ class Deliveries:
         def work(connection: Connection) -> list[DueDelivery]:
             begun = []
             for each in chosen:
-                values = {"delivery": each.id, "held": each.tries, "now": now, "lost_at": now + LEASE_S}
+                values = {**_held(each), "now": now, "lost_at": now + LEASE_S}
                 if connection.execute(_BEGIN, values).rowcount:
-                    begun.append(_with_try(each))
+                    begun.append(replace(each, tries=each.tries + 1, tried_at=now))
             return begun
 
         # Without a sync: where a power failure undoes it, the receiver gets the same id once more.
@@ -171,8 +205,7 @@ class Deliveries:
         """Records how the try has ended. Returns the state of the delivery, also where another try has begun since."""
         state, next_at = _state_after(delivery.tries, answer, now)
         values = {
-            "delivery": delivery.id,
-            "held": delivery.tries,
+            **_held(delivery),
             "new_state": state,
             "next_at": next_at,
             "answered": answer.status,
@@ -195,14 +228,22 @@ class Deliveries:
         query = _page_query(tenant, after, state).limit(limit)
         return await self._database.scan(lambda connection: [_delivery(row) for row in connection.execute(query)])
 
-    async def retry(self, delivery_id: str, tenant: str | None, *, now: float) -> bool:
+    async def retry(self, delivery_id: str, tenant: str | None, *, now: float) -> Delivery | None:
         """Has a delivery tried anew, from the beginning of the schedule, also one that was delivered.
 
-        Returns whether the tenant has such a delivery; None stands for any tenant.
+        A receiver that wanted nothing more of the job is told of it again. A try that is under way goes on, and nothing
+        changes. Returns the delivery, or None where the tenant has no such one; None as `tenant` stands for any.
         """
-        query = _RETRY if tenant is None else _RETRY.where(webhook_deliveries.c.tenant == tenant)
-        values = {"delivery": delivery_id, "now": now}
-        return await self._database.write(lambda connection: connection.execute(query, values).rowcount > 0)
+        one = _page_query(tenant).where(webhook_deliveries.c.id == delivery_id)
+
+        def work(connection: Connection) -> Delivery | None:
+            if (found := connection.execute(one).one_or_none()) is None:
+                return None
+            connection.execute(_RETRY, {"delivery": delivery_id, "now": now})
+            connection.execute(_ENABLE, {"job": found.job_id})
+            return _delivery(connection.execute(one).one())
+
+        return await self._database.write(work)
 
 
 def _state_after(tries: int, answer: Answer, now: float) -> tuple[DeliveryState, float]:
@@ -215,7 +256,12 @@ def _state_after(tries: int, answer: Answer, now: float) -> tuple[DeliveryState,
     return (DeliveryState.FAILED, now) if delay_s is None else (DeliveryState.PENDING, now + delay_s)
 
 
-def _page_query(tenant: str | None, after: Cursor | None, state: DeliveryState | None) -> Select[Any]:
+def _held(delivery: DueDelivery) -> dict[str, Any]:
+    """What tells the delivery's last try from others."""
+    return {"delivery": delivery.id, "held": delivery.tries, "begun_at": delivery.tried_at}
+
+
+def _page_query(tenant: str | None, after: Cursor | None = None, state: DeliveryState | None = None) -> Select[Any]:
     columns = webhook_deliveries.c
     conditions: list[ColumnElement[bool]] = []
     if tenant is not None:
@@ -229,11 +275,7 @@ def _page_query(tenant: str | None, after: Cursor | None, state: DeliveryState |
 
 def _due_delivery(row: Row[Any]) -> DueDelivery:
     webhook = Webhook(row.url, tuple(row.events.split()), row.format, row.base_url)
-    return DueDelivery(row.id, row.job_id, row.tenant, row.host, row.event, row.tries, webhook)
-
-
-def _with_try(due: DueDelivery) -> DueDelivery:
-    return DueDelivery(due.id, due.job_id, due.tenant, due.host, due.event, due.tries + 1, due.webhook)
+    return DueDelivery(row.id, row.job_id, row.tenant, row.host, row.event, row.tries, row.tried_at, webhook)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

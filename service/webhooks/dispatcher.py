@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 import structlog
@@ -18,8 +16,9 @@ import structlog
 from service.errors import StoreUnavailableError
 from service.jobs.background import log_and_continue
 from service.observability.webhook_metrics import WebhookMetrics
-from service.webhooks.deliveries import DeliveryState, DueDelivery
+from service.webhooks.deliveries import DeliveryState, DueDelivery, TenantHost
 from service.webhooks.sending.sender import Answer
+from service.webhooks.shares import DispatchLimits, Shares
 
 Send: TypeAlias = Callable[[DueDelivery], Awaitable[Answer | None]]
 """Sends one delivery. Returns None where there is nothing to deliver any more: its job has been deleted."""
@@ -38,24 +37,15 @@ _STOP_S: Final = 1.0
 _log = structlog.get_logger("darkroom.webhooks")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchLimits:
-    """Requests that are under way at a time."""
-
-    total: int = 32
-    per_host: int = 4
-    per_tenant: int = 16
-
-
 class DeliveryQueue(Protocol):
     """The methods of `service.webhooks.deliveries.Deliveries` that the dispatcher uses."""
 
     async def due(
-        self, *, now: float, busy_hosts: Collection[str], busy_tenants: Collection[str], limit: int
+        self, *, now: float, busy_hosts: Collection[TenantHost], busy_tenants: Collection[str], limit: int
     ) -> list[DueDelivery]:
         """Returns deliveries whose time has come."""
 
-    async def next_try_at(self, *, busy_hosts: Collection[str], busy_tenants: Collection[str]) -> float | None:
+    async def next_try_at(self, *, busy_hosts: Collection[TenantHost], busy_tenants: Collection[str]) -> float | None:
         """Returns when the next delivery is due."""
 
     async def begin(self, chosen: Sequence[DueDelivery], *, now: float) -> list[DueDelivery]:
@@ -109,40 +99,16 @@ class Dispatcher:
 
     async def start_due(self) -> float:
         """Starts to deliver what is due, as far as the limits allow. Returns the seconds until the next look."""
-        while (free := self._limits.total - len(self._under_way)) > 0:
-            now, (hosts, tenants) = self._clock(), self._busy()
+        while (shares := Shares(self._limits, self._under_way.values())).free > 0:
+            now, (hosts, tenants) = self._clock(), (shares.busy_hosts(), shares.busy_tenants())
             # More than fit: those at the head may all be for one host.
-            found = await self._deliveries.due(now=now, busy_hosts=hosts, busy_tenants=tenants, limit=4 * free)
+            found = await self._deliveries.due(now=now, busy_hosts=hosts, busy_tenants=tenants, limit=4 * shares.free)
             if not found:
                 next_at = await self._deliveries.next_try_at(busy_hosts=hosts, busy_tenants=tenants)
                 return _IDLE_S if next_at is None else min(max(next_at - now, 0.0), _IDLE_S)
-            for each in await self._deliveries.begin(self._chosen(found), now=now):
+            for each in await self._deliveries.begin([each for each in found if shares.take(each)], now=now):
                 self._start(each)
         return _IDLE_S  # The end of one wakes it.
-
-    def _chosen(self, found: Sequence[DueDelivery]) -> list[DueDelivery]:
-        """Returns those of the deliveries that may be started, in their order."""
-        hosts, tenants = self._counts()
-        chosen: list[DueDelivery] = []
-        for each in found:
-            room = self._limits.total - len(self._under_way) - len(chosen)
-            if room and hosts[each.host] < self._limits.per_host and tenants[each.tenant] < self._limits.per_tenant:
-                hosts[each.host] += 1
-                tenants[each.tenant] += 1
-                chosen.append(each)
-        return chosen
-
-    def _busy(self) -> tuple[list[str], list[str]]:
-        """Returns the hosts and the tenants that have as many requests under way as they may."""
-        hosts, tenants = self._counts()
-        return (
-            [host for host, count in hosts.items() if count >= self._limits.per_host],
-            [tenant for tenant, count in tenants.items() if count >= self._limits.per_tenant],
-        )
-
-    def _counts(self) -> tuple[Counter[str], Counter[str]]:
-        under_way = self._under_way.values()
-        return Counter(each.host for each in under_way), Counter(each.tenant for each in under_way)
 
     def _start(self, delivery: DueDelivery) -> None:
         task = asyncio.create_task(self._deliver(delivery))

@@ -11,7 +11,7 @@ from typing import Final
 from service.errors import DarkroomError, NotFoundError, StoreUnavailableError
 from service.jobs.service import JobService
 from service.observability.webhook_metrics import WebhookMetrics
-from service.webhooks.deliveries import Deliveries, DueDelivery
+from service.webhooks.deliveries import Deliveries, Delivery, DueDelivery
 from service.webhooks.dispatcher import Dispatcher
 from service.webhooks.rendering import MAX_BODY_BYTES, Renderers, as_of
 from service.webhooks.sending.network import Resolve, SystemResolver
@@ -71,11 +71,13 @@ class WebhookService:
         """Gives the tenant a new secret and returns it. For a day the former one signs, too."""
         return spelled(await self._secrets.rotate(tenant, now=self._clock()))
 
-    async def retry(self, delivery_id: str, tenant: str) -> None:
-        """Has a delivery of the tenant tried anew. Raises `NotFoundError`."""
-        if not await self.deliveries.retry(delivery_id, tenant, now=self._clock()):
+    async def retry(self, delivery_id: str, tenant: str) -> Delivery:
+        """Has a delivery of the tenant tried anew, unless a try is under way. Raises `NotFoundError`."""
+        delivery = await self.deliveries.retry(delivery_id, tenant, now=self._clock())
+        if delivery is None:
             raise NotFoundError("There is no such delivery.")
         self._dispatcher.wake()
+        return delivery
 
     async def _send(self, delivery: DueDelivery) -> Answer | None:
         try:

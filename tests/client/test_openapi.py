@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from darkroom._core.parameters import EDIT_PARAMETERS, JOB_PARAMETERS, PARAMETERS, STREAM_PARAMETERS, DeclaredParameter
-from darkroom.results import events, images, jobs, keys, server
+from darkroom.results import events, images, jobs, keys, server, webhooks
 from darkroom.types import HiresParams, Margins, RefinerParams, WebhookParams
 from service.api.dialects.jobs import schemas as job_schemas
 from service.api.dialects.openai import schemas as openai_schemas
@@ -23,6 +23,8 @@ Schema: TypeAlias = dict[str, Any]
 ANSWERS: Final[dict[str, type[BaseModel]]] = {
     "Capabilities": server.Capabilities,
     "DefaultsOut": server.ModelDefaults,
+    "DeliveryList": webhooks.DeliveryPage,
+    "DeliveryOut": webhooks.WebhookDelivery,
     "FailureOut": jobs.Failure,
     "Image": images.Image,
     "ImageOut": jobs.ImageRecord,
@@ -45,6 +47,7 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
     "ResolvedRequest": jobs.ResolvedRequest,
     "SamplerLimitsOut": server.SamplerLimits,
     "SamplerOut": server.Sampler,
+    "SecretOut": webhooks.WebhookSecret,
     "SizeOut": server.Size,
     "TextTokens": images.TextTokens,
     "TimingsOut": jobs.JobTimings,
@@ -54,6 +57,7 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
 }
 """The client's model of each object that the server answers with."""
 NOT_READ: Final = {
+    "DeliveryState": "a text, so that a new one can be read",
     "ErrorObject": "darkroom._core.decoding",
     "ErrorResponse": "darkroom._core.decoding",
     "KeyList": "darkroom._core.endpoints",
@@ -68,10 +72,6 @@ NOT_READ: Final = {
     "SessionOut": "the session is the page's; the client sends its key with every request",
     "Status": "darkroom.results.jobs.JobStatus",
     "Validity": "a text, so that a new one can be read",
-    "DeliveryList": "the routes of webhooks are for operators of receivers",
-    "DeliveryOut": "a part of DeliveryList",
-    "DeliveryState": "a part of DeliveryOut",
-    "SecretOut": "the routes of webhooks are for operators of receivers",
 }
 """Schemas without a model of the client, and where they are read, or why they are not."""
 REFERENCE: Final = re.compile(r'"#/components/schemas/([^"]+)"')

@@ -21,6 +21,7 @@ from darkroom._async.server import (
     AsyncUploadsWithRawResponse,
 )
 from darkroom._async.transport import AsyncTransport
+from darkroom._async.webhooks import AsyncWebhooks, AsyncWebhooksWithRawResponse
 from darkroom._core.options import LIMITS, WITHOUT_PROXY, OnRetry, resolve_options
 from darkroom.results.server import Capabilities
 from darkroom.types import CallOptions
@@ -113,6 +114,11 @@ class AsyncDarkroom:
         """Make, list and revoke the keys of the server, with an admin's key."""
         return AsyncKeys(self._transport)
 
+    @property
+    def webhooks(self) -> AsyncWebhooks:
+        """The secret that signs the tenant's webhooks, and the deliveries of its jobs' events."""
+        return AsyncWebhooks(self._transport)
+
     async def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         """Return what can be asked of the server: its models, samplers, sizes, limits and features."""
         return await AsyncServerInfo(self._transport).capabilities(**options)
@@ -168,3 +174,7 @@ class AsyncDarkroomWithRawResponse(AsyncRawResource[AsyncServerInfo]):
     @property
     def uploads(self) -> AsyncUploadsWithRawResponse:
         return AsyncUploads(self._transport).with_raw_response
+
+    @property
+    def webhooks(self) -> AsyncWebhooksWithRawResponse:
+        return AsyncWebhooks(self._transport).with_raw_response

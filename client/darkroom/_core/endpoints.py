@@ -26,6 +26,7 @@ from darkroom.results.images import ImagesResult
 from darkroom.results.jobs import JobPage, JobRecord, JobStatus
 from darkroom.results.keys import ApiKey, NewApiKey
 from darkroom.results.server import Capabilities, Link, Model, Upload
+from darkroom.results.webhooks import DeliveryPage, DeliveryState, WebhookDelivery, WebhookSecret
 from darkroom.types import ImageInput, QuotaParams
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -33,6 +34,7 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 _JOBS: Final = "/api/v1/jobs"
 _KEYS: Final = "/api/v1/keys"
 _UPLOADS: Final = "/api/v1/uploads"
+_WEBHOOKS: Final = "/api/v1/webhooks"
 _RESOLVED: Final = ("model", "steps", "guidance_scale", "sampler", "schedule", "size", "output_format")
 """The arguments whose resolved values are in the answer."""
 STREAM_SILENCE_S: Final = 60.0
@@ -99,15 +101,7 @@ def get_job(job_id: str) -> Request[JobRecord]:
 
 
 def list_jobs(status: JobStatus | None, page_size: int, cursor: str | None) -> Request[JobPage]:
-    query = {"limit": str(page_size), "status": status, "cursor": cursor}
-    given = {name: value for name, value in query.items() if value is not None}
-    return Request(
-        method="GET",
-        path=_JOBS,
-        query=given,
-        arguments={"limit": "page_size"},
-        read=partial(read_object, JobPage),
-    )
+    return _page(JobPage, _JOBS, page_size, status=status, cursor=cursor)
 
 
 def cancel_job(job_id: str) -> Request[JobRecord]:
@@ -201,6 +195,23 @@ def revoke_key(key_id: str) -> Request[None]:
     return Request(method="DELETE", path=f"{_KEYS}/{path_segment(key_id)}", deletes=True, read=read_nothing)
 
 
+def get_webhook_secret() -> Request[WebhookSecret]:
+    return _get(WebhookSecret, f"{_WEBHOOKS}/secret")
+
+
+def rotate_webhook_secret() -> Request[WebhookSecret]:
+    return Request(method="POST", path=f"{_WEBHOOKS}/secret/rotate", read=partial(read_object, WebhookSecret))
+
+
+def list_webhook_deliveries(state: DeliveryState | None, page_size: int, cursor: str | None) -> Request[DeliveryPage]:
+    return _page(DeliveryPage, f"{_WEBHOOKS}/deliveries", page_size, state=state, cursor=cursor)
+
+
+def retry_webhook_delivery(delivery_id: str) -> Request[WebhookDelivery]:
+    path = f"{_WEBHOOKS}/deliveries/{path_segment(delivery_id)}/retry"
+    return Request(method="POST", path=path, read=partial(read_object, WebhookDelivery))
+
+
 def _images(
     route: str, fields: Mapping[str, Any], sent: Mapping[str, Any], parameters: Mapping[str, DeclaredParameter]
 ) -> Request[ImagesResult]:
@@ -224,6 +235,17 @@ def _read_images(sent: Mapping[str, Any], response: httpx2.Response) -> ImagesRe
 
 def _get(kind: type[AnswerT], path: str) -> Request[AnswerT]:
     return Request(method="GET", path=path, read=partial(read_object, kind))
+
+
+def _page(kind: type[AnswerT], path: str, page_size: int, **query: str | None) -> Request[AnswerT]:
+    given = {name: value for name, value in query.items() if value is not None}
+    return Request(
+        method="GET",
+        path=path,
+        query={"limit": str(page_size), **given},
+        arguments={"limit": "page_size"},
+        read=partial(read_object, kind),
+    )
 
 
 def _content(response: httpx2.Response) -> bytes:

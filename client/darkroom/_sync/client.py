@@ -24,6 +24,7 @@ from darkroom._sync.server import (
     UploadsWithRawResponse,
 )
 from darkroom._sync.transport import Transport
+from darkroom._sync.webhooks import Webhooks, WebhooksWithRawResponse
 from darkroom.results.server import Capabilities
 from darkroom.types import CallOptions
 
@@ -115,6 +116,11 @@ class Darkroom:
         """Make, list and revoke the keys of the server, with an admin's key."""
         return Keys(self._transport)
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """The secret that signs the tenant's webhooks, and the deliveries of its jobs' events."""
+        return Webhooks(self._transport)
+
     def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         """Return what can be asked of the server: its models, samplers, sizes, limits and features."""
         return ServerInfo(self._transport).capabilities(**options)
@@ -170,3 +176,7 @@ class DarkroomWithRawResponse(RawResource[ServerInfo]):
     @property
     def uploads(self) -> UploadsWithRawResponse:
         return Uploads(self._transport).with_raw_response
+
+    @property
+    def webhooks(self) -> WebhooksWithRawResponse:
+        return Webhooks(self._transport).with_raw_response

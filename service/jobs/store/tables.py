@@ -183,7 +183,7 @@ webhook_deliveries: Final = Table(
     Column("host", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("state", Text, nullable=False),
-    # Also tells the tries apart: only the latest may record its outcome.
+    # With `tried_at` it tells the tries apart: only the latest may record its outcome.
     Column("tries", Integer, nullable=False),
     # The next try. While one is under way, the time from which on it counts as lost.
     Column("try_at", Double, nullable=False),

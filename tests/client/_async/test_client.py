@@ -105,5 +105,12 @@ def test_capabilities_are_read_with_and_without_the_raw_response(connect: Client
 
 def test_every_group_of_methods_has_raw_responses(connect: Clients) -> None:
     made = connect(lambda _: answers.images()).with_raw_response
-    for group, method in (("images", "edit"), ("jobs", "submit"), ("models", "list"), ("uploads", "create")):
+    for group, method in (
+        ("images", "edit"),
+        ("jobs", "submit"),
+        ("keys", "create"),
+        ("models", "list"),
+        ("uploads", "create"),
+        ("webhooks", "retry_delivery"),
+    ):
         assert callable(getattr(getattr(made, group), method))

@@ -9,10 +9,18 @@ import pytest
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.repository import JobRepository
-from service.webhooks.deliveries import LEASE_S, Cursor, Deliveries, Delivery, DeliveryState, DueDelivery
+from service.webhooks.deliveries import (
+    LEASE_S,
+    Cursor,
+    Deliveries,
+    Delivery,
+    DeliveryState,
+    DueDelivery,
+    TenantHost,
+)
 from service.webhooks.retries import DELAYS_S, MAX_DELAY_S, MAX_TRIES
 from service.webhooks.sending.sender import Answer
-from service.webhooks.types import END_EVENTS, JOB_STARTED
+from service.webhooks.types import END_EVENTS, JOB_STARTED, JOB_SUCCEEDED
 from tests.harness.sample_jobs import claim_one, make_image, make_job, make_webhook
 from tests.service.jobs.conftest import Connect
 
@@ -46,7 +54,7 @@ def finish(repository: JobRepository, claims: JobClaims) -> Finish:
 
 
 async def due(
-    deliveries: Deliveries, now: float, *, busy_hosts: Sequence[str] = (), busy_tenants: Sequence[str] = ()
+    deliveries: Deliveries, now: float, *, busy_hosts: Sequence[TenantHost] = (), busy_tenants: Sequence[str] = ()
 ) -> list[DueDelivery]:
     return await deliveries.due(now=now, busy_hosts=busy_hosts, busy_tenants=busy_tenants, limit=10)
 
@@ -123,7 +131,9 @@ async def test_a_failed_delivery_is_tried_by_the_schedule_and_given_up_in_the_en
     listed = await only(deliveries)
     assert (listed.tries, listed.status, listed.error, listed.try_at) == (MAX_TRIES, None, DOWN.error, None)
     assert await due(deliveries, now + MAX_DELAY_S) == []
-    assert await deliveries.retry(listed.id, "alice", now=now)
+    retried = await deliveries.retry(listed.id, "alice", now=now)
+    assert retried is not None
+    assert (retried.state, retried.tries, retried.try_at) == (DeliveryState.PENDING, 0, now)
     assert (await begin(deliveries, now)).tries == 1
 
 
@@ -139,16 +149,64 @@ async def test_a_receiver_that_is_gone_gets_nothing_more_of_the_job(deliveries: 
     assert states == [DeliveryState.PENDING, DeliveryState.DISABLED, DeliveryState.DISABLED]
 
 
+async def test_a_receiver_that_was_gone_is_told_again_after_a_retry(
+    deliveries: Deliveries, repository: JobRepository, claims: JobClaims
+) -> None:
+    await repository.create(make_job(webhook=make_webhook()), now=0.0)
+    claim = await claim_one(claims)
+    await deliveries.record(await begin(deliveries, 0.0), Answer(410), now=0.0)
+    gone = await only(deliveries)
+
+    retried = await deliveries.retry(gone.id, "alice", now=1.0)
+    await claims.add_image(claim, make_image(), last_at=2.0)
+
+    assert (gone.state, retried and retried.state) == (DeliveryState.DISABLED, DeliveryState.PENDING)
+    assert [each.event for each in await due(deliveries, 2.0)] == [JOB_STARTED, JOB_SUCCEEDED]
+
+
+async def test_a_try_that_is_under_way_is_not_begun_a_second_time_by_a_retry(
+    deliveries: Deliveries, finish: Finish
+) -> None:
+    await finish()
+    trying = await begin(deliveries, 1.0)
+
+    retried = await deliveries.retry(trying.id, "alice", now=2.0)
+    assert retried is not None
+    assert (retried.tries, retried.try_at) == (1, 1.0 + LEASE_S)
+    assert await due(deliveries, 2.0) == []
+
+    await deliveries.record(trying, DOWN, now=3.0)
+    await deliveries.retry(trying.id, "alice", now=4.0)
+    assert (await begin(deliveries, 4.0)).tries == 1
+
+
+async def test_a_lost_try_that_ends_after_a_retry_records_nothing(deliveries: Deliveries, finish: Finish) -> None:
+    await finish()
+    lost = await begin(deliveries, 1.0)
+    await deliveries.retry(lost.id, "alice", now=1.0 + LEASE_S)
+    again = await begin(deliveries, 1.0 + LEASE_S)
+    assert again.tries == lost.tries
+
+    await deliveries.record(lost, DOWN, now=2.0 + LEASE_S)
+
+    assert (await only(deliveries)).error is None
+    await deliveries.record(again, OK, now=3.0 + LEASE_S)
+    assert (await only(deliveries)).state is DeliveryState.DELIVERED
+
+
 async def test_busy_hosts_and_tenants_are_passed_over(deliveries: Deliveries, finish: Finish) -> None:
     for now, (host, tenant) in enumerate((("slow.test", "alice"), ("hooks.test", "bob"), ("hooks.test", "alice"))):
         await finish(float(now), host=host, tenant=tenant)
 
     assert [each.host for each in await due(deliveries, 9.0)] == ["slow.test", "hooks.test", "hooks.test"]
-    assert [each.tenant for each in await due(deliveries, 9.0, busy_hosts=["slow.test"])] == ["bob", "alice"]
-    assert [each.host for each in await due(deliveries, 9.0, busy_hosts=["slow.test"], busy_tenants=["bob"])] == [
-        "hooks.test"
+    slow = [("alice", "slow.test"), ("bob", "slow.test")]
+    assert [each.tenant for each in await due(deliveries, 9.0, busy_hosts=slow)] == ["bob", "alice"]
+    assert [each.host for each in await due(deliveries, 9.0, busy_hosts=slow, busy_tenants=["bob"])] == ["hooks.test"]
+    assert [each.host for each in await due(deliveries, 9.0, busy_hosts=slow[1:], busy_tenants=["bob"])] == [
+        "slow.test",
+        "hooks.test",
     ]
-    assert await deliveries.next_try_at(busy_hosts=["slow.test"], busy_tenants=["bob"]) == 2.0
+    assert await deliveries.next_try_at(busy_hosts=slow, busy_tenants=["bob"]) == 2.0
 
 
 async def test_a_time_that_a_wrong_clock_has_planned_is_not_waited_for(deliveries: Deliveries, finish: Finish) -> None:
@@ -170,5 +228,6 @@ async def test_a_tenant_sees_its_own_deliveries_page_by_page_and_retries_no_othe
     assert [each.job_id for each in (*first, *rest)] == ids[::-1]
     assert len(await deliveries.page(None, limit=9)) == 4
     assert await deliveries.page("alice", limit=9, state=DeliveryState.FAILED) == []
-    assert not await deliveries.retry(first[0].id, "bob", now=9.0)
-    assert not await deliveries.retry("msg_unknown", None, now=9.0)
+    assert await deliveries.retry(first[0].id, "bob", now=9.0) is None
+    assert await deliveries.retry("msg_unknown", None, now=9.0) is None
+    assert await deliveries.page("alice", limit=2) == first

@@ -36,6 +36,7 @@ _FEATURES: Final = (
     "idempotency",
     "links",
     "uploads",
+    "webhooks",
     "hires",
     "refiner",
 )

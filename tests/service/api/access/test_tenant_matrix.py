@@ -61,7 +61,11 @@ FOR_ADMINS: Final[frozenset[Route]] = frozenset(
 """Routes to things that belong to no tenant. Their own tests show that only admins reach them."""
 
 IMAGE: Final = base64.b64encode(saved(picture((64, 64)))).decode()
-UNKNOWN: Final = {"job_id": f"job_{'a' * 26}", "sha256": "0" * 64}
+UNKNOWN: Final = {
+    "job_id": f"job_{'a' * 26}",
+    "sha256": "0" * 64,
+    "delivery_id": f"msg_job_{'a' * 26}_succeeded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +159,11 @@ def request_for(route: Route, ids: Mapping[str, str]) -> Request:
 
 
 async def things(api: Api) -> dict[str, str]:
-    """Makes a job and an upload of alice's. Returns their ids by the names of the routes' parameters."""
-    job = await api.create_job(headers=bearer("alice"))
+    """Makes a job with a webhook and an upload of alice's. Returns their ids by the names of the routes' parameters."""
+    job = await api.create_job(webhook={"url": "https://alice.invalid/"}, headers=bearer("alice"))
     upload = await api.client.post("/api/v1/uploads", json={"image": IMAGE}, headers=bearer("alice"))
-    return {"job_id": job.json()["id"], "sha256": upload.json()["sha256"]}
+    job_id = job.json()["id"]
+    return {"job_id": job_id, "sha256": upload.json()["sha256"], "delivery_id": f"msg_{job_id}_succeeded"}
 
 
 def told(answer: httpx2.Response, ids: Mapping[str, str]) -> tuple[int, list[tuple[str, str]], str]:

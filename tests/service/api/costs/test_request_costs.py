@@ -21,6 +21,7 @@ from service.images.embedded_text import MAX_TEXT_BYTES
 from tests.harness.keys import bearer, write_key_file
 from tests.service.api.costs.meter import Cost, measure
 from tests.service.api.costs.worst_requests import (
+    DELIVERY,
     JOB,
     LISTINGS,
     PNG,
@@ -98,6 +99,7 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("GET", "/api/v1/webhooks/secret"): PROBE,
     ("POST", "/api/v1/webhooks/secret/rotate"): Cost(8, KIB, 64 * KIB, 256 * KIB),
     ("GET", "/api/v1/webhooks/deliveries"): Cost(3, 512 * KIB, SPEC, 4 * MIB),
+    ("POST", DELIVERY + "/retry"): Cost(8, 4 * KIB, 64 * KIB, 256 * KIB),
     **{("POST", path): INFERENCE for path in ("/", "/hf", "/hf/models/{model:path}")},
     ("POST", MODEL + "/predictions"): Cost(8, 64 * KIB, 64 * KIB, 3 * MIB),
     ("POST", PREDICTIONS): Cost(8, 64 * KIB, 64 * KIB, 3 * MIB),

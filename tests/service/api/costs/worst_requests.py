@@ -38,6 +38,7 @@ LONG: Final = "x" * 4000
 KEYS: Final = 50
 DELIVERIES: Final = 50
 """Half a page of webhooks' deliveries."""
+DELIVERY: Final = "/api/v1/webhooks/deliveries/{delivery_id}"
 LISTED: Final = 50
 """Jobs that wait, more than fit into a page."""
 PNG: Final = encode(RgbImage(SIDE, SIDE, random.Random(1).randbytes(3 * SIDE * SIDE)), "png")
@@ -81,6 +82,8 @@ class Stored:
     """Uploads to be read and deleted."""
     keys: list[str] = field(default_factory=list)
     """API keys to be revoked."""
+    deliveries: list[str] = field(default_factory=list)
+    """Webhooks' deliveries to be tried anew."""
 
 
 async def fill(api: Api) -> Stored:
@@ -107,6 +110,7 @@ async def fill(api: Api) -> Stored:
     for _ in range(DELIVERIES):
         job = (await api.client.post(JOBS, json={"prompt": "x", "webhook": WEBHOOK})).json()
         await api.client.post(f"{JOBS}/{job['id']}/cancel")
+        stored.deliveries.append(f"msg_{job['id']}_canceled")
     for _ in range(LISTED):
         answer = await api.client.post(JOBS, json=JOB)
         stored.spare.append(answer.json()["id"])
@@ -123,7 +127,7 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
     """Requests that are answered while the model is loaded, so that all jobs stay as they are."""
     job, image = f"{JOBS}/{stored.job_id}", f"{JOBS}/{stored.job_id}/images/0"
     client, spare, digests = api.client, iter(stored.spare), iter(stored.digests[1:])
-    keys = iter(stored.keys)
+    keys, deliveries = iter(stored.keys), iter(stored.deliveries)
     asset = next(path for path in _paths(api) if path.startswith("/assets/index-") and path.endswith(".js"))
     files = {"image": PNG}
     return {
@@ -165,6 +169,7 @@ def requests_without_drawing(api: Api, stored: Stored) -> Mapping[Route, Send]:
         ("GET", "/api/v1/webhooks/deliveries"): lambda: client.get(
             "/api/v1/webhooks/deliveries", params={"limit": 100}
         ),
+        ("POST", DELIVERY + "/retry"): lambda: client.post(DELIVERY.format(delivery_id=next(deliveries)) + "/retry"),
         ("GET", "/api/v1/uploads/{sha256}"): lambda: client.get(f"/api/v1/uploads/{stored.digests[0]}"),
         ("DELETE", "/api/v1/uploads/{sha256}"): lambda: client.delete(f"/api/v1/uploads/{next(digests)}"),
     }

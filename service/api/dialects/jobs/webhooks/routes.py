@@ -9,15 +9,20 @@ import math
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from service.api.dependencies import services_of, webhooks_of
 from service.api.http.problems import ProblemOut
 from service.errors import InvalidRequestError
+from service.ids import JOB_ID_PATTERN
 from service.webhooks.deliveries import Cursor, Delivery, DeliveryState
+from service.webhooks.types import EVENTS
 
 _MAX_PAGE: Final = 100
+_EVENTS: Final = "|".join(event.removeprefix("job.") for event in EVENTS)
+
+DeliveryId = Annotated[str, Path(pattern=f"^msg_{JOB_ID_PATTERN}_({_EVENTS})$")]
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"], responses={503: {"model": ProblemOut}})
 
@@ -81,6 +86,16 @@ async def list_webhook_deliveries(
         data=[_delivery_out(each) for each in shown],
         next_cursor=_encode_cursor(shown[-1]) if len(found) > limit else None,
     )
+
+
+@router.post("/deliveries/{delivery_id}/retry", responses={404: {"model": ProblemOut}})
+async def retry_webhook_delivery(request: Request, delivery_id: DeliveryId) -> DeliveryOut:
+    """Try a delivery anew under its id, whatever has become of it. The schedule of tries begins again.
+
+    While a try is under way nothing changes. After a receiver has answered 410, this has it told of the job again.
+    """
+    delivery = await webhooks_of(request).retry(delivery_id, services_of(request).tenant(request))
+    return _delivery_out(delivery)
 
 
 def _delivery_out(delivery: Delivery) -> DeliveryOut:

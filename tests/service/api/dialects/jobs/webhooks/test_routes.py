@@ -43,11 +43,11 @@ async def deliveries(api: Api, **query: Any) -> dict[str, Any]:
     return page
 
 
-async def delivered(api: Api, count: int) -> list[dict[str, Any]]:
+async def delivered(api: Api, count: int, *, state: str = "delivered") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while len(found) < count:
         await asyncio.sleep(0.01)
-        found = (await deliveries(api, state="delivered"))["data"]
+        found = (await deliveries(api, state=state))["data"]
     return found
 
 
@@ -86,6 +86,25 @@ async def test_the_secret_is_the_tenants_own_and_changes_when_it_is_asked_to(api
     assert changed.headers["cache-control"] == "no-store"
     assert len({first, bobs, changed.json()["key"]}) == 3
     assert (await secret(api), await secret(api, **BOB)) == (changed.json()["key"], bobs)
+
+
+async def test_a_delivery_is_tried_anew_when_its_tenant_asks(api: Api, receiver: Receiver) -> None:
+    receiver.statuses = [410]
+    await api.create_job(webhook={"url": receiver.url})
+    (gone,) = await delivered(api, 1, state="disabled")
+    url = f"{WEBHOOKS}/deliveries/{gone['id']}/retry"
+
+    unknown = await api.client.post(url.replace("succeeded", "failed"), headers=BOB)
+    assert (await api.client.post(url, headers=BOB)).status_code == unknown.status_code == 404
+    retried = await api.client.post(url)
+
+    assert retried.status_code == 200
+    assert (retried.json()["state"], retried.json()["tries"]) == ("pending", 0)
+    assert retried.json()["next_try_at"] is not None
+    (listed,) = await delivered(api, 1)
+    assert [each.headers["webhook-id"] for each in receiver.received] == [listed["id"]] * 2
+    assert (listed["tries"], listed["next_try_at"]) == (1, None)
+    assert (await api.client.post(f"{WEBHOOKS}/deliveries/msg_%00/retry")).status_code == 404
 
 
 async def test_deliveries_come_in_pages_and_to_their_tenant_alone(api: Api, receiver: Receiver) -> None:
