@@ -48,8 +48,9 @@ async def create_upload(request: Request, response: Response) -> UploadOut:
     tenant = services.tenant(request)
     async with services.file_bodies.read(request) as body:
         parsed = parse(UploadRequest, body.fields, BODY_RULES, as_text=body.is_form)
-        raster = await services.inputs.raster(parsed.request.image, tenant, "image", parsed.refusal)
-    file = await asyncio.to_thread(encode_raster, raster)
+        async with services.inputs.place(tenant):
+            raster = await services.inputs.raster(parsed.request.image, tenant, "image", parsed.refusal)
+            file = await asyncio.to_thread(encode_raster, raster)
     await services.require_storage(request, len(file.data))
     upload = await uploads.add(tenant, file)
     response.headers["Location"] = f"{router.prefix}/{upload.sha256}"
