@@ -44,7 +44,7 @@ class QuotasBody(BaseModel):
 
     requests_per_minute: Count = None
     max_jobs: Count = None
-    device_s_per_minute: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    device_s_per_minute: Annotated[float | None, Field(ge=0.001, allow_inf_nan=False)] = None
     max_stored_bytes: Count = None
 
 

@@ -46,6 +46,7 @@ async def create_upload(request: Request, response: Response) -> UploadOut:
     """Store an image for later jobs: upright, in sRGB, and without its metadata."""
     services, uploads = services_of(request), jobs_of(request).uploads
     tenant = services.tenant(request)
+    await services.require_storage(request)  # Before the image is decoded.
     async with services.file_bodies.read(request) as body:
         parsed = parse(UploadRequest, body.fields, BODY_RULES, as_text=body.is_form)
         async with services.inputs.place(tenant):

@@ -38,6 +38,7 @@ async def create_file(request: Request) -> FileOut:
     """Store an image for later predictions: upright, in sRGB, and without its metadata."""
     services, uploads = services_of(request), jobs_of(request).uploads
     tenant = services.tenant(request)
+    await services.require_storage(request)  # Before the image is decoded.
     async with services.file_bodies.read(request) as body:
         parsed = parse(FileRequest, body.fields, ENVELOPE_RULES, as_text=body.is_form)
         async with services.inputs.place(tenant):
