@@ -23,7 +23,9 @@ def resize_mode(request: Img2ImgRequest) -> str:
 async def read_inputs(
     reader: InputReader, parsed: Parsed[Img2ImgRequest], model: ModelInfo, tenant: str
 ) -> DecodedInputs:
-    """Raises `QueueFullError`, and `InvalidRequestError`, before anything is decoded where the model takes no such input."""
+    """Raises `InvalidRequestError`, before anything is decoded where the model takes no such input, and what
+    `InputReader.place` raises.
+    """
     request = parsed.request
     if "image" not in model.input_kinds:
         raise parsed.refusal("init_images", "This model takes no image to start from.")
