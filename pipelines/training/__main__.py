@@ -131,7 +131,7 @@ def diffusion(
     learning_rate: LearningRate = 0.02,
     scenes: Annotated[int, typer.Option(help="Scenes to draw and encode before the first step.")] = 48_000,
     corruptions: Annotated[
-        int, typer.Option(min=1, help="Of these, scenes to encode also with one error that the UNet learns to correct.")
+        int, typer.Option(min=1, help="How many of them to encode also with an error that the UNet learns to correct.")
     ] = 24_000,
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw scenes and create batches ahead.")] = 0,
     seed: Seed = 2,

@@ -31,7 +31,7 @@ from service.errors import (
     DarkroomError,
     EngineUnavailableError,
 )
-from tests.harness.engine.scanned_work import QueuedImage, ScannedWork
+from tests.harness.scanned_work import QueuedImage, ScannedWork
 from tests.harness.served.fake_job import FakeJob
 from tests.harness.served.fake_models import FakeModels
 

@@ -13,7 +13,7 @@ from service.engine.frontend.admission import Admission
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.scheduling.fair_share import EQUAL, weight
 from tests.benchmarks import virtual_time
-from tests.harness.engine.scanned_work import QueuedImage, ScannedWork
+from tests.harness.scanned_work import QueuedImage, ScannedWork
 
 IMAGE_S: Final = 0.1
 """Device seconds of an image."""
