@@ -16,7 +16,7 @@ _SUFFIX: Final = ".safetensors"
 _VAE_SUFFIX: Final = ".vae.safetensors"
 """The end of the name of an autoencoder that belongs to the model beside it."""
 _INNER_ROOTS: Final = ("models/Stable-diffusion", "Stable-diffusion", "models/checkpoints", "checkpoints")
-"""Where A1111 and ComfyUI have their models. Their other folders hold adapters and upscalers."""
+"""Folders in which A1111 and ComfyUI keep their models. Their other folders hold adapters and upscalers."""
 _HUB_FOLDER: Final = "models--"
 """The beginning of the name of a repository's folder in a hub cache: models--owner--name."""
 _MAX_DEPTH: Final = 4
@@ -26,7 +26,7 @@ _MAX_DEPTH: Final = 4
 def find_models(data_dir: Path) -> dict[str, Path]:
     """Maps names to folders and files: the bundled model, and the models in `data_dir`/models."""
     bundled = Path(pipelines.__file__).with_name(BUNDLED)
-    first = {BUNDLED: bundled} if _exists(bundled / _INDEX) else {}
+    first = {BUNDLED: bundled} if path_exists(bundled / _INDEX) else {}
     own = _find_below((data_dir / "models").expanduser())
     return first | {name: path for name, path in own.items() if name not in first}
 
@@ -39,11 +39,12 @@ def find_models_in(root: Path) -> dict[str, Path]:
     has no models.
     """
     root = root.expanduser()
-    inner = [each for each in (root / name for name in _INNER_ROOTS) if _exists(each)]
+    inner = [each for each in (root / name for name in _INNER_ROOTS) if path_exists(each)]
     return _find_below(*(inner or [root]))
 
 
-def _exists(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
+    """Whether a path exists. Texts that cannot be a path do not."""
     try:
         return path.exists()
     except OSError:  # such as for a name that is too long
@@ -59,7 +60,7 @@ def _find_below(*folders: Path) -> dict[str, Path]:
 
 
 def _walk(folder: Path, prefix: str, depth: int, above: frozenset[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the models below a folder. `above` are the real folders that it is in: a link may lead back to one."""
+    """Yields the models below a folder. `above` are the real folders around it: a link may lead back to one."""
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -69,7 +70,7 @@ def _walk(folder: Path, prefix: str, depth: int, above: frozenset[str]) -> Itera
         yield prefix + name, folder / f"{name}{_SUFFIX}"
     # A folder with the name of a file holds what the file lacks.
     for name in (each for each in folders if each not in models):
-        if _exists(folder / name / _INDEX):
+        if path_exists(folder / name / _INDEX):
             yield prefix + name, folder / name
         elif name.startswith(_HUB_FOLDER):
             yield from _snapshot(folder / name)
@@ -78,11 +79,11 @@ def _walk(folder: Path, prefix: str, depth: int, above: frozenset[str]) -> Itera
 
 
 def _list(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the folders and of the files in a folder. Hidden ones do not count."""
+    """Returns the names of the folders and of the files in a folder, without hidden ones."""
     try:
         with os.scandir(folder) as entries:
             seen = sorted((each.name, each.is_dir()) for each in entries if not each.name.startswith("."))
-    except OSError:  # The server says so when it needs the folder itself.
+    except OSError:  # The server reports it when it needs the folder itself.
         return [], []
     return [name for name, is_folder in seen if is_folder], [name for name, is_folder in seen if not is_folder]
 
@@ -92,11 +93,11 @@ def _is_model_file(name: str) -> bool:
 
 
 def _snapshot(repository: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the snapshot of a repository in a hub cache to which its branch `main` points."""
+    """Yields the snapshot of a repository in a hub cache to which its branch `main` points."""
     try:
         revision = (repository / "refs/main").read_text().strip()
     except OSError:
         return
     snapshot = repository / "snapshots" / revision
-    if _exists(snapshot / _INDEX):
+    if path_exists(snapshot / _INDEX):
         yield repository.name.removeprefix(_HUB_FOLDER).replace("--", "/"), snapshot

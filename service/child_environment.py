@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 _WITHHELD: Final = re.compile(
-    r"DARKROOM_.*"  # A worker gets what it needs of them on its command line.
-    r"|PG[A-Z]+"  # libpq's, such as PGPASSWORD.
-    r"|OTEL_.*"  # Headers for the collector among them. A worker makes no spans.
+    r"DARKROOM_.*"  # A worker gets the settings that it needs on its command line.
+    r"|PG[A-Z]+"  # libpq reads these, such as PGPASSWORD.
+    r"|OTEL_.*"  # They may hold credentials for a collector. A worker makes no spans.
     r"|.*(PASSWORD|PASSWD|SECRET|API_KEY|CREDENTIALS|DATABASE_URL).*"
     r"|.*_TOKEN",
     re.IGNORECASE,
@@ -19,5 +19,5 @@ _NEEDED: Final = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"})
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables that a worker may see: neither the server's settings nor what is named like a secret."""
+    """Returns the variables that a worker may see, without the server's settings and names that suggest a secret."""
     return {name: value for name, value in environment.items() if name in _NEEDED or not _WITHHELD.fullmatch(name)}

@@ -1,7 +1,7 @@
-"""Reads `darkroom.toml`: the settings that stand in it, on which line each does, and all that is wrong with it.
+"""Reads `darkroom.toml`: its settings, their lines, and everything that is wrong with it.
 
-A setting stands there by its name and as a value of its type. Lists may be arrays, and what has names may be a table.
-Variables and the command line are `service.environment`'s.
+A setting has its name as key and a value of its type. Lists may be arrays, and settings that map names may be tables.
+`service.environment` adds variables and the command line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from service.settings import FILE_KEYS, Settings, details
 DEFAULT_NAME: Final = "darkroom.toml"
 
 _Path: TypeAlias = tuple[str, ...]
-"""The names by which a value is found: of its table, if it is in one, and its own."""
+"""The keys that lead to a value: that of its table, if it is in one, and its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,21 @@ class FileSettings:
 
     path: Path
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Settings by name, in the forms that a variable has."""
+    """Settings by name, spelled as in variables."""
     lines: Mapping[str, int] = field(default_factory=dict)
-    """The line on which each of them begins."""
+    """The line on which each setting begins."""
     faults: tuple[str, ...] = ()
-    """A sentence for each thing that is wrong, with its line. None holds a value."""
+    """A sentence for each fault, with its line and without the value."""
 
 
 def default_file() -> Path | None:
-    """Returns the path of the file that is read where none was named, if it is there."""
+    """Returns the path of the file that is read if none was named, or None where it does not exist."""
     path = Path(DEFAULT_NAME)
     return path if os.path.lexists(path) else None
 
 
 def read_config(path: Path, owners: Collection[int] | None = None) -> FileSettings:
-    """Reads the file. `owners` are the users to one of whom it must belong, where nobody named it."""
+    """Reads the file. It must belong to one of the users `owners`; None accepts every owner."""
     try:
         if owners is not None and path.stat().st_uid not in owners:
             raise ValueError(f"{path} belongs to another user: to use it all the same, name it with --config.")
@@ -85,7 +85,7 @@ class _FaultError(Exception):
 
 
 def _value(name: str, written: object) -> object:
-    """Returns the value in the form that the variable has. Raises `_FaultError`."""
+    """Returns the value as a variable spells it. Raises `_FaultError`."""
     if name not in FILE_KEYS:
         raise _FaultError(f" is not a setting of Darkroom{_hint(name)}")
     form: FileForm = details(name)["in_file"]
@@ -128,17 +128,17 @@ def _allowed(form: FileForm) -> str:
 def _check(name: str, value: float | str) -> None:
     """Raises `_FaultError` where the value has another type than the setting, or is out of range."""
     declared = Settings.model_fields[name]
-    # Annotated takes no empty list, so that it is given a None, which means nothing.
+    # Annotated needs at least one argument: None, which has no effect.
     kind: Any = Annotated[declared.annotation, None, *declared.metadata]
     try:
-        # Strict JSON has the types of TOML: a text is no number, but may be a path.
+        # Strict JSON has the types of TOML: a string is not a number, but may be a path.
         TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise _FaultError(f": {sentence(error.errors(include_input=False, include_url=False)[0])}") from None
 
 
 def _holds_secret(value: object) -> bool:
-    """Whether the value of a setting for secrets is one. A URL is one only with a password."""
+    """Whether the value of a setting for secrets holds one. A URL holds one only with a password."""
     try:
         url = make_url(str(value))
     except (exc.ArgumentError, ValueError):
@@ -147,7 +147,7 @@ def _holds_secret(value: object) -> bool:
 
 
 def sentence(fault: Mapping[str, Any]) -> str:
-    """Returns what is wrong with a value, as one of pydantic's errors tells it."""
+    """Returns the sentence in one of pydantic's errors about a value."""
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
@@ -161,8 +161,8 @@ def _hint(name: str) -> str:
 def _lines(text: str) -> dict[_Path, int]:
     """Returns the line on which each key of the document and of its tables begins.
 
-    The parser does not tell it. But where the document up to some line can be read, a statement has ended there, and
-    what is new belongs to it.
+    The parser does not tell. But where the document up to a line can be parsed, a statement ends there, and the new
+    keys belong to it.
     """
     found: dict[_Path, int] = {}
     read, begins = "", 1

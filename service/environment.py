@@ -29,15 +29,15 @@ class SettingsError(Exception):
     """Settings that are unknown or out of range. The message is for the person who started the server."""
 
     def __init__(self, faults: Sequence[str], *, in_command: bool = False) -> None:
-        """`faults` holds a sentence for each of them, without its value. `in_command` tells whether one of them stands
-        on the command line."""
+        """`faults` holds a sentence for each fault, without the value. `in_command` tells whether one of them is on the
+        command line."""
         super().__init__("\n".join(faults))
         self.faults: Final = tuple(faults)
         self.in_command: Final = in_command
 
 
 class Origin(enum.StrEnum):
-    """Where the value of a setting comes from. A later one goes before those above it."""
+    """The sources of a setting's value. A later one overrides those above it."""
 
     DEFAULT = "default"
     FILE = "file"
@@ -47,7 +47,7 @@ class Origin(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettingsInForce:
-    """The settings, and where each comes from."""
+    """The settings, and the source of each."""
 
     settings: Settings
     origins: Mapping[str, Origin]
@@ -56,14 +56,14 @@ class SettingsInForce:
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Returns the settings in force. `read_settings` says the rest."""
+    """Returns the settings in force. See `read_settings`."""
     return read_settings(overrides).settings
 
 
 def read_settings(overrides: Mapping[str, Any] | None = None) -> SettingsInForce:
-    """Reads the settings. The command line goes before the environment, and that before the file.
+    """Reads the settings. The command line overrides the environment, and that the file.
 
-    `overrides` are those of the command line, by name; None among them means not given. Variables that Kubernetes or
+    `overrides` are the values of the command line by name; None means not given. Variables that Kubernetes or
     Docker wrote for a service of our name are ignored. Raises `SettingsError` for all that is unknown or out of range.
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -90,13 +90,13 @@ def _file(chosen: str | Path | None) -> FileSettings | None:
     """Reads the file that was chosen, or the one in this folder, if there is one."""
     if not chosen:
         path = default_file()
-        # The folder may be another user's, who is not to decide how this server runs.
+        # The folder may belong to another user, who must not decide how this server runs.
         return None if path is None else read_config(path, owners=(os.geteuid(), 0))
     return None if str(chosen) in DISABLED else read_config(Path(chosen).expanduser())
 
 
 def _names_in_environment() -> set[str]:
-    """Returns the settings whose variables count. Like pydantic, it reads their names in any case."""
+    """Returns the names of the settings whose variables are set. Like pydantic, it reads variables in any case."""
     written = {name.upper() for name, value in os.environ.items() if value and not is_link_url(name, value)}
     return {name for name in Settings.model_fields if variable(name) in written}
 

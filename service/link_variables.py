@@ -1,8 +1,8 @@
-"""The environment variables by which Kubernetes and Docker tell a container of other services. Knows no settings.
+"""Recognizes environment variables by which Kubernetes and Docker announce other services. Knows no settings.
 
 A service called `darkroom`, or `darkroom-` and more, puts variables that begin with `DARKROOM_` into every pod of its
-namespace, and a legacy Docker link does so in the containers that have it. Their names and their values have forms of
-their own: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables and
+namespace, and a legacy Docker link does so in the containers that have it. Their names and values have fixed forms:
+https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables and
 https://docs.docker.com/engine/network/links/#environment-variables.
 """
 
@@ -19,10 +19,10 @@ _MAX_PORT: Final = 65535
 
 
 def is_link_variable(name: str, environment: Mapping[str, str]) -> bool:
-    """Whether the variable of that name has the name and the value that Kubernetes or Docker give to one of theirs."""
+    """Whether the variable has a name and a value as Kubernetes or Docker write them."""
     if any(form.fullmatch(name) and fits(environment[name]) for form, fits in _FORMS):
         return True
-    # Docker copies the variables of a linked container, whatever they are, and says so with the link's name.
+    # Docker copies all variables of a linked container, and adds one with the name of the link.
     copied = _ENV.fullmatch(name)
     return copied is not None and _is_link_name(environment.get(f"{copied['alias']}_NAME", ""))
 
@@ -57,12 +57,12 @@ def _is_protocol(value: str) -> bool:
 
 
 def _is_link_name(value: str) -> bool:
-    """A link's name holds the container that has the link, and what that container calls the other."""
+    """Whether a value names a link: the container that has it, and the alias in it of the other container."""
     return re.fullmatch(r"(?:/[^/]+){2,}", value) is not None
 
 
 def _form(ending: str) -> re.Pattern[str]:
-    """Pattern of a variable's name: the service's name in capitals, then `ending`."""
+    """Returns the pattern of a variable's name: the service's name in capitals, then `ending`."""
     return re.compile(rf"[A-Z0-9_.]+_{ending}", re.ASCII)
 
 

@@ -1,4 +1,4 @@
-"""Reads small text files of the operator, such as one with settings, unless everybody may write to them."""
+"""Reads the operator's small text files, such as settings, unless everybody may write to them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _MAX_BYTES: Final = 1 << 20
 
 
 def read_operator_file(path: Path, harm: str) -> str:
-    """Returns the text of the file. `harm` says what somebody could do who may write to it.
+    """Returns the text of the file. `harm` says what a person with write access could do, for the message.
 
-    Raises OSError, and ValueError, with a sentence, where it is no file or no text, or everybody may write to it.
+    Raises OSError, and ValueError, with a sentence, where it is not a file or not text, or everybody may write to it.
     """
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode

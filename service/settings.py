@@ -1,8 +1,8 @@
-"""The server's settings. One declaration a setting: name, type and bounds, default, help.
+"""The server's settings. Each is declared once, with its name, type, bounds, default and help.
 
 The variable `DARKROOM_<NAME>`, the flag of `darkroom serve`, the key in `darkroom.toml`, its validation, its help and
 its row in `docs/settings.md` (`make docs`) all come from that declaration. The declarations are in
-`service.setting_groups`. This module reads nothing: `service.environment` does, and `service.config_file`.
+`service.setting_groups`. This module reads nothing; `service.environment` and `service.config_file` do.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ from service.setting_groups.webhooks import WebhookSettings
 from service.setting_groups.worker import WorkerSettings
 
 PREFIX: Final = "DARKROOM_"
-
-
 CONFIG: Final = "config"
-"""The setting that names the file of the others, in which it cannot stand itself."""
+"""The setting that names the file with the others. It cannot be in that file itself."""
 
 
 class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings, WebhookSettings):
-    """One frozen value, read once at the start and passed down."""
+    """All settings, frozen: they are read once at the start and passed down."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
@@ -56,21 +54,21 @@ class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, Stor
 
 
 FILE_KEYS: Final = tuple(name for name in Settings.model_fields if name != CONFIG)
-"""The settings that may stand in `darkroom.toml`, by their names there."""
+"""The names of the settings that `darkroom.toml` may have."""
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Returns the environment variable of a setting."""
     return f"{PREFIX}{name.upper()}"
 
 
 def flag(name: str) -> str:
-    """The flag of a setting, on the command line of `darkroom serve`."""
+    """Returns the flag of a setting, on the command line of `darkroom serve`."""
     return f"--{name.replace('_', '-')}"
 
 
 def details(name: str) -> dict[str, Any]:
-    """A setting's section, metavar, shown default and form in the file, as `setting` was given them."""
+    """Returns a setting's section, metavar, shown default and form in the file, which were given to `setting`."""
     field = Settings.model_fields[name]
     assert isinstance(field.json_schema_extra, dict), "every field is declared by `setting`"
     return {**field.json_schema_extra, "shown": field.json_schema_extra["shown"] or spelled(field.default)}

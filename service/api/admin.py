@@ -21,14 +21,14 @@ from service.api.health import Liveness, readiness
 from service.engine.interface import ModelWish, ServedModel
 from service.errors import DarkroomError
 
-_UNNAMED: Final = AllowedHosts(())
+_NO_NAMES: Final = AllowedHosts(())
 
 
-def create_admin_app(services: Services, hosts: AllowedHosts = _UNNAMED) -> Starlette:
-    """GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin.
+def create_admin_app(services: Services, hosts: AllowedHosts = _NO_NAMES) -> Starlette:
+    """Returns the application, with these routes. `hosts` are those that requests may name.
 
+    GET /metrics, in Prometheus' text format; GET /models; POST /models/{name}/load, /unload, /pin and /unpin;
     GET /livez and /readyz as on the first listener, for when callers have taken all of its connections.
-    `hosts` are those that requests may name.
     """
     engine = services.engine
 
@@ -44,15 +44,15 @@ def create_admin_app(services: Services, hosts: AllowedHosts = _UNNAMED) -> Star
         return JSONResponse(answer.model_dump(mode="json"), 200 if answer.status == "ready" else 503)
 
     async def models(request: Request) -> Response:
-        return JSONResponse({"models": [_described(model) for model in engine.models]})
+        return JSONResponse({"models": [_response_fields(model) for model in engine.models]})
 
     async def change(request: Request) -> Response:
-        """202: the workers do it when they can, and GET /models shows it then. 409: they have no room for it."""
+        """Answers 202: the workers do it when they can, and GET /models shows it then. 409: they have no room."""
         name, wish = request.path_params["name"], request.path_params["wish"]
         if wish not in [*ModelWish]:
             return JSONResponse({"error": f"Must end in {', '.join(ModelWish)}."}, 404)
         engine.change_model(name, ModelWish(wish))
-        return JSONResponse({"models": [_described(model) for model in engine.models]}, 202)
+        return JSONResponse({"models": [_response_fields(model) for model in engine.models]}, 202)
 
     return Starlette(
         routes=[
@@ -72,7 +72,7 @@ def create_admin_app(services: Services, hosts: AllowedHosts = _UNNAMED) -> Star
 
 
 def _on_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DarkroomError), "the handler of these errors"
+    assert isinstance(error, DarkroomError), "only these errors are routed to this handler"
     return _answer(error, request.url.path)
 
 
@@ -80,7 +80,7 @@ def _answer(error: DarkroomError, _path: str) -> Response:
     return JSONResponse({"error": error.message}, error.status)
 
 
-def _described(model: ServedModel) -> dict[str, Any]:
-    described = asdict(model)
-    del described["info"]
-    return described
+def _response_fields(model: ServedModel) -> dict[str, Any]:
+    fields = asdict(model)
+    del fields["info"]
+    return fields

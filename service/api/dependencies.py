@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made once by `service.server.app`. Routes find it as `request.app.state.services`."""
+    """The objects that all routes share. `service.server.app` makes them; routes get them from `services_of`."""
 
     engine: Engine
     encoder: Encoder
@@ -58,7 +58,7 @@ class Services:
     authenticator: Authenticator
     quotas: KeyQuotas
     webhooks: WebhookService | None = None
-    """There where jobs are."""
+    """None where `jobs` is None."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
     traces: Traces = NO_TRACES
     states: dict[type, Any] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Services:
         return self.jobs is None or self.jobs.available
 
     def state(self, kind: type[T]) -> T:
-        """Returns the one object of this type that the server has, and makes it when it is first asked for."""
+        """Returns the server's one object of this type. The first call makes it."""
         if kind not in self.states:
             self.states[kind] = kind()
         found: T = self.states[kind]
@@ -78,7 +78,7 @@ class Services:
 
     @property
     def ready(self) -> bool:
-        """Whether jobs are admitted and can be stored: what GET /readyz and `darkroom_ready` tell."""
+        """Whether jobs are admitted and can be stored. GET /readyz and `darkroom_ready` report this."""
         return self.engine.phase is Phase.SERVING and self.store_available
 
     async def submit(
@@ -91,10 +91,10 @@ class Services:
         deadline_s: float | None = None,
         inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS,
     ) -> Job:
-        """Submit to the engine for the request's tenant, and wait in line where it is full. Counts a refusal.
+        """Submits a job to the engine for the request's tenant; waits in line where it is full. Counts refusals.
 
-        Raises what `Engine.submit_in_line` raises, `QuotaExceededError` where the key may not, and `CanceledError`
-        where the caller hangs up in line. Call the job's `cancel` in the end, also where it has ended by itself.
+        Raises what `Engine.submit_in_line` raises, `QuotaExceededError` where the key's quotas forbid it, and
+        `CanceledError` where the caller hangs up in line. Call the job's `cancel` in the end, even if it has ended.
         """
         allowance, started_at = self.quotas.job(self.identity(request), stored=False), time.time()
         options: JobOptions = {
@@ -134,17 +134,17 @@ class Services:
         )
 
     def unfinished_jobs(self, tenant: str) -> int:
-        """The number of the tenant's durable jobs that have not ended, as this process knows it."""
+        """Returns the number of the tenant's durable jobs that have not ended, as far as this process knows."""
         return 0 if self.jobs is None else self.jobs.tenants.unfinished.of(tenant)
 
     async def require_storage(self, request: Request, new_bytes: int = 0) -> None:
-        """Raises `QuotaExceededError` where the caller's tenant has no room for so many bytes more, or for anything."""
+        """Reserves storage for the caller's tenant. Raises `QuotaExceededError` where its quota has no room for it."""
         excess = await self.storage_excess(request, new_bytes)
         if excess is not None:
             raise self.quotas.storage_refusal(self.identity(request), excess)
 
     async def storage_excess(self, request: Request, new_bytes: int) -> Excess | None:
-        """Counts so many bytes more for the caller's tenant, or returns why there is no room for them."""
+        """Reserves storage for the caller's tenant. Returns None, or why its quota has no room for `new_bytes`."""
         identity = self.identity(request)
         limit_bytes = identity.quotas.max_stored_bytes
         if limit_bytes is None or self.jobs is None:
@@ -165,7 +165,7 @@ class Services:
         return self.identity(request).tenant
 
     def embedded(self, params: GenerationParams, model: str) -> str | None:
-        """The parameters to write into an image's file; None writes none."""
+        """Returns the parameters to write into an image's file, or None where files hold no parameters."""
         return parameters_text(params, model) if self.embed_parameters else None
 
     @contextlib.contextmanager
@@ -190,7 +190,7 @@ def _outcome(error: BaseException) -> tuple[str, str]:
 
 def jobs_of(request: Request) -> JobService:
     jobs = services_of(request).jobs
-    assert jobs is not None, "the routes of jobs are only there where jobs are"
+    assert jobs is not None, "routes of jobs are registered only where there is a job store"
     return jobs
 
 
@@ -202,7 +202,7 @@ def is_session(request: Request) -> bool:
 
 def webhooks_of(request: Request) -> WebhookService:
     webhooks = services_of(request).webhooks
-    assert webhooks is not None, "the routes of webhooks are only there where jobs are"
+    assert webhooks is not None, "routes of webhooks are registered only where there is a job store"
     return webhooks
 
 

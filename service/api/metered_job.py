@@ -1,4 +1,4 @@
-"""A job of the engine that is charged to a caller's quotas until it is let go of."""
+"""A job of the engine that is charged to its caller's quotas until `cancel` is called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service.jobs.tenants.allowance import Allowance
 
 
 class MeteredJob:
-    """Implements `Job`. Whoever has it must call `cancel` in the end, also where it has ended by itself."""
+    """Implements `Job`. Its holder must call `cancel` in the end, even if it has ended by itself."""
 
     def __init__(self, job: Job, allowance: Allowance) -> None:
         self._job = job

@@ -1,4 +1,4 @@
-"""Ranges of bytes (RFC 9110, section 14): which part of a file a request asks for."""
+"""Finds the range of bytes of a file that a request asks for (RFC 9110, section 14)."""
 
 from __future__ import annotations
 

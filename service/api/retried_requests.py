@@ -1,7 +1,7 @@
 """Keeps the work of a caller that gave up waiting, so that the same request, sent again, finds it.
 
 A client that times out closes its connection and tries again. Where the images take longer than its timeout, work that
-began anew with each try would never be had. Knows no dialect.
+began anew with each try would never be finished. Knows no dialect.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _KEEP_S: Final = 60.0
 _MAX_ABANDONED: Final = 16
 """Work without a caller that is kept at a time."""
 _TIMED_OUT: Final = 0.9
-"""Part of its timeout after which a client that hangs up has timed out. Earlier, somebody has stopped it."""
+"""Share of its timeout after which a client that hangs up has timed out. Earlier, somebody has stopped it."""
 
 
 class RetryKey(NamedTuple):
-    """The names of a request's work."""
+    """The names under which a request's work is found, by this request and by the one that repeats it."""
 
     earlier: Hashable
     """The name under which the request finds work that an earlier one began."""
     later: Hashable
     """The name under which the request that repeats this one looks for it."""
     abandoned_s: float
-    """A caller that leaves sooner does not come again."""
+    """Seconds after which a caller that leaves is expected again; one that leaves sooner is not."""
 
 
 def retry_key(request: Request, tenant: str, body: Mapping[str, Any]) -> RetryKey | None:
     """Returns the key of a request that says, by an `Idempotency-Key` or as OpenAI's clients do, which try it is.
 
-    Returns None for any other: nobody could tell its repetition from the same wish of somebody else.
+    Returns None for any other request: its repetition could not be told from an equal request of another caller.
     """
     wish = [request.scope["path"], body, request.headers.get("accept")]
     digest = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).digest()
@@ -56,7 +56,7 @@ def retry_key(request: Request, tenant: str, body: Mapping[str, Any]) -> RetryKe
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """The making of one answer, for one caller after another."""
+    """The task that makes one answer, for one caller after another."""
 
     answer: asyncio.Task[Response]
     keys: set[Hashable] = field(default_factory=set)
@@ -64,7 +64,7 @@ class Work:
 
 
 class RetriedRequests:
-    """The work that may be found again. All methods belong to one event loop."""
+    """Keeps work so that a repeated request finds it. All methods belong to one event loop."""
 
     def __init__(self, keep_s: float = _KEEP_S) -> None:
         """`keep_s` is the time for which work without a caller is kept."""
@@ -107,7 +107,7 @@ class RetriedRequests:
 
     @property
     def _abandoned(self) -> int:
-        """The number of works without a caller, the one that is being left not included."""
+        """The number of works without a caller, not counting the one that is being left."""
         return len({id(work) for work in self._work.values() if not work.callers}) - 1
 
     def _name(self, work: Work, key: RetryKey) -> None:

@@ -25,8 +25,8 @@ class LinkSigner:
     ) -> str:
         """Returns the path and query of a link that expires at `expires_at`, in Unix seconds.
 
-        The path ends in the extension of `media_type`, which is that of the image. Every link is made here, whatever
-        the dialect; an address outwards has the server's own before it.
+        The path ends in the extension of `media_type`, which is that of the image. Links of all
+        dialects are made here; to make one absolute, put the server's own address before it.
         """
         signature = self._signature(job_id, index, expires_at, include_parameters)
         chosen = {"parameters": PARAMETERS} if include_parameters else {}
@@ -36,6 +36,7 @@ class LinkSigner:
     def holds(
         self, job_id: str, index: int, expires_at: int, signature: str, *, include_parameters: bool = False, now: float
     ) -> bool:
+        """Whether the signature is that of `path` for the same link, and the link has not expired."""
         expected = self._signature(job_id, index, expires_at, include_parameters)
         return _is_same(expected, signature) and now < expires_at
 

@@ -71,18 +71,18 @@ async def shared_image(
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that never changes. What it takes to know more of it is done only where the answer needs it."""
+    """A file that never changes. Its size and its bytes are read only where the answer needs them."""
 
     tag: str
     media_type: str
     name: str
     size_bytes: Callable[[], Awaitable[int | None]]
-    """None where it is not known yet."""
+    """Returns the size, or None where it is not known yet."""
     read: Callable[[], Awaitable[bytes]]
 
 
 async def image_answer(request: Request, images: StoredImages, job_id: str, image: StoredImage) -> Response:
-    """The file, or 304 where the caller has it already."""
+    """Answers with the file, or 304 where the caller has it already."""
 
     async def size_bytes() -> int:
         return image.size_bytes
@@ -92,7 +92,7 @@ async def image_answer(request: Request, images: StoredImages, job_id: str, imag
 
 
 async def _discreet_answer(request: Request, images: StoredImages, job_id: str, image: StoredImage) -> Response:
-    """As `image_answer`, with a file that does not say how it was made."""
+    """Answers like `image_answer`, with a file from which the generation parameters are removed."""
 
     async def read() -> bytes:
         return without_parameters(await images.read(job_id, image), image.media_type)
@@ -111,7 +111,7 @@ def _name(job_id: str, image: StoredImage) -> str:
 async def thumbnail_answer(
     request: Request, images: StoredImages, encoder: Encoder, job_id: str, image: StoredImage
 ) -> Response:
-    """The thumbnail, or 304 where the caller has it already."""
+    """Answers with the thumbnail, or 304 where the caller has it already."""
     file = _File(
         f"{image.sha256}-thumbnail",
         "image/webp",

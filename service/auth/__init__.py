@@ -1,1 +1,1 @@
-"""Who makes a request: keys, tenants, roles, quotas. Knows no HTTP."""
+"""Identifies callers by their keys, and enforces their roles and quotas. Knows no HTTP."""

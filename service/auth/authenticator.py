@@ -1,4 +1,4 @@
-"""Decides whose a request is, from the secrets and sessions that it brings. Knows no HTTP."""
+"""Finds the identity of a request from its secrets and sessions. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RefusalReason(enum.StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     SESSION = "session"
-    """The session is over, or was never this server's."""
+    """The session has ended, or another server made it."""
     FOREIGN_ORIGIN = "foreign_origin"
     """Another site's page sent the session along."""
     NOT_READY = "not_ready"
@@ -46,9 +46,9 @@ class Admission:
 
     identity: Identity
     expires_at: float | None = None
-    """When its key or its session ends, in Unix seconds."""
+    """When its key or its session ends, in Unix seconds; None where it never ends."""
     is_session: bool = False
-    """Whether it is the page's session that lets it in."""
+    """Whether the page's session lets it in."""
 
 
 class Refusal(Exception):
@@ -63,7 +63,7 @@ class Refusal(Exception):
 
 
 class Authenticator:
-    """All methods belong to one event loop."""
+    """Admits or refuses requests. All methods belong to one event loop."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Authenticator:
         clock: Callable[[], float],
         default_quotas: Quotas = NO_QUOTAS,
     ) -> None:
-        """`require_keys` is None where keys are required once there is one. Without `ring` they never are.
+        """`require_keys` is None to require keys as soon as there is one. Without `ring` they are never required.
 
         `default_quotas` are the limits of keys that have none of their own.
         """
@@ -86,7 +86,7 @@ class Authenticator:
 
     @property
     def keys_required(self) -> bool:
-        """Whether requests need a key. While nobody knows whether there are keys, they do."""
+        """Whether requests need a key. They do while it is unknown whether there are keys."""
         if self._require_keys is not None or self.ring is None:
             return bool(self._require_keys)
         return self.ring.has_keys or not self.ring.is_known
@@ -101,12 +101,12 @@ class Authenticator:
         return self.ring is None or (self.ring.is_known and not self.ring.has_keys)
 
     def require_keys(self) -> None:
-        """Makes requests need a key from now on, unless the settings say that they never do."""
+        """Requires a key of every request from now on, unless the settings decide otherwise."""
         if self._require_keys is None:
             self._require_keys = True
 
     def anonymous(self) -> Admission:
-        """Admits a request that brings nothing. Raises `Refusal`, and `StoreUnavailableError` before keys are known."""
+        """Admits a request without credentials. Raises `Refusal`, and `StoreUnavailableError` before keys are known."""
         if not self.keys_required:
             return Admission(NO_KEYS)
         self._check_known()
@@ -136,7 +136,7 @@ class Authenticator:
         return Admission(self._identity(key), session.expires_at, is_session=True)
 
     def open_session(self, secret: str) -> tuple[str, Admission]:
-        """Returns the text of a new session, and the admission that it is. Raises what `anonymous` raises.
+        """Returns the text of a new session, and its admission. Raises what `anonymous` raises.
 
         Call it only while keys are required.
         """
@@ -161,8 +161,8 @@ class Authenticator:
         return replace(key.identity, quotas=key.quotas.completed(self._default_quotas))
 
     def _check_valid(self, key: ApiKey) -> None:
-        """Notes the use of a valid key. Raises `Refusal` for another."""
-        assert self.ring is not None, "the key is from it"
+        """Records the use of a valid key. Raises `Refusal` for any other."""
+        assert self.ring is not None, "the key comes from the ring"
         validity = key.validity(self._clock())
         if validity is not Validity.VALID:
             raise Refusal(RefusalReason(validity.value))

@@ -1,4 +1,4 @@
-"""The identity of a request: whose it is, and what its key allows."""
+"""The identity of a request: its tenant, its role and its quotas."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Role(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The limits of one key. None is no limit."""
+    """The limits of one key. None means no limit."""
 
     requests_per_minute: int | None = None
     max_jobs: int | None = None
-    """Jobs that have not ended."""
+    """Number of jobs that have not ended."""
     device_s_per_minute: float | None = None
-    """Device seconds that a minute's requests may cost."""
+    """Device seconds that the requests of one minute may cost."""
     max_stored_bytes: int | None = None
-    """Images and uploads of the key's tenant."""
+    """Bytes of the images and uploads of the key's tenant."""
 
     def completed(self, defaults: Quotas) -> Quotas:
         """Returns these limits, with those of `defaults` where there is none."""

@@ -1,7 +1,7 @@
-"""Reads `DARKROOM_API_KEY_FILE`: the secrets of keys that are not in the database, such as a container's secret.
+"""Reads `DARKROOM_API_KEY_FILE`: keys that are not in the database, such as those in a container's secret.
 
-A line is a secret, and after it, with spaces between them, what its key is to be: `tenant=`, `role=` and `name=`.
-Without them it is an admin's of the default tenant. Empty lines and lines that begin with # do not count.
+A line holds a secret and then, separated by spaces, properties of its key: `tenant=`, `role=` and `name=`. Without them
+it is an admin's key of the default tenant. Empty lines and lines that begin with # are skipped.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _MIN_DISTINCT: Final = 10
 _FIELDS: Final = ("tenant", "role", "name")
 
 _State: TypeAlias = tuple[int, int, int, int]
-"""Device, inode, size and time of change of a file. Another state means that it may hold something else."""
+"""Device, inode, size and modification time of a file. Another state means that its content may differ."""
 
 
 class KeyFile:
-    """One file, which may change while the server runs."""
+    """Reads one key file, which may change while the server runs."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,7 +48,7 @@ class KeyFile:
 
 
 def parse_keys(text: str, path: Path) -> list[ApiKey]:
-    """Raises ValueError, with a sentence that names the file and the line, where there is no key or a wrong one."""
+    """Returns the keys in `text`. Raises ValueError, naming the file and the line, where there is none or a bad one."""
     keys: dict[str, ApiKey] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -76,15 +76,22 @@ def _key(words: Sequence[str], number: int) -> ApiKey:
         given[name] = value
     if given.get("role", "admin") not in [*Role]:
         raise ValueError(f"the role must be {' or '.join(Role)}.")
-    wish = NewKey(
+    described = NewKey(
         name=given.get("name", f"line {number} of the key file"),
         role=Role(given.get("role", "admin")),
         tenant=given.get("tenant", DEFAULT_TENANT),
     )
     sha256 = digest(secret)
-    # A name that stays where lines move, and from which the digest cannot be told.
+    # An id that stays when lines move, and that does not reveal the digest.
     key_id = f"file_{hashlib.sha256(f'id of {sha256}'.encode()).hexdigest()[:16]}"
-    return ApiKey(id=key_id, sha256=sha256, name=wish.name, role=wish.role, tenant=wish.tenant, created_at=0.0)
+    return ApiKey(
+        id=key_id,
+        sha256=sha256,
+        name=described.name,
+        role=described.role,
+        tenant=described.tenant,
+        created_at=0.0,
+    )
 
 
 def _check_secret(secret: str) -> None:

@@ -1,4 +1,4 @@
-"""The table of API keys. All times are Unix seconds, passed in by the caller."""
+"""Stores API keys in the database. All times are Unix seconds, passed in by the caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.jobs.store.tables import api_keys
 KeyRow: TypeAlias = Row[Any]
 
 KEEP_ENDED_S: Final = 30 * 86400.0
-"""Time for which an expired or revoked key is listed."""
+"""Seconds for which an expired or revoked key stays listed."""
 
 _ALL: Final = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
 _FORGET_ENDED: Final = delete(api_keys).where(
@@ -32,7 +32,7 @@ _QUOTAS: Final = [field.name for field in fields(Quotas)]
 
 
 class KeyRepository:
-    """Every method may raise `StoreUnavailableError`."""
+    """The stored keys. Every method may raise `StoreUnavailableError`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -47,7 +47,7 @@ class KeyRepository:
         await self._database.write(work)
 
     async def rows(self) -> Sequence[KeyRow]:
-        """Returns the rows of all keys, ended ones too, the oldest first. It is cheap, and runs in another thread."""
+        """Returns the rows of all keys, ended ones too, oldest first. The cheap query runs in another thread."""
         return await self._database.scan(lambda connection: connection.execute(_ALL).all())
 
     async def all(self) -> list[ApiKey]:
@@ -55,7 +55,7 @@ class KeyRepository:
         return [key_of(row) for row in await self.rows()]
 
     async def revoke(self, key_id: str, *, now: float) -> bool:
-        """Returns False where there is no such key, or it is revoked already."""
+        """Revokes a key. Returns False where there is no such key, or it is revoked already."""
         values = {"key_id": key_id, "now": now}
         return await self._database.write(lambda connection: connection.execute(_REVOKE, values).rowcount > 0)
 
@@ -81,7 +81,7 @@ def key_of(row: KeyRow) -> ApiKey:
 
 
 def row_values(key: ApiKey) -> dict[str, Any]:
-    """The columns of a key's row."""
+    """Returns the columns of a key's row."""
     values = asdict(key)
     quotas = values.pop("quotas")
     return {**values, **quotas, "role": key.role.value}

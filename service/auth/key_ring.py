@@ -1,4 +1,4 @@
-"""The keys of one server, in memory: read again and again, so that a change counts in every process within a second.
+"""Holds a server's keys in memory, and reads them so often that a change counts in every process within a second.
 
 Requests look up keys here and never in the database. All methods belong to one event loop.
 """
@@ -17,9 +17,9 @@ from service.auth.keys import MAX_SECRET_CHARACTERS, ApiKey, digest
 from service.jobs.background import log_and_continue
 
 READ_EVERY_S: Final = 0.4
-"""With the time that a read takes it is well below a second."""
+"""Seconds between two reads. Together with the time of a read this stays well below a second."""
 _USES_EVERY_S: Final = 60.0
-"""A key's last use is recorded no more often. It is not worth more than a write a minute."""
+"""Seconds between two records of a key's last use, which is worth no more than a write a minute."""
 
 _log = structlog.get_logger("darkroom.auth")
 
@@ -67,7 +67,7 @@ class KeyRing:
         return self._rows is not None
 
     def watch(self, watcher: Callable[[], None]) -> None:
-        """Calls `watcher` after each reading: keys may have come, been revoked or expired."""
+        """Calls `watcher` after each read, when keys may have been added, revoked or expired."""
         self._watchers.append(watcher)
 
     def find(self, secret: str) -> ApiKey | None:
@@ -83,7 +83,7 @@ class KeyRing:
         return self._by_id.get(key_id)
 
     def used(self, key: ApiKey) -> None:
-        """Notes that the key was used, which is recorded later."""
+        """Remembers that the key was used. It is recorded later."""
         self._used_at[key.id] = self._clock()
 
     async def run(self) -> None:
@@ -91,7 +91,7 @@ class KeyRing:
         while True:
             with log_and_continue("reading the API keys"):
                 await self.refresh()
-            # Some keys end with time alone, also while the store cannot be read.
+            # Keys expire even while the store cannot be read.
             for watcher in self._watchers:
                 watcher()
             with log_and_continue("recording the use of API keys"):
@@ -99,7 +99,7 @@ class KeyRing:
             await asyncio.sleep(self._read_every_s)
 
     async def refresh(self) -> None:
-        """Reads the keys. Where the store cannot be read, those that it held stay. Raises `StoreUnavailableError`."""
+        """Reads the keys. Those of a store that cannot be read stay as they are. Raises `StoreUnavailableError`."""
         self._refresh_file()
         self._index()
         if not self._is_open():
@@ -110,7 +110,7 @@ class KeyRing:
             self._index()
 
     def _refresh_file(self) -> None:
-        """Keys of a file that cannot be used any more do not count any more: whoever emptied it meant that."""
+        """Reads the key file. A file that became unusable has no keys: whoever emptied it wanted that."""
         if self._file is None:
             return
         try:

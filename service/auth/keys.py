@@ -1,7 +1,6 @@
-"""API keys: how a secret is made and recognized, and what is kept of it. Knows no store and no HTTP.
+"""Makes API keys, and recognizes their secrets by digests. Knows no store and no HTTP.
 
-A secret has 256 random bits, so that its SHA-256 tells nothing of it and needs no salt. Nothing but that digest is
-kept.
+A secret has 256 random bits, so its SHA-256 reveals nothing and needs no salt. Only that digest is stored.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from typing import Final
 from service.auth.identity import Identity, Quotas, Role
 
 KEY_PREFIX: Final = "drk_"
-"""By it people and secret scanners recognize a key of Darkroom."""
+"""The prefix by which people and secret scanners recognize a key of Darkroom."""
 MAX_SECRET_CHARACTERS: Final = 256
-"""No longer text is looked up."""
+"""A longer text is never looked up."""
 MAX_NAME_CHARACTERS: Final = 100
 NO_QUOTAS: Final = Quotas()
 _SECRET_BYTES: Final = 32
@@ -60,13 +59,13 @@ class ApiKey:
         return Validity.VALID if self.expires_at is None or now < self.expires_at else Validity.EXPIRED
 
     def has_digest(self, sha256: str) -> bool:
-        """Compares in a time that does not depend on where the digests differ."""
+        """Compares digests in a time that does not depend on where they differ."""
         return hmac.compare_digest(self.sha256.encode(), sha256.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """The properties of a key that is to be made. Raises ValueError, with a sentence, for a bad name or tenant."""
+    """The properties of a key to be made. Raises ValueError, with a sentence, for a bad name or tenant."""
 
     name: str
     role: Role
@@ -81,7 +80,7 @@ class NewKey:
 
 
 def check_tenant(tenant: str) -> None:
-    """Raises ValueError, with a sentence, for what cannot name a tenant."""
+    """Raises ValueError, with a sentence, for a text that cannot name a tenant."""
     if not _TENANT.fullmatch(tenant):
         raise ValueError(
             "A tenant must have 1 to 64 letters, digits and characters of . _ @ -, the first a letter or a digit."
@@ -94,26 +93,26 @@ def new_secret() -> str:
 
 
 def new_key_id() -> str:
-    """Returns `key_` and 16 characters of base32. It tells nothing of the secret."""
+    """Returns `key_` and 16 characters of base32. It reveals nothing about the secret."""
     return "key_" + base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()
 
 
 def digest(secret: str) -> str:
-    """Returns the hex SHA-256 of a secret. Characters that no header can hold count as themselves."""
+    """Returns the hex SHA-256 of a secret. Unpaired surrogates are encoded as they are."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def make_key(wish: NewKey, *, now: float) -> tuple[ApiKey, str]:
-    """Returns a new key and its secret, which is nowhere else."""
+def make_key(new: NewKey, *, now: float) -> tuple[ApiKey, str]:
+    """Returns a new key and its secret, which exists nowhere else."""
     secret = new_secret()
     key = ApiKey(
         id=new_key_id(),
         sha256=digest(secret),
-        name=wish.name,
-        role=wish.role,
-        tenant=wish.tenant,
-        quotas=wish.quotas,
+        name=new.name,
+        role=new.role,
+        tenant=new.tenant,
+        quotas=new.quotas,
         created_at=now,
-        expires_at=wish.expires_at,
+        expires_at=new.expires_at,
     )
     return key, secret

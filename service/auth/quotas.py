@@ -1,7 +1,7 @@
-"""The quotas of keys: what each key has used of them, and what it is refused. Knows no HTTP and no store.
+"""Counts what each key has used of its quotas, and refuses what exceeds them. Knows no HTTP and no store.
 
-Each server process counts what passes through it, and is told what the store holds. Requests and device seconds are the
-key's, jobs and bytes its tenant's, from whichever dialect and key they came.
+Each server process counts what passes through it, and is told what the store holds. Requests and device seconds count
+for the key, jobs and bytes for its tenant, from whichever dialect and key they came.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from service.errors import QuotaExceededError
 from service.jobs.tenants.stored_bytes import Excess
 
 _LEAST_END_S: Final = 1.0
-"""Time until the next end of a job that should have ended by now."""
+"""Assumed seconds until the end of a job that should have ended by now."""
 _UNKNOWN_END_S: Final = 5.0
-"""Assumed time until the next end of a job of which this process knows nothing."""
+"""Assumed seconds until the end of a job that this process does not know."""
 
 
 class Quota(enum.StrEnum):
@@ -36,19 +36,19 @@ class Quota(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaState:
-    """A quota of one key at one time."""
+    """The state of one quota of a key at one time."""
 
     quota: Quota
     limit: float
     left: float
     window_s: int | None = None
-    """The time in which the limit may be used once; None where it is used up and given back otherwise."""
+    """Seconds in which the limit may be used once; None for a quota that is used and given back."""
     full_in_s: float | None = None
-    """Seconds until all of it is left; None where nobody knows."""
+    """Seconds until the whole limit is left; None where that is unknown."""
 
 
 class KeyQuotas:
-    """All methods belong to one event loop. Those that refuse raise `QuotaExceededError`."""
+    """Enforces the quotas of all keys. All methods belong to one event loop; refusals are `QuotaExceededError`."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class KeyQuotas:
         self._requests = TokenBuckets()
         self._device = TokenBuckets()
         self._direct: Counter[str] = Counter()
-        """By tenant, the jobs under way that no store knows of."""
+        """Number of running jobs that no store knows, by tenant."""
         self._ends_ns: dict[str, dict[int, int]] = {}
-        """By tenant, when each job that was admitted here is expected to end, by its number."""
+        """Expected ends of the jobs that were admitted here, by tenant and the job's number."""
         self._numbers = 0
 
     def take_request(self, identity: Identity) -> None:
-        """Counts a request of the key."""
+        """Counts a request of the key. Raises `QuotaExceededError`."""
         per_minute = identity.quotas.requests_per_minute
         if per_minute is None:
             return
@@ -79,9 +79,9 @@ class KeyQuotas:
             ) from None
 
     def job(self, identity: Identity, *, stored: bool, excess: Excess | None = None) -> JobAllowance:
-        """Returns the allowance for a job of the key. A `stored` job is counted by the store as long as it lasts.
+        """Returns the allowance for a job of the key. The store itself counts a `stored` job.
 
-        With an `excess` there is no room for what it stores, so that it is refused.
+        With an `excess` there is no room for the bytes that it stores, and the job is refused.
         """
         return JobAllowance(self, identity, stored=stored, excess=excess)
 
@@ -95,7 +95,7 @@ class KeyQuotas:
         )
 
     def states(self, identity: Identity, unfinished_jobs: Callable[[], int]) -> list[QuotaState]:
-        """Returns those of the key's quotas that change with each request. `unfinished_jobs` counts the stored ones."""
+        """Returns the states of the quotas that change with requests. `unfinished_jobs` counts the stored jobs."""
         quotas, key, now_ns, states = identity.quotas, _key(identity), self._clock_ns(), list[QuotaState]()
         for quota, buckets, per_minute in (
             (Quota.REQUESTS, self._requests, quotas.requests_per_minute),
@@ -116,7 +116,7 @@ class KeyQuotas:
     def admit(
         self, identity: Identity, price_s: float, unfinished_jobs: int, ends_in_s: float, *, stored: bool
     ) -> AdmittedJob:
-        """Counts a job and charges its price. `JobAllowance.enter` says the rest."""
+        """Counts a job and charges its price. See `JobAllowance.enter`."""
         tenant, quotas, now_ns = identity.tenant, identity.quotas, self._clock_ns()
         if quotas.max_jobs is not None and self._direct[tenant] + unfinished_jobs >= quotas.max_jobs:
             raise self._refusal(
@@ -139,7 +139,7 @@ class KeyQuotas:
             ) from None
 
     def release(self, identity: Identity, admitted: AdmittedJob, used_s: float | None, *, stored: bool) -> None:
-        """Ends a job that was admitted, and settles what it has used."""
+        """Ends an admitted job, and settles the device seconds that it has used; None settles nothing."""
         tenant = identity.tenant
         if admitted.charge is not None and used_s is not None:
             self._device.settle(admitted.charge, used_s, self._clock_ns())
@@ -187,9 +187,9 @@ class JobAllowance:
         self._admitted = self._quotas.admit(self._identity, price_s, unfinished_jobs, ends_in_s, stored=self._stored)
 
     def leave(self, used_s: float | None) -> None:
-        """Ends the job, which has used so many device seconds, or as many as it was charged for where that is None.
+        """Ends the job, which has used `used_s` device seconds; None stands for the price that it was charged.
 
-        Does nothing the second time, or before `enter`.
+        A second call, or one before `enter`, does nothing.
         """
         admitted, self._admitted = self._admitted, None
         if admitted is not None:

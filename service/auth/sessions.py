@@ -1,6 +1,6 @@
-"""Sessions of the page: signed texts that stand for a key until they expire. Nothing of them is stored.
+"""Makes and reads the page's sessions: signed texts that stand for a key until they expire. Nothing is stored.
 
-A session ends with its key, too: whoever reads one asks the key ring whether its key is still valid.
+A session also ends with its key: its reader asks the key ring whether the key is still valid.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from service.auth.keys import ApiKey
 
 _MAX_CHARACTERS: Final = 512
 _PURPOSE: Final = b"darkroom session 1"
-"""Keeps signatures apart from those of links, which are made with the same key."""
+"""Distinguishes these signatures from those of links, which use the same key."""
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class SessionSigner:
     def __init__(self, server_key: bytes, *, lifetime_s: float) -> None:
         """`server_key` is a secret that all servers of one data folder share.
 
-        A session lasts for `lifetime_s`. A new one takes the key again.
+        A session lasts for `lifetime_s`; a new one needs the API key again.
         """
         self._key = hmac.new(server_key, _PURPOSE, hashlib.sha256).digest()
         self.lifetime_s: Final = lifetime_s
@@ -72,7 +72,7 @@ def _encoded(data: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    """Returns no bytes for a text that is not base64url."""
+    """Decodes base64url. Returns no bytes for any other text."""
     try:
         return base64.b64decode(text.encode("ascii", "replace") + b"=" * (-len(text) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Token buckets by key: how much of an amount a minute each key has left. Pure: the time is passed in.
+"""Token buckets that bound the amount each key may take a minute. Pure: the time is passed in.
 
 A bucket holds a minute's amount, starts full and fills evenly. It is kept as the time at which it is full again, in
 whole nanoseconds: a caller that waits exactly as long as it was told is admitted, and one that waits less is not. This
@@ -14,7 +14,7 @@ from typing import Final
 WINDOW_S: Final = 60
 _WINDOW_NS: Final = WINDOW_S * 1_000_000_000
 _MAX_KEPT: Final = 1024
-"""Buckets from which on those that are full again are looked for and forgotten."""
+"""Number of buckets beyond which full ones are looked for and forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class EmptyBucketError(Exception):
 
 
 class TokenBuckets:
-    """A bucket for each key that has taken something in the last minutes; every other key's bucket is full."""
+    """Holds a bucket for each key that took something lately; every other key's bucket is full."""
 
     def __init__(self) -> None:
         self._full_at_ns: dict[str, int] = {}
-        """By key, the time at which its bucket is full."""
+        """The time at which each key's bucket is full again."""
         self._sweep_above = _MAX_KEPT
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class TokenBuckets:
     def take(self, key: str, amount: float, per_minute: float, now_ns: int) -> Charge:
         """Takes an amount from the key's bucket. Raises `EmptyBucketError`, and then takes nothing.
 
-        More than a minute's amount is taken from a full bucket, which then needs as many minutes to be full again.
+        A full bucket gives more than a minute's amount, too, and then takes as many minutes to be full again.
         """
         cost_ns = _duration_ns(amount, per_minute)
         missing_ns = self._missing_ns(key, now_ns)
@@ -70,7 +70,7 @@ class TokenBuckets:
         return Charge(key, amount, per_minute)
 
     def settle(self, charge: Charge, used: float, now_ns: int) -> None:
-        """Corrects a charge to what was really used, less or more than was taken. A bucket is never more than full."""
+        """Corrects a charge to the amount that was really used. A bucket is never more than full."""
         more_ns = _duration_ns(used, charge.per_minute) - _duration_ns(charge.amount, charge.per_minute)
         self._set(charge.key, now_ns + self._missing_ns(charge.key, now_ns) + more_ns, now_ns)
 
@@ -79,7 +79,7 @@ class TokenBuckets:
         return Level(per_minute * max(0, _WINDOW_NS - missing_ns) / _WINDOW_NS, missing_ns / 1e9)
 
     def _missing_ns(self, key: str, now_ns: int) -> int:
-        """Returns the time until the bucket is full."""
+        """Returns the nanoseconds until the bucket is full."""
         return max(0, self._full_at_ns.get(key, now_ns) - now_ns)
 
     def _set(self, key: str, full_at_ns: int, now_ns: int) -> None:
@@ -93,5 +93,5 @@ class TokenBuckets:
 
 
 def _duration_ns(amount: float, per_minute: float) -> int:
-    """Returns the time in which so much flows into the bucket."""
+    """Returns the nanoseconds in which the amount flows into the bucket."""
     return math.ceil(amount * _WINDOW_NS / per_minute)

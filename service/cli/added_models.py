@@ -18,17 +18,17 @@ _SETTINGS: Final = ".darkroom.json"
 _PATHS: Final = ("vae", "text_encoder", "text_encoder_2")
 """Fields of the settings that are paths."""
 _BESIDE: Final = (_SETTINGS, ".yaml", ".vae.safetensors", "")
-"""Ends of the names of what may stand beside a single file: settings, configurations and an autoencoder."""
+"""Endings of the names of files beside a single model file: settings, configurations and an autoencoder."""
 
 
 class AddError(Exception):
-    """The model cannot be added under that name. The text says why."""
+    """The model cannot be added under that name. The message tells the reason."""
 
 
 def add(path: Path, name: str, data_dir: Path, *, copy: bool) -> Path:
-    """Add the folder or file at `path` under a name, which may have subfolders. Returns its new path.
+    """Adds the folder or file at `path` under a name, which may have subfolders. Returns its new path.
 
-    What belongs to a single file and stands beside it is added too. Raises `AddError` and `OSError`.
+    Files beside a single file that belong to it are added too. Raises `AddError` and `OSError`.
     """
     parts = PurePosixPath(name).parts
     if name == BUNDLED or not parts or any(part.startswith(".") or part == "/" for part in parts):
@@ -45,7 +45,7 @@ def add(path: Path, name: str, data_dir: Path, *, copy: bool) -> Path:
 
 
 def _targets(path: Path, target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield each file or folder to add, and where to."""
+    """Yields each file or folder to add, and its target."""
     if path.is_dir():
         yield path, target
         return
@@ -57,7 +57,7 @@ def _targets(path: Path, target: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy under another name first, so that half a copy is never taken for a model."""
+    """Copies under another name first, so that half a copy is never taken for a model."""
     unfinished = target.with_name(f".{target.name}.unfinished")
     if source.is_dir():
         shutil.copytree(source, unfinished)
@@ -69,7 +69,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _with_absolute_paths(settings: Path) -> dict[str, Any]:
-    """Return the settings of a single file, whose paths are relative to the folder that they are in."""
+    """Returns the settings of a single file, with absolute paths in place of those relative to their folder."""
     content = _OBJECTS.decode(settings.read_bytes())
     folder = settings.resolve().parent
     return content | {field: str(folder / Path(content[field]).expanduser()) for field in _PATHS if content.get(field)}

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli import keys, models, webhooks
-from service.cli.options import OWNER_ALONE, typed, with_settings
+from service.cli.options import OWNER_ALONE, chosen_settings, typed, with_settings
 from service.settings import Settings
 
 app = typer.Typer(add_completion=False)
@@ -26,13 +26,9 @@ def serve(context: typer.Context, **given: object) -> None:
     The address and a first line to try are printed when the model is loaded. Each option is a variable too, read where
     the option is not given.
     """
-    from service.environment import SettingsError, load_settings
     from service.server import main
 
-    try:
-        settings = load_settings(typed(context))
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
+    settings = chosen_settings(context)
     os.umask(OWNER_ALONE)
     raise typer.Exit(main.run(settings))
 
@@ -78,12 +74,8 @@ def health(
     It asks where `darkroom serve` with the same options and variables listens.
     """
     from service.cli.health import Address, NotReadyError, check_ready
-    from service.environment import SettingsError, load_settings
 
-    try:
-        settings = load_settings(typed(context))
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
+    settings = chosen_settings(context)
     try:
         check_ready(Address(settings.host, settings.port, settings.uds), timeout_s)
     except NotReadyError as error:
@@ -103,16 +95,15 @@ def backup(
     To go back to a copy, stop the server and start it with --data-dir FOLDER, or put the copy in the place of the
     data folder.
     """
-    from service.environment import SettingsError, load_settings
     from service.jobs.database_password import with_password
     from service.jobs.store.database import database_url
     from service.jobs.upkeep.backup import BackupError, back_up
 
+    settings = chosen_settings(context)
     try:
-        settings = load_settings(typed(context))
         url = database_url(settings.database_url, settings.data_dir)
         database = with_password(url, settings.database_password_file)
-    except (SettingsError, ValueError) as error:
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     os.umask(OWNER_ALONE)
     try:

@@ -13,17 +13,17 @@ _ASKED: Final = "/readyz"
 
 
 class NotReadyError(Exception):
-    """Why the server does not serve; its text is for whoever reads the container's health log."""
+    """The server does not serve. The message is for the reader of the container's health log."""
 
 
 class Address(NamedTuple):
-    """Where the server listens, as its settings say."""
+    """The address on which the server listens by its settings."""
 
     host: str
     """One address, or several with commas between them."""
     port: int
     uds: Path | None = None
-    """A Unix socket, which goes before the others."""
+    """A Unix socket, which takes precedence over host and port."""
 
     def __str__(self) -> str:
         return f"{local_address(self.host)}:{self.port}" if self.uds is None else str(self.uds)
@@ -43,9 +43,9 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def check_ready(address: Address, timeout_s: float) -> None:
-    """Returns where `GET /readyz` answers 200, and raises `NotReadyError` otherwise.
+    """Returns if `GET /readyz` answers 200, and raises `NotReadyError` otherwise.
 
-    Proxies that the environment names are not asked.
+    Proxies in the environment are ignored.
     """
     connection = _connection(address, timeout_s)
     try:
@@ -67,7 +67,7 @@ def _connection(address: Address, timeout_s: float) -> http.client.HTTPConnectio
 
 
 def local_address(host: str) -> str:
-    """The address under which this machine reaches a listener on the first of `host`, which may be a wildcard."""
+    """Returns the address by which this machine reaches the first address of `host`, which may be a wildcard."""
     first = host.partition(",")[0].strip()
     try:
         address = ipaddress.ip_address(first)
@@ -79,7 +79,7 @@ def local_address(host: str) -> str:
 
 
 def _state(body: bytes) -> str:
-    """The engine's phase and activity, and the store's state, as far as the answer has them."""
+    """Returns a sentence on the engine and the store from the body of an answer."""
     try:
         answer = json.loads(body)
         return f"the engine is {answer['phase']} {answer['activity']}".strip() + f", the store is {answer['store']}"

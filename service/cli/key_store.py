@@ -22,14 +22,14 @@ _COLUMNS: Final = ("id", "name", "tenant", "role", "state", "created", "expires"
 
 
 class KeyStoreError(Exception):
-    """The keys cannot be read or changed. The text says why."""
+    """The keys cannot be read or changed. The message tells the reason."""
 
 
-def create(settings: Settings, wish: NewKey) -> tuple[ApiKey, str]:
+def create(settings: Settings, new: NewKey) -> tuple[ApiKey, str]:
     """Returns a new key and its secret. Raises `KeyStoreError`."""
 
     async def work(keys: KeyRepository, now: float) -> tuple[ApiKey, str]:
-        key, secret = make_key(wish, now=now)
+        key, secret = make_key(new, now=now)
         await keys.add(key)
         return key, secret
 
@@ -46,7 +46,7 @@ def listed(settings: Settings) -> tuple[Sequence[ApiKey], float]:
 
 
 def revoke(settings: Settings, key_ids: Sequence[str]) -> list[str]:
-    """Revokes keys. Returns those of the ids that no valid key has. Raises `KeyStoreError`."""
+    """Revokes keys. Returns the ids that no unrevoked key has. Raises `KeyStoreError`."""
 
     async def work(keys: KeyRepository, now: float) -> list[str]:
         return [key_id for key_id in key_ids if not await keys.revoke(key_id, now=now)]
@@ -55,7 +55,10 @@ def revoke(settings: Settings, key_ids: Sequence[str]) -> list[str]:
 
 
 def parse_expiry(text: str, now: float) -> float:
-    """Reads 30m, 12h, 90d, or a time in ISO 8601, which is UTC unless it says otherwise. Raises ValueError."""
+    """Reads 30m, 12h, 90d, or a time in ISO 8601, which is UTC unless it names a zone. Returns Unix seconds.
+
+    Raises ValueError.
+    """
     duration = _DURATION.fullmatch(text)
     if duration is not None:
         return now + float(duration[1]) * _UNITS_S[duration[2]]
@@ -69,15 +72,15 @@ def parse_expiry(text: str, now: float) -> float:
     return expires_at
 
 
-def described(key: ApiKey, now: float) -> dict[str, Any]:
-    """All of a key but its digest, for JSON."""
+def response_fields(key: ApiKey, now: float) -> dict[str, Any]:
+    """Returns all fields of a key but its digest, for JSON."""
     fields = {**asdict(key), "state": key.validity(now).value, "role": key.role.value}
     times = {name: _time(value) for name, value in fields.items() if name.endswith("_at")}
     return {name: value for name, value in (fields | times).items() if name != "sha256"}
 
 
 def table(keys: Sequence[ApiKey], now: float) -> str:
-    """A line for each key, below a line of headings."""
+    """Returns a table with a line for each key."""
     rows = [_COLUMNS, *(_row(key, now) for key in keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

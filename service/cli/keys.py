@@ -1,4 +1,4 @@
-"""`darkroom keys`: the API keys of a server, which it notices while it runs. Works on the store, not on the server."""
+"""`darkroom keys`: makes, lists and revokes a server's API keys in the store. A running server notices the changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def create(
     from service.cli import key_store
 
     try:
-        wish = NewKey(
+        new = NewKey(
             name=name,
             role=Role(role),
             tenant=tenant,
@@ -57,11 +57,11 @@ def create(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        key, secret = key_store.create(store_settings(context), wish)
+        key, secret = key_store.create(store_settings(context), new)
     except key_store.KeyStoreError as error:
         raise _failed(error) from error
     if as_json:
-        typer.echo(json.dumps({**key_store.described(key, key.created_at), "key": secret}))
+        typer.echo(json.dumps({**key_store.response_fields(key, key.created_at), "key": secret}))
         return
     typer.echo(secret)
     typer.echo(f"This is the key {key.id} ({key.name}). It is not shown again.", err=True)
@@ -78,7 +78,7 @@ def list_keys(context: typer.Context, as_json: JsonOption = False, **given: obje
     except key_store.KeyStoreError as error:
         raise _failed(error) from error
     if as_json:
-        typer.echo(json.dumps({"keys": [key_store.described(key, now) for key in keys]}))
+        typer.echo(json.dumps({"keys": [key_store.response_fields(key, now) for key in keys]}))
     else:
         typer.echo(key_store.table(keys, now) if keys else "There are no keys.")
 

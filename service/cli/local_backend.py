@@ -27,7 +27,7 @@ from service.server.model_list import ModelListError
 from service.settings import Settings
 
 _ONE_PASS_S: Final = 0.001
-"""Time for the warm-up. Its first pass, one row of the model's default size, uses it up."""
+"""Seconds for the warm-up. Its first pass, one row of the model's default size, uses them up."""
 
 
 class LocalBackend:
@@ -64,7 +64,7 @@ class LocalBackend:
 
 
 def _settings(model: str | None = None) -> Settings:
-    """The server's settings. `model`, where given, goes before the environment's."""
+    """Returns the server's settings. A `model` overrides the environment's."""
     try:
         return load_settings({"model": model})
     except SettingsError as error:

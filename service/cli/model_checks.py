@@ -17,7 +17,7 @@ _PROGRAM: Final = (sys.executable, "-m", "pipelines.checkpoints.check")
 
 
 class CheckError(Exception):
-    """The model cannot be served. The text says why."""
+    """The model cannot be served. The message tells the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ _REPORTS: Final = msgspec.json.Decoder(_Report)
 
 
 def show(model: str, settings: Settings, *, as_json: bool, allow_download: bool) -> int:
-    """Print what the program says of the model. Returns its exit status."""
+    """Prints the program's report on the model. Returns its exit status."""
     command = _command(model, settings, as_json=as_json, allow_download=allow_download)
     return subprocess.run(command, check=False).returncode  # noqa: S603 -- a program of ours
 
 
 def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedModel:
-    """Return the model's name and place, if it can be served. Raises `CheckError`."""
+    """Returns the model's name and path, if it can be served. Raises `CheckError`."""
     command = _command(model, settings, as_json=True, allow_download=allow_download)
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE)  # noqa: S603 -- a program of ours
     try:
@@ -62,6 +62,6 @@ def _command(model: str, settings: Settings, *, as_json: bool, allow_download: b
     known = find_models(settings.data_dir).get(model)
     options = ["--device", settings.device, "--dtype", settings.dtype]
     switches = [*(["--json"] if as_json else []), *(["--allow-download"] if allow_download else [])]
-    # The program has no list of names: a model of this machine may be served by another name than its files have.
+    # The program has no list of names: a model may be served here by another name than its files give.
     named = [] if known is None else ["--name", model]
     return [*_PROGRAM, *options, *switches, *named, "--", str(known or model)]

@@ -1,4 +1,4 @@
-"""The server's subcommands of `darkroom models`: they look into a model before it is served."""
+"""The server's subcommands of `darkroom models`, which check a model and add it to the data folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import typed, with_settings
+from service.cli.options import chosen_settings, with_settings
 
 app = typer.Typer(add_completion=False)
 
@@ -32,12 +32,8 @@ def check(
     The exit status is 1 if it cannot be served.
     """
     from service.cli import model_checks
-    from service.environment import SettingsError, load_settings
 
-    try:
-        settings = load_settings(typed(context))
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
+    settings = chosen_settings(context)
     raise typer.Exit(model_checks.show(model, settings, as_json=as_json, allow_download=allow_download))
 
 
@@ -55,12 +51,8 @@ def add(
 ) -> None:
     """Check a model and make it one of DARKROOM_DATA_DIR/models, as a link. Nothing is overwritten."""
     from service.cli import added_models, model_checks
-    from service.environment import SettingsError, load_settings
 
-    try:
-        settings = load_settings(typed(context))
-    except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
+    settings = chosen_settings(context)
     try:
         found = model_checks.find(model, settings, allow_download=allow_download)
         added = added_models.add(found.path, name or found.name, settings.data_dir, copy=copy)

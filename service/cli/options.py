@@ -12,10 +12,10 @@ import typer
 from service.settings import CONFIG, Settings, details, flag, variable
 
 OWNER_ALONE: Final = 0o077
-"""The umask of commands that write prompts, images and keys: no other user of the machine may read them."""
+"""The umask of commands that write prompts, images and keys, so that no other user of the machine may read them."""
 
 STORE: Final = ("data_dir", "database_url", "database_password_file")
-"""The settings that say where the store is."""
+"""The settings that name the store."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -23,7 +23,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., object])
 def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
     """Gives a command whose last parameter is `**given` an option for each of these settings, and for their file.
 
-    Values arrive as they were typed, and None where nothing was: `service.environment` checks and reads them.
+    Values arrive as they were typed, or as None: `service.environment` checks and reads them.
     """
 
     def decorate(command: CommandT) -> CommandT:
@@ -38,7 +38,7 @@ def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
 
 
 def typed(context: typer.Context) -> Mapping[str, Any]:
-    """The settings that stand on the command line; the environment is read elsewhere."""
+    """Returns the settings on the command line; the environment is read elsewhere."""
     return {
         name: value
         for name, value in context.params.items()
@@ -48,22 +48,28 @@ def typed(context: typer.Context) -> Mapping[str, Any]:
     }
 
 
-def store_settings(context: typer.Context) -> Settings:
-    """Reads the settings of a command on the store, and prepares the process to open it."""
+def chosen_settings(context: typer.Context) -> Settings:
+    """Returns the settings of a command. Raises `typer.BadParameter` where they are wrong."""
     from service.environment import SettingsError, load_settings
-    from service.observability import logs
 
     try:
-        settings = load_settings(typed(context))
+        return load_settings(typed(context))
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def store_settings(context: typer.Context) -> Settings:
+    """Returns the settings of a command on the store, and prepares the process to open it."""
+    from service.observability import logs
+
+    settings = chosen_settings(context)
     logs.configure("error", "console")
     os.umask(OWNER_ALONE)
     return settings
 
 
 def _option(name: str) -> inspect.Parameter:
-    """The default is only shown: `typed` passes on what stands on the command line, and nothing else."""
+    """Returns the option of a setting. Its default is only shown: `typed` passes on only the command line."""
     field, about = Settings.model_fields[name], details(name)
     is_switch = field.annotation is bool
     option = typer.Option(

@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """The store cannot be read or changed. The text says why."""
+    """The store cannot be read or changed. The message tells the reason."""
 
 
 def run_in_store(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Returns what `work` returns. Brings the schema up to date first: the server may never have run.
+    """Returns the result of `work`. Brings the schema up to date first, since the server may never have run.
 
     Raises `StoreError`.
     """

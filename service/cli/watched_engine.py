@@ -1,4 +1,4 @@
-"""An engine in the process of `darkroom generate`, which tells the command how each image gets on."""
+"""An engine in the process of `darkroom generate` that reports each image's progress to the command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.engine.frontend.local_job import LocalJob
 from service.engine.interface import JobOptions
 
 PREVIEWS: Final = 10
-"""Previews of an image, where they are wanted. A server makes no more."""
+"""Number of previews of an image, if they are wanted: the most that a server makes."""
 
 
 class WatchedEngine(LocalEngine):
@@ -27,7 +27,7 @@ class WatchedEngine(LocalEngine):
         super().__init__(config, command=command, observe=self._tell)
         self._watch = watch
         self._names: dict[str, str] = {}
-        """By the id of the job."""
+        """Names of images, by the ids of their jobs."""
 
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> LocalJob:
         if self._watch.wants_previews:
@@ -49,7 +49,7 @@ class WatchedEngine(LocalEngine):
                 pass
 
     def _name(self, image_id: str) -> str | None:
-        """Return the name of an image, whose id is that of its job and its index. None before the job is known here."""
+        """Returns the name of an image by its id, which begins with its job's; None before the job is known here."""
         return self._names.get(image_id.rpartition(".")[0])
 
 

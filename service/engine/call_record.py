@@ -1,6 +1,6 @@
-"""Which images a worker is working on: written by the worker, read by the frontend after the worker has died.
+"""Records which images a worker is working on. The worker writes it, and the frontend reads it after a crash.
 
-Runs in both processes. The record is a small region of shared memory. It outlives the worker, and writing it takes no
+Runs in both processes. The record is a small region of shared memory: it outlives the worker, and writing it takes no
 system call. It has two slots: a writer fills the idle one and then names it in the first byte, so that a death at any
 moment leaves a whole record.
 """
@@ -26,7 +26,7 @@ _MAX_TEXT_BYTES: Final = _SLOT_BYTES - _FIRST_SLOT - _LENGTH.size
 
 
 class CallRecord:
-    """The ids of the images whose calls are under way. An id may be entered several times, by nested calls."""
+    """Records the ids of the images whose calls are under way. Nested calls may enter an id several times."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         """`memory` is a region of zeros, or one that another process writes."""
@@ -49,7 +49,7 @@ class CallRecord:
         self._write()
 
     def leave(self, image_ids: Iterable[str]) -> None:
-        """Takes back one `enter` of each of these images."""
+        """Undoes one `enter` of each of these images."""
         self._under_way.subtract(image_ids)
         self._under_way = +self._under_way
         self._write()
@@ -58,7 +58,7 @@ class CallRecord:
     def during(self, image_ids: Iterable[str]) -> Iterator[None]:
         """Records the images while the block runs.
 
-        They stay recorded where the block raises: an error that comes so far ends the worker, and the record must still
+        They stay recorded where the block raises: an error that gets here ends the worker, and the record must still
         name them then. Errors of single images must be handled within the block.
         """
         ids = tuple(image_ids)
@@ -76,7 +76,7 @@ class CallRecord:
     def _write(self) -> None:
         slot = 1 - self._memory[0]
         text = "\n".join(self._under_way).encode()
-        if len(text) > _MAX_TEXT_BYTES:  # Whole ids only: the images beyond them are not suspected.
+        if len(text) > _MAX_TEXT_BYTES:  # Cut after a whole id. The images beyond are not suspected.
             text = text[: text.rindex(b"\n", 0, _MAX_TEXT_BYTES)]
         start = _FIRST_SLOT + slot * _SLOT_BYTES
         self._memory[start : start + _LENGTH.size + len(text)] = _LENGTH.pack(len(text)) + text
@@ -85,7 +85,7 @@ class CallRecord:
 
 def make_region() -> int:
     """Returns the descriptor of a new region for a record, which the caller must close. It has no name."""
-    # A file on a disk would do, but a full disk would then kill the worker as it writes (SIGBUS).
+    # A file on disk would work, but on a full disk the worker would be killed as it writes (SIGBUS).
     return memory_region() if sys.platform == "linux" else file_region()
 
 
@@ -97,7 +97,7 @@ def memory_region() -> int:
 
 
 def file_region() -> int:
-    """Makes a region in an unlinked temporary file, whose space is taken at once."""
+    """Makes a region in an unlinked temporary file, and reserves its space at once."""
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(bytes(_SIZE_BYTES))
         return os.dup(file.fileno())

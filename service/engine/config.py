@@ -37,8 +37,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     model_aliases: tuple[tuple[str, str], ...] = ()
     """Further names by which requests can ask for models, each with the name or the alias that it stands for."""
     max_model_bytes: int | None = None
-    """Upper bound on the weights of all models on the device. A model beyond it is loaded alone. The default of None is
-    in `service.engine.limits`, as of the next one."""
+    """Upper bound on the weights of all models on the device. A model beyond it is loaded alone. The default of None,
+    here and for `max_host_model_bytes`, is in `service.engine.limits`."""
     max_host_model_bytes: int | None = None
     """Upper bound on the weights of models that wait in the host's memory for a GPU."""
     allow_download: bool = False
@@ -54,21 +54,21 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     compile: Literal["off", "regional", "default", "reduce-overhead", "max-autotune"] = "off"
     """Mode of torch.compile for the UNet."""
     cuda_graphs: bool = True
-    """Whether the UNet and the decoder run as CUDA graphs at the trained sizes. Only a GPU has them."""
+    """Whether the UNet and the decoder run as CUDA graphs at the trained sizes. It has no effect without a GPU."""
     quantize: Literal["off", "fp8"] = "off"
     """Whether the UNet's large linear layers run in 8-bit floats."""
     max_rows: int | None = None
-    """Upper bound on the rows of a UNet call; the measured knee may lower it. The defaults of None are in
-    `service.engine.limits`, for this bound and for the others."""
+    """Upper bound on the rows of a UNet call; the measured knee may lower it. The default of None, here
+    and for the bounds below, is in `service.engine.limits`."""
     max_begun_bytes: int | None = None
-    """Upper bound on the estimated bytes of the states of begun images, those that wait for their decode included."""
+    """Upper bound on the estimated bytes of the states of begun images, including those that wait for their decode."""
     max_decode: int | None = None
-    """Upper bound on the images that are decoded in one call, or encoded in one."""
+    """Upper bound on the images of one call that decodes or encodes."""
     max_texts: int | None = None
     """Upper bound on the texts that are encoded in one call."""
     max_decode_pixels: int | None = 2048 * 2048
-    """Upper bound on the pixels that are decoded at once. Beyond, images are decoded one after another, and larger ones
-    in tiles. None sets no bound."""
+    """Upper bound on the pixels that are decoded at once. More images are decoded one after another, and larger ones in
+    tiles. None sets no bound."""
     max_cached_prompts: int = 256
     """Number of texts whose conditioning is cached."""
     interactive_deadline_factor: float = INTERACTIVE_DEADLINE_FACTOR
@@ -114,44 +114,45 @@ class EngineConfig:
 
     worker: WorkerConfig
     devices: tuple[str, ...] = ()
-    """A worker for each of these devices; without any, one worker for the device of `worker`."""
+    """The devices, each with a worker of its own; empty for one worker on the device of `worker`."""
     max_queued_images: int = 256
-    """No job is admitted while this many images are queued: were admitted and have not ended. Jobs that were accepted
-    before, as durable ones are, neither count here nor are bounded by this."""
+    """No job is admitted while this many images are queued, that is admitted and not ended. Jobs that were accepted
+    before, as durable ones are, neither count nor are bounded by this."""
     max_queued_s: float = 300.0
-    """No job is admitted while the prices of the queued images sum up to this many device seconds."""
+    """No job is admitted while the prices of the queued images add up to this many device seconds."""
     min_queued_jobs: int = 4
     """While fewer jobs than this are queued, one more is admitted whatever their prices, so that a single job of a slow
     model does not refuse everybody else."""
     max_queued_s_per_tenant: float | None = None
-    """No job of a tenant is admitted while the prices of its own queued images sum up to this; None sets no bound."""
+    """No job of a tenant is admitted while the prices of its own queued images add up to this; None sets no
+    bound."""
     max_callers_in_line: int = 64
     """Upper bound on callers that wait until their job is admitted; with 0, jobs are refused at once."""
     max_wait_in_line_s: float = 30.0
     """Longest wait of a caller in line, in seconds."""
     max_load_wait_s: float = 600.0
-    """Longest wait for a model that is not loaded, of images whose job was not accepted before."""
+    """Longest wait of an image for a model that is not loaded, in seconds. It does not bound jobs accepted before."""
     max_buffered_events: int = 32
-    """Progress and preview events that are kept for a slow reader of a job."""
+    """Number of progress and preview events that are kept for a slow reader of a job."""
     load_timeout_s: float = 900.0
-    """Silence after which a loading worker counts as stuck; ten times its longest silence so far are added to it."""
+    """Seconds of silence after which a loading worker is stuck; ten times its longest silence so far are added."""
     stall_timeout_s: float = 15.0
-    """Silence after which a serving worker counts as stuck; ten times a call's expected seconds are added to it."""
+    """Seconds of silence after which a serving worker is stuck; ten times a call's expected seconds are added."""
     unmeasured_timeout_s: float = 120.0
-    """Least silence after which a worker counts as stuck in a call of a kind that was never measured; more where ten
-    times a guess from other calls is more."""
+    """Seconds of silence after which a worker counts as stuck in a call of a kind that was never measured, or ten times
+    the guess from other calls where that is more."""
     kill_timeout_s: float = 30.0
-    """Time in which a killed worker must be gone. The engine fails where it is not."""
+    """Seconds in which a killed worker must be gone; otherwise the engine fails."""
     max_unread_bytes: int = 512 << 20
     """Upper bound on the bytes of finished images that wait to be read, over all jobs."""
     max_input_bytes: int = 256 << 20
     """Upper bound on the bytes of the pixels that admitted images and callers in line start from. Jobs that were
     accepted before are not bounded by this."""
     restart_delay_s: float = 0.5
-    """Pause before a crashed worker is replaced; doubles with each further crash until an image is finished."""
+    """Seconds before a crashed worker is replaced; doubles with each further crash until an image is finished."""
     max_restart_delay_s: float = 30.0
     max_failed_loads: int = 3
-    """Consecutive workers that end before they are ready, after which the engine fails."""
+    """Number of consecutive workers that end before they are ready, after which the engine fails."""
 
     @property
     def workers(self) -> tuple[WorkerConfig, ...]:

@@ -1,4 +1,4 @@
-"""Which devices an engine serves: reads a list of names, and finds out which GPUs this machine has.
+"""Reads the list of devices that an engine uses, and finds out which GPUs this machine has.
 
 Runs in the server's process, before the engine is made.
 """
@@ -19,7 +19,7 @@ _COUNT_GPUS: Final = "import torch; print(torch.cuda.device_count())"
 
 
 def count_gpus() -> int:
-    """Returns how many GPUs torch can use; 0 where torch cannot be imported.
+    """Returns the number of GPUs that torch can use; 0 where torch cannot be imported.
 
     A process of its own counts them, because the server's process imports no torch.
     """

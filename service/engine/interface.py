@@ -1,4 +1,4 @@
-"""The Engine protocol: what the API and the job runner ask of an engine. It fixes no transport and no policy.
+"""The Engine protocol, which the API and the job runner use. It fixes no transport and no policy.
 
 Runs in the server's process. `test_engine_contract.py`, `test_engine_admission_contract.py` and
 `test_engine_lifecycle_contract.py` in `tests/service/engine` hold every implementation to it.
@@ -43,7 +43,7 @@ ADMITTING_ACCEPTED: Final = (*ADMITTING, Phase.RESTARTING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
-    """A model that requests may name, and where it is."""
+    """A model that requests may name, and its status."""
 
     name: str
     info: ModelInfo | None
@@ -92,7 +92,7 @@ class ImagePreview:
 
 @dataclass(frozen=True, slots=True)
 class ImageCheckpoint:
-    """What `Engine.submit` takes to resume the image at this step."""
+    """The data with which `Engine.submit` resumes the image at this step."""
 
     index: int
     step: int
@@ -106,7 +106,7 @@ class ImageFinished:
     rgb_image: RgbImage
     timings: Timings
     prompt_lengths: PromptLengths | None = None
-    """How much of its texts the model read. None where the engine does not know."""
+    """Lengths of the texts that the model read; None where the engine does not know them."""
 
 
 ImageEvent: TypeAlias = ImageLoading | ImageStarted | ImageProgress | ImagePreview | ImageCheckpoint | ImageFinished
@@ -121,7 +121,7 @@ class Job(Protocol):
 
     @property
     def used_s(self) -> float:
-        """Device seconds that the job has used: its finished images measured, the others by their price and steps."""
+        """Device seconds that the job has used, estimated by price and steps for images that are not finished."""
 
     def events(self) -> AsyncIterator[ImageEvent]:
         """Yields the job's events from its beginning and ends after its last image; for a single reader.
@@ -148,7 +148,7 @@ class ModelWish(enum.StrEnum):
     """A wish of the operator for a model."""
 
     LOAD = "load"
-    """Load it now, also where that has failed before."""
+    """Load it now, even if that has failed before."""
     UNLOAD = "unload"
     """Cancel its load, or free its memory as soon as the images that it has begun are finished."""
     PIN = "pin"
@@ -189,7 +189,7 @@ class Submission:
     checkpoints: Mapping[int, bytes] = field(default_factory=dict)
     """Checkpoints of earlier tries, by index of the image."""
     log_ids: Mapping[str, str] = field(default_factory=bound_log_ids)
-    """The ids that lines of the log about these images have, in the worker too."""
+    """The ids in log lines about these images, in the worker too."""
 
     def __post_init__(self) -> None:
         deadline_s = math.inf if self.deadline_s is None else self.deadline_s
@@ -200,7 +200,7 @@ class Submission:
 
 
 class Engine(Protocol):
-    """Admits jobs and generates their images; those of a job that nobody reads as long as there is room for them."""
+    """Admits jobs and generates their images. Unread images of a job are kept as long as there is room for them."""
 
     @property
     def phase(self) -> Phase: ...
@@ -218,14 +218,14 @@ class Engine(Protocol):
         """All models, the default one first. Raises `EngineUnavailableError` before they are known."""
 
     def find_model(self, name: str) -> ModelInfo:
-        """Returns the model of that name or alias; an empty name is the default one's.
+        """Returns the model of that name or alias; an empty name stands for the default one.
 
         Raises `EngineUnavailableError` before the models are known, `UnknownModelError`, and `ModelUnusableError` for a
         model whose files cannot be used.
         """
 
     def change_model(self, name: str, wish: ModelWish) -> None:
-        """Asks the workers to do what the operator wishes of the model of that name or alias.
+        """Asks the workers to fulfil the operator's wish for the model of that name or alias.
 
         `models` shows it when it is done. Raises `EngineUnavailableError`, `UnknownModelError`, and `PinRefusedError`
         where the largest of the other models would find no room beside the pinned ones.
@@ -257,7 +257,7 @@ class Engine(Protocol):
         """Admits all images as one job now, or none of them.
 
         `previews` asks for that many previews of each image, spread evenly over its steps; an image with too few steps
-        gets fewer. Tenants share the device equally, however much each of them submits. An image that cannot be
+        gets fewer. Tenants share the device equally, whatever each of them submits. An image that cannot be
         finished within `deadline_s` seconds fails with `DeadlineExceededError` as soon as that is certain. `inputs` are
         the pixels of `GenerationParams.pixels`; they are held until the images have ended.
 
@@ -278,7 +278,7 @@ class Engine(Protocol):
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:
         """Admits all images as one job, as `submit` does; where there is no room, the caller first waits in line.
 
-        Nobody passes the line, however small the job. Tenants take turns by the seconds of work that they bring, and
+        Nobody jumps the line, however small the job. Tenants take turns by the seconds of work that they bring, and
         within a tenant the first comes first. A caller that is canceled leaves the line. `deadline_s` counts from the
         call.
 

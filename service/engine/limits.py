@@ -1,4 +1,4 @@
-"""How much one worker takes on at a time, where the configuration leaves it to the device. Pure.
+"""Chooses the bounds of a worker's work that the configuration leaves to the device. Pure.
 
 Runs in both processes: the frontend asks before it knows the worker's device, and hears the worker's own bounds when
 the worker is ready.
@@ -24,7 +24,7 @@ _DECODE: Final = 4
 _TEXTS: Final = 16
 _LARGE_DECODE: Final = 8
 _LARGE_BYTES: Final = 32 * _GIB
-"""GPUs from this size on decode `_LARGE_DECODE` images together."""
+"""Bytes. GPUs with at least this memory decode `_LARGE_DECODE` images together."""
 _WARM_UP_S: Final = 20.0
 _GPU_MODELS_SHARE: Final = 0.6
 """Share of a GPU's memory for the weights of models. The rest is for calls, begun images and graphs."""
@@ -48,7 +48,7 @@ class ModelMemory(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a worker. The fields are those of `WorkerConfig`, without its None."""
+    """Bounds of a worker. The fields are those of `WorkerConfig`, but never None."""
 
     max_rows: int
     max_begun_bytes: int

@@ -24,7 +24,7 @@ LENGTH: Final = struct.Struct("<I")
 """Prefix of every message: its length in bytes."""
 MAX_MESSAGE_BYTES: Final = 1 << 28
 BEAT_S: Final = 1.0
-"""Interval between two beats of the worker's loop."""
+"""Seconds between two beats of the worker's loop."""
 STACKS_SIGNAL: Final = signal.SIGUSR1
 """Signal on which a worker writes the stacks of its threads to standard error."""
 
@@ -44,20 +44,20 @@ class Submit(Message, frozen=True):
     previews: int = 0
     """Number of previews to send, spread evenly over the steps."""
     waited_s: float = 0.0
-    """Seconds since the image's admission; long where an earlier worker crashed under the image."""
+    """Seconds since the image's admission; many if an earlier worker crashed while it had the image."""
     deadline_s: float | None = None
     """The caller's deadline, in seconds from the image's admission."""
     isolation: str = ""
-    """Images share calls of any kind only with images of the same mark. While a call of marked images is under way, no
-    other call is: where the worker dies then, it is plain which images were at work."""
+    """A mark. Images share calls only with images of the same mark, and no other call runs beside a call of marked
+    images, so that a crash of the worker tells which images were at work."""
     max_load_wait_s: float | None = None
     """Seconds from the image's admission after which it fails if its model is not resident; None sets no bound."""
     checkpoint_every: int = 0
     """Steps between two checkpoints; 0 asks for none."""
     checkpoint: bytes = b""
-    """A checkpoint of this image from which it is resumed, if the worker can; empty begins it from its noise."""
+    """A checkpoint from which the worker resumes the image if it can; empty to begin from its noise."""
     log_ids: dict[str, str] = {}
-    """The ids that lines of the log about this image have."""
+    """The ids in log lines about this image."""
 
 
 class Input(Message, frozen=True):
@@ -77,10 +77,10 @@ class Input(Message, frozen=True):
 
 
 class Forget(Message, frozen=True):
-    """Tells the worker that no image which it was given and has not ended needs these pixels any more.
+    """Tells the worker that none of its unfinished images needs these pixels any more.
 
-    Messages arrive in order, so the worker has the pixels for as long as the frontend counts on it. If it dropped them
-    by itself, a `Submit` that is on its way might still need them.
+    Messages arrive in order, so the worker has the pixels for as long as the frontend relies on them. If it dropped
+    them by itself, a `Submit` on its way might still need them.
     """
 
     digest: str
@@ -93,26 +93,26 @@ class Cancel(Message, frozen=True):
 
 
 class LoadModel(Message, frozen=True):
-    """Has the worker load a model before those that images wait for, also one that could not be loaded before."""
+    """Makes the worker load a model before those that images wait for, even one that could not be loaded before."""
 
     name: str
 
 
 class UnloadModel(Message, frozen=True):
-    """Cancels the load of a model, or has the worker unload it once the images that it has begun are finished."""
+    """Makes the worker cancel the load of a model, or unload it once the images that it has begun are finished."""
 
     name: str
 
 
 class PinModel(Message, frozen=True):
-    """Has the worker load a model and keep it on the device, or keep it there no longer."""
+    """Makes the worker load a model and keep it on the device, or stop keeping it there."""
 
     name: str
     pinned: bool
 
 
 class Drain(Message, frozen=True):
-    """Tells the worker to finish what was submitted and then exit with status 0."""
+    """Tells the worker to finish the submitted images and then exit with status 0."""
 
 
 # From the worker
@@ -126,7 +126,7 @@ class Loading(Message, frozen=True):
     activity: str = ""
     """The activity that begins now, in words for people; empty where the last one goes on."""
     expected_s: float = 0.0
-    """The longest silence that is to be expected until the next message."""
+    """The longest silence to expect until the next message, in seconds."""
 
 
 class Ready(Message, frozen=True):
@@ -140,7 +140,7 @@ class Ready(Message, frozen=True):
 
 
 class ModelState(Message, frozen=True):
-    """Reports a change of one model: where it is now, and what the operator may know of it."""
+    """Reports a change of one model's status."""
 
     name: str
     status: ModelStatus
@@ -150,7 +150,7 @@ class ModelState(Message, frozen=True):
     wait_s: float = 0.0
     """Estimated seconds until it could be resident; 0 where it is."""
     pinnable: bool = True
-    """Whether the largest of the other models would find room beside it if it were pinned."""
+    """Whether it can be pinned and still leave room for the largest of the other models."""
 
 
 class Unloadable(Message, frozen=True):
@@ -186,17 +186,17 @@ class CallDone(Message, frozen=True):
 
     key: CostKey
     rows: int
-    """Texts, rows of the UNet's batch, or images to decode."""
+    """Number of texts, of rows of the UNet's batch, or of images to decode."""
     padded_rows: int
     """Rows that were added to bring the call to a fixed shape."""
     images: int
     """Images that took part in the call."""
     seconds: float
-    """Device seconds of the call, with what follows the network."""
+    """Device seconds of the call, including the work after the network."""
     update_s: float = 0.0
-    """Seconds of them for guidance and the sampler updates."""
+    """The part of `seconds` for guidance and the sampler updates."""
     sound: bool = True
-    """Whether the seconds say what such a call costs: it succeeded at once and had the device to itself."""
+    """Whether the seconds show the cost of such a call: it succeeded at once and had the device to itself."""
 
 
 class Started(Message, frozen=True):
@@ -230,7 +230,7 @@ class Preview(Message, frozen=True):
 
 
 class Checkpoint(Message, frozen=True):
-    """Brings what a later `Submit` of the image takes to resume it. It may arrive after the image has ended."""
+    """Brings the data with which a later `Submit` resumes the image. It may arrive after the image has ended."""
 
     image_id: str
     step: int
@@ -263,7 +263,7 @@ class Canceled(Message, frozen=True):
 
 ToWorker: TypeAlias = Input | Forget | Submit | Cancel | LoadModel | UnloadModel | PinModel | Drain
 ImageMessage: TypeAlias = Started | Retried | Progress | Preview | Checkpoint | Finished | Failed | Canceled
-"""Messages about one image, told apart by its `image_id`."""
+"""Messages about one image, which `image_id` names."""
 FromWorker: TypeAlias = Loading | Ready | ModelState | Unloadable | Beat | Busy | CallDone | ImageMessage
 
 _encoder = msgspec.msgpack.Encoder()

@@ -24,11 +24,11 @@ class Priority(enum.StrEnum):
 
 
 class ModelStatus(enum.StrEnum):
-    """Where a model that can be asked for is."""
+    """The status of a model: where it is, or why it cannot be used now."""
 
     DISK = "disk"
     HOST = "host"
-    """In the memory of the machine, from where the device gets it quickly."""
+    """In the memory of the machine, from which the device gets it quickly."""
     LOADING = "loading"
     RESIDENT = "resident"
     """In the memory of the device, ready to make images."""
@@ -44,8 +44,8 @@ class Timings(msgspec.Struct, frozen=True):
     denoise_s: float
     decode_s: float
     mean_batch_rows: float = msgspec.field(name="mean_rows")
-    """Mean number of rows of the UNet calls that the image took part in, its own rows included."""
+    """Mean number of rows of the image's UNet calls, including its own."""
     first_step_s: float = 0.0
     """Seconds from the image's submission to the end of its first step."""
     device_s: float = 0.0
-    """The image's parts, by rows, of the device seconds of the calls that it took part in."""
+    """The image's shares, by rows, of the device seconds of its calls."""

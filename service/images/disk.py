@@ -1,4 +1,4 @@
-"""Writes files and folders so that they survive a power failure. Everything here blocks, and raises OSError."""
+"""Writes files and folders so that they survive a power failure. All functions block, and raise OSError."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARTIAL: Final = ".partial"
 
 
 def store_file(folder: Path, name: str, data: bytes) -> None:
-    """Stores a file atomically in a folder, which is made where it is missing. An earlier file of the name goes.
+    """Stores a file atomically in a folder, which is created if missing. Replaces an earlier file of that name.
 
     The file survives a power failure once this has returned.
     """
@@ -21,7 +21,7 @@ def store_file(folder: Path, name: str, data: bytes) -> None:
 
 
 def add_file(folder: Path, name: str, data: bytes) -> None:
-    """Does what `store_file` does in a folder that is there. Raises FileNotFoundError where it is not."""
+    """Does what `store_file` does in an existing folder. Raises FileNotFoundError if it does not exist."""
     partial = folder / f"{name.partition('.')[0]}.{secrets.token_hex(4)}{PARTIAL}"
     try:
         write_file(partial, data)

@@ -1,7 +1,7 @@
 """Reads the text about generation parameters that an image's file holds, without decoding the image.
 
 PNG files have it in a text chunk named `parameters` (tEXt, zTXt or iTXt), JPEG and WebP files in Exif's user comment.
-The file may be anybody's: it is read by its lengths alone, in plain Python, and what comes of it is bounded.
+The file may come from anybody: only its lengths are followed, in plain Python, and the text is bounded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from service.images.inputs.decoding import UnreadableImageError
 
 MAX_TEXT_BYTES: Final = 1 << 18
 _MAX_PARTS: Final = 10_000
-"""Parts of a file that are looked at. No image that a program made has as many before its parameters."""
+"""Maximum number of parts of a file that are read. No program writes as many before the parameters."""
 _KEYWORD: Final = b"parameters"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _TEXT_CHUNKS: Final = (b"tEXt", b"zTXt", b"iTXt")
@@ -29,7 +29,7 @@ _START_OF_SCAN: Final = 0xDA
 def embedded_text(file: bytes) -> str | None:
     """Returns the text, at most `MAX_TEXT_BYTES` of it; None where the file holds none or is damaged before it.
 
-    Raises `UnreadableImageError` for what is no PNG, JPEG or WebP.
+    Raises `UnreadableImageError` for a file that is not PNG, JPEG or WebP.
     """
     try:
         if file.startswith(_PNG):
@@ -59,7 +59,7 @@ def _from_png(file: bytes) -> str | None:
 
 
 def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields kinds and data, the data only of chunks of text."""
+    """Yields each chunk's kind and, for text chunks, its data."""
     place = len(_PNG)
     for _ in range(_MAX_PARTS):
         length, kind = struct.unpack_from(">I4s", file, place)
@@ -73,7 +73,7 @@ def _inflated(data: bytes) -> bytes:
 
 
 def _jpeg_exif(file: bytes) -> bytes:
-    """The Exif block; empty where there is none before the pixels."""
+    """Returns the Exif block; empty where there is none before the pixels."""
     place = 2
     for _ in range(_MAX_PARTS):
         mark, marker = file[place], file[place + 1]
@@ -100,7 +100,7 @@ def _webp_exif(file: bytes) -> bytes:
 
 
 def _from_exif(exif: bytes) -> str | None:
-    """The user comment of a TIFF structure (Exif 2.32, section 4.6)."""
+    """Returns the user comment of a TIFF structure (Exif 2.32, section 4.6), or None."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return None
@@ -114,7 +114,7 @@ def _from_exif(exif: bytes) -> str | None:
 
 
 def _entry(exif: bytes, order: str, place: int, tag: int) -> tuple[int, int] | None:
-    """Count and value of a directory's entry."""
+    """Returns the count and the value of a directory's entry, or None without such an entry."""
     (entries,) = struct.unpack_from(f"{order}H", exif, place)
     for number in range(entries):
         found, _, count, value = struct.unpack_from(f"{order}HHII", exif, place + 2 + 12 * number)
@@ -124,7 +124,7 @@ def _entry(exif: bytes, order: str, place: int, tag: int) -> tuple[int, int] | N
 
 
 def _decoded(comment: bytes) -> str | None:
-    """A user comment begins with eight bytes that name its encoding. Programs write UTF-16 in either order."""
+    """Decodes a user comment, whose first eight bytes name its encoding. Programs write UTF-16 in either order."""
     encoding, content = comment[:8], comment[8:]
     if encoding == b"UNICODE\0":
         is_little_endian = content[1:2] == b"\0" and content[:1] != b"\0"

@@ -30,7 +30,7 @@ def encode(
     size: tuple[int, int] | None = None,
     parameters: str | None = None,
 ) -> bytes:
-    """Returns the bytes of an image file, with metadata that says that a model made the image.
+    """Returns the bytes of an image file. Its metadata tell that a model made the image.
 
     `quality` is 0 to 100 and applies to WebP and JPEG; WebP is lossless at 100 and without a quality. `size` is a width
     and height in pixels to which the image is resized first: previews are often small. `parameters` is the text of
@@ -80,12 +80,12 @@ class Encoder:
         size: tuple[int, int] | None = None,
         parameters: str | None = None,
     ) -> bytes:
-        """Does what the function `encode` does."""
+        """Runs the function `encode` in a thread."""
         work = partial(encode, rgb_image, image_format, quality=quality, size=size, parameters=parameters)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def thumbnail(self, file: bytes) -> bytes:
-        """Does what the function `thumbnail` does."""
+        """Runs the function `thumbnail` in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, thumbnail, file)
 
     def close(self) -> None:

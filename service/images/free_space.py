@@ -1,8 +1,7 @@
-"""The room that is left on the disks: new work is refused before they are full, and a full one can be emptied.
+"""Watches the free space of the disks, so that new work is refused before they are full, and a full one can be emptied.
 
-To delete a record takes a few pages of the database's log, which a full disk does not have. So a file is kept beside
-the database, the reserve, that is given up when something is to be deleted from a full disk. Everything here blocks,
-but not for long.
+Deleting a record takes a few pages of the database's log, which a full disk does not have. So a file beside the
+database, the reserve, is deleted before something is deleted from a full disk. All functions block, but not for long.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ import structlog
 from service.errors import StorageFullError
 
 RESERVE: Final = "jobs.reserve"
-"""Name of the file that is given up."""
+"""Name of the reserve file."""
 MAX_RESERVE_BYTES: Final = 8 << 20
-"""The log of a transaction that deletes a hundred jobs has less than half of it."""
+"""Size of the reserve. The log of a transaction that deletes a hundred jobs takes less than half of it."""
 _LOOK_EVERY_S: Final = 1.0
 _RETRY_S: Final = 30.0
 
@@ -30,13 +29,13 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 def free_bytes(folder: Path) -> int:
-    """Returns how many bytes a process without privileges may still write. Raises OSError."""
+    """Returns the number of bytes that an unprivileged process may still write. Raises OSError."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
 
 
 class FreeSpace:
-    """The disks of some folders. A folder that does not exist yet, or cannot be asked, is left out."""
+    """Watches the disks of some folders. A folder that does not exist yet, or cannot be read, is left out."""
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class FreeSpace:
     ) -> None:
         """New work is refused below `min_free_bytes`; 0 never refuses and keeps no reserve.
 
-        The reserve is in the first folder. The disks are looked at once a second at most.
+        The reserve is in the first folder. The disks are measured at most once a second.
         """
         self._folders = folders
         self._min_free_bytes = min_free_bytes
@@ -80,9 +79,9 @@ class FreeSpace:
             raise StorageFullError("The server's disk is full. Try again later.", retry_after_s=_RETRY_S)
 
     def update_reserve(self) -> None:
-        """Gives up the reserve where the disk is full, and makes it again where there is room.
+        """Deletes the reserve if the disk is full, and makes it again if there is room.
 
-        Call this before something is deleted. Without a reserve everything works that does on a disk with room.
+        Call this before something is deleted. A missing reserve matters only on a full disk.
         """
         if not self._reserve_bytes:
             return
@@ -104,7 +103,7 @@ class FreeSpace:
 
 
 def _allocate(file: Path, size: int) -> None:
-    """Makes a file of `size` bytes, which have their place on the disk, or none at all."""
+    """Makes a file of `size` bytes with reserved space on the disk, or no file at all."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         if hasattr(os, "posix_fallocate"):

@@ -1,6 +1,6 @@
-"""Metadata inside image files: the mark that a model made the image, and the generation parameters.
+"""Writes metadata for image files: the mark that a model made the image, and the generation parameters.
 
-Knows both formats and where PNG, WebP and JPEG files hold them. Knows no pixels and no HTTP.
+Knows both formats and their places in PNG, WebP and JPEG files. Knows no pixels and no HTTP.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.sampling.samplers import SAMPLERS
 from pipelines.upscalers import UPSCALERS
 
 VERSION: Final = f"darkroom {version('darkroom-server')}"
-"""The program that made an image, as its file names it."""
+"""The name and version of the program in image files."""
 _NO_NOTES: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 _MARK: Final = (
@@ -53,7 +53,7 @@ _UNDEFINED: Final = 7
 def parameters_text(params: GenerationParams, model: str, notes: Mapping[str, str | None] = _NO_NOTES) -> str:
     """Returns the parameters in the text format of AUTOMATIC1111's web UI, which many programs read.
 
-    `notes` are further settings, and others in place of those that have their names.
+    `notes` are further settings; they replace settings of the same name.
     """
     settings = {
         "Steps": params.steps,
@@ -77,7 +77,7 @@ def parameters_text(params: GenerationParams, model: str, notes: Mapping[str, st
 
 
 def _passes(params: GenerationParams) -> dict[str, Any]:
-    """Says in words that an image starts from another one. The other image is not named."""
+    """Returns the settings of an image that starts from another one or has two passes. The other image is not named."""
     if params.image is not None:
         return {"Denoising strength": params.strength}
     if params.hires is None:

@@ -1,6 +1,6 @@
-"""Takes the generation parameters out of image files that leave their caller, and leaves the mark of a model in them.
+"""Removes the generation parameters from image files that are shared, and keeps the mark that a model made them.
 
-Works on the bytes of PNG, WebP and JPEG as `service.images.metadata` fills them. Pixels are not touched.
+Works on the bytes of PNG, WebP and JPEG files that `service.images.metadata` has filled, and never touches pixels.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _WEBP_HAS_EXIF: Final = 0x08
 """A flag of the chunk VP8X (RFC 9649)."""
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_SCAN: Final = 0xDA
-"""The marker behind which compressed data follow, up to the end of the file."""
+"""The marker after which compressed data follow, up to the end of the file."""
 _JPEG_APP1: Final = 0xE1
 _JPEG_COMMENT: Final = 0xFE
 _JPEG_EXIF: Final = b"Exif\0\0"
 
 
 def without_parameters(file: bytes, media_type: str) -> bytes:
-    """Returns the file without the texts that say how it was made. Raises KeyError for an unknown media type."""
+    """Returns the file without its generation parameters. Raises KeyError for an unknown media type."""
     return _WITHOUT[media_type](file)
 
 
@@ -54,7 +54,7 @@ def _webp(file: bytes) -> bytes:
 
 
 def _webp_chunks(file: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
-    """Yields each chunk's type and its bytes: type, length, data, and a byte more where the length is odd."""
+    """Yields each chunk's type and its bytes: type, length, data, and a padding byte if the length is odd."""
     view, place = memoryview(file), _RIFF_HEAD
     while place < len(file):
         size = int.from_bytes(view[place + 4 : place + 8], "little")

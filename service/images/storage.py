@@ -24,10 +24,11 @@ _CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
 
 
 class ImageFolder:
-    """`root`/<two letters>/<job id>/<index>.<extension>. Methods block, and raise OSError where the disk fails.
+    """Keeps images at `root`/<two letters>/<job id>/<index>.<extension>. Methods block; they raise OSError if the disk
+    fails.
 
-    Each attempt at a job has its own files, so that no attempt overwrites what another has recorded. From the second
-    attempt on, the attempt's number stands before the extension. A thumbnail is a file beside its image's.
+    Each attempt at a job has its own files, so that no attempt overwrites those that another has recorded. From the
+    second attempt on, the attempt's number stands before the extension. A thumbnail is a file beside its image's.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,7 +55,7 @@ class ImageFolder:
         return (self._folder(job_id) / _thumbnail_name(index, attempt)).read_bytes()
 
     def thumbnail_size_bytes(self, job_id: str, index: int, *, attempt: int = 1) -> int:
-        """Raises FileNotFoundError where none has been stored yet."""
+        """Returns the size of a thumbnail. Raises FileNotFoundError where none has been stored yet."""
         return (self._folder(job_id) / _thumbnail_name(index, attempt)).stat().st_size
 
     def delete(self, job_id: str) -> None:
@@ -73,7 +74,7 @@ class ImageFolder:
         (self._folder(job_id) / _name(index, media_type, attempt)).unlink(missing_ok=True)
 
     def probe(self) -> None:
-        """Writes a file and deletes it, to find out whether the disk can be written to."""
+        """Writes and deletes a file, to find out whether the disk can be written to."""
         make_folder(self._root)
         file = self._root / f"probe.{secrets.token_hex(4)}{PARTIAL}"
         try:
@@ -96,7 +97,7 @@ class ImageFolder:
 
 
 def existing_folder(root: Path) -> Path:
-    """Returns `root`, or the folder of an earlier release beside it that has not been renamed yet."""
+    """Returns `root`, or an earlier release's folder beside it that has not been renamed yet."""
     former = root.with_name(_FORMER_NAME)
     return former if former.is_dir() and not root.exists() else root
 

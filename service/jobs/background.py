@@ -1,4 +1,4 @@
-"""Error handling for loops that run as long as the server does: a failed pass is logged, and the loop goes on."""
+"""Handles errors of loops that run as long as the server: logs a failed pass, and lets the loop go on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keeps checkpoints of the images of running jobs as files, so that a crash of the server costs few steps.
 
-A checkpoint is only ever a saving: where a file is missing, old or damaged, its image begins anew. So files are not
-synced, a failing disk keeps none, and a worker decides whether it can use one.
+A checkpoint only saves work: where a file is missing, old or damaged, its image begins anew. So files are not synced,
+a failing disk keeps none, and a worker decides whether it can use one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from service.images.disk import PARTIAL
 
 _KEPT: Final = ".checkpoint"
 _ON_TRIAL: Final = ".trial"
-"""Ending of the name of a checkpoint from which an image was resumed that has not come to the next one yet."""
+"""Ending of the name of a checkpoint from which an image was resumed, until the image reaches the next one."""
 _MAX_BYTES: Final = 64 << 20
-"""Size from which a file cannot be a checkpoint."""
+"""Bytes. A larger file cannot be a checkpoint."""
 
 T = TypeVar("T")
 
@@ -33,9 +33,10 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class JobCheckpoints:
-    """`root`/<two letters>/<job id>/<index>.checkpoint, the latest of each image. All methods belong to one event loop.
+    """Keeps the latest checkpoint of each image at `root`/<two letters>/<job id>/<index>.checkpoint.
 
-    One thread makes all accesses, in the order of the calls. No method raises where the disk fails.
+    One thread makes all accesses, in the order of the calls. No method raises where the disk fails. All methods belong
+    to one event loop.
     """
 
     def __init__(self, root: Path, *, every_steps: int) -> None:
@@ -57,11 +58,11 @@ class JobCheckpoints:
         return await self._run(lambda: dict(_read(folder, indices)), {})
 
     async def put_on_trial(self, job_id: str, index: int) -> None:
-        """Has the image begin anew after a crash, unless it was put back or has a later checkpoint by then."""
+        """Makes the image begin anew after a crash, unless `put_back` or a later checkpoint comes first."""
         await self._rename(job_id, [index], _KEPT, _ON_TRIAL)
 
     async def put_back(self, job_id: str, indices: Iterable[int]) -> None:
-        """Undoes `put_on_trial`, where an image was stopped in an orderly way."""
+        """Undoes `put_on_trial` for images that were stopped in an orderly way."""
         await self._rename(job_id, indices, _ON_TRIAL, _KEPT)
 
     async def forget_image(self, job_id: str, index: int) -> None:
@@ -76,7 +77,7 @@ class JobCheckpoints:
             await self.delete(job_id)
 
     async def delete(self, job_id: str) -> None:
-        """Deletes the checkpoints of a job, also those that a server with another setting has kept."""
+        """Deletes the checkpoints of a job, even those that a server with another setting has kept."""
         await self._run(lambda: shutil.rmtree(self._folder(job_id), ignore_errors=True), None)
 
     async def jobs_older_than(self, seconds: float) -> list[str]:

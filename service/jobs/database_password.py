@@ -1,4 +1,4 @@
-"""Puts the password of a file into the URL of a database. The password is nowhere else than in the URL."""
+"""Puts a password from a file into the URL of a database, and keeps it nowhere else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from sqlalchemy import URL
 
 
 def with_password(url: URL, file: Path | None) -> URL:
-    """Returns `url` with the password that `file` holds; line ends after it do not count. None changes nothing.
+    """Returns `url` with the password in `file`, without line ends after it. None changes nothing.
 
-    Raises ValueError, with a sentence that holds no password, where there is none in the file or no place for it.
+    Raises ValueError, with a sentence without the password, where the file has none or the URL has no place for it.
     """
     if file is None:
         return url

@@ -71,9 +71,9 @@ class JobsSettings:
     embed_parameters: bool
     interactive_deadline_factor: float
     batch_deadline_factor: float
-    """Both factors should be the engine's own: jobs then reach the engine in the order in which it makes them."""
+    """Both factors should equal the engine's, so that jobs reach it in the order in which it makes them."""
     shares: Mapping[str, float]
-    """Weights of tenants, as the engine has them."""
+    """Weights of tenants, equal to the engine's."""
 
 
 def create_jobs(
@@ -87,7 +87,7 @@ def create_jobs(
     database, channel = Database(settings.database, metrics=metrics), create_channel(settings.database)
     notifier = JobNotifier(channel)
     space = FreeSpace(_folders(settings), settings.min_free_bytes)
-    space.update_reserve()  # To open a database takes some room, too.
+    space.update_reserve()  # Opening a database takes some room, too.
     metrics.free_bytes_source = space.free_bytes
     files = ImageFiles(ImageFolder(settings.images))
     uploads = Uploads(
@@ -176,7 +176,7 @@ def create_jobs(
 
 
 def create_channel(database: URL) -> Channel:
-    """Returns how the processes on the database tell each other what they did."""
+    """Returns the channel by which the processes on the database tell each other what they did."""
     if database.get_backend_name() == "sqlite":
         return NoChannel()
     # Its driver is an extra, which a server on SQLite does without.
@@ -186,7 +186,7 @@ def create_channel(database: URL) -> Channel:
 
 
 def _folders(settings: JobsSettings) -> tuple[Path, ...]:
-    """The folders whose disks may run full, that of the database first."""
+    """Returns the folders whose disks may run full, the database's first."""
     data_dir = settings.images.parent
     file = settings.database.database if settings.database.get_backend_name() == "sqlite" else None
     return (data_dir if file is None else Path(file).parent, data_dir, settings.images, settings.uploads)

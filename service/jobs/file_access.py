@@ -20,7 +20,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class FileAccess:
-    """A few threads, and whether the folder can be written to."""
+    """Runs accesses in a few threads, and tracks whether the folder can be written to."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
@@ -32,7 +32,7 @@ class FileAccess:
         return self._available
 
     async def write(self, work: Callable[[], None]) -> None:
-        """Raises `StoreUnavailableError`."""
+        """Runs `work`. Raises `StoreUnavailableError` where the disk fails."""
         try:
             await self._run(work)
         except OSError as error:

@@ -1,6 +1,6 @@
-"""Follows jobs to their ends, whichever process runs them, as sequences of events.
+"""Follows jobs to their ends as sequences of events, whichever process runs them.
 
-It has the loops that notice what other processes do, and decides when all streams of events end.
+It runs the loops that notice what other processes do, and ends all streams of events with the engine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ Told: TypeAlias = tuple[EventId, JobEvent, JobView]
 
 
 class JobFollowing:
-    """All methods belong to one event loop. Those that use the store may raise `StoreUnavailableError`."""
+    """Follows jobs for callers. All methods belong to one event loop; those that use the store may raise
+    `StoreUnavailableError`."""
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class JobFollowing:
                     view, out_of_date = self.viewer.quick_view(record, live), False
 
     async def ended(self, job_id: str, tenant: str) -> JobView | None:
-        """Waits for the end of the job and returns it then, or None where the engine stops before.
+        """Waits for the end of the job and returns the job, or None where the engine stops before.
 
         Raises `NotFoundError`, and what `streams` raises where too many wait.
         """
@@ -97,7 +98,7 @@ class JobFollowing:
         return None
 
     def _hear(self, changed: Sequence[str], waiting: bool) -> None:
-        """Takes note of what other processes did."""
+        """Passes on what other processes announced."""
         for job_id in changed:
             self.notifier.notify_changed_elsewhere(job_id)
         if waiting:

@@ -54,7 +54,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: float | None = None
     """The caller's deadline in seconds after acceptance; the images are of no use later."""
     traceparent: str | None = None
-    """The span in which the job was accepted, as W3C Trace Context spells it. It has no part in the images."""
+    """The span in which the job was accepted, as W3C Trace Context spells it. It does not affect the images."""
 
     def in_trace(self, traceparent: str | None) -> JobSpec:
         """Returns the spec of a job that is accepted in that span."""
@@ -85,7 +85,7 @@ class JobPreview(msgspec.Struct, frozen=True):
 
 
 class JobFailure(msgspec.Struct, frozen=True):
-    """Why a job failed: the code, message and field of an error in `service.errors`."""
+    """The error with which a job failed: its code, message and field, as in `service.errors`."""
 
     code: str
     message: str
@@ -108,7 +108,7 @@ class StoredImage:
     """Digest of the file, in hexadecimal."""
     timings: Timings
     prompt_lengths: PromptLengths | None = None
-    """How much of its texts the model read. None where an earlier release stored the image."""
+    """Lengths of the texts that the model read; None where an earlier release stored the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class JobVersion(NamedTuple):
     attempt: int
     version: int
     progress: JobProgress | None
-    """A job that waits for its model records that without a new version."""
+    """Compared too, since a job that waits for its model records that without a new version."""
 
     @classmethod
     def of(cls, record: JobRecord) -> JobVersion:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """How long the record and the images of a job are kept after the job has ended."""
+    """The number of seconds for which a job's record and images are kept after its end."""
 
     keep_s: float
 

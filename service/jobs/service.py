@@ -1,4 +1,4 @@
-"""Durable jobs as the API uses them: submit, look up, cancel, delete, follow, whichever process runs the job.
+"""Submits, looks up, cancels, deletes and follows durable jobs for the API, whichever process runs them.
 
 It combines the store, the runner, the image files and the notifications, and starts and stops them. It holds no state
 of jobs: that is in the store and in the runner.
@@ -48,7 +48,7 @@ _CLOSING_PHASES: Final = (Phase.DRAINING, Phase.FAILED, Phase.STOPPED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobServiceConfig:
-    """Factors k of a job's virtual deadline, which is its acceptance + k x its price."""
+    """Factors k of a job's virtual deadline, which is the time of its acceptance plus k times its price."""
 
     interactive_deadline_factor: float
     batch_deadline_factor: float
@@ -58,7 +58,8 @@ class JobServiceConfig:
 
 
 class JobService:
-    """All methods belong to one event loop. Those that use the store may raise `StoreUnavailableError`."""
+    """The durable jobs of one server. All methods belong to one event loop; those that use the store may raise
+    `StoreUnavailableError`."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class JobService:
         traces: Traces = NO_TRACES,
     ) -> None:
         self.database: Final = database
-        """Others keep tables in it, too. It may be read once `is_migrated`."""
+        """Other services keep tables in it, too. They may read it once `is_migrated`."""
         self._repository = repository
         self._files = files
         self._images = StoredImages(repository, files)
@@ -153,7 +154,7 @@ class JobService:
         allowance: Allowance = UNLIMITED,
         webhook: Webhook | None = None,
     ) -> tuple[JobView, bool]:
-        """Accepts a job and returns it with False. The job is on disk when this returns, with all that is given here.
+        """Accepts a job and returns it with False. It is on disk when this returns, with its inputs and webhook.
 
         If the idempotency key was used before, returns the job that it names with True instead. Raises
         `QueueFullError`, `KeyReusedError`, `GoneError`, `StorageFullError`, `EngineUnavailableError`, and what
@@ -296,5 +297,5 @@ class JobService:
         self._tasks += [asyncio.create_task(self._retention.run()), asyncio.create_task(self._refresh.run())]
 
     async def _start_later(self) -> None:
-        await self._opening.open_in_time()
+        await self._opening.open_eventually()
         self._start()

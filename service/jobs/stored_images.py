@@ -1,4 +1,4 @@
-"""The finished images of jobs, for those who look at them: the record first, and the file only where it is needed."""
+"""Finds the finished images of jobs for the API: the record first, and the file only where it is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class StoredImages:
-    """All methods belong to one event loop, and may raise `StoreUnavailableError`."""
+    """The finished images. All methods belong to one event loop, and may raise `StoreUnavailableError`."""
 
     def __init__(self, repository: JobRepository, files: ImageFiles) -> None:
         self._repository = repository

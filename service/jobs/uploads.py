@@ -1,4 +1,4 @@
-"""Uploads as the API and the executor use them: stored by digest, found by their tenant, read for the engine."""
+"""Stores uploads by digest, finds them for their tenant, and reads them for the engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class Uploads:
-    """All methods belong to one event loop, and may raise `StoreUnavailableError`."""
+    """The uploads of all tenants. All methods belong to one event loop, and may raise `StoreUnavailableError`."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Uploads:
         metrics: StoreMetrics | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """An upload is kept for `keep_s` seconds without any job; all of them may have `max_bytes`."""
+        """An upload is kept for `keep_s` seconds without any job; all together may have `max_bytes`."""
         self._repository = repository
         self._files = files
         self._keep_s = keep_s
@@ -57,7 +57,7 @@ class Uploads:
 
     @contextlib.asynccontextmanager
     async def staged(self, files: Sequence[InputFile]) -> AsyncIterator[Sequence[StoredUpload]]:
-        """Stores files that are to be kept as long as a job starts from them, and yields what is to be recorded.
+        """Stores files that are to be kept as long as a job starts from them, and yields the uploads to record.
 
         Files that the block has not recorded are deleted. Raises `QueueFullError` or `StorageFullError` where there is
         no room.
@@ -66,7 +66,7 @@ class Uploads:
             yield staged
 
     async def find(self, tenant: str, sha256: str) -> StoredUpload:
-        """Raises `NotFoundError`, which does not tell another tenant's upload from one that never existed."""
+        """Returns the record of an upload. Raises `NotFoundError`, equally for another tenant's upload."""
         found = await self._repository.find(tenant, [sha256])
         if sha256 not in found:
             raise NotFoundError("There is no such upload.")
@@ -104,13 +104,13 @@ class Uploads:
             self._metrics.uploads_deleted(len(names), "expired")
 
     async def delete_excess(self, excess_bytes: int) -> None:
-        """Deletes uploads that no job starts from, enough of them to hold so many bytes."""
+        """Deletes the oldest uploads that no job starts from, until they free `excess_bytes`."""
         names = await self._repository.delete_oldest_unused(excess_bytes, _BATCH)
         await self._delete_files(names)
         self._metrics.uploads_deleted(len(names), "excess")
 
     async def delete_orphans(self, seconds: float) -> None:
-        """Deletes the files of no upload that were stored this long ago."""
+        """Deletes files older than `seconds` that belong to no upload."""
         found = await self._files.older_than(seconds)
         for start in range(0, len(found), _BATCH):
             names = await self._repository.unrecorded(found[start : start + _BATCH])

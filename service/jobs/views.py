@@ -1,4 +1,4 @@
-"""Jobs as their callers see them: the record, updated with what the store does not know."""
+"""Makes views of jobs for callers: the record, updated with what the store does not know."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JobView:
 
     record: JobRecord
     queue_position: int | None = None
-    """How many waiting jobs come before it; None where it does not wait."""
+    """Number of waiting jobs before it; None where it does not wait."""
 
 
 class JobViewer:
@@ -48,6 +48,7 @@ class JobViewer:
         return await self.view(await self._repository.get(job_id, tenant), live)
 
     async def view(self, record: JobRecord, live: Live | None = None) -> JobView:
+        """Returns the view of a record. `live` was taken before the record was read."""
         place = None
         if record.status is Status.QUEUED:
             with contextlib.suppress(StoreUnavailableError):  # The record is worth returning without a place.
@@ -74,7 +75,7 @@ def live_view(record: JobRecord, live: Live | None) -> JobView:
 
 
 def waiting_view(record: JobRecord, place: QueuePlace, backlog_s: float) -> JobView:
-    """Tells of a waiting job its place, and when it should be finished. `backlog_s` is the work before the queue."""
+    """Returns a waiting job with its place and its ETA. `backlog_s` is the work before the queue, in device seconds."""
     progress = msgspec.structs.replace(progress_of(record), eta_s=backlog_s + place.work_s)
     return JobView(dataclasses.replace(record, progress=progress), place.position)
 

@@ -1,4 +1,4 @@
-"""Metrics of the edge: connections, what the protocol refuses, requests, streams of events, and the process itself."""
+"""Metrics of the edge: connections, refusals of the protocol, requests, streams of events, and the process itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ListenerName: TypeAlias = Literal["api", "admin"]
 
 
 class _DroppedLines(Collector):
-    """Reads the number of dropped log lines when it is asked for."""
+    """Reads the number of dropped log lines at each exposition."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         yield CounterMetricFamily(
@@ -63,7 +63,7 @@ class EdgeMetrics(MetricGroup):
         self._request_seconds.labels(route).observe(seconds)
 
     def protocol_refused(self, status: int | None) -> None:
-        """Records a refusal that the application knows nothing of; None is for a connection that got no answer."""
+        """Records a refusal before the application saw the request; None stands for a connection without an answer."""
         self._refusals.labels("none" if status is None else str(status)).inc()
 
     def quota_refused(self, quota: str) -> None:

@@ -1,7 +1,7 @@
-"""The ids that say whom a line of the log concerns: of the request, its trace, the job and the tenant.
+"""Reads the ids in log lines: those of the request, its trace, the job and the tenant.
 
-They are bound where they become known, and every line of the same task has them. Lines elsewhere, as in the worker's
-process, are given them.
+They are bound where they become known, and every log line of the same task has them. They are passed on to log lines
+elsewhere, such as in the worker's process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,6 @@ _NAMES: Final = ("request_id", "trace_id", "job_id", "tenant")
 
 
 def bound_log_ids() -> dict[str, str]:
-    """Returns those of the ids that are bound where this is called."""
+    """Returns the ids that are bound in the calling task."""
     bound = structlog.contextvars.get_contextvars()
     return {name: bound[name] for name in _NAMES if name in bound}

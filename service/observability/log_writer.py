@@ -1,7 +1,7 @@
-"""Writes log lines in a thread of its own, so that whoever logs never waits for the reader of the log.
+"""Writes log lines in a thread of its own, so that logging never waits for the reader of the log.
 
-The queue is bounded. A line that finds no room is dropped, and the place of the gap is kept: a line there tells how
-many are missing, once the reader reads again. Knows bytes and no logging.
+The queue is bounded. A line that finds no room is dropped, and once the reader reads again, a line in its place tells
+how many are missing. Knows bytes and no logging.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from collections.abc import Callable
 from typing import Final, TextIO
 
 MAX_QUEUED: Final = 4 << 20
-"""Characters that may wait, about ten thousand lines."""
+"""Number of characters that may wait, about ten thousand lines."""
 _LINE_OVERHEAD: Final = 128
-"""Memory of a waiting line beside its characters."""
+"""Bytes of memory that a waiting line takes besides its characters."""
 
 
 class LogWriter:
     def __init__(
         self, write: Callable[[str], object], tell_gap: Callable[[int], str], *, max_queued: int = MAX_QUEUED
     ) -> None:
-        """`write` may block, and is called in the thread alone. `tell_gap` makes the line about dropped ones."""
+        """`write` may block, and is called only in the thread. `tell_gap` makes the line about dropped ones."""
         self._write = write
         self._tell_gap = tell_gap
         self._room = max_queued
@@ -32,12 +32,12 @@ class LogWriter:
         self._queue: deque[tuple[int, str]] = deque()
         """Lines, each with the number of lines that were dropped just before it."""
         self._gap = 0
-        """Lines that were dropped after the last one of the queue."""
+        """Number of lines that were dropped after the last one of the queue."""
         self._is_writing = False
         self._is_closed = False
         self._thread: threading.Thread | None = None
         self.dropped = 0
-        """Number of lines that were dropped so far."""
+        """Number of lines dropped so far."""
 
     def put(self, line: str) -> None:
         """Queues a line, or drops it where there is no room. Never waits for the reader."""
@@ -69,7 +69,7 @@ class LogWriter:
         while (taken := self._take()) is not None:
             gap, line = taken
             for each in ([self._tell_gap(gap)] if gap else []) + ([line] if line else []):
-                # The reader may be gone for good, and no place is left to say so.
+                # The reader may be gone for good, and there is nowhere to report it.
                 with contextlib.suppress(OSError, ValueError):
                     self._write(each)
 
@@ -91,14 +91,14 @@ class LogWriter:
 
 
 def sink(stream: TextIO) -> Callable[[str], object]:
-    """A function that writes lines to `stream`.
+    """Returns a function that writes lines to `stream`.
 
-    It goes past the stream's buffer where it can: a thread that holds the buffer's lock in a blocked write would
-    keep the interpreter from ending in order.
+    It bypasses the stream's buffer if it can: a thread that holds the buffer's lock in a blocked write would keep the
+    interpreter from exiting.
     """
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError):  # A stream of tests that is no file.
+    except (OSError, ValueError):  # The stream is not a file, as in tests.
         return stream.write
     return lambda line: _write_all(descriptor, line.encode("utf-8", "backslashreplace"))
 

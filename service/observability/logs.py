@@ -1,7 +1,7 @@
 """Configures logging: one line per event on standard error, the libraries' lines in the same format as ours.
 
-The server and the worker each call `configure` at their start. `log_writer` writes the lines, so that a reader of the
-log that stands still stops neither of them. `tolerant` logs the errors of functions that only watch.
+The server and the worker each call `configure` at their start. `log_writer` writes the lines, so that a stalled reader
+of the log stops neither of them. `tolerant` logs the errors of functions that only observe.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _PROCESSORS: Final[list[Processor]] = []
 """The processors of every logger of this process, as `configure` last chose them."""
 
 _LAST_LINES_S: Final = 2.0
-"""Time that the end of the process waits for a reader of the log that stands still."""
+"""Seconds for which the end of the process waits for a stalled reader of the log."""
 
 _log = logging.getLogger(__name__)
 
 
 class BackgroundHandler(logging.Handler):
-    """Formats a line where it is logged, and has a thread write it to standard error."""
+    """Formats a line where it is logged, and lets a thread write it to standard error."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class BackgroundHandler(logging.Handler):
 
 
 def dropped_lines() -> int:
-    """Number of this process's log lines that were dropped since `configure`, because nothing read the log."""
+    """Returns the number of log lines of this process that were dropped since `configure`, as nothing read the log."""
     handlers = logging.getLogger().handlers
     return sum(handler.writer.dropped for handler in handlers if isinstance(handler, BackgroundHandler))
 
@@ -103,7 +103,7 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
             former.close()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # It warns of every malformed form, which is its sender's affair.
+    # It warns of every malformed form, but only its sender can help that.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     # uvicorn's messages about starting and stopping repeat ours.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
@@ -112,7 +112,7 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Takes the place of Python's own hook, whose direct write would wait for the reader of the log."""
+    """Replaces Python's own hook, whose direct write would wait for the reader of the log."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, traceback)
     else:

@@ -1,9 +1,8 @@
 """The server's Prometheus metrics, fed by the worker's messages, by the API and by the store. Knows no HTTP framework.
 
-`Metrics.__init__` declares those of jobs and of the device, and the modules of its base classes the others.
-docs/metrics.md describes each of them; a test compares the two. The values of labels come from our own code, from the
-models' trained sizes, or from the list of models that the server was told to serve, so that no caller can create new
-series.
+`Metrics.__init__` declares the metrics of jobs and of the device, its base classes the others. docs/metrics.md
+describes each of them; a test compares the two. The values of labels come from our own code, from the models' trained
+sizes, or from the list of models that the server was told to serve, so that no caller can create new series.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from service.observability.webhook_metrics import WebhookMetrics
 _ROWS: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _OUTCOMES: Final[dict[type[FromWorker], str]] = {Finished: "succeeded", Failed: "failed", Canceled: "canceled"}
 _OTHER_SIZE: Final = "other"
-"""Label of all sizes that the model was not trained for."""
+"""Label of all sizes for which the model was not trained."""
 
 
 class Metrics(StoreMetrics, EdgeMetrics, TraceMetrics, WebhookMetrics):
@@ -121,7 +120,7 @@ class Metrics(StoreMetrics, EdgeMetrics, TraceMetrics, WebhookMetrics):
     def exposition(self, *, ready: bool, backlog_s: float) -> bytes:
         """Returns all metrics in Prometheus' text format (`prometheus_client.CONTENT_TYPE_LATEST`).
 
-        `backlog_s` is the engine's. Durable jobs that no server has claimed are added to it.
+        `backlog_s` is the engine's, to which durable jobs that no server has claimed are added.
         """
         self._ready.set(ready)
         self._backlog.set(backlog_s + self._read_sources().queued_s)

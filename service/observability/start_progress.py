@@ -1,4 +1,4 @@
-"""Follows what a starting worker says it does, and writes a line to the log for all that took long.
+"""Follows the reports of a starting worker, and logs a line for each activity that took long.
 
 Runs in the server's process; reads no clock itself.
 """
@@ -12,13 +12,13 @@ from typing import Final
 from service.engine.messages import Loading
 
 _SHOWN_S: Final = 2.0
-"""An activity that took longer is worth a line."""
+"""Seconds. An activity that took longer is worth a line."""
 
 _log = logging.getLogger(__name__)
 
 
 class StartProgress:
-    """The start of one worker, and of its successors."""
+    """Follows the starts of one device's workers."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -32,14 +32,14 @@ class StartProgress:
         return f"{self._activity}, {self._clock() - self._since_s:.0f} s so far" if self._activity else ""
 
     def heard(self, loading: Loading) -> None:
-        """Takes note of a message. One without an activity, or with the same, continues the last."""
+        """Applies a message. One without an activity, or with the same one, continues the last activity."""
         if loading.activity not in ("", self._activity):
             self.end()
             self._activity, self._since_s = loading.activity, self._clock()
-            self._is_logged = loading.phase != "warming"  # The worker itself says what a call takes.
+            self._is_logged = loading.phase != "warming"  # The worker itself logs slow calls.
 
     def end(self) -> None:
-        """Takes note that the worker serves, or has ended."""
+        """Ends the activity, since the worker serves or has ended."""
         took_s = self._clock() - self._since_s
         if self._activity and self._is_logged and took_s > _SHOWN_S:
             _log.info("%s took %.1f s", self._activity, took_s)

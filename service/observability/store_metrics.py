@@ -1,4 +1,4 @@
-"""Metrics of the durable queue: the jobs that wait, the store under them, and what is deleted. Knows no database.
+"""Metrics of the durable queue: waiting jobs, the store, and deletions. Knows no database.
 
 The store calls the methods that count. It has no method for the gauges: they are read from `queue_source` and
 `free_bytes_source` when the metrics are exposed.
@@ -15,7 +15,8 @@ from service.observability.metric_group import MetricGroup
 
 StoreOperation: TypeAlias = Literal["read", "write"]
 DeletionReason: TypeAlias = Literal["expired", "excess", "orphaned", "requested"]
-"""The time to keep it was over; all images took too much room; nothing referred to it; a caller deleted it."""
+"""`expired`: its time was over; `excess`: all images took too much room; `orphaned`: nothing referred to it;
+`requested`: a caller deleted it."""
 
 _LATENCY_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

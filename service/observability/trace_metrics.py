@@ -1,4 +1,4 @@
-"""Metrics of traces: how many spans were made, and how many of them a collector has."""
+"""Metrics of traces: the numbers of spans that were made, and that the collector has taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of webhooks: how the tries to deliver them end. Knows no HTTP and no database."""
+"""Metrics of webhooks: the outcomes of tries to deliver them. Knows no HTTP and no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listening sockets: of internet addresses, and on a path. Knows no engine and no HTTP."""
+"""Opens listening sockets on internet addresses and on paths. Knows no engine and no HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 BACKLOG: Final = 2048
-"""Connections that the kernel holds until they are accepted. It has a bound of its own (`somaxconn`)."""
+"""Connections that the kernel holds until they are accepted. The kernel has a bound of its own (`somaxconn`)."""
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def listening(hosts: Sequence[str], port: int) -> Iterator[list[socket.socket]]:
                 try:
                     bound.append(opened.enter_context(_bound(address, port, dual_stack="0.0.0.0" not in hosts)))  # noqa: S104 -- compared with
                 except OSError as error:
-                    # A machine may know a name by an address of a family that it does not use.
+                    # A name may have an address of a family that the machine does not use.
                     is_spare = error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and address != addresses[0]
                     if not is_spare:
                         raise OSError(f"{host}:{port}: {error.strerror}") from error
@@ -46,7 +46,7 @@ def _addresses(host: str) -> list[str]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
         raise OSError(f"{host}: {error.strerror}") from error
-    # IPv4 first: every machine has it, so that it is the other one that may be missing.
+    # IPv4 first: every machine has it, so only IPv6 may be missing.
     in_order = sorted(found, key=lambda each: each[0] != socket.AF_INET)
     return list(dict.fromkeys(str(each[4][0]) for each in in_order))
 
@@ -63,7 +63,7 @@ def _bound(address: str, port: int, *, dual_stack: bool) -> socket.socket:
 
 @contextlib.contextmanager
 def listening_at(path: Path, mode: int) -> Iterator[socket.socket]:
-    """Yields a Unix socket, to which those may connect whom the permissions `mode` allow, and removes it at the end.
+    """Yields a Unix socket with the permissions `mode`, which decide who may connect, and removes it at the end.
 
     Removes a socket that a killed server has left there. Raises `OSError`, naming the path, where a server listens or
     something else is there.
@@ -83,13 +83,13 @@ def listening_at(path: Path, mode: int) -> Iterator[socket.socket]:
     finally:
         bound.close()
         with contextlib.suppress(OSError):
-            if os.path.samestat(path.stat(), made):  # Else another server has taken the path.
+            if os.path.samestat(path.stat(), made):  # Otherwise another server has taken the path.
                 path.unlink()
 
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Excludes other servers that start, of which one could take the other's new socket for a stale one."""
+    """Excludes other starting servers, which could take this one's new socket for a stale one."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -115,7 +115,7 @@ def _remove_stale(path: Path) -> None:
 
 
 def _bind(unbound: socket.socket, path: Path, mode: int) -> None:
-    before = os.umask(0o777 & ~mode)  # Permissions that were changed afterwards would be too wide for a moment.
+    before = os.umask(0o777 & ~mode)  # Changing the permissions afterwards would leave them too wide for a moment.
     try:
         unbound.bind(str(path))
     finally:

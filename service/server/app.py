@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
@@ -65,7 +65,7 @@ from service.webhooks.sending.targets import parse_allowed_hosts
 from service.webhooks.service import WebhookService
 
 _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""The framework's own telemetry would export query strings, which hold signatures, and texts of exceptions."""
+"""Turns FastAPI's own telemetry off: it would export query strings, which hold signatures, and exception texts."""
 
 
 def create_app(
@@ -77,17 +77,42 @@ def create_app(
     decoder: Decoder | None = None,
     traces: Traces = NO_TRACES,
 ) -> FastAPI:
-    """The caller starts and stops the engine. Without `keeps_jobs` there is no job store and no route to it.
+    """Returns the application, for an engine that the caller starts and stops.
 
-    Uploads are decoded in processes of their own unless there is another `decoder`.
+    Without `keeps_jobs` there is no job store and no route to it. Uploads are decoded in processes of their own unless
+    there is another `decoder`.
     """
-    encoder, metrics = Encoder(settings.encode_threads), metrics or Metrics()
+    services = _services(settings, engine, metrics or Metrics(), keeps_jobs, decoder, traces)
+    app = DescribedApp(
+        open_paths=OPEN_PATHS,
+        title="Darkroom",
+        version=version("darkroom-server"),
+        openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=_lifespan,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.state.services = services
+    answers = ErrorAnswers(DIALECTS)
+    answers.install(app)
+    routers = [*DIALECTS.routers(with_job_store=keeps_jobs), schema_router, page_router(shows_jobs=keeps_jobs)]
+    if keeps_jobs:
+        routers += [session_routes.router, key_routes.router]
+    for router in routers:
+        app.include_router(router)
+    _add_middleware(app, settings, services, answers, routers)
+    return app
+
+
+def _services(
+    settings: Settings, engine: Engine, metrics: Metrics, keeps_jobs: bool, decoder: Decoder | None, traces: Traces
+) -> Services:
+    encoder = Encoder(settings.encode_threads)
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
-    authenticator = _authenticator(settings, jobs, server_key)
     links = LinkSigner(server_key)
-    webhooks = None if jobs is None else _webhooks(settings, jobs, links, server_key, metrics)
-    services = Services(
+    return Services(
         engine=engine,
         encoder=encoder,
         metrics=metrics,
@@ -103,52 +128,42 @@ def create_app(
         ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
-        webhooks=webhooks,
+        authenticator=_authenticator(settings, jobs, server_key),
+        webhooks=None if jobs is None else _webhooks(settings, jobs, links, server_key, metrics),
         links=links,
-        authenticator=authenticator,
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused),
         traces=traces,
     )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            if jobs is not None:
-                await jobs.start()
-            async with contextlib.AsyncExitStack() as running:
-                await running.enter_async_context(_keys_kept_up_to_date(authenticator))
-                if webhooks is not None:
-                    await running.enter_async_context(webhooks.running())
-                yield
-        finally:
-            if jobs is not None:
-                await jobs.stop()
-            encoder.close()
 
-    app = DescribedApp(
-        open_paths=OPEN_PATHS,
-        title="Darkroom",
-        version=version("darkroom-server"),
-        openapi_url=None,  # Routes of ours serve it, and a page for people that loads nothing from other hosts.
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
-        lifespan=lifespan,
-        telemetry=_NO_TELEMETRY,
-    )
-    app.state.services = services
-    answers = ErrorAnswers(DIALECTS)
-    answers.install(app)
-    routers = [*DIALECTS.routers(with_job_store=keeps_jobs), schema_router, page_router(shows_jobs=keeps_jobs)]
-    if keeps_jobs:
-        routers += [session_routes.router, key_routes.router]
-    for router in routers:
-        app.include_router(router)
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Runs the services for as long as the application runs."""
+    services: Services = app.state.services
+    try:
+        if services.jobs is not None:
+            await services.jobs.start()
+        async with contextlib.AsyncExitStack() as running:
+            await running.enter_async_context(_keys_kept_up_to_date(services.authenticator))
+            if services.webhooks is not None:
+                await running.enter_async_context(services.webhooks.running())
+            yield
+    finally:
+        if services.jobs is not None:
+            await services.jobs.stop()
+        services.encoder.close()
+
+
+def _add_middleware(
+    app: FastAPI, settings: Settings, services: Services, answers: ErrorAnswers, routers: Sequence[APIRouter]
+) -> None:
+    """Adds the middleware from the innermost to the outermost."""
+    metrics, origins = services.metrics, parse_origins(settings.cors_origins or "")
     app.add_middleware(RequestQuotas, quotas=services.quotas, unfinished_jobs=services.unfinished_jobs, answers=answers)
-    app.add_middleware(Authentication, authenticator=authenticator, answers=answers, metrics=services.metrics)
+    app.add_middleware(Authentication, authenticator=services.authenticator, answers=answers, metrics=metrics)
     app.add_middleware(HeadRequests)
     app.add_middleware(OptionsRequests)
-    origins = parse_origins(settings.cors_origins or "")
     app.add_middleware(EdgeGuard, hosts=allowed_hosts(settings, settings.host), refuse=answers.answer, origins=origins)
     app.add_middleware(PathSpellings, own_path=DIALECTS.own_path)
     app.add_middleware(
@@ -159,9 +174,8 @@ def create_app(
             route.path.split("/")[1] for router in routers for route in router.routes if isinstance(route, Route)
         },
     )
-    app.add_middleware(RequestContext, answers=answers, metrics=services.metrics, traces=traces)
-    app.add_middleware(CrossOrigin, origins=origins)  # The last one is the outermost.
-    return app
+    app.add_middleware(RequestContext, answers=answers, metrics=metrics, traces=services.traces)
+    app.add_middleware(CrossOrigin, origins=origins)
 
 
 def _tenant(request: Request) -> str:
@@ -170,13 +184,13 @@ def _tenant(request: Request) -> str:
 
 
 def allowed_hosts(settings: Settings, listens_on: str) -> AllowedHosts:
-    """The hosts that requests to a listener may name."""
+    """Returns the hosts that requests to a listener may name."""
     public = [] if settings.public_url is None else [parse_public_url(settings.public_url).authority.host]
     return AllowedHosts([*parse_host_names(settings.allowed_hosts or ""), *split(listens_on), *public])
 
 
 def _authenticator(settings: Settings, jobs: JobService | None, server_key: bytes) -> Authenticator:
-    """Raises ValueError where the keys of the key file cannot be used."""
+    """Returns the authenticator. Raises ValueError where the keys of the key file cannot be used."""
     clock = time.time if jobs is None else jobs.database.clock.now
     file = None if settings.api_key_file is None else KeyFile(settings.api_key_file)
     ring = (
@@ -212,7 +226,7 @@ def _webhooks(
 
 @contextlib.asynccontextmanager
 async def _keys_kept_up_to_date(authenticator: Authenticator) -> AsyncIterator[None]:
-    """Reads the keys once, and then again and again for the length of the block."""
+    """Reads the keys once, and then repeatedly for the length of the block."""
     if authenticator.ring is None:
         yield
         return

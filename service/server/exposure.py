@@ -14,11 +14,11 @@ NO_KEYS_IN_PUBLIC: Final = (
     "Everybody who can reach this address could use the server: it has no API keys. Make one with `darkroom keys "
     "create`, name a file of keys in DARKROOM_API_KEY_FILE, or set DARKROOM_REQUIRE_KEYS=false to serve everybody."
 )
-"""The reason for which a server is not started."""
+"""The message of a server that refuses to start."""
 
 
 def is_exposed(listening: Iterable[socket.socket]) -> bool:
-    """Whether other machines, or for a unix socket other users of this one, can connect to one of the sockets."""
+    """Whether other machines (or, on a Unix socket, other users of this one) can connect to one of the sockets."""
     return any(_is_exposed(each) for each in listening)
 
 

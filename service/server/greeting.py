@@ -1,4 +1,4 @@
-"""Tells at the start of the server what the engine does, where the server is reached and how it is used."""
+"""Reports the engine's start, and greets the person who started the server with its address and a first command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from service.engine.interface import Engine, Phase
 
 _MOST_SHOWN: Final = 5
 """Models that the greeting names beside the default one."""
-_SAY_EVERY_S: Final = 10.0
-"""Interval between two lines of the log while the model is loaded and measured."""
+_LOG_EVERY_S: Final = 10.0
+"""Seconds between two log lines while the model is loaded and measured."""
 _UNIX: Final = "unix:"
 
 _log = structlog.get_logger("darkroom.server")
@@ -33,7 +33,7 @@ async def announce(engine: Engine, url: str, on_ready: Callable[[str, str], None
 
 
 def shown_url(bound: socket.socket) -> str:
-    """Where the server is reached, for people: a URL, or "unix:" and a path."""
+    """Returns the server's address for people: a URL, or "unix:" and a path."""
     address = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return f"{_UNIX}{address}"
@@ -50,8 +50,8 @@ def served_names(engine: Engine) -> str:
     return f"{engine.model.name}, and by name {shown},"
 
 
-async def activities(engine: Engine, *, every_s: float = _SAY_EVERY_S) -> AsyncIterator[str]:
-    """Yields what the engine does, every so many seconds, until it serves."""
+async def activities(engine: Engine, *, every_s: float = _LOG_EVERY_S) -> AsyncIterator[str]:
+    """Yields the engine's activity every `every_s` seconds until it serves."""
     serving = asyncio.create_task(engine.wait_for_phase(Phase.SERVING))
     try:
         while not (await asyncio.wait({serving}, timeout=every_s))[0]:
@@ -66,7 +66,7 @@ def greet(model: str, url: str) -> None:
 
 
 def greeting(model: str, url: str) -> str:
-    """The first thing that a newcomer reads when the server is ready: its address, and a command to paste."""
+    """Returns what a newcomer reads first when the server is ready: its address, and a command to paste."""
     body = '{"prompt": "a red circle on a white background"}'
     is_path = url.startswith(_UNIX)
     target = f"--unix-socket {shlex.quote(url.removeprefix(_UNIX))} http://localhost" if is_path else url

@@ -1,4 +1,4 @@
-"""The uvicorn servers behind the listening sockets, and their bounds. Knows no engine and no signals."""
+"""Configures the uvicorn servers behind the listening sockets, and their bounds. Knows no engine and no signals."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from service.settings import Settings
 _TICKS_PER_SWEEP: Final = 5
 """uvicorn ticks ten times a second."""
 LAST_ANSWERS_S: Final = 2
-"""Time for slow readers to take their answers after a drain that has used up its time."""
+"""Seconds for slow readers to take their answers after a drain that has used up its time."""
 _MOST_LAST_ANSWERS_S: Final = 10
 _ACCEPTED_AT_A_TIME: Final = 64
-"""asyncio's name for it is backlog. It opens as many descriptors before the first connection can be turned away."""
+"""Connections that asyncio accepts at once (its `backlog`). It opens as many descriptors before any can be refused."""
 RESERVE: Final = 64
 ADMIN_CONNECTIONS: Final = 32
 ADMIN_RESERVE: Final = 8
@@ -42,15 +42,15 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets)
-        except SystemExit:  # The application cannot start. `service.server.main` ends the process in order.
+        except SystemExit:  # The application cannot start, and `service.server.main` ends the process.
             self.should_exit = True
         else:
             for each in sockets or ():
-                each.listen(BACKLOG)  # asyncio has set it to the number that it accepts at a time.
+                each.listen(BACKLOG)  # asyncio has lowered it to the number that it accepts at a time.
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        if self.force_exit:  # uvicorn leaves out the end of the application then, and with it of its jobs.
+        if self.force_exit:  # Then uvicorn would not end the application, nor its jobs.
             await self.lifespan.shutdown()
 
     async def on_tick(self, counter: int) -> bool:
@@ -63,12 +63,12 @@ class Server(uvicorn.Server):
 
 
 def last_answers_s(left_s: float) -> int:
-    """Returns the seconds for which slow readers are waited for, where the drain has left `left_s` of its time."""
+    """Returns the seconds to wait for slow readers after a drain that has left `left_s` of its time."""
     return max(LAST_ANSWERS_S, min(_MOST_LAST_ANSWERS_S, int(left_s)))
 
 
 def edge_limits(settings: Settings, listener: ListenerName = "api") -> EdgeLimits:
-    """The bounds of a listener's connections. Few people and programs need the admin listener."""
+    """Returns the bounds of a listener's connections; few, for the admin listener."""
     is_admin = listener == "admin"
     proxies = parse_trusted_proxies(settings.trusted_proxies or "").networks
     return EdgeLimits(
@@ -86,7 +86,7 @@ def edge_limits(settings: Settings, listener: ListenerName = "api") -> EdgeLimit
 def uvicorn_config(
     app: ASGIApp, settings: Settings, metrics: EdgeMetrics, listener: ListenerName = "api"
 ) -> uvicorn.Config:
-    """The configuration of every listener, with the bounds of `settings`. Its connections count in `metrics`.
+    """Returns the configuration of a listener with the bounds of `settings`. Its connections count in `metrics`.
 
     Each default of uvicorn is decided in docs/decisions/0009-network-defaults.md.
     """

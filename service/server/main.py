@@ -1,7 +1,7 @@
-"""The process that `darkroom serve` is: two sockets, one engine, and an orderly end.
+"""Runs the process of `darkroom serve`: opens its sockets, starts the engine, serves, and ends in order.
 
 At the first SIGTERM or SIGINT the server becomes unready, finishes accepted work and exits with 0. At the second it
-waits for nothing.
+stops at once.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def run(settings: Settings) -> int:
 
 
 async def _run(settings: Settings, config: EngineConfig, metrics: Metrics, traces: Traces) -> int:
-    # Most starts are over soon. Who waits for a slow one is told that it ends.
+    # Most starts are quick. Whoever waits for a slow one is told how long it takes.
     _log.info("starting", activity="loading the model", then_measures_for_s=warm_up_s(config.worker))
     engine = LocalEngine(config, observe=metrics.observe)
     status = await serve(settings, engine, metrics, on_ready=greet, traces=traces)
@@ -90,7 +90,7 @@ async def _run(settings: Settings, config: EngineConfig, metrics: Metrics, trace
 
 
 def engine_config(settings: Settings) -> EngineConfig:
-    """The engine's and its workers' configuration. A setting of the name of one of their fields fills that field."""
+    """Returns the configuration of the engine and its workers. A setting with the name of a field fills that field."""
     listed = () if settings.devices is None else devices.listed_devices(settings.devices)
     default, *others = models_of(settings)
     chosen = {
@@ -110,7 +110,7 @@ def engine_config(settings: Settings) -> EngineConfig:
 
 
 def models_of(settings: Settings) -> list[ListedModel]:
-    """The models of the settings, the default one first."""
+    """Returns the models of the settings, the default one first."""
     known = find_models(settings.data_dir)
     text = ",".join(part for part in (settings.model, settings.models) if part) or BUNDLED
     return listed_models(text, known, find_models_in)
@@ -155,7 +155,7 @@ async def serve(
 
 @contextlib.contextmanager
 def _api_sockets(settings: Settings) -> Iterator[list[socket.socket]]:
-    """Raises `OSError`, naming the address or the path."""
+    """Yields the API's listening sockets. Raises `OSError`, naming the address or the path."""
     if settings.uds is None:
         with listening(split(settings.host), settings.port) as sockets:
             yield sockets
@@ -212,7 +212,7 @@ async def _serve_until_stopped(
 
 
 async def _check_store(app: FastAPI) -> None:
-    """Raises `UnusableStoreError`."""
+    """Migrates the job store if it can be reached. Raises `UnusableStoreError`."""
     services: Services = app.state.services
     if services.jobs is not None:
         await services.jobs.check()
@@ -221,7 +221,7 @@ async def _check_store(app: FastAPI) -> None:
 async def _check_keys(services: Services, settings: Settings) -> None:
     """Makes a server that others can reach require keys. Raises ValueError where it has none.
 
-    A store that cannot be reached by now may hold some. Until that is known, nobody is let in.
+    A store that cannot be reached yet may hold keys. Until that is known, nobody is let in.
     """
     authenticator = services.authenticator
     authenticator.require_keys()
@@ -249,7 +249,7 @@ async def _drain(engine: Engine, timeout_s: float, second_signal: asyncio.Event)
 
 
 async def _done_before(second_signal: asyncio.Event, work: asyncio.Future[Any]) -> bool:
-    """Waits for the first of the two. Returns whether `work` was done."""
+    """Waits until `work` is done or the second signal comes. Returns whether `work` is done."""
     hurried = asyncio.create_task(second_signal.wait())
     await asyncio.wait({work, hurried}, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()

@@ -1,4 +1,4 @@
-"""Reads which models a server has: the setting's list of names, paths and folders of models, and their public names."""
+"""Reads the setting that lists a server's models: names, paths and folders of models, and their public names."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from service.catalog import path_exists
+
 
 class ListedModel(NamedTuple):
     """A model of the list."""
 
     name: str
-    """The name that requests use. Empty leaves it to the model's files."""
+    """The name that requests use; empty where the model's files decide it."""
     source: str
     """A folder, a file or a hub id."""
 
@@ -46,21 +48,14 @@ def _listed(part: str, known: Mapping[str, Path], find: Find) -> list[ListedMode
         return [ListedModel(name or source, str(known[source]))]
     path = Path(source).expanduser()
     if not _is_folder(path) or (path / "model_index.json").exists():
-        return [ListedModel(name, str(path) if _exists(path) else source)]
+        return [ListedModel(name, str(path) if path_exists(path) else source)]
     found = find(path)
     if not found:
-        return [ListedModel(name, str(path))]  # Its loader says what is wrong with it.
+        return [ListedModel(name, str(path))]  # Its loader reports the fault.
     if name:
         raise ModelListError(f"{source} is a folder of models, which cannot have one name.")
     return [ListedModel(each, str(folder)) for each, folder in found.items()]
 
 
 def _is_folder(path: Path) -> bool:
-    return _exists(path) and path.is_dir()
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # such as for a name that is too long
-        return False
+    return path_exists(path) and path.is_dir()

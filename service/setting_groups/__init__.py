@@ -1,1 +1,1 @@
-"""The declarations of the settings, by what they decide."""
+"""The declarations of the settings, grouped by subject."""

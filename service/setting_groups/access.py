@@ -1,4 +1,4 @@
-"""The settings of who is let in, and of what each may have."""
+"""The settings of access: keys, sessions, shares and quotas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shares = Annotated[str, checked(parse_shares)]
 
 
 class AccessSettings(BaseSettings):
-    """The part of `service.settings.Settings` that decides who is let in, and what each may have."""
+    """The part of `service.settings.Settings` that decides who is let in, with which shares and quotas."""
 
     require_keys: bool | None = setting(
         None,

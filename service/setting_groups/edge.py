@@ -1,4 +1,4 @@
-"""The settings of the listeners: where they listen, and what one connection may ask of them."""
+"""The settings of the listeners: their addresses, and the bounds of connections."""
 
 from __future__ import annotations
 

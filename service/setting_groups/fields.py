@@ -13,7 +13,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 _DEVICES: Final = re.compile(r"auto|(cpu|cuda(:[0-9]+)?)(,(cpu|cuda(:[0-9]+)?))*")
 
-
 DISABLED: Final = ("0", "none")
 """Values that turn a setting off."""
 
@@ -42,9 +41,9 @@ class FileForm(enum.Flag):
     LIST = enum.auto()
     """An array of strings."""
     NAMED = enum.auto()
-    """A table of strings: NAME=VALUE, as a variable has it."""
+    """A table of strings: NAME=VALUE in a variable."""
     WEIGHED = enum.auto()
-    """A table of numbers, likewise."""
+    """A table of numbers: NAME=NUMBER in a variable."""
 
 
 def setting(
@@ -58,9 +57,9 @@ def setting(
     kept_in: str | None = None,
     in_file: FileForm = FileForm.VALUE,
 ) -> Any:
-    """A field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable default
-    is called at the start. A secret's value is left out of the settings' `repr`; `kept_in` names the setting of the
-    file that may hold it instead.
+    """Declares a field of `Settings`. `metavar` stands for its value in the help, `shown` for its default; a callable
+    default is called at the start. A secret's value is left out of the settings' `repr`; `kept_in` names the setting of
+    the file that may hold it instead.
     """
     extra: dict[str, Any] = {
         "section": section,
@@ -108,7 +107,7 @@ def _checked_mode(mode: str) -> str:
 
 
 def checked(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuses what `parse` cannot read, and leaves the rest as it was written."""
+    """Returns a validator that refuses texts that `parse` cannot read, and leaves others as they are."""
 
     def check(text: str) -> str:
         parse(text)
@@ -123,7 +122,7 @@ def _checked_aliases(text: str | None) -> str | None:
 
 
 def aliases_of(listed: str | None) -> dict[str, str]:
-    """The aliases of a list such as `dall-e-3=bundled,house style=anime`, with the names that they stand for.
+    """Returns the aliases of a list such as `dall-e-3=bundled,house style=anime`, with the names that they stand for.
 
     Raises ValueError.
     """
@@ -138,7 +137,7 @@ def aliases_of(listed: str | None) -> dict[str, str]:
 
 
 def split(listed: str | None) -> list[str]:
-    """The parts of a list with commas between them."""
+    """Returns the parts of a list with commas between them."""
     return [part.strip() for part in (listed or "").split(",") if part.strip()]
 
 
@@ -152,7 +151,7 @@ FileMode = Annotated[str, AfterValidator(_checked_mode)]
 OptionalFile = Annotated[Path | None, AfterValidator(_expanded)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_if_disabled), AfterValidator(_expanded)]
 Models = Annotated[str | None, AfterValidator(_checked_models)]
-"""A list of models, as `service.model_list` reads it."""
+"""A list of models, which `service.server.model_list` reads."""
 Aliases = Annotated[str | None, AfterValidator(_checked_aliases)]
 Devices = Annotated[str | None, AfterValidator(_checked_devices)]
-"""A list of devices, as `service.engine.devices` reads it."""
+"""A list of devices, which `service.engine.devices` reads."""

@@ -1,4 +1,4 @@
-"""The settings of what may wait: bounds on work that is accepted and not done."""
+"""The settings of queues: bounds on accepted work that is not done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.setting_groups.fields import Count, Seconds, Section, setting
 
 
 class QueueSettings(BaseSettings):
-    """The part of `service.settings.Settings` that bounds what waits."""
+    """The part of `service.settings.Settings` that bounds waiting work."""
 
     max_queued_images: Count = setting(
         256,

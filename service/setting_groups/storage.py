@@ -1,4 +1,4 @@
-"""The settings of what is kept, and of the files that images become."""
+"""The settings of storage, and of image files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.setting_groups.fields import (
 
 
 class StorageSettings(BaseSettings):
-    """The part of `service.settings.Settings` that decides what is kept, and in which form."""
+    """The part of `service.settings.Settings` that decides what is kept, for how long, and in which form."""
 
     data_dir: Folder = setting(
         Path("~/.local/share/darkroom"),

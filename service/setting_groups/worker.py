@@ -1,4 +1,4 @@
-"""The settings of the model and of the worker that runs it. `service.settings` says what becomes of a declaration."""
+"""The settings of the model and of the worker that runs it. `service.settings` tells how a declaration is used."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ DOCS: Final = "docs.html"
 PAGES: Final = {INDEX: "", DOCS: "docs"}
 """The pages, and their paths below `/`."""
 BUILD: Final = "build.json"
-"""A record of the sources that the files were built from, for tests. It is not served."""
+"""A record of the sources from which the files were built, for tests. It is not served."""
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -49,7 +49,7 @@ _EACH_TIME: Final = "no-cache"
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """A file of the page, as it is sent."""
+    """A file of the page, ready to be sent."""
 
     media_type: str
     data: bytes
@@ -77,7 +77,7 @@ def _page_file(file: Traversable, cache_control: str) -> PageFile:
 
 
 def page_router(served: dict[str, PageFile] | None = None, *, shows_jobs: bool = True) -> APIRouter:
-    """Routes to the pages and their files, which are not part of the API's schema.
+    """Returns routes to the pages and their files, which are not part of the API's schema.
 
     Where there are no jobs to show, the API's page takes the place of the page.
     """
@@ -100,7 +100,7 @@ def _route(file: PageFile) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _answer(request: Request, file: PageFile) -> Response:
-    """The file, compressed where the browser takes that, or 304 where it has it already."""
+    """Answers with the file, compressed if the browser accepts that, or with 304 if it has the file already."""
     headers = {**_SECURITY, "Cache-Control": file.cache_control, "ETag": file.tag, "Vary": "Accept-Encoding"}
     if file.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

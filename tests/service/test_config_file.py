@@ -1,4 +1,4 @@
-"""`darkroom.toml`: its settings are read, and each thing that is wrong is told with its line."""
+"""The settings of `darkroom.toml` are read, and each fault is told with its line."""
 
 from __future__ import annotations
 

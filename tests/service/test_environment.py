@@ -1,4 +1,4 @@
-"""The environment and the command line are read into settings, and what cannot be meant is refused."""
+"""The environment and the command line are read into settings, and nonsense is refused."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ try:
 except OSError as error:
     print(error)
 """
-"""Makes the key where no file may have more than 16 bytes, as on a disk that has room for half a key."""
+"""Program that makes the key although no file may have more than 16 bytes, as on a disk with room for half a key."""
 AT_ONCE: Final = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that an operator writes: read only where nobody else can have written them."""
+"""An operator's files are read only if nobody else can have written them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: each is declared once, with a type, bounds, a default, and what a person must know to choose a value."""
+"""Each setting is declared once, with a type, bounds, a default, and a text that helps to choose a value."""
 
 from __future__ import annotations
 

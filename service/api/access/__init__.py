@@ -1,1 +1,1 @@
-"""Who is let in: authentication of every request, the routes that are open, sessions of the page."""
+"""Decides who is let in: authenticates every request, lists the open routes, and keeps the page's sessions."""

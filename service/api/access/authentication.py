@@ -1,4 +1,4 @@
-"""Lets in the requests that bring a valid key or session, and those to open routes. Ends them with their key."""
+"""Lets in requests with a valid key or session, and requests to open routes. Ends them when their key ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Authentication:
-    """An ASGI middleware, inside the one that gives a request its id. Routes find whose a request is in its state."""
+    """An ASGI middleware, inside the one that gives a request its id. It puts the caller into the request's state."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})  # No route is one.
+            await send({"type": "websocket.close", "code": 1008})  # There are no WebSocket routes.
             return
         try:
             admission = self._admit(scope)
@@ -59,7 +59,7 @@ class Authentication:
         await self._serve(admission, scope, receive, send)
 
     def _admit(self, scope: Scope) -> Admission:
-        """Raises `Refusal` and `DarkroomError`. Of several secrets one that is valid is enough."""
+        """Returns the admission. One valid secret of several is enough. Raises `Refusal` and `DarkroomError`."""
         headers = Headers(scope=scope)
         first: Refusal | None = None
         for secret in secrets_of(headers):
@@ -108,8 +108,8 @@ def _error(refused: Refusal | DarkroomError) -> DarkroomError:
 
 
 def _may_use_session(scope: Scope, headers: Headers) -> bool:
-    # A proxy may replace the Host header, so the server's own origin is also what callers know it by.
+    # A proxy may replace the Host header, so the origin by which callers know the server is its own, too.
     own = (f"{scope['scheme']}://{headers.get('host', '')}", addresses_of(HTTPConnection(scope)).origin)
-    # A page of another origin may be let in, and read answers, but never with the session of ours.
+    # A page of another origin may be allowed to read answers, but never with the session of our own page.
     reads = scope["method"] in SAFE_METHODS and "origin" not in headers
     return reads or is_same_origin(headers, own)

@@ -1,4 +1,4 @@
-"""Reads from a request's headers what it brings to be let in: secrets, and the session of the page."""
+"""Reads a request's credentials from its headers: secrets, and the session of the page."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Final
 from starlette.datastructures import Headers
 
 SESSION_COOKIE: Final = "darkroom_session"
-_NOBODY: Final = ("", "Og==")
-"""Basic credentials of clients in which neither a name nor a password is set: nothing, and the base64 of a colon."""
+_EMPTY_BASIC: Final = ("", "Og==")
+"""Basic credentials that clients send without a name and a password: nothing, or the base64 of a colon."""
 _MAX_COOKIE_CHARACTERS: Final = 8192
 
 
 def secrets_of(headers: Headers) -> Iterator[str]:
-    """Yields the secrets: of `Authorization: Bearer`, of `Basic` (its password), of `x-api-key` and of `api-key`.
+    """Yields the secrets in `Authorization: Bearer` and `Basic` (its password), in `x-api-key` and in `api-key`.
 
-    The last is the header of Azure's clients.
+    Azure's clients send `api-key`.
     """
     for value in headers.getlist("authorization"):
         scheme, _, rest = value.strip().partition(" ")
         if scheme.lower() == "bearer" and rest.strip():
             yield rest.strip()
-        elif scheme.lower() == "basic" and rest.strip() not in _NOBODY:
+        elif scheme.lower() == "basic" and rest.strip() not in _EMPTY_BASIC:
             yield _password(rest.strip())
     for name in ("x-api-key", "api-key"):
         yield from (value.strip() for value in headers.getlist(name) if value.strip())
 
 
 def session_of(headers: Headers) -> str | None:
-    """Returns the text of the session, where the request has one."""
+    """Returns the text of the session cookie, or None without one."""
     for value in headers.getlist("cookie"):
         if len(value) > _MAX_COOKIE_CHARACTERS:
             continue
@@ -43,10 +43,10 @@ def session_of(headers: Headers) -> str | None:
 
 
 def is_same_origin(headers: Headers, own: Collection[str]) -> bool:
-    """Whether a page of this server sent the request, as its browser says. `own` are the origins of the server.
+    """Whether the browser says that a page of this server sent the request. `own` are the origins of the server.
 
-    Browsers say it in `Sec-Fetch-Site` or, to hosts without TLS, in `Origin` alone. A request without both is not from
-    a page that a browser protects.
+    Browsers say it in `Sec-Fetch-Site` or, to hosts without TLS, in `Origin` alone. Without either header nobody says
+    it, and the answer is no.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:

@@ -1,4 +1,4 @@
-"""/api/v1/keys: the keys of the server, for holders of an admin's key. The first key is made by `darkroom keys`."""
+"""/api/v1/keys: holders of an admin's key manage the server's keys here. `darkroom keys` makes the first key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Count = Annotated[int | None, Field(ge=1, le=2**53)]
 
 
 def _require_admin(request: Request) -> None:
-    """Raises `ForbiddenError`. Where requests need no key nobody is an admin, since everybody would be."""
+    """Raises `ForbiddenError` without an admin's key. Where nobody needs a key, nobody is an admin."""
     identity = services_of(request).identity(request)
     if identity.key_id is None or identity.role is not Role.ADMIN:
         raise ForbiddenError("Only an admin's key may manage keys.")
@@ -88,7 +88,7 @@ class KeyList(BaseModel):
 
 @router.get("")
 async def list_keys(request: Request) -> KeyList:
-    """The keys of all tenants, and those that ended within the last 30 days; not those of the key file."""
+    """List the keys of all tenants, those that ended in the last 30 days included, those of the key file not."""
     keys, now = _repository(request), jobs_of(request).database.clock.now()
     return KeyList(data=[_key_out(key, now) for key in await keys.all()])
 
@@ -105,10 +105,10 @@ async def list_keys(request: Request) -> KeyList:
     },
 )
 async def create_key(request: Request, response: Response) -> NewKeyOut:
-    """Make a key, which is shown this once."""
+    """Make a key. Only this answer shows it."""
     fields = await read_json_object(request, services_of(request).max_body_bytes)
     now = jobs_of(request).database.clock.now()
-    key, secret = make_key(_wish(parse(KeyRequest, fields, BODY_RULES).request, now), now=now)
+    key, secret = make_key(_new_key(parse(KeyRequest, fields, BODY_RULES).request, now), now=now)
     await _repository(request).add(key)
     await _refresh(request)
     response.headers["Cache-Control"] = "no-store"
@@ -129,14 +129,14 @@ def _repository(request: Request) -> KeyRepository:
 
 
 async def _refresh(request: Request) -> None:
-    """Makes a change count in this process at once. The others see it soon."""
+    """Makes this process see a change at once. The other processes see it within a second."""
     ring = services_of(request).authenticator.ring
     if ring is not None:
         await ring.refresh()
 
 
-def _wish(asked: KeyRequest, now: float) -> NewKey:
-    """Raises `UnprocessableError` for a name or a tenant that cannot be."""
+def _new_key(asked: KeyRequest, now: float) -> NewKey:
+    """Raises `UnprocessableError` for an invalid name or tenant."""
     field = "tenant"
     try:
         check_tenant(asked.tenant)

@@ -1,4 +1,4 @@
-"""The routes that need no key. Everything else needs one, paths that no route answers included."""
+"""The routes that need no key. Everything else needs one, even paths that no route answers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ OPEN_PATHS: Final = (
     "/replicate/v1/predictions/{job_id}/stream",
     "/shared/{job_id}/{file}",
 )
-"""Paths as routes spell them. The signature of a link at `/shared` stands for a key, and so does that of a stream. What
-needs a key all the same says so itself, such as POST /."""
+"""Paths as routes spell them. A signature replaces the key at `/shared` and at a prediction's stream. A route at one of
+these paths that needs a key after all, such as POST /, raises `UnauthenticatedError` itself."""
 
 
 def _never(_: Request) -> Response:
@@ -35,6 +35,6 @@ _ROUTES: Final = [Route(path, _never, methods=["GET"]) for path in OPEN_PATHS]
 def is_open(scope: Scope) -> bool:
     """Whether a request for this path needs no key, whatever its method.
 
-    The framework itself matches the path, so that no spelling of it means one thing here and another to the routes.
+    Starlette itself matches the path, so that a spelling never means one thing here and another to the routes.
     """
     return any(route.matches(scope)[0] is not Match.NONE for route in _ROUTES)

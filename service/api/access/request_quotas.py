@@ -1,7 +1,7 @@
 """Counts the requests of each key, and tells its holder what is left of its quotas.
 
-The fields are those of draft-ietf-httpapi-ratelimit-headers (version 10): `RateLimit-Policy` has a key's quotas, which
-stay the same, and `RateLimit` what is left of them once the request is answered.
+The header fields are those of draft-ietf-httpapi-ratelimit-headers (version 10): `RateLimit-Policy` has the quotas of a
+key, and `RateLimit` what is left of them once the request is answered.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from service.auth.quotas import KeyQuotas, Quota, QuotaState
 from service.errors import QuotaExceededError
 
 _UNITS: Final = {Quota.JOBS: "concurrent-requests", Quota.DEVICE_S: "device-seconds"}
-"""Quota units other than requests, which are the draft's default. It has none for the time of a device."""
+"""Quota units other than the draft's default, requests. The draft has no unit for device time."""
 
 
 class RequestQuotas:
-    """An ASGI middleware, inside the one that finds out whose a request is. Other requests pass."""
+    """An ASGI middleware, inside `Authentication`. Requests without a key pass uncounted."""
 
     def __init__(
         self, app: ASGIApp, *, quotas: KeyQuotas, unfinished_jobs: Callable[[str], int], answers: ErrorAnswers
     ) -> None:
-        """`unfinished_jobs` returns how many a tenant has in the store."""
+        """`unfinished_jobs` returns the number of jobs that a tenant has in the store and that have not ended."""
         self._app = app
         self._quotas = quotas
         self._unfinished_jobs = unfinished_jobs
@@ -42,7 +42,7 @@ class RequestQuotas:
 
         async def send_with_quotas(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._tell(identity, MutableHeaders(scope=message))
+                self._add_headers(identity, MutableHeaders(scope=message))
             await send(message)
 
         try:
@@ -52,7 +52,7 @@ class RequestQuotas:
             return
         await self._app(scope, receive, send_with_quotas)
 
-    def _tell(self, identity: Identity, headers: MutableHeaders) -> None:
+    def _add_headers(self, identity: Identity, headers: MutableHeaders) -> None:
         states = self._quotas.states(identity, lambda: self._unfinished_jobs(identity.tenant))
         if states:
             headers["RateLimit-Policy"] = ", ".join(map(_policy, states))

@@ -1,4 +1,4 @@
-"""The requests that are being answered, and the end of those whose key has ended."""
+"""Tracks the requests that are being answered, and ends those whose key has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GONE: Message = {"type": "http.disconnect"}
 
 
 class RunningRequest:
-    """One request. Once it is `end`ed, its route sees a client that has hung up, and nothing that it sends arrives."""
+    """One request that is being answered. After `end` its route sees a client that hung up, and sends to nobody."""
 
     def __init__(self, admission: Admission, receive: Receive, send: Send) -> None:
         self.admission = admission
@@ -71,7 +71,7 @@ class RunningRequest:
 
 
 class RunningRequests:
-    """Those of one application. All methods belong to one event loop."""
+    """The running requests of one application. All methods belong to one event loop."""
 
     def __init__(self, is_admitted: Callable[[Admission], bool]) -> None:
         self._is_admitted = is_admitted
@@ -79,7 +79,7 @@ class RunningRequests:
 
     @contextlib.contextmanager
     def running(self, request: RunningRequest) -> Iterator[None]:
-        """Counts a request for the length of the block."""
+        """Tracks a request for the length of the block."""
         self._requests.add(request)
         try:
             yield
@@ -87,6 +87,6 @@ class RunningRequests:
             self._requests.discard(request)
 
     def end_refused(self) -> None:
-        """Ends the requests that would not be let in any more."""
+        """Ends the requests whose admission no longer holds."""
         for request in [each for each in self._requests if not self._is_admitted(each.admission)]:
             request.end()

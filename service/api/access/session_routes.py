@@ -40,7 +40,7 @@ class SessionOut(BaseModel):
     name: str
     """The key's name."""
     expires_at: datetime | None
-    """When the session, or the key of a request without one, ends; null where it does not."""
+    """When the session ends, or the key of a request without a session; null where it never ends."""
     keys_required: bool
     """Whether requests need a key. Where they do not, there are no sessions."""
 
@@ -75,7 +75,7 @@ async def open_session(request: Request, response: Response) -> SessionOut:
 
 @router.get("")
 async def get_session(request: Request, response: Response) -> SessionOut:
-    """Tell whose the request is. 401 without a valid session or key, where one is needed."""
+    """Tell who the caller is. 401 without a valid session or key, where one is needed."""
     services = services_of(request)
     services.identity(request)  # Raises for a request without one.
     response.headers["Cache-Control"] = "no-store"
@@ -91,7 +91,7 @@ async def close_session(request: Request) -> Response:
 
 
 def _cookie(request: Request) -> dict[str, Any]:
-    """No script reads it, no other site sends it, and it is not sent in the clear where the page came by TLS."""
+    """Returns the cookie's attributes. No script reads it, no other site's page sends it, and TLS keeps it to TLS."""
     return {
         "key": SESSION_COOKIE,
         "path": "/",

@@ -1,4 +1,4 @@
-"""Pages of lists of jobs, and their cursors: where the next page begins, as text that callers hand back unread."""
+"""Reads pages of job lists. A cursor tells where the next page begins; callers hand it back unread."""
 
 from __future__ import annotations
 

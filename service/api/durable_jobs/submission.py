@@ -43,8 +43,8 @@ async def allowance(request: Request, files: Sequence[InputFile]) -> Allowance:
 async def waited(request: Request, view: JobView, wait_s: float) -> JobView | None:
     """Returns the job when it has ended, or its state after `wait_s`. Returns None where nobody can wait for it now.
 
-    That is no error: the job is accepted, and its caller would send it again. Raises `CanceledError` where the caller
-    hangs up.
+    None is no error: the job is accepted, and a caller that saw an error would send it again. Raises
+    `CanceledError` where the caller hangs up.
     """
     try:
         return await unless_gone(request, jobs_of(request).wait(view.record.id, view.record.tenant, wait_s))
@@ -53,7 +53,7 @@ async def waited(request: Request, view: JobView, wait_s: float) -> JobView | No
 
 
 def _fingerprint(fields: Mapping[str, Any]) -> str:
-    """Identifies the body as it was sent, before a seed is drawn; the order of its fields does not matter."""
+    """Returns a digest of the body as it was sent, before a seed is drawn, whatever the order of its fields."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True, default=_digest).encode()).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""The edge of the API: which hosts, origins and proxies a request may name, and the server's addresses outwards."""
+"""The edge of the API: checks the hosts, origins and proxies that requests name, and knows the public addresses."""

@@ -32,16 +32,16 @@ class Addresses:
         return f"{self.scheme}://{self.authority.spelled(self.scheme)}"
 
     def path(self, path: str) -> str:
-        """The address of `path`, which begins with a slash, for a caller that keeps scheme and host."""
+        """Returns the address of `path`, which begins with a slash, for a caller that keeps scheme and host."""
         return f"{self.prefix}{path}"
 
     def url(self, path: str) -> str:
-        """The whole address of `path`."""
+        """Returns the whole address of `path`."""
         return f"{self.origin}{self.path(path)}"
 
 
 def addresses_of(request: HTTPConnection) -> Addresses:
-    """The addresses as the caller of `request` knows them: as `service.api.edge.forwarded` found them."""
+    """Returns the addresses by which the caller knows the server, which `service.api.edge.forwarded` found."""
     found: Addresses = request.scope["state"][_KEY]
     return found
 
@@ -51,7 +51,7 @@ def remember(scope: Scope, addresses: Addresses) -> None:
 
 
 def parse_public_url(url: str) -> Addresses:
-    """Raises `ValueError` for what is not an address of a server."""
+    """Reads the address of a server. Raises `ValueError` for other text."""
     parts = urlsplit(url)
     authority = parse_authority(parts.netloc)
     prefix = parts.path.rstrip("/")

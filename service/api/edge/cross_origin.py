@@ -1,6 +1,6 @@
 """Lets the pages of named origins read answers: cross-origin resource sharing, as the Fetch standard defines it.
 
-Without named origins no answer has a header of it. Cookies are never shared: no answer allows credentials, so that a
+Without named origins no answer has its headers. Cookies are never shared: no answer allows credentials, so that a
 page of another origin needs an API key of its own.
 """
 

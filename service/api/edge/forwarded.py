@@ -15,22 +15,22 @@ from service.api.edge.addresses import Addresses, is_prefix, remember
 from service.api.edge.hosts import Authority, parse_authority
 from service.api.edge.proxies import Hop, TrustedProxies, hops_of
 
-_LISTS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix")
+_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix")
 
 
 class Forwarded:
-    """Sets the request's scheme and client to those of the outermost trusted proxy's caller, and its addresses.
+    """Sets a request's scheme and client to what the outermost trusted proxy saw, and stores the server's addresses.
 
-    A path prefix that the caller sees is taken off the path where the proxy has left it there.
+    Removes from the path the prefix under which a proxy publishes the server, where the proxy has left it there.
     """
 
     def __init__(
         self, app: ASGIApp, *, trusted: TrustedProxies, public: Addresses | None, own_names: Collection[str]
     ) -> None:
-        """`public` is where callers reach the server, None where each request says it.
+        """`public` is the address where callers reach the server; None where each request tells it.
 
-        `own_names` are the first names of the server's own paths. A prefix that begins with one of them is never taken
-        off, since it would be unclear whose it is.
+        `own_names` are the first segments of the server's own paths. A prefix that begins with one of them is never
+        removed, since it would be ambiguous.
         """
         self._app = app
         self._trusted = trusted
@@ -41,7 +41,7 @@ class Forwarded:
         if scope["type"] == "http":
             addresses = self._apply(scope)
             remember(scope, addresses)
-            self._take_off(scope, addresses.prefix)
+            self._remove_prefix(scope, addresses.prefix)
         await self._app(scope, receive, send)
 
     def _apply(self, scope: Scope) -> Addresses:
@@ -49,8 +49,8 @@ class Forwarded:
         client = scope.get("client")
         hop, prefix = Hop(None), ""
         if self._trusted.trusts(client[0] if client else None):
-            said = {name: ", ".join(headers.getlist(name)) for name in _LISTS if name in headers}
-            hops, prefix = hops_of(said), said.get("x-forwarded-prefix", "").rstrip("/")
+            forwarded = {name: ", ".join(headers.getlist(name)) for name in _HEADERS if name in headers}
+            hops, prefix = hops_of(forwarded), forwarded.get("x-forwarded-prefix", "").rstrip("/")
             hop = self._trusted.outermost(hops) if hops else hop
         scope["scheme"] = hop.scheme or scope["scheme"]
         if hop.peer is not None:
@@ -60,15 +60,15 @@ class Forwarded:
         authority = parse_authority(hop.host or headers.get("host", "")) or _own_authority(scope)
         return Addresses(scope["scheme"], authority, prefix if is_prefix(prefix) else "")
 
-    def _take_off(self, scope: Scope, prefix: str) -> None:
+    def _remove_prefix(self, scope: Scope, prefix: str) -> None:
         raw = prefix.encode()
-        is_clear = prefix and prefix.split("/")[1] not in self._own_names
-        if is_clear and scope["path"].startswith(f"{prefix}/") and scope["raw_path"].startswith(raw + b"/"):
+        is_unambiguous = prefix and prefix.split("/")[1] not in self._own_names
+        if is_unambiguous and scope["path"].startswith(f"{prefix}/") and scope["raw_path"].startswith(raw + b"/"):
             scope["path"] = scope["path"][len(prefix) :]
             scope["raw_path"] = scope["raw_path"][len(raw) :]
 
 
 def _own_authority(scope: Scope) -> Authority:
-    """For a request that names no host, as HTTP/1.0 permits: the address that it came to, if it has a port."""
+    """Returns the address to which a request came that names no host, as HTTP/1.0 permits."""
     host, port = scope.get("server") or ("localhost", None)
     return Authority("localhost" if port is None else host, port)

@@ -31,8 +31,8 @@ class EdgeGuard:
         refuse: Callable[[DarkroomError, str], Response],
         origins: Collection[str] = (),
     ) -> None:
-        """`refuse` makes the answer to a request for a path that ended in an error. Pages of `origins`, as
-        `service.api.edge.origins.parse_origins` gives them, may send requests as the server's own may.
+        """`refuse` makes the answer from an error and the request's path. Pages of `origins`, which
+        `service.api.edge.origins.parse_origins` reads, may send the requests that the server's own pages may send.
         """
         self._app = app
         self._hosts = hosts

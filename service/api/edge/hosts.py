@@ -1,6 +1,6 @@
-"""Decides which hosts a request may name. A page whose name was made to resolve to this machine gets nothing from it.
+"""Decides which hosts a request may name, so that DNS rebinding does not let another site's page reach this server.
 
-An address can not be made to resolve to another one, so every IP literal is accepted; a name must be known.
+An IP literal cannot be made to resolve to another address, so every one is accepted; a name must be known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _AUTHORITY: Final = re.compile(
 _NAME: Final = re.compile(r"(?:\*\.)?[a-z0-9_][a-z0-9_.-]{0,252}", re.ASCII | re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOCALHOST: Final = "localhost"
-"""Browsers resolve it, and every name below it, to this machine without asking anybody."""
+"""Browsers resolve it, and every name below it, to this machine without asking a name server."""
 _ANY: Final = "*"
 
 
@@ -32,13 +32,13 @@ class Authority:
     port: int | None
 
     def spelled(self, scheme: str) -> str:
-        """As it stands in a URL of `scheme`."""
+        """Returns it as a URL of `scheme` spells it, without the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port in (None, _DEFAULT_PORTS.get(scheme)) else f"{host}:{self.port}"
 
 
 def parse_authority(text: str) -> Authority | None:
-    """Returns None for what is no host."""
+    """Reads a host with or without a port. Returns None for other text."""
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         return None

@@ -1,5 +1,6 @@
-"""Answers OPTIONS on every route: which methods its path has. Whether a page of another origin may send them is another
-question, which `service.api.edge.cross_origin` answers.
+"""Answers OPTIONS on every route with the methods of its path.
+
+`service.api.edge.cross_origin` decides whether a page of another origin may send them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from service.api.http.errors import allowed_methods
 
 
 class OptionsRequests:
-    """An ASGI middleware, outside the one that asks for keys: a browser sends none before it knows what is allowed.
+    """An ASGI middleware, outside `Authentication`: a browser sends no key before it knows what is allowed.
 
     A path without a route is left to whoever answers its other methods.
     """

@@ -19,7 +19,7 @@ def parse_origins(text: str) -> frozenset[str]:
     """Reads the origins of web pages (RFC 6454) with commas between them, each in full, as browsers spell them.
 
     Schemes other than http and https are those of browser extensions and desktop applications. There is no wildcard,
-    and `null` is none: any page can have that. Raises `ValueError`.
+    and `null` is refused, since any page can have that origin. Raises `ValueError`.
     """
     return frozenset(_origin(part.strip()) for part in text.split(",") if part.strip())
 

@@ -1,4 +1,4 @@
-"""Takes a path for the one that its client means: some are set up with other base URLs, or double a slash."""
+"""Replaces a path by the one that its client means: some clients have another base URL, or double a slash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class PathSpellings:
     """An ASGI middleware, outside all that read a request's path, so that one path means one thing to all of them."""
 
     def __init__(self, app: ASGIApp, *, own_path: Callable[[str], str]) -> None:
-        """`own_path` returns the path that is meant by another. The log has what was sent (`raw_path`)."""
+        """`own_path` returns the path that the given one means. The log shows the path as sent (`raw_path`)."""
         self._app = app
         self._own_path = own_path
 

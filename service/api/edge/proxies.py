@@ -1,7 +1,7 @@
-"""The proxies that are believed, and what they say of a request: X-Forwarded-* and Forwarded (RFC 7239).
+"""Reads what trusted proxies say about a request in X-Forwarded-* and Forwarded (RFC 7239).
 
 Each proxy adds to a list what it saw, so the list is read from its end: for as long as the machine that added an
-entry is itself a trusted proxy, the entry before it is believed too. What stands further ahead anybody could have sent.
+entry is itself a trusted proxy, the entry before it is believed too. Anybody could have sent the entries further ahead.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TrustedProxies:
         return address is not None and any(address in network for network in self.networks)
 
     def outermost(self, hops: Sequence[Hop]) -> Hop:
-        """The entry of the outermost proxy that is believed. The last of `hops`, which are not empty, always is."""
+        """Returns the outermost entry that is believed. `hops` is not empty, and its last entry is always believed."""
         place = len(hops) - 1
         while place > 0 and hops[place].peer is not None and self.trusts(hops[place].peer):
             place -= 1
@@ -69,7 +69,7 @@ def parse_trusted_proxies(text: str) -> TrustedProxies:
 
 
 def hops_of(headers: Mapping[str, str]) -> list[Hop]:
-    """The hops that X-Forwarded-* name or, where there are none of these, Forwarded. `headers` join equal names."""
+    """Returns the hops in X-Forwarded-* or else in Forwarded. `headers` joins the values of a name with commas."""
     if any(name in headers for name in ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")):
         return _from_lists(*(_listed(headers, f"x-forwarded-{part}") for part in ("for", "proto", "host")))
     return _from_pairs(headers.get("forwarded", ""))
@@ -92,7 +92,8 @@ def _from_lists(peers: Sequence[str], schemes: Sequence[str], hosts: Sequence[st
 
 
 def _at(values: Sequence[str], from_end: int) -> str | None:
-    """A list that is shorter than the others was replaced by a proxy on the way: its first value holds before it."""
+    """Returns the value at a place counted from the end. A proxy on the way replaced a list that is shorter than the
+    others, so its first value holds for the places before it."""
     return values[max(0, len(values) - 1 - from_end)] if values else None
 
 
@@ -115,7 +116,7 @@ def _from_pairs(text: str) -> list[Hop]:
 
 
 def _node(text: str) -> str | None:
-    """The IP address of a node, without its port. None for a name that hides one, such as `unknown`."""
+    """Returns the IP address of a node, without its port. None for a name that hides one, such as `unknown`."""
     match = _NODE.fullmatch(text)
     address = _address((match["v6"] or match["v4"]) if match else text)
     return None if address is None else str(address)
@@ -127,7 +128,7 @@ def _scheme(text: str | None) -> str | None:
 
 
 def _address(text: str) -> _Address | None:
-    """IPv4 addresses that arrive on an IPv6 socket are IPv4 addresses."""
+    """Returns an IPv4 address for one that is mapped to IPv6, as an IPv6 socket reports it."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""The request that all dialects share, and how it becomes generation parameters."""
+"""The request that all dialects share, and the code that turns it into generation parameters."""

@@ -20,7 +20,7 @@ Source: TypeAlias = UploadedFile | str
 
 
 class _SourceType:
-    """How pydantic checks a `Source`. What the text holds is looked at later, off the event loop."""
+    """Tells pydantic how to check a `Source`. The content of a text is checked later, off the event loop."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -42,7 +42,7 @@ def is_digest(source: Source) -> bool:
 
 
 def _checked_source(value: object) -> Source:
-    if isinstance(value, list) and len(value) == 1:  # As OpenAI's API has it, where an edit may start from several.
+    if isinstance(value, list) and len(value) == 1:  # OpenAI's API takes a list of images to edit.
         value = value[0]
     if isinstance(value, UploadedFile):
         return value

@@ -1,4 +1,4 @@
-"""The images that a request brings: read, decoded, and prepared at the size of the image that is made."""
+"""Reads and decodes the images that a request starts from, and prepares them at the size of its images."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class DecodedInputs:
 
 
 class InputReader:
-    """Reads the images of requests. Knows no dialect: what is wrong is told by `refuse`."""
+    """Reads the images of requests. Knows no dialect: `refuse` makes the errors."""
 
     def __init__(self, decoder: Decoder, uploads: Uploads | None, *, max_pixels: int, at_a_time: int) -> None:
         """Without `uploads` there are no earlier uploads to name. An extended image may have `max_pixels`, and the
@@ -120,14 +120,14 @@ class InputReader:
         Raises what `refuse` makes.
         """
         if isinstance(source, str) and is_digest(source):
-            return await self._earlier(source, tenant, name, refuse)
+            return await self._upload(source, tenant, name, refuse)
         file = await file_of(source, name, refuse)
         try:
             return await self._decoder.decode(file)
         except UnreadableImageError as error:
             raise refuse(name, str(error)) from None
 
-    async def _earlier(self, digest: str, tenant: str, name: str, refuse: Refuse) -> Raster:
+    async def _upload(self, digest: str, tenant: str, name: str, refuse: Refuse) -> Raster:
         try:
             if self._uploads is not None:
                 return await self._uploads.read(tenant, digest)
@@ -198,7 +198,7 @@ def _check_model(request: InputRequest, model: ModelInfo, refuse: Refuse) -> Non
 
 
 def _from_text(text: str) -> bytes | None:
-    """The bytes of base64 or of a data URL; None where it is neither."""
+    """Returns the bytes of base64 or of a data URL, or None for other text."""
     match = _DATA_URL.match(text)
     try:
         return base64.b64decode(text[match.end() if match else 0 :].translate(_WHITESPACE), validate=True)

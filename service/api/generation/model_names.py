@@ -1,4 +1,4 @@
-"""Which model a request means, in every dialect."""
+"""Finds the model that a request means, in every dialect."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from service.errors import UnknownModelError
 OPENAI_PREFIXES: Final = ("dall-e-", "gpt-image-", "chatgpt-image-")
 """Prefixes of the names of OpenAI's image models: clients hard-code them, so they stand for the default model."""
 OPENAI_NAMES: Final = ("dall-e-2", "dall-e-3", "gpt-image-1")
-"""Those of them that are listed. Some clients offer no other names for images."""
+"""Names of OpenAI's image models that are listed. Some clients offer no other names for images."""
 PROVIDER: Final = "openai/"
-"""Prefixes that gateways put before a name, to say whose API is meant."""
+"""The prefix that gateways put before a name, to say whose API is meant."""
 
 FindModel: TypeAlias = Callable[[str], ModelInfo]
 """Finds a served model by a name or an alias. Raises what `Engine.find_model` raises."""
 
 
 def find_no_model(name: str) -> ModelInfo:
-    """Finds nothing, where there is one model alone."""
+    """Raises `UnknownModelError`, for callers that know one model alone."""
     raise UnknownModelError("No other model is served.", field="model")
 
 

@@ -1,4 +1,4 @@
-"""Prepares the uploads of a request at the size of its images."""
+"""The uploads of a request, prepared at the size of its images."""
 
 from __future__ import annotations
 

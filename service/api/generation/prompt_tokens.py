@@ -1,4 +1,4 @@
-"""How much of a prompt was read, as answers and headers say it. The same for every dialect."""
+"""Tells in answers and headers how much of its texts a model read, alike in every dialect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pipelines.prompts.lengths import PromptLengths, TextLength
 
 TRUNCATED: Final = "X-Truncated-Prompt"
-"""The header of answers to a request of which a prompt was cut."""
+"""The header of answers to a request whose texts were cut."""
 
 
 class TextTokens(BaseModel):
@@ -35,7 +35,7 @@ def prompt_tokens(lengths: PromptLengths | None) -> PromptTokens | None:
 
 
 def truncated_headers(images: Iterable[PromptLengths | None]) -> Mapping[str, str]:
-    """The header that says how much was read of the texts that were cut: of each, the longest among the images."""
+    """Returns a header that tells how much of each cut text was read, for its longest among the images; else none."""
     cut: dict[str, TextLength] = {}
     for lengths in images:
         for name, length in _texts(lengths):

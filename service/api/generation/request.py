@@ -11,7 +11,7 @@ from service.images.encoding import ImageFormat
 
 MAX_IMAGES_PER_PROMPT = 10
 MAX_PIXELS_A_SIDE: Final = 16384
-"""Bound of sizes that are only told to a model, and of canvases."""
+"""Bound of the sizes that only condition a model, and of canvases."""
 
 Side = Annotated[int, Field(ge=1, le=MAX_PIXELS_A_SIDE)]
 Offset = Annotated[int, Field(ge=0, le=MAX_PIXELS_A_SIDE)]
@@ -46,9 +46,9 @@ class RefinerRequest(BaseModel):
 
 
 class GenerationRequest(BaseModel):
-    """A new generation parameter is a field here, one of `pipelines.params.GenerationParams`, and a line in `resolve`.
+    """The generation parameters of a request. None leaves a value to the model's own defaults.
 
-    None leaves a value to the model's own defaults.
+    A new parameter is a field here, one of `pipelines.params.GenerationParams`, and a line in `resolve`.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)

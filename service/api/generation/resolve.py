@@ -1,4 +1,4 @@
-"""From what a caller asked of its images to their parameters: defaults, bounds, seeds. The same for every dialect."""
+"""Turns a request of any dialect into the parameters of its images: fills in defaults, checks bounds, draws seeds."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _IMAGE_GUIDANCE_SCALE: Final = 1.5
 _HIRES_SCALE: Final = 2.0
 _LATENT_STRENGTH: Final = 0.7
 _DECODED_STRENGTH: Final = 0.5
-"""Strengths of the second pass of the hires fix. Enlarged latents are no latents of an image: more is made anew."""
+"""Strengths of the second pass of the hires fix: enlarged latents lie further from an image than enlarged pixels."""
 _WIRE_NAMES: Final = {"steps": "num_inference_steps"}
-"""Parameters that requests and answers spell otherwise."""
+"""Parameters that have another name on the wire, and that name."""
 _SHARED: Final = {
     field.name: _WIRE_NAMES.get(field.name, field.name)
     for field in fields(GenerationParams)
@@ -92,8 +92,8 @@ def resolve(
     if request.refiner is not None:
         first = _with_refiner(first, request.refiner, model, find_model, refuse)
     return [
-        replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else which * request.n))
-        for which, prompt in enumerate(prompts)
+        replace(first, prompt=prompt, seed=first.seed + i + (0 if shared_seeds else prompt_index * request.n))
+        for prompt_index, prompt in enumerate(prompts)
         for i in range(request.n)
     ]
 
@@ -110,7 +110,7 @@ def default_size(request: GenerationRequest, model: ModelInfo, upload: Size | No
 
 
 def _effective(guidance_scale: float, model: ModelInfo) -> float:
-    """Return 1 for all scales that turn guidance off. Models that take the scale as an input know no such scales."""
+    """Returns 1 for all scales that turn guidance off. For models that take the scale as an input none does."""
     return guidance_scale if model.embeds_guidance else max(guidance_scale, NO_GUIDANCE)
 
 
@@ -125,7 +125,7 @@ def shared_settings(params: GenerationParams) -> dict[str, Any]:
 
 
 def shared_settings_schema() -> dict[str, Any]:
-    """The JSON Schema of each value of `shared_settings`."""
+    """Returns the JSON Schema of each value of `shared_settings`."""
     properties = inlined(TypeAdapter(GenerationParams).json_schema())["properties"]
     return {wire_name: _without_default(properties[name]) for name, wire_name in _SHARED.items()}
 

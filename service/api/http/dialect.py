@@ -47,8 +47,8 @@ class BodyRules:
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other spellings, and the field that each stands for."""
     values: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
-    """Fields with texts in small letters that clients send, in any case, and what each stands for: the value of that
-    spelling, or None for a field that is not given."""
+    """For a field, the texts that clients send instead of values, in lower case, and the value that each stands for.
+    None stands for a field that is not given. Callers may use any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +97,9 @@ class Dialect:
     error_body: Callable[[ErrorAnswer], dict[str, Any]]
     """The JSON body of an error."""
     error_statuses: Mapping[int, int] = field(default_factory=dict)
-    """Statuses of errors that its clients misunderstand, and those that they are told instead."""
+    """Maps statuses of errors that its clients misunderstand to those that are sent instead."""
     own_path: Callable[[str], str] = _unchanged
-    """Returns the path of the dialect that is meant by a path as clients spell it; the same path where it is none of
-    this dialect's."""
+    """Returns this dialect's path for one of its paths as clients spell it. Returns any other path unchanged."""
 
     def covers(self, path: str) -> bool:
         if not self.prefix or path in self.paths:
@@ -126,15 +125,15 @@ class Dialects:
         return iter(self._longest_first)
 
     def at(self, path: str) -> Dialect:
-        """The dialect that answers requests for `path`."""
+        """Returns the dialect that answers requests for `path`."""
         return next(dialect for dialect in self if dialect.covers(path))
 
     def own_path(self, path: str) -> str:
-        """The path of the dialect that means it, of the one with the longest prefix first."""
+        """Returns the path that `path` means in the first dialect that knows it, the longest prefix first."""
         return next((own for dialect in self if (own := dialect.own_path(path)) != path), path)
 
     def routers(self, *, with_job_store: bool) -> list[APIRouter]:
-        """The routers in the order of the dialects as they were listed, which the schema and its page have too."""
+        """Returns the routers in the order in which the dialects were given, which is also that of the schema."""
         return [
             router
             for dialect in self._listed

@@ -1,4 +1,4 @@
-"""Errors as answers, in the shape of the dialect that the request was made in.
+"""Answers errors in the shape of the dialect in which the request was made.
 
 No answer repeats what the caller sent, and an unforeseen error tells nothing about itself.
 """
@@ -32,7 +32,7 @@ from service.errors import (
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FINAL: Final = (http.HTTPStatus.INTERNAL_SERVER_ERROR, http.HTTPStatus.GATEWAY_TIMEOUT)
-
+"""Statuses of errors that a further try would meet again, or for which it would be too late."""
 
 _QUERY_PROBLEMS: Final = {
     "missing": "is missing",
@@ -60,14 +60,14 @@ class ErrorAnswers:
         app.exception_handler(ClientDisconnect)(self._on_client_disconnect)
 
     def answer(self, error: DarkroomError, path: str) -> Response:
-        """The answer to a request for `path` that ended in `error`."""
+        """Returns the answer to a request for `path` that ended in `error`."""
         return _response(self._dialects.at(path), ErrorAnswer.of(error), _headers(error))
 
     async def _on_darkroom_error(self, request: Request, error: DarkroomError) -> Response:
         return self.answer(error, request.url.path)
 
     async def _on_http_exception(self, request: Request, error: HTTPException) -> Response:
-        """The framework found no such path or no such method."""
+        """Answers where the framework found no such path or no such method."""
         phrase, headers = status_phrase(error.status_code), dict(error.headers or {})
         if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(allowed_methods(request.scope))
@@ -87,14 +87,14 @@ class ErrorAnswers:
 
 
 def _query_error(problem: Mapping[str, Any]) -> InvalidRequestError:
-    """Names the parameter as the route declares it, and the bound that its value is beyond. Never the value."""
+    """Names the parameter as the route declares it, and the bound that its value exceeds, but never the value."""
     name, bounds = str(problem["loc"][1]), problem.get("ctx", {})
     wrong = _QUERY_PROBLEMS.get(problem["type"], "is not valid").format(**bounds)
     return InvalidRequestError(f"The query parameter {name} {wrong}.", parameter=name)
 
 
 def status_phrase(status: int) -> str:
-    """The reason phrase of a status code, such as "Not Found"."""
+    """Returns the reason phrase of a status code, such as "Not Found"."""
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:
@@ -107,7 +107,7 @@ def _response(dialect: Dialect, told: ErrorAnswer, headers: dict[str, str]) -> R
 
 
 def _headers(error: DarkroomError) -> dict[str, str]:
-    """Headers that say how to be let in, and whether and when to try again."""
+    """Returns headers that say how to authenticate, and whether and when to try again."""
     if error.status == UnauthenticatedError.status:
         return {"WWW-Authenticate": "Bearer"}  # RFC 9110, 11.6.1
     if error.retry_after_s is not None:
@@ -115,15 +115,15 @@ def _headers(error: DarkroomError) -> dict[str, str]:
             "Retry-After": str(max(1, math.ceil(error.retry_after_s))),
             "Retry-After-Ms": str(max(1, math.ceil(error.retry_after_s * 1000))),
         }
-    # These errors come again or come too late. Official clients would try twice more.
+    # Official clients would try twice more.
     is_final = error.status in _FINAL or isinstance(error, QuotaExceededError)
     return {"X-Should-Retry": "false"} if is_final else {}
 
 
 def allowed_methods(scope: Scope) -> list[str]:
-    """All methods of the path; none where there is no route.
+    """Returns all methods of the path; none where there is no route.
 
-    The framework names those of one route alone, where several share a path.
+    Starlette itself names only those of the first route where several share a path.
     """
     asked = [{**scope, "method": method} for method in METHODS]
     routes = scope["app"].routes

@@ -80,7 +80,7 @@ class _Owner:
 
 
 class FileBodies:
-    """All methods belong to one event loop."""
+    """Reads bodies, and bounds how many large ones are held. All methods belong to one event loop."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class FileBodies:
     async def read(self, request: Request, *, untyped: bool = False) -> AsyncIterator[FileBody]:
         """Reads the body, and holds its place until the block is left.
 
-        With `untyped`, a body that is not said to be anything is taken for JSON.
+        With `untyped`, a body without a media type is taken for JSON.
 
         Raises `UnsupportedMediaTypeError`, `BodyTooLargeError`, `InvalidRequestError` and, where too many large bodies
         are held, `QueueFullError`.

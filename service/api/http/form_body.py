@@ -69,7 +69,7 @@ def _check_charset(request: Request) -> None:
 
 
 class _Parser(MultiPartParser):
-    """Knows whether the form has come to its end, and all files that were begun."""
+    """Records whether the form was read to its end, and can close all files that it began."""
 
     complete = False
 
@@ -97,7 +97,7 @@ async def _fields(form: FormData) -> dict[str, Any]:
 
 
 def _path(name: str) -> Sequence[str]:
-    """The parts of a name: `image` for `image[]`, `hires` and `scale` for `hires[scale]`."""
+    """Returns the parts of a name: `image` for `image[]`, `hires` and `scale` for `hires[scale]`."""
     check_field_name(name)
     match = _NAME.fullmatch(name)
     if match is None:

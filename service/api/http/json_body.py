@@ -18,7 +18,7 @@ _MAX_VALUES: Final = 2000
 """Values of a body, those in its lists and objects included. No request has as many, and each costs far more time than
 a byte does."""
 _NEXT_VALUE: Final = re.compile(rb'[^",\[{]*+(?:"(?:[^"\\]++|\\.)*+"[^",\[{]*+)*+[,\[{]', re.DOTALL)
-"""What stands before a value that follows another one, or begins a list or an object."""
+"""The text before a value that follows another one, or that begins a list or an object."""
 _MAX_DEPTH: Final = 32
 """Lists and objects within one another. No request nests as many, and whoever goes through a body may do so by
 recursion."""
@@ -33,7 +33,7 @@ _MAX_EXACT: Final = 2**53
 
 
 async def read_json_object(request: Request, max_bytes: int, *, untyped: bool = False) -> dict[str, Any]:
-    """Returns the body's fields. With `untyped`, a body that is not said to be anything is taken for JSON.
+    """Returns the body's fields. With `untyped`, a body without a media type is taken for JSON.
 
     Numbers beyond any use (NaN, 1e999, integers of more than 20 digits) come out as floats that are not finite, so
     that whoever validates the fields can name the one at fault; strings may hold unpaired surrogates.
@@ -47,10 +47,10 @@ async def read_json_object(request: Request, max_bytes: int, *, untyped: bool = 
 
 
 async def read_json_with_files(request: Request, max_bytes: int, max_file_bytes: int) -> dict[str, Any]:
-    """Returns the fields of a JSON body with files in it, as text: long strings without escapes are taken for them.
+    """Returns the fields of a JSON body that holds files as text: long strings without escapes are taken for files.
 
-    The body may have `max_bytes` apart from them, and `max_file_bytes` with them. What is read of a body and what
-    comes of it stay in proportion so: only long strings may be large. Raises what `read_json_object` raises.
+    The body may have `max_bytes` without its files, and `max_file_bytes` with them. Its parsed fields stay in
+    proportion to its bytes, since only the files may be large. Raises what `read_json_object` raises.
     """
     body = b"".join([chunk async for chunk in bounded_stream(request, max_file_bytes)])
     if len(body) <= max_bytes:
@@ -65,10 +65,10 @@ def check_field_name(name: str) -> None:
 
 
 def is_json(request: Request, *, untyped: bool = False) -> bool:
-    """Whether the body is said to be JSON or, with `untyped`, is not said to be anything.
+    """Whether the media type is that of JSON or, with `untyped`, is missing.
 
-    A page of another site can send a body that is not said to be anything, as it can send a form. What keeps such pages
-    out is the check of their origin, at the edge.
+    A page of another site can send a body without a media type, as it can send a form. The check of its origin at the
+    edge keeps such a page out.
     """
     if untyped and "content-type" not in request.headers:
         return True
@@ -77,7 +77,7 @@ def is_json(request: Request, *, untyped: bool = False) -> bool:
 
 
 def is_form(request: Request) -> bool:
-    """Whether the body is said to be a form with files."""
+    """Whether the media type is that of a form with files."""
     return _media_type(request) == "multipart/form-data"
 
 

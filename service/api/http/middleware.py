@@ -19,8 +19,8 @@ from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, RequestSpan, Traces
 
 PROBES: Final = frozenset({"/livez", "/readyz", "/health"})
-"""Paths that are asked every few seconds. Their lines would hide all others, so they are logged at the level debug. Of
-traces they have no part."""
+"""Paths that are asked every few seconds. Their lines would hide all others, so they are logged at the level debug, and
+they are not traced."""
 
 _log = structlog.get_logger("darkroom.http")
 
@@ -69,7 +69,7 @@ class RequestContext:
             await self._app(scope, receive, send_with_headers)
         except Exception:
             if status:
-                raise  # The answer has begun: all that is left is that the server cuts it short.
+                raise  # The answer has begun: the server can only cut it short.
             _log.exception("unforeseen error")
             await self._answers.answer(DarkroomError(), scope["path"])(scope, receive, send_with_headers)
         finally:

@@ -51,7 +51,7 @@ def preference(header: str | None) -> Preference:
 
 
 def image_format(accept: str | None) -> ImageFormat | None:
-    """Returns the format of an image that is to be the whole answer; None where JSON is as welcome.
+    """Returns the format of an image that is to be the whole answer; None where JSON is just as welcome.
 
     Media types that the server does not offer are ignored.
     """

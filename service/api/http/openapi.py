@@ -36,7 +36,7 @@ class DescribedApp(FastAPI):
 
     @functools.cached_property
     def openapi_json(self) -> bytes:
-        """The schema as JSON. It is as large as many images, and never changes."""
+        """The schema as JSON. It is large and never changes, so it is made once."""
         return json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
 
     def openapi(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _make_bounds_exact(part: object) -> None:
 
 
 def _add_quotas(responses: dict[str, Any]) -> None:
-    """Adds the answer to a key that has used up a quota: in the shape of the operation's other errors."""
+    """Adds the answer to a key that has used up a quota, in the shape of the operation's other errors."""
     errors = (response for status, response in responses.items() if status >= "400" and "content" in response)
     shape: dict[str, Any] = next(({"content": each["content"]} for each in errors), {})
     refused = responses.setdefault("429", {"description": "Too Many Requests", **shape})

@@ -20,7 +20,7 @@ class ProblemDetail(BaseModel):
 
 
 class ProblemOut(BaseModel):
-    """RFC 9457."""
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""From a body's fields to a dialect's request model, under the dialect's rules. Knows no model and no dialect."""
+"""Reads a body's fields into a dialect's request model, under the dialect's rules. Knows no particular dialect."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Parsed(Generic[RequestT_co]):
 
     @property
     def ignored_headers(self) -> dict[str, str]:
-        """A header that names the fields without effect, as far as their names may stand in one."""
+        """A header that names the fields without effect, as far as a header can hold their names."""
         shown = [name for name in self.ignored if _SHOWN_NAME.fullmatch(name)]
         return {"X-Ignored-Params": ", ".join(shown[:_MAX_SHOWN_NAMES])} if shown else {}
 
@@ -59,7 +59,7 @@ class Parsed(Generic[RequestT_co]):
 def parse(
     kind: type[RequestT], fields: Mapping[str, Any], rules: BodyRules, *, as_text: bool = False
 ) -> Parsed[RequestT]:
-    """`as_text` reads numbers and booleans that are given as text, as in a form.
+    """Reads the request. `as_text` reads numbers and booleans that are given as text, as in a form.
 
     Raises what `rules.refuse` makes, with everything that is wrong.
     """
@@ -88,7 +88,7 @@ def parse(
 
 
 def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
-    """The JSON Schema of the bodies that `parse` accepts, for OpenAPI."""
+    """Returns the JSON Schema of the bodies that `parse` accepts, for OpenAPI."""
     schema = inlined(kind.model_json_schema())
     if rules.unknown_fields is UnknownFields.REFUSE:
         schema["additionalProperties"] = False
@@ -109,7 +109,7 @@ def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:
 
 
 def body_content(kind: type[BaseModel], rules: BodyRules, files: Sequence[str]) -> dict[str, Any]:
-    """The OpenAPI content of a body that is JSON or a form. `files` names the fields that are files in a form."""
+    """Returns the OpenAPI content of a body that is JSON or a form. `files` names the form's fields that are files."""
     schema = body_schema(kind, rules)
     return {
         "application/json": {"schema": schema},
@@ -118,7 +118,7 @@ def body_content(kind: type[BaseModel], rules: BodyRules, files: Sequence[str]) 
 
 
 def _form_schema(schema: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
-    """The schema with files in place of their text. The other fields are given as text."""
+    """Returns the schema with files in place of their text. The other fields are given as text."""
     properties = {
         name: {"type": "string", "format": "binary", "description": declared.get("description", "")}
         if name in files
@@ -170,7 +170,7 @@ def _resolve_values(given: dict[str, Any], rules: BodyRules) -> None:
 
 
 def _unknown_fields(refused: Sequence[str], fields: Mapping[str, Any], kind: type[BaseModel]) -> Sequence[FieldProblem]:
-    """Names what is probably misspelled, and tells of the others where they are: a name may be a secret's value."""
+    """Names fields that are probably misspelled. Tells only the place of the others: a name may be a secret."""
     places = {name: place for place, name in enumerate(fields, start=1)}
     return [
         FieldProblem((name,), "There is no such field")
@@ -187,7 +187,7 @@ def _huge_numbers(request: BaseModel, spelled: Mapping[str, str]) -> Iterator[Fi
 
 
 def _location(error: ErrorDetails, spelled: Mapping[str, str]) -> tuple[str | int, ...]:
-    """The field and the index into its list; pydantic also names the alternative of a union that was tried."""
+    """Returns the field and the index into its list. Pydantic's own location also names alternatives of a union."""
     name, *rest = error["loc"]
     return (spelled.get(str(name), name), *(part for part in rest if isinstance(part, int)))
 

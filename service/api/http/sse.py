@@ -46,7 +46,7 @@ class EventStream(StreamingResponse):
 
 
 def event_schema(names: Sequence[str], *, required: Sequence[str]) -> dict[str, Any]:
-    """The OpenAPI schema of one event of a stream."""
+    """Returns the OpenAPI schema of one event of a stream."""
     return {
         "type": "object",
         "required": list(required),

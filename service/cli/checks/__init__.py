@@ -1,1 +1,1 @@
-"""Checks what the settings name before a server starts, as `darkroom check` does. Changes nothing."""
+"""Checks everything that the settings name before a server starts, for `darkroom check`. Changes nothing."""

@@ -1,4 +1,4 @@
-"""Checks the keys with which a server would start, and whether it lets in whom nobody meant."""
+"""Checks the keys with which a server would start, and whether it would let everybody in unintentionally."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.settings import Settings
 
 
 def check_access(settings: Settings, stored_keys: int | None) -> Iterator[Finding]:
-    """Yields what is found out. `stored_keys` is the number of keys in the database, or None where it is not known."""
+    """Yields the findings. `stored_keys` is the number of keys in the database, or None where it is not known."""
     in_file = None
     if settings.api_key_file is not None:
         try:

@@ -1,4 +1,4 @@
-"""Runs all checks of the settings, in the order in which a server that starts would come to them."""
+"""Runs all checks of the settings, in the order in which a starting server would meet them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.settings import Settings
 
 
 def check_all(settings: Settings, find_model: Callable[..., CheckedModel] = find) -> list[Finding]:
-    """Returns what was found. `find_model` looks into a model, as `service.cli.model_checks.find` does."""
+    """Returns all findings. `find_model` checks a model, as `service.cli.model_checks.find` does."""
     database = check_database(settings)
     return [
         *check_models(settings, find_model),

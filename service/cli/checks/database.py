@@ -23,11 +23,11 @@ from service.settings import Settings
 class CheckedDatabase(NamedTuple):
     finding: Finding
     keys: int | None
-    """Number of keys that it holds, or None where it could not be asked."""
+    """Number of keys that it holds, or None where it cannot be read."""
 
 
 def check_database(settings: Settings) -> CheckedDatabase:
-    """A database that does not answer is given up after a few seconds."""
+    """Checks the database. Gives up after a few seconds if it does not answer."""
     try:
         url = with_password(database_url(settings.database_url, settings.data_dir), settings.database_password_file)
         shown = url.render_as_string(hide_password=True)

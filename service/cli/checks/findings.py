@@ -9,7 +9,7 @@ from typing import NamedTuple
 class State(enum.StrEnum):
     OK = "ok"
     NOTE = "note"
-    """A server may start all the same."""
+    """A server may start nevertheless."""
     FAILED = "failed"
 
 

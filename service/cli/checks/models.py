@@ -13,7 +13,7 @@ from service.settings import Settings
 
 
 def check_models(settings: Settings, find_model: Callable[..., CheckedModel]) -> Iterator[Finding]:
-    """Yields a finding for each model. One that is not here may still be fetched by a server that may do so."""
+    """Yields a finding for each model. A missing one is no failure if the server may download it."""
     try:
         listed = models_of(settings)
     except ModelListError as error:

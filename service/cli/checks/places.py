@@ -33,7 +33,7 @@ def check_listeners(settings: Settings) -> Iterator[Finding]:
 
 
 def _folder(what: str, folder: Path) -> Finding:
-    """Finds out whether the folder is there, or can be made, and may be written to."""
+    """Checks that the folder exists or can be created, and can be written to."""
     there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), folder)
     if not there.is_dir():
         return failed(what, f"{there} is not a folder.")
@@ -43,7 +43,7 @@ def _folder(what: str, folder: Path) -> Finding:
 
 
 def _listener(what: str, hosts: str, port: int) -> Finding:
-    """Listens on the addresses for a moment."""
+    """Checks that the addresses are free, by listening on them for a moment."""
     try:
         with listening(split(hosts), port):
             return ok(what, f"{hosts}, port {port}")

@@ -1,4 +1,4 @@
-"""Says what is in force and what the checks found: as text for people, or as JSON. Shows no secret."""
+"""Reports the settings in force and the findings of the checks, as text for people or as JSON. Shows no secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Report:
     """The result of `darkroom check`."""
 
     def __init__(self, in_force: SettingsInForce | None, findings: Sequence[Finding]) -> None:
-        """`in_force` is None where the settings themselves are at fault."""
+        """`in_force` is None if the settings themselves are wrong."""
         self._in_force = in_force
         self._findings = findings
 
@@ -41,12 +41,12 @@ class Report:
 
 
 def of_faults(faults: Sequence[str]) -> Report:
-    """The result where the settings cannot be read."""
+    """Returns the report on settings that cannot be read."""
     return Report(None, [failed("settings", fault) for fault in faults])
 
 
 def _lines(in_force: SettingsInForce) -> Iterator[str]:
-    """Yields the settings of each section below its name: name, value, and where it comes from."""
+    """Yields the settings of each section below its name: name, value and origin."""
     width = max(map(len, Settings.model_fields))
     for section in Section:
         yield section
@@ -79,7 +79,7 @@ def _described(in_force: SettingsInForce) -> Iterator[tuple[str, Any]]:
 
 
 def _shown(name: str, value: object) -> object:
-    """Returns the value, without the secrets that it may hold. Of a URL the rest is shown."""
+    """Returns the value without the secrets that it may hold. The rest of a URL is shown."""
     if value is None or not details(name)["is_secret"]:
         return value
     try:

@@ -1,1 +1,1 @@
-"""Estimates of what work costs in device seconds. Pure, except for the cache on disk."""
+"""Estimates the costs of work in device seconds. Pure, except for the cache on disk."""

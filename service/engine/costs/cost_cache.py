@@ -1,8 +1,8 @@
-"""Measured costs kept on disk between starts, as long as the model, the device and the libraries stay the same.
+"""Keeps measured costs on disk between starts, as long as the model, the device and the libraries stay the same.
 
-Runs in the worker's process. It is a cache only: a file that cannot be read or written is ignored. The worker stores
-the costs after its warm-up, about once a minute while it serves, and when it has drained; so a crash costs the
-measurements of a minute.
+Runs in the worker's process. It is only a cache: a file that cannot be read or written is ignored. The worker stores
+the costs after its warm-up, about once a minute while it serves, and when it has drained, so a crash loses the
+measurements of one minute.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 class CostCache:
-    """One JSON file per model and identity, which is everything that the costs of the model depend on."""
+    """Keeps one JSON file per model and identity: everything that the costs of the model depend on."""
 
     def __init__(self, folder: Path | None, identities: Mapping[str, CostIdentity]) -> None:
-        """Keeps nothing where `folder` is None. `identities` holds that of each model, by name."""
+        """Keeps nothing where `folder` is None. `identities` maps a model's name to its identity."""
         self._paths = (
             {}
             if folder is None

@@ -1,7 +1,7 @@
 """Estimates what calls and images cost in device seconds, and learns from measured calls.
 
-Runs in both processes; pure. It reads no clock and no files: its callers pass measurements in. How an image is made it
-knows from the image's `WorkPlan` alone.
+Runs in both processes; pure. It reads no clock and no files: its callers pass measurements in. All it knows about an
+image is its `WorkPlan`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from service.engine.costs.guesses import guess
 from service.engine.costs.key_costs import KeyCosts
 
 _ALIKE: Final = {Stage.INPUT: Stage.DECODE}
-"""A stage that the warm-up leaves out, and the one from which it is guessed: an autoencoder's halves are much alike."""
+"""Maps a stage that the warm-up leaves out to the one from which it is guessed: an autoencoder's halves are alike."""
 _LEAST: Final = {Stage.DENOISE: 2}
 """Smallest knee of a stage: a guided image takes two rows."""
 _MAX_KEYS: Final = 64
@@ -29,7 +29,7 @@ _GUESS_CALLS: Final = 32
 class CostModel:
     """Estimates seconds by cost key and count: rows of a UNet call, texts, or images of a decode.
 
-    The estimate of a call is the product of two things that are learned apart: the seconds of its key and count at the
+    The estimate of a call is the product of two numbers that are learned apart: the seconds of its key and count at the
     device's usual speed (`KeyCosts`), and the speed factor of the device (`DeviceSpeed`).
     """
 
@@ -53,8 +53,8 @@ class CostModel:
     def knee(self, key: CostKey) -> int:
         """Returns the most rows that the next call should have.
 
-        Beyond the knee, more rows do not lower the seconds per row. Now and then the answer is another count instead,
-        which was not met for long, until a call was learned that tried it. Asking changes nothing.
+        Beyond the knee, more rows do not lower the seconds per row. Now and then it is another count that has not
+        occurred for long, until a call that tried it was learned. Calling this changes nothing.
         """
         return self._costs(key).knee(self._speed.factor)
 
@@ -68,11 +68,11 @@ class CostModel:
         return self._costs(key).measured
 
     def learn_fitting(self, key: CostKey, count: int) -> None:
-        """Takes note that a part of a failed call, with `count` rows, texts or images, fitted in memory."""
+        """Learns that a part of a failed call, with `count` rows, texts or images, fitted in memory."""
         self._remember(key).learn_fitting(count)
 
     def solo_s(self, plan: WorkPlan) -> float:
-        """Returns the seconds from text to pixels with the device to itself."""
+        """Returns the seconds from text to pixels for an image that has the device to itself."""
         return sum(call.calls_left * self.seconds(call.cost, call.rows) for call in plan.calls)
 
     def price_s(self, plan: WorkPlan) -> float:
@@ -80,7 +80,7 @@ class CostModel:
         return sum(call.calls_left * call.rows * self.unit_s(call.cost) for call in plan.calls)
 
     def learn(self, key: CostKey, count: int, seconds: float) -> None:
-        """Takes in the measured seconds of a successful call."""
+        """Learns the measured seconds of a successful call."""
         costs = self._remember(key)
         costs.learn(count, seconds, self._speed.factor)
         self._speed.learn(costs, count)

@@ -1,4 +1,4 @@
-"""Measured costs as values: what crosses the process border and is kept on disk.
+"""Measured costs as values that cross the process border and are kept on disk.
 
 Runs in both processes; pure.
 """
@@ -16,7 +16,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
     count: int
     seconds: float
     weight: float = 1.0
-    """The number of measurements behind it, of which old ones count less."""
+    """Number of measurements behind it; old ones count less."""
 
 
 class KeyCost(msgspec.Struct, frozen=True):
@@ -33,4 +33,4 @@ class CostTable(msgspec.Struct, frozen=True):
     """Measured costs of one model on one device."""
 
     costs: tuple[KeyCost, ...] = ()
-    """The one that was measured least recently is the first."""
+    """The least recently measured first."""

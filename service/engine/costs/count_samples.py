@@ -15,14 +15,14 @@ from typing import Final, NamedTuple
 from service.engine.costs.isotonic import Weighted, weighted_median
 
 _KEPT: Final = 9
-"""Number of measurements that an estimate rests on. One wrong measurement among them does not matter."""
+"""Number of measurements behind an estimate. One wrong measurement among them does not matter."""
 _HALF_LIFE: Final = 256
-"""Number of the key's calls after which a measurement counts half, against newer ones and against other counts."""
+"""Number of the key's calls after which a measurement has half its weight."""
 _LEAST_WEIGHT: Final = 1e-9
 _LATEST: Final = 3
 """Number of measurements whose median shows the device's present speed."""
 _SHORTEST_S: Final = 1e-6
-"""Shorter calls tell nothing about the device's speed."""
+"""Seconds. Shorter calls tell nothing about the device's speed."""
 _AGREEMENT: Final = 1.5
 """Ratio up to which two measurements support each other."""
 
@@ -37,8 +37,8 @@ class _Sample(NamedTuple):
 class CountSamples:
     """Measured seconds of one count.
 
-    The seconds of recent calls are kept as they were measured. Those of older ones, which are settled, are kept at the
-    device's usual speed: what they were measured to, divided by the speed factor that the device had at the time.
+    The seconds of recent calls are kept as measured. Those of older calls, which are settled, are kept at the device's
+    usual speed: divided by the speed factor that the device had at the time.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class CountSamples:
 
     @property
     def number(self) -> int:
-        """The number of measurements that the estimate rests on."""
+        """The number of measurements behind the estimate."""
         return min(_KEPT, len(self._settled) + len(self._recent))
 
     def know(self, seconds: float, weight: float) -> None:
@@ -77,19 +77,19 @@ class CountSamples:
         return latest_s / self._usual_s if latest_s >= _SHORTEST_S else None
 
     def weighted(self, factor: float, call: int) -> list[Weighted]:
-        """Returns the measurements at usual speed, where recent ones were made at the speed `factor`, by their weight
-        after `call` calls of the key."""
+        """Returns the measurements at usual speed, each with its weight after `call` calls of the key. `factor` is the
+        speed factor of the recent ones."""
         return [
             (sample.seconds, max(sample.weight * 0.5 ** ((call - sample.call) / _HALF_LIFE), _LEAST_WEIGHT))
             for sample in self._kept(factor)
         ]
 
     def agree(self, seconds: float, factor: float) -> bool:
-        """Whether two of the measurements lie near to `seconds`, at usual speed."""
+        """Whether at least two measurements lie near `seconds`, at usual speed."""
         return sum(near(seconds, sample.seconds) for sample in self._kept(factor)) >= 2
 
     def _kept(self, factor: float) -> list[_Sample]:
-        """Returns the measurements that the estimate rests on, latest first, at usual speed."""
+        """Returns the measurements behind the estimate, latest first, at usual speed."""
         recent = [_at_usual_speed(sample, factor) for sample in islice(reversed(self._recent), _KEPT)]
         return [*recent, *islice(reversed(self._settled), _KEPT - len(recent))]
 

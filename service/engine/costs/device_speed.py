@@ -1,7 +1,7 @@
-"""The speed factor of the device: by how much all calls take longer than usual, whatever their key and count.
+"""Learns the speed factor of the device: the ratio by which all calls take longer than usual.
 
-Runs in both processes; pure. It tells a slow device from a cost that changed: the first slows the calls of all keys
-alike, the second those of one.
+Runs in both processes; pure. It distinguishes a slow device from a changed cost: the first slows the calls of all keys
+alike, the second those of one key.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _RECENT: Final = 64
 """Number of calls of any key that are recent. They must reach from one decode or text to the next, because a single key
 does not show whether the device changed."""
 _VOTES: Final = 2
-"""The most votes of one key."""
+"""Maximum number of votes of one key."""
 _LEAST_CHANGE: Final = 1.1
-"""Ratio by which the factor changes at least; less is left to the measurements of each count."""
+"""Smallest ratio by which the factor changes. Smaller changes are left to the measurements of each count."""
 
 
 class DeviceSpeed:
-    """The factor, and the recent calls that show it.
+    """Keeps the factor, and the recent calls that show it.
 
-    Each count that was met in the recent calls votes for the ratio of its latest measurements to its usual seconds; a
-    key has two votes at most, and the present factor has one. The factor is the median of the votes. So a change of one
-    key is not taken for one of the device where calls of other keys speak against it, nor is one wrong measurement.
+    Each count of the recent calls votes for the ratio of its latest measurements to its usual seconds; a key has two
+    votes at most, and the present factor has one. The factor is the median of the votes. So a change of one key, or one
+    wrong measurement, does not change the factor where calls of other keys contradict it.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class DeviceSpeed:
         self._recent: deque[tuple[KeyCosts, int]] = deque()
 
     def learn(self, costs: KeyCosts, count: int) -> None:
-        """Takes in a call that `costs` has just learned."""
+        """Learns from a call that `costs` has just learned."""
         self._recent.append((costs, count))
         votes = [*self._votes(), self.factor]
         factor = max(statistics.median_low(votes), min(self.factor, statistics.median_high(votes)))
@@ -54,7 +54,7 @@ class DeviceSpeed:
                 yield slowdown
 
     def _change(self, factor: float) -> None:
-        """Settles the recent calls, each at the factor under which it fits better to what was known before."""
+        """Settles the recent calls, each at the factor under which it fits the earlier measurements better."""
         factors = [self.factor, factor]
         for costs, count in self._recent:
             costs.settle(count, factors)

@@ -1,4 +1,4 @@
-"""Guesses the costs of a key that was never measured from the nearest one of its stage that was.
+"""Guesses the costs of a key that was never measured from the nearest measured key of its stage.
 
 Runs in both processes; pure.
 """
@@ -15,7 +15,7 @@ from service.engine.costs.latency_curve import LatencyCurve, doublings
 _PIXEL_S: Final = 1e-6
 """Seconds per row and pixel before any measurement: 16 ms for a row of 128x128, as on two CPU cores."""
 _SIZELESS_S: Final = 0.005
-"""Seconds per row of a stage in which the size does not matter, before any measurement."""
+"""Seconds per row before any measurement, for a stage in which the size does not matter."""
 _SLOWNESS: Final = {UPCAST: 2.0, UPSCALE: 2.0}
 """Ratio of a variant's seconds to those of the plain key: twice the bytes a number, and a decode before the encode."""
 

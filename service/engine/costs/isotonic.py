@@ -21,7 +21,7 @@ class _Block(NamedTuple):
 
 
 def weighted_median(samples: Iterable[Weighted]) -> float:
-    """Returns the smallest value at which half of the weight is reached. There must be one sample at least."""
+    """Returns the smallest value at which half of the weight is reached. At least one sample is required."""
     ordered = sorted(samples)
     left = sum(weight for _, weight in ordered) / 2
     for value, weight in ordered:
@@ -32,12 +32,12 @@ def weighted_median(samples: Iterable[Weighted]) -> float:
 
 
 def isotonic_medians(groups: Iterable[Sequence[Weighted]]) -> list[float]:
-    """Returns a value for each group such that the values never fall and lie as near as possible to the samples.
+    """Returns a value for each group, such that the values never fall and are as close as possible to the samples.
 
     The algorithm pools adjacent violators (Barlow et al., Statistical Inference under Order Restrictions, 1972). A pool
     has the weighted median of its samples, not their mean, which makes this the isotonic regression with the least sum
     of absolute deviations (Robertson, Wright and Dykstra, Order Restricted Statistical Inference, 1988): one wrong
-    sample among several right ones moves nothing but itself.
+    sample among several right ones does not move the result.
     """
     blocks: list[_Block] = []
     for group in groups:

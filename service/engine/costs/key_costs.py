@@ -17,11 +17,11 @@ from service.engine.costs.tries import Tries
 _KNEE_MARGIN: Final = 0.05
 """Fraction by which more rows must lower the seconds per row to be worth a longer call."""
 _GUESS_WEIGHT: Final = 1e-9
-"""Weight of a guess, against 1 for a fresh measurement: any measurement outweighs it."""
+"""Weight of a guess; a fresh measurement has 1. Any measurement outweighs it."""
 _JOINS: Final = 3
-"""Measurements of this start that a count needs to bend the curve, unless it is one of the doublings."""
+"""Number of measurements of this start that a count needs to be a point of the curve, unless it is a doubling."""
 _LIMIT_CALLS: Final = 2048
-"""Calls of the key after which a count that ran out of memory is tried again; doubles each time that it does."""
+"""Number of the key's calls after which a count that ran out of memory is tried again; doubles each time."""
 
 
 class _Fit(NamedTuple):
@@ -62,7 +62,7 @@ class KeyCosts:
 
     @property
     def max_count(self) -> int | None:
-        """The largest count that fits in memory, or None where memory never ran out or that was long ago."""
+        """The largest count that fits in memory; None if memory never ran out, or not for long."""
         return self._limit if self._calls < self._limited_until else None
 
     def curve(self, factor: float) -> LatencyCurve:
@@ -85,11 +85,11 @@ class KeyCosts:
             yield Point(count, weighted_median(weighted) * factor, sum(weight for _, weight in weighted))
 
     def slowdown(self, count: int) -> float | None:
-        """Returns by how much the latest calls of this count took longer than usual. None if that is not known."""
+        """Returns the ratio of the latest seconds of this count to the usual ones, or None if it is not known."""
         return self._counts[count].slowdown()
 
     def learn(self, count: int, seconds: float, factor: float) -> None:
-        """Takes in a measured call. It ends a try: one of fewer rows in any case, one of more rows if it had more."""
+        """Learns a measured call. It ends a try: one of fewer rows in any case, one of more rows if it had more."""
         fit = self._fit(factor)
         self._calls += 1
         self._samples(count).learn(seconds, self._calls)
@@ -116,7 +116,7 @@ class KeyCosts:
         self.limit(max(1, count // 2, *self._fitting, *(fitted for fitted in self._counts if fitted < count)))
 
     def learn_fitting(self, count: int) -> None:
-        """Takes note that a call of this count fitted in memory, though it was not measured."""
+        """Learns that a call of this count, which was not measured, fitted in memory."""
         self._fitting.add(count)
         if self._limit < count:
             self._limit, self._fitted = count, None
@@ -151,7 +151,7 @@ class KeyCosts:
         return weighted_median(ratios) if ratios else 1.0
 
     def _joined(self) -> list[int]:
-        """Returns the counts that bend the curve. For others, which only a few calls had, their neighbors speak."""
+        """Returns the counts that are points of the curve. Others, which few calls had, lie between their neighbors."""
         return [
             count
             for count, samples in self._counts.items()
@@ -169,8 +169,8 @@ class KeyCosts:
     def _due(self, factor: float, curve: LatencyCurve, best: int) -> int | None:
         """Returns the smallest count that is due to be tried.
 
-        A count that was never measured is due at once where the largest measured one is the best. A try that is known
-        to waste time waits the longer, the more it wastes, so that all tries together take a few percent of the time.
+        A count that was never measured is due at once where the largest measured one is the best. A try waits the
+        longer, the more time it is known to waste, so that all tries together take a few percent of the time.
         """
         for count in self._doublings:
             if count == best or count > self._bound:
@@ -183,9 +183,10 @@ class KeyCosts:
         return None
 
     def _known_waste(self, factor: float, curve: LatencyCurve, count: int, best: int) -> float:
-        """Returns how much longer a call of `count` rows takes than its rows in calls of `best` rows, in such calls.
+        """Returns the time that a call of `count` rows wastes against calls of `best` rows, as a multiple of the
+        latter.
 
-        Returns 0 where no two measurements agree on it.
+        Returns 0 where no two measurements agree on its seconds.
         """
         samples, best_s = self._counts.get(count), curve.at(best)
         if samples is None or not best_s or not samples.agree(curve.at(count), factor):

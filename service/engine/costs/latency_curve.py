@@ -1,4 +1,4 @@
-"""Seconds as a function of a count: rows of a UNet call, texts, or images of a decode.
+"""Describes seconds as a function of a count: rows of a UNet call, texts, or images of a decode.
 
 Runs in both processes; pure.
 """
@@ -20,7 +20,7 @@ class LatencyCurve:
     """
 
     counts: Sequence[int]
-    """One or more, ascending, from 1."""
+    """At least one count, in ascending order; each is at least 1."""
     seconds: Sequence[float]
 
     def at(self, count: float) -> float:

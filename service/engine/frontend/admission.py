@@ -1,7 +1,6 @@
-"""Decides whether there is room for a job, and how long it takes until there is: bounds on queued device seconds.
+"""Decides by bounds on the queue whether there is room for a job, and estimates when there will be.
 
-Runs in the server's process. It reads what is queued and changes nothing; the time is passed in. `waiting_line` decides
-who gets the room.
+Runs in the server's process. It only reads the queue; the time is passed in. `waiting_line` decides who gets the room.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 _RETRY_LOADING_S: Final = 5.0
 _MIN_RETRY_S: Final = 1.0
 _MAX_RETRY_S: Final = 3600.0
-"""Nobody knows what a queue will be like after more than an hour."""
+"""Longest wait that is told. A queue cannot be foreseen for more than an hour."""
 _NAMED_S: Final = 120.0
-"""Clients do not wait as long as this by themselves, so that the message says it to people."""
+"""Seconds from which the message tells the wait to people, since clients do not wait that long by themselves."""
 _PRIOR_S: Final = 10.0
 """Seconds of assumed history, at speed 1.0 of each device, with which the moving average starts."""
 _DECAY: Final = 0.95
@@ -31,8 +30,7 @@ _DECAY: Final = 0.95
 
 
 class DrainSpeed:
-    """Moving average of the priced seconds that all devices work off per second: 1 a device with full calls, less with
-    others."""
+    """Moving average of the priced seconds that all devices complete per second: 1 per device with full calls."""
 
     def __init__(self, devices: int = 1) -> None:
         self._priced_s, self._passed_s = devices * _PRIOR_S, _PRIOR_S
@@ -55,15 +53,17 @@ class DrainSpeed:
 
 
 class QueuedWork:
-    """The images that take room in the queue, as sums that are kept up to date. Reading them costs little however many
-    images there are: every request and every step of an image has them read."""
+    """Keeps sums about the images that take room in the queue.
+
+    Reading a sum takes the same time for any number of images, because every request and every step of an image does.
+    """
 
     def __init__(self) -> None:
         self._jobs = Counter[Hashable]()
         self._images = Counter[str]()
         """The number of each tenant's images."""
         self._left_s: dict[str, float] = {}
-        """The prices of each tenant's images, as far as they are not done."""
+        """Device seconds of each tenant's images that are not done."""
 
     def add(self, job: Hashable, tenant: str, price_s: float) -> None:
         self._jobs[job] += 1
@@ -71,11 +71,11 @@ class QueuedWork:
         self._left_s[tenant] = self._left_s.get(tenant, 0.0) + price_s
 
     def record_done(self, tenant: str, done_s: float) -> None:
-        """Records that so many seconds of an image's price are done, or undone where they are negative."""
+        """Records that so many seconds of an image's price are done, or undone if they are negative."""
         self._left_s[tenant] -= done_s
 
     def remove(self, job: Hashable, tenant: str, left_s: float) -> None:
-        """Removes an image of which so much was left."""
+        """Removes an image with `left_s` device seconds that are not done."""
         self._left_s[tenant] -= left_s
         take_one(self._jobs, job)
         take_one(self._images, tenant)
@@ -103,7 +103,7 @@ class QueuedWork:
 
 
 def take_one(counter: Counter[KeyT], key: KeyT) -> None:
-    """Counts one less of `key`, which is not in the counter any more once there is none."""
+    """Counts one less of `key`, and removes it from the counter at 0."""
     counter[key] -= 1
     if not counter[key]:
         del counter[key]
@@ -115,13 +115,13 @@ class WorkAhead(NamedTuple):
     jobs: int
     images: int
     price_s: float
-    """Price of all their images together."""
+    """Price of all their images together, in device seconds."""
 
 
 class Admission:
-    """The bounds of one engine's queue.
+    """Applies the bounds of one engine's queue.
 
-    What is queued before a job decides, and not the job's own size. So a job of several images finds room as soon as a
+    The work queued before a job decides, not the job's own size. So a job of several images finds room as soon as a
     single image does, an idle engine admits a job of any size, and one job of each tenant may go beyond a bound. A few
     jobs find room whatever they cost: on a slow device one alone may be more work than the bound in seconds.
     """
@@ -130,7 +130,7 @@ class Admission:
         self._config = config
         self._queued = queued
         self.speed: Final = DrainSpeed(len(config.workers))
-        """The speed at which the images that take room are worked off."""
+        """The speed at which the queue drains."""
 
     @property
     def has_room(self) -> bool:
@@ -140,7 +140,7 @@ class Admission:
         return queued.images < config.max_queued_images and is_short
 
     def has_own_room(self, tenant: str) -> bool:
-        """Whether the tenant's job may be admitted although there is no room: it has none in the queue."""
+        """Returns whether the tenant's job may be admitted without room, because the tenant has none in the queue."""
         return tenant not in self._queued.tenants
 
     def wait_s(self, ahead: WorkAhead) -> float:
@@ -157,11 +157,11 @@ class Admission:
         return excess_s / self.speed.factor
 
     def check_quota(self, tenant: str, waiting_s: float) -> None:
-        """Raises `QuotaExceededError` where the tenant holds its share, with images of this price that wait in line."""
+        """Raises `QuotaExceededError` where the tenant's queued work and `waiting_s` in line fill its share."""
         queued, quota_s = self._queued, self._config.max_queued_s_per_tenant
         own_s = queued.left_of_s(tenant) + waiting_s
         if quota_s is not None and own_s >= quota_s:
-            # The tenants share the device, so that each one's queue drains at its part of the speed.
+            # The tenants share the device, so each one's queue drains at its part of the speed.
             shares = self._config.worker.shares
             weights = sum(weight(shares, other) for other in queued.tenants)
             wait_s = (own_s - quota_s) * weights / weight(shares, tenant) / self.speed.factor
@@ -181,7 +181,7 @@ def _retry_after_s(wait_s: float) -> float:
 
 
 def unavailable(phase: Phase, activity: str) -> EngineUnavailableError:
-    """Returns the error for a job that comes in this phase, which admits none. `activity` is what a start does."""
+    """Returns the error for a job that arrives in a phase that admits none. `activity` is that of a starting worker."""
     match phase:
         case Phase.LOADING | Phase.RESTARTING:
             doing = f" ({activity})" if activity else ""

@@ -1,4 +1,4 @@
-"""One device's worker as the dispatcher sees it: the images that it has, what they cost there, room for further ones.
+"""Represents one device's worker to the dispatcher: its images, their costs there, and room for further ones.
 
 Runs in the server's process. It knows neither the worker's process nor the other workers.
 """
@@ -22,11 +22,11 @@ from service.engine.scheduling.fair_share import weight
 from service.engine.types import ModelStatus, Priority
 
 _CREDIT_CALLS: Final = 4
-"""Full calls' worth of images that may wait in a worker before an image, at two rows an image. Images of several sizes
-wait together, so one call's worth would not fill the calls."""
+"""Number of full calls' worth of images that may wait in a worker before an image, at two rows an image. Images of
+several sizes wait together, so one call's worth would not fill the calls."""
 _ROWS_PER_IMAGE: Final = 2
 _CREDIT_S: Final = 2.0
-"""Device seconds of images that may wait in a worker before an image, however many images those are."""
+"""Device seconds of images that may wait in a worker before an image, whatever their number."""
 
 
 class WorkerLink(Protocol):
@@ -45,11 +45,11 @@ class DeviceWorker:
     def __init__(self, index: int, link: WorkerLink, config: WorkerConfig) -> None:
         self.index: Final = index
         self.ready = False
-        """Whether the worker has ever reported its costs. Before, they are guesses."""
+        """Whether the worker has ever reported its costs. Until then they are guesses."""
         self._configured = self._max_counts = limits.resolve(config, None).max_counts
         self.cost = CostModel(CostTable(), max_counts=self._max_counts)
         self.models: dict[str, ModelState] = {}
-        """The last state of each model that the worker has told, by name."""
+        """The state of each model that the worker reported last, by name."""
         self._link = link
         self._images: dict[str, InFlightImage] = {}
         self._pixels = SentPixels(link.send)
@@ -65,7 +65,7 @@ class DeviceWorker:
 
     @property
     def outstanding_s(self) -> float:
-        """Device seconds that the images of the worker still take."""
+        """Device seconds that the worker's images still need."""
         return sum(image.work_s * (1 - image.fraction_done) for image in self._images.values())
 
     def load_s(self, model: str) -> float:
@@ -85,11 +85,10 @@ class DeviceWorker:
         return image.admitted_s + self._factors[image.submit.priority] * self.cost.solo_s(image.plan)
 
     def has_credit_for(self, image: InFlightImage) -> bool:
-        """Whether so little waits before the image in the worker that the image may begin soon.
+        """Whether so little work waits before the image in the worker that it may begin soon.
 
-        What waits before it is what its tenant has there with a virtual deadline no later, and as much of every other
-        tenant by its weight, because tenants take turns. So an urgent image, and the first one of a tenant, always has
-        credit.
+        That is the work of its tenant there whose virtual deadline is no later, and as much of every other tenant by
+        its weight, because tenants take turns. So an urgent image, and the first one of a tenant, always has credit.
         """
         own = image.submit.tenant
         counts: defaultdict[str, int] = defaultdict(int)
@@ -146,6 +145,6 @@ class DeviceWorker:
         self.ready = True
 
     def learn(self, call: CallDone) -> None:
-        """Learns from a call of the worker that shows what such a call costs."""
+        """Learns the cost of a call of the worker, if its seconds show that."""
         if call.sound:
             self.cost.learn(call.key, call.rows + call.padded_rows, call.seconds)

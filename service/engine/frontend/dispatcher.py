@@ -56,8 +56,8 @@ _ERRORS: Final = {
     )
 }
 """The errors that a worker's `Failed` message may name, by code."""
-_PERHAPS_ITS_CHECKPOINTS: Final = (GenerationFailedError.code, NonFiniteResultError.code)
-"""Failures of a resumed image after which it begins anew."""
+_PERHAPS_FROM_CHECKPOINT: Final = (GenerationFailedError.code, NonFiniteResultError.code)
+"""Codes of failures that a checkpoint may have caused: a resumed image begins anew."""
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class Dispatcher:
             await self._emptied.wait()
 
     def dispatch(self) -> None:
-        """Ends the unsent images that cannot meet their deadline any more, and sends those that may be sent now."""
+        """Ends the unsent images that can no longer meet their deadline, and sends those that may be sent now."""
         for image in self._queue.expired(self._clock()):
             self._fail(image, DeadlineExceededError("The image could not be finished by its deadline."))
         for image, worker in self._queue.placements():
@@ -121,7 +121,7 @@ class Dispatcher:
             self.dispatch()  # There may be room for others now.
 
     def apply_model(self, state: ModelState, worker: DeviceWorker) -> None:
-        """Tells the callers of the images that wait for a model in this worker how it is with it."""
+        """Records a model's state in this worker, and tells it to the callers whose images wait for the model there."""
         worker.models[state.name] = state
         if state.status is ModelStatus.LOADING:
             for image in worker.images:
@@ -171,9 +171,9 @@ class Dispatcher:
             self._expiry = asyncio.get_running_loop().call_later(delay_s, self.dispatch)
 
     def _fail_or_begin_anew(self, image: InFlightImage, failed: messages.Failed) -> None:
-        """Ends the image or, where it was resumed and still has a caller, has it made from its noise."""
-        doubtful = image.resumed and failed.code in _PERHAPS_ITS_CHECKPOINTS and not image.job.handle.closed
-        if image.worker is None or not doubtful:
+        """Ends the image or, if it was resumed and still has a caller, lets it begin again from its noise."""
+        is_doubtful = image.resumed and failed.code in _PERHAPS_FROM_CHECKPOINT and not image.job.handle.closed
+        if image.worker is None or not is_doubtful:
             error = _ERRORS.get(failed.code, GenerationFailedError)
             self._fail(image, error(failed.message, field=failed.field))
             return
@@ -188,7 +188,7 @@ class Dispatcher:
             image.job.handle.publish(ImageStarted(image.index))
 
     def _publish_progress(self, image: InFlightImage, progress: messages.Progress) -> None:
-        """Publishes a step unless the caller was told of it before: an image that begins again repeats its steps."""
+        """Publishes a step unless the caller knows it already: an image that begins again repeats its steps."""
         if progress.step > image.steps_published:
             image.steps_published = progress.step
             image.job.handle.publish(ImageProgress(image.index, progress.step, progress.eta_s))
@@ -203,7 +203,7 @@ class Dispatcher:
     def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
         if not image.job.handle.closed:
             image.job.handle.used_s += finished.timings.device_s
-        image.record_done(0.0)  # What it has used is counted.
+        image.record_done(0.0)  # Its use is counted.
         rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
         image.job.handle.publish(
             ImageFinished(image.index, image.submit.params, rgb_image, finished.timings, finished.prompt_lengths)
@@ -241,7 +241,7 @@ class Dispatcher:
 
 
 def _count_use(images: Sequence[InFlightImage]) -> None:
-    """Counts what unfinished images have used for their jobs, unless those have ended: it was counted then."""
+    """Adds the use of unfinished images to their jobs, except to ended jobs, to which it was added already."""
     for image in images:
         if not image.job.handle.closed:
             image.job.handle.used_s += image.price_s * image.fraction_done

@@ -1,4 +1,4 @@
-"""The images that were admitted and have not ended, and what is known of each. State only: others decide.
+"""Holds the state of the images that were admitted and have not ended. Others decide by it.
 
 Runs in the server's process.
 """
@@ -53,15 +53,15 @@ class InFlightImage:
     price_s: float
     """Price at admission, in device seconds."""
     admitted_s: float
-    """Time at which its caller was admitted or joined the line, by the frontend's clock."""
+    """When its caller was admitted or joined the line, in seconds of the frontend's clock."""
     virtual_deadline_s: float = math.inf
-    """The deadline by which unsent images are ordered, by the frontend's clock. `SendQueue` sets it."""
+    """The deadline by which unsent images are ordered, in seconds of the frontend's clock. `SendQueue` sets it."""
     worker: int | None = None
     """Index of the worker that has the image; None while it is unsent."""
     checkpoint: bytes = b""
-    """The latest checkpoint, from which it is resumed where a worker gets it again; empty begins it anew."""
+    """The latest checkpoint, from which another worker resumes it; empty to begin anew."""
     resumed: bool = False
-    """Whether its worker was given a checkpoint of it."""
+    """Whether its worker got a checkpoint with it."""
     work_s: float = 0.0
     """Device seconds that the image takes on that worker's device."""
     started: bool = False
@@ -71,14 +71,14 @@ class InFlightImage:
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
     steps_published: int = 0
-    """Most steps that the caller was told of, under this worker or an earlier one."""
+    """Most steps that the caller was told, under this worker or an earlier one."""
     previews_published: int = 0
     deaths_in_calls: int = 0
-    """Workers that died while a call of this image was under way."""
+    """Number of workers that died while a call of this image was under way."""
     confined_to: int | None = None
-    """Index of the worker that died in a call of this image. No other worker that lives gets the image."""
+    """Index of the worker that died in a call of this image. While that worker lives, no other gets the image."""
     deaths_between_calls: int = 0
-    """Workers that had begun this image and died with no call under way."""
+    """Number of workers that had begun this image and died with no call under way."""
     ended: bool = False
 
     @property
@@ -105,7 +105,7 @@ class InFlightImage:
 
     @property
     def left_s(self) -> float:
-        """The price, as far as it is not done."""
+        """The part of the price that is not done, in device seconds."""
         return self.price_s * (1 - self.fraction_done)
 
     def record_done(self, fraction: float) -> None:
@@ -114,12 +114,12 @@ class InFlightImage:
         self.fraction_done = fraction
 
     def take_back(self) -> None:
-        """Makes it an image that no worker has."""
+        """Marks the image as one that no worker has."""
         self.record_done(0.0)
         self.worker, self.started = None, False
 
     def distrust_checkpoint(self) -> None:
-        """Has the image begin anew after a failure, unless it was begun from its noise: it may lie in its state."""
+        """Makes a resumed image begin anew after a failure, which its checkpoint may have caused."""
         if self.resumed:
             self.checkpoint = b""
 
@@ -128,7 +128,7 @@ class InFlightImages:
     """All admitted images that have not ended, in order of admission."""
 
     def __init__(self, held: HeldPixels | None = None) -> None:
-        """`held` has the pixels that images start from, which are without bound unless it is given."""
+        """`held` holds the pixels that images start from; None holds them without a bound."""
         self.queued: Final = QueuedWork()
         self._images: dict[str, InFlightImage] = {}
         self._models = Counter[str]()

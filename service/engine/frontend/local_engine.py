@@ -1,4 +1,4 @@
-"""LocalEngine: an engine with a worker process for each device of this machine. Admits jobs, starts and stops.
+"""The engine with a worker process for each device of this machine: admits jobs, starts and stops.
 
 Runs in the server's process. `dispatcher` moves images to the workers and results back, a `supervisor` keeps each
 worker alive, and the scheduler in each worker orders its work.
@@ -104,14 +104,14 @@ class LocalEngine:
 
     @property
     def phase(self) -> Phase:
-        """The best phase of any worker, except that draining hides what happens to the workers meanwhile."""
+        """The best phase of any worker; while draining, `DRAINING` unless all workers have failed or stopped."""
         phases = {supervisor.phase for supervisor in self._supervisors}
         phase = next(phase for phase in _PHASES if phase in phases)
         return Phase.DRAINING if self._draining and phase not in (Phase.FAILED, Phase.STOPPED) else phase
 
     @property
     def failure(self) -> str | None:
-        """Why no worker is left, for the operator; None where one is."""
+        """The reason why no worker is left, for the operator; None while one is."""
         reasons = [supervisor.failure for supervisor in self._supervisors]
         return None if None in reasons else " ".join(dict.fromkeys(reason for reason in reasons if reason))
 
@@ -277,11 +277,10 @@ class LocalEngine:
     def _worker_crashed(self, index: int, called: frozenset[str]) -> None:
         self._starts[index].end()
         self._dispatcher.worker_died(self._workers[index], called)
-
         self._line.advance()
 
     def _worker_lost(self, index: int) -> None:
-        """Ends every job where no worker is left; otherwise the other workers take over the images of this one."""
+        """Ends every job if no worker is left; otherwise the other workers take over the images of this one."""
         if self.failure is not None:
             error = WorkerLostError("The worker was lost, and no other can be started.")
             self._line.refuse_all(error)

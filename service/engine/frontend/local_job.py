@@ -1,6 +1,7 @@
 """The caller's side of a job: a buffer of events between the engine, which publishes, and one reader.
 
-Progress, previews and checkpoints are bounded by job, finished images over all jobs. Runs in the server's process.
+Progress, previews and checkpoints are bounded for each job, finished images over all jobs. Runs in the server's
+process.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class LocalJob:
             self._changed.set()
 
     def discard(self) -> None:
-        """Drops all events that wait for the reader and ends the job, which then has an error in any case."""
+        """Drops all events that wait for the reader, and ends the job with an error."""
         self._events.clear()
         self._droppable = 0
         self._closed = True
@@ -125,25 +126,25 @@ class UnreadImages:
 
     Two rules share the bound, and neither makes a job wait for the reader of another one:
 
-    - Up to half of it, a job is sent further images only as far as there is room for those that the worker has of it
-      and for all that is unread. A job of which nothing is outstanding is always sent one: a job that is read goes on,
+    - Up to half of it, a job's images are sent to a worker only if there is room for them, for the job's images there,
+      and for all that is unread. A job without outstanding images may always send one: a job that is read goes on,
       however much of others is unread, and one whose reader comes late goes on from then.
     - Beyond it, the job whose reader has been away longest loses its images and ends with an error.
 
-    A job that nobody refers to any more, and that nobody can read, counts no longer.
+    A job to which no reference is left, so that nobody can read it, no longer counts.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes: weakref.WeakKeyDictionary[LocalJob, int] = weakref.WeakKeyDictionary()
-        """Bytes by job, where there are any. The job whose reader has been away longest is first."""
+        """Unread bytes of each job that has some. The job whose reader has been away longest is first."""
 
     @property
     def total_bytes(self) -> int:
         return sum(self._bytes.values())
 
     def may_send(self, job: LocalJob, sent_bytes: int, image_bytes: int) -> bool:
-        """Returns whether the worker may have a further image of this job, of which it has images of `sent_bytes`."""
+        """Returns whether a worker may get a further image of a job whose images in workers will have `sent_bytes`."""
         if not sent_bytes and job not in self._bytes:
             return True
         return self.total_bytes + sent_bytes + image_bytes <= self._max_bytes // 2

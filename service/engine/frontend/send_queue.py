@@ -1,8 +1,8 @@
 """Decides which worker gets which image, and when: the queue of the images that no worker has.
 
 Runs in the server's process; pure, the time is passed in. An image that waits here may still go to any device, one that
-was sent may not. So a worker gets what it can begin soon, and enough of it to fill its calls. Where one device is left,
-nothing waits here: that worker orders all images itself.
+was sent may not. So a worker gets images that it can begin soon, and enough to fill its calls. Where one device is
+left, nothing waits here: that worker orders all images itself.
 
 A tenant's images leave in order of virtual deadline, and no tenant waits for another: every tenant that has images in
 the queue also has some in each worker, as many as any other, and each worker shares its device equally between tenants.
@@ -39,7 +39,7 @@ class SendQueue:
             if image.submit.tenant in waiting_tenants:
                 continue
             if not self._unread.may_send(job, sent_bytes[job], image.image_bytes):
-                continue  # Nobody waits for a job that waits for its reader.
+                continue  # A job that waits for its reader holds up no other job.
             worker = self._worker_for(image)
             if worker is not None:
                 sent_bytes[job] += image.image_bytes

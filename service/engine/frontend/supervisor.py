@@ -1,4 +1,4 @@
-"""Keeps one worker alive: starts it, reads its messages, ends it when it is stuck, and starts the next one.
+"""Keeps one worker alive: starts it, reads its messages, kills it when it is stuck, and starts the next one.
 
 Runs in the server's process. Knows no jobs.
 """
@@ -17,7 +17,7 @@ from service.engine.interface import ADMITTING, Phase
 from service.engine.messages import Drain, Finished, FromWorker, Ready, ToWorker, Unloadable
 
 IDLE_EXIT_S: Final = 3.0
-"""Time in which an idle worker must exit after it was told to drain."""
+"""Seconds in which an idle worker must exit after it was told to drain."""
 
 Spawn: TypeAlias = Callable[[Sequence[str], WorkerConfig], Awaitable[WorkerProcess]]
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Backoff:
-    """The pauses between attempts: each is twice as long as the one before, up to a maximum."""
+    """Computes pauses between attempts: each is twice as long as the one before, up to a maximum."""
 
     def __init__(self, first_s: float, max_s: float) -> None:
         self._first_s = first_s
@@ -81,7 +81,7 @@ class Supervisor:
 
     @property
     def failure(self) -> str | None:
-        """Why no worker can be started."""
+        """The reason why no worker can be started; None while one can."""
         return self._failure
 
     def start(self) -> None:
@@ -94,14 +94,14 @@ class Supervisor:
             self._process.send(message)
 
     async def stop(self, *, drain: bool) -> None:
-        """Ends the worker. With `drain` an idle worker may exit by itself; otherwise it is killed. `failure` says where
+        """Ends the worker. With `drain` an idle worker may exit by itself; otherwise it is killed. `failure` is set if
         the worker cannot be ended."""
         self._stopping = True
         if self._task is not None:
             if drain and self._phase in ADMITTING:
                 self.send(Drain())
                 await asyncio.wait({self._task}, timeout=IDLE_EXIT_S)
-            if not self._task.cancelling():  # A second stop must not interrupt how the first one ends the worker.
+            if not self._task.cancelling():  # A second stop must not interrupt the first one as it ends the worker.
                 self._task.cancel()
             await asyncio.wait({self._task})
         self._enter(Phase.STOPPED)
@@ -152,7 +152,7 @@ class Supervisor:
         timeout_s = self._config.kill_timeout_s
         try:
             status = await (process.end(timeout_s) if disconnected else process.kill(timeout_s))
-        except asyncio.CancelledError:  # A stop does not wait for the worker to exit by itself.
+        except asyncio.CancelledError:  # A stop kills the worker instead of waiting for it to exit.
             await process.kill(timeout_s)
             raise
         if status is None:

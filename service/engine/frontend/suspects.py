@@ -1,17 +1,17 @@
-"""Finds the image that kills its worker: whom a death makes a suspect, how suspects are tried, who is given up.
+"""Finds the image that kills its worker: marks suspects after a crash, and gives up an image that crashes again.
 
-Runs in the server's process; pure. No death loses an image: all are generated again, from their last checkpoint or from
+Runs in the server's process; pure. No crash loses an image: all are generated again, from their last checkpoint or from
 their first step. The images of the calls that were under way, which the worker's record names, are suspects from then
-on. A suspect that had been resumed from a checkpoint begins anew, since the fault may lie in its state. A suspect
-shares calls with no other image; in between, the same worker serves all other images as ever. So the next death
-convicts at most one image: a poisonous image costs the others two deaths, whatever the size of the batch in which it
-met them. Halving the suspects, as a single call is halved after an error, would let them share calls, at the price of
-one more death for each halving; a restart takes longer than the calls that are saved. A suspect that ends is cleared.
+on. A suspect that had been resumed from a checkpoint begins anew, since its state may be the cause. A suspect shares
+calls with no other image; in between, the same worker serves all other images as usual. So the next crash convicts at
+most one image: a poisonous image costs the others two crashes, whatever the size of the batch that it shared with them.
+Halving the suspects, as a single call is halved after an error, would let them share calls, but each halving would cost
+one more crash; a restart takes longer than the calls that are saved. A suspect that ends is cleared.
 
-Of several devices, only the one whose worker died gets its suspects again: a poisonous image disturbs one device, not
-each in turn.
+On several devices, only the one whose worker died gets its suspects again, so that a poisonous image disturbs one
+device, not each in turn.
 
-A death between calls convicts nobody. To end a crash loop all the same, an image that had begun at three of them is
+A crash between calls convicts no image. To end a crash loop all the same, an image that had begun at three of them is
 given up.
 """
 
@@ -23,10 +23,10 @@ from typing import Final
 from service.engine.frontend.inflight import InFlightImage
 
 _MAX_DEATHS_ALONE: Final = 2
-"""Deaths in a call of the image, the last of them with no other image in a call, at which it is poisoned."""
+"""Number of deaths in a call of the image, the last with no other image in a call, at which it is poisoned."""
 _MAX_DEATHS: Final = 3
-"""Deaths of the image's worker at which it is poisoned in any case, those in its calls and those between calls counted
-apart."""
+"""Number of deaths of the image's worker at which it is poisoned in any case. Those in its calls and those between
+calls are counted apart."""
 
 
 def record_death(images: Sequence[InFlightImage], called: Collection[str]) -> list[InFlightImage]:

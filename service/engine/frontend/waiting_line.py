@@ -1,4 +1,4 @@
-"""The line of callers whose job has no room yet, and the order in which they get it.
+"""Lets callers whose job has no room yet wait in line, and admits them in turn.
 
 Runs in the server's process. `admission` says when there is room. Tenants take turns by the seconds of work with which
 they are admitted from the line, and by their weights; within a tenant, the first comes first. Only a tenant that has
@@ -29,7 +29,7 @@ class _Cancelable(Protocol):
 JobT = TypeVar("JobT", bound=_Cancelable)
 
 _TENANT_SHARE: Final = 0.75
-"""Part of the places that one tenant may hold, so that others find one."""
+"""Share of the places that one tenant may hold, so that others find one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +56,7 @@ class WaitingLine(Generic[JobT]):
         self._config = config
         self._admission = admission
         self._callers: dict[str, dict[_Caller[JobT], None]] = {}
-        """Those in line, by tenant, in the order in which they came. Tenants without callers are not in it."""
+        """Callers by tenant, in order of arrival. Tenants without callers are not in it."""
         self._shares = FairShare(config.worker.shares)
         self._numbers = itertools.count()
 
@@ -64,7 +64,7 @@ class WaitingLine(Generic[JobT]):
         return sum(map(len, self._callers.values()))
 
     def admit_now(self, tenant: str, prices_s: Sequence[float], admit: Callable[[], JobT]) -> JobT:
-        """Returns what `admit` returns. Raises `QuotaExceededError`, and `QueueFullError` where it is full."""
+        """Returns what `admit` returns. Raises `QuotaExceededError`, and `QueueFullError` where there is no room."""
         self._admission.check_quota(tenant, self._waiting_s(tenant))
         if not self._may_enter(tenant):
             raise self._admission.refusal(self._ahead(self._caller(tenant, prices_s, admit)))
@@ -98,7 +98,7 @@ class WaitingLine(Generic[JobT]):
         raise self._admission.refusal(self._ahead(caller))
 
     def advance(self) -> None:
-        """Admits those whose turn it is. Call it whenever there may be room."""
+        """Admits the callers whose turn it is. Call it whenever there may be room."""
         while (caller := self._next()) is not None:
             self._charge(caller.tenant, caller.prices_s)
             self._leave(caller)

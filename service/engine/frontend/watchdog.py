@@ -1,7 +1,7 @@
-"""Judges a worker by its silence: how long it has been silent, against how long the call that it announced may take.
+"""Judges a worker by its silence, compared with the time that the call it announced may take.
 
-Runs in the server's process; reads no clock. Silence is the sum of ticks, each of which counts for a limited time only:
-time in which the server's own process was held up, or the machine slept, does not count against the worker.
+Runs in the server's process; reads no clock. Silence is the sum of ticks, each of which counts for a limited time: time
+in which the server's own process was held up, or the machine slept, does not count against the worker.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from service.engine.config import EngineConfig
 from service.engine.messages import BEAT_S, Busy, FromWorker, Loading
 
 TICK_S: Final = BEAT_S / 4
-"""Interval at which `Watchdog.tick` is to be called."""
+"""Seconds between two calls of `Watchdog.tick`."""
 _LATE_S: Final = 1.5 * BEAT_S
-"""Silence after which a worker is late. The next tick notices it, which is within two beats."""
+"""Seconds of silence after which a worker is late. The next tick, which comes within two beats, notices it."""
 _LATE_FACTOR: Final = 3.0
 """Multiple of a call's expected seconds that is added to the silence of a late worker."""
 _STUCK_FACTOR: Final = 10.0
-"""Multiple of the expected seconds, of a call or of a start's silence, that a stuck worker is silent beyond."""
+"""Multiple of the expected seconds, of a call or of a silence at the start, that is added for a stuck worker."""
 
 
 class Watchdog:
@@ -58,7 +58,7 @@ class Watchdog:
             case Busy(expected_s=None):
                 return config.unmeasured_timeout_s, config.unmeasured_timeout_s
             case Busy(expected_s=float(expected_s), is_guess=True):
-                # On a slow device a call that was never made is long, too.
+                # On a slow device a call of a new kind may be long, too.
                 limit_s = max(config.unmeasured_timeout_s, config.stall_timeout_s + _STUCK_FACTOR * expected_s)
                 return limit_s, limit_s
             case Busy(expected_s=float(expected_s)):

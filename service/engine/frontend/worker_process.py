@@ -25,18 +25,18 @@ from service.engine.messages import LENGTH, MAX_MESSAGE_BYTES, STACKS_SIGNAL, Fr
 
 _FROM_WORKER: Final = msgspec.msgpack.Decoder(FromWorker)
 _EXIT_S: Final = 10.0
-"""Longest time in which the process may exit by itself after its connection was closed."""
+"""Seconds in which the process may exit by itself after its connection was closed."""
 _STACKS_S: Final = 0.5
-"""Time in which a stuck process may write the stacks of its threads."""
+"""Seconds in which a stuck process may write the stacks of its threads."""
 _UNREAD_S: Final = 1.0
-"""Time in which the last messages of a process that has exited are read, where its socket is held by another one."""
+"""Seconds in which the last messages of an exited process are read, where another one holds its socket."""
 
 Kill = Callable[[int, int], None]
 """Sends a signal to each process of a group."""
 
 
 class WorkerProcess:
-    """A running worker. The caller of `spawn` must call `end` or `kill` at last."""
+    """A running worker. The caller of `spawn` must call `end` or `kill` in the end."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class WorkerProcess:
 
     @property
     def called_images(self) -> frozenset[str]:
-        """The ids of the images whose calls were under way when the process, which has ended, ended."""
+        """The ids of the images whose calls were under way when the process ended. Read it only afterwards."""
         return self._record.read()
 
     async def receive(self) -> FromWorker | None:
@@ -143,7 +143,7 @@ class WorkerProcess:
             self._kill(self._process.pid, signal.SIGKILL)
 
     def _disconnect(self) -> None:
-        """Ends the connection. What has not been sent or read is lost: a worker that is stuck would never take it."""
+        """Ends the connection. Unsent and unread messages are lost: a stuck worker would never take them."""
         self._writer.transport.abort()
 
     async def _exit_status(self, timeout_s: float) -> int | None:

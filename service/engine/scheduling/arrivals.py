@@ -1,4 +1,4 @@
-"""Learns how much work arrives, to foresee how far later arrivals will put an image back.
+"""Learns how much work arrives, to foresee how long later arrivals will delay an image.
 
 Runs in the worker's process; pure.
 """
@@ -12,36 +12,36 @@ from typing import Any, Final, NamedTuple
 from service.engine.scheduling.image import Prediction, ScheduledImage
 
 _REMEMBERED: Final = 64
-"""Arrivals from which the rate is learned."""
+"""Number of arrivals from which the rate is learned."""
 _PRIOR_S: Final = 5.0
 """Seconds without an arrival that are assumed before the first, so that one burst does not count as a steady rate."""
 _ROUNDS: Final = 5
-"""Rounds after which a longer wait, in which more arrives, is taken for settled."""
+"""Iterations for a delay that grows with itself: during a longer wait more work arrives."""
 _CAUTION: Final = 2.0
 """Factor on the expected delay: callers mind an image that is late more than one that is early."""
 _MAX_FACTOR: Final = 6.0
 """Largest factor by which arrivals lengthen an estimate."""
 _DECAY: Final = 0.95
-"""Factor on what was learned of delays with each further image."""
+"""Factor on the learned delays with each further image."""
 
 
 class _Arrival(NamedTuple):
     arrived_s: float
-    patience_s: float
+    deadline_in_s: float
     """Seconds from its arrival to its virtual deadline."""
     price_s: float
 
 
 class Arrivals:
-    """The latest arrivals, which stand for those to come, and the share of them that did put images back.
+    """Keeps the latest arrivals, which stand for those to come, and learns the share of them that did delay images.
 
-    Arrivals at a steady rate overtake. Those of callers who wait for one image before they ask for the next do not.
+    Arrivals at a steady rate delay images. Those of callers who wait for one image before they ask for the next do not.
     """
 
     def __init__(self) -> None:
         self._latest: deque[_Arrival] = deque(maxlen=_REMEMBERED)
         self._expected = self._seen = 1.0
-        """Sums of expected and of seen delays, relative to the estimates."""
+        """Sums of expected and of seen delays, relative to the estimates; old ones count less."""
 
     def add(self, image: ScheduledImage[Any], price_s: float) -> None:
         self._latest.append(_Arrival(image.arrived_s, image.virtual_deadline_s - image.arrived_s, price_s))
@@ -54,7 +54,7 @@ class Arrivals:
         return Prediction(now_s, eta_s, self._delay_s(eta_s, now_s, overtaken_until_s, 1.0))
 
     def put_back_s(self, eta_s: float, now_s: float, overtaken_until_s: Callable[[float], float]) -> float:
-        """Returns the estimate with the work of those who will arrive before the image is finished and be served first.
+        """Returns the estimate, including the work that will arrive before the image is finished and be served first.
 
         The arguments are those of `predict`.
         """
@@ -77,7 +77,8 @@ class Arrivals:
             expected_s = eta_s + delay_s
             deadline_s = overtaken_until_s(now_s + expected_s)
             work_s = sum(
-                each.price_s * max(0.0, min(expected_s, deadline_s - each.patience_s - now_s)) for each in self._latest
+                each.price_s * max(0.0, min(expected_s, deadline_s - each.deadline_in_s - now_s))
+                for each in self._latest
             )
             delay_s = min(factor * work_s / window_s, (_MAX_FACTOR - 1) * eta_s)
         return delay_s

@@ -1,4 +1,4 @@
-"""Chooses the images of one group that share its next call: whose, in which order, and how many.
+"""Chooses the images of one group that share its next call.
 
 Runs in the worker's process; pure.
 """
@@ -30,7 +30,7 @@ class Batch(Generic[StateT]):
 
     @property
     def isolated(self) -> bool:
-        """Whether the call is for images that must not share the device with others."""
+        """Whether its images must not share the device with others."""
         return bool(self.images[0].isolation)
 
     @property
@@ -78,7 +78,7 @@ class _Slack:
 
     calls_left: int
     left_s: float
-    """Seconds for these calls and for whatever is done before the next one."""
+    """Seconds for these calls and for all work before the next one."""
 
     def allows(self, call_s: float, before_s: float) -> bool:
         return before_s + self.calls_left * call_s <= self.left_s
@@ -102,7 +102,7 @@ class BatchBuilder(Generic[StateT]):
         self._max_rows = knee + padded_rows(knee)
         self._rows = 0
         self._preparing: Counter[CostKey] = Counter()
-        """Texts and images that must be encoded first."""
+        """Number of texts and images that must be encoded first, by cost key."""
         self._slacks: list[_Slack] = []
 
     @property

@@ -16,12 +16,12 @@ EQUAL: Final[Mapping[str, float]] = {}
 
 
 def weight(shares: Mapping[str, float], tenant: str) -> float:
-    """Returns the weight of a tenant, which is 1 where `shares` names none."""
+    """Returns the weight of a tenant; 1 where `shares` has none for it."""
     return shares.get(tenant, _DEFAULT_WEIGHT)
 
 
 class FairShare:
-    """The tenants' start tags. A tenant that was idle rejoins at the current virtual time: it saves up no credit."""
+    """Keeps the tenants' start tags. A tenant that was idle rejoins at the current virtual time, without any credit."""
 
     def __init__(self, shares: Mapping[str, float] = EQUAL) -> None:
         """`shares` holds the weights of tenants, positive numbers: one of weight 3 gets three times the time of one of
@@ -37,11 +37,11 @@ class FairShare:
         return max(self._tags_s.get(tenant, 0.0), self._virtual_time_s)
 
     def virtual_s(self, tenant: str, seconds: float) -> float:
-        """Returns how far service of so many seconds moves the tenant's start tag."""
+        """Returns the virtual seconds by which service of `seconds` moves the tenant's start tag."""
         return seconds / weight(self._shares, tenant)
 
     def served_s(self, tenant: str, virtual_s: float) -> float:
-        """Returns the seconds of service that move the tenant's start tag so far."""
+        """Returns the seconds of service that move the tenant's start tag by `virtual_s`."""
         return virtual_s * weight(self._shares, tenant)
 
     def charge(self, served_s: Mapping[str, float], backlogged: Iterable[str]) -> None:

@@ -17,11 +17,11 @@ from service.engine.scheduling.fair_share import FairShare
 from service.engine.scheduling.image import Group, ScheduledImage
 
 _CALLS_BETWEEN_TURNS: Final = 4
-"""Calls that a tenant has at a time in the forecast, where there are several tenants."""
+"""Number of calls in a tenant's turn in the forecast, where there are several tenants."""
 _MOST_TURNS: Final = 128
-"""Turns of tenants in a forecast. Where there are more calls, a turn has more of them."""
-_PLAYED: Final = 96
-"""Images whose calls are played through. Later ones are expected after them, at the price of the work before."""
+"""Maximum number of turns in a forecast. Where there are more calls, turns are longer."""
+_SIMULATED: Final = 96
+"""Number of images whose calls are simulated. Later images are expected after them, each at its price."""
 
 
 def min_remaining_s(image: ScheduledImage[Any], cost: CostModel) -> float:
@@ -54,9 +54,9 @@ class _Remaining:
 
 
 class Forecast:
-    """Plays through the calls that the scheduler would make if nothing arrived.
+    """Simulates the calls that the scheduler would make if nothing arrived.
 
-    The most urgent image decides whose turn it is; its group has calls, full to the knee, until an image of the batch
+    The most urgent image decides whose turn it is; its group makes calls, full to the knee, until an image of the batch
     has made its last call of the stage. Images whose model is not resident wait until it could be.
     """
 
@@ -79,11 +79,11 @@ class Forecast:
         in_order = sorted(images, key=lambda image: image.virtual_deadline_s)
         self._fair_share = fair_share
         self._tags_s = {image.tenant: fair_share.start_tag_s(image.tenant) for image in in_order}
-        for image in in_order[:_PLAYED]:
+        for image in in_order[:_SIMULATED]:
             self._add(image)
-        calls = sum(image.target.calls_left for image in in_order[:_PLAYED])
+        calls = sum(image.target.calls_left for image in in_order[:_SIMULATED])
         self._calls_between_turns = max(_CALLS_BETWEEN_TURNS, calls // _MOST_TURNS)
-        self._beyond = in_order[_PLAYED:]
+        self._beyond = in_order[_SIMULATED:]
         self._ends_s: dict[str, float] = {}
 
     def run(self) -> dict[str, float]:
@@ -93,7 +93,7 @@ class Forecast:
             if self._is_late(head):
                 self._demote(head)
             else:
-                self._play(head)
+                self._simulate(head)
         for image in self._beyond:
             self._passed_s = max(self._passed_s, image.load_s) + remaining_price_s(image, self._cost)
             self._ends_s[image.id] = self._passed_s
@@ -127,7 +127,7 @@ class Forecast:
             del self._groups[remaining.group]
 
     def _head(self) -> _Remaining:
-        """Returns the most urgent image whose model is resident by now, or the first one to be so."""
+        """Returns the most urgent image whose model is resident by then, or the one whose model is resident first."""
         heads = [queue[0] for queues in self._groups.values() for queue in queues.values()]
         soonest_s = max(self._passed_s, min(head.image.load_s for head in heads))
         return min((head for head in heads if head.image.load_s <= soonest_s), key=self._turn)
@@ -146,8 +146,8 @@ class Forecast:
         head.demoted = True
         self._put(head)
 
-    def _play(self, head: _Remaining) -> None:
-        """Makes calls with the head's group until an image is done with the stage or another tenant has its turn."""
+    def _simulate(self, head: _Remaining) -> None:
+        """Simulates calls of the head's group until an image is done with the stage or another tenant has its turn."""
         self._passed_s = max(self._passed_s, head.image.load_s)
         batch, rows = self._batch(head)
         calls = min(each.calls_left for each in batch)
@@ -162,7 +162,7 @@ class Forecast:
             each.calls_left -= calls
             if not each.calls_left:
                 self._take(each)
-                self._go_on(each)
+                self._next_stage(each)
 
     def _batch(self, head: _Remaining) -> tuple[list[_Remaining], int]:
         """Returns the head, the other images of its group up to the knee, and their rows."""
@@ -187,7 +187,7 @@ class Forecast:
     def _later_s(self, remaining: _Remaining) -> float:
         return sum(call.calls_left * self._cost.seconds(call.cost, call.rows) for call in remaining.later)
 
-    def _go_on(self, remaining: _Remaining) -> None:
+    def _next_stage(self, remaining: _Remaining) -> None:
         """Moves an image that is done with a stage to its next one, or to its end."""
         if not remaining.later or remaining.later[0].key.stage in self._beside:
             self._ends_s[remaining.image.id] = self._passed_s + self._later_s(remaining)

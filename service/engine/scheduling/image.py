@@ -1,4 +1,4 @@
-"""An image in the worker: its parameters, its plan, its position and its times so far. State only; others decide.
+"""The state of an image in the worker: its parameters, its plan, its position and its times. Others decide by it.
 
 Runs in the worker's process; pure.
 """
@@ -24,7 +24,7 @@ class Prediction(NamedTuple):
     eta_s: float
     """Seconds to its end if nothing arrives."""
     delay_s: float
-    """Seconds by which arrivals would put it back."""
+    """Seconds by which arrivals would delay it."""
 
 
 class Group(NamedTuple):
@@ -37,7 +37,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """The place at which an image begins that is resumed from a checkpoint."""
+    """The point at which an image is resumed from a checkpoint."""
 
     params: GenerationParams
     """The parameters of the model that goes on with the image: its refiner's where that had begun."""
@@ -51,23 +51,23 @@ class ResumePoint:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ScheduledImage(Generic[StateT]):
-    """One image of a job, from its arrival in the worker to its terminal message. Times are the worker's clock."""
+    """One image of a job, from its arrival in the worker to its terminal message. Times are seconds of its clock."""
 
     id: str
     params: GenerationParams
     plan: WorkPlan
     """The image's work. A restart in higher precision replaces it."""
     tenant: str = ""
-    """Owner of the image; tenants share the device equally."""
+    """Owner of the image; tenants share the device by their weights."""
     log_ids: Mapping[str, str] = field(default_factory=dict)
-    """The ids that lines of the log about it have."""
+    """The ids in log lines about it."""
     isolation: str = ""
     """Mark of a suspect: see `Group.isolation`."""
     previews: int = 0
     """Number of previews that the caller asked for."""
     arrived_s: float
     virtual_deadline_s: float
-    """The deadline by which images are ordered. It moves at most once, so that waiting alone brings an image's turn."""
+    """The deadline by which images are ordered. It moves at most once, so every waiting image gets its turn."""
     demoted: bool = False
     """Whether the virtual deadline has moved."""
     solo_s: float = math.inf
@@ -77,11 +77,11 @@ class ScheduledImage(Generic[StateT]):
     load_s: float = 0.0
     """Estimated seconds until its model could be resident; 0 where it is."""
     max_load_wait_s: float = math.inf
-    """Seconds after its arrival at which the image fails if its model is not resident. A refiner may take as long."""
+    """Seconds after its arrival at which the image fails if its model is not resident; as many for a refiner."""
     text_call: NextCall | None = None
     """The call that encodes the texts whose conditioning is not known; None once all are known."""
     input_call: NextCall | None = None
-    """The call that encodes the image to start from and its mask; None once they are, or where there are none."""
+    """The call that encodes the image to start from and its mask; None once they are encoded, or if there are none."""
     decode_call: NextCall | None = None
     """A decode other than the planned one, for latents that need a wider decoder."""
     texts: tuple[TextKey, ...] = ()
@@ -89,14 +89,14 @@ class ScheduledImage(Generic[StateT]):
     conditionings: dict[TextKey, Any] = field(default_factory=dict)
     """The conditioning of each text that is known."""
     encoded: EncodedInput | None = None
-    """The encoded image to start from and its mask, or what the model before handed over; kept for a restart in higher
-    precision."""
+    """The encoded image to start from and its mask, or the latents that the model before handed over. Kept for a
+    restart in higher precision."""
     put_back: tuple[PixelKey, ...] = ()
-    """The image to start from and its mask, where what the mask keeps is put back into the finished image."""
+    """Keys of the image to start from and of its mask, if unmasked pixels are put back into the finished image."""
     resume_point: ResumePoint | None = None
-    """The place at which it begins, where that is not its noise; None once it has begun."""
+    """The point at which it is resumed; None if it begins from its noise, and once it has begun."""
     identity: str = ""
-    """Digest of all that decides the image's bits, for its checkpoints; empty where there are none."""
+    """Digest of everything that decides the image's bits, for its checkpoints; empty where it has none."""
     checkpoint_every: int = 0
     """Steps between two checkpoints; 0 where none are taken."""
     checkpoint_step: int = 0
@@ -110,15 +110,15 @@ class ScheduledImage(Generic[StateT]):
     prediction: Prediction | None = None
     """The estimate at the first report of progress."""
     step: int = 0
-    """Steps done, as far as the device is known to have come."""
+    """Steps that the device is known to have done."""
     previews_sent: int = 0
     reported_step: int = 0
-    """The last step that progress was sent for."""
+    """The step of the last progress message."""
     calls_made: int = 0
     batch_rows_sum: int = 0
-    """Sum of the rows of the UNet calls that the image took part in."""
+    """Sum of the rows of the UNet calls in which the image took part."""
     device_s: float = 0.0
-    """Its parts, by rows, of the device seconds of its calls."""
+    """Its shares, by rows, of the device seconds of its calls."""
     started_s: float | None = None
     """Time at which the first work for the image started; None before it."""
     begun_s: float = 0.0
@@ -144,13 +144,13 @@ class ScheduledImage(Generic[StateT]):
 
     @property
     def awaits_refiner(self) -> bool:
-        """Whether its model has made its calls, so that the image is to be handed over to its refiner."""
+        """Whether its model has made its calls, so that the image must be handed over to its refiner."""
         return self.state is not None and self.state.next_call is None and self.params.refiner is not None
 
     @property
     def target(self) -> NextCall:
-        """The call for which the image waits: its next UNet call, its enlargement or its decode. Its texts and the
-        image to start from are encoded on the way."""
+        """The call for which the image waits: its next UNet call, its enlargement or its decode. Texts and the image to
+        start from are encoded before it."""
         if self.state is None:
             return self._planned(Stage.DENOISE) if self.resume_point is None else self.resume_point.call
         if self.awaits_refiner:
@@ -159,12 +159,12 @@ class ScheduledImage(Generic[StateT]):
 
     @property
     def preparing_calls(self) -> list[NextCall]:
-        """The calls that encode what the image needs before its target and what is not known."""
+        """The calls that encode texts or an image to start from which the image still needs before its target."""
         return [call for call in (self.text_call, self.input_call) if call is not None]
 
     @property
     def next_call(self) -> NextCall:
-        """The image's next call: one that prepares the target where there is one left, and otherwise the target."""
+        """The image's next call: a preparing one if any is left, and otherwise the target."""
         return next(iter(self.preparing_calls), self.target)
 
     @property
@@ -184,17 +184,17 @@ class ScheduledImage(Generic[StateT]):
 
     @property
     def late_virtual_deadline_s(self) -> float:
-        """The virtual deadline that the image has once it could not meet its first one."""
+        """The virtual deadline of the image once it cannot meet its first one."""
         if self.demoted:
             return self.virtual_deadline_s
         return self.arrived_s + DEMOTION_FACTOR * (self.virtual_deadline_s - self.arrived_s)
 
     def virtual_deadline_at_s(self, end_s: float) -> float:
-        """Returns the virtual deadline by which the image is ordered at last if it ends at this time."""
+        """Returns the virtual deadline by which the image is ordered in the end, if it ends at this time."""
         return self.virtual_deadline_s if end_s <= self.virtual_deadline_s else self.late_virtual_deadline_s
 
     def hand_over(self, plan: WorkPlan, texts: Sequence[TextKey], handed_over: EncodedInput, now_s: float) -> None:
-        """Has the image begin again with its refiner, for which these are its texts and its work."""
+        """Makes the image begin again with its refiner, with these texts and this plan."""
         params = self.params.after_switch
         assert params is not None, "the image has a refiner"
         self.params, self.plan, self.texts = params, replace(plan, steps=self.plan.steps), tuple(texts)

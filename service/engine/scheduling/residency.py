@@ -1,8 +1,8 @@
-"""Decides which models are in the device's memory: which one is loaded next, and which ones leave for it. Pure.
+"""Decides which model is loaded into the device's memory next, and which ones leave for it. Pure.
 
-Runs in the worker's process. A model that images wait for is loaded in the order of these images, beside the calls of
-the other models. Where memory is short, models leave that nothing needs, the least recently needed first; then models
-whose images can wait, because theirs come later in the order. A model with waiting images leaves only after it has
+Runs in the worker's process. Models that images wait for are loaded in the order of these images, beside the calls of
+other models. Where memory is short, models that no image needs leave, the least recently needed first; then models
+whose images come later in the order. A model with waiting images leaves only after it has
 worked for longer than the load takes, so that loads never take most of the device's time; and since the order of
 waiting images does not move, every model's turn comes. A model that is to leave begins no further images, and is moved
 when those that it has begun are finished. docs/decisions/0019-several-models.md gives the reasons.
@@ -26,9 +26,9 @@ class Demand:
     """The demand of the worker's images for one model."""
 
     begun: int = 0
-    """Images that hold a state. The model is not moved while there are any."""
+    """Number of images that hold a state. The model is not moved while there are any."""
     first: Turn | None = None
-    """The most urgent image that has not begun; None where there is none."""
+    """The turn of the most urgent image that has not begun; None where there is none."""
     first_tenant: str = ""
 
     @property
@@ -53,19 +53,19 @@ class Standing:
     worked_s: float = 0.0
     """Device seconds of its calls since it became resident."""
     needed_s: float = 0.0
-    """When an image needed it last, by the worker's clock."""
+    """When an image needed it last, in seconds of the worker's clock."""
     demand: Demand = NO_DEMAND
 
 
 class Move(NamedTuple):
-    """One model to load, and those that leave for it first."""
+    """A model to load, and the models that leave for it first."""
 
     load: str
     leave: tuple[str, ...]
 
 
 def next_move(models: Sequence[Standing], budget_bytes: int) -> Move | None:
-    """Returns the next load, or None where none is wanted or none may take the room that it needs now.
+    """Returns the next load, or None where none is wanted or none can get the room that it needs now.
 
     A model that is larger than the budget may be loaded alone.
     """
@@ -79,8 +79,13 @@ def next_move(models: Sequence[Standing], budget_bytes: int) -> Move | None:
 
 def least_recently_needed(models: Iterable[Standing], excess_bytes: int) -> list[Standing]:
     """Returns the models that leave so that at least `excess_bytes` are freed; all of them where that is not enough."""
+    return _freeing(sorted(models, key=lambda each: each.needed_s), excess_bytes)
+
+
+def _freeing(candidates: Iterable[Standing], excess_bytes: int) -> list[Standing]:
+    """Returns the first candidates, as many as free `excess_bytes`; all of them where that is not enough."""
     leave: list[Standing] = []
-    for model in sorted(models, key=lambda each: each.needed_s):
+    for model in candidates:
         if excess_bytes <= 0:
             break
         leave.append(model)
@@ -94,19 +99,15 @@ def _first(model: Standing) -> Turn:
 
 
 def _make_room(wanted: Standing, models: Sequence[Standing], budget_bytes: int) -> tuple[str, ...] | None:
-    """Returns the models that leave for `wanted`; None where those that may are not enough."""
+    """Returns the models that leave for `wanted`; None where those that may leave are not enough."""
     resident = [model for model in models if model.resident]
     needed_bytes = min(wanted.size_bytes, budget_bytes)
     excess_bytes = sum(model.size_bytes for model in resident) + needed_bytes - budget_bytes
-    leave: list[Standing] = []
-    for model in _candidates(wanted, resident):
-        if excess_bytes <= 0:
-            break
-        leave.append(model)
-        excess_bytes -= model.size_bytes
+    leave = _freeing(_candidates(wanted, resident), excess_bytes)
+    excess_bytes -= sum(model.size_bytes for model in leave)
     if excess_bytes > 0:
         return None
-    for model in [*leave]:  # A large one that came late may have made the earlier ones needless.
+    for model in [*leave]:  # A large one at the end may make earlier ones unnecessary.
         if excess_bytes + model.size_bytes <= 0:
             leave.remove(model)
             excess_bytes += model.size_bytes
@@ -114,7 +115,7 @@ def _make_room(wanted: Standing, models: Sequence[Standing], budget_bytes: int) 
 
 
 def _candidates(wanted: Standing, resident: Iterable[Standing]) -> list[Standing]:
-    """Returns the models that may leave for `wanted`, those that are missed least first."""
+    """Returns the models that may leave for `wanted`, the most dispensable first."""
     free = [model for model in resident if not model.pinned]
     unneeded = [model for model in free if not model.demand.any]
     finishing = [model for model in free if model.demand.begun and model.demand.first is None]

@@ -1,8 +1,8 @@
-"""Decides what the worker does next: which images share the next call, of whichever stage, and which are given up.
+"""Decides which images share the worker's next call, of whichever stage, and which images are given up.
 
 Runs in the worker's process. Every decision is a pure function of the images, the cost model and the time that is
 passed in. There is one order for all stages: tenants take turns by the device time that they have had, and within a
-tenant the virtual deadline decides. A virtual deadline does not move with the time, so waiting alone brings an image's
+tenant the virtual deadline decides. A virtual deadline does not move with the time, so every waiting image gets its
 turn. docs/scheduling.md gives the reasons.
 """
 
@@ -50,8 +50,8 @@ class Scheduler(Generic[StateT]):
         """`max_state_bytes` bounds the states of begun images. `padded_rows` returns the padding of a UNet call.
 
         Calls of the stages in `beside` run beside other calls of the device: `choose_beside` chooses them.
-        `model_may_begin` tells whether images of the model with this name may begin now: whether it is resident and
-        stays so. `shares` holds the weights of tenants, as `FairShare` has them.
+        `model_may_begin` tells whether images of the model with this name may begin now, that is whether it is resident
+        and stays so. `shares` holds the weights of tenants for `FairShare`.
         """
         self._cost = cost
         self._max_state_bytes = max_state_bytes
@@ -108,7 +108,7 @@ class Scheduler(Generic[StateT]):
         self._take(image)
 
     def hold(self, images: Iterable[ScheduledImage[StateT]]) -> None:
-        """Keeps images out of further calls until `update`, because the call that they are in decides the next."""
+        """Keeps images out of further calls until `update`, because their present call decides the next."""
         for image in images:
             self._take(image)
 
@@ -120,7 +120,7 @@ class Scheduler(Generic[StateT]):
 
     def expire_and_demote(self, now_s: float) -> list[ScheduledImage[StateT]]:
         """Applies the passage of time. Returns the images that would miss their caller's deadline even alone on the
-        device; the caller fails them. An image whose decode is under way is let be.
+        device; the caller fails them. An image whose decode is under way is left alone.
 
         An image that would miss its virtual deadline even alone moves once, behind those that can still meet theirs.
         """
@@ -157,7 +157,7 @@ class Scheduler(Generic[StateT]):
         self._fair_share.charge(served_s, backlogged)
 
     def demands(self) -> dict[str, Demand]:
-        """Returns what the images ask of each model that they need, by name."""
+        """Returns the images' demand for each model that they need, by name."""
         begun: Counter[str] = Counter()
         first: dict[str, ScheduledImage[StateT]] = {}
         for image in self._images.values():
@@ -184,13 +184,13 @@ class Scheduler(Generic[StateT]):
         return min_remaining_s(image, self._cost)
 
     def with_arrivals_s(self, image: ScheduledImage[StateT], eta_s: float, now_s: float) -> float:
-        """Returns an image's estimate, lengthened by the arrivals to come that will be served before it."""
+        """Returns an image's estimate, lengthened by the expected arrivals that will be served before it."""
         if image.prediction is None:
             image.prediction = self._arrivals.predict(eta_s, now_s, image.virtual_deadline_at_s)
         return self._arrivals.put_back_s(eta_s, now_s, image.virtual_deadline_at_s)
 
     def learn_end(self, image: ScheduledImage[StateT], now_s: float) -> None:
-        """Learns from an image that is finished how far arrivals put images back."""
+        """Learns from a finished image how long arrivals delay images."""
         if image.prediction is not None:
             self._arrivals.learn(image.prediction, now_s)
 
@@ -227,8 +227,8 @@ class Scheduler(Generic[StateT]):
         return _batch(images, [image.target for image in images])
 
     def _preparing(self, images: list[ScheduledImage[StateT]]) -> Batch[StateT]:
-        """Returns the call that encodes what the first of these images needs before its target, for as many of the
-        others as need the same kind of call, up to the knee."""
+        """Returns the call that encodes the texts or input of the first of these images, and of as many others as need
+        the same kind of call, up to the knee."""
         images = [image for image in images if image.next_call.key == images[0].next_call.key]
         calls = [image.next_call for image in images]
         knee, rows, count = self._cost.knee(calls[0].cost), calls[0].rows, 1
@@ -266,7 +266,7 @@ class Scheduler(Generic[StateT]):
         bisect.insort(queue, image, key=lambda other: other.virtual_deadline_s)
 
     def _take(self, image: ScheduledImage[StateT]) -> None:
-        """Takes an image out of its group, if it is in one."""
+        """Removes an image from its group, if it is in one."""
         group = self._places.pop(image.id, None)
         if group is None:
             return

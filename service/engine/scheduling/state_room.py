@@ -12,13 +12,13 @@ from typing import Any, Final
 from service.engine.scheduling.image import ScheduledImage
 
 _SHARED: Final = 0.8
-"""Fraction of the bytes that images which only fill up a call may take. The rest is for the most urgent image."""
+"""Fraction of the bytes for images that only fill up a call. The rest is for the most urgent image."""
 _TENANT_SHARE: Final = 0.6
 """Fraction of the bytes that one tenant may take with such images, so that the next tenant finds room."""
 
 
 class StateRoom:
-    """The room for new states, as long as one call is formed."""
+    """The room for new states while one call is formed."""
 
     def __init__(
         self,
@@ -27,8 +27,8 @@ class StateRoom:
         *,
         may_begin: Callable[[ScheduledImage[Any]], bool],
     ) -> None:
-        """`images` are those that the worker has, begun or not. `may_begin` tells whether one that has not begun may
-        begin now, if there is room."""
+        """`images` are all images of the worker. `may_begin` tells whether one that has not begun may begin now, if
+        there is room."""
         self._max_bytes = max_bytes
         self._may_begin = may_begin
         self._tenant_bytes: Counter[str] = Counter()
@@ -53,6 +53,6 @@ class StateRoom:
         )
 
     def take(self, image: ScheduledImage[Any]) -> None:
-        """Takes the room that the image needs, unless it has it already."""
+        """Takes the room that the image needs, unless it has a state already."""
         if image.state is None:
             self._tenant_bytes[image.tenant] += image.plan.state_bytes

@@ -1,4 +1,4 @@
-"""The worker process: connects a loaded model, the socket that it was given and the loop. Composition only.
+"""The worker process: puts the models, the socket from the frontend and the loop together. Composition only.
 
 Started by the frontend as `python -m service.engine.worker`. The only module of the service that imports torch and
 concrete pipelines.
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from pipelines.checkpoints.model_files import ModelFiles
 
 _PR_SET_PDEATHSIG: Final = 1
-"""Option of prctl(2) that sets the signal which a process gets when its parent ends."""
+"""Option of prctl(2) that sets the signal for a process whose parent ends."""
 _CONFIGS: Final = msgspec.json.Decoder(WorkerConfig)
 _EXIT_FAILED: Final = 1
 _EXIT_UNLOADABLE: Final = 3
@@ -77,7 +77,7 @@ def main(argv: Sequence[str], opening: Open) -> int:
     faulthandler.register(messages.STACKS_SIGNAL)
     _live_as_long_as_the_server()
     connection = socket.socket(fileno=arguments.fd)
-    if is_closed(connection):  # The server had ended before the kernel was told.
+    if is_closed(connection):  # The server ended before this process could ask the kernel for its signal.
         return EXIT_ORPHANED
     try:
         return _serve(SocketChannel(connection), _open_record(arguments.record_fd), config, opening)
@@ -87,7 +87,8 @@ def main(argv: Sequence[str], opening: Open) -> int:
 
 
 def _live_as_long_as_the_server() -> None:
-    """Ignores the signals on which the server drains its worker, and has Linux kill this process when the server ends.
+    """Ignores the signals on which the server drains its worker, and makes Linux kill this process when the server
+    ends.
 
     A service manager may send SIGTERM to both processes at once. On every system the end of the socket ends the process
     (`SocketChannel`); the kernel's signal does so even while no thread of the process can run.

@@ -33,7 +33,7 @@ from service.engine.messages import (
 
 _TO_WORKER: Final = msgspec.msgpack.Decoder(ToWorker)
 _MAX_PENDING: Final = 64
-"""Length of the outgoing queue from which droppable messages are dropped."""
+"""Length of the outgoing queue at which droppable messages are dropped."""
 _DROPPABLE: Final = Progress | Preview | CallDone | Beat
 EXIT_ORPHANED: Final = 70
 """Exit status of a worker whose frontend is gone."""
@@ -48,7 +48,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 class Channel(Protocol):
-    """The border as the worker's loop sees it. Only `receive` blocks, and only up to its timeout."""
+    """The process border for the worker's loop. Only `receive` blocks, and only up to its timeout."""
 
     @property
     def congested(self) -> bool:

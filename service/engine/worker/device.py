@@ -1,4 +1,4 @@
-"""Facts about the device that the engine needs. The model's loader supplies them, since the engine imports no torch.
+"""The device as the engine uses it. The model's loader supplies its functions, since the engine imports no torch.
 
 Runs in the worker's process.
 """
@@ -17,10 +17,10 @@ class Mark(Protocol):
 
     @property
     def ready(self) -> bool:
-        """True if the device has passed it."""
+        """Whether the device has passed it."""
 
     def seconds_since(self, earlier: Any) -> float:
-        """Returns the seconds between an earlier mark of the same device and this one. Waits until it is passed."""
+        """Returns the seconds from an earlier mark of the same device to this one. Waits until this one is passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class TimedEvent(Protocol):
 
 
 class EventMark:
-    """A `Mark` of a device that works while the host goes on: an event on the current stream."""
+    """A `Mark` of a device that works beside the host: an event on the current stream."""
 
     def __init__(self, event: TimedEvent) -> None:
         """Takes a new event, and records it."""
@@ -99,7 +99,7 @@ class Device:
     memory: Callable[[], DeviceMemory | None] = _no_memory_of_its_own
     """Returns the memory of a GPU, in use and free; None for a CPU."""
     mark: Callable[[], Mark] | None = None
-    """Marks the end of the work that was launched so far; None where work is done when it is launched. A call is
+    """Marks the end of the work launched so far; None for a device whose work is done when it is launched. A call is
     measured between two marks."""
     tries_kernels: bool = False
     """Whether the first call of a shape takes much longer than later ones, because the library tries its kernels."""

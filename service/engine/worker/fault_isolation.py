@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an item failed, in terms that its caller may see."""
+    """The reason why an item failed, in terms that its caller may see."""
 
     code: str
     """A public code of `service.errors`."""
@@ -63,7 +63,7 @@ class FaultIsolation:
     def run_smaller(
         self, call: Callable[[ItemT], ResultT], items: Sequence[ItemT], results: Sequence[ResultT | Fault]
     ) -> list[ResultT | Fault]:
-        """Returns the results, with those of a call that takes less memory for the items that ran out of it alone."""
+        """Tries `call`, which takes less memory, for items that ran out of memory even alone. Returns all results."""
 
         def again(item: ItemT, result: ResultT | Fault) -> ResultT | Fault:
             out_of_memory = isinstance(result, Fault) and result.code == OutOfMemoryError.code
@@ -77,7 +77,7 @@ class FaultIsolation:
         return results.fault if isinstance(results, _Failure) else results[0]
 
     def fault_of(self, error: Exception) -> Fault:
-        """Returns the fault of the item that this error of a call concerns."""
+        """Returns the fault of an item whose call raised this error. Raises the error if the device is broken."""
         if self._device.is_broken(error):
             raise error
         return self._classify(error).fault

@@ -1,6 +1,6 @@
 """Reports an image's progress, previews and result to the frontend.
 
-Runs in the worker's process. It decides nothing about an image except that previews stop after one fails.
+Runs in the worker's process. It decides only that an image's previews stop after one fails.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from service.engine.worker.channel import Channel
 from service.engine.worker.fault_isolation import Fault, FaultIsolation
 
 _ETA_AGE_S: Final = 0.25
-"""Age at which estimates are made anew."""
+"""Seconds after which estimates are renewed."""
 _ETA_SHARE: Final = 0.01
-"""Most of the time that may go into estimates; they are made anew later where they take longer."""
+"""Maximum share of the time for estimates; slow estimates are renewed less often."""
 _CHEAP_S: Final = 0.001
-"""Estimates that take no longer are also made anew for an image that they do not have. Otherwise it is expected to have
-the device to itself until they are due."""
-
+"""Seconds. Estimates that take no longer are also renewed for a new image. Otherwise a new image is estimated as if it
+had the device to itself until they are due."""
 
 _log = structlog.get_logger(__name__)
 
@@ -87,7 +86,7 @@ class ImageReports(Generic[ConditioningT, StateT, OutputT]):
         self._channel.send(messages.Failed(image_id, fault.code, fault.message, fault.field))
 
     def _eta_s(self, image: ScheduledImage[StateT]) -> float:
-        """Returns the estimated seconds until the image is finished. All estimates are made together now and then."""
+        """Returns the estimated seconds until the image is finished. All estimates are made together at intervals."""
         now_s = self._clock()
         is_new = image.id not in self._etas_s
         if now_s >= self._etas_due_s or (is_new and self._etas_took_s <= _CHEAP_S):

@@ -20,7 +20,7 @@ from service.engine.worker.checkpoints.checkpoints import Checkpoints
 
 
 class Intake(Generic[StateT]):
-    """Knows what an image costs, and how long its caller is expected to wait for it."""
+    """Makes the scheduler's images from submitted ones, with their solo times and virtual deadlines."""
 
     def __init__(
         self,

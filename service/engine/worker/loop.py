@@ -1,4 +1,4 @@
-"""The worker's loop: choose a call, launch it, collect the one before. Generic over the pipeline and the stages.
+"""The worker's loop: chooses a call, launches it, and collects the one before. Generic over the pipeline.
 
 Runs in the worker's process; the policy is the scheduler's. An image joins at the next UNet call, leaves when its
 latents are finished, is canceled between calls, and fails without failing the others. While the device works on a call,
@@ -44,11 +44,11 @@ from service.engine.worker.stages.upscale_stage import UpscaleStage
 from service.errors import DeadlineExceededError, NonFiniteResultError
 
 _DEPTH: Final = 1
-"""Calls that may be under way when the next one is launched."""
+"""Number of calls that may be under way when the next one is launched."""
 _UNSENT_DECODES: Final = 2
-"""Full decodes whose images may wait to be sent before no further images begin."""
+"""Number of full decodes whose images may wait to be sent. Beyond it no further images begin."""
 _BLOCKED_WAIT_S: Final = 0.05
-"""Interval between looks at a full channel or a load when there is nothing else to do."""
+"""Seconds between two checks of a full channel or a load when there is nothing else to do."""
 _UNMEASURED: Final = CostTable()
 _NO_FACTS: Final[Mapping[str, object]] = MappingProxyType({})
 _TOO_LATE: Final = Fault(DeadlineExceededError.code, "The image could not be finished by its deadline.")
@@ -70,9 +70,9 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         device: Device = PLAIN_DEVICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps what is learned. `facts`
-        are those of `Checkpoints`. `record` is written before each call. Bounds that `config` leaves open are those of
-        a CPU."""
+        """`costs` holds measured costs of these models on this device, and `cost_cache` keeps the learned costs.
+        `facts` are passed to `Checkpoints`. `record` is written before each call. Bounds that `config` leaves open are
+        those of a CPU."""
         pipeline = PipelineRouter(pool)
         self._channel = channel
         self._clock = clock
@@ -109,9 +109,9 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._reports = ImageReports(pipeline, self._scheduler, channel, self._isolation, record, clock)
         self._max_unsent = _UNSENT_DECODES * bounds.max_decode
         self._running: deque[RunningCall[StateT]] = deque()
-        """Calls that were launched one after the other, oldest first."""
+        """Calls under way, in the order of their launch."""
         self._beside: RunningCall[StateT] | None = None
-        """The call that runs beside them."""
+        """The call that runs beside these calls."""
         self._draining = False
         self._next_beat_s = clock()
 
@@ -210,7 +210,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._scheduler.add(image)
 
     def _forget(self, model: str) -> None:
-        """Drops what was encoded with a model that is not resident any more."""
+        """Drops texts and inputs that were encoded with a model that is no longer resident."""
         self._text_stage.forget(model)
         self._input_stage.forget(model)
 
@@ -222,7 +222,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         for image in batch.images:
             if image.started_s is None:
                 image.started_s = self._clock()
-                # Sent before the first call on its behalf, so that the image's caller hears of it first.
+                # Sent before the first call on its behalf, so that the caller hears of the start first.
                 self._channel.send(messages.Started(image.id))
         match batch.key.stage:
             case Stage.TEXT:
@@ -266,7 +266,7 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
         self._settle(results)
         going_on = [image for image, result in results if result is None and image.state is not None]
         self._reports.send_progress(going_on)
-        for image, fault in self._handover.go_on(going_on):
+        for image, fault in self._handover.hand_over_ready(going_on):
             self._fail(image, fault)
 
     def _settle(self, results: Results[StateT]) -> None:
@@ -282,8 +282,8 @@ class Worker(Generic[ConditioningT, StateT, OutputT]):
                     self._retry_or_fail(image, ended)
 
     def _retry_or_fail(self, image: ScheduledImage[StateT], fault: Fault) -> None:
-        """Gives an image whose numbers overflowed another chance in higher precision, and first a wider decoder where
-        its latents are sound. Any other fault is final, also one of an image to start from: that was wide already."""
+        """Makes an image whose numbers overflowed again in higher precision, or first decodes it with a wider decoder
+        if its latents are sound. Other faults are final, even that of an input, which was encoded in wide precision."""
         final: Fault | None = fault
         if fault.code == NonFiniteResultError.code and not image.upcast and image.input_call is None:
             if image.finished and image.decode_call is None:

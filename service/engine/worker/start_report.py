@@ -1,4 +1,4 @@
-"""Tells the frontend what a starting worker does, and for how long it may be silent.
+"""Tells the frontend the activity of a starting worker, and for how long it may be silent.
 
 Runs in the worker's process.
 """
@@ -15,8 +15,8 @@ from service.engine.worker.channel import Channel
 class StartReport:
     """Implements `pipelines.progress.Report`.
 
-    Nobody knows beforehand how long this device takes to load or to make a first call. So the longest silence between
-    two reports so far is always expected again.
+    It is not known beforehand how long this device takes to load or to make a first call, so the longest silence
+    between two reports so far is always expected again.
     """
 
     def __init__(self, channel: Channel, clock: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""Runs real passes through a fresh model before it is served, and measures what its calls cost.
+"""Runs real passes through a fresh model before it is served, and measures the costs of its calls.
 
 Runs in the worker's process. After the warm-up no caller waits for the work that a device does once per shape, and a
 model that cannot generate an image is never served. On a slow device it ends after one image of one step.
@@ -26,9 +26,9 @@ from service.engine.worker.fault_isolation import Fault, FaultIsolation
 from service.engine.worker.stages.warmup_images import WarmupBatch, blank, make_params
 
 _MEASURED: Final = 3
-"""Calls of a shape that are measured, after a first one that warms it up."""
+"""Number of measured calls of a shape, after a first one that warms it up."""
 _SLOW_S: Final = 5.0
-"""A call that takes longer than this is measured once."""
+"""Seconds. A call that takes longer is measured only once."""
 _NAMES: Final = {
     Stage.TEXT: "a text encoder's call",
     Stage.INPUT: "an encode",
@@ -37,7 +37,7 @@ _NAMES: Final = {
 }
 _UNITS: Final = {Stage.TEXT: "text", Stage.INPUT: "image", Stage.DENOISE: "row", Stage.DECODE: "image"}
 _SHOWN_S: Final = 1.0
-"""A call that takes longer is worth a line in the log."""
+"""Seconds. A call that takes longer is worth a log line."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
     ) -> None:
         """`known` holds costs from an earlier start. `max_counts` bounds the texts, rows and images of a call.
 
-        `mark` is that of a device whose work is not done when it is launched. Where the device `tries_kernels`, the
-        first call of a shape says nothing about later ones, however long it takes.
+        `mark` marks a point in the work of a device that works beside the host. If the device `tries_kernels`, the
+        first call of a shape tells nothing about later ones, however long it takes.
         """
         self._pipeline = pipeline
         self._first_calls_count = not tries_kernels
@@ -70,11 +70,11 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         self._costs = CostModel(known, max_counts=max_counts)
         self._weights = {(cost.key, point.count): point.weight for cost in known.costs for point in cost.points}
         self._failed: dict[CostKey, int] = {}
-        """The count with which a call failed."""
+        """The count with which a call of each key failed."""
         self._call: tuple[CostKey, int] = CostKey(Stage.TEXT, model=pipeline.info.name), 1
         """The call that comes next or is under way."""
         self._until_s = math.inf
-        """When the budget is used up."""
+        """When the budget is used up, in seconds of the clock."""
 
     def run(self, *, budget_s: float, report: Report) -> CostTable:
         """Measures calls of 1, 2, 4 ... texts, rows and images for each trained size until `budget_s` is used up.
@@ -84,8 +84,8 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         whose call fails gets no larger calls. Calls `report` before every call. Raises `ModelLoadError` where the model
         cannot generate a single image.
 
-        Where an earlier start has made that image, and doing so again would take longer than the budget, no call is
-        made: a slow model should not be away for minutes whenever its server or its worker starts again.
+        If an earlier start has made that image, and making it again would take longer than the budget, no call is made:
+        a slow model should not be away for minutes whenever its server or its worker starts again.
         """
         first, *others = self._passes()
         known_s = self._known_s(*first)
@@ -111,7 +111,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         return [(size, count) for count in sorted(counts) for size in self._pipeline.info.sizes]
 
     def _weight(self, size: Size, count: int) -> float:
-        """Returns the weight of what is known of the pass: 0 if some of it was never measured."""
+        """Returns the weight of the pass's measurements: 0 if a call of it was never measured."""
         return min((self._weights.get((key, count), 0.0) for key in self._keys(size, count)), default=math.inf)
 
     def _known_s(self, size: Size, count: int) -> float | None:
@@ -197,7 +197,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         self, key: CostKey, count: int, call: Callable[[], object], prepare: Callable[[], object] = lambda: None
     ) -> Iterator[bool]:
         """Makes the same call several times, each after `prepare`, and yields True before each. Learns the median of
-        those that count, also where the pass is cut short."""
+        those that count, even if the pass is cut short."""
         times_s: list[float] = []
         try:
             while not self._is_measured(times_s):
@@ -209,7 +209,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
             self._learn(key, count, self._counting(times_s))
 
     def _counting(self, times_s: Sequence[float]) -> Sequence[float]:
-        """Returns the times that show what a call takes: all but the first, or a long first one alone."""
+        """Returns the times that show the cost of a call: all but the first, or a long first one alone."""
         is_slow = self._first_calls_count and any(time_s > _SLOW_S for time_s in times_s[:1])
         return times_s[1:] or (times_s[:1] if is_slow else ())
 
@@ -219,7 +219,7 @@ class Warmup(Generic[ConditioningT, StateT, OutputT]):
         return is_enough or (bool(counting) and self._is_over)
 
     def _learn(self, key: CostKey, count: int, times_s: Sequence[float]) -> None:
-        """Learns the median. A call that was padded is known with its padding, too, as it is counted when served."""
+        """Learns the median, for a padded call also with its padding, as it is counted when served."""
         if not times_s:
             return
         seconds = statistics.median(times_s)

@@ -17,7 +17,7 @@ from service.images.inputs.raster import MODES, Raster
 
 _COMMAND: Final = (sys.executable, "-m", "service.images.inputs.limited_process")
 _KEPT_VARIABLES: Final = ("LD_LIBRARY_PATH", "PATH", "PYTHONPATH")
-"""A decoder sees nothing else of the environment, which may hold secrets."""
+"""The only environment variables that a decoder gets, since others may hold secrets."""
 _MAX_HEADER_BYTES: Final = 200
 _UNDECODABLE: Final = "The file cannot be decoded."
 
@@ -30,7 +30,7 @@ class Decoder(Protocol):
 
 
 class DirectDecoder:
-    """Decodes in the caller's own process, for files of one's own."""
+    """Decodes in the server's own process, for trusted files."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
@@ -79,20 +79,20 @@ class LimitedDecoder:
 
 
 class _Exchange(asyncio.SubprocessProtocol):
-    """Hands a file over to a process, and collects what it answers.
+    """Sends a file to a process, and collects its answer.
 
-    `asyncio.subprocess.Process` will not do: its `wait()` waits for the pipes too, and so for ever once an answer that
-    is longer than its buffer is left unread.
+    `asyncio.subprocess.Process` does not work here: its `wait()` also waits for the pipes, and so for ever once an
+    answer that is longer than its buffer is left unread.
     """
 
     def __init__(self, file: bytes, max_bytes: int) -> None:
-        """An answer of more than `max_bytes` is taken as none."""
+        """An answer of more than `max_bytes` counts as empty."""
         self._file = file
         self._max_bytes = max_bytes
         self._answer = bytearray()
         loop = asyncio.get_running_loop()
         self.answered: asyncio.Future[bytes] = loop.create_future()
-        """The answer, when the process has ended and closed its output, or has answered too much."""
+        """The answer, once the process has ended and closed its output, or has sent too much."""
         self.exited: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,7 +100,7 @@ class _Exchange(asyncio.SubprocessProtocol):
         stdin = transport.get_pipe_transport(0)
         assert isinstance(stdin, asyncio.WriteTransport)
         stdin.write(self._file)
-        stdin.close()  # Once the file is written.
+        stdin.close()  # This waits until the file is written.
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self._answer += data

@@ -1,7 +1,7 @@
 """Decodes an image file that a caller sent: PNG, JPEG or WebP by its content, to upright sRGB without metadata.
 
-It runs in a process with little memory and time of its own (`limited_process`), so what a hostile file does to the
-decoders concerns that file alone. Imports Pillow and nothing of ours but `raster`.
+It runs in a process with limited memory and time (`limited_process`), so a hostile file can harm only its own decoding.
+Imports Pillow and nothing of ours but `raster`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _JPEG_START: Final = b"\xff\xd8\xff"
 _SIGNATURES: Final = (b"\x89PNG\r\n\x1a\n", _JPEG_START, b"RIFF")
 _STILL_WITH_FRAMES: Final = "MPO"
-"""A JPEG with further images behind the first, as cameras write it. It is no animation."""
+"""A JPEG with further images after the first, which cameras write. It is not an animation."""
 _MAX_SCANS: Final = 64
 """Passes over the pixels of a JPEG. Encoders make ten or so, and a file of some bytes each can ask for thousands."""
 _JPEG_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
@@ -33,7 +33,7 @@ _WITH_ALPHA: Final = ("LA", "PA", "RGBA", "RGBa", "La")
 
 
 class UnreadableImageError(Exception):
-    """The file is not accepted. The message is for its sender; it never repeats what the file holds."""
+    """The file is not accepted. The message is for its sender; it never repeats the content of the file."""
 
 
 def decode(file: bytes, *, max_pixels: int) -> Raster:
@@ -44,7 +44,7 @@ def decode(file: bytes, *, max_pixels: int) -> Raster:
         raise UnreadableImageError("The file has too many scans.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Faults of metadata, which is not kept.
+            warnings.simplefilter("ignore")  # They concern metadata, which is not kept.
             with Image.open(io.BytesIO(file), formats=_FORMATS) as image:
                 _check(image, max_pixels)
                 image.load()
@@ -95,7 +95,7 @@ def _normalized(image: Image.Image) -> Image.Image:
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
-    """The alpha channel; None where every pixel is opaque."""
+    """Returns the alpha channel; None where every pixel is opaque."""
     if image.mode not in _WITH_ALPHA and "transparency" not in image.info:
         return None
     alpha = image.convert("RGBA").getchannel("A")
@@ -103,7 +103,7 @@ def _alpha(image: Image.Image) -> Image.Image | None:
 
 
 def _colors(image: Image.Image) -> Image.Image:
-    """The image without its alpha channel, in a mode that color profiles are for: L, RGB or CMYK."""
+    """Returns the image without its alpha channel, in a mode to which color profiles apply: L, RGB or CMYK."""
     if image.mode in ("L", "RGB", "CMYK"):
         return image.copy()
     if image.mode in _SIXTEEN_BITS:
@@ -127,12 +127,12 @@ def _in_srgb(colors: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _upright(original: Image.Image, colors: Image.Image) -> Image.Image:
-    """Turns the image as its Exif orientation asks."""
+    """Rotates or mirrors the image as its Exif orientation asks."""
     orientation = Image.Exif()
     try:
         orientation[_ORIENTATION] = int(original.getexif().get(_ORIENTATION, 1))
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError):
-        return colors  # Exif data that cannot be read turns nothing.
+        return colors  # Unreadable Exif data is ignored.
     colors.info["exif"] = orientation.tobytes()
     return ImageOps.exif_transpose(colors)
 

@@ -25,7 +25,7 @@ class InputName(NamedTuple):
 
 
 class InputFolder:
-    """`root`/<two digits>/<SHA-256>.<token>.png. Methods block, and raise OSError where the disk fails."""
+    """Keeps files at `root`/<two digits>/<SHA-256>.<token>.png. Methods block, and raise OSError if the disk fails."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -36,7 +36,7 @@ class InputFolder:
         store_file(path.parent, path.name, data)
 
     def read(self, name: InputName) -> bytes:
-        """Raises FileNotFoundError."""
+        """Returns a file. Raises FileNotFoundError."""
         return self._path(name).read_bytes()
 
     def delete(self, name: InputName) -> None:
@@ -44,7 +44,7 @@ class InputFolder:
         self._path(name).unlink(missing_ok=True)
 
     def older_than(self, seconds: float) -> Iterator[InputName]:
-        """Yields the names of the files that were stored this long ago."""
+        """Yields the names of the files that were stored more than `seconds` ago."""
         before = time.time() - seconds
         for path in self._root.glob("??/*.png"):
             match = _NAME.fullmatch(path.name)

@@ -1,7 +1,7 @@
 """The process that decodes one file: `python -m service.images.inputs.limited_process MAX_PIXELS FILE_BYTES`.
 
-It limits itself before it reads anything: memory, CPU seconds, no files, no core dump. It reads the file from standard
-input until its end, and writes an answer of one line and, where the file was decoded, its pixels:
+Before it reads anything it limits its memory and CPU seconds, and forbids itself files and core dumps. It reads the
+file from standard input until its end, and writes an answer of one line and, where the file was decoded, its pixels:
 
     ok MODE WIDTH HEIGHT
     refused SENTENCE

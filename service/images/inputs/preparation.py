@@ -17,7 +17,7 @@ from service.images.inputs.raster import Raster
 
 _WHITE: Final = 255
 _HALF: Final = 128
-"""The least value of 255 that is at least one half."""
+"""The smallest 8-bit value of at least one half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,26 +33,26 @@ class Margins:
         return any((self.left, self.top, self.right, self.bottom))
 
     def around(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size of an image of `size` that was extended."""
+        """Returns the size of an image of `size` after its extension."""
         return size[0] + self.left + self.right, size[1] + self.top + self.bottom
 
 
 def mask_of(raster: Raster) -> Raster:
-    """The areas to repaint, in white: the transparent ones or, in an image without transparency, the bright ones."""
+    """Returns a mask that is white where to repaint: where the image is transparent or, if it is opaque, bright."""
     image = raster.image
     return Raster(ImageChops.invert(image.getchannel("A")) if raster.has_transparency else image.convert("L"))
 
 
 def drawn_mask(raster: Raster, size: tuple[int, int], *, inverted: bool = False) -> Raster:
-    """The areas to repaint, in white, of a mask that was drawn on a layer, at another size: what is opaque or, in an
-    image without transparency, bright. `inverted` repaints the others."""
+    """Returns a mask of `size` from one that was drawn on a layer: white where the layer is opaque or, if it has no
+    transparency, bright. `inverted` swaps black and white."""
     image = raster.image
     mask = image.getchannel("A") if raster.has_transparency else image.convert("L")
     return Raster(_resized(ImageChops.invert(mask) if inverted else mask, size))
 
 
 def extended(raster: Raster, margins: Margins) -> Raster:
-    """The image on a larger canvas. Its outermost pixels are repeated to the canvas's edges."""
+    """Returns the image on a larger canvas, with its outermost pixels repeated to the canvas's edges."""
     image, (width, height) = raster.image, margins.around(raster.size)
     canvas = Image.new(image.mode, (width, height))
     inner = (margins.left, margins.top, margins.left + image.width, margins.top + image.height)
@@ -66,14 +66,14 @@ def extended(raster: Raster, margins: Margins) -> Raster:
 
 
 def extension_mask(size: tuple[int, int], margins: Margins, inner: Raster | None) -> Raster:
-    """The mask of an image of `size` that was extended: its margins, and within it what `inner` repaints."""
+    """Returns the mask of an extended image of `size`: white in its margins, and within it where `inner` is white."""
     canvas = Image.new("L", margins.around(size), _WHITE)
     canvas.paste(Image.new("L", size, 0) if inner is None else inner.image, (margins.left, margins.top))
     return Raster(canvas)
 
 
 def cropped(raster: Raster, size: tuple[int, int]) -> Raster:
-    """The largest centered part of the image with the proportions of `size`."""
+    """Returns the largest centered part of the image with the proportions of `size`."""
     width, height = raster.size
     wanted = min(width / size[0], height / size[1])
     part = (max(1, min(width, round(wanted * size[0]))), max(1, min(height, round(wanted * size[1]))))
@@ -82,7 +82,7 @@ def cropped(raster: Raster, size: tuple[int, int]) -> Raster:
 
 
 def prepared_image(raster: Raster, size: tuple[int, int]) -> Raster:
-    """RGB pixels of `size`. What is transparent becomes white."""
+    """Returns RGB pixels of `size`. Transparent areas become white."""
     image = raster.image
     if raster.has_transparency:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -90,13 +90,13 @@ def prepared_image(raster: Raster, size: tuple[int, int]) -> Raster:
 
 
 def prepared_mask(mask: Raster, size: tuple[int, int]) -> Raster:
-    """A mask of `size` that is black or white everywhere. `mask` is one of `mask_of` or `extension_mask`."""
+    """Returns a mask of `size` that is black or white everywhere. `mask` is one of `mask_of` or `extension_mask`."""
     resized = _resized(mask.image, size)
     return Raster(resized.point(lambda value: _WHITE if value >= _HALF else 0))
 
 
 def input_pixels(raster: Raster, size: tuple[int, int]) -> InputPixels:
-    """A prepared image or mask for the engine, in `size`: its own, unless a model takes it in another."""
+    """Returns a prepared image or mask for the engine, in `size`: its own size, unless a model needs another."""
     image = raster.image.convert("RGB") if raster.has_transparency else raster.image
     resized = _resized(image, size)
     return InputPixels(width=size[0], height=size[1], channels=len(resized.mode), pixels=resized.tobytes())
@@ -107,7 +107,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _spans(inner_start: int, inner_end: int, length: int, inner_length: int) -> Sequence[tuple[int, int, int, int]]:
-    """The margin before, the image itself and the margin behind, along one side: from, to, and the pixels shown."""
+    """Returns the margin before, the image and the margin after, along one side: (start, end, first and last pixel)."""
     spans = (
         (0, inner_start, 0, 1),
         (inner_start, inner_end, 0, inner_length),

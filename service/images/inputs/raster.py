@@ -44,6 +44,7 @@ class InputFile:
 
 
 def encode_raster(raster: Raster) -> InputFile:
+    """Returns the raster as a PNG without metadata, with its SHA-256."""
     file = io.BytesIO()
     raster.image.save(file, format="png", compress_level=_COMPRESS_LEVEL)
     data = file.getvalue()
@@ -51,7 +52,7 @@ def encode_raster(raster: Raster) -> InputFile:
 
 
 def decode_raster(data: bytes) -> Raster:
-    """Reads what `encode_raster` wrote. Raises ValueError where it is something else, as after a fault of the disk."""
+    """Decodes a file of `encode_raster`. Raises ValueError for any other data, as after a fault of the disk."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.load()

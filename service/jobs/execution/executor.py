@@ -45,7 +45,7 @@ from service.jobs.watching.subscriptions import JobNotifier
 _PREVIEW_FORMAT: Final = "webp"
 _PREVIEW_QUALITY: Final = 80
 _MIN_DEADLINE_S: Final = 0.001
-_NOT_THE_JOBS_FAULT: Final = (EngineUnavailableError, ResultDiscardedError, StoreUnavailableError, WorkerLostError)
+_RETRYABLE: Final = (EngineUnavailableError, ResultDiscardedError, StoreUnavailableError, WorkerLostError)
 """Errors after which a job goes back into the queue. Making it again gives the same images."""
 
 _log = structlog.get_logger("darkroom.jobs")
@@ -61,12 +61,12 @@ class ExecutorConfig:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended."""
+    """The way in which a job ended."""
 
     status: Status
     failure: JobFailure | None = None
     recorded: bool = False
-    """Whether the store knows it already: a job's end is recorded together with its last image."""
+    """Whether the store has it already, since a job's end is recorded together with its last image."""
 
     @property
     def code(self) -> str:
@@ -75,7 +75,7 @@ class Outcome:
 
 
 class JobExecutor:
-    """All methods belong to one event loop."""
+    """Makes the images of claimed jobs. All methods belong to one event loop."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class JobExecutor:
         had_work = bool(running.missing)
         try:
             await self._make_images(running)
-        except _NOT_THE_JOBS_FAULT:
+        except _RETRYABLE:
             return None
         except DarkroomError as error:
             if running.lost:
@@ -174,7 +174,7 @@ class JobExecutor:
                 running.record_loading(index, event.wait_s)
                 self._notifier.notify(running.claim.job_id, record_changed=False)
             case ImageStarted():
-                running.mark_begun(index)  # Readers see no change in it: the next heartbeat records it.
+                running.mark_begun(index)  # Readers see no change, so the next heartbeat is soon enough to record it.
                 if index in running.resumed:
                     await self._checkpoints.put_on_trial(running.claim.job_id, index)
             case ImageProgress():

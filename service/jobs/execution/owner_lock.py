@@ -1,4 +1,4 @@
-"""Locked files by which the servers of one machine notice at once that one of them has died.
+"""Lets the servers of one machine notice at once, by locked files, that one of them has died.
 
 Each server holds a lock (flock(2)) on a file of its own in a folder of the data folder, and the kernel releases it when
 the process ends, however it ends. A stopped process keeps its lock. The file's name says to which server it belongs,
@@ -34,7 +34,7 @@ def kernel_id() -> str:
 
 
 class OwnerLock:
-    """The lock of one server, and the view that it has of the others' locks."""
+    """Holds the lock of one server, and looks at the locks of the others."""
 
     def __init__(self, folder: Path, owner: str, *, kernel: str | None = None) -> None:
         """`owner` is the unique name under which the server claims jobs."""
@@ -44,7 +44,7 @@ class OwnerLock:
         self._descriptor: int | None = None
 
     def hold(self) -> None:
-        """Takes the lock. Where the file system has no locks, logs it and goes without."""
+        """Takes the lock. Logs a warning and goes without where the file system has no locks."""
         draft = self._file.with_suffix(".new")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class OwnerLock:
                 draft.unlink()
 
     def release(self, *, keeps_file: bool) -> None:
-        """Lets the lock go. `keeps_file` says whether others are to find that this server has ended."""
+        """Releases the lock. `keeps_file` leaves the file, by which others find that this server has ended."""
         if self._descriptor is None:
             return
         if not keeps_file:
@@ -89,7 +89,7 @@ class OwnerLock:
 
 
 def _is_free(file: Path) -> bool:
-    """Returns whether nobody holds the lock. What cannot be found out counts as held."""
+    """Returns whether nobody holds the lock. A file that cannot be opened or locked counts as held."""
     try:
         descriptor = os.open(file, os.O_RDONLY)
     except OSError:

@@ -38,12 +38,12 @@ class RunnerConfig:
     poll_s: float = 1.0
     """Seconds between two searches for jobs that other processes accepted or lost."""
     told_poll_s: float = 5.0
-    """The same while other processes tell this one at once that a job waits: only lost jobs are searched for."""
+    """Seconds between two searches while other processes announce waiting jobs, so that only lost ones are sought."""
     last_writes_s: float = LAST_WRITES_S
     """Seconds in which the outcomes of the last jobs must be recorded once the engine has stopped."""
     max_images: int = 32
-    """No more jobs are claimed once the claimed ones have this many unfinished images: enough for the engine's
-    scheduler to choose from. It bounds what the engine has of durable jobs, which take no room in its queue."""
+    """Claiming stops once the claimed jobs have this many unfinished images: enough for the engine's scheduler to
+    choose from. It bounds the durable work in the engine, which takes no room in its queue."""
 
 
 _random_share = random.SystemRandom().random
@@ -51,7 +51,7 @@ _random_share = random.SystemRandom().random
 
 
 class Runner:
-    """All methods belong to one event loop."""
+    """Runs the jobs that this process claims. All methods belong to one event loop."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Runner:
         self._gave_up = False
         """Whether this process has left a job unrecorded."""
         self._released_a_job = False
-        """Whether a job went back into the queue since claiming began. Its obstacle is still there: do not claim on."""
+        """Whether a job went back into the queue since claiming began. Its obstacle may persist, so claiming stops."""
         self._loops: list[asyncio.Task[None]] = []
         self._claiming: asyncio.Task[None] | None = None
 
@@ -100,13 +100,13 @@ class Runner:
         return None if running is None or running.lost else (running.claim.attempt, running.live)
 
     def unfinished(self) -> dict[str, str]:
-        """Returns the jobs that this process makes: the tenant of each id."""
+        """Returns the ids of the jobs that this process makes, with their tenants."""
         return {job_id: each.claim.tenant for job_id, each in self._running.items() if each.missing and not each.lost}
 
     def start(self) -> None:
         self._lock.hold()
         self._claiming = asyncio.create_task(self._claim_loop())
-        loops = (self._heartbeat_loop(), self._search_for_dead(), self._give_back_unbegun())
+        loops = (self._heartbeat_loop(), self._search_for_dead_servers(), self._give_back_unbegun())
         self._loops = [asyncio.create_task(loop) for loop in loops]
 
     def wake(self) -> None:
@@ -123,7 +123,7 @@ class Runner:
     async def stop(self) -> None:
         """Stops claiming and waits until every running job has ended or, once the engine has stopped, is released.
 
-        What cannot be recorded in time then is left to whoever finds that this process has ended.
+        Outcomes that cannot be recorded in time are left to the process that finds that this one has ended.
         """
         self._stopping = True
         self._woken.set()
@@ -190,8 +190,8 @@ class Runner:
             if not claimed:
                 return
 
-    async def _search_for_dead(self) -> None:
-        """Has the jobs of servers wait again that have died on this machine, whatever the engine does."""
+    async def _search_for_dead_servers(self) -> None:
+        """Puts back the jobs of servers that have died on this machine, whatever the engine does."""
         self._lock.forget(())
         while True:
             with log_and_continue("searching for dead servers"):
@@ -203,7 +203,7 @@ class Runner:
             await asyncio.sleep(self._config.poll_s)
 
     async def _give_back_unbegun(self) -> None:
-        """Once the engine drains, gives the jobs back of which it has not begun an image."""
+        """Once the engine drains, gives back the jobs that have no begun image."""
         await self._engine.wait_for_phase(Phase.DRAINING, Phase.STOPPED)
         for running in self._running.values():
             if not running.begun:

@@ -30,7 +30,7 @@ class RunningJob:
     loading_s: dict[int, float] = field(default_factory=dict)
     """Seconds until the model of each image should be loaded, by index of the images that wait for it."""
     resumed: set[int] = field(default_factory=set)
-    """Indices of the images that were resumed from a checkpoint and have come to no further one."""
+    """Indices of the images that were resumed from a checkpoint and have not reached the next one."""
     lost: bool = False
     """True once the job was canceled, deleted or taken over."""
     given_back: bool = False
@@ -60,7 +60,7 @@ class RunningJob:
 
     @property
     def log_ids(self) -> dict[str, str]:
-        """The ids that lines of the log about the job have."""
+        """The ids in log lines about the job."""
         ids = {"job_id": self.claim.job_id, "tenant": self.claim.tenant, "trace_id": self.span.trace_id}
         return {name: value for name, value in ids.items() if value}
 
@@ -70,7 +70,7 @@ class RunningJob:
         return self.live.version > 1
 
     def end(self) -> EndedJob:
-        """Returns what is known of the job at its end."""
+        """Returns the job's usage for the accounts of its tenant."""
         return EndedJob(self.claim.job_id, self.claim.tenant, self.used_s, self.stored_bytes)
 
     def lose(self) -> None:
@@ -88,7 +88,7 @@ class RunningJob:
             self.engine_job.cancel()
 
     def record_loading(self, index: int, wait_s: float) -> None:
-        """Records that an image waits for its model. No work has begun, so the version stays what it is."""
+        """Records that an image waits `wait_s` for its model. No work has begun, so the version stays."""
         self.loading_s[index] = wait_s
         self.live = LiveState(self.live.version, self._progress(), self.live.preview)
 
@@ -99,7 +99,7 @@ class RunningJob:
             self.update_live()
 
     def record_step(self, index: int, step: int, eta_s: float) -> None:
-        """Records that an image has made so many steps. Fewer than before are an image that begins again."""
+        """Records that an image has made so many steps. Fewer than before mean that it begins again."""
         self.steps[index] = max(step, self.steps.get(index, 0))
         self.eta_s[index] = eta_s
         self.update_live()

@@ -1,4 +1,4 @@
-"""The jobs table as a queue: which process runs a job, and which of its writes are accepted. Knows no engine.
+"""Lets processes claim jobs, and accepts writes about a job only from its holder. Knows no engine.
 
 Every write about a running job names its attempt, and is refused if another attempt has begun since (a fencing token).
 All times are Unix seconds, passed in by the caller.
@@ -38,7 +38,7 @@ _MAX_LOST: Final = 100
 
 _FIRST: Final = select(jobs.c.losses).where(QUEUED).order_by(jobs.c.virtual_deadline_at, jobs.c.id).limit(1)
 _running: Final = select(jobs.c.id, jobs.c.attempt, jobs.c.lease_owner).where(RUNNING).limit(_MAX_LOST)
-# No lease ends later than `latest`: the clock was wrong when it was written, or the host has been booted since.
+# A lease that ends after `latest` was written by a wrong clock, or before the host was booted.
 _UNHEARD: Final = _running.where((jobs.c.lease_until < bindparam("now")) | (jobs.c.lease_until > bindparam("latest")))
 _OF_DEAD: Final = _running.where(jobs.c.lease_owner.in_(bindparam("dead", expanding=True)))
 _EXTEND: Final = (
@@ -59,8 +59,6 @@ _RELEASE: Final = (
     .returning(*WAITING_COLUMNS)
 )
 _EXISTS: Final = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
-
-
 _NONE: Final = Taken([], [])
 
 
@@ -81,7 +79,7 @@ class JobClaims:
     def __init__(
         self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs, metrics: StoreMetrics | None = None
     ) -> None:
-        """`waiting` is what the process knows of the queue, shared with its `JobRepository`."""
+        """`waiting` is the process's copy of the queue, shared with its `JobRepository`."""
         self._database = database
         self._policy = policy
         self._waiting = waiting
@@ -105,12 +103,12 @@ class JobClaims:
     ) -> list[Claim]:
         """Claims up to `limit` waiting jobs, until they have `images` images.
 
-        Tenants take turns, and within a tenant the virtual deadline decides. Jobs of which this process does not know
-        yet are claimed where it knows of none that can be, in the order of their virtual deadlines.
+        Tenants take turns, and within a tenant the virtual deadline decides. Jobs that this process does not know yet
+        are claimed, in the order of their virtual deadlines, where none that it knows can be.
 
-        `lease_now` is the time by which leases are measured, where that is another than `now`.
-        Jobs whose lease has expired wait again from then on. `held` names the jobs that the owner knows it has: a job
-        that the record gives to the owner and that is not in `held` is lost, too, as the reply to its claim was.
+        `lease_now` is the time by which leases are measured; None stands for `now`. Jobs whose lease has expired are
+        put back first. `held` names the jobs that the owner knows it has: a job that the record gives to the owner and
+        that is not in `held` is put back too, since the reply to its claim was lost.
 
         A suspect, a job that was lost with several processes, runs apart. Where one comes first, it is claimed and no
         other, or, unless the owner is `alone`, nothing is. Jobs that were lost too often fail here, as do jobs whose
@@ -131,7 +129,7 @@ class JobClaims:
             is_suspect = first is not None and first.losses >= SUSPECT_LOSSES
             if first is None or (is_suspect and not alone):
                 return []
-            # All of them may fail, or be taken by now: others may wait behind.
+            # All of them may have failed or been taken by now, and others may wait behind them.
             known = [] if is_suspect else self._waiting.first(limit, room)
             taken = await self._take(TAKE_THESE, {**parameters, "these": known}) if known else _NONE
             if not taken.gone:
@@ -140,7 +138,7 @@ class JobClaims:
                 return taken.claims
 
     async def put_dead_back(self, dead: Collection[str], finder: str, *, now: float) -> Collection[str]:
-        """Has the jobs of dead owners wait again, whatever their leases. Returns the owners that had any.
+        """Puts the jobs of dead owners back, whatever their leases. Returns the owners that had any.
 
         An owner may have more: call it again.
         """
@@ -252,7 +250,7 @@ class JobClaims:
         )
 
     async def probe(self, now: float) -> None:
-        """Writes a row of no meaning to find out whether writing works."""
+        """Writes a meaningless row to find out whether writing works."""
 
         def write(connection: Connection) -> None:
             connection.execute(insert_or_ignore(connection, probes).values(only=True, written_at=now))

@@ -1,7 +1,7 @@
 """Connects to SQLite or PostgreSQL, runs transactions, and tracks whether the database works. Knows no tables.
 
-A transaction is a function of a connection. On SQLite one thread runs those that write, many to a commit, and those
-that read run at once on the event loop, where they wait for nobody; on PostgreSQL both have threads of their own.
+A transaction is a function of a connection. On SQLite one thread runs those that write, many to a commit, and
+reads run at once on the event loop, since they wait for nobody. On PostgreSQL both have threads of their own.
 
 Failures of the database itself (full, locked, slow, gone) are raised as `StoreUnavailableError`, without the driver's
 message. Callers report them and try again.
@@ -33,7 +33,7 @@ from service.observability.store_metrics import StoreMetrics
 _RETRY_S: Final = 2.0
 _READER_THREADS: Final = 4
 _MAX_WAITING: Final = 1000
-"""Callers' writes that may wait. The writer needs about two seconds for so many."""
+"""Callers' writes that may wait. The writer needs about two seconds for them."""
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Database:
         self._opened: list[HeldConnection] = [self._reader]
         self._available = True
         self.lasting_fault: str | None = None
-        """A sentence about the last failure, where it is one that does not go away by itself."""
+        """A sentence about the last failure, if it does not go away by itself."""
         self._writes_refused_until = 0.0
         self._reads_refused_until = 0.0
 
@@ -83,8 +83,8 @@ class Database:
     async def write(self, work: Callable[[Connection], T], *, urgent: bool = False, synced: bool = True) -> T:
         """Runs `work` in a transaction and returns its result once that is committed to disk.
 
-        Nothing of it stays where `work` raises. `urgent` writes go before the others, are not bounded in number and
-        are tried during an outage too. Without `synced` a power failure may undo the transaction. `work` runs in
+        It is rolled back where `work` raises. `urgent` writes go before the others, are not bounded in number and are
+        tried during an outage too. Without `synced` a power failure may undo the transaction. `work` runs in
         another thread. Raises what `work` raises and `StoreUnavailableError`.
         """
         if not urgent and time.monotonic() < self._writes_refused_until:
@@ -102,7 +102,7 @@ class Database:
     async def probe_lock(self) -> None:
         """Opens a transaction for writing and writes nothing, to find out whether another program holds the database.
 
-        An idle server learns of its trouble by it, and leaves the disk alone.
+        An idle server notices trouble this way without touching the disk.
         """
         operation = Operation(lambda _: None, asyncio.get_running_loop().create_future(), synced=False, is_probe=True)
         if self._writers.put(operation, urgent=True):
@@ -125,7 +125,7 @@ class Database:
             self._metrics.store_access("read", time.perf_counter() - begun)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` in a read-only transaction in another thread and returns its result. It may take long."""
+        """Runs `work`, which may take long, in a read-only transaction in another thread. Returns its result."""
         self._require_reads()
         begun = time.perf_counter()
         try:
@@ -143,7 +143,7 @@ class Database:
             await self.scan(self.clock.learn)
 
     async def close(self) -> None:
-        """Writes what waits, and closes all connections."""
+        """Writes the waiting operations, and closes all connections."""
         for held in self._opened:
             held.interrupt()
         # A connection may be closed only once no thread uses it. One that hangs is left to the end of the process.
@@ -158,8 +158,8 @@ class Database:
     async def _outcome(self, operation: Operation) -> Any:
         """Waits until it is the operation's turn, and then until it is done.
 
-        A caller that is canceled meanwhile learns of it once the operation is withdrawn or done, so that what it cleans
-        up then is not recorded afterwards.
+        A caller that is canceled meanwhile sees that only once the operation is withdrawn or done, so that it does not
+        clean up things that are recorded afterwards.
         """
         done = operation.done
         try:
@@ -208,7 +208,7 @@ class Database:
             raise _unreachable()
 
     def _translated(self, error: Exception) -> Exception:
-        """Returns what the caller of a read should see, and records a fault."""
+        """Returns the error that the caller of a read should see, and records a fault."""
         if not is_fault(error):
             return error
         self._reads_refused_until = time.monotonic() + self._outage_s
@@ -234,8 +234,8 @@ class Database:
 def database_url(url: str | None, data_dir: Path) -> URL:
     """Returns the SQLAlchemy URL for a setting: `postgresql://...`, `postgres://...` or `sqlite:///path`.
 
-    Without `url` it is a SQLite file in `data_dir`. Raises ValueError for anything else, without repeating it: a URL
-    may hold a password.
+    None stands for a SQLite file in `data_dir`. Raises ValueError for any other URL, without repeating it, since it may
+    hold a password.
     """
     if url is None:
         return URL.create("sqlite", database=str(data_dir / "jobs.sqlite3"))

@@ -1,4 +1,4 @@
-"""The table of idempotency keys: a caller's key names one job for as long as both are remembered."""
+"""Stores idempotency keys: a caller's key names one job for as long as both are remembered."""
 
 from __future__ import annotations
 

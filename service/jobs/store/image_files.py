@@ -20,7 +20,7 @@ class ImageFiles:
         self._folder = folder
         self._access = FileAccess()
         self._thumbnails: dict[tuple[str, int, int], asyncio.Task[bytes]] = {}
-        """Those that are being read or made, by job, index and attempt."""
+        """Thumbnails that are being read or made, by job, index and attempt."""
 
     @property
     def available(self) -> bool:
@@ -45,8 +45,8 @@ class ImageFiles:
         *,
         attempt: int = 1,
     ) -> bytes:
-        """Returns an image's thumbnail, which `make` makes of the image's file at the first request and which is then
-        stored. Requests that come meanwhile wait for it.
+        """Returns an image's thumbnail. At the first request `make` makes it from the image's file, and it is stored;
+        requests that come meanwhile wait for it.
 
         Raises FileNotFoundError and `StoreUnavailableError`.
         """
@@ -106,7 +106,7 @@ class UploadFiles:
         await self._access.write(lambda: self._folder.put(name, data))
 
     async def read(self, name: InputName) -> bytes:
-        """Raises FileNotFoundError and `StoreUnavailableError`."""
+        """Returns a file. Raises FileNotFoundError and `StoreUnavailableError`."""
         return await self._access.read(lambda: self._folder.read(name))
 
     async def delete(self, name: InputName) -> None:

@@ -1,4 +1,4 @@
-"""Jobs as callers see them: accept, look up, list, cancel, delete. How jobs are run is in `store.claims`.
+"""Accepts, looks up, lists, cancels and deletes jobs for callers. `store.claims` serves the processes that run them.
 
 All times are Unix seconds, passed in by the caller.
 """
@@ -36,9 +36,9 @@ from service.jobs.store.webhooks import attach_webhook
 
 _FULL_RETRY_S: Final = 30.0
 _MAX_INLINE: Final = 64
-"""Jobs whose versions are read on the event loop, where there are no more."""
+"""Up to this number of jobs, versions are read on the event loop."""
 _MAX_IDS: Final = 500
-"""Jobs in one statement."""
+"""Maximum number of ids in one statement."""
 
 _INSERT: Final = insert(jobs)
 _JOB: Final = select(jobs).where(jobs.c.id == bindparam("id"))
@@ -96,7 +96,7 @@ class JobRepository:
     """
 
     def __init__(self, database: Database, policy: RepositoryPolicy, waiting: WaitingJobs) -> None:
-        """`waiting` is what the process knows of the queue, shared with its `JobClaims`."""
+        """`waiting` is the process's copy of the queue, shared with its `JobClaims`."""
         self._database = database
         self._policy = policy
         self._waiting = waiting
@@ -164,7 +164,7 @@ class JobRepository:
     async def get(self, job_id: str, tenant: str | None) -> JobRecord:
         """Returns the job if it belongs to the tenant; None stands for any tenant.
 
-        Raises `NotFoundError`, which does not tell another tenant's job from one that never existed.
+        Raises `NotFoundError`, equally for another tenant's job and for one that never existed.
         """
         return await self._database.read(lambda connection: _record(connection, job_id, tenant))
 
@@ -184,7 +184,7 @@ class JobRepository:
         return await self._database.scan(lambda connection: _page(connection, tenant, limit, after, status))
 
     async def versions(self, job_ids: Sequence[str]) -> dict[str, JobVersion]:
-        """Returns the versions of those of the jobs that exist, by id."""
+        """Returns the versions of the jobs that exist, by id."""
         run = self._database.read if len(job_ids) <= _MAX_INLINE else self._database.scan
         return await run(lambda connection: _versions(connection, job_ids))
 
@@ -198,7 +198,7 @@ class JobRepository:
         return known or await self._database.scan(lambda connection: _place(connection, job_id))
 
     async def refresh_waiting(self) -> None:
-        """Brings what this process knows of the queue up to date with what other processes have done."""
+        """Brings this process's copy of the queue up to date."""
         self._waiting.begin_snapshot()
         snapshot = await self._database.scan(
             lambda connection: [WaitingJob(*row) for row in connection.execute(_WAITING)]
@@ -206,13 +206,13 @@ class JobRepository:
         self._waiting.replace(snapshot)
 
     async def running(self) -> dict[str, str]:
-        """Returns the jobs that a process has claimed and not ended: the tenant of each id."""
+        """Returns the ids of the jobs that some process runs, with their tenants."""
         return await self._database.scan(
             lambda connection: {row.id: row.tenant for row in connection.execute(_RUNNING)}
         )
 
     async def cancel(self, job_id: str, tenant: str, *, now: float) -> JobRecord:
-        """Ends a job that has not ended; a job that has stays as it is. Raises `NotFoundError`."""
+        """Cancels a job unless it has ended, and returns it. Raises `NotFoundError`."""
         values = ending_values(Status.CANCELED, now=now, retention=self._policy.retention)
 
         def cancel(connection: Connection) -> JobRecord:

@@ -1,4 +1,4 @@
-"""Maps the tables' rows to records and back. Knows what each column holds, and no queries."""
+"""Maps the tables' rows to records and back. Knows the content of each column, and no queries."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def stored_image(row: Row[Any]) -> StoredImage:
 
 
 def job_record(row: Row[Any], images: Sequence[StoredImage]) -> JobRecord:
-    """Raises `UnreadableSpecError`."""
+    """Returns the record of a row. Raises `UnreadableSpecError`."""
     return JobRecord(
         id=row.id,
         tenant=row.tenant,
@@ -144,7 +144,7 @@ def job_version(status: str, attempt: int, version: int, progress: bytes | None)
 
 
 def claim_of(row: Row[Any], done: Sequence[StoredImage], *, suspect: bool) -> Claim:
-    """Raises `UnreadableSpecError`."""
+    """Returns the claim to a row's job, of which `done` images are stored. Raises `UnreadableSpecError`."""
     spec, indices = decode_spec(row.spec), frozenset(image.index for image in done)
     return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, indices, suspect)
 

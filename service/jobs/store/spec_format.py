@@ -25,8 +25,8 @@ from service.jobs.records import ImageSpec, JobSpec
 
 VERSION: Final = 3
 MAX_SPEC_BYTES: Final = 1 << 18
-"""Maximum size of a stored spec: 100 images with prompts of their own of some 2,500 characters each. It bounds what one
-queued job takes of the disk and of the memory of those who read it."""
+"""Maximum size of a stored spec, enough for 100 images with prompts of their own of some 2,500 characters each. It
+bounds the room that one queued job takes on disk and in the memory of its readers."""
 
 _PARAMETERS: Final = tuple(field.name for field in fields(GenerationParams))
 _parameters_of: Final = attrgetter(*_PARAMETERS)
@@ -45,7 +45,7 @@ class _JobSpec1(JobSpec, frozen=True, kw_only=True):
 
 
 class _Column(msgspec.Struct, frozen=True, array_like=True):
-    """One field of all images: its distinct values, and for each image which of them it has."""
+    """One field of all images: its distinct values, and for each image the index of its value."""
 
     values: list[Any]
     which: list[Annotated[int, msgspec.Meta(ge=0)]]
@@ -70,7 +70,7 @@ _OBJECTS: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def encode_spec(spec: JobSpec) -> bytes:
-    """Raises `BodyTooLargeError` where the stored form would have more than `MAX_SPEC_BYTES`."""
+    """Returns the stored form. Raises `BodyTooLargeError` where it would have more than `MAX_SPEC_BYTES`."""
     stored = msgspec.structs.asdict(spec)
     if len(spec.images) == 1:
         data = msgspec.json.encode({"version": 2, **stored})

@@ -1,6 +1,6 @@
 """SQL statements that several modules of the store use.
 
-A statement that is run for every job is made once, with named parameters: to make it anew costs more than to run it.
+A statement that is run for every job is made once, with named parameters: making it costs more than running it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNHELD: Final[dict[str, Any]] = {"lease_owner": None, "lease_until": None, "prev
 """Column values of a job that no process runs."""
 
 WAITING_COLUMNS: Final = tuple(jobs.c[name] for name in WaitingJob._fields)
-"""The columns of which a `WaitingJob` is made, in its order."""
+"""The columns that make up a `WaitingJob`, in its order."""
 
 _IMAGES_OF: Final = (
     select(images)

@@ -102,7 +102,7 @@ uploads: Final = Table(
     Column("height", Integer, nullable=False),
     Column("size_bytes", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
-    # Until then it is kept without any job. 0 is kept for jobs alone.
+    # When it is deleted unless a job starts from it. 0: it is kept for jobs alone.
     Column("kept_until", Double, nullable=False),
     PrimaryKeyConstraint("tenant", "sha256"),
     Index(None, "kept_until"),
@@ -143,7 +143,7 @@ api_keys: Final = Table(
     "api_keys",
     metadata,
     Column("id", Text, primary_key=True),
-    # Of the secret, which is kept nowhere.
+    # The digest of the secret, which itself is stored nowhere.
     Column("sha256", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
@@ -202,7 +202,7 @@ webhook_secrets: Final = Table(
     "webhook_secrets",
     metadata,
     Column("tenant", Text, nullable=False),
-    # No secret: `service.webhooks.secrets` makes one of it with the server's key.
+    # Not the secret: `service.webhooks.tenant_secrets` derives that from it with the server's key.
     Column("salt", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     PrimaryKeyConstraint("tenant", "salt"),

@@ -1,4 +1,4 @@
-"""The tables of uploads: whose they are, which jobs start from them, and how long they are kept.
+"""Records uploads: their tenants, the jobs that start from them, and the time until which they are kept.
 
 An upload belongs to the tenant that sent it: an equal file of another tenant is another upload. It is kept until its
 time is over and as long as a job starts from it. All times are Unix seconds, passed in by the caller.
@@ -22,7 +22,7 @@ from service.jobs.store.statements import insert_or_ignore
 from service.jobs.store.tables import job_uploads, uploads
 
 FOR_JOBS_ALONE: Final = 0.0
-"""The value of `kept_until` for uploads that go with the last job that starts from them."""
+"""The value of `kept_until` for uploads that are deleted with the last job that starts from them."""
 _USED: Final = exists().where(job_uploads.c.tenant == uploads.c.tenant, job_uploads.c.sha256 == uploads.c.sha256)
 
 _log = structlog.get_logger("darkroom.jobs")
@@ -38,7 +38,7 @@ class StoredUpload:
     size_bytes: int
     created_at: float
     kept_until: float
-    """Until then it is kept without any job, or `FOR_JOBS_ALONE`."""
+    """When it is deleted unless a job starts from it, in Unix seconds, or `FOR_JOBS_ALONE`."""
 
     @property
     def sha256(self) -> str:
@@ -46,7 +46,7 @@ class StoredUpload:
 
 
 def new_upload(file: InputFile, *, now: float, kept_until: float) -> StoredUpload:
-    """Describes a file that is about to be stored, under a name of its own."""
+    """Returns the record of a file that is about to be stored, under a new name."""
     return StoredUpload(
         name=InputName(file.sha256, secrets.token_hex(16)),
         width=file.width,
@@ -58,7 +58,7 @@ def new_upload(file: InputFile, *, now: float, kept_until: float) -> StoredUploa
 
 
 class UploadRepository:
-    """Every method may raise `StoreUnavailableError`."""
+    """The store of uploads' records. Every method may raise `StoreUnavailableError`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -68,25 +68,25 @@ class UploadRepository:
         return await self._database.write(lambda connection: record_upload(connection, tenant, upload))
 
     async def find(self, tenant: str, digests: Collection[str]) -> dict[str, StoredUpload]:
-        """Returns the tenant's uploads with these digests. Those that it does not have are missing."""
+        """Returns the tenant's uploads with these digests. Digests that it does not have are missing."""
         query = select(uploads).where(uploads.c.tenant == tenant, uploads.c.sha256.in_(digests))
         return await self._database.read(
             lambda connection: {row.sha256: _upload(row) for row in connection.execute(query)}
         )
 
     async def total_bytes(self) -> int:
-        """The size of all uploads together."""
+        """Returns the size of all uploads together."""
         total = select(func.coalesce(func.sum(uploads.c.size_bytes), 0))
         return int(await self._database.scan(lambda connection: connection.execute(total).scalar_one()))
 
     async def unrecorded(self, names: Collection[InputName]) -> list[InputName]:
-        """Returns those of the names that no upload has."""
+        """Returns the names that no upload has."""
         query = select(uploads.c.token).where(uploads.c.token.in_([name.token for name in names]))
         recorded = await self._database.read(lambda connection: set(connection.execute(query).scalars()))
         return [name for name in names if name.token not in recorded]
 
     async def release(self, tenant: str, sha256: str) -> bool:
-        """Ends the time of an upload: it is kept for jobs alone. Returns whether the tenant has it."""
+        """Keeps an upload for jobs alone from now on. Returns whether the tenant has it."""
         releasing = (
             update(uploads)
             .where(uploads.c.tenant == tenant, uploads.c.sha256 == sha256)
@@ -99,7 +99,10 @@ class UploadRepository:
         return await self._delete(uploads.c.kept_until < now, limit)
 
     async def delete_oldest_unused(self, excess_bytes: int, limit: int) -> list[InputName]:
-        """Deletes uploads that no job starts from, enough of them to hold so many bytes, the oldest first."""
+        """Deletes the oldest uploads that no job starts from, until they free `excess_bytes`.
+
+        Returns the names of their files.
+        """
         query = select(uploads).where(~_USED).order_by(uploads.c.created_at).limit(limit)
         chosen = []
         for row in await self._database.scan(lambda connection: connection.execute(query).all()):

@@ -1,1 +1,1 @@
-"""Counts what each tenant has in the store, and lets a caller's quotas refuse a job."""
+"""Counts each tenant's jobs and bytes in the store, and lets a caller's quotas refuse a job."""

@@ -1,4 +1,4 @@
-"""Knows for one process the tenants' unfinished jobs, what they store and what their quotas let in."""
+"""Keeps one process's accounts of the tenants: their unfinished jobs, stored bytes and open allowances."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class TenantAccounts:
 
     @contextlib.contextmanager
     def admitting(self, job: NewJob, allowance: Allowance, backlog_s: float) -> Iterator[Callable[[], None]]:
-        """Yields a function that admits the job, or raises what `allowance` raises. Where the block raises, it ends.
+        """Yields a function that admits the job, or raises what `allowance` raises. It leaves where the block raises.
 
-        `backlog_s` is the device seconds of what the engine has, which comes before the job like all that waits.
+        `backlog_s` is the engine's work in device seconds. It comes before the job, as the waiting jobs do.
         """
 
         def admit() -> None:
@@ -51,13 +51,14 @@ class TenantAccounts:
             raise
 
     def ended(self, job: EndedJob) -> None:
+        """Settles the allowance of a job, and counts the bytes that it has stored."""
         self.allowances.leave(job.id, job.used_s)
         self.stored.add(job.tenant, job.stored_bytes)
 
     def refresh(self, running: Mapping[str, str], had_here: Mapping[str, str]) -> None:
-        """Takes over which jobs run, as the store has just said: the tenant of each id.
+        """Takes over the running jobs, which were just read from the store: the tenant of each id.
 
-        `had_here` holds those that this process made before it asked. Ends the allowances of jobs that other processes
+        `had_here` are the jobs that this process made before it asked. Ends the allowances of jobs that other processes
         have ended.
         """
         here = {**had_here, **self.unfinished.running_here()}

@@ -1,4 +1,4 @@
-"""The seam between accepting a job and the quotas of whoever sends it. Knows no keys."""
+"""The interface by which accepting a job consults its caller's quotas. Knows no keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 
 class Allowance(Protocol):
-    """Decides whether a caller may add one job, and is told when that ends."""
+    """Decides whether a caller may add one job, and is told when the job ends."""
 
     def enter(self, price_s: float, *, unfinished_jobs: int, ends_in_s: float) -> None:
         """Admits the job and charges its price, or raises `QuotaExceededError`.
@@ -16,9 +16,9 @@ class Allowance(Protocol):
         """
 
     def leave(self, used_s: float | None) -> None:
-        """Ends the job, which has used so many device seconds, or as many as it was charged for where that is None.
+        """Ends the job, which has used `used_s` device seconds; None stands for the price that it was charged.
 
-        Does nothing the second time, or before `enter`.
+        A second call, or one before `enter`, does nothing.
         """
 
 
@@ -39,7 +39,7 @@ class OpenAllowances:
     """The allowances of the jobs that this process has accepted and that have not ended, as far as it knows."""
 
     def __init__(self, at_most: int = 10_000) -> None:
-        """Beyond `at_most`, those of the jobs that were accepted first are left: other processes may have run them."""
+        """Beyond `at_most`, the jobs that were accepted first leave: other processes may have run them."""
         self._at_most = at_most
         self._open: dict[str, Allowance] = {}
 
@@ -58,6 +58,6 @@ class OpenAllowances:
             allowance.leave(used_s)
 
     def leave_all_but(self, is_unfinished: Callable[[str], bool]) -> None:
-        """Ends the jobs that `is_unfinished` denies: others have ended them."""
+        """Ends the jobs that are not unfinished: other processes have ended them."""
         for job_id in [job_id for job_id in self._open if not is_unfinished(job_id)]:
             self.leave(job_id, None)

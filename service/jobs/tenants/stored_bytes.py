@@ -1,6 +1,6 @@
-"""The bytes that a tenant's images and uploads take in the store, remembered for a while: the sum takes a scan.
+"""Counts the bytes that a tenant's images and uploads take in the store. A sum takes a scan, so it is kept for a while.
 
-What is granted or stored here is added to it; what is deleted, or stored by other processes, shows with the next sum.
+Bytes that are reserved or stored here are added to it; deletions, and writes of other processes, show in the next sum.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from service.jobs.store.tables import images, jobs, uploads
 from service.jobs.store.uploads import FOR_JOBS_ALONE
 
 _KEEP_S: Final = 10.0
-"""Age of a sum that may still admit."""
+"""Seconds. A sum of this age may still admit."""
 _REFUSE_S: Final = 1.0
-"""Age of a sum that may still refuse: who has deleted something is soon let in again."""
+"""Seconds. A sum of this age may still refuse, so that a tenant that deletes something is soon let in again."""
 _MAX_TENANTS: Final = 1024
 
 _OF_JOBS: Final = (
@@ -35,19 +35,19 @@ _OF_UPLOADS: Final = select(uploads.c.kept_until, uploads.c.size_bytes).where(up
 class _Sum:
     bytes: int
     made_s: float
-    """When it was made, by the monotonic clock."""
+    """When it was made, in seconds of the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A tenant has no room for what it wants to store."""
+    """The refusal of bytes for which a tenant has no room."""
 
     frees_in_s: float | None
-    """Seconds until enough of what it stores has expired; None where nobody knows."""
+    """Seconds until enough of the tenant's bytes have expired; None where that is unknown."""
 
 
 class StoredBytes:
-    """All methods belong to one event loop and may raise `StoreUnavailableError`."""
+    """The stored bytes of tenants. All methods belong to one event loop and may raise `StoreUnavailableError`."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -55,7 +55,7 @@ class StoredBytes:
         self._sums: dict[str, _Sum] = {}
 
     async def reserve(self, tenant: str, new_bytes: int, *, limit_bytes: int) -> Excess | None:
-        """Counts `new_bytes` more and returns None; where the tenant would have more than the limit, returns why not.
+        """Counts `new_bytes` more and returns None, or returns an excess where the tenant would exceed the limit.
 
         A tenant that has reached its limit has no room for anything, even if the size is not known and 0 is passed.
         """
@@ -68,7 +68,7 @@ class StoredBytes:
         return Excess(await self._frees_in_s(tenant, kept.bytes + max(new_bytes, 1) - limit_bytes))
 
     def add(self, tenant: str, stored_bytes: int) -> None:
-        """Counts what was stored without having been reserved."""
+        """Counts bytes that were stored without a reservation."""
         if tenant in self._sums:
             self._sums[tenant].bytes += stored_bytes
 
@@ -97,7 +97,7 @@ def _has_room(kept: _Sum, new_bytes: int, limit_bytes: int) -> bool:
 
 
 def _sizes(connection: Connection, tenant: str) -> list[tuple[float | None, int]]:
-    """Returns what each job and upload of the tenant takes, with when it expires as far as that is known."""
+    """Returns when each job and upload of the tenant expires (None if unknown), and its bytes."""
     of_jobs = [(at, int(size)) for at, size in connection.execute(_OF_JOBS, {"owner": tenant})]
     of_uploads = [
         (None if at == FOR_JOBS_ALONE else at, size) for at, size in connection.execute(_OF_UPLOADS, {"owner": tenant})

@@ -9,7 +9,7 @@ from service.jobs.store.queue.waiting_jobs import WaitingJobs
 
 
 class UnfinishedJobs:
-    """The waiting jobs and those that run here are known at once, those of other processes with the next refresh."""
+    """Knows at once the jobs that wait or run here, and with the next refresh those that run in other processes."""
 
     def __init__(self, waiting: WaitingJobs) -> None:
         self._waiting = waiting
@@ -22,5 +22,5 @@ class UnfinishedJobs:
         return self._waiting.count(tenant) + here + self._elsewhere[tenant]
 
     def replace_elsewhere(self, running: Mapping[str, str]) -> None:
-        """Takes over whose jobs other processes make: the tenant of each id."""
+        """Takes over the jobs that other processes make: the tenant of each id."""
         self._elsewhere = Counter(running.values())

@@ -1,1 +1,1 @@
-"""Deletes expired jobs and makes backups."""
+"""Opens the store, keeps its copies in memory fresh, deletes expired jobs, and makes backups."""

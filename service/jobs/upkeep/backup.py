@@ -25,7 +25,7 @@ _UPLOADS: Final = "SELECT sha256, token FROM uploads"
 
 
 class BackupError(Exception):
-    """The message is for the person who asked for the backup."""
+    """A backup could not be made. The message is for the person who asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def _copy_database(source: Path, copy: Path) -> None:
 
 
 def _copy_link_key(source: Path, target: Path) -> None:
-    """Copies the key, without which no link that is out would work any more. A server of another kind has none."""
+    """Copies the key, without which links made so far would stop working. Not every data folder has one."""
     with contextlib.suppress(FileNotFoundError):
         write_file(target / LINK_KEY, (source / LINK_KEY).read_bytes())
 

@@ -1,4 +1,4 @@
-"""Notices a wall clock that jumps. What is deleted by the time of day must wait until that can be believed again."""
+"""Notices a wall clock that jumps, so that nothing is deleted by a time that cannot be believed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import structlog
 from service.jobs.store.access.clock import since_boot
 
 _TOLERANCE_S: Final = 60.0
-"""Time servers correct a clock by less than this."""
+"""Seconds. Time servers correct a clock by less than this."""
 _BELIEVED_AFTER_S: Final = 3600.0
-"""A clock that has been ahead or behind by the same time for so long is right: it was wrong before."""
+"""Seconds after which a clock that jumped once is believed: it was wrong before."""
 
 _log = structlog.get_logger("darkroom.jobs")
 
@@ -29,7 +29,7 @@ class ClockWatch:
         self._jumped_at = 0.0
 
     def is_sane(self) -> bool:
-        """Returns whether the wall clock shows what it should, by its earlier times."""
+        """Returns whether the wall clock agrees with its earlier times."""
         now = self._steady()
         difference_s = self._wall() - now
         if self._expected_s is None or abs(difference_s - self._expected_s) <= _TOLERANCE_S:

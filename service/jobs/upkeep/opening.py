@@ -1,4 +1,4 @@
-"""Opens the store: brings its schema up to date and learns its time, again and again while it cannot be reached."""
+"""Opens the store: brings its schema up to date and learns its time, and repeats that until it can be reached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class StoreOpening:
-    """All methods belong to one event loop."""
+    """Opens one store. All methods belong to one event loop."""
 
     def __init__(self, database: Database, space: FreeSpace) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class StoreOpening:
         """Whether the schema is known to be up to date."""
 
     async def check(self) -> None:
-        """Raises `UnusableStoreError` where the store will not do, and closes it. It may be out of reach for now."""
+        """Migrates the store if it can be reached. Closes it and raises `UnusableStoreError` if it is unusable."""
         try:
             with contextlib.suppress(StoreUnavailableError):
                 await self._migrate()
@@ -39,11 +39,11 @@ class StoreOpening:
             raise
 
     async def open(self) -> None:
-        """Raises `UnusableStoreError` and `StoreUnavailableError`."""
+        """Migrates the store and learns its time. Raises `UnusableStoreError` and `StoreUnavailableError`."""
         await self._migrate()
         await self._database.learn_time()
 
-    async def open_in_time(self) -> None:
+    async def open_eventually(self) -> None:
         """Returns once the store is open, however long that takes."""
         while True:
             await asyncio.sleep(_RETRY_S)

@@ -1,4 +1,4 @@
-"""Keeps what this process knows of the queue, and of the time, up to date with what other processes do."""
+"""Keeps this process's copy of the queue, and its time, up to date with what other processes do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from service.observability.store_metrics import QueueTotals
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 5.0
 _SHARE: Final = 0.05
-"""Share of the time that may go into reading the queue: the longer it is, the less often it is read."""
+"""Share of the time that may be spent on reading the queue: a longer queue is read less often."""
 
 
 class QueueRefresh:
-    """All methods belong to one event loop."""
+    """Refreshes the copy of one process. All methods belong to one event loop."""
 
     def __init__(self, database: Database, repository: JobRepository, accounts: TenantAccounts) -> None:
         self._database = database
@@ -38,7 +38,10 @@ class QueueRefresh:
             await asyncio.sleep(min(max(_PAUSE_S, took_s / _SHARE), _LONGEST_PAUSE_S))
 
     async def refresh(self) -> float:
-        """Returns how many seconds it took. Raises `StoreUnavailableError`."""
+        """Reads the time, the waiting jobs and the running jobs. Returns the seconds that it took.
+
+        Raises `StoreUnavailableError`.
+        """
         begun = time.monotonic()
         await self._database.learn_time()
         await self._repository.refresh_waiting()
@@ -49,7 +52,7 @@ class QueueRefresh:
         return time.monotonic() - begun
 
     def totals(self) -> QueueTotals:
-        """Returns the sums that the metrics show, without a look at the store."""
+        """Returns the sums that the metrics show, without reading the store."""
         waiting, oldest = self._waiting.totals(), self._waiting.oldest_created_at()
         return QueueTotals(
             queued=waiting.jobs,

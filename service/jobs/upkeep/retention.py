@@ -1,5 +1,4 @@
-"""Deletes what is no longer kept: expired jobs and uploads, the oldest where they take too much room, expired
-idempotency keys, and files without a record.
+"""Deletes expired jobs, uploads and idempotency keys, the oldest jobs where they take too much room, and orphan files.
 
 `retention_policy` decides when a job expires.
 """
@@ -31,12 +30,12 @@ from service.observability.store_metrics import DeletionReason, StoreMetrics
 _BATCH: Final = 100
 """Maximum number of jobs deleted in one transaction."""
 _ORPHAN_S: Final = 3600.0
-"""Age from which a file without a record is deleted. A file is stored before its record, so a young one may be used."""
+"""Age at which a file without a record is deleted. A file is stored before its record, so a young one may get one."""
 _SWEEPS_PER_FILE_SCAN: Final = 60
 _SHARE: Final = 0.25
 _SHARE_OF_FEW: Final = 100
-"""Maximum share of the ended jobs that expire in one sweep, and their number where there are few. A clock that was
-wrong from the start costs no more than that before somebody can notice."""
+"""Maximum share of the ended jobs that expire in one sweep, and their number where there are few. A clock that is
+wrong from the start costs only these before somebody can notice."""
 
 _log = structlog.get_logger("darkroom.jobs")
 
@@ -64,7 +63,7 @@ class Retention:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = since_boot,
     ) -> None:
-        """`steady` is a clock that never jumps, by which `clock` is believed or not."""
+        """`steady` is a clock that never jumps, against which `clock` is checked."""
         self._database = database
         self._files = files
         self._uploads = uploads
@@ -93,7 +92,7 @@ class Retention:
             await self._uploads.delete_unused()
         await self._delete_excess_uploads()
         if is_sane:
-            await self._delete_while_found(self._expired, "expired", at_most=await self._share())
+            await self._delete_while_found(self._expired, "expired", at_most=await self._max_expiring())
         await self._delete_while_found(self._in_excess, "excess")
         if is_sane:
             await self._uploads.delete_unused()
@@ -102,9 +101,10 @@ class Retention:
     async def _delete_while_found(
         self, find: Callable[[], Awaitable[list[str]]], reason: DeletionReason, at_most: float = math.inf
     ) -> None:
-        """Deletes jobs in batches. A short batch was the last one.
+        """Deletes jobs in batches, up to the first short batch or `at_most` jobs.
 
-        What can be deleted since then is left to the next sweep: on a busy server this would otherwise never end.
+        Jobs that can be deleted only since then are left to the next sweep. On a busy server this would never end
+        otherwise.
         """
         deleted, found = 0, [""] * _BATCH
         while len(found) == _BATCH and deleted < at_most:
@@ -114,14 +114,14 @@ class Retention:
                 self._metrics.jobs_deleted(len(found), reason)
             deleted += len(found)
 
-    async def _share(self) -> float:
+    async def _max_expiring(self) -> float:
         """Returns how many jobs may expire in this sweep."""
         ended = select(func.count()).select_from(jobs).where(jobs.c.expires_at.is_not(None))
         count = await self._database.scan(lambda connection: connection.execute(ended).scalar_one())
         return max(_SHARE * count, _SHARE_OF_FEW)
 
     async def _delete_excess_uploads(self) -> None:
-        """Uploads that no job starts from go before any job does."""
+        """Deletes uploads that no job starts from, before any job is deleted."""
         excess_bytes = await self._excess_bytes()
         if excess_bytes > 0:
             await self._uploads.delete_excess(excess_bytes)
@@ -136,7 +136,7 @@ class Retention:
         return await self._database.scan(lambda connection: list(connection.execute(query).scalars()))
 
     async def _in_excess(self) -> list[str]:
-        """Returns the jobs that ended first, enough of them to hold the bytes in excess of the limit."""
+        """Returns the jobs that ended first, enough of them to free the bytes in excess of the limit."""
         size = func.sum(images.c.size_bytes)
         oldest = (
             select(jobs.c.id, size)
@@ -172,7 +172,7 @@ class Retention:
             await self._database.write(lambda connection: connection.execute(delete(idempotency_keys).where(expired)))
 
     async def delete_orphans(self) -> None:
-        """Deletes old image files whose job has no record, files of no upload, and checkpoints that no job needs.
+        """Deletes old image files without a job, files without an upload, and checkpoints that no job needs.
 
         Raises `StoreUnavailableError`.
         """
@@ -185,7 +185,7 @@ class Retention:
             await self._checkpoints.delete(job_id)
 
     async def _without_record(self, job_ids: Sequence[str], condition: ColumnElement[bool]) -> list[str]:
-        """Returns those of the jobs that have no record for which the condition holds."""
+        """Returns the jobs that have no record for which the condition holds."""
         known: set[str] = set()
         for start in range(0, len(job_ids), _BATCH):
             known |= await self._recorded(job_ids[start : start + _BATCH], condition)

@@ -1,1 +1,1 @@
-"""Tells readers what happens to a job."""
+"""Notifies readers of what happens to a job."""

@@ -1,4 +1,4 @@
-"""How the processes on one store tell each other what they did, so that they need not look all the time."""
+"""The interface by which processes on one store tell each other what they did, so that they need not poll often."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ Hear: TypeAlias = Callable[[Sequence[str], bool], None]
 
 
 class Channel(Protocol):
-    """Nothing depends on what is sent through it: all of it can be seen in the store, too, only later."""
+    """Carries announcements between processes. Nothing depends on them: the store shows all of it too, only later."""
 
     @property
     def listening(self) -> bool:
-        """Whether what the other processes announce arrives here now."""
+        """Whether the announcements of the other processes arrive here now."""
 
     def start(self, hear: Hear) -> None:
         """Calls `hear` on the running event loop from now on."""
 
     async def stop(self) -> None:
-        """Calls `hear` no more."""
+        """Stops calling `hear`."""
 
     def announce(self, job_id: str) -> None:
         """Tells the others that the record of a job has changed. Call it after the change is committed."""
@@ -30,7 +30,7 @@ class Channel(Protocol):
 
 
 class NoChannel:
-    """Tells and hears nothing: each process looks for itself what the others do."""
+    """Implements `Channel` without sending anything: each process polls the store."""
 
     listening = False
 

@@ -29,7 +29,7 @@ NOTHING_SEEN: Final = EventId(0, 0)
 
 
 def parse_event_id(text: str | None) -> EventId:
-    """Returns `NOTHING_SEEN` where the text is not an event id."""
+    """Reads an event id. Returns `NOTHING_SEEN` for any other text."""
     match = _ID.fullmatch(text or "")
     return EventId(int(match[1]), int(match[2])) if match else NOTHING_SEEN
 
@@ -81,7 +81,7 @@ def seen_all(record: JobRecord, seen: EventId) -> bool:
 
 
 def progress_of(record: JobRecord | JobSummary) -> JobProgress:
-    """Returns the job's progress, also where it has not started or has succeeded."""
+    """Returns the job's progress, even if it has not started or has succeeded."""
     if record.progress is not None and record.status is not Status.SUCCEEDED:
         return record.progress
     steps = sum(total_steps(spec.params) for spec in record.spec.images)
@@ -92,7 +92,7 @@ def progress_of(record: JobRecord | JobSummary) -> JobProgress:
 
 
 class EventDiff:
-    """Yields to one reader the events that it has not seen, each time it looks at the job."""
+    """Tells one reader, each time it looks at the job, the events that it has not seen."""
 
     def __init__(self, seen: EventId = NOTHING_SEEN) -> None:
         self._seen = seen

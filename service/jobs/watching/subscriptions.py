@@ -14,7 +14,7 @@ from service.jobs.watching.channel import Channel, NoChannel
 
 class _Read(NamedTuple):
     changes: int
-    """Changes of the record that had been notified when the reading began."""
+    """Number of changes that had been notified when the reading began."""
     record: JobRecord
 
 
@@ -24,10 +24,10 @@ class _Followed:
 
     subscribers: set[Subscriber] = field(default_factory=set)
     changes: int = 0
-    """Notifications so far that the record has changed."""
+    """Number of notifications so far that the record has changed."""
     last_read: _Read | None = None
     position: int | None = None
-    """Place in the queue of which the subscribers were last notified."""
+    """The place in the queue that the subscribers were last told."""
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -54,7 +54,7 @@ class Subscriber:
         return changed
 
     async def read_first(self, load: Callable[[], Awaitable[JobRecord]]) -> JobRecord:
-        """Returns the record that `load` reads. It is notified to the other subscribers where it is new to them."""
+        """Returns the record that `load` reads. Notifies the other subscribers if it is new to them."""
         job, changes = self._job, self._job.changes
         record = await load()
         if job.last_read is not None and JobVersion.of(job.last_read.record) != JobVersion.of(record):
@@ -88,12 +88,12 @@ class JobNotifier:
 
     @property
     def closed(self) -> bool:
-        """Whether this process follows jobs no more."""
+        """Whether this process has stopped following jobs."""
         return self._closed
 
     @property
     def hears_others(self) -> bool:
-        """Whether this process is told at once what the others do. Otherwise it has to look."""
+        """Whether this process is told at once what the others do. Otherwise it must poll."""
         return self._channel.listening
 
     @contextlib.contextmanager
@@ -109,11 +109,11 @@ class JobNotifier:
                 del self._jobs[job_id]
 
     def listen(self, listener: Callable[[], object]) -> None:
-        """Calls `listener` from now on whenever the record of any job has changed, as far as this process is told."""
+        """Calls `listener` whenever this process hears that the record of a job has changed."""
         self._listeners.append(listener)
 
     def followed(self) -> list[JobRecord]:
-        """Returns the records of the jobs with subscribers, as these know them."""
+        """Returns the records of the jobs with subscribers, as last read for them."""
         return [job.last_read.record for job in self._jobs.values() if job.last_read is not None]
 
     def notify(self, job_id: str, *, record_changed: bool) -> None:
@@ -131,7 +131,7 @@ class JobNotifier:
         self._wake(job_id, record_changed=True)
 
     def notify_place(self, job_id: str, position: int) -> None:
-        """Wakes the subscribers of a waiting job if its place in the queue is not the one of the last time."""
+        """Wakes the subscribers of a waiting job if its place in the queue has changed."""
         job = self._jobs.get(job_id)
         if job is not None and job.position != position:
             job.position = position
@@ -146,7 +146,7 @@ class JobNotifier:
         self._channel.announce_waiting()
 
     def close(self) -> None:
-        """Wakes all subscribers, the last time."""
+        """Wakes all subscribers for the last time."""
         self._closed = True
         for job_id in self._jobs:
             self._wake(job_id, record_changed=False)

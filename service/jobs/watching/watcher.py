@@ -1,7 +1,7 @@
-"""Notices for all subscribers together what other processes do to their jobs, and that waiting jobs move up.
+"""Notices for all subscribers together that other processes change their jobs, and that waiting jobs move up.
 
-One query a look tells which records have changed, and only the subscribers of those jobs read anything. Places in the
-queue come from memory.
+One query tells which records have changed, and only the subscribers of those jobs read anything. Places in the queue
+come from memory.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from service.jobs.watching.subscriptions import JobNotifier
 
 _TICK_S: Final = 1.0
 _TICKS_WHILE_TOLD: Final = 5
-"""Ticks between two looks at the records while the other processes tell what they change."""
+"""Ticks between two queries while the other processes announce their changes."""
 
 ReadVersions: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, JobVersion]]]
 """Returns the versions of jobs by their ids, without those of jobs that were deleted."""
 
 
 class Watcher:
-    """All methods belong to one event loop."""
+    """Watches the followed jobs. All methods belong to one event loop."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class Watcher:
             await asyncio.sleep(_TICK_S)
 
     async def tick(self) -> None:
-        """Notifies of places and, where the other processes do not tell of them, of changes.
+        """Notifies subscribers of new places and, where the other processes do not announce them, of changes.
 
         May raise `StoreUnavailableError`.
         """
         self._tell_places()
         self._ticks_to_look -= 1
         if self._ticks_to_look <= 0 or not self._notifier.hears_others:
-            # Decided before the look, so that one follows after the others have begun to be heard.
+            # Decided before the query, so that one more follows once the others have begun to be heard.
             self._ticks_to_look = _TICKS_WHILE_TOLD if self._notifier.hears_others else 0
             await self._look()
 

@@ -1,6 +1,6 @@
 """Sends spans to a collector by OTLP over HTTP, from a thread of its own. Imported only where traces are wanted.
 
-`OTEL_*` variables say where to, which spans, and the bounds of the queue, as OpenTelemetry's specification has it.
+`OTEL_*` variables set the address, the sampling and the bounds of the queue, as OpenTelemetry specifies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from service.observability.tracing.open_telemetry import OpenTelemetryTraces
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _SPOKEN: Final = "http/protobuf"
 _LAST_SPANS_S: Final = 2.0
-"""Time that the end of the process waits for a collector to take the last spans."""
+"""Seconds for which the end of the process waits for a collector to take the last spans."""
 _TALKATIVE: Final = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.sdk._shared_internal",
@@ -36,13 +36,13 @@ _log = logging.getLogger(__name__)
 
 
 class ToldExporter(SpanExporter):
-    """Exports spans by another exporter, counts those that arrive, and logs where that begins and ceases to fail."""
+    """Exports spans by another exporter, counts those that arrive, and logs when exports begin and cease to fail."""
 
     def __init__(self, exporter: SpanExporter, metrics: TraceMetrics) -> None:
         self._exporter = exporter
         self._metrics = metrics
         self._lost = 0
-        """Spans that were lost since an export last succeeded."""
+        """Number of spans that were lost since an export last succeeded."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
@@ -99,7 +99,7 @@ def exported_traces(
 
 
 def _resource() -> Resource:
-    """Describes this process. What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before it."""
+    """Describes this process. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override it."""
     ours = Resource.create({"service.name": "darkroom", "service.version": version("darkroom-server")})
     return ours.merge(OTELResourceDetector().detect())
 

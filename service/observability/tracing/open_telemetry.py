@@ -1,7 +1,7 @@
-"""Makes spans with OpenTelemetry's API: one a request, and one a job with its stages as children.
+"""Makes spans with OpenTelemetry's API: one for each request, and one for each job with its stages as children.
 
-Imported only where traces are wanted. It knows no exporter. Spans hold what is safe to show to whoever may see traces:
-sizes, counts, names, public codes. Names of attributes are those of OpenTelemetry's conventions where there are some.
+Imported only where traces are wanted. It knows no exporter. Spans hold only facts that are safe to show in traces:
+sizes, counts, names, public codes. Attributes have the names of OpenTelemetry's conventions where there are any.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from service.observability.tracing.traces import JobSpan, RawHeaders, RequestSpa
 
 _FIELDS: Final = ("traceparent", "tracestate")
 _SERVER_ERRORS: Final = 500
-"""Statuses from here on are the server's fault, as is no answer."""
+"""The first status of a server error. No answer is a server error too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class OpenTelemetryTraces:
         attempt: int,
     ) -> JobSpan:
         context = self._propagator.extract({"traceparent": parent or ""}, Context())
-        # Another host's clock may have told when it began.
+        # `started_at` may come from another host's clock.
         span = self._job(job_id, images, tenant, min(started_at, self._clock()), context)
         span.set_attempt(attempt)
         return span
@@ -95,7 +95,7 @@ class OpenTelemetryTraces:
         return OpenTelemetryJob(self._tracer, span, started_at, self._clock)
 
     def _named_in(self, headers: RawHeaders) -> Context:
-        """Returns the caller's context. Two of one that can only be one are none."""
+        """Returns the caller's context. A repeated traceparent counts as none."""
         found: dict[str, list[str]] = {field: [] for field in _FIELDS}
         for name, value in headers:
             if (field := name.decode("latin-1")) in found:
@@ -123,7 +123,7 @@ class OpenTelemetryRequest:
 
 
 class OpenTelemetryJob:
-    """Implements `JobSpan`. The stages become spans at the end, so that a job that is made again leaves none behind."""
+    """Implements `JobSpan`. The stages become spans only at the end, so that an abandoned attempt leaves none."""
 
     def __init__(self, tracer: Tracer, span: Span, started_at: float, clock: Callable[[], float]) -> None:
         self._tracer = tracer
@@ -140,7 +140,7 @@ class OpenTelemetryJob:
         self._submitted_at = self._clock()
 
     def image_finished(self, index: int, timings: Timings) -> None:
-        """The worker has measured how long each stage took; they follow each other from the submission on."""
+        """Records the stages of an image, which follow each other from its submission, with the worker's timings."""
         begin, now = self._started_at, self._clock()
         end = self._submitted_at
         for name, seconds in (

@@ -10,7 +10,7 @@ from service.observability.tracing.traces import JobSpan
 
 
 class TracedJob:
-    """Implements `Job`. Whoever has it must call `cancel` in the end, also where it has ended by itself."""
+    """Implements `Job`. Its holder must call `cancel` in the end, even if it has ended by itself."""
 
     def __init__(self, job: Job, span: JobSpan) -> None:
         self._job = job

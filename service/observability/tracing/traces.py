@@ -14,7 +14,7 @@ from service.engine.interface import Job
 from service.engine.types import Timings
 
 RawHeaders: TypeAlias = Iterable[tuple[bytes, bytes]]
-"""Names, in lower case, and values of a request's headers, as ASGI has them."""
+"""Names, in lower case, and values of a request's headers, as in ASGI."""
 
 
 class RequestSpan(Protocol):
@@ -25,7 +25,7 @@ class RequestSpan(Protocol):
         """The id that all spans of the trace share, in hexadecimal; empty where there is none."""
 
     def answered(self, method: str, route: str | None, status: int) -> None:
-        """Records the answer. `route` is the template of the path, if one matched; status 0 is no answer."""
+        """Records the answer. `route` is the template of the path, if one matched; status 0 stands for no answer."""
 
 
 class JobSpan(Protocol):
@@ -35,10 +35,10 @@ class JobSpan(Protocol):
     def trace_id(self) -> str: ...
 
     def submitted(self) -> None:
-        """Called when images are handed to the engine: their timings count from now."""
+        """Records that images are handed to the engine now, from which their timings count."""
 
     def image_finished(self, index: int, timings: Timings) -> None:
-        """Records the stages of an image that was handed over last. `index` is its index in the whole job."""
+        """Records the stages of an image of the last submission. `index` is its index in the whole job."""
 
     def ended(self, outcome: str, code: str = "") -> None:
         """Ends the span. `outcome` is succeeded, failed or canceled; `code` a public code of `service.errors`."""
@@ -50,7 +50,7 @@ class Traces(Protocol):
     def request(self, headers: RawHeaders) -> contextlib.AbstractContextManager[RequestSpan]:
         """Makes the span of a request for the length of the block. Its parent is the caller's, where `headers` name it.
 
-        Spans that are made within the block are children of it.
+        Spans that are made within the block are its children.
         """
 
     def traceparent(self) -> str | None:

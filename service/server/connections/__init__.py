@@ -1,1 +1,1 @@
-"""Bounds connections, in number and in what each may do, where no ASGI middleware can."""
+"""Bounds the number of connections and what each may do, where no ASGI middleware can."""

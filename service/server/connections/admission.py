@@ -1,7 +1,7 @@
-"""Decides which connections are served: bounds in all and by address, and a reserve for probes beyond them.
+"""Decides which connections are served: bounds their number and that of each address, and keeps a reserve for probes.
 
-Whoever watches the server must hear from it when all connections are taken. So some connections beyond the bounds are
-admitted for one request each, which must be a probe; and one address cannot take all of these. Knows no sockets.
+Probes must be answered even when all connections are taken. So some connections beyond the bounds are admitted for one
+request each, which must be a probe; and one address cannot take all of these. Knows no sockets.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from service.server.connections.limits import EdgeLimits
 
 _RESERVE_PER_ADDRESS: Final = 8
 _IPV6_PREFIX: Final = 64
-"""One customer of a provider has at least so much of IPv6, so an attacker has all its addresses."""
+"""Bits of an IPv6 address that count. Providers give each customer at least such a network, so an attacker has all its
+addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One connection's place among the others."""
+    """The place that one connection takes."""
 
     source: str | None
-    """The counted address; None where it may open any share of the connections."""
+    """The counted address or IPv6 network; None where its connections are not counted."""
     is_reserve: bool
 
 
@@ -33,12 +34,11 @@ class Admission:
     def __init__(self, limits: EdgeLimits) -> None:
         self._limits = limits
         self._taken: Counter[bool] = Counter()
-        """Number of places, by whether they are of the reserve."""
+        """Number of taken places, by whether they are in the reserve."""
         self._by_source: Counter[Place] = Counter()
 
     def enter(self, address: str | None) -> Place | None:
-        """Returns the place of a new connection from `address`, or None where there is none. A Unix socket's clients
-        have no address."""
+        """Returns a place for a new connection, or None if none is free. Clients of a Unix socket have no address."""
         source = None if address is None else self._source(address)
         for is_reserve, most, most_per_source in (
             (False, self._limits.max_connections, self._limits.max_connections_per_address),
@@ -56,7 +56,7 @@ class Admission:
         self._taken[place.is_reserve] -= 1
         self._by_source[place] -= 1
         if not self._by_source[place]:
-            del self._by_source[place]  # Else each address that ever connected would stay.
+            del self._by_source[place]  # Otherwise each address that ever connected would stay.
 
     def _source(self, address: str) -> str | None:
         try:
@@ -64,7 +64,7 @@ class Admission:
         except ValueError:
             return address
         if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped  # As an IPv6 socket shows a client that came by IPv4.
+            parsed = parsed.ipv4_mapped  # An IPv6 socket shows a client that came by IPv4 like this.
         if any(parsed in network for network in self._limits.uncounted):
             return None
         if isinstance(parsed, ipaddress.IPv6Address):

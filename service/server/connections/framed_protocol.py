@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with exact message boundaries.
+"""Extends uvicorn's HTTP/1.1 protocol by exact message boundaries.
 
-Where a message ends decides what is obeyed as the next request, so nothing here is left to a default: framing that
-two servers could read differently is refused, an offer to upgrade is declined, and trailers are dropped. Written
+The end of a message decides what is obeyed as the next request, so nothing here is left to a default: framing that two
+servers could read differently is refused, an offer to upgrade is declined, and trailers are dropped. Written
 against uvicorn 0.54 and httptools 0.9.
 """
 
@@ -29,7 +29,7 @@ class _StopError(Exception):
 
 
 class FramedHttpProtocol(HttpToolsProtocol):
-    """One connection, whose requests are read. Subclasses decide what they allow, and answer refusals."""
+    """Reads the requests of one connection. Subclasses decide what they allow, and answer refusals."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class FramedHttpProtocol(HttpToolsProtocol):
         self._max_header_bytes = max_header_bytes
         self._stage: Stage = "idle"
         self._head_bytes = 0
-        """Bytes of the head's complete parts."""
+        """Number of bytes of the head's complete parts."""
         self._raw_head_bytes = 0
-        """Bytes fed to the parser since the head began."""
+        """Number of bytes fed to the parser since the head began."""
         self._head_to_parse_again: bytes | None = None
         """A head that offered an upgrade, without its offer."""
         self._reason: Refusal | None = None
@@ -56,11 +56,11 @@ class FramedHttpProtocol(HttpToolsProtocol):
         self._stage = stage
 
     def _objection(self, method: bytes) -> Refusal | None:
-        """Why a request that is well framed is not served all the same; asked at the end of its head."""
+        """Returns a reason not to serve a well-framed request, or None. Called at the end of its head."""
         return None
 
     def _feed(self, data: bytes) -> Refusal | None:
-        """Reads on. Returns a reason to refuse the request that is arriving, after which nothing must be fed."""
+        """Parses data. Returns a reason to refuse the arriving request, after which nothing may be fed, or None."""
         if self._stage == "idle":
             self._begin_head()
         if self._stage == "head":
@@ -73,9 +73,9 @@ class FramedHttpProtocol(HttpToolsProtocol):
         return HEAD_TOO_LARGE if is_too_large else None
 
     def _parse(self, data: memoryview) -> None:
-        # At an offer to upgrade httptools takes the message to end with its head, and what follows to be another
-        # protocol's. We decline every offer, so the head is parsed once more without it, and what follows as its body.
-        # A new parser does that, as the old one reads nothing after a head that says `Connection: close` too.
+        # At an offer to upgrade httptools ends the message with its head, and takes the rest for another protocol. We
+        # decline every offer, so the head is parsed once more without it, and the rest as its body. That takes a new
+        # parser, since the old one reads nothing after a head that also says `Connection: close`.
         while True:
             try:
                 self.parser.feed_data(data)
@@ -100,7 +100,7 @@ class FramedHttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + _HEADER_OVERHEAD)
-        if self._stage == "head":  # A trailer must not pass for a header: nobody has looked at it as one.
+        if self._stage == "head":  # A trailer must not pass for a header: nobody has checked it as one.
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -138,7 +138,7 @@ class FramedHttpProtocol(HttpToolsProtocol):
 
 
 def _new_parser(protocol: FramedHttpProtocol) -> httptools.HttpRequestParser:
-    """As uvicorn makes its own: what follows a request that says `Connection: close` is dropped, and is no error."""
+    """Makes a parser as uvicorn does: bytes after a request that says `Connection: close` are dropped without error."""
     parser = httptools.HttpRequestParser(protocol)
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser

@@ -1,4 +1,4 @@
-"""Where an HTTP/1.1 message ends and which host it is for, as its head says. Knows no sockets."""
+"""Checks that the head of an HTTP/1.1 message tells its end and its host unambiguously. Knows no sockets."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def names_one_host(target: bytes, headers: Headers) -> bool:
 
 
 def head_without_offer(method: bytes, url: bytes, version: str, headers: Headers) -> bytes:
-    """The head without the offer to upgrade."""
+    """Returns the bytes of the head without the offer to upgrade."""
     lines = [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
     return b"\r\n".join([b"%b %b HTTP/%b" % (method, url, version.encode()), *lines, b"\r\n"])

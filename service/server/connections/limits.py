@@ -15,17 +15,17 @@ LOOPBACK: Final[Sequence[Network]] = (ipaddress.ip_network("127.0.0.0/8"), ipadd
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeLimits:
     header_timeout_s: float
-    """Time from the first byte of a request, or the opening of the connection, to the end of its head."""
+    """Seconds from the first byte of a request, or the opening of the connection, to the end of its head."""
     body_timeout_s: float
-    """Time from the end of the head to the end of the body."""
+    """Seconds from the end of the head to the end of the body."""
     write_timeout_s: float
-    """Time over which a client's rate of reading is taken."""
+    """Seconds over which a client's rate of reading is measured."""
     min_read_bytes_per_s: float
-    """Rate at which a client must read an answer that waits for it."""
+    """Rate at which a client must read a waiting answer."""
     max_connections: int
     max_connections_per_address: int
     reserve: int = 64
     """Connections beyond the others that may send one request, a probe. Further ones are closed without an answer."""
     uncounted: Sequence[Network] = field(default=LOOPBACK)
-    """Networks whose addresses may open any share of the connections: of this machine, and of proxies."""
+    """Networks whose connections are not counted by address: this machine's, and those of proxies."""
     max_header_bytes: int = 32 * 1024

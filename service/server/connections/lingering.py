@@ -1,7 +1,7 @@
 """A transport that closes without destroying the answer that it has just sent (RFC 9112, section 9.6).
 
 A socket that is closed while bytes of the client wait unread answers with a reset, and the reset can overtake the
-answer. So `close` ends only our side, and what the client still sends is dropped until it closes too or goes quiet.
+answer. So `close` ends only our side, and further data of the client is dropped until it closes too or goes quiet.
 The module knows sockets and no HTTP.
 """
 
@@ -11,7 +11,7 @@ import asyncio
 from typing import Any, Final
 
 QUIET_S: Final = 2.0
-"""A client that sends nothing for so long after `close` is taken to have stopped sending."""
+"""Seconds. A client that sends nothing for this long after `close` is taken to have stopped sending."""
 
 
 class LingeringTransport(asyncio.Transport):
@@ -29,10 +29,10 @@ class LingeringTransport(asyncio.Transport):
         """The loop's time of the latest byte after `close`."""
         self._client_has_ended = False
         self.written = 0
-        """Number of bytes that were given to `write` so far."""
+        """Number of bytes written so far."""
 
     def close(self) -> None:
-        """Send what is unsent and the end of the stream; end the connection once the client has stopped sending."""
+        """Sends the buffer and the end of the stream, and ends the connection once the client has stopped sending."""
         if self.is_closing():
             return
         if self._client_has_ended:
@@ -48,15 +48,15 @@ class LingeringTransport(asyncio.Transport):
         self._loop.call_later(QUIET_S, self._close_if_quiet)
 
     def client_has_ended(self) -> None:
-        """To be told that the client sends nothing more, so that `close` need not wait for it."""
+        """Records that the client sends nothing more, so that `close` need not wait for it."""
         self._client_has_ended = True
 
     def drop(self) -> None:
-        """To be told of data that came after `close`."""
+        """Records that data came after `close`."""
         self._heard_at = self._loop.time()
 
     def close_at_once(self) -> None:
-        """Send what is unsent, and read nothing more."""
+        """Sends the buffer, and reads nothing more."""
         self._closed_at = self._loop.time()
         self._inner.close()
 
@@ -76,7 +76,7 @@ class LingeringTransport(asyncio.Transport):
         return self._closed_at is not None or self._inner.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Drops what comes after `close`, as every transport does."""
+        """Writes data, but drops data after `close`, as every transport does."""
         if not self.is_closing():
             self.written += len(data)
             self._inner.write(data)

@@ -1,8 +1,8 @@
-"""One connection to a listener, within the bounds of `EdgeLimits`.
+"""Serves one connection of a listener within the bounds of `EdgeLimits`.
 
-Deadlines are kept as numbers and looked at by `sweep`, which the listener calls twice a second: a timer for each
-connection would have to be moved with every packet. A request that is answered before all of it came is the last one
-of its connection.
+Deadlines are kept as numbers and checked by `sweep`, which the listener calls twice a second: a timer for each
+connection would have to be moved with every packet. A request that is answered before all of it has arrived is the
+last one of its connection.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from service.server.connections.refusals import TOO_MANY, TOO_SLOW, Refusal
 from service.server.connections.slow_readers import ReaderWatch, forget_unsent, unread_bytes
 
 _RESERVE_TIMEOUT_S: Final = 2.0
-"""Time for the request of a connection of the reserve, which must soon be free for the next one."""
+"""Seconds for the request of a connection of the reserve, which must soon be free for the next one."""
 _TCP_OPTIONS: Final = (
-    # An answer's body must not wait until its head is acknowledged. asyncio sees to that only where a socket says that
-    # it is TCP, which those accepted from `socket.create_server` do not.
+    # An answer's body must not wait until its head is acknowledged. asyncio sets this only where a socket says that it
+    # is TCP, and sockets accepted from `socket.create_server` do not.
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
-    # A client that vanished while it waited is found out within two minutes, and a router that forgets silent
-    # connections after minutes is kept from forgetting one that waits for an image.
+    # A client that vanished while it waited is noticed within two minutes, and routers that forget silent connections
+    # after minutes keep one that waits for an image.
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 60),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 15),
@@ -44,7 +44,7 @@ _TCP_OPTIONS: Final = (
 
 
 class BoundedHttpProtocol(FramedHttpProtocol):
-    """One connection. A request beyond a bound is answered (400, 408, 431, 503) where possible, then it closes."""
+    """Serves one connection. Answers a request beyond a bound (400, 408, 431, 503) where possible, and closes."""
 
     transport: LingeringTransport
 
@@ -66,23 +66,23 @@ class BoundedHttpProtocol(FramedHttpProtocol):
         self._metrics = metrics
         self._listener = listener
         self._place: Place | None = None
-        """None also for a connection that found no place, and is closed."""
+        """None before the connection is made, and for one that found no place and is closed."""
         self._deadline: float | None = None
-        """When the stage must end, in the loop's time."""
+        """When the stage must end, in seconds of the loop's time."""
         self._unanswered = 0
         """Number of requests whose head has arrived and whose answer has not been sent."""
         self._answering: RequestResponseCycle | None = None
         """The request that the application works on; `cycle` is the latest request."""
         self._sends_events = False
-        """Whether the latest answer that began is a stream of events."""
+        """Whether the answer that began last is a stream of events."""
         self._reader = ReaderWatch(window_s=limits.write_timeout_s, min_bytes_per_s=limits.min_read_bytes_per_s)
         self._half_closed_at: float | None = None
         self._asked_at = 0.0
         """When the client that stopped sending was last asked whether it still reads."""
 
     def sweep(self, now: float) -> None:
-        """End the connection if it is past a deadline; `now` is the loop's time in seconds."""
-        # Reading is watched after `close` too, which waits until everything is sent.
+        """Ends the connection if it is past a deadline; `now` is the loop's time in seconds."""
+        # The reader is watched even after `close`, which waits until everything is sent.
         waiting = unread_bytes(self.transport, self.transport.get_write_buffer_size())
         if self._reader.is_too_slow(now, self.transport.written, waiting):
             self._metrics.protocol_refused(None)
@@ -96,7 +96,7 @@ class BoundedHttpProtocol(FramedHttpProtocol):
 
     def _end_stage(self, now: float) -> None:
         if self.flow.read_paused:
-            self._deadline = now + self._limits.body_timeout_s  # The server does not read, so the client is not late.
+            self._deadline = now + self._limits.body_timeout_s  # The server does not read: no fault of the client.
         elif self._stage == "head" and self._unanswered:
             pass  # A pipelined request is late: the one before it gets its answer first.
         elif self._is_in_reserve:
@@ -132,7 +132,7 @@ class BoundedHttpProtocol(FramedHttpProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """uvicorn calls this when the server stops. Idle connections are closed at once."""
+        """Closes an idle connection at once. uvicorn calls this when the server stops."""
         if self._unanswered == 0 and not self.transport.is_closing():
             self.transport.close_at_once()
         super().shutdown()
@@ -147,14 +147,14 @@ class BoundedHttpProtocol(FramedHttpProtocol):
             self._refuse(refusal)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn lets the transport close
-        """The client sends nothing more. Returns whether the connection stays open, for answers that are under way."""
+        """Handles the client's end of stream. Returns whether the connection stays open for answers under way."""
         if self.transport.is_closing() or self._unanswered == 0 or self._stage == "body":
             return False
         self.cycle.keep_alive = False  # The latest request is the last one.
         self.transport.client_has_ended()
         self._half_closed_at = self.loop.time()
         self._ask(self._half_closed_at)
-        self._abort_if_reset()  # A client on this machine has answered already.
+        self._abort_if_reset()  # The answer of a client on this machine is here already.
         self.loop.call_later(half_close.LOOK_AFTER_S, self._abort_if_reset)
         return True
 
@@ -191,7 +191,7 @@ class BoundedHttpProtocol(FramedHttpProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        if self._stage == "body":  # Else the head is parsed once more.
+        if self._stage == "body":  # Otherwise the head is parsed once more.
             self._unanswered += 1
             self.cycle.keep_alive = self.cycle.keep_alive and not self._is_in_reserve
 
@@ -209,7 +209,7 @@ class BoundedHttpProtocol(FramedHttpProtocol):
         async def send_and_close_if_early(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if cycle.more_body:
-                    cycle.keep_alive = False  # Client and server might disagree on whether the body still comes.
+                    cycle.keep_alive = False  # Client and server might disagree on whether the body still follows.
                 kinds = [value for name, value in message.get("headers", ()) if name.lower() == b"content-type"]
                 self._sends_events = any(kind.startswith(EVENT_STREAM.encode()) for kind in kinds)
             await send(message)
@@ -228,10 +228,10 @@ class BoundedHttpProtocol(FramedHttpProtocol):
         return min(longest_s, _RESERVE_TIMEOUT_S) if self._is_in_reserve else longest_s
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer without the application, and take nothing more."""
+        """Answers without the application, and takes nothing more."""
         self._metrics.protocol_refused(refusal.status.value)
         is_at_fault_unanswered = self._stage == "body" and not self.cycle.response_started
-        if self._unanswered == is_at_fault_unanswered:  # Else the client would take this for another answer.
+        if self._unanswered == is_at_fault_unanswered:  # Otherwise the client would take this for another answer.
             self.transport.write(refusal.as_bytes(self.url, has_body=self.parser.get_method() != b"HEAD"))
         self.transport.close()
         self._abandon()

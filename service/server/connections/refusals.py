@@ -20,7 +20,7 @@ class Refusal:
     retry_after_s: int | None = None
 
     def as_bytes(self, target: bytes, *, has_body: bool = True) -> bytes:
-        """The whole answer, after which the connection ends. `target` is the request's, as far as it arrived."""
+        """Returns the whole answer, after which the connection ends. `target` is the request's, as far as it came."""
         code = self.status.name.lower()
         dialect = DIALECTS.at(_path(target))
         told = ErrorAnswer(status=self.status.value, code=code, message=self.message)

@@ -1,8 +1,8 @@
-"""Finds clients that read an answer too slowly, from how many bytes the client's machine has acknowledged.
+"""Finds clients that read an answer too slowly, from the number of bytes that their machines have acknowledged.
 
-What the client has to take within a window of time is a number of bytes, or all that waited when the window began, if
-that is less. So a stream that has little to send asks little of its reader. The rate is taken over a whole window
-because networks pause. `ReaderWatch` knows no sockets.
+Within a window of time a client must take a number of bytes, or all that waited when the window began if that is less,
+so a stream that has little to send asks little of its reader. The rate is measured over a whole window because
+networks pause. `ReaderWatch` knows no sockets.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class ReaderWatch:
         self._since: float | None = None
         """When the window began; None while nothing waits."""
         self._taken = 0
-        """Bytes that the client had taken then."""
+        """Number of bytes that the client had taken then."""
         self._due = 0.0
-        """Bytes that it must have taken when the window ends."""
+        """Number of bytes that it must have taken when the window ends."""
 
     def is_too_slow(self, now: float, written: int, waiting: int) -> bool:
-        """To be asked again and again. `written` counts all bytes so far, `waiting` those not yet taken."""
+        """Returns whether the client is too slow. `written` counts all bytes so far, `waiting` those not yet taken."""
         taken = written - waiting
         if waiting == 0:
             self._since = None
@@ -42,7 +42,7 @@ class ReaderWatch:
 
 
 def unread_bytes(transport: asyncio.BaseTransport, buffered: int) -> int:
-    """Bytes that the client's machine has not acknowledged: `buffered` by the transport, or on their way."""
+    """Returns how many bytes the client's machine has not acknowledged: `buffered` ones, and those on their way."""
     connection: socket.socket | None = transport.get_extra_info("socket")
     if connection is None or connection.fileno() < 0 or connection.family == socket.AF_UNIX:
         return buffered
@@ -51,7 +51,7 @@ def unread_bytes(transport: asyncio.BaseTransport, buffered: int) -> int:
 
 
 def forget_unsent(transport: asyncio.BaseTransport) -> None:
-    """Makes the end of the connection a reset. Else the kernel would keep what is unsent, and go on sending it."""
+    """Makes the end of the connection a reset. Otherwise the kernel would keep sending the unsent bytes."""
     connection: socket.socket | None = transport.get_extra_info("socket")
     if connection is not None and connection.fileno() >= 0:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(1, 0))

@@ -1,4 +1,4 @@
-"""The second listener: metrics, and nothing that callers use."""
+"""The second listener serves metrics, and nothing that callers use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes, metrics and the schema: what monitoring and curious clients may ask."""
+"""Probes, metrics and the schema, which monitoring and curious clients may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metered job is the engine's, and settles what it has used when it is let go of."""
+"""A metered job is the engine's job, and settles its use when it is closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of callers that gave up waiting: who finds it again, and when it is canceled."""
+"""The work of callers that gave up waiting is found again by retries, and canceled when none comes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def stainless(tries: str, timeout_s: str = "600") -> Request:
 
 
 class Making:
-    """An answer in the making."""
+    """An answer that is being made."""
 
     def __init__(self) -> None:
         self.finished = asyncio.Event()

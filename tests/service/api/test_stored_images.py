@@ -1,4 +1,4 @@
-"""/shared: the signed links that show one image to anybody until they expire."""
+"""The signed links under /shared show one image to anybody until they expire."""
 
 from __future__ import annotations
 

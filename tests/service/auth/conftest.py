@@ -1,4 +1,4 @@
-"""The databases of the job store's tests: the table of keys is in the same ones."""
+"""The databases of the job store's tests, because they hold the table of keys too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is let in, with keys, without keys, and before anybody knows whether there are keys."""
+"""Callers are let in or refused with keys, without keys, and before it is known whether there are keys."""
 
 from __future__ import annotations
 

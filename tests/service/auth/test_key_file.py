@@ -1,4 +1,4 @@
-"""The key file: its lines, and the sentences that refuse it. No sentence repeats a secret."""
+"""The key file is read line by line, or refused with a sentence that repeats no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key ring: what it knows, and when it notices a change."""
+"""The key ring knows the keys of the store, and notices changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys: their secrets, what is kept of them, and how a secret is recognized."""
+"""Keys have secrets, keep only their digests, and recognize them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_key_knows_its_digest_alone() -> None:
 
 
 def test_digests_are_compared_in_constant_time() -> None:
-    """No test of time can tell it: the source does. Nothing else in the module compares what a caller sent."""
+    """A measurement of time could not show this, but the source does. Nothing else in the module compares secrets."""
     method = ast.parse(inspect.getsource(keys.ApiKey.has_digest).strip()).body[0]
     assert isinstance(method, ast.FunctionDef)
 

@@ -1,4 +1,4 @@
-"""A secret is nowhere but with its holder: not in the database or its log, not in the server's log, not in a `repr`."""
+"""Only its holder has a secret: it is not in the database or its log, the server's log, or a `repr`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SESSION = "/api/v1/session"
 
 
 def spellings(secret: str) -> Iterator[bytes]:
-    """The secret as it could stand in a file: itself, a part of it, and encoded."""
+    """Returns the secret as it could stand in a file: itself, a part of it, and encoded."""
     yield secret.encode()
     yield secret.removeprefix("drk_")[:20].encode()
     yield secret.encode().hex().encode()
@@ -28,7 +28,7 @@ def spellings(secret: str) -> Iterator[bytes]:
 
 
 async def use(api: Api, secret: str) -> list[str]:
-    """Sends a secret in every way that there is, and to routes that answer it in every way. Returns the answers."""
+    """Sends a secret in every possible way, to routes with every kind of answer. Returns the answers."""
     headers: list[dict[str, str]] = [
         {"Authorization": f"Bearer {secret}"},
         {"X-Api-Key": secret},
@@ -63,7 +63,7 @@ async def test_no_file_no_line_of_the_log_no_answer_and_no_repr_holds_a_secret(
     at_rest = contents(tmp_path)
 
     assert "jobs.sqlite3-wal" in with_the_log
-    assert key.sha256.encode() in b"".join(with_the_log.values())  # Else this looks in the wrong place.
+    assert key.sha256.encode() in b"".join(with_the_log.values())  # Otherwise this would search in the wrong place.
     everything = {**{f"{name} at rest": data for name, data in at_rest.items()}, **with_the_log}
     everything |= {"log": caplog.text.encode(), "answers": "\n".join(answers).encode(), "reprs": repr(shown).encode()}
     found = [

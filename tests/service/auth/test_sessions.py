@@ -1,4 +1,4 @@
-"""Sessions: signed, expiring, and never longer than their key."""
+"""Sessions are signed, expire, and never outlive their key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_session_of_another_server_is_none() -> None:
 
 
 def test_a_session_in_which_any_character_is_changed_is_none_or_the_same() -> None:
-    """The last character of a part has bits that stand for nothing."""
+    """Some bits of the last character of a part have no meaning."""
     text, session = SIGNER.open(api_key("a"), now=NOON)
     changed = [text[:place] + ("A" if each != "A" else "B") + text[place + 1 :] for place, each in enumerate(text)]
 

@@ -1,4 +1,4 @@
-"""The weights of tenants as they are written."""
+"""The weights of tenants are read as operators write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token buckets."""
+"""Token buckets fill over time, up to their size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AMOUNTS = st.integers(1, 50).map(lambda tenths: tenths / 10)
 
 
 def take_all(buckets: TokenBuckets, key: str, per_minute: int, now_ns: int) -> int:
-    """Takes 1 until there is none left. Returns how often."""
+    """Takes single tokens until none is left. Returns their number."""
     taken = 0
     while True:
         try:

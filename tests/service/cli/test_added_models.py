@@ -1,4 +1,4 @@
-"""A model that is added is a link or a copy in the data folder, with what stands beside it, and nothing is lost."""
+"""An added model is a link or a copy in the data folder, with the files beside it, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`darkroom health`: a status for health checks."""
+"""`darkroom health` ends with a status for health checks."""
 
 from __future__ import annotations
 

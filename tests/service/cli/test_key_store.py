@@ -1,4 +1,4 @@
-"""When a key of the command line ends."""
+"""The command line's times for the end of a key are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`darkroom keys`: made, listed and revoked in the store of the settings."""
+"""`darkroom keys` makes, lists and revokes keys in the store of the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `darkroom serve` and `darkroom backup` write, their user alone can read; a secret's file is checked first."""
+"""Only their user can read files that `darkroom serve` and `darkroom backup` write; files of secrets are checked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def darkroom(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 
 
 def serve_nothing(data_dir: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Starts a server whose model is not to be had, so that it ends by itself once its job store is open."""
+    """Starts a server whose model does not exist, so that it ends by itself once its job store is open."""
     common = ["--data-dir", str(data_dir), "--cache-dir", "none", "--port", "0", "--admin-port", "0"]
     return darkroom("serve", "--model", "nobody/nothing", *common, *options, **variables)
 

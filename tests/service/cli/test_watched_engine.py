@@ -1,4 +1,4 @@
-"""Images of this machine: what the command hears of them while they are made."""
+"""The command hears of this machine's images while they are made."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RecordingWatch:
 
 
 async def watched(*names: str, wants_previews: bool) -> RecordingWatch:
-    """Make an image of four steps of each name at the same time, and return what was heard."""
+    """Makes an image of four steps of each name at the same time. Returns what was heard."""
     watch = RecordingWatch(wants_previews=wants_previews)
     backend = LocalBackend((sys.executable, "-m", "tests.harness.engine.fake_worker", "--call-s", "0.01"))
 

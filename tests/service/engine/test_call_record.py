@@ -1,4 +1,4 @@
-"""The record of the calls under way: what is read from it at any moment, and after the death of its writer."""
+"""The record of the calls under way can be read at any moment, and after the death of its writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of devices, and what several workers on one CPU share."""
+"""Lists of devices are read, and several workers on one CPU share its cores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds that nobody configured come from the device; those that somebody did stay."""
+"""Bounds that are not configured come from the device; configured ones are kept."""
 
 from __future__ import annotations
 

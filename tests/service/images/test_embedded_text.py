@@ -1,4 +1,4 @@
-"""The parameters in an image's file are read whatever wrote them, and nothing that a file holds costs more than it."""
+"""Parameters are read from the image files of all programs, at a cost that the file's size bounds."""
 
 from __future__ import annotations
 

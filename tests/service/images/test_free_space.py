@@ -1,4 +1,4 @@
-"""New work is refused before the disk is full, and the reserve is given up only when it is."""
+"""New work is refused before the disk is full, and the reserve is given up only when the disk is full."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Disk:
         return self.free
 
     def leave(self, free: int) -> None:
-        """Other programs take or give back room, and the space is looked at anew."""
+        """Changes the free space as other programs do, and looks at it anew."""
         self.free = free
         self.now_s += 1.0
 

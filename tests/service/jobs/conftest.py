@@ -27,7 +27,7 @@ DATABASES: Final = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integ
 
 class Connect(Protocol):
     def __call__(self, **query: str) -> Database:
-        """Returns a new `Database`, as another process would have. `query` is added to its URL."""
+        """Returns a new `Database`, as another process would have. Adds `query` to its URL."""
 
 
 async def _migrate(url: URL) -> None:
@@ -38,7 +38,7 @@ async def _migrate(url: URL) -> None:
 
 @pytest.fixture
 def no_wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of a locked database, which would wait for seconds. Request it before any database."""
+    """Makes waits for locks end at once, for tests of a locked database. Request it before any database."""
     monkeypatch.setattr("service.jobs.store.access.connections.BUSY_S", 0.01)
 
 
@@ -62,7 +62,7 @@ def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres: PostgresServer) -> URL:
-    """A migrated database that tests share and empty, which is much faster than creating one for each."""
+    """A migrated database that the tests share and empty, because this is much faster than a new one for each."""
     url = postgres.create_database()
     asyncio.run(_migrate(url))
     return url
@@ -118,7 +118,7 @@ def database(connect: Connect) -> Database:
 
 @pytest.fixture
 def waiting() -> WaitingJobs:
-    """The queue as the test's process knows it."""
+    """The waiting jobs as the test's process knows them."""
     return WaitingJobs()
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of jobs are files that may be missing: one of each image, the latest, and none that is on trial."""
+"""The latest checkpoint of each image is kept in a file, which may be missing, but none that is on trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database's password comes from a file, and every file that has none is refused with a sentence."""
+"""The database's password comes from a file, and files without a password are refused with a sentence."""
 
 from __future__ import annotations
 

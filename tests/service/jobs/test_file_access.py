@@ -1,4 +1,4 @@
-"""Failures of the disk are told apart from files that are not there."""
+"""Failures of the disk are told apart from missing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished images are found by their record, and only read where somebody wants their file."""
+"""Finished images are found by their records, and their files are read only when they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the listeners record is exposed, and so is the state of the process."""
+"""The records of the listeners and the state of the process are exposed as metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom lines of the log concern is known where it was bound, and is passed on with the images."""
+"""Log lines name the job and tenant that they concern, which are passed on with the images."""
 
 from __future__ import annotations
 

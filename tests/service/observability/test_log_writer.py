@@ -1,4 +1,4 @@
-"""Whoever logs never waits, and the log tells where lines are missing."""
+"""Logging never waits for the log's reader, and the log tells where lines are missing."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import pytest
 from service.observability.log_writer import LogWriter, sink
 
 LONGEST_S: Final = 60.0
-"""Only ends a broken test that would hang."""
+"""Limit of each wait, in seconds. Only a broken test, which would hang, reaches it."""
 
 
 class Reader:
-    """Takes lines, unless it stands still."""
+    """Takes lines while `reads` is set, and otherwise holds the next one until it is set."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.reads = threading.Event()
         self.reads.set()
+        self.holds_a_line = threading.Event()
 
     def take(self, line: str) -> None:
+        self.holds_a_line.set()
         self.reads.wait(LONGEST_S)
         self.lines.append(line)
 
@@ -51,7 +53,9 @@ def test_lines_are_written_in_their_order(reader: Reader) -> None:
 def test_lines_beyond_the_bound_are_dropped_and_their_number_stands_in_their_place(reader: Reader) -> None:
     writer = writer_to(reader, max_queued=1000)
     reader.reads.clear()
-    for n in range(100):
+    writer.put("early 0")
+    assert reader.holds_a_line.wait(LONGEST_S)  # The thread takes no more lines, so that no room becomes free.
+    for n in range(1, 100):
         writer.put(f"early {n}")
     reader.reads.set()
     assert writer.flush(LONGEST_S)

@@ -1,4 +1,4 @@
-"""What the store records is exposed, and its gauges are read when they are asked for."""
+"""The records of the store are exposed as metrics, and its gauges are read at each exposition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans are counted where they are made and where a collector has them."""
+"""Spans are counted when they are made and when a collector has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tries are counted by what became of the delivery."""
+"""Tries are counted by the outcome of the delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the server can listen, with real sockets."""
+"""The server listens at addresses and paths, with real sockets."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ async def respond(body: bytes, send: Send) -> None:
 async def serving(
     app: ASGIApp, settings: Settings
 ) -> AsyncIterator[tuple[Server, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Run a server. Yields it with the reader and the writer of one connection to it."""
+    """Runs a server. Yields it with the reader and the writer of one connection to it."""
     server = Server(uvicorn_config(app, settings, EdgeMetrics()))
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -1,4 +1,4 @@
-"""A storm of failures to accept connections is a few lines."""
+"""Many failures to accept connections make only a few log lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILURE = {
 
 
 class Loop:
-    """A clock, and the handler that every loop has."""
+    """An event loop with a clock that the tests advance, and a handler of errors."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""How the server process starts and ends: signals, a model that cannot be loaded, an address in use, newer data."""
+"""The server process starts, and ends after signals, or with a broken model, an address in use or newer data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONG = {"prompt": "x", "steps": 80, "guidance_scale": 1, "stream": True}
 
 @contextlib.contextmanager
 def process(*worker_options: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
-    """Run a server in a process of its own. Yields it, ready, with a client."""
+    """Runs a server in a process of its own. Yields it, ready, with a client."""
     environment = {**os.environ, "DARKROOM_PORT": "0", "DARKROOM_ADMIN_PORT": "none", "DARKROOM_DRAIN_TIMEOUT_S": "600"}
     command = [sys.executable, "-m", "tests.service.api.serve_fake", *worker_options]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:

@@ -1,3 +1,5 @@
+"""The setting that lists models is read as names, paths and folders."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The parts of a setting's declaration: shared types with their bounds, and what the help and the tables show."""
+"""Declarations of settings have shared types with bounds, and texts for the help and the tables."""
 
 from __future__ import annotations
 

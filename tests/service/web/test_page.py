@@ -1,4 +1,4 @@
-"""The page's files: which are served, under which headers, and that nothing else is."""
+"""The page's files, and no others, are served, with the right headers."""
 
 from __future__ import annotations
 

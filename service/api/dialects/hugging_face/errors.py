@@ -16,7 +16,7 @@ _MAX_PROBLEMS: Final = 20
 STATUSES: Final[Mapping[int, int]] = {
     http.HTTPStatus.SERVICE_UNAVAILABLE.value: http.HTTPStatus.TOO_MANY_REQUESTS.value
 }
-"""`@huggingface/inference` sends a request that is answered 503 again at once, and without end."""
+"""503 becomes 429, since `@huggingface/inference` repeats a request that is answered 503 at once and for ever."""
 
 
 class ErrorOut(BaseModel):

@@ -1,4 +1,4 @@
-"""From a request of Hugging Face's clients to the image that the engine makes."""
+"""Turns a request of Hugging Face's clients into generation parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IMAGE_RULES: Final = replace(BODY_RULES, aliases={**BODY_RULES.aliases, "inputs
 
 
 def parse_request(fields: Mapping[str, Any], *, as_text: bool = False) -> Parsed[Parameters]:
-    """Returns the parameters, with what `inputs` is among them: the prompt, or the image to start from.
+    """Returns the parameters together with `inputs`: it is the prompt or, beside a prompt, the image to start from.
 
     `as_text` reads numbers that are given as text, as in a form. Raises `InvalidRequestError`.
     """
@@ -37,8 +37,8 @@ def parse_request(fields: Mapping[str, Any], *, as_text: bool = False) -> Parsed
 
 
 def _with_sides(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads the object `target_size`, by which image-to-image asks for width and height. A list of that name is what a
-    model with size conditioning is told."""
+    """Replaces the object `target_size`, by which image-to-image asks for a size, by its width and height. A list of
+    that name is a different parameter: the size that a model with size conditioning is told."""
     sides = parameters.get("target_size")
     if not isinstance(sides, dict):
         return dict(parameters)
@@ -60,8 +60,8 @@ def image_params(
     inputs: PreparedInputs = NO_INPUTS,
     find_model: FindModel = find_no_model,
 ) -> GenerationParams:
-    """`model` is the one that the request names, and `inputs` are what the image starts from, at `size`. `find_model`
-    finds further models.
+    """Returns the image's parameters. `model` is the one that the request names, `inputs` are what the image starts
+    from, at `size`, and `find_model` finds further models.
 
     Raises `InvalidRequestError`, naming the field as the caller spelled it.
     """
@@ -74,7 +74,7 @@ def image_params(
 
 
 def answer_headers(parsed: Parsed[Parameters], params: GenerationParams) -> dict[str, str]:
-    """The headers that say of an image what its caller cannot know: its seed, and what was ignored or adjusted."""
+    """Returns the headers that tell the image's seed, and which parameters were ignored or adjusted."""
     made = {"width": params.width, "height": params.height, "guidance_scale": params.guidance_scale}
     adjusted = [
         f"{name}={value:g}" for name, value in made.items() if getattr(parsed.request, name) not in (None, value)

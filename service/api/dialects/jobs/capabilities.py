@@ -67,7 +67,7 @@ class ModelLimits(BaseModel):
 
 
 class SamplerLimitsOut(BaseModel):
-    """How the model can use a sampler. It cannot have those that are missing."""
+    """The limits within which the model can use a sampler. It cannot use samplers that are not listed."""
 
     name: str
     schedules: list[str]
@@ -81,7 +81,7 @@ class ModelOut(BaseModel):
     default: bool
     """Whether it is the model of requests that name none."""
     status: ModelStatus
-    """Where it is. A model that is not resident is loaded when an image needs it."""
+    """A model that is not resident is loaded when an image needs it."""
     wait_s: float
     """Estimated seconds until it could be resident; 0 where it is."""
     aliases: list[str]
@@ -97,7 +97,7 @@ class ModelOut(BaseModel):
     inputs: list[str]
     """The kinds of uploads that its images can start from: image, mask."""
     required_inputs: list[str]
-    """Those without which it makes no image."""
+    """The kinds without which it makes no image."""
     samplers: list[SamplerLimitsOut]
     defaults: DefaultsOut
     limits: ModelLimits
@@ -133,7 +133,7 @@ class RequestLimits(BaseModel):
     max_wait_s: float
     max_body_bytes: int
     max_upload_bytes: int
-    """A body with its images, where a route takes images."""
+    """Bound of a body together with its images, where a route takes images."""
     max_upload_pixels: int
 
 
@@ -218,7 +218,7 @@ def _limits(limits: SamplerLimits, model: ModelInfo) -> SamplerLimitsOut:
 
 
 def _samplers(models: Sequence[ModelInfo]) -> list[SamplerOut]:
-    """The samplers and schedules that at least one of the models can have."""
+    """Returns the samplers and schedules that at least one of the models can use."""
     schedules: dict[str, set[str]] = {}
     for model in models:
         for limits in choice.usable(model.samplers):

@@ -39,40 +39,40 @@ _log = structlog.get_logger("darkroom.api")
 
 
 async def frames(
-    first: Told, news: AsyncGenerator[Told, None], at: Addresses, *, heartbeat_s: float = HEARTBEAT_S
+    first: Told, rest: AsyncGenerator[Told, None], at: Addresses, *, heartbeat_s: float = HEARTBEAT_S
 ) -> AsyncGenerator[bytes, None]:
-    """Yields `first`, then `news`, and a comment after every `heartbeat_s` of silence. An error is the last event."""
+    """Yields `first`, then `rest`, and a comment after every `heartbeat_s` of silence. An error is the last event."""
     yield format_sse_event(retry=RECONNECT_MS)
     yield _frame(*first, at)
     seen = first[0]
     try:
-        async with contextlib.aclosing(with_silences(news, heartbeat_s)) as events:
-            async for event in events:
-                if event is None:
+        async with contextlib.aclosing(with_silences(rest, heartbeat_s)) as followed:
+            async for told in followed:
+                if told is None:
                     yield KEEPALIVE_COMMENT
                 else:
-                    seen = event[0]
-                    yield _frame(*event, at)
+                    seen = told[0]
+                    yield _frame(*told, at)
     except Exception as error:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
         yield format_sse_event(event="failed", data_str=failure_body(error).model_dump_json(), id=str(seen))
 
 
-def _frame(event_id: EventId, news: JobEvent, view: JobView, at: Addresses) -> bytes:
-    name, body = event_body(news, view, at)
+def _frame(event_id: EventId, event: JobEvent, view: JobView, at: Addresses) -> bytes:
+    name, body = event_body(event, view, at)
     return format_sse_event(event=name, data_str=body.model_dump_json(), id=str(event_id))
 
 
-def event_body(news: JobEvent, view: JobView, at: Addresses) -> tuple[str, BaseModel]:
+def event_body(event: JobEvent, view: JobView, at: Addresses) -> tuple[str, BaseModel]:
     """Returns the event's name and its data."""
-    match news:
+    match event:
         case StatusChanged():
-            return "status", StatusEvent(status=news.status)
+            return "status", StatusEvent(status=event.status)
         case ProgressMade():
-            return "progress", progress_event(news)
+            return "progress", progress_event(event)
         case PreviewReady():
-            return "preview", preview_event(news.preview)
+            return "preview", preview_event(event.preview)
         case ImageStored():
-            return "image", image_out(view.record, news.image, at)
+            return "image", image_out(view.record, event.image, at)
         case JobFailed():
             return "failed", failure_out(view.record)
         case JobEnded():
@@ -83,9 +83,9 @@ def event_body(news: JobEvent, view: JobView, at: Addresses) -> tuple[str, BaseM
 
 
 def failure_body(error: Exception) -> FailureOut:
-    """Returns the data of the event that tells a reader why a stream cannot go on. Logs what nobody foresaw.
+    """Returns the data of the event that tells a reader why a stream cannot go on. Logs unforeseen errors.
 
-    Its id is that of the event before, so that a reader resumes behind that.
+    The event gets the id of the one before it, so that a reader resumes after that.
     """
     match error:
         case NotFoundError():

@@ -89,7 +89,7 @@ async def joint_frames(
 ) -> AsyncGenerator[Frame, None]:
     """Yields the frames of all jobs as they come, until each source has ended.
 
-    No source is read ahead of the reader, so that one who is slow gets the latest progress and previews only.
+    No source is read ahead of the reader, so a slow reader gets only the latest progress and previews.
     """
     yield format_sse_event(retry=RECONNECT_MS)
     merged: asyncio.Queue[Frame | None] = asyncio.Queue(maxsize=1)
@@ -118,8 +118,8 @@ async def _read(job_id: str, source: Source, merged: asyncio.Queue[Frame | None]
     seen = EventId(0, 0)
     async with contextlib.aclosing(source) as events:
         try:
-            async for seen, news, view in events:
-                await merged.put(_frame(job_id, seen, *event_body(news, view, at)))
+            async for seen, event, view in events:
+                await merged.put(_frame(job_id, seen, *event_body(event, view, at)))
         except Exception as error:  # noqa: BLE001 -- the stream has begun: only a frame can tell the reader
             await merged.put(_frame(job_id, seen, "failed", failure_body(error)))
     await merged.put(None)

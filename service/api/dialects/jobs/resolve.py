@@ -1,4 +1,4 @@
-"""From a request to /api/v1/jobs to the job: which prompts, which size, and how a bad request is refused."""
+"""Turns a request to /api/v1/jobs into a job: chooses its prompts and its size, and refuses bad requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
 def _refuse(problems: Sequence[FieldProblem]) -> UnprocessableError:
-    """All problems, each with a pointer to its field."""
+    """Returns an error with the first problems, each with a pointer to its field."""
     told = tuple(dict.fromkeys(Problem(_pointer(each.location), f"{each.detail}.") for each in problems))
     return UnprocessableError("The body is not valid.", problems=told[:_MAX_PROBLEMS])
 
@@ -57,8 +57,8 @@ def job_spec(
     inputs: PreparedInputs = NO_INPUTS,
     find_model: FindModel = find_no_model,
 ) -> JobSpec:
-    """`model` is the one that the request names. `accepted` is the format that the caller would take where the body
-    names none. `inputs` are what the images start from, at `size`. `find_model` finds further models.
+    """Returns the job. `model` is the one that the request names. `accepted` is the format that the caller would take
+    where the body names none. `inputs` are what the images start from, at `size`. `find_model` finds further models.
 
     Raises `UnprocessableError`.
     """

@@ -36,7 +36,6 @@ from service.webhooks.types import Webhook
 
 _MAX_PAGE: Final = 100
 
-
 _LINKS: Final = {
     name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
     for name in ("get_job", "cancel_job", "delete_job", "follow_job")
@@ -182,13 +181,13 @@ async def follow_job(request: Request, job_id: JobId) -> Response:
         return Response(status_code=204)
     async with contextlib.AsyncExitStack() as stream:
         stream.enter_context(jobs.open_stream(tenant))
-        news = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
-        first = await anext(news)  # An error at the start is an HTTP error, not an event.
-        return EventStream(frames(first, news, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
+        events = await stream.enter_async_context(contextlib.aclosing(jobs.follow(job_id, tenant, EventDiff(seen))))
+        first = await anext(events)  # An error at the start is an HTTP error, not an event.
+        return EventStream(frames(first, events, addresses_of(request)), headers={}, on_end=stream.pop_all().aclose)
 
 
 def _webhook(request: Request, parsed: Parsed[JobRequest]) -> Webhook | None:
-    """Raises `UnprocessableError` where nothing would be sent to its address."""
+    """Raises `UnprocessableError` for an address to which the server sends nothing."""
     asked = parsed.request.webhook
     if asked is None:
         return None
@@ -215,7 +214,7 @@ def _is_single_image(record: JobRecord, image_format: ImageFormat) -> bool:
 
 
 async def _image(request: Request, record: JobRecord, headers: dict[str, str]) -> Response:
-    """The answer that is the job's only image."""
+    """Answers with the job's only image."""
     answer = await image_answer(request, jobs_of(request).images, record.id, record.images[0])
     seed = {"X-Seed": str(record.spec.images[0].params.seed)}
     answer.headers.update({**headers, **seed, **truncated_headers([record.images[0].prompt_lengths])})

@@ -83,7 +83,7 @@ class JobRequest(InputRequest):
 
 class ProgressOut(BaseModel):
     step: int
-    """Steps done of all images together."""
+    """Steps done, of all images together."""
     steps: int
     fraction: float
     loading_s: float | None
@@ -91,7 +91,7 @@ class ProgressOut(BaseModel):
 
 
 class TimingsOut(BaseModel):
-    """Seconds. A job's timings are its images': the longest wait, and the sums of the rest."""
+    """Seconds. A job has the longest wait of its images, and the sums of their other times."""
 
     queue_s: float
     encode_s: float
@@ -115,7 +115,7 @@ class ImageOut(BaseModel):
     size_bytes: int
     prompt: str
     position: list[int]
-    """In a prompt matrix: which alternative of each group, in order."""
+    """In a prompt matrix, the index of the chosen alternative of each group, in order."""
     timings: TimingsOut
     prompt_tokens: PromptTokens | None
     """How much of its texts the model read; null for images of earlier releases."""
@@ -200,7 +200,7 @@ class JobListItem(BaseModel):
     id: str
     status: Status
     eta_s: float | None
-    """Null where it waits: its place in the queue is not counted for a list."""
+    """Null while the job waits: a list does not count the jobs before it."""
     progress: ProgressOut
     request: ResolvedRequest
     abridged: bool
@@ -217,7 +217,7 @@ class JobListItem(BaseModel):
 
 class JobList(BaseModel):
     data: list[JobListItem]
-    """Fewer than `limit` also where they would take more than a mebibyte."""
+    """At most `limit` jobs, or fewer where they would take more than a mebibyte."""
     next_cursor: str | None
     """Null where there are no more jobs."""
 
@@ -259,7 +259,7 @@ class UploadRequest(BaseModel):
 
 class UploadOut(BaseModel):
     sha256: str
-    """Names the upload in later requests, as `image` or `mask`. It is that of the file as it is stored."""
+    """Names the upload in later requests, as `image` or `mask`. It is the digest of the file as it is stored."""
     width: int
     height: int
     size_bytes: int

@@ -1,11 +1,11 @@
-"""From job records to the bodies that the job API answers with."""
+"""Turns job records into the bodies of the job API's answers."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from service.api.dialects.jobs.schemas import (
     MAX_LISTED_CHARACTERS,
@@ -37,7 +37,7 @@ from service.jobs.records import (
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import ProgressMade, progress_of
 
-ROOT = "/api/v1/jobs"
+ROOT: Final = "/api/v1/jobs"
 
 
 def job_out(view: JobView, at: Addresses) -> JobOut:
@@ -108,19 +108,19 @@ def image_out(record: JobRecord, image: StoredImage, at: Addresses) -> ImageOut:
 
 
 def failure_out(record: JobRecord | JobSummary) -> FailureOut:
-    assert record.failure is not None, "asked of a job that failed"
+    assert record.failure is not None, "only a failed job has a failure"
     return FailureOut(code=record.failure.code, message=record.failure.message, field=record.failure.field)
 
 
-def progress_event(news: ProgressMade) -> ProgressEvent:
-    progress = news.progress
+def progress_event(event: ProgressMade) -> ProgressEvent:
+    progress = event.progress
     return ProgressEvent(
         step=progress.step,
         steps=progress.steps,
         fraction=progress.fraction,
         eta_s=progress.eta_s,
         loading_s=progress.loading_s,
-        queue_position=news.queue_position,
+        queue_position=event.queue_position,
     )
 
 
@@ -161,7 +161,7 @@ def _progress(progress: JobProgress) -> ProgressOut:
 
 
 def _abridged(request: ResolvedRequest) -> ResolvedRequest:
-    """Cuts its texts for a list. Returns the request itself where none is too long."""
+    """Returns the request with its texts cut for a list, or the request itself where none is too long."""
     settings = request.model_extra or {}
     texts: dict[str, Any] = {name: value for name, value in settings.items() if isinstance(value, str)}
     cut = {name: _cut(text) for name, text in texts.items()} | {"prompts": list(map(_cut, request.prompts))}

@@ -1,6 +1,7 @@
-"""The pixels that one worker has: sent before the first image that needs them, forgotten after the last one.
+"""Sends pixels to one worker before the first image that needs them, and has them forgotten after the last one.
 
-Runs in the server's process. Messages arrive in order: the worker has what it was sent until it is told to forget it.
+Runs in the server's process. Messages arrive in order: the worker has the pixels that it was sent until it is told to
+forget them.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ class SentPixels:
     def __init__(self, send: Callable[[ToWorker], object]) -> None:
         self._send = send
         self._users: Counter[PixelKey] = Counter()
-        """Number of the worker's images that need each of them."""
+        """Number of the worker's images that need each key."""
 
     def need(self, inputs: Mapping[PixelKey, InputPixels]) -> None:
-        """Sends what an image needs and the worker does not have. Call it before the image is sent."""
+        """Sends the pixels that an image needs and the worker lacks. Call it before the image is sent."""
         for key, pixels in inputs.items():
             if key not in self._users:
                 self._send(Input(*key, pixels.channels, pixels.pixels))
             self._users[key] += 1
 
     def release(self, keys: Iterable[PixelKey]) -> None:
-        """Tells the worker to forget what only an image that has ended needed."""
+        """Tells the worker to forget the pixels that only an ended image needed."""
         for key in keys:
             self._users[key] -= 1
             if not self._users[key]:
@@ -35,5 +36,5 @@ class SentPixels:
                 self._send(Forget(*key))
 
     def lose(self) -> None:
-        """Call it when the worker has ended: what it had is gone."""
+        """Forgets what the worker had, after it has ended."""
         self._users.clear()

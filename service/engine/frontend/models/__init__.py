@@ -1,1 +1,1 @@
-"""The models of an engine: which there are, where they are, and what images of them cost."""
+"""The models of an engine: their names, where they are, and the prices of their images."""

@@ -17,7 +17,7 @@ from service.engine.frontend.models.served_models import ServedModels
 
 
 class Prices:
-    """The prices of one engine's images: means over the devices that serve or have served, over all before any has."""
+    """Prices the images of one engine: means over the devices that have ever served, or over all before any has."""
 
     def __init__(self, served: ServedModels, workers: Sequence[DeviceWorker], in_flight: InFlightImages) -> None:
         self._served = served
@@ -29,8 +29,8 @@ class Prices:
         return [work_plan.plan_whole(self._served.find, params) for params in images]
 
     def prices_s(self, plans: Sequence[WorkPlan]) -> list[float]:
-        """Returns the price of each image. The first one of a model that must be loaded pays for the load, unless an
-        image in flight does."""
+        """Returns the price of each image in device seconds. The first image of a model that must be loaded pays for
+        the load, unless an image in flight does."""
         workers = self._measured_workers
         paid = set(self._in_flight.models)
         prices_s = []
@@ -41,7 +41,7 @@ class Prices:
         return prices_s
 
     def least_s(self, images: Sequence[GenerationParams]) -> float:
-        """Returns the seconds that these images take at least, with all devices to themselves."""
+        """Returns the least seconds for these images, with all devices to themselves."""
         plans, workers = self.plans(images), self._measured_workers
         longest_s = max(min(worker.cost.solo_s(plan) + worker.loads_s(plan) for worker in workers) for plan in plans)
         return max(longest_s, sum(self.prices_s(plans)) / len(workers))

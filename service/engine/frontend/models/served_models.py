@@ -1,4 +1,4 @@
-"""The models of an engine as its callers see them: which there are, by which names, and where each one is.
+"""Knows the models of an engine for its callers: their names, their aliases, and where each one is.
 
 Runs in the server's process. The workers of several devices serve the same models, each with memory of its own.
 """
@@ -22,7 +22,7 @@ _BEST_FIRST: Final = (
     ModelStatus.DISK,
     ModelStatus.FAILED,
 )
-"""The order in which the states of one model in several workers are looked for: the first that occurs is shown."""
+"""Statuses from best to worst. Of a model's statuses in several workers the best is shown."""
 
 
 class ServedModels:
@@ -31,7 +31,7 @@ class ServedModels:
     def __init__(self, workers: Sequence[DeviceWorker]) -> None:
         self._workers = workers
         self._infos: dict[str, ModelInfo] = {}
-        """By name, the default one first, as the first worker told them."""
+        """Models by name, the default one first, as the first worker reported them."""
 
     @property
     def default(self) -> ModelInfo | None:
@@ -39,12 +39,12 @@ class ServedModels:
         return next(iter(self._infos.values()), None)
 
     def learn(self, models: Sequence[ModelInfo]) -> None:
-        """Takes over the models of a worker that is ready. All workers serve the same, so the first one tells."""
+        """Takes over the models of a worker that is ready. All workers serve the same, so the first one decides."""
         if not self._infos:
             self._infos = {model.name: model for model in models}
 
     def find(self, name: str) -> ModelInfo:
-        """Returns the model of that name or alias; an empty name is the default one's.
+        """Returns the model of that name or alias; an empty name stands for the default one.
 
         Raises `UnknownModelError` and `ModelUnusableError`.
         """
@@ -58,7 +58,7 @@ class ServedModels:
         return tuple(self._listed(name) for name in self._names())
 
     def message(self, name: str, wish: ModelWish) -> ToWorker:
-        """Returns the message by which a worker hears of the wish for the model of that name or alias.
+        """Returns the message that tells a worker the wish for the model of that name or alias.
 
         Raises `UnknownModelError` and `PinRefusedError`.
         """
@@ -89,7 +89,7 @@ class ServedModels:
         return found
 
     def _names(self) -> list[str]:
-        """The names of all models, those that no worker could describe at the end."""
+        """Returns the names of all models; those that no worker could describe come last."""
         told = (name for worker in self._workers for name in worker.models)
         return list(dict.fromkeys([*self._infos, *told]))
 
@@ -111,5 +111,5 @@ class ServedModels:
         )
 
     def _states(self, name: str) -> list[ModelState]:
-        """Returns the state of the model in each worker that has told it."""
+        """Returns the state of the model in each worker that has reported it."""
         return [worker.models[name] for worker in self._workers if name in worker.models]

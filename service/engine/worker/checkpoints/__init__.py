@@ -1,1 +1,1 @@
-"""Checkpoints of begun images: what they hold, when they are taken, and whether an image can be resumed from one."""
+"""Checkpoints of begun images: their bytes, taking and sending them, and resuming images from them."""

@@ -1,7 +1,7 @@
-"""The bytes of a checkpoint: a snapshot of one image with everything that must be equal wherever it is resumed.
+"""Packs and unpacks a checkpoint: a snapshot of an image, and a digest of everything that must match to resume it.
 
-A magic number with the version of the format, a SHA-256 over what follows, and a message of MessagePack. Pure. Nothing
-else is known of a checkpoint outside the worker, and whoever keeps one may damage or lose it.
+The bytes are a magic number with the version of the format, a SHA-256 over the rest, and a message of MessagePack.
+Pure. Outside the worker a checkpoint is opaque, and its keeper may damage or lose it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot of an image between two steps."""
 
     identity: str
-    """`identity_of` the whole image."""
+    """The result of `identity_of` for the whole image."""
     refining: bool
-    """Whether another model has made the first steps, and its refiner goes on."""
+    """Whether the image has been handed over to its refiner."""
     key: BatchKey
     """The key of the next UNet call."""
     calls_left: int
@@ -33,7 +33,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     """Steps done, as users count them."""
     snapshot: bytes = b""
-    """That of the pipeline."""
+    """The pipeline's snapshot."""
 
 
 _CHECKPOINTS: Final = msgspec.msgpack.Decoder(Checkpoint)
@@ -59,6 +59,6 @@ def unpack(data: bytes) -> Checkpoint | None:
 def identity_of(params: GenerationParams, facts: Sequence[object]) -> str:
     """Returns a digest of everything that decides the bits of an image.
 
-    `facts` holds for each of its models what describes its files, its device, its libraries and how it runs.
+    `facts` holds for each of its models a description of its files, device, libraries and mode of running.
     """
     return hashlib.sha256(msgspec.json.encode([params, *facts], order="sorted")).hexdigest()

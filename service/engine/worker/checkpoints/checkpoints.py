@@ -1,7 +1,7 @@
-"""Takes checkpoints of begun images, and finds the place at which an image is resumed from one.
+"""Takes checkpoints of begun images, and finds the point at which an image is resumed from one.
 
-Runs in the worker's process. A checkpoint is started when the update after a call was launched, and sent when the call
-turned out sound. The loop waits for no more than the copy from the device; a thread of the channel does the rest.
+Runs in the worker's process. A checkpoint is started once the update after a call was launched, and sent if the call
+succeeds. The loop waits for no more than the copy from the device; a thread of the channel does the rest.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 class StartedCheckpoint(NamedTuple):
     image_id: str
     about: Checkpoint
-    """All of it but the snapshot."""
+    """The checkpoint without its snapshot."""
     snapshot: PendingSnapshot
 
 
 class Checkpoints(Generic[StateT]):
-    """The checkpoints of one worker's images."""
+    """Takes and reads the checkpoints of one worker's images."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class Checkpoints(Generic[StateT]):
         facts: Mapping[str, object],
         name_of: Callable[[str], str],
     ) -> None:
-        """`facts` holds for each model what the bits of its images depend on besides their parameters. `name_of`
-        returns the name of the model that images mean by a name."""
+        """`facts` holds for each model everything besides the parameters that decides the bits of its images. `name_of`
+        returns the full name of the model that parameters name."""
         self._pipeline = pipeline
         self._channel = channel
         self._isolation = isolation
@@ -55,14 +55,14 @@ class Checkpoints(Generic[StateT]):
         self._name_of = name_of
 
     def identity_of(self, submit: Submit) -> str:
-        """Returns what the checkpoints of an image must have in common. It is empty for an image without any."""
+        """Returns the identity that an image's checkpoints must have; empty for an image without any."""
         if not submit.checkpoint_every and not submit.checkpoint:
             return ""
         names = map(self._name_of, submit.params.models)
         return checkpoint.identity_of(submit.params, [self._facts.get(name) for name in names])
 
     def resume_point(self, submit: Submit, identity: str) -> ResumePoint | None:
-        """Returns the place at which the image is resumed; None where it begins from its noise."""
+        """Returns the point at which the image is resumed; None if it begins from its noise."""
         if not submit.checkpoint:
             return None
         found = checkpoint.unpack(submit.checkpoint)
@@ -97,7 +97,7 @@ class Checkpoints(Generic[StateT]):
         return StartedCheckpoint(image.id, about, snapshot)
 
     def send(self, started: Sequence[StartedCheckpoint]) -> None:
-        """Sends checkpoints of a call that is done."""
+        """Sends the checkpoints of a call that is done."""
         for each in started:
             if not isinstance(self._isolation.run_once(each.snapshot.wait), Fault):
                 self._channel.send_later(functools.partial(_message, each))

@@ -1,1 +1,1 @@
-"""The models of one worker: which are loaded, loading beside the calls, and one pipeline that stands for all."""
+"""The models of one worker: keeps track of them, loads them beside the calls, and routes calls to them."""

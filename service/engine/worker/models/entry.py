@@ -1,4 +1,4 @@
-"""One model of a worker: where it is and what is known of it. State only: the pool and the transfers decide.
+"""The state of one model of a worker. The pool and the transfers decide by it.
 
 Runs in the worker's process.
 """
@@ -17,7 +17,7 @@ from service.engine.worker.models.store import HostCopy
 
 @dataclass(frozen=True, slots=True)
 class DescribedModel:
-    """A model that the worker was told to serve, as far as it is known without its weights."""
+    """The description of a model that the worker was told to serve, read without its weights."""
 
     name: str
     info: ModelInfo | None
@@ -49,7 +49,7 @@ class ModelEntry:
     dismissed: bool = False
     """Whether the operator wants it unloaded."""
     needed_s: float = 0.0
-    """When an image needed it last, by the worker's clock."""
+    """When an image needed it last, in seconds of the worker's clock."""
     worked_s: float = 0.0
     """Device seconds of its calls since it became resident."""
 
@@ -63,7 +63,7 @@ class ModelEntry:
 
     @property
     def source(self) -> str:
-        """Where the next load takes it from: `disk` or `host`."""
+        """The source of its next load: `disk` or `host`."""
         return "disk" if self.host_copy is None else "host"
 
     @property
@@ -77,7 +77,7 @@ class ModelEntry:
         return ModelStatus.DISK if self.host_copy is None else ModelStatus.HOST
 
     def standing(self, demand: Demand, wait_s: float) -> Standing:
-        """Returns the model as the policy sees it."""
+        """Returns the model's facts for the policy."""
         return Standing(
             name=self.name,
             size_bytes=self.size_bytes,

@@ -1,4 +1,4 @@
-"""How much memory this machine has, or the container that the process runs in.
+"""Finds out the memory of this machine, or of the container in which the process runs.
 
 Runs in the worker's process.
 """
@@ -14,7 +14,7 @@ _LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
 def total_bytes(limit: Path = _LIMIT) -> int:
-    """Returns the bytes of memory that this process could have."""
+    """Returns the bytes of memory that this process may use at most."""
     physical_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         return min(physical_bytes, int(limit.read_text()))

@@ -1,6 +1,6 @@
 """Does one piece of slow work at a time in a thread of its own, so that calls go on beside it. Knows no models.
 
-Runs in the worker's process. A canceled piece ends where it next calls `report`.
+Runs in the worker's process. A canceled piece ends at its next call of `report`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Outcome(Generic[ResultT]):
 
 
 class Loader(Protocol[ResultT]):
-    """Does the work that the pool gives to it."""
+    """Does slow work for the pool."""
 
     def start(self, work: Callable[[Report], ResultT]) -> None:
         """Starts the work. There is only one piece at a time."""
 
     def cancel(self) -> None:
-        """Has the work end with `LoadCanceledError`, unless it is done before that."""
+        """Makes the work end with `LoadCanceledError`, unless it is done before that."""
 
     def poll(self) -> Outcome[ResultT] | None:
         """Returns the outcome once, after the work has ended, and None before."""

@@ -1,4 +1,4 @@
-"""The models that a worker is given to serve: found and described ones, or one that is loaded already.
+"""The models that a worker is told to serve: described ones that it loads, or one that is loaded already.
 
 Runs in the worker's process.
 """
@@ -23,10 +23,10 @@ from service.engine.worker.models.transfers import Transfers
 
 
 class OpenedModels(NamedTuple):
-    """The models that a worker serves, and what loads them."""
+    """The models that a worker serves, the store that loads them, and their device."""
 
     models: Sequence[DescribedModel]
-    """The default one first."""
+    """The models, the default one first."""
     store: ModelStore
     device: Device
 
@@ -48,10 +48,10 @@ class LoadedStore:
         raise AssertionError("there is no other model that could displace it")
 
     def forget(self, name: str) -> None:
-        """Keeps nothing besides."""
+        """Does nothing: the store keeps only this model."""
 
     def free(self) -> None:
-        """Nothing was dropped."""
+        """Does nothing: no model was dropped."""
 
 
 def with_aliases(models: Sequence[DescribedModel], aliases: Mapping[str, str]) -> list[DescribedModel]:
@@ -70,7 +70,7 @@ def with_aliases(models: Sequence[DescribedModel], aliases: Mapping[str, str]) -
 
 
 def _with_further_aliases(model: DescribedModel, aliases: Sequence[str]) -> DescribedModel:
-    """A model that cannot be described cannot be asked for either."""
+    """Returns the model with the aliases. One that cannot be described gets none, since no request can name it."""
     if model.info is None:
         return model
     return replace(model, info=replace(model.info, aliases=tuple(dict.fromkeys((*model.info.aliases, *aliases)))))

@@ -1,4 +1,4 @@
-"""One pipeline that stands for all resident models of a worker: each call goes to the model of its images.
+"""Routes each call of one pipeline to the resident model of its images.
 
 Runs in the worker's process. The images of one call share their model, which is part of the batch key.
 """
@@ -37,7 +37,7 @@ class PipelineRouter:
         return self._pool.info("")
 
     def plan(self, params: GenerationParams, *, upcast: bool = False) -> WorkPlan:
-        """Returns the plan of an image with that of its refiner, also where their models are not resident."""
+        """Returns the plan of an image, including its refiner's, even if their models are not resident."""
         rest = params.after_switch
         part = self._plan_part(params, upcast=upcast)
         return part if rest is None else part.followed_by(self.plan(rest))

@@ -1,8 +1,8 @@
-"""The models that a worker serves: which are resident, and which come and go as images and the operator ask for them.
+"""Manages the models that a worker serves, which are loaded and leave as images and the operator ask for them.
 
-Runs in the worker's process; belongs to the loop's thread. `scheduling.residency` decides what is loaded and what
-leaves, and `transfers` does it beside the calls. A model that has begun images is never moved, and there are never two
-copies of one: a model on the host is not on the device.
+Runs in the worker's process; belongs to the loop's thread. `scheduling.residency` decides which models are loaded and
+leave, and `transfers` moves them beside the calls. A model that has begun images is never moved, and there are never
+two copies of one: a model on the host is not on the device.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ModelPool:
         self._clock = clock
         self._tell: Callable[[ModelState], object] = lambda _: None
         self._leaving: frozenset[str] = frozenset()
-        """Models that begin no further images, since another one needs their room."""
+        """Names of models that begin no further images, since another one needs their room."""
         self._default = ""
 
     def open(self, report: Report) -> Pipeline[Any, Any, Any]:
@@ -67,7 +67,7 @@ class ModelPool:
         raise ModelLoadError(next(iter(self._entries.values())).failure)
 
     def observe(self, tell: Callable[[ModelState], object]) -> None:
-        """Has `tell` called with the state of a model whenever it changes, from now on."""
+        """Calls `tell` from now on with the state of a model whenever it changes."""
         self._tell = tell
 
     @property
@@ -83,7 +83,7 @@ class ModelPool:
 
     @property
     def settled(self) -> bool:
-        """Whether every model that can be used is resident and stays so, whatever images ask for."""
+        """Whether every usable model is resident and stays so, whatever images ask for."""
         return not self.loading and all(
             entry.failure or (entry.resident and not entry.dismissed) for entry in self._entries.values()
         )
@@ -118,11 +118,11 @@ class ModelPool:
         return self._transfers.wait_s(self._entry(name))
 
     def worked(self, name: str, seconds: float) -> None:
-        """Takes note of device seconds of the model's calls."""
+        """Counts device seconds of the model's calls."""
         self._entry(name).worked_s += seconds
 
     def ask_for(self, name: str) -> None:
-        """Has the model loaded before every other, also one whose load has failed before."""
+        """Loads the model before every other, even if its load has failed before."""
         entry = self._entries[name]
         if entry.info is not None:
             entry.failure, entry.asked_for, entry.dismissed = "", not entry.resident, False
@@ -136,7 +136,7 @@ class ModelPool:
             entry.dismissed = entry.resident or entry.host_copy is not None
 
     def pin(self, name: str, *, pinned: bool) -> None:
-        """Loads the model and keeps it on the device, or keeps it no longer. Does nothing where the largest of the
+        """Loads the model and keeps it on the device, or stops keeping it there. Does nothing if the largest of the
         other models would then find no room."""
         entry = self._entries[name]
         if pinned and not self._leaves_room(entry):
@@ -153,12 +153,12 @@ class ModelPool:
             self._tell_state(entry)
 
     def tell_progress(self) -> None:
-        """Tells how long the load that is under way still takes."""
+        """Tells the state of the model that is being loaded, with the seconds that its load still takes."""
         if self._transfers.current is not None:
             self._tell_state(self._transfers.current.entry)
 
     def turn(self, demands: Mapping[str, Demand]) -> Transfer | None:
-        """Starts the next load when none is under way. `demands` holds what images ask of the models, by name.
+        """Starts the next load when none is under way. `demands` holds the images' demand for each model, by name.
 
         Returns the load that has ended, if one has: its model is now resident, cannot be used, or was canceled.
         """

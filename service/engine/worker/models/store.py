@@ -1,4 +1,4 @@
-"""The seam between the pool of models and what loads and moves them. Knows no torch.
+"""The interface by which the pool of models loads and moves them. Knows no torch.
 
 Runs in the worker's process, mostly in the loader's thread.
 """
@@ -12,7 +12,7 @@ from pipelines.progress import Report
 
 
 class LoadCanceledError(Exception):
-    """Raised by the report of a load that is not wanted any more."""
+    """The load is no longer wanted. Its report raises this."""
 
 
 class HostCopy(Protocol):
@@ -32,10 +32,10 @@ class ModelStore(Protocol):
         """Loads a model from its files onto the device. Raises `pipelines.errors.ModelLoadError`."""
 
     def to_host(self, name: str, pipeline: Pipeline[Any, Any, Any]) -> HostCopy | None:
-        """Moves a model that makes nothing now to the host. Returns None where it cannot be moved, only dropped."""
+        """Moves an idle model to the host. Returns None if it cannot be moved, only dropped."""
 
     def forget(self, name: str) -> None:
-        """Drops what is kept of a model that is not on the device any more."""
+        """Drops everything kept of a model that is no longer on the device."""
 
     def free(self) -> None:
-        """Returns to the device or the system what dropped models have held."""
+        """Returns the memory of dropped models to the device or the system."""

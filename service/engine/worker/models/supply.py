@@ -1,4 +1,4 @@
-"""Brings models to the images that wait for them, and keeps the images up to date on how long that takes.
+"""Has models loaded for the images that wait for them, and updates the estimated waits of these images.
 
 Runs in the worker's process. It joins the pool of models to the scheduler; neither knows the other.
 """
@@ -27,7 +27,7 @@ _WAITED_LONG: Final = Fault(ModelLoadingError.code, "The model was not loaded in
 
 
 class ModelSupply(Generic[StateT]):
-    """The models of one worker's images."""
+    """Supplies models to one worker's images."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ModelSupply(Generic[StateT]):
         *,
         forget: Callable[[str], object],
     ) -> None:
-        """`forget` is called with the name of a model that is not resident any more."""
+        """`forget` is called with the name of a model that is no longer resident."""
         self._pool = pool
         self._scheduler = scheduler
         self._channel = channel
@@ -52,7 +52,7 @@ class ModelSupply(Generic[StateT]):
         return self._pool.loading
 
     def receive(self, message: LoadModel | UnloadModel | PinModel) -> None:
-        """Does what the operator asks."""
+        """Carries out the operator's wish for a model."""
         match message:
             case LoadModel():
                 self._pool.ask_for(message.name)
@@ -78,15 +78,15 @@ class ModelSupply(Generic[StateT]):
         return [*self._without_model(), *self._waited_long()]
 
     def fault_of(self, params: GenerationParams) -> Fault | None:
-        """Returns why images with these parameters cannot be made, if one of their models cannot be used."""
+        """Returns the fault of images with these parameters if one of their models cannot be used, or else None."""
         return None if all(map(self._pool.serves, params.models)) else UNUSABLE
 
     def worked(self, model: str, seconds: float) -> None:
-        """Takes note of device seconds of the model's calls."""
+        """Counts device seconds of the model's calls."""
         self._pool.worked(model, seconds)
 
     def beat(self) -> None:
-        """Tells how the load goes on, and brings the estimates of the waiting images up to date."""
+        """Reports the progress of the load, and updates the estimates of the waiting images."""
         self._pool.tell_progress()
         self._update_waits()
 
@@ -106,7 +106,7 @@ class ModelSupply(Generic[StateT]):
             image.load_s = 0.0 if image.state is not None else self._pool.wait_s(image.model)
 
     def _without_model(self) -> list[tuple[ScheduledImage[StateT], Fault]]:
-        """Returns the images one of whose models has turned out to be of no use."""
+        """Returns the images one of whose models has turned out to be unusable."""
         faults = [(image, self.fault_of(image.params)) for image in self._scheduler]
         return [(image, fault) for image, fault in faults if fault is not None]
 

@@ -1,4 +1,4 @@
-"""Loads one model at a time beside the calls, after moving out those that leave for it, and learns how long it takes.
+"""Loads one model at a time beside the calls, after moving out those that leave for it, and learns its seconds.
 
 Runs in the worker's process; belongs to the loop's thread, except for `_move`.
 """
@@ -83,9 +83,9 @@ class Transfers:
     def start(
         self, entry: ModelEntry, leaving: Sequence[ModelEntry], others: Iterable[ModelEntry], tenant: str
     ) -> None:
-        """Starts to load a model. Those that leave for it are not resident from now on.
+        """Starts to load a model. The `leaving` models are no longer resident from now on.
 
-        `others` are all other models; those of them on the host may have to leave it.
+        `others` are all other models; some of those on the host may have to leave it.
         """
         transfer = Transfer(entry, entry.source, tenant, self._clock(), self.wait_s(entry), leaving)
         kept = self._kept_on_host(leaving, [other for other in others if other.host_copy is not None])
@@ -120,7 +120,7 @@ class Transfers:
         return transfer
 
     def drop(self, entry: ModelEntry) -> None:
-        """Frees what the model holds on the device and on the host."""
+        """Frees the model's memory on the device and on the host."""
         entry.leave()
         self._store.forget(entry.name)
         self._store.free()
@@ -159,7 +159,7 @@ class Transfers:
 
 
 def _fail(entry: ModelEntry, outcome: Outcome[Pipeline[Any, Any, Any]]) -> None:
-    """Takes note of a load that failed or was canceled."""
+    """Records in the entry that a load failed or was canceled."""
     entry.asked_for = False
     match outcome.error:
         case LoadCanceledError():

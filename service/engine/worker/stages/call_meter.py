@@ -1,7 +1,7 @@
-"""Announces the worker's calls, records whose images they are for, and measures them for the cost model.
+"""Announces the worker's calls, records their images, and measures the calls for the cost model.
 
-Runs in the worker's process. A call is measured between two marks of the device, so that its seconds are the device's
-also where the host does not wait for it. Only calls that succeeded at once are learned from.
+Runs in the worker's process. A call is measured between two marks of the device, so its seconds are the device's even
+if the host does not wait for it. Only calls that succeeded at once are learned.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from service.engine.worker.channel import Channel
 from service.engine.worker.device import ClockMark, Device, Mark
 
 _UNANNOUNCED_S: Final = messages.BEAT_S / 4
-"""Calls up to this length leave the beats on time and are not announced."""
+"""Seconds. Calls up to this length do not delay the beats and are not announced."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +33,7 @@ class MeteredCall:
     padded_rows: int
     start: Mark
     predicted: Mark | None = None
-    """Set between the network and what follows it, where the call has two parts."""
+    """The mark between the network and the work after it, if the call has two parts."""
     end: Mark | None = None
     sound: bool = True
     """False if a part of it failed, was repeated, or shared the device: its seconds then say nothing about others."""
@@ -46,7 +46,7 @@ class MeteredCall:
 
     @property
     def update_s(self) -> float:
-        """Device seconds of what followed the network."""
+        """Device seconds of the work after the network."""
         assert self.end is not None, "the call was launched"
         return 0.0 if self.predicted is None else self.end.seconds_since(self.predicted)
 
@@ -77,7 +77,7 @@ class CallMeter:
         self._announce(key, rows + padded_rows)
         call = MeteredCall(images, key, rows, padded_rows, self._mark())
         if self._info.decodes_beside:
-            # Calls that share the device do not show what they cost alone.
+            # Calls that share the device do not show their cost alone.
             for other in self._under_way:
                 if Stage.DECODE in (key.stage, other.key.stage):
                     call.sound = other.sound = False
@@ -94,13 +94,13 @@ class CallMeter:
         call.end = self._mark()
 
     def failed(self, call: MeteredCall, rows: int, error: Exception) -> None:
-        """Takes note of an error of the call, or of a part of it, with so many rows."""
+        """Records an error of the call, or of a part of it with `rows` rows."""
         call.sound = False
         if self._device.is_out_of_memory(error):
             self._cost.learn_out_of_memory(call.key, rows)
 
     def fitted(self, call: MeteredCall, rows: int) -> None:
-        """Takes note that a part of a failed call, with so many rows, was made."""
+        """Records that a part of a failed call, with `rows` rows, succeeded."""
         if not call.sound:
             self._cost.learn_fitting(call.key, rows)
 

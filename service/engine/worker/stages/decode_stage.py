@@ -19,7 +19,7 @@ from service.errors import OutOfMemoryError
 
 
 class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
-    """Launches decodes, and decodes the images of a failed one again, in parts, to find those at fault."""
+    """Launches decodes. Repeats a failed one in parts, to find the images at fault."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class DecodeStage(Generic[ConditioningT, StateT, OutputT]):
         if not isinstance(started, Fault):
             results = self._isolation.run_once(lambda: self._finish(call, images, started))
         if isinstance(results, Fault):
-            # Memory that was too small for all of them will be again.
+            # Memory that was too small for all of them would be too small again.
             size = (len(images) + 1) // 2 if results.code == OutOfMemoryError.code else len(images)
             parts = [images[start : start + size] for start in range(0, len(images), size)]
             again = [result for part in parts for result in self._isolation.run(decode, part)]

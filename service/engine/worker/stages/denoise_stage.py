@@ -1,6 +1,6 @@
 """Makes UNet calls: begins the images that take their first one, and advances all of them together.
 
-Runs in the worker's process. The scheduler chooses the images; what a failed image becomes is the loop's business.
+Runs in the worker's process. The scheduler chooses the images, and the loop decides what happens to a failed one.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class _Advance(Generic[StateT]):
 
     images: Sequence[ScheduledImage[StateT]]
     steps: Sequence[int]
-    """Steps that each image has done with this call."""
+    """Number of steps that each image has done after this call."""
     last: Sequence[bool]
-    """Whether it was the image's last UNet call."""
+    """Whether this call was each image's last UNet call."""
     pending: PendingAdvance
     checkpoints: Sequence[StartedCheckpoint | None]
     """The checkpoint of each image that has one after this call."""
@@ -79,7 +79,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         )
 
     def restart_upcast(self, image: ScheduledImage[StateT]) -> Fault | None:
-        """Begins the image again in higher precision."""
+        """Begins the image again in higher precision. Returns a fault if that fails."""
         image.upcast = True
         self._meter.announce_unknown()
         state = self._isolation.run_once(lambda: self._pipeline.begin_upcast(image.params, image.encoded))
@@ -171,7 +171,7 @@ class DenoiseStage(Generic[ConditioningT, StateT, OutputT]):
         advances: Sequence[_Advance[StateT]],
         failed: Sequence[tuple[ScheduledImage[StateT], Fault]],
     ) -> Results[StateT]:
-        """Waits for the updates, and notes in the images that they took part in the call."""
+        """Waits for the updates, and records in the images that they took part in the call."""
         results: list[tuple[ScheduledImage[StateT], Fault | None]] = [*failed]
         for advance in advances:
             errors = advance.pending.finish()

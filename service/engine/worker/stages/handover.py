@@ -17,7 +17,7 @@ from service.engine.worker.stages.text_stage import TextStage
 
 
 class Handover(Generic[ConditioningT, StateT, OutputT]):
-    """Takes images from one model to the next."""
+    """Hands one worker's images over to their refiners."""
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class Handover(Generic[ConditioningT, StateT, OutputT]):
         self._isolation = isolation
         self._clock = clock
 
-    def go_on(self, images: Iterable[ScheduledImage[StateT]]) -> list[tuple[ScheduledImage[StateT], Fault]]:
-        """Hands over those of the images whose model has made its calls. Returns those that fail."""
+    def hand_over_ready(self, images: Iterable[ScheduledImage[StateT]]) -> list[tuple[ScheduledImage[StateT], Fault]]:
+        """Hands over the images whose model has made its calls. Returns those that fail."""
         leaving = [image for image in images if image.awaits_refiner]
         faults = [(image, self._hand_over(image)) for image in leaving]
         return [(image, fault) for image, fault in faults if fault is not None]

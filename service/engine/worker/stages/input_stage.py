@@ -1,6 +1,6 @@
 """Encodes the images to start from, with their masks, and gives every image that waits for one its encoded input.
 
-Runs in the worker's process. Images that start from the same upload share what was encoded: sampling belongs to
+Runs in the worker's process. Images that start from the same upload share its encoding; sampling from it belongs to
 `Pipeline.begin`.
 """
 
@@ -22,7 +22,7 @@ from service.engine.worker.stages.input_store import EncodedCache, PixelStore
 from service.engine.worker.stages.running_call import Results, RunningCall
 
 MAX_CACHED_BYTES: Final = 256 << 20
-"""Bytes of encoded inputs that are kept. Those of 1024x1024 pixels take 0.5 MB, and twice that with a mask."""
+"""Bytes of encoded inputs that are kept. One of 1024x1024 pixels takes 0.5 MB, and twice that with a mask."""
 
 
 class _Key(NamedTuple):
@@ -50,7 +50,7 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
         self._cache = EncodedCache(max_cached_bytes)
 
     def receive(self, message: messages.Input | messages.Forget) -> None:
-        """Takes pixels that the frontend sends, or drops those that no image needs any more."""
+        """Stores pixels that the frontend sends, or drops pixels that no image needs any more."""
         key = PixelKey(message.digest, message.width, message.height)
         match message:
             case messages.Input():
@@ -59,14 +59,14 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
                 self._pixels.forget(key)
 
     def admit(self, image: ScheduledImage[StateT]) -> None:
-        """Gives a new image what is encoded of its input, or the call that encodes it."""
+        """Gives a new image its encoded input, or the call that encodes it."""
         if image.params.pixels:
             image.encoded = self._cache.find(_key(image))
             if image.encoded is None:
                 image.input_call = next(call for call in image.plan.calls if call.key.stage is Stage.INPUT)
 
     def forget(self, model: str) -> None:
-        """Drops what was encoded by a model that is not resident any more, and all else that is cached.
+        """Drops the inputs that a no longer resident model has encoded, and the whole cache.
 
         Images of the model wait for their inputs again.
         """
@@ -77,7 +77,7 @@ class InputStage(Generic[ConditioningT, StateT, OutputT]):
                 self.admit(image)
 
     def put_back_kept(self, image: ScheduledImage[StateT], made: RgbImage) -> RgbImage | Fault:
-        """Puts the pixels that the image's mask keeps back into it, where that was asked for."""
+        """Puts the unmasked pixels of the input back into the finished image, if that was asked for."""
         if not image.put_back:
             return made
         return self._isolation.run_once(lambda: kept_pixels.put_back(made, *self._pixels.find(image.put_back)))

@@ -1,4 +1,4 @@
-"""The uploads that images start from: their pixels as long as an image may need them, and what was encoded of them.
+"""Stores the pixels of uploads as long as an image may need them, and caches their encodings.
 
 Runs in the worker's process.
 """
@@ -39,7 +39,7 @@ class EncodedCache:
         self._known: OrderedDict[Hashable, EncodedInput] = OrderedDict()
 
     def find(self, key: Hashable) -> EncodedInput | None:
-        """Returns what is known of the key, which makes it the most recently used."""
+        """Returns the encoded input of the key, if it is kept, and makes it the most recently used."""
         if key in self._known:
             self._known.move_to_end(key)
         return self._known.get(key)
@@ -50,7 +50,7 @@ class EncodedCache:
         self._bytes = 0
 
     def add(self, key: Hashable, encoded: EncodedInput) -> None:
-        """Keeps an encoded input that fits in the bound, and drops those that were not used for the longest time."""
+        """Keeps an encoded input that fits in the bound, and drops the least recently used ones."""
         if encoded.nbytes > self._max_bytes:
             return
         known = self._known.pop(key, None)

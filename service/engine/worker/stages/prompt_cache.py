@@ -13,14 +13,14 @@ from pipelines.interface import ConditioningT, TextKey
 from pipelines.prompts.lengths import MAX_PROMPT_CHUNKS
 
 _CHUNK_CHARS: Final = 75
-"""Letters that certainly fit in a chunk: CLIP's encoders read as many tokens."""
+"""Number of letters that certainly fit in a chunk: CLIP's encoders read as many tokens."""
 
 
 class PromptCache(Generic[ConditioningT]):
     """Keeps the conditioning of the most recently used texts, up to `capacity` chunks of text.
 
     A text is one chunk, unless it is read in several. The empty text and no text, which most images have as their
-    negative prompt, are kept besides.
+    negative prompt, are always kept.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -29,7 +29,7 @@ class PromptCache(Generic[ConditioningT]):
         self._empty: dict[TextKey, ConditioningT] = {}
 
     def find(self, texts: Iterable[TextKey]) -> dict[TextKey, ConditioningT]:
-        """Returns the conditioning of those of the texts that are known, which makes them the most recently used."""
+        """Returns the known conditionings of the texts, and makes these texts the most recently used."""
         found: dict[TextKey, ConditioningT] = {}
         for key in texts:
             if key in self._known:
@@ -57,5 +57,5 @@ class PromptCache(Generic[ConditioningT]):
 
 
 def _chunks(key: TextKey) -> int:
-    """Returns about how many chunks the text is read in, and no fewer where no token is shorter than a letter."""
+    """Returns the number of chunks in which the text is read at most, since no token is shorter than a letter."""
     return min(1 + len(key.text or "") // _CHUNK_CHARS, MAX_PROMPT_CHUNKS) if key.long else 1

@@ -1,4 +1,4 @@
-"""A call that was launched: whether the device is done with it, and its results.
+"""A call that was launched: tells whether the device is done with it, and returns its results.
 
 Runs in the worker's process.
 """
@@ -23,7 +23,7 @@ def _always() -> bool:
 
 
 class RunningCall(Generic[StateT]):
-    """One call of any stage, from its launch until its results were collected."""
+    """A call of any stage, from its launch until its results are collected."""
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class TextStage(Generic[ConditioningT, StateT, OutputT]):
         self._give(image, self._cache.find(image.texts))
 
     def forget(self, model: str) -> None:
-        """Drops the conditionings of a model that is not resident any more. Its images wait for them again."""
+        """Drops the conditionings of a model that is no longer resident. Its images wait for them again."""
         self._cache.forget(model)
         for image in self._scheduler:
             if image.model == model:

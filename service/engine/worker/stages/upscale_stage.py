@@ -1,4 +1,4 @@
-"""Enlarges images between the two passes of the hires fix, where that takes calls of the autoencoder.
+"""Enlarges images between the two passes of the hires fix, if that needs calls of the autoencoder.
 
 Runs in the worker's process. Upscalers that enlarge the latents themselves need no call: `Pipeline.advance` does it.
 """

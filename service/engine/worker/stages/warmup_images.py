@@ -1,4 +1,4 @@
-"""The images of a warm-up: the smallest that a model makes, begun again as often as calls are to be measured.
+"""Makes the images of a warm-up: images of one step, begun again as often as calls are measured.
 
 Runs in the worker's process.
 """
@@ -23,13 +23,13 @@ from pipelines.params import GenerationParams
 from service.engine.types import Size
 
 _STEPS: Final = 1
-"""Steps of an image. Each call takes another image, so that a slow model makes no more calls than are measured."""
+"""Steps of an image. Each call uses a new image, so that a slow model makes no more calls than are measured."""
 _BLANK: Final = "blank"
 """Stands for the digest of the upload that images start from."""
 
 
 class WarmupBatch(Generic[ConditioningT, StateT, OutputT]):
-    """Images that take their calls together."""
+    """Images that share their calls."""
 
     def __init__(self, pipeline: Pipeline[ConditioningT, StateT, OutputT], images: Sequence[GenerationParams]) -> None:
         self._pipeline = pipeline
@@ -56,7 +56,7 @@ class WarmupBatch(Generic[ConditioningT, StateT, OutputT]):
             ]
 
     def _encode_input(self, params: GenerationParams) -> EncodedInput | None:
-        """Encodes what all the images start from, where the model makes none without it."""
+        """Encodes a blank input for all the images, if the model requires one."""
         if not params.pixels:
             return None
         size = params.width, params.height

@@ -1,1 +1,1 @@
-"""Connections to the database, the threads that write through them, and what their errors mean. Knows no tables."""
+"""Connections to the database, threads that write through them, and the meaning of their errors. Knows no tables."""

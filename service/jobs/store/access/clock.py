@@ -1,9 +1,9 @@
-"""The time by which the store is kept: of the database where several hosts share it, of the host where one has it.
+"""Tells the time of the store: the database's where several hosts may share it, the host's on SQLite.
 
 The wall clock of a host can be wrong and can jump. Two servers must agree on when a lease ends all the same, or one
 takes the other's jobs. On PostgreSQL every server goes by the database's clock, which it asks now and then and carries
-on with a clock that never jumps. A SQLite file belongs to one host: leases go by the time since its boot there, and
-only the times that people see go by its wall clock.
+forward with a clock that never jumps. A SQLite file belongs to one host: leases there go by the time since its boot,
+and only the times that people see go by its wall clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 _ASK: Final = text("SELECT extract(epoch FROM clock_timestamp())")
 _LONGEST_ANSWER_S: Final = 1.0
-"""An answer that took longer than this tells the time too inexactly."""
+"""An answer that took longer tells the time too inexactly."""
 
 
 def since_boot() -> float:
@@ -25,7 +25,7 @@ def since_boot() -> float:
 
 
 class StoreClock:
-    """Tells both times of a store. Any thread may ask."""
+    """Tells the Unix time and the time of leases. Any thread may ask."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class StoreClock:
         return self.now() if self._shared else self._steady()
 
     def learn(self, connection: Connection) -> None:
-        """Asks the database for the time, if it is the one to tell it."""
+        """Asks the database for the time, if several hosts may share it."""
         if not self._shared:
             return
         asked = self._steady()

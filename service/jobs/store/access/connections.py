@@ -17,9 +17,9 @@ BUSY_S: Final = 2.0
 TRANSACTION_S: Final = 10.0
 """Limit of a whole transaction. A database that does not answer in this time counts as unavailable."""
 _IDLE_S: Final = 1.0
-"""A connection that was not used for this long is tried before it is used again: the server may have gone."""
+"""A connection that was idle for this long is tested before it is used again: the server may have gone."""
 _READER_BUSY_S: Final = 0.05
-"""Readers do not wait for writers, but for a moment for a connection that recovers the write-ahead log."""
+"""Readers never wait for writers, but they do wait for a connection that recovers the write-ahead log."""
 _IMMEDIATE: Final = "darkroom_immediate"
 
 
@@ -36,7 +36,7 @@ class HeldConnection:
     def get(self) -> Connection:
         """Returns the open connection, or opens one. Raises what the driver raises."""
         if self._connection is not None and time.monotonic() - self._used_at > _IDLE_S:
-            self._try()
+            self._test()
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(**{_IMMEDIATE: self._immediate})
         self._used_at = time.monotonic()
@@ -52,15 +52,15 @@ class HeldConnection:
                 connection.close()
 
     def interrupt(self) -> None:
-        """Ends a statement that runs long on SQLite, from another thread. It raises an error in its own."""
+        """Ends a long statement on SQLite from another thread. The statement raises an error in its own thread."""
         connection = self._connection
         if connection is not None and self._engine.dialect.name == "sqlite":
             with contextlib.suppress(Exception):  # It has just been closed.
                 driver: Any = connection.connection.driver_connection
                 driver.interrupt()
 
-    def _try(self) -> None:
-        """Closes a connection whose server has gone. SQLite has none."""
+    def _test(self) -> None:
+        """Tests the connection, and closes it if its server has gone. SQLite has no server."""
         assert self._connection is not None
         if self._engine.dialect.name == "sqlite":
             return
@@ -122,6 +122,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A transaction that reads first and takes the lock later fails where another process has written in between."""
+    """Begins a transaction. Writers take the lock at once: one that reads first and takes the lock later fails where
+    another process has written in between."""
     immediate = connection.get_execution_options().get(_IMMEDIATE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,4 +1,4 @@
-"""Errors of the database: which of them mean that it is in trouble, and what the operator's log says of them."""
+"""Tells which database errors mean that the database is in trouble, and describes them for the operator's log."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _LASTING: Final = (
     (re.compile("3D000|database .* does not exist"), "{0}: create it first, or check the name in the URL."),
     (re.compile("SQLITE_NOTADB"), "The database cannot be used: {0}."),
 )
-"""Errors that do not go away by themselves, by SQLSTATE, name or message, with the sentence that tells of each. A
-connection that is refused has no SQLSTATE."""
+"""Errors that do not go away by themselves, by SQLSTATE, name or message, with the sentence about each. A refused
+connection has no SQLSTATE."""
 
 
 def is_fault(error: BaseException) -> bool:
@@ -51,7 +51,7 @@ def fault_message(error: BaseException) -> str:
 
 
 def lasting_fault(error: BaseException) -> str | None:
-    """Returns a sentence that tells of an error which does not go away by itself, or None for any other."""
+    """Returns a sentence about an error that does not go away by itself, or None for any other error."""
     message = fault_message(error)
     for pattern, sentence in _LASTING:
         if pattern.search(f"{fault_name(error)} {message}"):

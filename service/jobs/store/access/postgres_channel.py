@@ -1,7 +1,7 @@
 """Tells the other processes on a PostgreSQL database what this one did, and hears what they did (LISTEN and NOTIFY).
 
-It sends apart from the transactions that it tells of, after they were committed: a NOTIFY inside a transaction would
-let only one transaction of the whole database commit at a time. Nothing depends on it arriving.
+It sends each notice after the transaction that it is about has been committed: a NOTIFY inside a transaction would let
+only one transaction of the whole database commit at a time. Nothing depends on a notice arriving.
 
 https://www.postgresql.org/docs/current/sql-notify.html
 """
@@ -26,17 +26,17 @@ from service.jobs.store.access.faults import FAULTS, fault_message, fault_name
 
 _CHANNEL: Final = "darkroom_jobs"
 _WAITING: Final = "waiting"
-"""Stands among the ids for a job that waits to be run."""
+"""The word in a notice, among job ids, that says that a job waits to be run."""
 _SEND_EVERY_S: Final = 0.05
 _PING_S: Final = 10.0
-"""A silent connection is tried after so long: the server may have gone without closing it."""
+"""Seconds of silence after which a connection is tested: the server may have gone without closing it."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _JOIN_S: Final = 5.0
 _MAX_PAYLOAD: Final = 7900
-"""PostgreSQL takes less than 8000 bytes."""
+"""Bytes of a notice. PostgreSQL takes fewer than 8000."""
 _MAX_PENDING: Final = 10_000
-"""What is more has to be found in the store by the others themselves."""
+"""Ids that may wait to be sent. The other processes find further changes in the store themselves."""
 
 Hear: TypeAlias = Callable[[Sequence[str], bool], None]
 """Takes the ids of jobs that others have changed, and whether a job waits to be run."""
@@ -45,7 +45,7 @@ _log = structlog.get_logger("darkroom.jobs")
 
 
 class PostgresChannel:
-    """Has a thread and a connection of its own. All methods belong to one event loop."""
+    """Implements `Channel` with a thread and a connection of its own. All methods belong to one event loop."""
 
     def __init__(self, url: URL) -> None:
         self._engine = open_engine(url)
@@ -58,11 +58,11 @@ class PostgresChannel:
 
     @property
     def listening(self) -> bool:
-        """Whether what the other processes announce arrives here."""
+        """Whether the announcements of the other processes arrive here."""
         return self._listening
 
     def start(self, hear: Hear) -> None:
-        """Connects in the background, again and again where that fails, and calls `hear` on the running event loop."""
+        """Connects in the background, repeatedly where that fails, and calls `hear` on the running event loop."""
         arguments = (asyncio.get_running_loop(), hear)
         self._thread = threading.Thread(target=self._run, args=arguments, name="channel", daemon=True)
         self._thread.start()
@@ -123,7 +123,7 @@ class PostgresChannel:
         """Sends and receives until the channel is closed. Raises what the driver raises."""
         connection.execute("SET synchronous_commit = off")
         connection.execute(f"LISTEN {_CHANNEL}")
-        # Through a pooler that shares connections this never comes back, and nothing else would.
+        # Through a pooler that shares connections this notice never comes back, and no other would.
         _send(connection, [""])
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), selectors.EVENT_READ)
@@ -160,7 +160,7 @@ class PostgresChannel:
 
 
 def _notices(connection: psycopg.Connection[Any]) -> Iterator[tuple[int, str]]:
-    """Yields sender and payload of what has arrived, without waiting."""
+    """Yields sender and payload of the notices that have arrived, without waiting."""
     for notice in connection.notifies(timeout=0):
         yield notice.pid, notice.payload
     while (late := connection.pgconn.notifies()) is not None:  # It came together with the answer to a statement.

@@ -1,8 +1,8 @@
 """Threads that write to the database: several operations to a transaction on SQLite, one on PostgreSQL.
 
 SQLite has one writer at a time, and a commit costs a sync of the disk. One thread takes all operations that wait and
-commits them together; each has a savepoint, so that one which fails leaves no trace of itself and the others as they
-are. PostgreSQL groups the commits of several connections by itself, and each operation has its own transaction there.
+commits them together; each has a savepoint, so that one which fails leaves no trace and does not touch the
+others. PostgreSQL groups the commits of several connections itself, so there each operation has its own transaction.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAX_GROUP: Final = 128
 """Operations in one transaction. It bounds how long the first of them waits for the last."""
 _POSTGRES_THREADS: Final = 4
 CLOSE_S: Final = 1.0
-"""Time in which what waits must be written when the server ends."""
+"""Seconds in which waiting operations must be written when the server ends."""
 
 Work: TypeAlias = Callable[[Connection], Any]
 
@@ -38,13 +38,13 @@ class Operation:
     work: Work
     done: asyncio.Future[Any]
     synced: bool
-    """Whether it must be on disk when its caller is told."""
+    """Whether the result must be on disk before the caller gets it."""
     is_probe: bool = False
     """Whether it writes nothing, so that its success does not show that writing works."""
     begun: bool = False
     withdrawn: bool = False
     context: Context = field(default_factory=copy_context)
-    """The caller's: what the work logs has the ids of its request."""
+    """The caller's context, so that log lines of the work have the ids of its request."""
 
     def run(self, connection: Connection) -> Any:
         return self.context.run(self.work, connection)
@@ -61,7 +61,7 @@ class OperationQueue:
         self._closed = False
 
     def put(self, operation: Operation, *, urgent: bool) -> bool:
-        """Returns False, and does not take the operation, where too many wait or the queue is closed."""
+        """Takes an operation. Returns False and refuses it where too many wait or the queue is closed."""
         with self._changed:
             if self._closed or (not urgent and len(self._others) >= self._max_waiting):
                 return False
@@ -70,7 +70,7 @@ class OperationQueue:
             return True
 
     def take(self, at_most: int) -> list[Operation]:
-        """Waits for operations and returns the first ones, which have begun then.
+        """Waits for operations, and returns the first ones, marked as begun.
 
         Returns none once the queue is closed and empty.
         """
@@ -116,20 +116,20 @@ class Writers:
         self._told = told
         self._threads: list[threading.Thread] = []
         self.pause = threading.Lock()
-        """Held during each transaction on SQLite. Who holds it stops the writer between two transactions."""
+        """Held during each transaction on SQLite. Its holder stops the writer between two transactions."""
 
     def put(self, operation: Operation, *, urgent: bool) -> bool:
-        """Returns False where too many operations wait. Call it on the operation's event loop."""
+        """Queues an operation. Returns False where too many wait. Call it on the operation's event loop."""
         if not self._threads:
             self._start(operation.done.get_loop())
         return self._queue.put(operation, urgent=urgent)
 
     def withdraw(self, operation: Operation) -> bool:
-        """Returns False where the operation has begun."""
+        """Withdraws an operation. Returns False where it has begun."""
         return self._queue.withdraw(operation)
 
     async def close(self) -> None:
-        """Ends the threads after what waits is written, or after `CLOSE_S`."""
+        """Ends the threads once waiting operations are written, or after `CLOSE_S`."""
         self._queue.close()
         end = time.monotonic() + CLOSE_S
         for thread in self._threads:
@@ -171,7 +171,7 @@ class Writers:
             return [(operation, None, error)]
 
     def _write_group(self, connection: Connection, group: Sequence[Operation]) -> list[Outcome]:
-        # What need not be on disk yet is there with the next commit that must.
+        # An operation that need not be on disk yet gets there with the next commit that must.
         level = "FULL" if any(operation.synced for operation in group) else "NORMAL"
         _driver(connection).execute(f"PRAGMA synchronous = {level}")
         with connection.begin():
@@ -192,5 +192,5 @@ class Writers:
 
 
 def _driver(connection: Connection) -> Any:
-    """Returns the driver's connection. Its statements of no result cost a tenth of SQLAlchemy's."""
+    """Returns the driver's connection. Statements without a result cost a tenth of what they cost in SQLAlchemy."""
     return connection.connection.driver_connection

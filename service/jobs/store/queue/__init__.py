@@ -1,1 +1,1 @@
-"""The jobs table as a queue: which jobs wait, how they are taken, and what becomes of those whose process died."""
+"""The jobs table as a queue: orders the waiting jobs, takes them, and puts those back whose process died."""

@@ -1,4 +1,4 @@
-"""Jobs whose process died while it had them: back into the queue, and how often that may happen to one job."""
+"""Puts jobs whose process died back into the queue, and fails a job to which that happens too often."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from service.jobs.store.tables import RUNNING, jobs
 MAX_LOSSES: Final = 6
 """Number of lost attempts, counted once they had begun, after which a job counts as the cause of the crashes."""
 SUSPECT_LOSSES: Final = 3
-"""From this number on a job runs apart from all others, so that its next loss is held against no other."""
+"""From this number on a job runs apart from all others, so that its next loss counts against no other job."""
 FADE_S: Final = 3600.0
-"""After so many seconds without a loss, the earlier ones are forgotten."""
+"""Seconds without a loss after which earlier losses are forgotten."""
 _POISON: Final = msgspec.json.encode(
     JobFailure(PoisonedError.code, f"The server stopped unexpectedly {MAX_LOSSES} times while it was making this job.")
 )
@@ -44,7 +44,7 @@ _CONDEMN: Final = ENDING.where(*_THESE)
 
 
 class Lost(NamedTuple):
-    """An attempt whose process is not heard of any more."""
+    """An attempt whose process no longer sends heartbeats."""
 
     job_id: str
     attempt: int
@@ -52,18 +52,18 @@ class Lost(NamedTuple):
 
 
 class PutBack(NamedTuple):
-    """What became of lost jobs."""
+    """The result of putting lost jobs back."""
 
     waiting: list[WaitingJob]
-    """Those that wait again."""
+    """The jobs that wait again."""
     losses: int
-    """Number of jobs against which the loss counts."""
+    """Number of jobs against which the loss counted."""
 
 
 def put_back(
     connection: Connection, lost: Sequence[Lost], finder: str, now: float, retention: RetentionPolicy
 ) -> PutBack:
-    """Puts those back that are still lost; a job that was lost too often fails instead.
+    """Puts back the jobs that are still lost; a job that was lost too often fails instead.
 
     A loss counts where the attempt had begun an image, which a heartbeat or a stored image has recorded, and where
     another process than the `finder` had the job: otherwise only the reply to a claim was lost.

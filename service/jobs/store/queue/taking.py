@@ -26,7 +26,7 @@ _log = structlog.get_logger("darkroom.jobs")
 def _taking(candidates: Select[Any]) -> Update:
     """Returns the statement that claims the first candidates, until their images fill the room.
 
-    The job that goes over the edge is claimed too, so that one which is larger than the room is not left for ever.
+    The job that overfills the room is claimed too, so that one which is larger than any room does not wait for ever.
     """
     free = candidates.order_by(jobs.c.virtual_deadline_at, jobs.c.id).with_for_update(skip_locked=True).cte("free")
     # A common table expression is evaluated once. PostgreSQL may run a subquery again for each row and so claim all.
@@ -59,14 +59,14 @@ _candidates: Final = select(jobs.c.id, jobs.c.virtual_deadline_at, jobs.c.image_
 TAKE: Final = _taking(_candidates.where(_NO_SUSPECT).limit(bindparam("at_most")))
 TAKE_SUSPECT: Final = _taking(_candidates.where(jobs.c.losses >= SUSPECT_LOSSES).limit(1))
 TAKE_THESE: Final = _claiming(select(jobs.c.id).where(_THESE, QUEUED, _NO_SUSPECT).with_for_update(skip_locked=True))
-"""Each takes the parameters `owner`, `now` and `until` when the lease lasts. The first two take the jobs of the soonest
-virtual deadlines, up to `room` images; the third takes those of the jobs `these` that wait and are no suspects."""
+"""Each has the parameters `owner`, `now` and `until`, the end of the lease. The first two claim the jobs with the
+earliest virtual deadlines, up to `room` images; the third claims the jobs in `these` that wait and are no suspects."""
 _STILL_QUEUED: Final = select(jobs.c.id).where(_THESE, QUEUED)
 
 
 class Taken(NamedTuple):
     gone: list[str]
-    """The ids of jobs that wait no more."""
+    """Ids of jobs that no longer wait."""
     claims: list[Claim]
 
 

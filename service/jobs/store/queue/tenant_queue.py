@@ -1,4 +1,4 @@
-"""The waiting jobs of one tenant, in the order in which they are claimed."""
+"""Orders the waiting jobs of one tenant as they are claimed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 class WaitingJob(NamedTuple):
     virtual_deadline_at: float
-    """A tenant's jobs are claimed in the order of their virtual deadlines, and those of one in that of their ids."""
+    """A tenant's jobs are claimed in the order of their virtual deadlines, and then of their ids."""
     id: str
     price_s: float
     """Expected device seconds."""
@@ -26,7 +26,7 @@ class TenantQueue:
     def __init__(self) -> None:
         self._jobs: list[WaitingJob] = []
         self._sums_s: list[float] | None = None
-        """Sums of the prices of the first jobs, from 0.0 for none of them, until a job enters or leaves."""
+        """Sums of the prices of the first n jobs, for n from 0; None after a job has entered or left."""
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -36,7 +36,7 @@ class TenantQueue:
         self._sums_s = None
 
     def remove(self, job: WaitingJob) -> None:
-        """Takes out a job that is there."""
+        """Removes a job that is in the queue."""
         del self._jobs[self.index(job)]
         self._sums_s = None
 

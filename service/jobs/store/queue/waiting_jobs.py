@@ -1,7 +1,7 @@
-"""The jobs that wait, as this process knows them: their number, their order and their work. Reads no database.
+"""Knows the number, the order and the work of the waiting jobs without reading the database.
 
-The store holds the truth. This copy of it answers how much room the queue has, where a job stands, and which jobs are
-next, without a query. Tenants take turns by the price of the jobs that were claimed for them and by their weights, as
+The store holds the truth. This copy tells without a query how much room the queue has, which place a job has, and which
+jobs are next. Tenants take turns by the price of the jobs that were claimed for them and by their weights, as
 they do on the device; within a tenant the virtual deadline decides. The process keeps it up to date with what it does
 itself, and `replace` with what other processes have done.
 """
@@ -18,10 +18,10 @@ from service.jobs.store.queue.tenant_queue import TenantQueue, WaitingJob
 
 
 class QueuePlace(NamedTuple):
-    """Where a waiting job stands in the queue."""
+    """The place of a waiting job in the queue."""
 
     position: int
-    """Number of the waiting jobs that come before it."""
+    """Number of the waiting jobs before it."""
     work_s: float
     """Sum of their prices and its own, in device seconds."""
 
@@ -35,7 +35,7 @@ class QueueTotals(NamedTuple):
 
 
 class WaitingJobs:
-    """All methods belong to one event loop."""
+    """This process's copy of the queue. All methods belong to one event loop."""
 
     def __init__(self, shares: FairShare | None = None) -> None:
         """`shares` decides which tenant is next."""
@@ -44,7 +44,7 @@ class WaitingJobs:
         self._queues: dict[str, TenantQueue] = {}
         self._entering: dict[str, WaitingJob] = {}
         self._changed_since: dict[str, WaitingJob | None] = {}
-        """Jobs that entered or left, the latter as None, since the last snapshot of the store was begun."""
+        """Jobs that entered, and None for jobs that left, since the last snapshot of the store was begun."""
         self._price_s = 0.0
         self._spec_bytes = 0
 
@@ -87,7 +87,7 @@ class WaitingJobs:
         return chosen
 
     def claim(self, job_ids: Collection[str]) -> None:
-        """Takes out jobs that this process has claimed, and charges their tenants for them."""
+        """Removes jobs that this process has claimed, and charges their tenants for them."""
         claimed = [self._jobs[job_id] for job_id in job_ids if job_id in self._jobs]
         served_s: dict[str, float] = {}
         for job in claimed:
@@ -114,7 +114,7 @@ class WaitingJobs:
         self._add(job)
 
     def remove(self, job_id: str) -> None:
-        """Takes out a job that was claimed, ended or deleted, if it is there."""
+        """Removes a job that was claimed, ended or deleted, if it is in the queue."""
         self._changed_since[job_id] = None
         self._remove(job_id)
 
@@ -123,7 +123,7 @@ class WaitingJobs:
         self._changed_since.clear()
 
     def replace(self, snapshot: Iterable[WaitingJob]) -> None:
-        """Takes over what was read since `begin_snapshot`, and repeats what has changed meanwhile."""
+        """Replaces the jobs by those that were read since `begin_snapshot`, and repeats the changes made meanwhile."""
         self._jobs = {job.id: job for job in snapshot} | self._entering
         for job_id, job in self._changed_since.items():
             if job is None:

@@ -38,7 +38,7 @@ class Caller:
 
     @property
     def status(self) -> int:
-        """The answer's status. It has one."""
+        """The answer's status. The answer must have begun."""
         (status,) = [message["status"] for message in self.sent if message["type"] == "http.response.start"]
         assert isinstance(status, int)
         return status
@@ -62,7 +62,7 @@ class Caller:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Waits for what the application does by itself. The limit only ends a test that would hang."""
+    """Waits until the condition holds. The time limit only ends a test that would hang."""
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 -- what is waited for has no event
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Authentication in front of all routes: who gets in, who does not and in which shape, and when an answer ends."""
+"""Authentication in front of all routes: who gets in, how others are refused, and when an answer ends."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_a_request_that_is_refused_inherits_nobodys_tenant(guarded: Api) -
 
 
 async def test_a_server_whose_keys_are_not_known_yet_is_503(tmp_path: Path) -> None:
-    """As where its database is out of reach when it starts."""
+    """The keys are not known, for example, while the database cannot be reached when the server starts."""
     app = create_app(Settings(data_dir=tmp_path), FakeEngine())
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answer = await client.get(JOBS)

@@ -1,4 +1,4 @@
-"""The allow-list of open routes: what it matches, and that no other route is behind it."""
+"""A path is open if the allow-list names its route, and only then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Over real connections: a key that floods the server is refused, what it leaves is settled, no other key notices."""
+"""Over real connections, a key that floods the server is refused, its work is settled, and no other key notices."""
 
 from __future__ import annotations
 

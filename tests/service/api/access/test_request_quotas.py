@@ -1,4 +1,4 @@
-"""Keys with quotas are told what is left, refused beyond it in their dialect, and nobody else notices."""
+"""Keys with quotas are told what is left and refused beyond it in their dialect, and nobody else notices."""
 
 from __future__ import annotations
 

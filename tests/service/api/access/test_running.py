@@ -1,4 +1,4 @@
-"""A running request that is ended: its route sees a client that has hung up, and nothing more is sent."""
+"""The route of a request that is ended sees a client that has hung up, and nothing more is sent."""
 
 from __future__ import annotations
 

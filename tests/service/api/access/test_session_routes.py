@@ -1,4 +1,4 @@
-"""The page's session: opened with a key, told, used from the page alone, and ended."""
+"""The page's session is opened with a key, described, used only from the page, and ended."""
 
 from __future__ import annotations
 

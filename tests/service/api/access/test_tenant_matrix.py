@@ -58,7 +58,7 @@ NO_KEY_NEEDED: Final[frozenset[Route]] = frozenset(
 FOR_ADMINS: Final[frozenset[Route]] = frozenset(
     {("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("DELETE", "/api/v1/keys/{key_id}")}
 )
-"""Routes to what belongs to no tenant. Whoever is no admin is answered 403, as the tests of these routes say."""
+"""Routes to things that belong to no tenant. Their own tests show that only admins reach them."""
 
 IMAGE: Final = base64.b64encode(saved(picture((64, 64)))).decode()
 UNKNOWN: Final = {"job_id": f"job_{'a' * 26}", "sha256": "0" * 64}
@@ -144,7 +144,7 @@ def by_path(route: Route) -> bool:
 
 
 def request_for(route: Route, ids: Mapping[str, str]) -> Request:
-    """The request of a route that takes the ids of things."""
+    """Returns the request to a route that takes the ids of things."""
     if route in ELSEWHERE:
         return ELSEWHERE[route](ids)
     method, path = route
@@ -155,14 +155,14 @@ def request_for(route: Route, ids: Mapping[str, str]) -> Request:
 
 
 async def things(api: Api) -> dict[str, str]:
-    """The ids of what alice has."""
+    """Makes a job and an upload of alice's. Returns their ids by the names of the routes' parameters."""
     job = await api.create_job(headers=bearer("alice"))
     upload = await api.client.post("/api/v1/uploads", json={"image": IMAGE}, headers=bearer("alice"))
     return {"job_id": job.json()["id"], "sha256": upload.json()["sha256"]}
 
 
 def told(answer: httpx2.Response, ids: Mapping[str, str]) -> tuple[int, list[tuple[str, str]], str]:
-    """All of an answer but the request's own id, and the id that it asked for."""
+    """Returns an answer's status, headers and text, without the request's id, and with the given ids replaced."""
     headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() != "x-request-id"]
     text = answer.text
     for name, value in ids.items():
@@ -190,7 +190,7 @@ async def test_no_route_tells_anothers_thing_from_one_that_never_existed(guarded
 
 
 async def test_their_owner_reaches_the_same_things_by_the_same_requests(guarded: Api) -> None:
-    """Else the test above would show nothing."""
+    """Otherwise the test above would show nothing."""
     mine = await things(guarded)
     reached = [each for each in routes_of(guarded.app) if by_path(each) or each in ELSEWHERE]
     for route in sorted(reached, key=lambda route: route[0] == "DELETE"):
@@ -210,7 +210,7 @@ async def test_a_key_without_the_role_of_an_admin_reaches_no_other_tenant_and_ne
     assert (await guarded.client.get(f"{JOBS}/{theirs['job_id']}", headers=bearer("root"))).status_code == 404
 
 
-async def test_lists_hold_ones_own_alone_also_behind_anothers_cursor(guarded: Api) -> None:
+async def test_lists_hold_only_ones_own_even_behind_anothers_cursor(guarded: Api) -> None:
     for _ in range(2):
         await things(guarded)
     page = (await guarded.client.get(f"{JOBS}?limit=1", headers=bearer("alice"))).json()

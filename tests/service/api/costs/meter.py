@@ -1,4 +1,4 @@
-"""Counts what a request costs: the work that it causes, and never the time that this took."""
+"""Counts the work that a request causes, and never the time that it takes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _TIMES: Final = 3
 _PAUSE_S: Final = 0.01
 _IO: Final = Path("/proc/self/io")
 _STATEMENTS: Final[ContextVar[list[str] | None]] = ContextVar("statements", default=None)
-"""The statements of the request in whose context code runs, in the store's threads too."""
+"""SQL statements of the current request. The store's threads inherit the context, and so add to the same list."""
 
 
 class Cost(NamedTuple):
-    """What one request costs, or may cost at most. The server and its client are one process."""
+    """The cost of one request, or the most that it may cost. The server and its client are one process."""
 
     statements: int
     """SQL statements of the request. Those of the server's background tasks are not counted, however long it takes."""
     answer_bytes: int
     read_bytes: int
-    """Bytes that were read from files, in the operating system's cache or not. 0 where it does not count them."""
+    """Bytes that were read from files, cached or not. 0 where the operating system does not count them."""
     peak_bytes: int
-    """Memory that Python held at the worst moment, beyond what it held before."""
+    """Most bytes of memory that Python held at once, beyond those that it held before."""
 
     def exceeds(self, bound: Cost) -> bool:
         return any(each > most for each, most in zip(self, bound, strict=True))
@@ -44,7 +44,7 @@ async def measure(send: Callable[[], Awaitable[httpx2.Response]]) -> Cost:
 
 
 async def _once(send: Callable[[], Awaitable[httpx2.Response]]) -> Cost:
-    await asyncio.sleep(_PAUSE_S)  # The request before is let go of by callbacks of the event loop.
+    await asyncio.sleep(_PAUSE_S)  # Callbacks of the event loop release the request before.
     gc.collect()
     executed: list[str] = []
     before = _STATEMENTS.set(executed)
@@ -73,7 +73,7 @@ def _statements_noted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _traced() -> Iterator[None]:
-    gc.freeze()  # What was there before need not be looked at with each collection.
+    gc.freeze()  # Collections need not search the objects that exist already.
     tracemalloc.start()
     try:
         yield

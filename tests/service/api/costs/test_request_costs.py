@@ -1,7 +1,7 @@
 """Every route answers a request that costs as much as any legal one within bounds of work and of memory.
 
-A route that is not in the table fails here, so that whoever adds one says what it may cost. The bounds are about twice
-what was counted. Whoever raises one says why in the commit.
+A route that is not in the table fails here, so that every new route gets a bound on its cost. The bounds are about
+twice the counts that were measured. A commit that raises one says why.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.service.api.in_process import JOBS, Api, run_in_process
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 SPEC: Final = 256 * KIB
-"""What a job's stored spec takes at most, and about what it takes here."""
+"""Most bytes of a job's stored spec, and about the size of the one here."""
 
 PROBE: Final = Cost(statements=2, answer_bytes=KIB, read_bytes=64 * KIB, peak_bytes=128 * KIB)
 HEAD: Final = Cost(statements=2, answer_bytes=0, read_bytes=64 * KIB, peak_bytes=128 * KIB)
@@ -119,7 +119,7 @@ BOUNDS: Final[dict[Route, Cost]] = {
 
 @contextlib.asynccontextmanager
 async def run_with_keys(data_dir: Path) -> AsyncIterator[Api]:
-    """A server that has keys, and a client with an admin's."""
+    """Runs a server that has keys, with a client that sends an admin's."""
     async with run_in_process(data_dir, api_key_file=write_key_file(data_dir.with_suffix(".keys"))) as api:
         api.client.headers.update(bearer("root"))
         yield api

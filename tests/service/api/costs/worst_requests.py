@@ -33,7 +33,7 @@ from tests.service.api.in_process import JOBS, Api
 SIDE: Final = 512
 IMAGES: Final = 100
 PROMPTS: Final = [f"{number:03}{'é' * 1250}" for number in range(IMAGES)]
-"""As many as a job may have, and together nearly as long as it may be stored."""
+"""As many prompts as a job may have, together nearly as long as a stored job may be."""
 LONG: Final = "x" * 4000
 KEYS: Final = 50
 DELIVERIES: Final = 50
@@ -71,14 +71,14 @@ def routes_of(api: Api) -> set[Route]:
 
 @dataclass(slots=True)
 class Stored:
-    """What the requests name."""
+    """The jobs, uploads, keys and links that the requests name."""
 
     job_id: str
     link: str
     spare: list[str] = field(default_factory=list)
     """Jobs to be canceled and deleted."""
     digests: list[str] = field(default_factory=list)
-    """Uploads to be looked at and deleted."""
+    """Uploads to be read and deleted."""
     keys: list[str] = field(default_factory=list)
     """API keys to be revoked."""
 

@@ -13,7 +13,7 @@ from tests.service.api.in_process import Api, run_in_process
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Api]:
-    """It has the keys `alice` and `bob`, of users with tenants of these names, and the admin's `root`."""
+    """An application with the keys `alice` and `bob`, of users with tenants of these names, and the admin's `root`."""
     async with run_in_process(tmp_path, api_key_file=write_key_file(tmp_path / "keys")) as api:
         yield api
         api.engine.let_go()

@@ -1,4 +1,4 @@
-"""On a disk that is nearly full nothing is accepted that has to be stored, and all else goes on."""
+"""On a disk that is nearly full, requests that must store something are refused, and all others go on."""
 
 from __future__ import annotations
 

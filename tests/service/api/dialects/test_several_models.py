@@ -1,4 +1,4 @@
-"""Both dialects: a request names its model, and everything that it is answered is of that model."""
+"""In both dialects a request names its model, and the whole answer is about that model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 
 
 def parameters(file: bytes) -> str:
-    """The parameters in a PNG."""
+    """Returns the parameters in a PNG."""
     with Image.open(io.BytesIO(file)) as image:
         return str(image.info["parameters"])
 

@@ -15,7 +15,7 @@ from tests.service.api.in_process import GENERATIONS, HOST, JOBS, Api, run_in_pr
 
 CHAT: Final = "https://chat.example"
 PAGE: Final = {"Origin": CHAT, "Sec-Fetch-Site": "cross-site"}
-"""What a browser says of a request of that page."""
+"""Headers that a browser adds to a request of that page."""
 FOREIGN: Final[list[dict[str, str]]] = [
     {},
     {"Origin": "https://evil.example"},
@@ -35,7 +35,7 @@ async def named(tmp_path: Path) -> AsyncIterator[Api]:
 
 
 def shared(answer: httpx2.Response) -> dict[str, str]:
-    """The headers with which an answer is shared."""
+    """Returns the headers that let pages of other origins read an answer."""
     return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
 
 
@@ -90,7 +90,7 @@ async def test_any_other_origin_is_told_nothing_and_changes_nothing(named: Api, 
     assert [answer.status_code for answer in answers] == [204, 200, 403]
     for answer in answers:
         assert shared(answer) == {}
-        assert "Origin" in answer.headers["vary"]  # So that no cache gives it to another origin.
+        assert "Origin" in answer.headers["vary"]  # This keeps caches from giving the answer to another origin.
     assert named.engine.jobs == []
 
 

@@ -29,7 +29,7 @@ async def seen(
     public: Addresses | None = None,
     **scope: Any,
 ) -> Request:
-    """The request as the application sees it."""
+    """Returns the request as the application sees it."""
     requests: list[Request] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ CHANGING = frozenset({"x-request-id", "cache-control"})
 
 
 async def readable(api: Api) -> list[str]:
-    """Addresses of every route with a GET."""
+    """Returns the addresses of all routes with a GET."""
     job = (await api.create_job()).json()
     image = job["images"][0]
     link = (await api.client.post(f"{image['url']}/links", json={})).json()["url"]

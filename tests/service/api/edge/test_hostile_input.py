@@ -1,4 +1,4 @@
-"""Hostile input on every route of the schema: nothing of it comes back, nothing is made of it, and no file is read."""
+"""Hostile input on every route of the schema is never repeated, makes nothing, and leads to no file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Call(NamedTuple):
     method: str
     path: str
     fields: tuple[str, ...]
-    """Fields of its JSON body; empty where it takes none."""
+    """Fields of the route's JSON body; empty if it takes none."""
     query: tuple[str, ...]
 
     def url(self, value: str = "x") -> str:

@@ -1,4 +1,4 @@
-"""Only the server's own page may send requests that change something."""
+"""No page but the server's own may send requests that change something."""
 
 from __future__ import annotations
 

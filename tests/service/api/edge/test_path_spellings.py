@@ -1,4 +1,4 @@
-"""A path that is spelled otherwise means the same thing to everything behind the middleware."""
+"""Every spelling of a path means the same thing to everything behind the middleware."""
 
 from __future__ import annotations
 

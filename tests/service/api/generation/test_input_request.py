@@ -1,4 +1,4 @@
-"""The fields of a request that starts from images: what is a source, and what the schema says of it."""
+"""The fields of a request that starts from images, and what the schema says about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an image goes from what it starts from, and how a first pass is described."""
+"""The strength of an image that starts from another, and the description of a first pass."""
 
 from __future__ import annotations
 

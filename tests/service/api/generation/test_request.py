@@ -76,7 +76,7 @@ def test_values_of_another_type_or_beyond_the_bounds_are_refused(field: str, ref
 
 
 def test_every_generation_parameter_can_be_asked_for() -> None:
-    """A dialect adds the prompt and the size in its own words; `steps` has the name that clients know."""
+    """The dialects add the prompt and the size themselves, and call `steps` by the name that clients know."""
     parameters = {field.name for field in fields(GenerationParams)} - {"prompt", "width", "height", "steps", *INTERNAL}
     assert parameters <= set(InputRequest.model_fields)
 

@@ -1,4 +1,4 @@
-"""Defaults, bounds and seeds: from what was asked to the parameters of each image."""
+"""The parameters of each image follow from the request with defaults, bounds and seeds."""
 
 from __future__ import annotations
 

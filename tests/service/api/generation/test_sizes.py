@@ -1,4 +1,4 @@
-"""Sizes: how they are read, which ones a model draws, and which one comes nearest."""
+"""Sizes are read, tested against those that a model draws, and replaced by the nearest of these."""
 
 from __future__ import annotations
 

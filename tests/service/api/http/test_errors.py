@@ -1,4 +1,4 @@
-"""Errors become answers in the shape of the dialect of their path, with the headers that say when to try again."""
+"""Errors become answers in the shape of the dialect of their path, with the headers that tell when to try again."""
 
 from __future__ import annotations
 

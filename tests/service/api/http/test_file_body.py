@@ -18,7 +18,7 @@ from service.api.http.form_body import UploadedFile
 from service.errors import BodyTooLargeError, InvalidRequestError, QueueFullError, UnsupportedMediaTypeError
 
 FILE = "QUJD" * 4000
-"""Longer than what counts as a file in a large body."""
+"""A text longer than the least that counts as a file in a large body."""
 
 
 def request_with(body: bytes, media_type: str = "application/json", *, declared: bool = True) -> Request:

@@ -1,4 +1,4 @@
-"""Forms with files are read under limits, whoever sends them and however they are spelled."""
+"""Forms with files are read within limits, from any client and in any spelling."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def request_with(body: bytes, *, declared: bool = True, headers: dict[str, str] 
 
 
 def form(*parts: tuple[str, bytes | str]) -> bytes:
-    """A part whose value is bytes is a file."""
+    """Returns the body of a form. A part whose value is bytes is a file."""
     lines = b""
     for name, value in parts:
         as_file = '; filename="../../etc/passwd"' if isinstance(value, bytes) else ""

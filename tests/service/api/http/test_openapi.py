@@ -35,7 +35,7 @@ def schema() -> dict[str, Any]:
 
 
 def test_an_answer_that_is_never_sent_is_not_listed(schema: dict[str, Any]) -> None:
-    """FastAPI would list its own answer to parameters that are not valid. Ours is 400, and in a dialect's shape."""
+    """FastAPI would list its own answer to invalid parameters. The server answers 400, in the shape of a dialect."""
     assert set(schema["paths"]["/unchecked"]["get"]["responses"]) == {"200", "429"}
     assert set(schema["components"]["schemas"]) == {"ProblemOut", "ProblemDetail"}
 

@@ -15,7 +15,7 @@ SCOPE: Scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}
 
 
 async def connected() -> Message:
-    """The client stays until the answer is complete."""
+    """A client that stays until the answer is complete."""
     await asyncio.Event().wait()
     raise AssertionError
 
@@ -125,7 +125,7 @@ async def test_a_reader_that_is_canceled_again_and_again_leaves_no_event_behind(
             await asyncio.Event().wait()
             yield "never"
         finally:
-            await asyncio.sleep(0)  # Something to do at the end, as a database connection has.
+            await asyncio.sleep(0)  # The source has something to do at its end, as a database connection has.
             finished.set()
 
     async def read() -> None:

@@ -1,4 +1,4 @@
-"""The routes that take a prompt, as the tests of what all dialects keep to call them."""
+"""The routes that take a prompt, for the tests of contracts that all dialects keep."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Operation(NamedTuple):
     body: dict[str, Any]
     """The JSON Schema of its generation parameters: the body, or the object in it that holds them."""
     inside: str = ""
-    """The name of that object in the body; empty where the body itself has the parameters."""
+    """The name of that object in the body; empty if the body itself has the parameters."""
     text: str = "prompt"
-    """The name of the prompt, which stands outside where it is another."""
+    """The name of the prompt's field. Any name but `prompt` is a field of the body, beside the object."""
     stores: bool = False
     """Whether its images are those of a durable job."""
 
@@ -37,16 +37,16 @@ class Operation(NamedTuple):
 
     @property
     def images(self) -> dict[str, Any]:
-        """The images that the route needs, by field."""
+        """The images that the route requires, by field."""
         return {name: image for name, image in IMAGES.items() if name in self.required}
 
     @property
     def answers_one_image(self) -> bool:
-        """Whether the answer is a file, whatever is asked for."""
+        """Whether the answer is always the file of one image."""
         return self.text == "inputs"
 
     def nested(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The body that gives these parameters."""
+        """Returns the body that gives these parameters."""
         text = {self.text: "x"} | {name: value for name, value in fields.items() if name == self.text}
         rest = {name: value for name, value in fields.items() if name != self.text}
         if not self.inside:
@@ -54,7 +54,7 @@ class Operation(NamedTuple):
         return {**text, self.inside: rest} if self.text != "prompt" else {self.inside: text | rest}
 
     async def send(self, *, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
-        """Asks for an image of one step unless `fields` say otherwise. Where it is a job, waits for its end."""
+        """Asks for an image, of one step unless `fields` say otherwise. Waits for the end of a job."""
         return await self.client.request(
             self.method,
             self.path,
@@ -64,7 +64,7 @@ class Operation(NamedTuple):
 
 
 def generating(body: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Where a body has generation parameters: their schema, the name of their object, and the name of the prompt."""
+    """Yields the schema of each object in a body with generation parameters, the object's name, and the prompt's."""
     for name, schema in {"": body, **body["properties"]}.items():
         if "prompt" in schema.get("properties", ()):
             yield {"required": [], **schema}, name, "inputs" if "inputs" in body["properties"] else "prompt"

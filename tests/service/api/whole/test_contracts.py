@@ -31,7 +31,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 @pytest.fixture
 async def operations(api: Api, dialect: Dialect) -> list[Operation]:
-    """The routes of the dialect that take a prompt."""
+    """Returns the routes of the dialect that take a prompt."""
     bodies = {
         (method, path): operation["requestBody"]["content"]["application/json"]["schema"]
         for (method, path), operation in api.operations.items()
@@ -218,7 +218,7 @@ async def test_no_route_shows_a_tenant_the_job_of_another(api: Api) -> None:
 
 
 def has_type(value: object, schema: dict[str, Any]) -> bool:
-    """Whether a JSON value has one of the types that a schema permits."""
+    """Returns whether a JSON value has one of the types that a schema permits."""
     kinds: dict[str, type | tuple[type, ...]] = {
         "string": str, "integer": int, "number": (int, float), "array": list, "null": type(None), "object": dict,
         "boolean": bool,

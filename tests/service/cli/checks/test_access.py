@@ -1,4 +1,4 @@
-"""What `darkroom check` says of keys, and of a server that would let everybody in."""
+"""`darkroom check` reports on keys, and on a server that would let everybody in."""
 
 from __future__ import annotations
 

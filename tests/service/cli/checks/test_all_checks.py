@@ -1,4 +1,4 @@
-"""`darkroom check` looks at everything that a server needs to start."""
+"""`darkroom check` checks everything that a server needs to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `darkroom check` says of the database. It changes nothing."""
+"""`darkroom check` reports on the database, and changes nothing in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `darkroom check` says of the models. The program that looks into them is a fake here."""
+"""`darkroom check` reports on the models. The program that reads them is a fake here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `darkroom check` says of folders and addresses."""
+"""`darkroom check` reports on folders and addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in force, and what was found, for people and for programs."""
+"""The report tells people and programs which settings are in force and what was found."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The engines that are held to the contract of `service.engine.interface`: the real one, with one device and with two,
-and the fake one."""
+"""The engines whose tests check the contract of `service.engine.interface`: the real one, with one device and with
+two, and the fake one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS: Final = [
     pytest.param("local", marks=pytest.mark.integration),
     pytest.param("two devices", marks=pytest.mark.integration),
 ]
-"""To parametrize fixtures with: only the fake engine starts no process."""
+"""Parameters of fixtures. The tests of all engines but the fake one start processes."""
 
 STEP_S = 0.02
 LONG = make_params("long", steps=200)

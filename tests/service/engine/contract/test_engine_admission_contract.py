@@ -1,4 +1,5 @@
-"""The contract of `service.engine.interface` about a full queue: who is refused, who waits, and who is not affected."""
+"""The contract of `service.engine.interface` about a full queue: some callers are refused, some wait, and others
+are not affected."""
 
 from __future__ import annotations
 
@@ -125,7 +126,7 @@ async def test_a_deadline_counts_while_its_caller_waits_in_line(engine: Engine) 
 
 
 async def test_accepted_work_takes_no_room_and_is_not_refused_where_there_is_none(engine: Engine) -> None:
-    price_s = engine.price_s([LONG])  # Learned costs move it while images are made.
+    price_s = engine.price_s([LONG])  # Learned costs change it while images are made.
     accepted = engine.submit([LONG] * 2 * ROOM, accepted=True)
     others = [engine.submit([LONG]) for _ in range(ROOM)]
     with pytest.raises(QueueFullError):

@@ -1,4 +1,4 @@
-"""The contract of `service.engine.interface` about checkpoints: when they come, and what resuming from one means."""
+"""The contract of `service.engine.interface` about the times of checkpoints, and about resuming from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of `service.engine.interface` about jobs: their events, their ends and their admission."""
+"""The contract of `service.engine.interface` about the events, the ends and the admission of jobs."""
 
 from __future__ import annotations
 

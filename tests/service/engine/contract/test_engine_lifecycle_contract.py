@@ -1,4 +1,4 @@
-"""The contract of `service.engine.interface` about an engine's life: loading, serving, draining, stopping."""
+"""The contract of `service.engine.interface` about loading, serving, draining and stopping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ten times as many requests as the device can serve, of two tenants at a hundred to one, in an open loop."""
+"""Two tenants, at a hundred requests to one, send ten times as many as the device can serve, in an open loop."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def data_at(step: int) -> bytes:
 
 
 def submitted(harness: DispatcherHarness) -> dict[str, bytes]:
-    """The checkpoint with which each image was submitted last."""
+    """Returns the checkpoint with which each image was submitted last."""
     return {each.image_id: each.checkpoint for each in harness.link.received if isinstance(each, messages.Submit)}
 
 

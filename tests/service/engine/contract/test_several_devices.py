@@ -1,4 +1,4 @@
-"""LocalEngine with a worker for each of two devices: who gets the work, and what the loss of a device means."""
+"""LocalEngine with two devices gives work to both workers, and serves on with one when it loses the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulated device and the images that it makes: a closed loop of cost model, batches and measurements. Pure."""
+"""Simulates a device that makes images, in a closed loop of cost model, batches and measurements. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measurements of one count, and what they say of the count and of the device."""
+"""The measurements of one count give its seconds, and tell whether the device is slow."""
 
 from __future__ import annotations
 

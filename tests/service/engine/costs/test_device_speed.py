@@ -1,4 +1,4 @@
-"""Telling a slow device from a cost that changed."""
+"""A slow device is told from a cost that changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Costs of keys that were never measured."""
+"""Costs of keys that were never measured are guessed from other keys."""
 
 from __future__ import annotations
 

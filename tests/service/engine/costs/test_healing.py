@@ -1,4 +1,4 @@
-"""Costs in a closed loop: whatever single measurement is wrong, the estimates and the throughput come right again."""
+"""In a closed loop, the estimates and the throughput recover from any single wrong measurement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.service.engine.costs.closed_loop import (
 )
 
 IMAGES: Final = 100
-"""Images after which all is right again."""
+"""Number of images after which the costs have recovered."""
 CPU: Final[Curves] = {
     DENOISE: LatencyCurve([1, 2, 4, 8, 16], [0.021, 0.032, 0.042, 0.066, 0.116]).at,
     DECODE: LatencyCurve([1], [0.032]).at,

@@ -1,4 +1,4 @@
-"""A monotone fit with weighted medians."""
+"""The fit is monotone, and its values are weighted medians."""
 
 from __future__ import annotations
 

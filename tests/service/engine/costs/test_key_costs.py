@@ -1,4 +1,4 @@
-"""What is learned of one cost key: its curve, its knee, its tries, and the limit of the memory."""
+"""The costs of one key: its curve, its knee, its tries, and the limit of the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seconds between and beyond fitted points, and the knee of a curve."""
+"""A curve gives seconds between and beyond its fitted points, and has a knee."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The seconds of loads are learned from measured loads."""
+
 from __future__ import annotations
 
 import pytest

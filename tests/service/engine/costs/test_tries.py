@@ -1,4 +1,4 @@
-"""When a count that was not met is tried again."""
+"""Counts that have not been measured for long are tried again."""
 
 from __future__ import annotations
 

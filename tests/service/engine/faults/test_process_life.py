@@ -1,4 +1,4 @@
-"""How long a worker lives beside its engine: signals to both, an engine that is killed, a socket that is held."""
+"""Workers end with their engine: after signals to both, after a kill, and while a socket is held open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A death of the worker costs no more steps than lie between two checkpoints, and a bad checkpoint costs one try."""
+"""A worker's death costs at most the steps between two checkpoints, and a bad checkpoint costs one try."""
 
 from __future__ import annotations
 

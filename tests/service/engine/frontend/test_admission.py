@@ -1,4 +1,4 @@
-"""When there is room in the queue, whatever the size of a job, and when refused callers are told to retry."""
+"""The queue has room for a job of any size or refuses it, and tells refused callers when to retry."""
 
 from __future__ import annotations
 

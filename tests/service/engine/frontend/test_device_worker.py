@@ -1,4 +1,4 @@
-"""What a device's worker has, what it costs there, and whether a further image would begin soon."""
+"""A device's worker knows its images, what they cost there, and whether a further one would begin soon."""
 
 from __future__ import annotations
 

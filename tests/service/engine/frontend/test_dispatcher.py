@@ -1,4 +1,4 @@
-"""The workers' messages and deaths change jobs as they should. The workers here only record what they are sent."""
+"""The workers' messages and deaths change jobs. The workers here only record the messages that they get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the images in flight, and when a job ends."""
+"""Images in flight are found by their ids, and a job ends with its last image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LocalEngine with a worker process of its own: batching, admission, and what it tells the worker."""
+"""LocalEngine with a worker process of its own batches and admits images, and sends the worker its messages."""
 
 from __future__ import annotations
 

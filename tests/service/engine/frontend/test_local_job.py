@@ -1,4 +1,4 @@
-"""A job as its caller sees it: the order of its events, its buffer and its outcome."""
+"""A job gives its caller events in order, from a bounded buffer, and an outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which worker gets which image, in which order, and which images wait."""
+"""Workers get images in order, each from the worker's share, and the others wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a worker's death makes a suspect, and who is given up."""
+"""A worker's death makes suspects of the images in its calls, and repeated deaths give one of them up."""
 
 from __future__ import annotations
 

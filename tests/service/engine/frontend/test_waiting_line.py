@@ -1,4 +1,4 @@
-"""Who gets the room in a full queue, and when, with a simulated device in virtual time."""
+"""Callers get the room in a full queue in turn, with a simulated device in virtual time."""
 
 from __future__ import annotations
 

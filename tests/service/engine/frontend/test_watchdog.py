@@ -1,4 +1,4 @@
-"""How long a worker may be silent before it is late, and before it is stuck."""
+"""A worker that is silent for too long is first late, and then stuck."""
 
 from __future__ import annotations
 

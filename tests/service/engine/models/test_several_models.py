@@ -1,4 +1,4 @@
-"""LocalEngine with several models: loads beside the work, a small budget, a broken model, the operator's wishes."""
+"""LocalEngine with several models: loads beside the work, a small budget, a broken model, the operator's requests."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def serving(
 
 
 def told(name: str, status: ModelStatus) -> Callable[[list[FromWorker]], bool]:
-    """Whether the last news of the model say this."""
+    """Returns whether the model's last event says this."""
 
     def holds(messages: list[FromWorker]) -> bool:
         states = [each for each in messages if isinstance(each, ModelState) and each.name == name]

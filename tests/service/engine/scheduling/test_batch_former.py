@@ -1,4 +1,4 @@
-"""Which images share a UNet call."""
+"""The batch former chooses the images that share a UNet call."""
 
 from __future__ import annotations
 

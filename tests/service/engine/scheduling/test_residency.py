@@ -1,3 +1,5 @@
+"""The policy loads the models of urgent images, and lets the least needed ones leave."""
+
 from __future__ import annotations
 
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Who finds room for a state."""
+"""Images take room for their states: the most urgent one always, and one tenant never all of it."""
 
 from __future__ import annotations
 

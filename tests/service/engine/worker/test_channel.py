@@ -1,4 +1,4 @@
-"""The worker's end of the border, over a real socket pair."""
+"""The worker's channel sends and receives messages over a real socket pair."""
 
 from __future__ import annotations
 

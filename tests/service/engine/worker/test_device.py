@@ -1,4 +1,4 @@
-"""Marks tell how long the device took for the work between them."""
+"""Marks measure the device's time for the work between them."""
 
 from __future__ import annotations
 

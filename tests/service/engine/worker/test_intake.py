@@ -1,3 +1,5 @@
+"""A new image enters the order with its waiting time and the load of its model."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,4 @@
-"""The worker's loop, turn by turn: who joins, leaves and waits."""
+"""In the worker's loop, images join, leave and wait turn by turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker process behind a real border: it draws what its pipeline draws, and logs in the configured format."""
+"""A worker process draws what its pipeline draws, and logs in the configured format."""
 
 from __future__ import annotations
 

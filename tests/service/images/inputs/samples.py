@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def picture(size: tuple[int, int] = (24, 16)) -> Image.Image:
-    """Four colored quarters, of which no two are alike."""
+    """Returns an image of four quarters in different colors."""
     image = Image.new("RGB", size, (200, 30, 30))
     width, height = size[0] // 2, size[1] // 2
     image.paste((30, 200, 30), (width, 0, size[0], height))
@@ -27,7 +27,7 @@ def saved(image: Image.Image, image_format: str = "png", **options: Any) -> byte
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that says how large it is and has next to no pixels."""
+    """Returns a PNG that claims this size and has nearly no pixels."""
     body = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", body), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(

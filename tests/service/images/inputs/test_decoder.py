@@ -1,4 +1,4 @@
-"""A file is decoded in a process of its own, and nothing that happens there reaches the server."""
+"""A file is decoded in a process of its own, whose failures do not reach the server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def from_this_tree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def limited(program: str | None = None, *, timeout_s: float = 30.0) -> LimitedDecoder:
-    """A decoder that runs `program`, or the real one."""
+    """Returns a decoder that runs `program`, or the real one."""
     if program is None:
         return LimitedDecoder(MAX_PIXELS, processes=2)
     command = (sys.executable, "-c", f"import os, sys, time\nout = sys.stdout.buffer\n{program}")

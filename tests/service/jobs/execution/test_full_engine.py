@@ -1,4 +1,4 @@
-"""A durable job runs to its end on an engine that other callers keep full: it is claimed once and never given back."""
+"""On an engine that other callers keep full, a durable job is claimed once, never given back, and runs to its end."""
 
 from __future__ import annotations
 

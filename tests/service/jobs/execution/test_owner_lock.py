@@ -1,4 +1,4 @@
-"""A server that has died on this machine is told from one that lives and from one of which nothing is known."""
+"""Servers of this machine are known to live or to be dead; nothing is known about others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job that is taken over goes on from its checkpoints, and a checkpoint that is followed by a crash is used once."""
+"""A job that is taken over goes on from its checkpoints, and a checkpoint before a crash is used once."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class Servers:
         return await self.execute(await self.claim())
 
     async def crash_before(self, step: int, *, index: int = 0) -> None:
-        """Runs the job up to this step of its image and leaves it, as a server does that is killed."""
+        """Runs the job up to this step of its image and leaves it, as a killed server does."""
         task = await self._run_to(step, index)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     async def stop_before(self, step: int) -> None:
-        """Runs the job up to this step of its image and stops the engine, as a server does that is told to."""
+        """Runs the job up to this step of its image and stops the engine, as a server does that is told to stop."""
         task = await self._run_to(step, 0)
         (job,) = [job for job in self.engine.jobs if not job.ended]
         job.end(EngineUnavailableError("The server is shutting down."))

@@ -32,7 +32,7 @@ NEVER_S = 3600.0
 MANY = 50
 
 MakeRunner: TypeAlias = Callable[..., Runner]
-"""Takes the seconds between two heartbeats and between two searches, which never come unless they are given."""
+"""Takes the seconds between two heartbeats, and between two searches. Without them, neither ever happens."""
 
 
 class WatchedClaims(JobClaims):

@@ -1,4 +1,4 @@
-"""Jobs end as their holder reports, or fail at the claim: after their deadline, or where they cannot be read."""
+"""Jobs end as their holder reports, or fail when they are claimed after their deadline or cannot be read."""
 
 from __future__ import annotations
 

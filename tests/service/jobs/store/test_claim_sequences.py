@@ -39,7 +39,7 @@ class Expected:
     owner: str = ""
     lease_until: float = 0.0
     claim: Claim | None = None
-    """The claim that holds, if the job runs."""
+    """The valid claim, if the job runs."""
 
     def end(self, status: Status) -> None:
         self.status, self.claim = status, None
@@ -76,7 +76,7 @@ class AnyOperations(RuleBasedStateMachine):
         self.given: list[Claim] = []
         """All claims that were ever given."""
         self.records: dict[str, JobRecord] = {}
-        """The records after the operation before."""
+        """The records after the last operation."""
         store.run(store.empty())
 
     @rule(virtual_deadline_at=st.integers(0, 2), letter=st.sampled_from("abc"))
@@ -163,7 +163,7 @@ class AnyOperations(RuleBasedStateMachine):
         return self.expected[claim.job_id].claim is claim
 
     def write(self, claim: Claim, writing: Coroutine[Any, Any, None]) -> bool:
-        """Returns whether the store accepted the write, which it must do from the holder alone."""
+        """Returns whether the store accepted the write, which it must do only for the holder."""
         try:
             self.store.run(writing)
         except LostError:

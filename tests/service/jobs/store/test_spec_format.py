@@ -100,7 +100,7 @@ SEVERAL: Final = JobSpec(
 
 
 def with_images(count: int, **fields: Any) -> JobSpec:
-    """A job whose images differ in their seeds."""
+    """Returns a job whose images differ in their seeds."""
     first = replace(SPEC.images[0].params, **fields)
     images = tuple(ImageSpec(replace(first, seed=seed)) for seed in range(count))
     return msgspec.structs.replace(SPEC, images=images)

@@ -1,4 +1,4 @@
-"""Uploads belong to their tenant, are kept for their time and for their jobs, and go with the last of these."""
+"""Uploads belong to their tenant, are kept for a time and while jobs need them, and are deleted after that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tenant's unfinished jobs are known without a look at the store, and allowances end with their jobs."""
+"""A tenant's unfinished jobs are known without a query, and allowances end with their jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Allowances are left with their jobs, whoever ends those."""
+"""Allowances end with their jobs, whoever ends these."""
 
 from __future__ import annotations
 

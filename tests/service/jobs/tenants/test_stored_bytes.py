@@ -1,4 +1,4 @@
-"""A tenant's stored bytes are summed now and then, and nothing is refused because of an old sum."""
+"""A tenant's stored bytes are summed now and then, and no request is refused because of an old sum."""
 
 from __future__ import annotations
 

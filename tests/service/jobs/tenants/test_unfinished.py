@@ -1,4 +1,4 @@
-"""Unfinished jobs of a tenant are those that wait, run here, or run elsewhere."""
+"""The unfinished jobs of a tenant wait, run here, or run elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that jumps is not believed until it is right again, or until it has stayed there for an hour."""
+"""A clock that jumps is not believed until it is right again, or has been off for an hour."""
 
 from __future__ import annotations
 

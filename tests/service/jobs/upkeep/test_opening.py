@@ -1,4 +1,4 @@
-"""A store is opened once it can be reached; one that will never do is told apart."""
+"""A store is opened once it can be reached, and one that can never be used is told apart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_a_store_that_is_locked_passes_the_check_and_is_opened_later(sqlit
     with contextlib.closing(sqlite3.connect(sqlite_url.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         await opening.check()
-        opened = asyncio.create_task(opening.open_in_time())
+        opened = asyncio.create_task(opening.open_eventually())
         await asyncio.sleep(0)
         assert not opened.done()
         other.execute("ROLLBACK")

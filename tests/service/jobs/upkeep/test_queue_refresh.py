@@ -1,4 +1,4 @@
-"""The metrics of the queue show what all servers of a store have, and cost no look at the store."""
+"""The metrics of the queue show the jobs of all servers of a store, and cost no query."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class RetentionHarness:
         self._images = images
 
     def believe_by(self, steady: Clock) -> None:
-        """Sets the clock by which the harness's own is believed or not: itself, unless a test needs another."""
+        """Sets the clock that the harness's own is compared with: itself, unless a test needs another."""
         self.retention = Retention(
             self._database,
             self.files,
@@ -79,7 +79,7 @@ class RetentionHarness:
         return record.id
 
     async def exist(self, *job_ids: str) -> list[bool]:
-        """Returns of each job whether it exists, and checks that its file exists exactly if the record does."""
+        """Returns whether each job exists, and checks that its file exists if and only if the record does."""
         exist = [await self._get(job_id) is not None for job_id in job_ids]
         assert exist == [await self.has_file(job_id) for job_id in job_ids]
         return exist

@@ -1,4 +1,4 @@
-"""Checkpoints that no job needs are deleted, whatever left them behind."""
+"""All checkpoints that no job needs are deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retention deletes uploads that no job needs, and counts the others among what takes room."""
+"""Retention deletes uploads that no job needs, and counts the bytes of the others."""
 
 from __future__ import annotations
 

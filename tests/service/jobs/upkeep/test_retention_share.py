@@ -1,4 +1,4 @@
-"""However many jobs a clock says have expired, a sweep deletes a share of them, and none while the clock has jumped."""
+"""A sweep deletes only a share of the jobs, even if a wrong clock says that all have expired, and none after a jump."""
 
 from __future__ import annotations
 

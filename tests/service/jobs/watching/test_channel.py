@@ -1,4 +1,4 @@
-"""Without a channel a process announces into the void, and knows that it has to look for itself."""
+"""Without a channel, announcements reach nobody, and a process knows that it has to query the store itself."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def histories(draw: st.DrawFn) -> list[JobRecord]:
 
 @st.composite
 def some_of(draw: st.DrawFn, states: list[JobRecord]) -> list[JobRecord]:
-    """Generates the states that a reader sees if it looks from time to time and at the end."""
+    """Generates the states that a reader sees who looks from time to time and at the end."""
     return [record for record in states[:-1] if draw(st.booleans())] + states[-1:]
 
 

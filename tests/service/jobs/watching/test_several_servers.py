@@ -1,4 +1,4 @@
-"""Two job services on one PostgreSQL database tell each other what they do; neither ever looks by itself."""
+"""Two job services on one PostgreSQL database tell each other what they do, so that neither has to query by itself."""
 
 from __future__ import annotations
 

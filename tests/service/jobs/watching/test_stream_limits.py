@@ -1,4 +1,4 @@
-"""Streams are limited in all and of each tenant, and one that ends makes room."""
+"""Streams are limited in all and for each tenant, and one that ends makes room."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class World:
         return {job_id: self.versions[job_id] for job_id in job_ids if job_id in self.versions}
 
     async def follow(self, stack: contextlib.ExitStack, job_id: str, status: Status = Status.RUNNING) -> Subscriber:
-        """Subscribes to a job that is as the store says."""
+        """Subscribes to a job from its state in the store."""
         record = make_record(id=job_id, status=status, attempt=1, version=3)
         self.versions[job_id] = JobVersion.of(record)
         subscriber = stack.enter_context(self.notifier.subscribe(job_id))

@@ -1,4 +1,4 @@
-"""Spans are exported by a thread, counted, and lost without a word too many where no collector takes them."""
+"""A thread exports and counts spans. Spans that no collector takes are lost, with few lines in the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.observability.tracing.exporting import ToldExporter, exported_trace
 
 
 class Collector(SpanExporter):
-    """Does with each batch what the next of `deeds` does; takes it where there is none left."""
+    """Treats each batch as the next of `deeds` does, and takes it if none is left."""
 
     def __init__(self, *deeds: Callable[[], SpanExportResult]) -> None:
         self.taken: list[ReadableSpan] = []

@@ -1,4 +1,4 @@
-"""Spans of requests and jobs: who is whose child, when they were, what they say and what they never say."""
+"""Spans of requests and jobs have the right parents, times and attributes, and never hold prompts."""
 
 from __future__ import annotations
 

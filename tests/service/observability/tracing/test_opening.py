@@ -1,4 +1,4 @@
-"""Traces are off unless they are wanted, and cost nothing then; where they cannot be had, the start says why."""
+"""Traces are off and cost nothing unless they are configured. If they cannot be made, the start says why."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_variable_that_cannot_be_followed_ends_the_start(monkeypatch: pytest.M
 
 
 def test_there_are_traces_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")  # Nothing is to be sent.
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")  # The test sends nothing.
 
     with open_traces(False, Metrics()) as traces:
         assert traces is NO_TRACES

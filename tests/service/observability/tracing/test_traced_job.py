@@ -1,4 +1,4 @@
-"""The span of a job of the engine has its images, and ends once, as the job ended for whoever read it."""
+"""The span of an engine's job has its images, and ends once, as the job ended for its reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where traces are off, nothing is made of anything."""
+"""Nothing is recorded while traces are off."""
 
 from __future__ import annotations
 

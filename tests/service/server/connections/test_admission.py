@@ -1,4 +1,4 @@
-"""Connections are admitted by their number."""
+"""Connections are admitted up to limits in all and for each address."""
 
 from __future__ import annotations
 

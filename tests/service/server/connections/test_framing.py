@@ -93,7 +93,7 @@ def chunked(body: bytes) -> bytes:
 
 
 def assert_bodies_were_skipped(answers: list[Answer], statuses: set[int]) -> None:
-    """Check that the first request has one answer, and that the last has one too if the connection was kept."""
+    """Checks that the first request has one answer, and that the last has one too if the connection was kept."""
     assert answers[0].status in statuses
     assert [answer.status for answer in answers[1:]] == ([] if answers[0].closes else [200])
 

@@ -1,4 +1,4 @@
-"""A client that has only stopped sending gets its answer, and one that has gone is found out."""
+"""A client that has only stopped sending gets its answer, and one that has gone is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a closed connection really ends, on a clock that the tests advance."""
+"""A closed connection lingers for a while before it ends, on a clock that the tests advance."""
 
 from __future__ import annotations
 

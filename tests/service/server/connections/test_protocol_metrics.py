@@ -1,4 +1,4 @@
-"""What the protocol refuses and how many connections are open, which no middleware sees, is in the metrics."""
+"""The metrics count open connections and the protocol's refusals, which no middleware sees."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def watch(min_bytes_per_s: float = MIN_BYTES_PER_S) -> ReaderWatch:
 
 
 def second_of_the_cut(reader: ReaderWatch, bytes_per_s: float) -> int | None:
-    """When a client that reads a large answer at this rate is cut off; None if it reads all of it."""
+    """Returns the second at which a client that reads a large answer at this rate is cut off; None if it reads all."""
     for second in range(HOUR_S):
         waiting = max(0, ANSWER_BYTES - int(bytes_per_s * second))
         if reader.is_too_slow(second, ANSWER_BYTES, waiting):

@@ -23,7 +23,7 @@ CALL_S = 0.3
 
 @asynccontextmanager
 async def running_server() -> AsyncIterator[tuple[int, Observed]]:
-    """Run a server whose UNet calls take `CALL_S`. Yields its port and the messages of its worker."""
+    """Runs a server whose UNet calls take `CALL_S`. Yields its port and the messages of its worker."""
     settings = Settings(port=0, admin_port=None)
     async with serving("--call-s", str(CALL_S), warm_up_s=0.001) as (engine, observed):
         metrics = Metrics()

@@ -1,4 +1,4 @@
-"""The server on a machine that gives it little: no reader of its log, few descriptors, a path instead of a port."""
+"""The server serves without a reader of its log, with few descriptors, and on a path instead of a port."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ QUICK: Final = {"prompt": "x", "steps": 1, "size": "64x64"}
 FEW_FILES: Final = 400
 PIPE_BYTES: Final = 4096
 F_SETPIPE_SZ: Final = 1031
-"""Linux's fcntl that sets the size of a pipe; Python 3.10 and later name it there alone."""
+"""The fcntl that sets the size of a pipe. Python 3.10 and later name it, and only on Linux."""
 
 
 @contextlib.contextmanager
 def serving(
     data_dir: Path, settings: Mapping[str, object], *, log: IO[bytes] | int, max_files: int | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Yields a server's process, which serves, and its URL."""
+    """Yields the process of a serving server, and its URL."""
     chosen = {"port": 0, "admin_port": "none", "data_dir": data_dir, **settings}
     variables = {f"DARKROOM_{name.upper()}": str(value) for name, value in chosen.items()}
     limits = [] if max_files is None else ["prlimit", f"--nofile={max_files // 2}:{max_files}"]
@@ -72,7 +72,7 @@ def test_a_log_that_nobody_reads_stops_neither_the_server_nor_its_worker(tmp_pat
 
 
 def lives(client: httpx2.Client) -> bool:
-    """Whether the server answers. While it still takes in a flood, it may close the connection instead."""
+    """Returns whether the server answers. While it still takes in a flood, it may close the connection instead."""
     try:
         return client.get("/livez").status_code == 200
     except httpx2.TransportError:

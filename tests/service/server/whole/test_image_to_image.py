@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def circle(color: tuple[int, int, int]) -> Image.Image:
-    """A disc on white, as the model's scenes have them."""
+    """Returns a disc on white, as in the model's scenes."""
     y, x = np.mgrid[:SIDE, :SIDE]
     inside = (x - SIDE / 2) ** 2 + (y - SIDE / 2) ** 2 < (SIDE / 4) ** 2
     return Image.fromarray(np.where(inside[..., None], np.array(color), 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""nginx in front, as docs/proxies.md has it, with and without its buffers: bad clients behind it disturb nobody."""
+"""Bad clients behind nginx, set up as in docs/proxies.md, with and without its buffers, disturb nobody."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ SHORT: Final = {"prompt": "x", "num_inference_steps": 1, "size": "64x64"}
 
 class Site(NamedTuple):
     server: Harness
-    """What nginx passes requests on to."""
+    """The server to which nginx passes requests."""
     port: int
-    """nginx's."""
+    """The port of nginx."""
     client: httpx2.Client
-    """A caller who reaches nginx alone."""
+    """A client of nginx."""
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["unbuffered", "buffered"])
@@ -67,13 +67,13 @@ def generation(**fields: object) -> bytes:
 
 
 def is_served(site: Site) -> bool:
-    """Whether somebody else gets an image."""
+    """Returns whether another client gets an image."""
     return site.client.post("/v1/images/generations", json=SHORT).status_code == 200
 
 
 @contextlib.contextmanager
 def clients(site: Site, request: bytes) -> Iterator[list[socket.socket]]:
-    """Clients that have sent this, and whose buffers are small."""
+    """Opens clients with small buffers that have sent this."""
     with contextlib.ExitStack() as opened:
         connections = []
         for _ in range(CLIENTS):

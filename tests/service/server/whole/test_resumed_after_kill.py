@@ -1,4 +1,4 @@
-"""A server that is killed in the middle of a job costs the next one no more steps than lie between two checkpoints."""
+"""After a server is killed in mid-job, the next one repeats at most the steps between two checkpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def steps_in(event: Event) -> int:
 
 
 def updates_made(admin_port: int) -> int:
-    """The number of sampler updates that the server has made, by its metrics."""
+    """Returns the number of sampler updates that the server has made, by its metrics."""
     page = httpx2.get(f"http://127.0.0.1:{admin_port}/metrics").text
     found = re.search(r"^darkroom_sampler_update_seconds_count (\S+)$", page, re.MULTILINE)
     assert found is not None

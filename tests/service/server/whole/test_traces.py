@@ -1,4 +1,4 @@
-"""A server with traces and a collector: what arrives, across a kill too, and that it holds no prompt."""
+"""A collector gets the spans of a server, even of a killed one, and no span holds a prompt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def values(span: Span) -> dict[str, Any]:
 
 
 def in_trace(receiver: OtlpReceiver, trace: str) -> dict[str, list[Span]]:
-    """The spans of a trace by name."""
+    """Returns the spans of a trace by name."""
     found: dict[str, list[Span]] = {}
     for span in receiver.spans:
         if span.trace_id.hex() == trace:
@@ -42,7 +42,7 @@ def in_trace(receiver: OtlpReceiver, trace: str) -> dict[str, list[Span]]:
 
 
 def check_tree(spans: dict[str, list[Span]], request: str, *, images: int) -> tuple[Span, Span]:
-    """Checks who is whose child, and that stages are within their job. Returns the request's span and the job's."""
+    """Checks the spans' parents, and that stages are within their job. Returns the request's span and the job's."""
     (asked,), (job,) = spans[request], spans["job"]
     assert (asked.parent_span_id.hex(), job.parent_span_id) == (CALLER, asked.span_id)
     for name in STAGES:

@@ -1,4 +1,4 @@
-"""A job's end is told although the server is killed before its receiver has answered."""
+"""A webhook tells a job's end although the server is killed before the receiver has answered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.harness.wire.webhook_receiver import receiving
 
 
 def end_leases(data_dir: Path) -> None:
-    """Makes all deliveries due, as a minute's wait would."""
+    """Makes all deliveries due, as after a minute's wait."""
     with contextlib.closing(sqlite3.connect(data_dir / "jobs.sqlite3")) as connection:
         connection.execute("UPDATE webhook_deliveries SET try_at = 0")
         connection.commit()

@@ -1,4 +1,4 @@
-"""Adds how much of its texts the model read for an image."""
+"""Adds the lengths of the texts that the model read for an image."""
 
 from __future__ import annotations
 

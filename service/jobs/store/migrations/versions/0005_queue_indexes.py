@@ -1,4 +1,4 @@
-"""Adds what is read of waiting jobs without their specs, when a job was lost last, and indexes of live jobs alone."""
+"""Adds columns that spare a reader of waiting jobs their specs, the last loss of a job, and indexes of live jobs."""
 
 from __future__ import annotations
 

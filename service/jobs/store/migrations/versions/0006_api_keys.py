@@ -1,4 +1,4 @@
-"""Creates the table of API keys, and gives what was stored before there were keys to the default tenant."""
+"""Creates the table of API keys, and gives everything stored before there were keys to the default tenant."""
 
 from __future__ import annotations
 

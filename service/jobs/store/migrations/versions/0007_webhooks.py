@@ -14,7 +14,7 @@ down_revision = "0006"
 
 _EVENT = "CASE NEW.status WHEN 'running' THEN 'started' ELSE NEW.status END"
 _CHANGED = "NEW.status <> OLD.status AND NEW.status <> 'queued'"
-# A job may be begun several times, and its start is told once.
+# A job may begin several times, and its start is delivered once.
 _INSERT = f"""
 INSERT INTO webhook_deliveries (id, job_id, tenant, host, event, state, tries, try_at, created_at)
 SELECT 'msg_' || NEW.id || '_' || {_EVENT}, NEW.id, NEW.tenant, webhooks.host, 'job.' || {_EVENT}, 'pending', 0,

@@ -1,4 +1,4 @@
-"""POST /hf and POST /: the answer is an image, or an error that is one text."""
+"""POST /hf and POST / are answered with an image, or with an error that is one text."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ NEVER: Final = f"{JOBS}/job_{'a' * 26}"
 
 
 def assert_refused(answer: httpx2.Response, status: int) -> list[str]:
-    """Returns the pointers to what is wrong."""
+    """Returns the pointers to the problems."""
     assert answer.status_code == status, f"{answer.request.url}: {answer.text}"
     assert answer.headers["content-type"] == "application/problem+json"
     assert len(answer.content) <= 4096

@@ -1,4 +1,4 @@
-"""From a body to the job of a request to /api/v1/jobs, and how a bad one is refused: each problem with its pointer."""
+"""A body sent to /api/v1/jobs becomes a job, and each problem of a bad one is refused with its pointer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bodies of the job API: a prompt or a list of them, and the settings that an answer repeats."""
+"""The bodies of the job API hold a prompt or a list of them, and answers repeat the settings."""
 
 from __future__ import annotations
 

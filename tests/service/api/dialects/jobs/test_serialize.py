@@ -1,4 +1,4 @@
-"""From records to answers: the same facts under the names of the API."""
+"""Answers tell the facts of the records under the names of the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/v1/uploads: an image is sent once, named by its digest, and belongs to its tenant."""
+"""An image that is sent to /api/v1/uploads is sent once, named by its digest, and belongs to its tenant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker gets pixels before the first image that needs them, once, and is told when none does any more."""
+"""A worker gets pixels once, before the first image that needs them, and is told when no image needs them any more."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The price of an image includes the load of its model, once."""
+
 from __future__ import annotations
 
 from dataclasses import replace

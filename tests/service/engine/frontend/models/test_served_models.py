@@ -1,3 +1,5 @@
+"""Models of an engine are found by name and alias, and pinned by messages."""
+
 from __future__ import annotations
 
 from dataclasses import replace

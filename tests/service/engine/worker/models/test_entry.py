@@ -1,3 +1,5 @@
+"""An entry of the pool tells a model's place, names and costs."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The host's memory is the smaller of the machine's and the container's."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The loader works beside its starter, and can be canceled."""
+
 from __future__ import annotations
 
 import threading

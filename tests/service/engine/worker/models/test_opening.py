@@ -1,3 +1,5 @@
+"""A worker's models are opened under unambiguous names and aliases."""
+
 from __future__ import annotations
 
 from dataclasses import replace

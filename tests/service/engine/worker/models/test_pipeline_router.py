@@ -1,3 +1,5 @@
+"""Each image is planned and made by the pipeline of its model."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""Transfers load models, move them to the host, and measure how long this takes."""
+
 from __future__ import annotations
 
 from pipelines.fake import FakePipeline

@@ -1,4 +1,4 @@
-"""Decodes on a device with streams: started beside other calls, and waited for only when there is no call to make."""
+"""Decodes on a device with streams start beside other calls, and are awaited only when there is no call to make."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class _StreamDecode:
 
 
 def test_decodes_beside_take_no_time_from_calls() -> None:
-    """With a debt to be paid back to UNet calls, a third of the images came through that both streams allow."""
+    """When decodes had to repay their time to UNet calls, the device made a third of the images that it could."""
     clocks: list[WorkerHarness] = []
 
     def make(sleep: Callable[[float], None]) -> FakePipeline:

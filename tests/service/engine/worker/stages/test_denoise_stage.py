@@ -1,4 +1,4 @@
-"""UNet calls on a device that works beside the host: the next call is launched before the one before is looked at."""
+"""On a device that works beside the host, each UNet call is launched before the results of the last one are read."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ REFINED = {"refiner": Refiner(model="b", switch_at=0.5)}
 
 
 def resident(**options: Any) -> SeveralModels:
-    """Both models are resident."""
+    """Returns a pipeline whose two models are both resident."""
     worker = SeveralModels(models=2, **options)
     worker.submit("warm", "b", steps=1)
     worker.turn(2)

@@ -1,4 +1,4 @@
-"""What a mask keeps is put back as diffusers does it, and only where that is asked for."""
+"""The pixels outside a mask are put back as diffusers does it, and only if the request says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache of text conditionings."""
+"""The cache of text conditionings keeps the latest texts, within its bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that was launched: when it is ready, what it took, and whose results still count."""
+"""A launched call becomes ready, tells its seconds, and ignores results of images that were begun again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How images begin: their texts are encoded in batches, and the frontend learns of it before the first call."""
+"""The texts of new images are encoded in batches, and the frontend hears of this before the first call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The warm-up measures encodes of images, and gives one to models that make nothing without."""
+"""The warm-up measures encodes of images, and gives one to models that need an image to start from."""
 
 from __future__ import annotations
 

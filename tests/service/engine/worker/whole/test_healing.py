@@ -60,14 +60,14 @@ class Client:
 
     @property
     def eta_ratio(self) -> float:
-        """The median of reported to true remaining times."""
+        """Returns the median ratio of reported to true remaining times."""
         return statistics.median(estimate.reported_s / estimate.true_s for estimate in self.server.estimates)
 
     def submit(self, params: GenerationParams, deadline_s: float | None = None) -> None:
         self.server.accept(next(self._numbers), params, self.now_s, deadline_s=deadline_s)
 
     def make(self, images: Iterable[GenerationParams], in_flight: int = IN_FLIGHT) -> float:
-        """Makes the images, and returns the time that it takes."""
+        """Makes the images. Returns the seconds that this takes."""
         start_s, waiting, running = self.now_s, iter(images), 0
         while True:
             while running < in_flight and (params := next(waiting, None)) is not None:

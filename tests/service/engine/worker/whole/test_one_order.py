@@ -1,4 +1,4 @@
-"""One order for every stage, in virtual time: what an urgent image waits for, however much other work there is."""
+"""All stages share one order, so that an urgent image waits for little of any amount of other work. In virtual time."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_callers_deadline_brings_no_image_forward() -> None:
 
 
 def test_an_image_whose_decode_is_under_way_meets_its_deadline() -> None:
-    """The estimate of the decode says that it comes too late, and it does not."""
+    """The estimated decode ends too late, and the real one does not."""
     costs = make_costs({SIZES[0]: {1: CALL_S, ROWS: CALL_S}}, {SIZES[0]: {1: 9.0}}, {1: 0.0})
     harness = WorkerHarness(SlowPipeline, costs=costs, max_rows=ROWS)
     harness.submit("a", make_params("", steps=4), deadline_s=TEXT_S + 4 * CALL_S + 9.0)

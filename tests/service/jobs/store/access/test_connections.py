@@ -1,4 +1,4 @@
-"""A held connection is opened anew where its server has gone, and no transaction is lost by it."""
+"""A held connection is opened anew after its server has gone, and no transaction is lost."""
 
 from __future__ import annotations
 

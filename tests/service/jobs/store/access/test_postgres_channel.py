@@ -1,4 +1,4 @@
-"""Processes on one PostgreSQL database hear of each other's changes, also after the database was gone."""
+"""Processes on one PostgreSQL database hear of each other's changes, even after the database was gone for a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 60.0
 
 
 class Listener:
-    """A channel and what it has heard."""
+    """A channel and the announcements that it has heard."""
 
     def __init__(self, url: URL) -> None:
         self.channel = PostgresChannel(url)

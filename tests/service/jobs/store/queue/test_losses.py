@@ -1,4 +1,4 @@
-"""Which losses of a process count against the jobs that it had, and how many a job bears."""
+"""Losses of a process count against the jobs that it ran, and too many of them fail a job."""
 
 from __future__ import annotations
 

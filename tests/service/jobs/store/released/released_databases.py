@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import URL
 
 SCHEMAS: Final = ("schema_0001", "schema_0004", "schema_0005")
-"""Each holds the six jobs below, which are alice's."""
+"""Names of the dumps. Each holds the six jobs below, which are alice's."""
 SUCCEEDED, FAILED, CANCELED, RUNNING, LINKED, QUEUED = (f"job_{letter * 26}" for letter in "abcdef")
 """`LINKED` succeeded too. Its image was stored for a signed link, without a run."""
 NOBODYS: Final = f"job_{'g' * 26}"

@@ -129,7 +129,7 @@ async def test_progress_preview_failure_and_images_are_read(records: dict[str, J
 async def test_unfinished_jobs_are_claimed_and_stored_images_are_not_made_again(released: Database) -> None:
     waiting = WaitingJobs()
     claims, repository = JobClaims(released, CLAIM_POLICY, waiting), JobRepository(released, REPOSITORY_POLICY, waiting)
-    await repository.refresh_waiting()  # As a server does when it starts.
+    await repository.refresh_waiting()  # A server does so when it starts.
 
     taken = await claims.claim("new", now=AFTER_ALL_LEASES, limit=9)
 

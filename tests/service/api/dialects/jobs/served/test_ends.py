@@ -1,4 +1,4 @@
-"""Jobs end: they are canceled, deleted, failed, refused by the engine, or finished by the next server."""
+"""Jobs are canceled, deleted, failed, refused by the engine, or finished by the next server."""
 
 from __future__ import annotations
 

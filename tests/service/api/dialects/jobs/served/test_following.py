@@ -29,12 +29,12 @@ def two_servers(serve: Serve, tmp_path: Path) -> Iterator[tuple[Harness, Harness
 
 
 def indices(events: list[Event]) -> list[int]:
-    """Indices of the images among the events."""
+    """Returns the indices of the images among the events."""
     return [event.data["index"] for event in events if event.name == "image"]
 
 
 def until(events: Iterator[Event], name: str) -> list[Event]:
-    """Events up to the next one of that name."""
+    """Returns the events up to the next one of this name."""
     seen = []
     for event in events:
         seen.append(event)

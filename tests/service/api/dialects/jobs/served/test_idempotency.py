@@ -1,4 +1,4 @@
-"""Idempotency-Key: a job that is sent many times is one job."""
+"""A job that is sent many times with one Idempotency-Key is one job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_repeated_post_is_answered_with_the_same_job_and_says_so(
 
 def test_fifty_posts_at_once_are_one_job(server: Harness, jobs: JobsClient, key: dict[str, str]) -> None:
     def post(_: int) -> httpx2.Response:
-        """Tries again while the store is busy, as a client with a key may."""
+        """Posts a job, again and again while the store is busy, as a client with a key may."""
         while (answer := jobs.post(prompt="x", num_inference_steps=1, headers=key)).status_code == 503:
             pass
         return answer

@@ -1,4 +1,4 @@
-"""GET /api/v1/events over HTTP: one stream for several jobs."""
+"""GET /api/v1/events over HTTP is one stream for several jobs."""
 
 from __future__ import annotations
 

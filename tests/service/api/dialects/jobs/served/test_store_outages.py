@@ -16,7 +16,7 @@ from tests.harness.wire.http_server import Harness, wait_until
 
 @contextlib.contextmanager
 def locked_database(server: Harness) -> Iterator[None]:
-    """Another program holds the database for itself."""
+    """Locks the database for the duration of the block, as another program could."""
     with contextlib.closing(sqlite3.connect(server.data_dir / "jobs.sqlite3", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         yield
@@ -25,7 +25,7 @@ def locked_database(server: Harness) -> Iterator[None]:
 
 @contextlib.contextmanager
 def file_instead_of(folder: Path) -> Iterator[None]:
-    """A file stands where the folder was, so that nothing can be written into it."""
+    """Puts a file in the place of the folder, so that nothing can be written into it."""
     aside = folder.with_name("aside")
     folder.rename(aside)
     folder.touch()
