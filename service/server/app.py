@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
@@ -119,10 +119,12 @@ def _services(
         max_body_bytes=settings.max_body_bytes,
         max_upload_bytes=settings.max_upload_bytes,
         max_upload_pixels=settings.max_upload_pixels,
-        file_bodies=FileBodies(settings.max_body_bytes, settings.max_upload_bytes),
+        file_bodies=FileBodies(settings.max_body_bytes, settings.max_upload_bytes, owner=_tenant),
         inputs=InputReader(
             decoder or LimitedDecoder(settings.max_upload_pixels, processes=settings.decode_processes),
             None if jobs is None else jobs.uploads,
+            max_pixels=settings.max_upload_pixels,
+            at_a_time=settings.decode_processes,
         ),
         embed_parameters=settings.embed_parameters,
         jobs=jobs,
@@ -174,6 +176,11 @@ def _add_middleware(
     )
     app.add_middleware(RequestContext, answers=answers, metrics=metrics, traces=services.traces)
     app.add_middleware(CrossOrigin, origins=origins)
+
+
+def _tenant(request: Request) -> str:
+    services: Services = request.app.state.services
+    return services.tenant(request)
 
 
 def allowed_hosts(settings: Settings, listens_on: str) -> AllowedHosts:

@@ -57,7 +57,7 @@ class AccessSettings(BaseSettings):
         Section.SHARES,
         "N",
     )
-    default_device_s_per_minute: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = setting(
+    default_device_s_per_minute: Annotated[float, Field(ge=0.001, allow_inf_nan=False)] | None = setting(
         None,
         "Device seconds that a minute's requests may cost, of a key that has no such quota of its own.",
         Section.SHARES,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.http.dialect import FieldProblem
+from service.api.http.fields import Text
 from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
@@ -43,7 +44,7 @@ class QuotasBody(BaseModel):
 
     requests_per_minute: Count = None
     max_jobs: Count = None
-    device_s_per_minute: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    device_s_per_minute: Annotated[float | None, Field(ge=0.001, allow_inf_nan=False)] = None
     max_stored_bytes: Count = None
 
 
@@ -115,7 +116,7 @@ async def create_key(request: Request, response: Response) -> NewKeyOut:
 
 
 @router.delete("/{key_id}", status_code=204, responses={404: {"model": ProblemOut}})
-async def revoke_key(request: Request, key_id: str) -> Response:
+async def revoke_key(request: Request, key_id: Text) -> Response:
     """Revoke a key: within a second all servers refuse it and end what it began."""
     if not await _repository(request).revoke(key_id, now=jobs_of(request).database.clock.now()):
         raise NotFoundError("There is no such key.")

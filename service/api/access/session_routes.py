@@ -20,6 +20,9 @@ from service.auth.identity import Identity, Role
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {status: {"model": ProblemOut} for status in (401, 503)}
 
+_MAX_BODY_BYTES: Final = 8192
+"""A key is all that anybody sends here, and everybody may."""
+
 router = APIRouter(prefix="/api/v1/session", tags=["session"], responses=_RESPONSES)
 
 
@@ -55,7 +58,7 @@ class SessionOut(BaseModel):
 async def open_session(request: Request, response: Response) -> SessionOut:
     """Open a session with a key. It ends after a time that the operator sets, a day by default, or with its key."""
     services = services_of(request)
-    fields = await read_json_object(request, services.max_body_bytes)
+    fields = await read_json_object(request, _MAX_BODY_BYTES)
     key = parse(SessionRequest, fields, BODY_RULES).request.key
     if not services.authenticator.keys_required:
         return _session_out(services, services.authenticator.anonymous())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import math
 import re
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +15,7 @@ from pipelines.model_info import ModelInfo
 from pipelines.params import PixelKey
 from service.api.generation.input_request import ExtensionRequest, InputRequest, Source, is_digest
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
+from service.api.http.file_body import Places
 from service.api.http.form_body import UploadedFile
 from service.api.http.request_body import Refuse
 from service.engine.types import Size
@@ -33,6 +36,7 @@ from service.images.inputs.raster import Raster, encode_raster
 from service.jobs.uploads import Uploads
 
 _DATA_URL: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{0,100})*;base64,", re.ASCII | re.IGNORECASE)
+_MAX_WAIT_S: Final = 30.0
 _WHITESPACE: Final = {ord(character): None for character in " \t\r\n"}
 
 
@@ -54,10 +58,20 @@ class DecodedInputs:
 class InputReader:
     """Reads the images of requests. Knows no dialect: `refuse` makes the errors."""
 
-    def __init__(self, decoder: Decoder, uploads: Uploads | None) -> None:
-        """Without `uploads` there are no earlier uploads to name."""
+    def __init__(self, decoder: Decoder, uploads: Uploads | None, *, max_pixels: int, at_a_time: int) -> None:
+        """Without `uploads` there are no earlier uploads to name. An extended image may have `max_pixels`, and the
+        images of one tenant are decoded for `at_a_time` of its requests: small files may be large images.
+        """
         self._decoder = decoder
         self._uploads = uploads
+        self._max_pixels = max_pixels
+        self._places = Places(2 * at_a_time, max_wait_s=_MAX_WAIT_S, full="Too many images are being decoded.")
+
+    def place(self, tenant: str) -> AbstractAsyncContextManager[None]:
+        """Holds a place for whoever calls `raster`, until its pixels are let go of. Entering it raises
+        `QueueFullError`.
+        """
+        return self._places.place(tenant)
 
     async def read(
         self,
@@ -71,12 +85,19 @@ class InputReader:
         """Returns what the request starts from; None where it starts from noise alone.
 
         With `transparency_is_mask`, what is transparent in an image without a mask is repainted. Raises what `refuse`
-        makes, and `StoreUnavailableError`.
+        makes, `QueueFullError` and `StoreUnavailableError`.
         """
         if request.image is None:
             _refuse_without_image(request, refuse)
             return None
         _check_model(request, model, refuse)
+        async with self.place(tenant):
+            return await self._read(request, model, tenant, refuse, transparency_is_mask=transparency_is_mask)
+
+    async def _read(
+        self, request: InputRequest, model: ModelInfo, tenant: str, refuse: Refuse, *, transparency_is_mask: bool
+    ) -> DecodedInputs:
+        assert request.image is not None, "whoever has a place has an image"
         image = await self.raster(request.image, tenant, "image", refuse)
         mask = None if request.mask is None else await self.raster(request.mask, tenant, "mask", refuse)
         if mask is not None and mask.size != image.size:
@@ -89,10 +110,15 @@ class InputReader:
             and "mask" in model.input_kinds
         ):
             mask = image
+        if math.prod(_margins(request.extend).around(image.size)) > self._max_pixels:
+            raise refuse("extend", f"Must leave an image of at most {self._max_pixels} pixels.")
         return await asyncio.to_thread(_arranged, request, image, mask)
 
     async def raster(self, source: Source, tenant: str, name: str, refuse: Refuse) -> Raster:
-        """Returns the pixels of one source. `name` is the request's field. Raises what `refuse` makes."""
+        """Returns the pixels of one source, for whoever holds a `place`. `name` is the request's field.
+
+        Raises what `refuse` makes.
+        """
         if isinstance(source, str) and is_digest(source):
             return await self._upload(source, tenant, name, refuse)
         file = await file_of(source, name, refuse)

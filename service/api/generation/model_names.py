@@ -26,7 +26,7 @@ def find_no_model(name: str) -> ModelInfo:
 
 
 def chosen_model(name: str | None, engine: Engine) -> ModelInfo:
-    """Returns the model of that name or alias, also behind `openai/`.
+    """Returns the model of that name or alias, also behind one `openai/`.
 
     None and OpenAI's names stand for the default model. Raises `UnknownModelError`, and what `Engine.find_model`
     raises.
@@ -38,6 +38,6 @@ def chosen_model(name: str | None, engine: Engine) -> ModelInfo:
     except UnknownModelError:
         if name is not None and name.startswith(OPENAI_PREFIXES):
             return engine.model
-        if name is not None and name.startswith(PROVIDER):
-            return chosen_model(name.removeprefix(PROVIDER), engine)
-        raise
+        if not name or not name.startswith(PROVIDER) or name.startswith(2 * PROVIDER):
+            raise
+        return chosen_model(name.removeprefix(PROVIDER), engine)

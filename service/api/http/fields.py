@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Final
 
@@ -10,6 +9,7 @@ from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from service.api.http.json_body import json_value
 from service.ids import JOB_ID_PATTERN
 
 MAX_SEED: Final = 2**63 - 1
@@ -34,7 +34,7 @@ def json_text(value: object) -> object:
     """Reads an object or a list that is given as text, as in a form. Other text is left to be refused by its type."""
     if isinstance(value, str) and len(value) <= _MAX_JSON_CHARACTERS and value.lstrip()[:1] in ("{", "["):
         try:
-            return json.loads(value)
+            return json_value(value)
         except (ValueError, RecursionError):
             return value
     return value

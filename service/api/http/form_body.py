@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.api.http.json_body import bounded_stream, check_field_name
-from service.errors import BodyTooLargeError, InvalidRequestError
+from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
 
+_CHARSETS: Final = (b"utf-8", b"utf8", b"us-ascii")
 _MAX_FILES: Final = 4
 _MAX_FIELDS: Final = 200
 """A job has up to a hundred prompts, each of which may be a field of its own."""
@@ -42,6 +44,7 @@ async def read_form(request: Request, max_bytes: int, max_file_bytes: int) -> di
     What is given more than once is a list. The text may have `max_bytes`, and all together `max_file_bytes`.
     Raises `UnsupportedMediaTypeError`, `BodyTooLargeError` and `InvalidRequestError`.
     """
+    _check_charset(request)
     stream = bounded_stream(request, max_file_bytes)
     parser = _Parser(request.headers, stream, max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=max_bytes)
     try:
@@ -54,6 +57,15 @@ async def read_form(request: Request, max_bytes: int, max_file_bytes: int) -> di
     finally:
         parser.close_files()
     raise InvalidRequestError("The form is malformed, or has too many or too large fields.")
+
+
+def _check_charset(request: Request) -> None:
+    """Forms are UTF-8. Of Python's other codecs some take a time that grows with the square of a text, and looking for
+    one that does not exist leaves its name in memory for good.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    if options.get(b"charset", b"utf-8").lower() not in _CHARSETS:
+        raise UnsupportedMediaTypeError("Send the form as UTF-8.")
 
 
 class _Parser(MultiPartParser):

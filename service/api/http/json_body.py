@@ -19,6 +19,9 @@ _MAX_VALUES: Final = 2000
 a byte does."""
 _NEXT_VALUE: Final = re.compile(rb'[^",\[{]*+(?:"(?:[^"\\]++|\\.)*+"[^",\[{]*+)*+[,\[{]', re.DOTALL)
 """The text before a value that follows another one, or that begins a list or an object."""
+_MAX_DEPTH: Final = 32
+"""Lists and objects within one another. No request nests as many, and whoever goes through a body may do so by
+recursion."""
 _MAX_INTEGER_DIGITS: Final = 20
 """No 64-bit number has more digits."""
 _FILE_CHARACTERS: Final = 4096
@@ -154,7 +157,7 @@ def _next_string(body: bytes, place: int, max_bytes: int) -> tuple[int, int, boo
 def _parse(body: bytes) -> dict[str, Any]:
     _check_values(body)
     try:
-        parsed = json.loads(body.decode("utf-8"), parse_int=_integer, parse_float=_number, object_pairs_hook=_unique)
+        parsed = _loads(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise InvalidRequestError("The body is not UTF-8.") from None
     except RecursionError:
@@ -163,7 +166,31 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise InvalidRequestError(f"The body is not JSON (line {error.lineno}, column {error.colno}).") from None
     if not isinstance(parsed, dict):
         raise InvalidRequestError("The body must be a JSON object.")
+    _check_depth(parsed)
     return parsed
+
+
+def json_value(text: str) -> Any:
+    """Reads JSON that a body holds as text, as the body itself is read. Raises ValueError, `RecursionError` and
+    `InvalidRequestError`.
+    """
+    value = _loads(text)
+    _check_depth(value)
+    return value
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_int=_integer, parse_float=_number, object_pairs_hook=_unique)
+
+
+def _check_depth(value: Any) -> None:
+    level: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        inner = (value for held in level for value in (held.values() if isinstance(held, dict) else held))
+        level = [each for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise InvalidRequestError("The body is nested too deeply.")
 
 
 def _check_values(body: bytes) -> None:

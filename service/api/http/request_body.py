@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -20,6 +20,8 @@ RequestT_co = TypeVar("RequestT_co", bound=BaseModel, covariant=True)
 Refuse: TypeAlias = Callable[[str, str], InvalidRequestError]
 """Makes the error about a field of the request, with a message for the caller."""
 
+_MAX_INTEGER: Final = 2**64
+"""Larger numbers can be given as text alone. They fit into no float, and so into no arithmetic with one."""
 _MAX_COMPARED: Final = 40
 """Characters of an unknown name that are compared with the names of fields."""
 _MAX_TOLD_UNKNOWN: Final = 20
@@ -66,7 +68,7 @@ def parse(
     _resolve_values(given, rules)
     unknown = tuple(name for name in given if name not in kind.model_fields)
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
-    problems = _unknown_fields(refused, fields, kind)
+    problems = list(_unknown_fields(refused, fields, kind))
     try:
         known = {name: value for name, value in given.items() if name in kind.model_fields}
         request = kind.model_validate(known, strict=False if as_text else None)
@@ -78,6 +80,8 @@ def parse(
         raise rules.refuse(
             [*sorted(invalid, key=lambda each: order.get(str(each.location[0]), -1)), *problems]
         ) from None
+    if as_text:
+        problems += _huge_numbers(request, spelled)
     if problems:
         raise rules.refuse(problems)
     return Parsed(request, rules, spelled, unknown)
@@ -174,6 +178,12 @@ def _unknown_fields(refused: Sequence[str], fields: Mapping[str, Any], kind: typ
         else FieldProblem(("",), f"There is no such field as the one that the body has in place {places[name]}")
         for name in refused[:_MAX_TOLD_UNKNOWN]
     ]
+
+
+def _huge_numbers(request: BaseModel, spelled: Mapping[str, str]) -> Iterator[FieldProblem]:
+    for name, value in request:
+        if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+            yield FieldProblem((spelled.get(name, name),), "Must be a smaller number")
 
 
 def _location(error: ErrorDetails, spelled: Mapping[str, str]) -> tuple[str | int, ...]:

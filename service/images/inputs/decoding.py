@@ -7,6 +7,7 @@ Imports Pillow and nothing of ours but `raster`.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from typing import Final
 
@@ -15,9 +16,16 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from service.images.inputs.raster import Raster
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
-_SIGNATURES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
+_JPEG_START: Final = b"\xff\xd8\xff"
+_SIGNATURES: Final = (b"\x89PNG\r\n\x1a\n", _JPEG_START, b"RIFF")
 _STILL_WITH_FRAMES: Final = "MPO"
 """A JPEG with further images after the first, which cameras write. It is not an animation."""
+_MAX_SCANS: Final = 64
+"""Passes over the pixels of a JPEG. Encoders make ten or so, and a file of some bytes each can ask for thousands."""
+_JPEG_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+"""A marker that is no part of compressed data (ITU-T T.81, B.1.1)."""
+_START_OF_SCAN: Final = b"\xda"
+_END_OF_IMAGE: Final = b"\xd9"
 _DAMAGED: Final = "The file is damaged or incomplete."
 _SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I", "F")
 _PALETTE: Final = "P"
@@ -32,6 +40,8 @@ def decode(file: bytes, *, max_pixels: int) -> Raster:
     """Returns the pixels as a viewer shows them. Raises `UnreadableImageError`, and MemoryError."""
     if not file.startswith(_SIGNATURES):
         raise UnreadableImageError("The file is no PNG, JPEG or WebP image.")
+    if file.startswith(_JPEG_START) and not _has_few_scans(file):
+        raise UnreadableImageError("The file has too many scans.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # They concern metadata, which is not kept.
@@ -48,6 +58,17 @@ def decode(file: bytes, *, max_pixels: int) -> Raster:
     except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError):
         # The errors that Pillow's decoders raise for damaged files.
         raise UnreadableImageError(_DAMAGED) from None
+
+
+def _has_few_scans(file: bytes) -> bool:
+    scans, place = 0, 2
+    while scans <= _MAX_SCANS:
+        marker = _JPEG_MARKER.search(file, place)
+        if marker is None or marker[1] == _END_OF_IMAGE:
+            return True
+        scans += marker[1] == _START_OF_SCAN
+        place = marker.end() + int.from_bytes(file[marker.end() : marker.end() + 2], "big")
+    return False
 
 
 def _check(image: Image.Image, max_pixels: int) -> None:

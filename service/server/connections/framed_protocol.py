@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.server.connections.framing import head_without_offer, says_where_it_ends
+from service.server.connections.framing import head_without_offer, names_one_host, says_where_it_ends
 from service.server.connections.refusals import HEAD_TOO_LARGE, INVALID, Refusal
 
 Stage: TypeAlias = Literal["idle", "head", "body"]
@@ -105,7 +105,7 @@ class FramedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         method, version = self.parser.get_method(), self.parser.get_http_version()
-        if not says_where_it_ends(method, version, self.headers):
+        if not (says_where_it_ends(method, version, self.headers) and names_one_host(self.url, self.headers)):
             self._stop(INVALID)
         if self.parser.should_upgrade():
             self._head_to_parse_again = head_without_offer(method, self.url, version, self.headers)

@@ -30,6 +30,7 @@ class Refusal:
             f"content-type: {dialect.error_media_type}",
             f"content-length: {len(body)}",
             "cache-control: no-store",
+            "x-content-type-options: nosniff",
             "connection: close",
         ]
         if self.retry_after_s is not None:

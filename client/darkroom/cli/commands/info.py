@@ -29,13 +29,13 @@ def info(
 
         darkroom info --json images/*.png
     """
-    from darkroom.cli.terminal.printing import print_json
+    from darkroom.cli.terminal.printing import print_json, print_text
 
     found = [_read(path) for path in files]
     if as_json:
         print_json({"files": [_as_json(each) for each in found]})
         return
-    typer.echo("\n\n".join("\n".join(_lines(each)) for each in found))
+    print_text("\n\n".join("\n".join(_lines(each)) for each in found))
 
 
 def _read(path: Path) -> FileInfo:

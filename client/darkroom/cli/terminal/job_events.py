@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from darkroom.cli.batches.making import progress_text
+from darkroom.cli.terminal.printing import json_text
 from darkroom.results.events import ImageReady, JobEnded, JobFailed, PreviewReady, ProgressMade, StatusChanged
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def save(image: JobImage, job_id: str, folder: Path) -> Path:
 
 def event_line(event: JobEvent[JobImage]) -> str:
     """Return an event as a line of JSON: its type, and the fields that the server sent."""
-    return json.dumps(_fields(event), ensure_ascii=False)
+    return json_text(_fields(event))
 
 
 def _fields(event: JobEvent[JobImage]) -> dict[str, Any]:

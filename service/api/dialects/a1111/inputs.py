@@ -23,18 +23,21 @@ def resize_mode(request: Img2ImgRequest) -> str:
 async def read_inputs(
     reader: InputReader, parsed: Parsed[Img2ImgRequest], model: ModelInfo, tenant: str
 ) -> DecodedInputs:
-    """Raises `InvalidRequestError`, before anything is decoded where the model takes no such input."""
+    """Raises `InvalidRequestError`, before anything is decoded where the model takes no such input, and what
+    `InputReader.place` raises.
+    """
     request = parsed.request
     if "image" not in model.input_kinds:
         raise parsed.refusal("init_images", "This model takes no image to start from.")
     if request.mask and "mask" not in model.input_kinds:
         raise parsed.refusal("mask", "This model takes no mask.")
-    image = await reader.raster(request.init_images[0], tenant, "init_images", parsed.refusal)
-    mask: Raster | None = None
-    if request.mask:
-        drawn = await reader.raster(request.mask, tenant, "mask", parsed.refusal)
-        inverted = request.inpainting_mask_invert == 1
-        mask = await asyncio.to_thread(drawn_mask, drawn, image.size, inverted=inverted)
+    async with reader.place(tenant):
+        image = await reader.raster(request.init_images[0], tenant, "init_images", parsed.refusal)
+        mask: Raster | None = None
+        if request.mask:
+            drawn = await reader.raster(request.mask, tenant, "mask", parsed.refusal)
+            inverted = request.inpainting_mask_invert == 1
+            mask = await asyncio.to_thread(drawn_mask, drawn, image.size, inverted=inverted)
     return DecodedInputs(image, mask, _strength(request, model), keep_unmasked=mask is not None)
 
 

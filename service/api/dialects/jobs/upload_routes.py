@@ -46,10 +46,12 @@ async def create_upload(request: Request, response: Response) -> UploadOut:
     """Store an image for later jobs: upright, in sRGB, and without its metadata."""
     services, uploads = services_of(request), jobs_of(request).uploads
     tenant = services.tenant(request)
+    await services.require_storage(request)  # Before the image is decoded.
     async with services.file_bodies.read(request) as body:
         parsed = parse(UploadRequest, body.fields, BODY_RULES, as_text=body.is_form)
-        raster = await services.inputs.raster(parsed.request.image, tenant, "image", parsed.refusal)
-    file = await asyncio.to_thread(encode_raster, raster)
+        async with services.inputs.place(tenant):
+            raster = await services.inputs.raster(parsed.request.image, tenant, "image", parsed.refusal)
+            file = await asyncio.to_thread(encode_raster, raster)
     await services.require_storage(request, len(file.data))
     upload = await uploads.add(tenant, file)
     response.headers["Location"] = f"{router.prefix}/{upload.sha256}"

@@ -38,10 +38,12 @@ async def create_file(request: Request) -> FileOut:
     """Store an image for later predictions: upright, in sRGB, and without its metadata."""
     services, uploads = services_of(request), jobs_of(request).uploads
     tenant = services.tenant(request)
+    await services.require_storage(request)  # Before the image is decoded.
     async with services.file_bodies.read(request) as body:
         parsed = parse(FileRequest, body.fields, ENVELOPE_RULES, as_text=body.is_form)
-        raster = await services.inputs.raster(parsed.request.content, tenant, "content", parsed.refusal)
-    file = await asyncio.to_thread(encode_raster, raster)
+        async with services.inputs.place(tenant):
+            raster = await services.inputs.raster(parsed.request.content, tenant, "content", parsed.refusal)
+            file = await asyncio.to_thread(encode_raster, raster)
     await services.require_storage(request, len(file.data))
     return _file_out(request, await uploads.add(tenant, file))
 

@@ -54,6 +54,7 @@ async def test_a_revoked_key_is_refused_at_once(guarded: Api) -> None:
         {"expires_in_s": 0},
         {"quotas": {"max_jobs": 0}},
         {"quotas": {"unknown": 1}},
+        {"quotas": {"device_s_per_minute": 5e-324}},
         {"unknown": 1},
     ],
 )

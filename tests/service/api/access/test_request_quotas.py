@@ -162,6 +162,9 @@ async def test_a_tenant_with_too_many_bytes_is_refused_wherever_it_would_store_m
     assert [each.status_code for each in (made, refused, direct, unstored)] == [202, 429, 429, 200]
     assert int(refused.headers["retry-after"]) > 3600, "the job expires in days"
     assert (await post(api, "free")).status_code == 202
+    for path, field in (("/api/v1/uploads", "image"), ("/replicate/v1/files", "content")):
+        undecoded = await send(api, "bytes", "POST", path, json={field: "no image"})
+        assert undecoded.status_code == 429, "it is refused before anything is decoded"
 
 
 async def ended(api: Api, key: str, job_id: str) -> None:

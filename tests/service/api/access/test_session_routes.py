@@ -154,3 +154,8 @@ async def test_a_server_without_keys_says_so_and_opens_no_session(api: Api) -> N
 
     assert (await api.client.get(SESSION)).json() == posted.json() == KEYS_OFF
     assert "Set-Cookie" not in posted.headers
+
+
+async def test_nobody_without_a_key_has_a_large_body_read(guarded: Api) -> None:
+    answer = await guarded.client.post(SESSION, json={"key": "x" * 9000})
+    assert answer.status_code == 413

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from tests.service.images.inputs.samples import picture, saved
 
 SIZE: Final = (96, 64)
 FILE: Final = saved(picture(SIZE))
-READER: Final = InputReader(DirectDecoder(1 << 20), None)
+READER: Final = InputReader(DirectDecoder(1 << 20), None, max_pixels=1 << 20, at_a_time=1)
 
 
 def refuse(field: str, message: str) -> InvalidRequestError:
@@ -109,6 +110,50 @@ async def test_margins_and_a_mask_are_one_mask() -> None:
     assert decoded.mask is not None
     columns = [decoded.mask.image.getpixel((x, 0)) for x in (0, 20, 100)]
     assert columns == [255, 0, 255]
+
+
+@pytest.mark.parametrize("margins", [{"left": 2097, "right": 2000}, {"top": 4096, "bottom": 4096, "left": 200}])
+async def test_an_extended_image_is_bounded_before_it_is_made(margins: dict[str, int]) -> None:
+    tall = UploadedFile(saved(Image.new("L", (1, 256))))
+    with pytest.raises(InvalidRequestError, match="at most 1048576 pixels") as refusal:
+        await read(image=tall, extend=margins)
+    assert refusal.value.field == "extend"
+    assert await read(image=tall, extend={"left": 2048, "right": 2047})
+
+
+async def test_the_images_of_few_requests_of_a_tenant_are_held_at_a_time_and_others_go_on() -> None:
+    decoder = HeldDecoder()
+    reader = InputReader(decoder, None, max_pixels=1 << 20, at_a_time=2)
+    request = InputRequest.model_validate({"image": UploadedFile(FILE), "mask": UploadedFile(FILE)})
+    async with asyncio.TaskGroup() as reading:
+        for tenant in ("flood", "flood", "flood", "other"):
+            reading.create_task(reader.read(request, INFO, tenant, refuse))
+        await decoder.until_asked(3)
+        decoder.go_on.set()
+    assert decoder.most == 3
+
+
+class HeldDecoder:
+    """Implements `Decoder`. It decodes nothing before it may `go_on`."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.most = 0
+        """Files that were decoded at a time, at most."""
+        self._asked = 0
+
+    async def decode(self, file: bytes) -> Raster:
+        self._asked += 1
+        self.most = max(self.most, self._asked)
+        await self.go_on.wait()
+        await asyncio.sleep(0)
+        self._asked -= 1
+        return Raster(picture(SIZE))
+
+    async def until_asked(self, times: int) -> None:
+        async with asyncio.timeout(60):
+            while self._asked < times:  # noqa: ASYNC110 -- each reader takes some turns of the loop until it asks
+                await asyncio.sleep(0)
 
 
 def test_a_raster_says_its_size() -> None:

@@ -48,6 +48,7 @@ async def test_a_served_model_may_have_a_name_like_those_of_openai(engine: FakeE
         "third",
         "openai/",
         "openai/third",
+        "openai/" * 5000 + "second",
         "other/dall-e-3",
         "dall-e",
         "DALL-E-3",

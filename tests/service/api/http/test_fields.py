@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId, Text
+from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId, Text, json_text
+from service.errors import InvalidRequestError
 
 
 def accepts(kind: Any, value: object) -> bool:
@@ -39,6 +41,15 @@ def test_a_whole_number_is_read_from_its_digits(number: int) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "+1", "00", "01", "1.0", "1e3", " 1", "1_0", "٣", "x", "9" * 17])
 def test_a_whole_number_has_one_spelling(text: str) -> None:
     assert not accepts(Annotated[int, WHOLE_NUMBER], text)
+
+
+def test_json_as_text_is_read_under_the_bounds_of_a_body() -> None:
+    assert json_text('{"a": [1.0, 2]}') == {"a": [1, 2]}
+    assert json_text(f'{{"a": {"9" * 400}}}') == {"a": math.inf}
+    for text in ('{"a": 1, "a": 1}', "[" * 33 + "]" * 33):
+        with pytest.raises(InvalidRequestError):
+            json_text(text)
+    assert json_text("{") == "{"
 
 
 def test_an_image_index_has_at_most_three_digits() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi import Request
 
 from service.api.http import file_body
-from service.api.http.file_body import FileBodies
+from service.api.http.file_body import FileBodies, Places
 from service.api.http.form_body import UploadedFile
 from service.errors import BodyTooLargeError, InvalidRequestError, QueueFullError, UnsupportedMediaTypeError
 
@@ -29,8 +32,12 @@ def request_with(body: bytes, media_type: str = "application/json", *, declared:
     return Request({"type": "http", "headers": headers}, receive)
 
 
+def bodies_of(owners: Iterator[str], *, max_wait_s: float = 10.0) -> FileBodies:
+    return FileBodies(2000, 100_000, owner=lambda request: next(owners), max_wait_s=max_wait_s)
+
+
 async def read(body: bytes, media_type: str = "application/json", *, max_bytes: int = 2000) -> dict[str, Any]:
-    async with FileBodies(max_bytes, 100_000).read(request_with(body, media_type)) as read:
+    async with FileBodies(max_bytes, 100_000, owner=lambda request: "").read(request_with(body, media_type)) as read:
         assert read.is_form is media_type.startswith("multipart")
         return read.fields
 
@@ -89,7 +96,7 @@ async def test_a_mended_string_is_never_taken_for_a_file() -> None:
 
 
 async def test_only_so_many_large_bodies_are_held() -> None:
-    bodies = FileBodies(2000, 100_000, max_wait_s=0.01)
+    bodies = bodies_of(itertools.cycle(["one", "other"]), max_wait_s=0.01)
     large = json.dumps({"image": FILE}).encode()
     async with contextlib.AsyncExitStack() as held:
         for _ in range(file_body._LARGE_BODIES):
@@ -105,8 +112,37 @@ async def test_only_so_many_large_bodies_are_held() -> None:
 
 
 async def test_a_refused_body_gives_its_place_back() -> None:
-    bodies = FileBodies(2000, 100_000)
+    bodies = bodies_of(itertools.repeat("one"))
     for _ in range(2 * file_body._LARGE_BODIES):
         with pytest.raises(BodyTooLargeError):
             async with bodies.read(request_with(b'"' + FILE.encode())):
                 pass
+
+
+async def test_of_one_owner_half_as_many_are_held_and_others_find_places() -> None:
+    share, large = file_body._LARGE_BODIES // 2, json.dumps({"image": FILE}).encode()
+    bodies = bodies_of(iter(["one"] * (share + 1) + ["other"]), max_wait_s=0.01)
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(share):
+            await held.enter_async_context(bodies.read(request_with(large)))
+        with pytest.raises(QueueFullError):
+            await held.enter_async_context(bodies.read(request_with(large)))
+        await held.enter_async_context(bodies.read(request_with(large)))
+
+
+async def test_only_so_many_of_one_owner_wait_for_a_place() -> None:
+    places = Places(2, max_wait_s=60, full="full")
+    async with places.place("one"), asyncio.TaskGroup() as waiting:
+        tasks = [waiting.create_task(hold(places, "one")) for _ in range(file_body._MAX_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFullError):
+            await hold(places, "one")
+        await hold(places, "other")
+        for task in tasks:
+            task.cancel()
+    await hold(places, "one")
+
+
+async def hold(places: Places, owner: str) -> None:
+    async with places.place(owner):
+        pass

@@ -127,6 +127,14 @@ async def test_a_boundary_that_is_none_is_refused(boundary: str) -> None:
         await read_form(request, MAX_BYTES, MAX_FILE_BYTES)
 
 
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "utf-7", "latin-1", "x" * 300, '"idna"'])
+async def test_a_form_is_utf_8(charset: str) -> None:
+    media_type = f"multipart/form-data; boundary={BOUNDARY}; charset="
+    assert await read(form(("a", "ü")), headers={"content-type": f"{media_type}UTF-8"}) == {"a": "ü"}
+    with pytest.raises(UnsupportedMediaTypeError):
+        await read(form(("a", "1")), headers={"content-type": f"{media_type}{charset}"})
+
+
 async def test_a_compressed_form_is_refused() -> None:
     with pytest.raises(UnsupportedMediaTypeError):
         await read(form(("a", "1")), headers={"content-encoding": "gzip"})

@@ -116,9 +116,15 @@ async def test_what_is_no_json_object_is_refused_without_repeating_it(body: byte
 
 
 async def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
-    body = b"[" * MAX_VALUES
-    with pytest.raises(InvalidRequestError, match="nested too deeply"):
-        await read_json_object(Sender(body).request, len(body))
+    for body in (b"[" * MAX_VALUES, nested(33), b'{"a":' * 33 + b"0" + b"}" * 33):
+        with pytest.raises(InvalidRequestError, match="nested too deeply"):
+            await read_json_object(Sender(body).request, len(body))
+    assert await Sender(nested(32)).read()
+
+
+def nested(depth: int) -> bytes:
+    """An object with lists within one another."""
+    return b'{"a":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ async def succeed(request: Request) -> Response:
     return PlainTextResponse("x", headers={"X-Request-Id": "the route's own"})
 
 
+async def succeed_for_a_while(request: Request) -> Response:
+    return PlainTextResponse("x", headers={"Cache-Control": "private, max-age=9"})
+
+
 async def fail(request: Request) -> Response:
     raise RuntimeError(f"{CANARY} in /home/someone")
 
@@ -53,6 +57,7 @@ class Server:
         routes = Router(
             routes=[
                 Route("/ok/{name}", succeed),
+                Route("/kept", succeed_for_a_while),
                 Route("/fail", fail),
                 Route("/v1/fail", fail),
                 Route("/break", break_off),
@@ -185,3 +190,9 @@ async def test_a_stream_of_events_is_counted_for_as_long_as_it_is_sent() -> None
 
     assert server.streams_at_each_event == [True, True]
     assert server.shows("darkroom_event_streams 0.0")
+
+
+async def test_nobody_keeps_an_answer_that_does_not_say_who_may() -> None:
+    server = Server()
+    for path, kept in (("/ok/x", "no-store"), ("/kept", "private, max-age=9"), ("/fail", "no-store")):
+        assert (await server.request("GET", path)).headers["cache-control"] == kept

@@ -104,6 +104,16 @@ def test_a_value_may_stand_for_another_or_for_a_field_that_is_not_given() -> Non
     assert body_schema(Body, rules)["properties"]["steps"]["description"].endswith(". Also: few")
 
 
+def test_a_number_as_text_is_not_larger_than_one_in_json() -> None:
+    class Unbounded(BaseModel):
+        steps: int
+
+    assert parse(Unbounded, {"steps": "7"}, LENIENT, as_text=True).request.steps == 7
+    with pytest.raises(Refused) as refusal:
+        parse(Unbounded, {"num_steps": "1" + "0" * 400}, LENIENT, as_text=True)
+    assert refusal.value.found == [(("num_steps",), "Must be a smaller number")]
+
+
 def test_two_spellings_with_one_value_are_accepted() -> None:
     assert parse(Body, {"prompt": ["x"], "num_steps": 5, "iterations": 5, "steps": 5}, LENIENT).request.steps == 5
 

@@ -56,6 +56,16 @@ def test_anything_else_is_refused_whatever_it_is_called(file: bytes) -> None:
         decode(file, max_pixels=MAX_PIXELS)
 
 
+def test_a_jpeg_with_very_many_scans_is_refused_undecoded() -> None:
+    file = saved(picture(), "jpeg", progressive=True)
+    last = file[file.rindex(b"\xff\xda") : -2]
+    again = file[:-2] + last + file[-2:]
+    assert distance(decoded(again), decoded(file)) < LOSSY
+    assert decoded(file + last * 100).size == picture().size  # Behind the image, as phones add films.
+    with pytest.raises(UnreadableImageError, match="too many scans"):
+        decoded(file[:-2] + last * 100 + file[-2:])
+
+
 @pytest.mark.parametrize("image_format", ["png", "jpeg", "webp"])
 def test_half_a_file_is_refused(image_format: str) -> None:
     noise = Image.effect_noise((64, 64), 50).convert("RGB")

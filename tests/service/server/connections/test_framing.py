@@ -176,12 +176,20 @@ def test_a_request_with_a_malformed_body_is_not_executed(server: Harness, victim
         b"GET /livez HTTP/2.0\r\nConnection: keep-alive\r\n",
         b"POST /livez HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
         b"PRI * HTTP/2.0\r\n",
+        b"GET http://evil.example/livez HTTP/1.1\r\nHost: localhost\r\n",
+        b"GET http://localhost@localhost/livez HTTP/1.1\r\nHost: localhost\r\n",
+        b"GET /livez#/../v1/models HTTP/1.1\r\nHost: localhost\r\n",
     ],
 )
 def test_a_request_that_servers_may_read_differently_is_refused(server: Harness, smuggled: bytes, start: bytes) -> None:
     assert_refused(exchange(server.port, [start + b"\r\n", smuggled]), 400)
     length = b"" if b"chunked" in start else b"Content-Length: %d\r\n" % len(smuggled)
     assert_refused(exchange(server.port, [start + length + b"\r\n" + smuggled]), 400)
+
+
+def test_a_target_may_be_a_whole_address_of_the_host_that_the_header_names(server: Harness) -> None:
+    start = b"GET HTTP://LocalHost/livez?x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    assert [answer.status for answer in exchange(server.port, [start])] == [200]
 
 
 @pytest.mark.parametrize("separate", [False, True], ids=["one segment", "separate segments"])

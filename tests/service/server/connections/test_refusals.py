@@ -32,6 +32,7 @@ def test_a_refusal_has_the_shape_of_the_dialect_of_its_path(
     (answer,) = answers_in(refusal.as_bytes(target))
     assert answer.status == refusal.status
     assert answer.closes
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert shape_of(answer) == shape
     assert refusal.message.encode() in answer.body
 

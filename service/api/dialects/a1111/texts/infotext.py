@@ -9,7 +9,8 @@ import json
 import re
 from typing import Final
 
-_SETTING: Final = re.compile(r'\s{0,9}(\w[\w \-/]{1,60}):\s{0,9}("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_SETTING: Final = re.compile(r'(?<![\w \-/])\s{0,9}(\w[\w \-/]{1,60}):\s{0,9}("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""A name is looked for where none has begun yet, so that the time is linear in the text."""
 _SIZE: Final = re.compile(r"(\d{1,6})x(\d{1,6})", re.ASCII)
 _LEAST_SETTINGS: Final = 3
 """Fewer of them in the last line are a line of the prompt."""

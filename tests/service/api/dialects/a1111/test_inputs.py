@@ -21,7 +21,7 @@ from tests.service.images.inputs.samples import picture, saved
 
 SIZE = (24, 16)
 LEFT = (0, 0, 12, 16)
-READER = InputReader(DirectDecoder(1 << 20), None)
+READER = InputReader(DirectDecoder(1 << 20), None, max_pixels=1 << 20, at_a_time=1)
 
 
 def text(image: Image.Image) -> str:

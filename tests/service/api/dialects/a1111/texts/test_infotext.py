@@ -36,6 +36,7 @@ def test_prompts_and_settings_are_read_by_their_names() -> None:
         ("", {}),
         ("a red circle", {"Prompt": "a red circle", "Negative prompt": ""}),
         ("time: 10, place: here", {"Prompt": "time: 10, place: here", "Negative prompt": ""}),
+        (f"{'a' * 70}: 1, B2: 1, C3: 2, D4: 3", {"Prompt": "", "Negative prompt": "", "B2": "1", "C3": "2", "D4": "3"}),
         ('x\nA1: "u\\q", B2: 1, C3: 2', {"Prompt": "x", "Negative prompt": "", "A1": '"u\\q"', "B2": "1", "C3": "2"}),
     ],
 )  # fmt: skip
