@@ -26,7 +26,8 @@ from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.repository import Cursor, JobRepository
+from service.jobs.store.pages import Cursor
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.stored_images import StoredImages
 from service.jobs.tenants.accounts import TenantAccounts

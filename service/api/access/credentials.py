@@ -10,19 +10,21 @@ from typing import Final
 from starlette.datastructures import Headers
 
 SESSION_COOKIE: Final = "darkroom_session"
+_PLAIN_SCHEMES: Final = ("bearer", "token")
 _NOBODY: Final = ("", "Og==")
 """Basic credentials of clients in which neither a name nor a password is set: nothing, and the base64 of a colon."""
 _MAX_COOKIE_CHARACTERS: Final = 8192
 
 
 def secrets_of(headers: Headers) -> Iterator[str]:
-    """Yields the secrets: of `Authorization: Bearer`, of `Basic` (its password), of `x-api-key` and of `api-key`.
+    """Yields the secrets: of `Authorization` with `Bearer`, `Token` or `Basic` (its password), of `x-api-key` and of
+    `api-key`.
 
-    The last is the header of Azure's clients.
+    `Token` is the scheme of Replicate's clients up to 0.25, and `api-key` the header of Azure's.
     """
     for value in headers.getlist("authorization"):
         scheme, _, rest = value.strip().partition(" ")
-        if scheme.lower() == "bearer" and rest.strip():
+        if scheme.lower() in _PLAIN_SCHEMES and rest.strip():
             yield rest.strip()
         elif scheme.lower() == "basic" and rest.strip() not in _NOBODY:
             yield _password(rest.strip())

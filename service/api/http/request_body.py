@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -66,7 +66,7 @@ def parse(
     _resolve_values(given, rules)
     unknown = tuple(name for name in given if name not in kind.model_fields)
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
-    problems = _unknown_fields(refused, fields, kind)
+    problems = [*_unknown_fields(refused, fields, kind), *_objections(unknown, given, rules)]
     try:
         known = {name: value for name, value in given.items() if name in kind.model_fields}
         request = kind.model_validate(known, strict=False if as_text else None)
@@ -174,6 +174,12 @@ def _unknown_fields(refused: Sequence[str], fields: Mapping[str, Any], kind: typ
         else FieldProblem(("",), f"There is no such field as the one that the body has in place {places[name]}")
         for name in refused[:_MAX_TOLD_UNKNOWN]
     ]
+
+
+def _objections(unknown: Sequence[str], given: Mapping[str, Any], rules: BodyRules) -> Iterator[FieldProblem]:
+    for name in unknown:
+        if told := rules.objection(name, given[name]):
+            yield FieldProblem((name if _SHOWN_NAME.fullmatch(name) else "",), told)
 
 
 def _location(error: ErrorDetails, spelled: Mapping[str, str]) -> tuple[str | int, ...]:

@@ -11,8 +11,9 @@ from service.jobs.records import JobFailure, JobRecord, JobVersion, Status
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
+from service.jobs.store.pages import Cursor
 from service.jobs.store.queue.waiting_jobs import WaitingJobs
-from service.jobs.store.repository import Cursor, JobRepository
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.spec_format import UnreadableSpecError
 from tests.harness.sample_jobs import KEEP_S, REPOSITORY_POLICY, accept, make_image, make_job, replace_spec
 from tests.service.jobs.conftest import Connect
