@@ -179,7 +179,7 @@ SAMPLERS: Final[Registry[Sampler]] = _registered()
 """All samplers by public name, in the order in which they are listed."""
 
 EDM_SCHEDULERS: Final = frozenset(sampler.edm_scheduler for sampler in _TABLE if sampler.edm_scheduler)
-"""The diffusers classes that say of a model that it has the noise of EDM."""
+"""The diffusers classes that only models with the noise of EDM have as their own scheduler."""
 SCHEDULERS: Final = EDM_SCHEDULERS | {sampler.scheduler for sampler in _TABLE}
 """The diffusers classes of all samplers."""
 EDM_SCHEDULES: Final = ("karras", "exponential")
@@ -191,7 +191,7 @@ _BY_SCHEDULER: Final = {
     for scheduler in (sampler.scheduler, sampler.edm_scheduler)
     if scheduler is not None
 }
-"""By diffusers class. The first sampler of the table stands for a class that several use."""
+"""Samplers by diffusers class. The first sampler of the table stands for a class that several use."""
 _SUFFIXES: Final = {**{each: each for each in SCHEDULES}, "ka": "karras", "k": "karras"}
 """Ends of names that name a schedule. AUTOMATIC1111's former aliases and InvokeAI shorten Karras."""
 _KARRAS_DPM: Final = "karrasdpm"

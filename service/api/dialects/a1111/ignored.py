@@ -21,17 +21,17 @@ _DEPENDENT: Final = frozenset(
     }
 )  # fmt: skip
 """Fields that change no image by themselves."""
-_OF_MASKS: Final[Mapping[str, object]] = {
-    "mask_blur": 0, "mask_blur_x": 0, "mask_blur_y": 0, "mask_round": True, "inpainting_fill": 1,
-    "inpaint_full_res": False,
+_OF_MASKS: Final[Mapping[str, Sequence[object]]] = {
+    "mask_blur": [0], "mask_blur_x": [0], "mask_blur_y": [0], "mask_round": [True], "inpainting_fill": [1],
+    "inpaint_full_res": [False],
 }  # fmt: skip
 """Fields that count where there is a mask, and the values by which the web UI does what this server does."""
-_NEUTRAL: Final[Mapping[str, object]] = {
-    **_OF_MASKS, "clip_skip": 1, "CLIP_stop_at_last_layers": 1, "eta": 1, "s_noise": 1, "initial_noise_multiplier": 1,
-    "hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler",
-    "hr_checkpoint_name": "Use same checkpoint",
+_NEUTRAL: Final[Mapping[str, Sequence[object]]] = {
+    **_OF_MASKS, "clip_skip": [0, 1], "CLIP_stop_at_last_layers": [0, 1], "eta": [1], "s_noise": [1],
+    "initial_noise_multiplier": [1], "hr_sampler_name": ["", "Use same sampler"],
+    "hr_scheduler": ["", "Use same scheduler"], "hr_checkpoint_name": ["", "Use same checkpoint"],
 }  # fmt: skip
-_NEUTRAL_ANYWHERE: Final = ("", 0, -1, "None", "Automatic", [], {})
+_NEUTRAL_OTHERWISE: Final = ("", 0, -1, "None", "Automatic", [], {})
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MAX_NAMED: Final = 20
 
@@ -52,4 +52,4 @@ def without_effect(parsed: Parsed[Txt2ImgRequest], fields: Mapping[str, Any]) ->
 def _changes_images(name: str, value: object) -> bool:
     if name in _DEPENDENT or _ABOUT_FILES.match(name) or not _SHOWN_NAME.fullmatch(name):
         return False
-    return value is not None and value not in _NEUTRAL_ANYWHERE and value != _NEUTRAL.get(name)
+    return value is not None and value not in _NEUTRAL.get(name, _NEUTRAL_OTHERWISE)
