@@ -195,7 +195,7 @@ _BY_SCHEDULER: Final = {
 _SUFFIXES: Final = {**{each: each for each in SCHEDULES}, "ka": "karras", "k": "karras"}
 """Ends of names that name a schedule. AUTOMATIC1111's former aliases and InvokeAI shorten Karras."""
 _KARRAS_DPM: Final = "karrasdpm"
-"""The name of models on Replicate for DPM++ 2M with Karras' schedule."""
+"""The name that models on Replicate have for DPM++ 2M with Karras' schedule."""
 
 
 def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:

@@ -31,7 +31,7 @@ _NEUTRAL: Final[Mapping[str, Sequence[object]]] = {
     "initial_noise_multiplier": [1], "hr_sampler_name": ["", "Use same sampler"],
     "hr_scheduler": ["", "Use same scheduler"], "hr_checkpoint_name": ["", "Use same checkpoint"],
 }  # fmt: skip
-_NEUTRAL_OTHERWISE: Final = ("", 0, -1, "None", "Automatic", [], {})
+_NEUTRAL_OTHERWISE: Final[Sequence[object]] = ("", 0, -1, "None", "Automatic", [], {})
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MAX_NAMED: Final = 20
 

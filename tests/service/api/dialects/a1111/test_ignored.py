@@ -36,12 +36,13 @@ def test_what_would_change_an_image_of_the_web_ui_is_named() -> None:
 
 
 def test_what_changes_nothing_there_or_is_as_it_is_here_is_not_named() -> None:
+    strange: dict[str, Any] = {"a name\nof two lines": True}
     assert not named(
         prompt="x", steps=4, tiling=False, restore_faces=None, styles=[], subseed=-1, subseed_strength=0, eta=1.0,
         seed_resize_from_h=-1, s_noise=1, script_name="None", script_args=[1], alwayson_scripts={}, clip_skip=1,
         save_images=True, do_not_save_grid=True, override_settings_restore_afterwards=True, hr_sampler_name="Euler",
         override_settings={"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic", "samples_format": "jpg"},
-        **{"a name\nof two lines": True},
+        **strange,
     )  # fmt: skip
 
 
