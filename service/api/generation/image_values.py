@@ -27,21 +27,25 @@ def image_objection(name: str, value: object) -> str | None:
 
 def holds_image(name: str, value: object) -> bool:
     """Whether the value of a field is an image or the address of one, or has one in it, however deep."""
-    left = [(name, value)]
+    left = [(_names_images(name), value)]
     while left:
-        name, value = left.pop()
+        named, value = left.pop()
         if isinstance(value, dict):
-            left += [(f"{name} {key}", inner) for key, inner in value.items()]
+            left += [(named or _names_images(key), inner) for key, inner in value.items()]
         elif isinstance(value, list):
-            left += [(name, inner) for inner in value]
-        elif _is_image(name, value):
+            left += [(named, inner) for inner in value]
+        elif _is_image(value, named=named):
             return True
     return False
 
 
-def _is_image(name: str, value: object) -> bool:
+def _names_images(name: str) -> bool:
+    return _NAMES.search(name) is not None
+
+
+def _is_image(value: object, *, named: bool) -> bool:
     if isinstance(value, UploadedFile):
         return value.data.startswith(_FILES)
     if not isinstance(value, str):
         return False
-    return bool(_TEXT.match(value) or (_ADDRESS.match(value) and _NAMES.search(name)))
+    return bool(_TEXT.match(value) or (named and _ADDRESS.match(value)))
