@@ -122,8 +122,8 @@ class Admission:
     """The bounds of one engine's queue.
 
     What is queued before a job decides, and not the job's own size. So a job of several images finds room as soon as a
-    single image does, an idle engine admits a job of any size, and at most one job goes beyond a bound. A few jobs find
-    room whatever they cost: on a slow device one alone may be more work than the bound in seconds.
+    single image does, an idle engine admits a job of any size, and one job of each tenant may go beyond a bound. A few
+    jobs find room whatever they cost: on a slow device one alone may be more work than the bound in seconds.
     """
 
     def __init__(self, config: EngineConfig, queued: QueuedWork) -> None:
@@ -138,6 +138,10 @@ class Admission:
         config, queued = self._config, self._queued
         is_short = queued.left_s < config.max_queued_s or queued.jobs < config.min_queued_jobs
         return queued.images < config.max_queued_images and is_short
+
+    def has_own_room(self, tenant: str) -> bool:
+        """Whether the tenant's job may be admitted although there is no room: it has none in the queue."""
+        return tenant not in self._queued.tenants
 
     def wait_s(self, ahead: WorkAhead) -> float:
         """Returns the seconds until there is room for a job behind the queue and this work."""

@@ -1,7 +1,9 @@
 """The line of callers whose job has no room yet, and the order in which they get it.
 
 Runs in the server's process. `admission` says when there is room. Tenants take turns by the seconds of work with which
-they are admitted from the line, and by their weights; within a tenant, the first comes first. Nobody passes the line.
+they are admitted from the line, and by their weights; within a tenant, the first comes first. Only a tenant that has
+nothing in the queue waits for no room, and passes the line: otherwise the first job of a tenant with little work would
+wait for those of a busy one.
 """
 
 from __future__ import annotations
@@ -64,9 +66,9 @@ class WaitingLine(Generic[JobT]):
     def admit_now(self, tenant: str, prices_s: Sequence[float], admit: Callable[[], JobT]) -> JobT:
         """Returns what `admit` returns. Raises `QuotaExceededError`, and `QueueFullError` where it is full."""
         self._admission.check_quota(tenant, self._waiting_s(tenant))
-        if self._callers or not self._admission.has_room:
+        if not self._may_enter(tenant):
             raise self._admission.refusal(self._ahead(self._caller(tenant, prices_s, admit)))
-        return admit()
+        return self._admit(tenant, prices_s, admit)
 
     async def admit_in_turn(
         self, tenant: str, prices_s: Sequence[float], admit: Callable[[], JobT], deadline_s: float | None = None
@@ -78,8 +80,8 @@ class WaitingLine(Generic[JobT]):
         the call; and the error with which the line is closed. A caller that is canceled leaves the line.
         """
         self._admission.check_quota(tenant, self._waiting_s(tenant))
-        if not self._callers and self._admission.has_room:
-            return admit()
+        if self._may_enter(tenant):
+            return self._admit(tenant, prices_s, admit)
         caller = self._caller(tenant, prices_s, admit)
         self._enter(caller)
         left_s = math.inf if deadline_s is None else max(deadline_s - max(prices_s), 0.0)
@@ -97,9 +99,8 @@ class WaitingLine(Generic[JobT]):
 
     def advance(self) -> None:
         """Admits those whose turn it is. Call it whenever there may be room."""
-        while self._callers and self._admission.has_room:
-            caller = min((next(iter(own)) for own in self._callers.values()), key=self._first_turn)
-            self._shares.charge({caller.tenant: caller.price_s}, self._callers)
+        while (caller := self._next()) is not None:
+            self._charge(caller.tenant, caller.prices_s)
             self._leave(caller)
             caller.job = caller.admit()
             caller.called.set()
@@ -110,6 +111,30 @@ class WaitingLine(Generic[JobT]):
             caller.error = error
             caller.called.set()
         self._callers.clear()
+
+    def _may_enter(self, tenant: str) -> bool:
+        """Whether a tenant's job may enter the queue without a wait in line."""
+        if self._callers or not self._admission.has_room:
+            return tenant not in self._callers and self._admission.has_own_room(tenant)
+        return True
+
+    def _admit(self, tenant: str, prices_s: Sequence[float], admit: Callable[[], JobT]) -> JobT:
+        """Returns what `admit` returns. Charges the tenant for its turn where others wait for theirs."""
+        if self._callers:
+            self._charge(tenant, prices_s)
+        return admit()
+
+    def _charge(self, tenant: str, prices_s: Sequence[float]) -> None:
+        self._shares.charge({tenant: sum(prices_s)}, {*self._callers, tenant})
+
+    def _next(self) -> _Caller[JobT] | None:
+        """Returns the caller that is admitted now; None while all have to wait."""
+        if not self._callers:
+            return None
+        first = [next(iter(own)) for own in self._callers.values()]
+        if not self._admission.has_room:
+            first = [caller for caller in first if self._admission.has_own_room(caller.tenant)]
+        return min(first, key=self._first_turn, default=None)
 
     def _caller(self, tenant: str, prices_s: Sequence[float], admit: Callable[[], JobT]) -> _Caller[JobT]:
         return _Caller(tenant, prices_s, admit, next(self._numbers))
