@@ -36,7 +36,8 @@ def choose(limits: Sequence[SamplerLimits], name: str, schedule: str | None, ste
     own = next((each for each in limits or ALL if each.name == choice.sampler.name), None)
     if own is None or own.refusal:
         reason = own.refusal if own else f"This model cannot have the sampler {choice.sampler.name}."
-        raise InvalidParamsError("sampler", reason)
+        others = ", ".join(each.name for each in usable(limits))
+        raise InvalidParamsError("sampler", f"{reason} It can have: {others}.")
     if choice.schedule is not None and choice.schedule not in own.schedules:
         known = ", ".join(own.schedules) or "none but its own"
         raise InvalidParamsError("schedule", f"With this model the sampler {own.name} takes these schedules: {known}.")

@@ -6,6 +6,7 @@ A sampler that diffusers has takes one entry in `_TABLE`; docs/how-to/add-a-samp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -42,7 +43,7 @@ class Sampler:
     scheduler: str
     """The diffusers class that does the mathematics."""
     aliases: tuple[str, ...]
-    """Names that other programs use. Case, spaces, hyphens and underscores do not matter."""
+    """Names that other programs use. `_normalize` says which differences do not matter."""
     schedules: tuple[str, ...] = ()
     """The members of `SCHEDULES` that the diffusers class has a `use_..._sigmas` argument for."""
     stochastic: bool = False
@@ -156,8 +157,15 @@ _TABLE: Final = (
 )
 
 
+_SEPARATORS: Final = re.compile("[^a-z0-9]+")
+
+
 def _normalize(name: str) -> str:
-    return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
+    """Return the letters and digits of a name, in which programs differ less than in all else.
+
+    `DPM++ 2M`, `dpm++2m` and `dpmpp_2m` are one name, and so are `HeunDiscreteScheduler` and `HeunDiscrete`.
+    """
+    return _SEPARATORS.sub("", name.lower().replace("+", "p")).removesuffix("scheduler")
 
 
 def _registered() -> Registry[Sampler]:
@@ -177,12 +185,17 @@ SCHEDULERS: Final = EDM_SCHEDULERS | {sampler.scheduler for sampler in _TABLE}
 EDM_SCHEDULES: Final = ("karras", "exponential")
 """The members of `SCHEDULES` that the classes for EDM's noise have."""
 
-_BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in reversed(_TABLE)}
+_BY_SCHEDULER: Final = {
+    _normalize(scheduler): sampler
+    for sampler in reversed(_TABLE)
+    for scheduler in (sampler.scheduler, sampler.edm_scheduler)
+    if scheduler is not None
+}
 """Samplers by diffusers class. The first sampler of the table stands for a class that several use."""
-
-
-def _find_sampler(name: str) -> Sampler | None:
-    return SAMPLERS.find(name) or _BY_SCHEDULER.get(_normalize(name))
+_SUFFIXES: Final = {**{each: each for each in SCHEDULES}, "ka": "karras", "k": "karras"}
+"""Ends of names that name a schedule. AUTOMATIC1111's former aliases and InvokeAI shorten Karras."""
+_KARRAS_DPM: Final = "karrasdpm"
+"""The name that models on Replicate have for DPM++ 2M with Karras' schedule."""
 
 
 def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
@@ -200,21 +213,34 @@ def find_own(scheduler_config: Mapping[str, Any]) -> Sampler | None:
     return next(fitting, None)
 
 
+def named(name: str) -> SamplerChoice | None:
+    """Return the sampler that a name of this or of another program means; None where the table has none.
+
+    The schedule is the one that the name ends with, as in "DPM++ 2M Karras". The sampler may be unable to take it.
+    """
+    text = _normalize(name)
+    if text == _KARRAS_DPM:
+        return SamplerChoice(SAMPLERS["dpm++_2m"], "karras")
+    for suffix, schedule in (("", None), *_SUFFIXES.items()):
+        stem = text.removesuffix(suffix)
+        sampler = SAMPLERS.find(stem) or _BY_SCHEDULER.get(stem)
+        if sampler is not None and text.endswith(suffix):
+            return SamplerChoice(sampler, schedule)
+    return None
+
+
 def find(name: str, schedule: str | None = None) -> SamplerChoice:
-    """Return the sampler with that name or alias, and its schedule. "DPM++ 2M Karras" names both.
+    """Return the sampler that a name means, and its schedule.
 
     Raises `UnknownSamplerError`, whose message lists the known names and never repeats the name that was asked for.
     """
-    chosen = None if schedule is None else _normalize(schedule)
-    sampler = _find_sampler(name)
-    if sampler is None:
-        stem, _, suffix = _normalize(name).rpartition("_")
-        sampler = _find_sampler(stem)
-        if sampler is None or suffix not in SCHEDULES:
-            raise UnknownSamplerError("sampler", f"Unknown sampler. Known samplers: {', '.join(SAMPLERS)}.")
-        if chosen not in (None, suffix):
-            raise UnknownSamplerError("schedule", "The sampler's name and `schedule` name different schedules.")
-        chosen = suffix
+    found = named(name)
+    if found is None:
+        raise UnknownSamplerError("sampler", f"Unknown sampler. Known samplers: {', '.join(SAMPLERS)}.")
+    sampler, of_name = found
+    chosen = of_name if schedule is None else _normalize(schedule)
+    if of_name not in (None, chosen):
+        raise UnknownSamplerError("schedule", "The sampler's name and `schedule` name different schedules.")
     if chosen is not None and chosen not in sampler.schedules:
         known = ", ".join(sampler.schedules) or "none but its own"
         raise UnknownSamplerError("schedule", f"The sampler {sampler.name} takes these schedules: {known}.")

@@ -25,6 +25,8 @@ class CheckedModel:
     name: str
     path: Path
     """The folder or file."""
+    aliases: tuple[str, ...] = ()
+    """Those that stand beside its files."""
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -34,6 +36,7 @@ class _Report(msgspec.Struct, frozen=True):
     error: str = ""
     name: str = ""
     path: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 _REPORTS: Final = msgspec.json.Decoder(_Report)
@@ -55,7 +58,7 @@ def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedMode
         raise CheckError(f"{model} could not be checked: the program ended with status {done.returncode}.") from error
     if not report.ok:
         raise CheckError(report.error)
-    return CheckedModel(report.name, Path(report.path))
+    return CheckedModel(report.name, Path(report.path), report.aliases)
 
 
 def _command(model: str, settings: Settings, *, as_json: bool, allow_download: bool) -> list[str]:

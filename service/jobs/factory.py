@@ -21,6 +21,7 @@ from service.jobs.checkpoints import JobCheckpoints
 from service.jobs.execution.executor import ExecutorConfig, JobExecutor
 from service.jobs.execution.owner_lock import OwnerLock
 from service.jobs.execution.runner import Runner, RunnerConfig
+from service.jobs.execution.unmade_jobs import UnmadeJobs
 from service.jobs.following import JobFollowing
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.service import JobService, JobServiceConfig
@@ -102,7 +103,9 @@ def create_jobs(
     checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
     retention = RetentionPolicy(settings.keep_s)
     waiting = WaitingJobs(FairShare(settings.shares))
-    claims = JobClaims(database, ClaimPolicy(lease_s=settings.lease_s, retention=retention), waiting, metrics)
+    unmade = UnmadeJobs(metrics, traces).ended
+    claim_policy = ClaimPolicy(lease_s=settings.lease_s, retention=retention)
+    claims = JobClaims(database, claim_policy, waiting, metrics, unmade)
     executor = JobExecutor(
         claims,
         files,
@@ -122,7 +125,7 @@ def create_jobs(
     repository_policy = RepositoryPolicy(
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
-    repository = JobRepository(database, repository_policy, waiting)
+    repository = JobRepository(database, repository_policy, waiting, unmade)
     tenants = TenantAccounts(
         waiting=waiting,
         unfinished=UnfinishedJobs(waiting),

@@ -200,6 +200,21 @@ class Claim:
     """Whether the job has been lost so often that it must run apart from all others."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmadeJob:
+    """A job whose end no process that makes it could tell: it waited, or was lost too often."""
+
+    id: str
+    tenant: str
+    spec: JobSpec | None
+    """None where this version cannot read it."""
+    created_at: float
+    attempt: int
+    outcome: Status
+    code: str
+    """A public code of `service.errors`."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveState:
     """The progress of a running job as its process knows it; the record follows with the next heartbeat."""

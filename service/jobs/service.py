@@ -1,7 +1,6 @@
 """Submits, looks up, cancels, deletes and follows durable jobs for the API, whichever process runs them.
 
-It combines the store, the runner, the image files and the notifications, and starts and stops them. It holds no state
-of jobs: that is in the store and in the runner.
+It starts and stops the store, the runner, the image files and the notifications, which hold all state of jobs.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey
 from service.jobs.store.image_files import ImageFiles
-from service.jobs.store.repository import Cursor, JobRepository
+from service.jobs.store.pages import Cursor
+from service.jobs.store.repository import JobRepository
 from service.jobs.store.row_mapping import NewJob
 from service.jobs.stored_images import StoredImages
 from service.jobs.tenants.accounts import TenantAccounts
@@ -269,11 +269,10 @@ class JobService:
         Raises `NotFoundError`, and what `open_stream` raises where too many wait.
         """
         self._require_open()
-        ended = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                ended = await self._following.ended(job_id, tenant)
-        return ended or await self.get(job_id, tenant)
+                return await self._following.ended(job_id, tenant)
+        return await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float, webhook: Webhook | None = None) -> NewJob:
         price_s = self._engine.price_s([image.params for image in spec.images])

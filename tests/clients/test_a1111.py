@@ -60,7 +60,7 @@ def test_webuiapi_raises_the_status_of_an_error(run: Programs) -> None:
 
     assert answer["status"] == 400
     assert set(answer["body"]) == {"error", "detail", "body", "errors"}
-    assert answer["body"]["detail"] == "Sampler not found"
+    assert answer["body"]["detail"].startswith("Sampler not found. There are: ")
 
 
 def test_aaa1111_makes_and_changes_images(run: Programs) -> None:

@@ -10,19 +10,20 @@ from typing import Final
 from starlette.datastructures import Headers
 
 SESSION_COOKIE: Final = "darkroom_session"
+_PLAIN_SCHEMES: Final = ("bearer", "token")
 _EMPTY_BASIC: Final = ("", "Og==")
 """Basic credentials that clients send without a name and a password: nothing, or the base64 of a colon."""
 _MAX_COOKIE_CHARACTERS: Final = 8192
 
 
 def secrets_of(headers: Headers) -> Iterator[str]:
-    """Yields the secrets in `Authorization: Bearer` and `Basic` (its password), in `x-api-key` and in `api-key`.
+    """Yields the secrets in `Authorization` (`Bearer`, `Token`, or the password of `Basic`), `x-api-key` and `api-key`.
 
-    Azure's clients send `api-key`.
+    Replicate's clients up to 0.25 send `Token`, and Azure's send `api-key`.
     """
     for value in headers.getlist("authorization"):
         scheme, _, rest = value.strip().partition(" ")
-        if scheme.lower() == "bearer" and rest.strip():
+        if scheme.lower() in _PLAIN_SCHEMES and rest.strip():
             yield rest.strip()
         elif scheme.lower() == "basic" and rest.strip() not in _EMPTY_BASIC:
             yield _password(rest.strip())

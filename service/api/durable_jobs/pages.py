@@ -13,7 +13,7 @@ from typing import Final
 from service.errors import InvalidRequestError
 from service.ids import is_job_id
 from service.jobs.records import JobSummary
-from service.jobs.store.repository import Cursor
+from service.jobs.store.pages import Cursor
 
 MAX_PAGE_BYTES: Final = 1 << 20
 

@@ -20,7 +20,7 @@ class UnknownFields(enum.Enum):
     """A dialect's policy for a field of a body that its schema does not know."""
 
     IGNORE = enum.auto()
-    """The request is served, and the answer names the ignored fields."""
+    """The request is served, and the answer names the ignored fields. `BodyRules.objection` says which are refused."""
     REFUSE = enum.auto()
     """The request is refused, since a misspelled field should not cost an image."""
 
@@ -42,6 +42,9 @@ class BodyRules:
     unknown_fields: UnknownFields
     refuse: Callable[[Sequence[FieldProblem]], InvalidRequestError]
     """Makes the error about one or more problems."""
+    objection: Callable[[str, object], str | None] = lambda _name, _value: None
+    """Returns why an unknown field of that name and value cannot be ignored, as a sentence without its period; None
+    where it can."""
     null_is_absent: bool = False
     """Whether a field that is null counts as not given."""
     aliases: Mapping[str, str] = field(default_factory=dict)

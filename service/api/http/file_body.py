@@ -97,21 +97,22 @@ class FileBodies:
         self._places = Places(_LARGE_BODIES, max_wait_s=max_wait_s, full="Too many files are being uploaded.")
 
     @contextlib.asynccontextmanager
-    async def read(self, request: Request, *, untyped: bool = False) -> AsyncIterator[FileBody]:
+    async def read(self, request: Request, *, untyped: bool = False, forms: bool = True) -> AsyncIterator[FileBody]:
         """Reads the body, and holds its place until the block is left.
 
-        With `untyped`, a body without a media type is taken for JSON.
+        With `untyped`, a body without a media type is taken for JSON. Without `forms`, it must be JSON.
 
         Raises `UnsupportedMediaTypeError`, `BodyTooLargeError`, `InvalidRequestError` and, where too many large bodies
         are held, `QueueFullError`.
         """
         async with self._place(request):
-            if is_form(request):
+            if forms and is_form(request):
                 yield FileBody(await read_form(request, self._max_bytes, self._max_file_bytes), True)
             elif is_json(request, untyped=untyped):
                 yield FileBody(await read_json_with_files(request, self._max_bytes, self._max_file_bytes), False)
             else:
-                raise UnsupportedMediaTypeError("Send the body as application/json or as multipart/form-data.")
+                or_form = " or as multipart/form-data" if forms else ""
+                raise UnsupportedMediaTypeError(f"Send the body as application/json{or_form}.")
 
     @contextlib.asynccontextmanager
     async def _place(self, request: Request) -> AsyncIterator[None]:

@@ -20,7 +20,8 @@ from service.api.http.json_body import bounded_stream, check_field_name
 from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMediaTypeError
 
 _CHARSETS: Final = (b"utf-8", b"utf8", b"us-ascii")
-_MAX_FILES: Final = 4
+_MAX_FILES: Final = 18
+"""As many as the form of an edit of OpenAI's may have. Most routes take one or two, and say so."""
 _MAX_FIELDS: Final = 200
 """A job has up to a hundred prompts, each of which may be a field of its own."""
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")

@@ -68,7 +68,7 @@ def parse(
     _resolve_values(given, rules)
     unknown = tuple(name for name in given if name not in kind.model_fields)
     refused = unknown if rules.unknown_fields is UnknownFields.REFUSE else ()
-    problems = list(_unknown_fields(refused, fields, kind))
+    problems = [*_unknown_fields(refused, fields, kind), *_objections(unknown, given, rules)]
     try:
         known = {name: value for name, value in given.items() if name in kind.model_fields}
         request = kind.model_validate(known, strict=False if as_text else None)
@@ -184,6 +184,12 @@ def _huge_numbers(request: BaseModel, spelled: Mapping[str, str]) -> Iterator[Fi
     for name, value in request:
         if isinstance(value, int) and abs(value) > _MAX_INTEGER:
             yield FieldProblem((spelled.get(name, name),), "Must be a smaller number")
+
+
+def _objections(unknown: Sequence[str], given: Mapping[str, Any], rules: BodyRules) -> Iterator[FieldProblem]:
+    for name in unknown:
+        if told := rules.objection(name, given[name]):
+            yield FieldProblem((name if _SHOWN_NAME.fullmatch(name) else "",), told)
 
 
 def _location(error: ErrorDetails, spelled: Mapping[str, str]) -> tuple[str | int, ...]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Insert, Select, Update, bindparam, case, select, update
 
-from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage
+from service.jobs.records import Claim, JobFailure, LiveState, Status, StoredImage, UnmadeJob
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.queue.losses import SUSPECT_LOSSES, Lost, put_back
@@ -59,7 +59,7 @@ _RELEASE: Final = (
     .returning(*WAITING_COLUMNS)
 )
 _EXISTS: Final = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
-_NONE: Final = Taken([], [])
+_NONE: Final = Taken([], [], [])
 
 
 class LostError(Exception):
@@ -77,13 +77,21 @@ class JobClaims:
     """The store as seen by a process that runs jobs. Every method may raise `StoreUnavailableError`."""
 
     def __init__(
-        self, database: Database, policy: ClaimPolicy, waiting: WaitingJobs, metrics: StoreMetrics | None = None
+        self,
+        database: Database,
+        policy: ClaimPolicy,
+        waiting: WaitingJobs,
+        metrics: StoreMetrics | None = None,
+        on_unmade: Callable[[UnmadeJob], None] = lambda _: None,
     ) -> None:
-        """`waiting` is the process's copy of the queue, shared with its `JobRepository`."""
+        """`waiting` is the process's copy of the queue, shared with its `JobRepository`. `on_unmade` is called for each
+        job that fails here.
+        """
         self._database = database
         self._policy = policy
         self._waiting = waiting
         self._metrics = metrics or StoreMetrics()
+        self._on_unmade = on_unmade
 
     @property
     def available(self) -> bool:
@@ -167,6 +175,8 @@ class JobClaims:
         self._metrics.job_lost(done.losses)
         for job in done.waiting:
             self._waiting.add(job)
+        for failed in done.failed:
+            self._on_unmade(failed)
 
     async def _take(self, statement: Update, parameters: Mapping[str, Any]) -> Taken:
         # Without a sync: a power failure that undoes the claim ends this process too, and the job waits again.
@@ -179,6 +189,8 @@ class JobClaims:
         for job_id in taken.gone:
             self._waiting.remove(job_id)
         self._metrics.job_claimed(len(taken.claims))
+        for failed in taken.failed:
+            self._on_unmade(failed)
         return taken
 
     async def heartbeat(self, held: Mapping[Claim, LiveState], *, now: float) -> set[Claim]:

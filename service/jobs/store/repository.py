@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import structlog
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_
 
-from service.errors import NotFoundError, QueueFullError
-from service.jobs.records import TERMINAL, JobRecord, JobVersion, Status, StoredImage
+from service.errors import CanceledError, NotFoundError, QueueFullError
+from service.jobs.records import TERMINAL, JobRecord, JobVersion, Status, StoredImage, UnmadeJob
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.database import Database
 from service.jobs.store.idempotency import IdempotencyKey, bind_key, bound_job
+from service.jobs.store.pages import Cursor, read_page
 from service.jobs.store.queue.tenant_queue import WaitingJob
 from service.jobs.store.queue.waiting_jobs import QueuePlace, WaitingJobs
 from service.jobs.store.row_mapping import (
@@ -27,8 +27,8 @@ from service.jobs.store.row_mapping import (
     new_job_row,
     new_record,
     stored_image,
+    unmade_job,
 )
-from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ENDING, WAITING_COLUMNS, ending_values, images_of
 from service.jobs.store.tables import QUEUED, RUNNING, images, jobs
 from service.jobs.store.uploads import StoredUpload, attach_uploads
@@ -52,30 +52,15 @@ _IMAGE_OF_TENANT: Final = _IMAGE.where(jobs.c.tenant == bindparam("owner"))
 _CANCEL: Final = ENDING.where(
     jobs.c.id == bindparam("job"), jobs.c.tenant == bindparam("owner"), jobs.c.status.not_in(TERMINAL)
 )
+_WAITING_JOB: Final = _JOB_OF_TENANT.where(QUEUED).with_for_update()
 _DELETE: Final = delete(jobs).where(jobs.c.id == bindparam("job"), jobs.c.tenant == bindparam("owner"))
 _VERSIONS: Final = select(jobs.c.id, jobs.c.status, jobs.c.attempt, jobs.c.version, jobs.c.progress).where(
     jobs.c.id.in_(bindparam("ids", expanding=True))
-)
-_NEWEST_FIRST: Final = (
-    select(jobs)
-    .where(jobs.c.tenant == bindparam("owner"))
-    .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-    .limit(bindparam("at_most"))
 )
 _WAITING: Final = select(*WAITING_COLUMNS).where(QUEUED)
 _RUNNING: Final = select(jobs.c.id, jobs.c.tenant).where(RUNNING)
 _before: Final = tuple_(jobs.c.virtual_deadline_at, jobs.c.id) < tuple_(bindparam("deadline"), bindparam("id"))
 _PLACE: Final = select(func.count(), func.coalesce(func.sum(jobs.c.price_s), 0.0)).where(QUEUED, _before)
-
-_log = structlog.get_logger("darkroom.jobs")
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last job of a page; the next page starts after it."""
-
-    created_at: float
-    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +80,20 @@ class JobRepository:
     A method that returns one job raises `UnreadableSpecError` if this version cannot read it.
     """
 
-    def __init__(self, database: Database, policy: RepositoryPolicy, waiting: WaitingJobs) -> None:
-        """`waiting` is the process's copy of the queue, shared with its `JobClaims`."""
+    def __init__(
+        self,
+        database: Database,
+        policy: RepositoryPolicy,
+        waiting: WaitingJobs,
+        on_unmade: Callable[[UnmadeJob], None] = lambda _: None,
+    ) -> None:
+        """`waiting` is the process's copy of the queue, shared with its `JobClaims`. `on_unmade` is called for each job
+        that is canceled or deleted while it waits.
+        """
         self._database = database
         self._policy = policy
         self._waiting = waiting
+        self._on_unmade = on_unmade
 
     async def create(
         self,
@@ -181,7 +175,7 @@ class JobRepository:
 
         Fewer than `limit` jobs mean that no more exist.
         """
-        return await self._database.scan(lambda connection: _page(connection, tenant, limit, after, status))
+        return await self._database.scan(lambda connection: read_page(connection, tenant, limit, after, status))
 
     async def versions(self, job_ids: Sequence[str]) -> dict[str, JobVersion]:
         """Returns the versions of the jobs that exist, by id."""
@@ -215,23 +209,32 @@ class JobRepository:
         """Cancels a job unless it has ended, and returns it. Raises `NotFoundError`."""
         values = ending_values(Status.CANCELED, now=now, retention=self._policy.retention)
 
-        def cancel(connection: Connection) -> JobRecord:
+        def cancel(connection: Connection) -> tuple[UnmadeJob | None, JobRecord]:
+            unmade = _canceled_waiting(connection, job_id, tenant)
             connection.execute(_CANCEL, {**values, "job": job_id, "owner": tenant})
-            return _record(connection, job_id, tenant)
+            return unmade, _record(connection, job_id, tenant)
 
-        record = await self._database.write(cancel)
-        self._waiting.remove(job_id)
+        unmade, record = await self._database.write(cancel)
+        self._left_unmade(job_id, unmade)
         return record
 
     async def delete(self, job_id: str, tenant: str) -> bool:
         """Deletes the record, whatever its status, and returns whether it existed. Does not delete the image files."""
+
+        def delete(connection: Connection) -> tuple[UnmadeJob | None, bool]:
+            unmade = _canceled_waiting(connection, job_id, tenant)
+            return unmade, connection.execute(_DELETE, {"job": job_id, "owner": tenant}).rowcount > 0
+
         # Tried on a full disk too, although writes have just failed there: it makes room.
-        deleted = await self._database.write(
-            lambda connection: connection.execute(_DELETE, {"job": job_id, "owner": tenant}).rowcount > 0, urgent=True
-        )
+        unmade, deleted = await self._database.write(delete, urgent=True)
         if deleted:
-            self._waiting.remove(job_id)
+            self._left_unmade(job_id, unmade)
         return deleted
+
+    def _left_unmade(self, job_id: str, unmade: UnmadeJob | None) -> None:
+        self._waiting.remove(job_id)
+        if unmade is not None:
+            self._on_unmade(unmade)
 
     def _check_room(self, job: WaitingJob) -> None:
         """Raises `QueueFullError` where the queue has no room. An empty queue accepts a job of any size."""
@@ -252,41 +255,18 @@ def _record(connection: Connection, job_id: str, tenant: str | None = None) -> J
     return job_record(row, images_of(connection, [job_id]).get(job_id, ()))
 
 
+def _canceled_waiting(connection: Connection, job_id: str, tenant: str) -> UnmadeJob | None:
+    """Returns the job as one that is canceled, if it waits."""
+    row = connection.execute(_WAITING_JOB, {"id": job_id, "owner": tenant}).one_or_none()
+    return None if row is None else unmade_job(row, Status.CANCELED, CanceledError.code)
+
+
 def _versions(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobVersion]:
     return {
         job_id: job_version(*version)
         for start in range(0, len(job_ids), _MAX_IDS)
         for job_id, *version in connection.execute(_VERSIONS, {"ids": job_ids[start : start + _MAX_IDS]})
     }
-
-
-def _page(
-    connection: Connection, tenant: str, limit: int, after: Cursor | None, status: Status | None
-) -> list[JobRecord]:
-    records: list[JobRecord] = []
-    query = _NEWEST_FIRST if status is None else _NEWEST_FIRST.where(jobs.c.status == status)
-    while missing := limit - len(records):
-        older = query
-        if after is not None:
-            older = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(after.created_at, after.id))
-        rows = connection.execute(older, {"owner": tenant, "at_most": missing}).all()
-        records += _readable(connection, rows)
-        if len(rows) < missing:
-            break
-        after = Cursor(rows[-1].created_at, rows[-1].id)
-    return records
-
-
-def _readable(connection: Connection, rows: Sequence[Row[Any]]) -> list[JobRecord]:
-    """Returns the records of the jobs that this version can read, and logs the others."""
-    stored = images_of(connection, [row.id for row in rows])
-    records = []
-    for row in rows:
-        try:
-            records.append(job_record(row, stored.get(row.id, ())))
-        except UnreadableSpecError as error:
-            _log.warning("a job is left out of a list", job_id=row.id, reason=error.message)
-    return records
 
 
 def _place(connection: Connection, job_id: str) -> QueuePlace | None:

@@ -22,8 +22,9 @@ from service.jobs.records import (
     JobVersion,
     Status,
     StoredImage,
+    UnmadeJob,
 )
-from service.jobs.store.spec_format import decode_spec, encode_spec
+from service.jobs.store.spec_format import UnreadableSpecError, decode_spec, encode_spec
 from service.webhooks.types import Webhook
 
 T = TypeVar("T")
@@ -147,6 +148,23 @@ def claim_of(row: Row[Any], done: Sequence[StoredImage], *, suspect: bool) -> Cl
     """Returns the claim to a row's job, of which `done` images are stored. Raises `UnreadableSpecError`."""
     spec, indices = decode_spec(row.spec), frozenset(image.index for image in done)
     return Claim(row.id, row.attempt, row.tenant, spec, row.created_at, indices, suspect)
+
+
+def unmade_job(row: Row[Any], outcome: Status, code: str) -> UnmadeJob:
+    """Returns a job that has just ended; `row` is what it was before."""
+    try:
+        spec = decode_spec(row.spec)
+    except UnreadableSpecError:
+        spec = None
+    return UnmadeJob(
+        id=row.id,
+        tenant=row.tenant,
+        spec=spec,
+        created_at=row.created_at,
+        attempt=row.attempt + 1,
+        outcome=outcome,
+        code=code,
+    )
 
 
 def deadline(claim: Claim) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from darkroom import Darkroom
 from darkroom.cli.remote import RemoteBackend, read_key
 from darkroom.errors import APIConnectionError
 from pipelines.fake import INFO
@@ -37,7 +38,9 @@ def server() -> Iterator[Harness]:
     yield from serve_in_thread(Settings(port=0, admin_port=None))
 
 
-def test_the_models_of_a_server_are_listed_with_its_address(server: Harness) -> None:
+def test_the_models_of_a_server_are_listed_with_its_address_and_without_their_aliases(server: Harness) -> None:
+    with Darkroom(base_url=server.url) as client:
+        assert "dall-e-3" in {model.id for model in client.models.list() if model.parent == INFO.name}
     (model,) = RemoteBackend(server.url).models()
     assert (model.name, model.location) == (INFO.name, server.url)
 

@@ -28,7 +28,9 @@ def server(shared_server: Harness) -> Harness:
 
 @pytest.fixture(scope="session")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BundledServer]:
-    server = BundledServer(tmp_path_factory.mktemp("data"), "--warm-up-s", "0.001")
+    """Its model can also be asked for as `house style`."""
+    aliases = ("--model-aliases", "house style=bundled")
+    server = BundledServer(tmp_path_factory.mktemp("data"), "--warm-up-s", "0.001", *aliases)
     yield server
     server.stop()
 

@@ -16,6 +16,7 @@ from darkroom import (
     ProgressMade,
     StatusChanged,
 )
+from darkroom.cli.remote import RemoteBackend
 from darkroom.results import files
 from tests.client.both import Clients
 from tests.harness.bundled_server import BundledServer
@@ -122,6 +123,14 @@ def test_the_server_tells_what_can_be_asked_of_it(connect: Clients, bundled: Bun
     (model,) = (each for each in client.models.list() if each.parent is None)
     assert model.id == capabilities.models[0].id == client.models.get("bundled").id
     assert capabilities.models[0].sizes[0].width == 128
+
+
+def test_an_alias_of_the_settings_is_listed_and_asks_for_its_model(connect: Clients, bundled: BundledServer) -> None:
+    client = connect(None, base_url=bundled.url)
+    assert {model.id: model.parent for model in client.models.list()}["house style"] == "bundled"
+    assert client.models.get("house style").id == "bundled"
+    assert client.images.generate(prompt=CIRCLE, steps=1, model="house style").model == "bundled"
+    assert [model.name for model in RemoteBackend(bundled.url).models()] == ["bundled"]
 
 
 def test_a_refused_argument_is_named_as_it_was_passed(connect: Clients, bundled: BundledServer) -> None:

@@ -39,7 +39,8 @@ def test_an_unknown_sampler_is_refused() -> None:
 
 
 def test_a_sampler_that_cannot_do_the_model_is_refused_with_the_reason() -> None:
-    assert (refusal("heun", None, 20).field, str(refusal("heun", None, 20))) == ("sampler", LIMITS[3].refusal)
+    refused = refusal("heun", None, 20)
+    assert (refused.field, str(refused)) == ("sampler", f"{LIMITS[3].refusal} It can have: euler, ddim, lcm.")
 
 
 def test_a_sampler_that_the_model_does_not_list_is_refused_by_name() -> None:

@@ -26,6 +26,19 @@ from pipelines.sampling.samplers import SAMPLERS, SCHEDULES, Sampler, find
         ("PLMS", "pndm", None),
         ("DPM2 a", "dpm2_a", None),
         ("DEISMultistepScheduler", "deis", None),
+        ("DPMSolverMultistep", "dpm++_2m", None),
+        ("HeunDiscrete", "heun", None),
+        ("EDMEulerScheduler", "euler", None),
+        ("DPMSolverSDEScheduler", "dpm++_sde", None),
+        ("KarrasDPM", "dpm++_2m", "karras"),
+        ("dpm++2m", "dpm++_2m", None),
+        ("dpm++2msde", "dpm++_2m_sde", None),
+        ("dpmpp_2m_karras", "dpm++_2m", "karras"),
+        ("k_dpmpp_2m_ka", "dpm++_2m", "karras"),
+        ("dpmpp_2m_k", "dpm++_2m", "karras"),
+        ("kdpm_2_a", "dpm2_a", None),
+        ("K-LMS", "lms", None),
+        ("UniPC", "unipc", None),
     ],
 )
 def test_a_sampler_answers_to_the_names_that_other_programs_use(name: str, sampler: str, schedule: str | None) -> None:
@@ -58,7 +71,13 @@ def test_two_different_schedules_are_refused() -> None:
         find("DPM++ 2M Karras", "beta")
 
 
-@pytest.mark.parametrize("name", ["", "karras", "euler beta karras", "euler_b", "<script>"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "karras", "k", "Scheduler", "euler beta karras", "euler_b", "<script>", "dpm++2mv2", "dpm++2s_a", "ipndm",
+        "ddim_trailing", "DPM++ 3M SDE", "DPM++ 2M SDE Heun", "euler_cfg_pp",
+    ],
+)  # fmt: skip
 def test_the_error_for_an_unknown_name_lists_the_known_ones_and_does_not_repeat_it(name: str) -> None:
     with pytest.raises(UnknownSamplerError) as refusal:
         find(name)

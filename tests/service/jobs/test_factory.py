@@ -19,8 +19,10 @@ from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.jobs.upkeep.backup import back_up
 from service.observability.metrics import Metrics
+from service.observability.tracing.traces import NO_TRACES, Traces
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.sample_jobs import KEEP_S, LEASE_S, make_spec
+from tests.harness.spans import SpansInMemory, attributes
 from tests.service.jobs.store.released.released_databases import SCHEMAS, SUCCEEDED, load_release
 
 FILE = b"an image file"
@@ -51,10 +53,12 @@ def settings_for(data_dir: Path) -> JobsSettings:
 
 
 @contextlib.asynccontextmanager
-async def running(data_dir: Path, phase: Phase = Phase.SERVING) -> AsyncIterator[JobService]:
+async def running(
+    data_dir: Path, phase: Phase = Phase.SERVING, traces: Traces = NO_TRACES
+) -> AsyncIterator[JobService]:
     engine, encoder = FakeEngine(), Encoder(1)
     engine.phase = phase
-    jobs = create_jobs(settings_for(data_dir), engine, encoder, Metrics())
+    jobs = create_jobs(settings_for(data_dir), engine, encoder, Metrics(), traces)
     await jobs.start()
     yield jobs
     await engine.stop()
@@ -122,3 +126,13 @@ async def test_a_backup_of_an_earlier_release_can_be_restored(released_dir: Path
         file = await read_image(jobs)
 
     assert file == FILE
+
+
+async def test_a_job_that_ends_while_it_waits_has_a_span(tmp_path: Path) -> None:
+    spans = SpansInMemory()
+    async with running(tmp_path, Phase.LOADING, spans.traces) as jobs:
+        canceled, deleted = [(await jobs.submit(make_spec(), tenant="alice"))[0].record.id for _ in range(2)]
+        await jobs.cancel(canceled, "alice")
+        await jobs.delete(deleted, "alice")
+
+    assert [attributes(span)["darkroom.job.id"] for span in spans.named("job")] == [canceled, deleted]

@@ -86,6 +86,7 @@ def _notes(plan: Plan, params: GenerationParams) -> dict[str, str | None]:
         **({"Schedule type": OWN_SCHEDULE} if params.schedule is None else {}),
         "Emphasis": LITERAL if plan.emphasis == LITERAL else None,
         "Ignored weights": ", ".join(ignored) or None,
+        "Ignored fields": ", ".join(plan.ignored) or None,
     }
 
 

@@ -6,13 +6,14 @@ schedules, weights of prompts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from pipelines.sampling import choice
-from pipelines.sampling.samplers import SAMPLERS, SCHEDULES
+from pipelines.sampling.samplers import SAMPLERS, SCHEDULES, named
 from pipelines.upscalers import UPSCALERS
 from service.api.dialects.a1111.checkpoints import find_checkpoint
 from service.api.dialects.a1111.schemas import MAX_IMAGES, Img2ImgRequest, Txt2ImgRequest
@@ -53,6 +54,8 @@ class Plan:
     adjusted: str = ""
     """`size=WIDTHxHEIGHT` where another size was taken than was asked for; else empty."""
     inputs: PreparedInputs = NO_INPUTS
+    ignored: Sequence[str] = ()
+    """Fields of the request that have no effect, and would have one in the web UI."""
 
     def shown(self, prompt: PlainPrompt) -> str:
         """The prompt as a request with the same emphasis spells it."""
@@ -114,13 +117,16 @@ def _sampler(parsed: Parsed[Txt2ImgRequest], model: ModelInfo) -> tuple[str, str
     """The sampler's public name, and the schedule that it shall have where it can have that one."""
     request = parsed.request
     name = request.sampler or request.sampler_index or model.default_sampler
-    sampler, suffix = SAMPLERS.find(name), ""
-    if sampler is None:
+    found, suffix = named(name), ""
+    if found is None:
         stem, suffix = _split(name)
-        sampler = SAMPLERS.find(stem)
-    if sampler is None:
-        raise InvalidRequestError("Sampler not found", field=parsed.spelled.get("sampler", "sampler_name"))
-    schedule = (suffix or request.schedule or "").lower()
+        found = named(stem)
+    if found is None:
+        labels = ", ".join(SAMPLERS[each.name].label for each in choice.usable(model.samplers))
+        field = parsed.spelled.get("sampler", "sampler_name")
+        raise InvalidRequestError(f"Sampler not found. There are: {labels}.", field=field)
+    sampler = found.sampler
+    schedule = found.schedule or (suffix or request.schedule or "").lower()
     own = next((each for each in model.samplers or choice.ALL if each.name == sampler.name), None)
     can_have = schedule in SCHEDULES and own is not None and schedule in own.schedules
     return sampler.name, schedule if can_have else None

@@ -6,6 +6,8 @@ The source is modules/api/api.py of stable-diffusion-webui.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -15,9 +17,10 @@ from service.api.dependencies import services_of
 from service.api.dialects.a1111.answers import repeated
 from service.api.dialects.a1111.callers.callers import Caller, caller_of
 from service.api.dialects.a1111.errors import BODY_RULES, PLAIN_RULES, A1111Error
+from service.api.dialects.a1111.ignored import without_effect
 from service.api.dialects.a1111.inputs import read_inputs, resize_mode
 from service.api.dialects.a1111.making import Asked, answer, model_and_emphasis
-from service.api.dialects.a1111.resolve import plan, wanted_size
+from service.api.dialects.a1111.resolve import Plan, plan, wanted_size
 from service.api.dialects.a1111.schemas import (
     A1111Images,
     Img2ImgRequest,
@@ -29,7 +32,7 @@ from service.api.dialects.a1111.texts.infotext import parse_infotext
 from service.api.generation.inputs import file_of, prepare
 from service.api.generation.sizes import nearest_size
 from service.api.http.dialect import BodyRules
-from service.api.http.request_body import body_schema, parse
+from service.api.http.request_body import Parsed, body_schema, parse
 from service.images.embedded_text import embedded_text
 from service.images.inputs.decoding import UnreadableImageError
 
@@ -92,7 +95,7 @@ async def _txt2img_plan(request: Request, caller: Caller) -> Asked:
         parsed = parse(Txt2ImgRequest, body.fields, BODY_RULES, as_text=True)
         model, emphasis = model_and_emphasis(parsed.request, caller, services)
         planned = plan(parsed, model, emphasis, services.engine.find_model, wanted_size(parsed.request, model))
-        return Asked(parsed.request, parsed.ignored_headers, planned, repeated(body.fields))
+        return _asked(parsed, planned, body.fields)
 
 
 async def _img2img_plan(request: Request, caller: Caller) -> Asked:
@@ -104,5 +107,11 @@ async def _img2img_plan(request: Request, caller: Caller) -> Asked:
         wanted = wanted_size(parsed.request, model, decoded.size)
         inputs = await prepare(decoded, nearest_size(wanted, model), resize_mode(parsed.request))
         planned = plan(parsed, model, emphasis, services.engine.find_model, wanted, inputs)
-        without_files = parsed.request.model_copy(update={"init_images": [], "mask": None})
-        return Asked(without_files, parsed.ignored_headers, planned, repeated(body.fields))
+        return _asked(parsed, planned, body.fields)
+
+
+def _asked(parsed: Parsed[Txt2ImgRequest], planned: Plan, fields: Mapping[str, Any]) -> Asked:
+    planned, request = replace(planned, ignored=without_effect(parsed, fields)), parsed.request
+    if isinstance(request, Img2ImgRequest):
+        request = request.model_copy(update={"init_images": [], "mask": None})
+    return Asked(request, parsed.ignored_headers, planned, repeated(fields))

@@ -10,6 +10,7 @@ from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.api.dialects.hugging_face.errors import refuse
 from service.api.dialects.hugging_face.schemas import InferenceRequest, Parameters
+from service.api.generation.image_values import image_objection
 from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.resolve import default_size, resolve
@@ -18,7 +19,9 @@ from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.api.http.request_body import Parsed, parse
 from service.engine.types import Size
 
-ENVELOPE_RULES: Final = BodyRules(unknown_fields=UnknownFields.IGNORE, null_is_absent=True, refuse=refuse)
+ENVELOPE_RULES: Final = BodyRules(
+    unknown_fields=UnknownFields.IGNORE, objection=image_objection, null_is_absent=True, refuse=refuse
+)
 BODY_RULES: Final = replace(ENVELOPE_RULES, aliases={"scheduler": "sampler"})
 """The rules of the parameters."""
 _TEXT_RULES: Final = replace(BODY_RULES, aliases={**BODY_RULES.aliases, "inputs": "prompt"})
@@ -30,10 +33,11 @@ def parse_request(fields: Mapping[str, Any], *, as_text: bool = False) -> Parsed
 
     `as_text` reads numbers that are given as text, as in a form. Raises `InvalidRequestError`.
     """
-    envelope = parse(InferenceRequest, fields, ENVELOPE_RULES, as_text=as_text).request
-    parameters = _with_sides(envelope.parameters) | {"inputs": envelope.inputs}
+    envelope = parse(InferenceRequest, fields, ENVELOPE_RULES, as_text=as_text)
+    parameters = _with_sides(envelope.request.parameters) | {"inputs": envelope.request.inputs}
     rules = _TEXT_RULES if parameters.get("prompt") is None else _IMAGE_RULES
-    return parse(Parameters, parameters, rules, as_text=as_text)
+    parsed = parse(Parameters, parameters, rules, as_text=as_text)
+    return replace(parsed, ignored=(*envelope.ignored, *parsed.ignored))
 
 
 def _with_sides(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,13 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import services_of
-from service.api.dialects.openai.answers import answer, response_format, sole_format
+from service.api.dialects.openai.answers import answer
 from service.api.dialects.openai.errors import ErrorResponse
-from service.api.dialects.openai.generation import Generation
-from service.api.dialects.openai.resolve import BODY_RULES, choose_size, plan
+from service.api.dialects.openai.resolve import EDIT_RULES
 from service.api.dialects.openai.schemas import EditRequest, ImagesResponse, VariationRequest
+from service.api.dialects.openai.starts import read_start
 from service.api.dialects.openai.stream import STREAM_SCHEMAS
-from service.api.generation.inputs import prepare
-from service.api.generation.model_names import chosen_model
-from service.api.http.request_body import body_content, parse
+from service.api.http.request_body import body_content
 from service.images.storage import EXTENSIONS
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -34,7 +32,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def _body(kind: type[EditRequest]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": body_content(kind, BODY_RULES, files=_FILES)}}
+    return {"requestBody": {"required": True, "content": body_content(kind, EDIT_RULES, files=_FILES)}}
 
 
 @router.post("/images/edits", response_model=ImagesResponse, openapi_extra=_body(EditRequest), responses=_RESPONSES)
@@ -59,22 +57,6 @@ async def vary(request: Request) -> Response:
 
 async def _edit(request: Request, kind: type[EditRequest], of_path: Mapping[str, str]) -> Response:
     """`of_path` are the fields that the path decides."""
-    services = services_of(request)
-    async with services.file_bodies.read(request) as body:
-        fields = {**body.fields, **of_path}
-        parsed = parse(kind, fields, BODY_RULES, as_text=body.is_form)
-        left_out = (*_FILES, *parsed.ignored)
-        texts = {name: value for name, value in fields.items() if name not in left_out}
-        model = chosen_model(parsed.request.model, services.engine)
-        form = response_format(parsed, stores_images=services.jobs is not None)
-        decoded = await services.inputs.read(
-            parsed.request, model, services.tenant(request), parsed.refusal, transparency_is_mask=True
-        )
-    assert decoded is not None, "the request has an image"
-    size = choose_size(parsed, model, decoded.size)
-    inputs = await prepare(decoded, size.size, parsed.request.resize_mode)
-    planned = plan(parsed, model, size, inputs, services.engine.find_model)
-    generation = Generation(
-        services, parsed, planned, model.name, sole_format(request, parsed), form, events="image_edit"
-    )
-    return await answer(request, generation, {**texts, "image": inputs.image, "mask": inputs.mask})
+    async with services_of(request).file_bodies.read(request) as body:
+        start = await read_start(request, kind, {**body.fields, **of_path}, EDIT_RULES, as_text=body.is_form)
+    return await answer(request, *await start.generation(request, events="image_edit"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -11,16 +11,17 @@ from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.api.dialects.openai.errors import refuse
 from service.api.dialects.openai.schemas import ImageRequest
+from service.api.generation.image_values import image_objection
 from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.resolve import default_size, resolve
 from service.api.generation.sizes import nearest_size, parse_size, spell
-from service.api.http.dialect import BodyRules, UnknownFields
+from service.api.http.dialect import BodyRules, FieldProblem, UnknownFields
 from service.api.http.request_body import Parsed, parse
 from service.engine.types import Priority, Size
 
 _EMPTY: Final[Mapping[str, None]] = {"": None}
-_AUTOMATIC: Final = ("automatic", "normal", "simple")
+_AUTOMATIC: Final = ("automatic", "normal", "simple", "discrete", "default")
 """Names that other programs have for the sampler's own schedule."""
 
 BODY_RULES: Final = BodyRules(
@@ -29,6 +30,8 @@ BODY_RULES: Final = BodyRules(
     aliases=MappingProxyType(
         {
             "steps": "num_inference_steps",
+            "step": "num_inference_steps",
+            "rng_seed": "seed",
             "cfg_scale": "guidance_scale",
             "sampler_name": "sampler",
             "scheduler": "schedule",
@@ -43,9 +46,20 @@ BODY_RULES: Final = BodyRules(
         }
     ),
     refuse=refuse,
+    objection=image_objection,
 )
 
 
+def _with_image_as(*names: str) -> BodyRules:
+    return replace(BODY_RULES, aliases={**BODY_RULES.aliases, **dict.fromkeys(names, "image")})
+
+
+EDIT_RULES: Final = _with_image_as("images")
+"""The rules of requests that start from an image. JSON has it in a list of that name."""
+REFERENCES: Final = ("ref_images", "file")
+"""Fields of LocalAI by which a generation starts from an image."""
+REFERENCE_RULES: Final = _with_image_as(*REFERENCES)
+"""The rules of generations that do."""
 _INPUTS: Final = ("image", "image[]", "images", "mask")
 """Fields of requests that start from images."""
 
@@ -74,11 +88,16 @@ def parse_request(fields: Mapping[str, Any]) -> Parsed[ImageRequest]:
 
     Images in the request are no fields to ignore: its caller would get images that have nothing to do with them.
     """
-    parsed = parse(ImageRequest, fields, BODY_RULES)
     for name in _INPUTS:
-        if name in parsed.ignored:
-            raise parsed.refusal(name, "This route starts from a prompt alone; POST /v1/images/edits takes images.")
-    return parsed
+        if is_given(fields, name):
+            told = "This route starts from a prompt alone; POST /v1/images/edits takes images"
+            raise refuse([FieldProblem((name,), told)])
+    return parse(ImageRequest, fields, BODY_RULES)
+
+
+def is_given(fields: Mapping[str, Any], name: str) -> bool:
+    """Whether the field holds anything."""
+    return fields.get(name) not in (None, "", [])
 
 
 def plan(

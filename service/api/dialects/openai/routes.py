@@ -10,11 +10,18 @@ from service.api.dependencies import services_of
 from service.api.dialects.openai.answers import answer, response_format, sole_format
 from service.api.dialects.openai.errors import ErrorResponse
 from service.api.dialects.openai.generation import Generation
-from service.api.dialects.openai.resolve import BODY_RULES, parse_request, plan
-from service.api.dialects.openai.schemas import ImageRequest, ImagesResponse
+from service.api.dialects.openai.resolve import (
+    BODY_RULES,
+    REFERENCE_RULES,
+    REFERENCES,
+    is_given,
+    parse_request,
+    plan,
+)
+from service.api.dialects.openai.schemas import EditRequest, ImageRequest, ImagesResponse
+from service.api.dialects.openai.starts import read_start
 from service.api.dialects.openai.stream import STREAM_SCHEMAS
 from service.api.generation.model_names import chosen_model
-from service.api.http.json_body import read_json_object
 from service.api.http.request_body import body_schema
 from service.images.storage import EXTENSIONS
 
@@ -54,7 +61,12 @@ async def generate_deployed(request: Request, deployment: str) -> Response:
 async def _generate(request: Request, of_path: Mapping[str, str]) -> Response:
     """`of_path` are the fields that the path decides."""
     services = services_of(request)
-    body = {**await read_json_object(request, services.max_body_bytes), **of_path}
+    async with services.file_bodies.read(request, forms=False) as read:
+        body = {**read.fields, **of_path}
+        starts = any(is_given(body, name) for name in REFERENCES)
+        start = await read_start(request, EditRequest, body, REFERENCE_RULES) if starts else None
+    if start is not None:
+        return await answer(request, *await start.generation(request, events="image_generation"))
     parsed = parse_request(body)
     model = chosen_model(parsed.request.model, services.engine)
     form = response_format(parsed, stores_images=services.jobs is not None)

@@ -5,9 +5,10 @@ The source is OpenAI's API reference, "Create image" and "Image streaming events
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from service.api.generation.input_request import ImageSource, InputRequest
 from service.api.generation.prompt_tokens import PromptTokens
@@ -50,12 +51,47 @@ class ImageRequest(GenerationRequest):
     safety_identifier: Annotated[Text | None, Field(description="Accepted without effect")] = None
 
 
+_STRING: Final = {"type": "string", "minLength": 1}
+_REFERENCE: Final = {"type": "object", "properties": {"image_url": _STRING}, "required": ["image_url"]}
+_REFERENCED: Final[dict[str, Any]] = {
+    "anyOf": [_STRING, _REFERENCE, {"type": "array", "minItems": 1, "maxItems": 1, "items": _REFERENCE}]
+}
+
+
+def _text_of(value: object) -> object:
+    """Returns the text of a reference; whatever is none is left to be checked as an image."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        return value
+    address = value.get("image_url")
+    if isinstance(address, dict):  # As messages of chats have it.
+        address = address.get("url")
+    if isinstance(address, str):
+        return address
+    if "file_id" in value:
+        raise PydanticCustomError("file_id", "There are no files by id here: send the image as a data: URL")
+    raise PydanticCustomError("image_url", "Must have an image_url, with a data: URL")
+
+
+ReferencedImage = Annotated[ImageSource, BeforeValidator(_text_of), WithJsonSchema(_REFERENCED)]
+"""An image, a reference to one as OpenAI's JSON form of edits has it, or a list with one of them."""
+
+
 class EditRequest(InputRequest, ImageRequest):
     """POST /v1/images/edits."""
 
     model_config = ConfigDict(json_schema_extra={"examples": []})
 
-    image: Annotated[ImageSource, Field(description="PNG, JPEG or WebP to start from: a file, base64, or a data URL")]
+    image: Annotated[
+        ReferencedImage, Field(description="PNG, JPEG or WebP to start from: a file, base64, or a data URL")
+    ]
+    mask: Annotated[
+        ReferencedImage | None,
+        Field(
+            description="Where to repaint, an image of the same size: what is transparent or, where nothing is, white"
+        ),
+    ] = None
     input_fidelity: Annotated[
         Literal["high", "low"] | None, Field(description="Accepted without effect: strength decides")
     ] = None

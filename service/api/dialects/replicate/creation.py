@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -35,8 +36,8 @@ async def create(request: Request, choose_model: Callable[[str | None, Engine], 
     services = services_of(request)
     tenant = services.tenant(request)
     async with services.file_bodies.read(request) as body:
-        envelope = parse_envelope(body.fields)
-        parsed = parse_input(envelope.input)
+        asked = parse_envelope(body.fields)
+        envelope, parsed = asked.request, parse_input(asked.request.input)
         model = choose_model(envelope.version or envelope.model or parsed.request.model, services.engine)
         decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
         idempotency = await idempotency_key(request, _wish(request, body.fields))
@@ -57,7 +58,8 @@ async def create(request: Request, choose_model: Callable[[str | None, Engine], 
     links = links_of(request)
     output = await outputs(request, view.record, view.record.images) if view.record.ended else []
     prediction = accepted_out(prediction_out(view.record, links, output))
-    headers = {"Location": prediction.urls.get, **parsed.ignored_headers}
+    ignored = replace(parsed, ignored=(*asked.ignored, *parsed.ignored)).ignored_headers
+    headers = {"Location": prediction.urls.get, **ignored}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     return Response(prediction.model_dump_json(), 201, headers, "application/json")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pipelines.model_info import ModelInfo
 from service.api.dialects.replicate.schemas import PredictionInput, PredictionRequest
+from service.api.generation.image_values import image_objection
 from service.api.generation.model_names import FindModel, find_no_model
 from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.generation.resolve import default_size, resolve
@@ -42,7 +43,9 @@ def _refuse(problems: Sequence[FieldProblem], prefix: str) -> UnprocessableError
     )
 
 
-ENVELOPE_RULES: Final = BodyRules(unknown_fields=UnknownFields.IGNORE, null_is_absent=True, refuse=refuse_envelope)
+ENVELOPE_RULES: Final = BodyRules(
+    unknown_fields=UnknownFields.IGNORE, objection=image_objection, null_is_absent=True, refuse=refuse_envelope
+)
 INPUT_RULES: Final = replace(
     ENVELOPE_RULES,
     refuse=refuse_input,
@@ -61,9 +64,9 @@ _OTHER_RATIOS: Final = ("custom", "match_input_image")
 """Words that leave the size to the other fields and to the image to start from."""
 
 
-def parse_envelope(fields: Mapping[str, Any]) -> PredictionRequest:
+def parse_envelope(fields: Mapping[str, Any]) -> Parsed[PredictionRequest]:
     """Raises `UnprocessableError`."""
-    return parse(PredictionRequest, fields, ENVELOPE_RULES).request
+    return parse(PredictionRequest, fields, ENVELOPE_RULES)
 
 
 def parse_input(fields: Mapping[str, Any]) -> Parsed[PredictionInput]:

@@ -9,9 +9,10 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from service.errors import PoisonedError
-from service.jobs.records import JobFailure, Status
+from service.jobs.records import JobFailure, Status, UnmadeJob
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.queue.tenant_queue import WaitingJob
+from service.jobs.store.row_mapping import unmade_job
 from service.jobs.store.statements import ENDING, UNHELD, ending_values
 from service.jobs.store.tables import RUNNING, jobs
 
@@ -58,6 +59,8 @@ class PutBack(NamedTuple):
     """The jobs that wait again."""
     losses: int
     """Number of jobs against which the loss counted."""
+    failed: list[UnmadeJob]
+    """The jobs that were lost too often."""
 
 
 def put_back(
@@ -68,7 +71,7 @@ def put_back(
     A loss counts where the attempt had begun an image, which a heartbeat or a stored image has recorded, and where
     another process than the `finder` had the job: otherwise only the reply to a claim was lost.
     """
-    entered, counted = [], 0
+    entered, failed, counted = [], [], 0
     for job in lost:
         of_job = {"job": job.job_id, "held_attempt": job.attempt}
         row = connection.execute(_FIND, of_job).one_or_none()
@@ -80,11 +83,12 @@ def put_back(
         if counts and losses >= MAX_LOSSES:
             values = ending_values(Status.FAILED, now=now, retention=retention, failure=_POISON)
             connection.execute(_CONDEMN, {**values, **of_job})
+            failed.append(unmade_job(row, Status.FAILED, PoisonedError.code))
             continue
         lost_at = now if counts else row.last_lost_at
         connection.execute(_PUT_BACK, {**of_job, "lost_times": losses, "lost_at": lost_at})
         entered.append(WaitingJob(*(getattr(row, name) for name in WaitingJob._fields)))
-    return PutBack(entered, counted)
+    return PutBack(entered, counted, failed)
 
 
 def _losses(row: Row[Any], now: float) -> int:

@@ -9,10 +9,10 @@ import structlog
 from sqlalchemy import Connection, Row, Select, Update, bindparam, func, select, update
 
 from service.errors import DeadlineExceededError
-from service.jobs.records import Claim, JobFailure, Status, StoredImage
+from service.jobs.records import Claim, JobFailure, Status, StoredImage, UnmadeJob
 from service.jobs.retention_policy import RetentionPolicy
 from service.jobs.store.queue.losses import SUSPECT_LOSSES
-from service.jobs.store.row_mapping import claim_of, deadline, encoded
+from service.jobs.store.row_mapping import claim_of, deadline, encoded, unmade_job
 from service.jobs.store.spec_format import UnreadableSpecError
 from service.jobs.store.statements import ENDING, ending_values, images_of
 from service.jobs.store.tables import QUEUED, jobs
@@ -68,6 +68,7 @@ class Taken(NamedTuple):
     gone: list[str]
     """Ids of jobs that no longer wait."""
     claims: list[Claim]
+    failed: list[UnmadeJob]
 
 
 def take(connection: Connection, statement: Update, parameters: Mapping[str, Any], retention: RetentionPolicy) -> Taken:
@@ -82,22 +83,23 @@ def take(connection: Connection, statement: Update, parameters: Mapping[str, Any
         key=lambda row: (order.get(row.id, 0), row.virtual_deadline_at, row.id),
     )
     stored = images_of(connection, [row.id for row in rows if row.attempt > 1])
-    claims, failures = [], {}
+    claims, failed = [], []
     for row in rows:
         claim = _readable_claim(row, stored.get(row.id, ()))
         if isinstance(claim, JobFailure):
-            failures[row.id] = claim
+            failed.append((row, claim))
         elif deadline(claim) <= parameters["now"]:
-            failures[row.id] = _TOO_LATE
+            failed.append((row, _TOO_LATE))
         else:
             claims.append(claim)
-    for job_id, failure in failures.items():
+    for row, failure in failed:
         values = ending_values(Status.FAILED, now=parameters["now"], retention=retention, failure=encoded(failure))
-        connection.execute(_FAIL, {**values, "job": job_id})
+        connection.execute(_FAIL, {**values, "job": row.id})
     left = order.keys() - {row.id for row in rows}
     if left:
         left -= set(connection.execute(_STILL_QUEUED, {"these": list(left)}).scalars())
-    return Taken([*(row.id for row in rows), *left], claims)
+    unmade = [unmade_job(row, Status.FAILED, failure.code) for row, failure in failed]
+    return Taken([*(row.id for row in rows), *left], claims, unmade)
 
 
 def _readable_claim(row: Row[Any], done: Sequence[StoredImage]) -> Claim | JobFailure:

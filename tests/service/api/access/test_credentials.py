@@ -24,6 +24,8 @@ def basic(text: str) -> str:
         ([], []),
         ([("Authorization", "Bearer drk_x")], ["drk_x"]),
         ([("Authorization", "bearer   drk_x ")], ["drk_x"]),
+        ([("Authorization", "Token drk_x")], ["drk_x"]),
+        ([("Authorization", "Token ")], []),
         ([("X-Api-Key", "drk_x")], ["drk_x"]),
         ([("Authorization", basic("anybody:drk:x"))], ["drk:x"]),
         ([("Authorization", basic("drk_x"))], [""]),

@@ -82,7 +82,7 @@ BOUNDS: Final[dict[Route, Cost]] = {
     ("GET", JOBS): Cost(10, MAX_PAGE_BYTES + KIB, 64 * SPEC, 24 * MIB),
     ("GET", JOBS + "/{job_id}"): Cost(5, 4 * SPEC, 2 * SPEC, 3 * MIB),
     ("POST", JOBS + "/{job_id}/cancel"): Cost(7, 2 * SPEC, 4 * SPEC, 2 * MIB),
-    ("DELETE", JOBS + "/{job_id}"): Cost(7, 0, 4 * SPEC, 256 * KIB),
+    ("DELETE", JOBS + "/{job_id}"): Cost(7, 0, 4 * SPEC, 3 * SPEC),  # The span of a job that waits is of its spec.
     ("GET", JOBS + "/{job_id}/events"): Cost(10, 6 * SPEC, 4 * SPEC, 6 * MIB),
     ("GET", "/api/v1/events"): Cost(8, 6 * SPEC, 4 * SPEC, 6 * MIB),
     ("GET", IMAGE): FILE,

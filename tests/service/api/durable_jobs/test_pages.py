@@ -16,7 +16,7 @@ from service.api.durable_jobs.pages import MAX_PAGE_BYTES, Page, decode_cursor, 
 from service.errors import InvalidRequestError
 from service.ids import is_job_id, new_job_id
 from service.jobs.records import JobFailure, JobSummary
-from service.jobs.store.repository import Cursor
+from service.jobs.store.pages import Cursor
 from service.jobs.views import summary_of
 from tests.service.api.records import make_record
 

@@ -27,9 +27,37 @@ def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedMode
         ({"models": "bundled,mine=some/model"}, [("model bundled", State.OK), ("model mine", State.FAILED)]),
         ({"model": "some/model", "allow_download": True}, [("model some/model", State.NOTE)]),
         ({"models": "a=bundled,a=some/model"}, [("models", State.FAILED)]),
+        ({"model_aliases": "sd=bundled"}, [("model bundled", State.OK), ("alias sd", State.OK)]),
     ],
 )
 def test_each_model_has_a_finding(given: dict[str, Any], said: list[tuple[str, State]], tmp_path: Path) -> None:
     found = list(check_models(Settings(data_dir=tmp_path, **given), find))
     assert [(each.what, each.state) for each in found] == said
     assert all(each.detail for each in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "detail"),
+    [
+        ({"model_aliases": "sd=mine"}, State.OK, "stands for mine"),
+        ({"model_aliases": "sd=house style"}, State.OK, "stands for mine"),
+        ({"model_aliases": "sd=mime"}, State.FAILED, "No model is called mime. The nearest name is mine."),
+        ({"model_aliases": "sd=zzz"}, State.FAILED, "No model is called zzz. The nearest name is "),
+        ({"model_aliases": "bundled=mine"}, State.FAILED, "It is to stand for mine, and is already a name of bundled."),
+        (
+            {"model_aliases": "sd=fetched", "allow_download": True, "model": "some/model"},
+            State.NOTE,
+            "Nobody knows yet whether a model is called fetched.",
+        ),
+    ],
+)
+def test_an_alias_stands_for_a_model_that_is_served(
+    given: dict[str, Any], state: State, detail: str, tmp_path: Path
+) -> None:
+    def found(model: str, settings: Settings, *, allow_download: bool) -> CheckedModel:
+        checked = find(model, settings, allow_download=allow_download)
+        return CheckedModel(checked.name, checked.path, ("house style",) if model == str(tmp_path) else ())
+
+    settings = Settings(data_dir=tmp_path, **{"models": f"bundled,mine={tmp_path}", **given})
+    *_, last = check_models(settings, found)
+    assert (last.state, last.detail.startswith(detail)) == (state, True), last

@@ -59,6 +59,8 @@ def test_there_are_as_many_images_as_batches_times_their_size_with_seeds_counted
         ({"sampler_name": "Euler", "scheduler": "Automatic"}, "euler", None),
         ({"sampler_name": "Euler", "scheduler": "no such"}, "euler", None),
         ({"sampler": "Euler", "schedule": "beta"}, "euler", "beta"),
+        ({"sampler_name": "dpm++2m", "scheduler": "discrete"}, "dpm++_2m", None),
+        ({"sampler_name": "DPMSolverMultistepScheduler", "scheduler": "karras"}, "dpm++_2m", "karras"),
     ],
 )
 def test_any_sampler_goes_with_any_schedule_and_has_its_own_where_it_cannot(
@@ -69,10 +71,11 @@ def test_any_sampler_goes_with_any_schedule_and_has_its_own_where_it_cannot(
     assert (image.sampler, image.schedule) == (sampler, schedule)
 
 
-@pytest.mark.parametrize("name", ["Restart", "Karras", "Euler Fast", " Karras"])
-def test_a_sampler_that_is_not_known_is_not_found(name: str) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^Sampler not found$"):
-        planned(sampler_name=name)
+@pytest.mark.parametrize("name", ["Restart", "Karras", "Euler Fast", " Karras", "dpm++2mv2", "ddim_trailing"])
+def test_a_sampler_that_is_not_known_is_not_found_and_those_of_the_model_are_named(name: str) -> None:
+    limited = replace(INFO, samplers=ALL[:2])
+    with pytest.raises(InvalidRequestError, match=r"^Sampler not found\. There are: DDIM, DDPM\.$"):
+        planned(model=limited, sampler_name=name)
 
 
 def test_a_schedule_that_the_model_cannot_have_is_the_samplers_own() -> None:

@@ -35,7 +35,8 @@ def test_the_inputs_are_the_prompt_and_the_parameters_have_diffusers_names() -> 
         "seed": 7,
         "scheduler": "EulerAncestralDiscreteScheduler",
     }
-    _, made = resolved(inputs="a red circle", parameters=parameters, options={"wait_for_model": True})
+    parsed, made = resolved(inputs="a red circle", parameters={**parameters, "tiling": True}, options={}, seed=8)
+    assert answer_headers(parsed, made)["X-Ignored-Params"] == "options, seed, tiling"
     assert (made.prompt, made.negative_prompt, made.width, made.height) == ("a red circle", "blurry", 160, 96)
     assert (made.steps, made.guidance_scale, made.seed, made.sampler) == (3, 2.5, 7, "euler_a")
 

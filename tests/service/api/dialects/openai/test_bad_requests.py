@@ -55,6 +55,19 @@ async def test_an_image_where_none_is_taken_is_refused_with_the_route_that_takes
     assert api.engine.jobs == []
 
 
+async def test_an_image_in_a_field_that_nobody_knows_is_refused_and_other_fields_are_named(api: Api) -> None:
+    given = {"prompt": "x", "notes": [CANARY], "style_reference": [{"b64": f"data:image/png;base64,{CANARY}"}]}
+    assert_refused(await api.client.post(GENERATIONS, json=given), 400, "style_reference")
+    del given["style_reference"]
+    answer = await api.client.post(GENERATIONS, json={**given, "images": [], "mask": "", "step": 1, "rng_seed": 7})
+    assert (answer.status_code, answer.headers["x-ignored-params"]) == (200, "notes, images, mask")
+    assert (answer.json()["num_inference_steps"], answer.json()["data"][0]["seed"]) == (1, 7)
+
+
+async def test_a_form_is_no_body_of_a_generation(api: Api) -> None:
+    assert_refused(await api.client.post(GENERATIONS, files={"prompt": b"x"}), 415, None)
+
+
 @pytest.mark.parametrize(
     ("content", "headers", "status"),
     [

@@ -215,8 +215,15 @@ async def test_fields_of_other_programs_and_numbers_as_text_are_understood(api: 
 
 
 async def test_two_images_are_one_too_many(api: Api) -> None:
-    answer = await api.client.post(EDITS, data={"prompt": "x"}, files=[("image[]", FILE), ("image[]", FILE)])
-    assert error_of(answer) == (400, "image")
+    for count in (2, 16):
+        answer = await api.client.post(EDITS, data={"prompt": "x"}, files=[("image[]", FILE)] * count)
+        assert error_of(answer) == (400, "image")
+        assert "one image" in answer.json()["error"]["message"]
+
+
+async def test_a_file_with_an_image_that_has_no_effect_is_refused(api: Api) -> None:
+    assert error_of(await edit(api, files={"image": FILE, "markup": FILE})) == (400, "markup")
+    assert api.engine.jobs == []
 
 
 async def test_a_model_without_inputs_refuses_before_it_decodes(api: Api) -> None:

@@ -92,7 +92,7 @@ def test_a_refusal_names_the_input_as_the_caller_spelled_it(fields: dict[str, An
 
 
 def test_a_body_needs_an_input() -> None:
-    assert parse_envelope({"input": {"prompt": "x"}, "version": "v", "stream": True}).version == "v"
+    assert parse_envelope({"input": {"prompt": "x"}, "version": "v", "stream": True}).request.version == "v"
     for body in ({}, {"input": None}, {"input": "x"}):
         with pytest.raises(UnprocessableError, match="- input: "):
             parse_envelope(body)

@@ -19,6 +19,8 @@ async def test_a_prediction_that_ends_in_time_is_answered_with_its_output(api: A
     assert (answer.status_code, made["status"], made["model"]) == (201, "succeeded", "darkroom/darkroom-fake")
     assert [output[:23] for output in made["output"]] == ["data:image/jpeg;base64,"] * 2
     assert answer.headers["x-ignored-params"] == "go_fast"
+    body = {"input": {"prompt": "x", "num_inference_steps": 1, "go_fast": True}, "stream": True}
+    assert (await api.client.post(PREDICTIONS, json=body)).headers["x-ignored-params"] == "stream, go_fast"
     assert (made["input"]["seed"], made["input"]["num_outputs"], made["metrics"]["image_count"]) == (7, 2, 2)
     assert (await api.client.get(made["urls"]["get"])).json() == made
 
