@@ -58,8 +58,7 @@ class JobServiceConfig:
 
 
 class JobService:
-    """The durable jobs of one server. All methods belong to one event loop; those that use the store may raise
-    `StoreUnavailableError`."""
+    """The durable jobs of one server, in one event loop. Whatever uses the store may raise `StoreUnavailableError`."""
 
     def __init__(
         self,
@@ -271,7 +270,8 @@ class JobService:
         self._require_open()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                return await self._following.ended(job_id, tenant)
+                if ended := await self._following.ended(job_id, tenant):
+                    return ended
         return await self.get(job_id, tenant)
 
     def _new_job(self, spec: JobSpec, tenant: str, now: float, webhook: Webhook | None = None) -> NewJob:
