@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema 5e3031eb7508012aed3968696b0a84b5f4b49c24ab93ce4cf6ba1572509850d4
+// Written by `make web-types`. Schema 45a3985a9fec9b8291cdbb38d85d432ab54f5906d1719c5fe4b58e87077b8d37
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -197,7 +197,7 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Tell whose the request is. 401 without a valid session or key, where one is needed.
+         * @description Tell who the caller is. 401 without a valid session or key, where one is needed.
          */
         get: operations["get_session"];
         put?: never;
@@ -661,7 +661,7 @@ export interface components {
         };
         /**
          * ModelStatus
-         * @description Where a model that can be asked for is.
+         * @description The status of a model: where it is, or why it cannot be used now.
          * @enum {string}
          */
         ModelStatus: "disk" | "host" | "loading" | "resident" | "failed";
@@ -680,7 +680,7 @@ export interface components {
         };
         /**
          * ProblemOut
-         * @description RFC 9457.
+         * @description Problem details (RFC 9457).
          */
         ProblemOut: {
             /** Code */
@@ -846,7 +846,7 @@ export interface components {
         Role: "user" | "admin";
         /**
          * SamplerLimitsOut
-         * @description How the model can use a sampler. It cannot have those that are missing.
+         * @description The limits within which the model can use a sampler. It cannot use samplers that are not listed.
          */
         SamplerLimitsOut: {
             /** Impossible Steps */
@@ -914,7 +914,7 @@ export interface components {
         };
         /**
          * TimingsOut
-         * @description Seconds. A job's timings are its images': the longest wait, and the sums of the rest.
+         * @description Seconds. A job has the longest wait of its images, and the sums of their other times.
          */
         TimingsOut: {
             /** Batch Size */
