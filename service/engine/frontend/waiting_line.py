@@ -1,9 +1,9 @@
 """Lets callers whose job has no room yet wait in line, and admits them in turn.
 
-Runs in the server's process. `admission` says when there is room. Tenants take turns by the seconds of work with which
-they are admitted from the line, and by their weights; within a tenant, the first comes first. Only a tenant that has
-nothing in the queue waits for no room, and passes the line: otherwise the first job of a tenant with little work would
-wait for those of a busy one.
+Runs in the server's process. `admission` decides when there is room. Tenants take turns by the seconds of work with
+which they are admitted from the line, and by their weights; within a tenant, the first comes first. Only a tenant that
+has nothing in the queue waits for no room, and passes the line: otherwise the first job of a tenant with little work
+would wait for those of a busy one.
 """
 
 from __future__ import annotations

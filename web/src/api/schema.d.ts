@@ -1,4 +1,4 @@
-// Written by `make web-types`. Schema ad684a1b0a550e25b423ef00d384c22880a8b7d9d68d4d8668181dfe317584ac
+// Written by `make web-types`. Schema a4ffbdc9e61c8a4d9f4b24228ac648ef1be41bf96fc61e2c6c0f464b86e5ae05
 
 export interface paths {
     "/api/v1/capabilities": {
@@ -197,7 +197,7 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Tell whose the request is. 401 without a valid session or key, where one is needed.
+         * @description Tell who the caller is. 401 without a valid session or key, where one is needed.
          */
         get: operations["get_session"];
         put?: never;
@@ -683,7 +683,7 @@ export interface components {
         };
         /**
          * ModelStatus
-         * @description Where a model that can be asked for is.
+         * @description The status of a model: where it is, or why it cannot be used now.
          * @enum {string}
          */
         ModelStatus: "disk" | "host" | "loading" | "resident" | "failed";
@@ -702,7 +702,7 @@ export interface components {
         };
         /**
          * ProblemOut
-         * @description RFC 9457.
+         * @description Problem details (RFC 9457).
          */
         ProblemOut: {
             /** Code */
@@ -868,7 +868,7 @@ export interface components {
         Role: "user" | "admin";
         /**
          * SamplerLimitsOut
-         * @description How the model can use a sampler. It cannot have those that are missing.
+         * @description The limits within which the model can use a sampler. It cannot use samplers that are not listed.
          */
         SamplerLimitsOut: {
             /** Impossible Steps */
@@ -936,7 +936,7 @@ export interface components {
         };
         /**
          * TimingsOut
-         * @description Seconds. A job's timings are its images': the longest wait, and the sums of the rest.
+         * @description Seconds. A job has the longest wait of its images, and the sums of their other times.
          */
         TimingsOut: {
             /** Batch Size */
