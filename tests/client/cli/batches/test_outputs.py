@@ -58,3 +58,8 @@ def test_a_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Path) -> Non
     write(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_to_write_names_the_file_and_not_a_temporary_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"/gone/out\.png'$"):
+        write(tmp_path / "gone" / "out.png", b"new")
