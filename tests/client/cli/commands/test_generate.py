@@ -146,26 +146,6 @@ def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(command: Command)
     assert (outcome.status, outcome.err) == (1, "Error: There is no model folder nowhere.\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (("generate", "x", "-o", "taken/out.png"), "taken"),
-        (("generate", "x", "-o", "/proc/self/out.png"), "/proc/self"),  # Nobody can write there, root neither.
-        (("generate", "x", "--grid", "taken/sheet.png"), "taken"),
-        (("xyz", "x", "--x", "steps=4", "-o", "/proc/self/grid.png"), "/proc/self"),
-    ],
-)
-def test_a_folder_that_cannot_be_written_to_is_reported_before_any_request(
-    command: Command, arguments: tuple[str, ...], named: str
-) -> None:
-    Path("taken").touch()
-    backend = FakeBackend()
-    outcome = command(*arguments, backend=backend)
-    assert (outcome.status, outcome.err.count("\n")) == (1, 1)
-    assert outcome.err.startswith(f"Error: {named}: ")
-    assert not backend.bodies
-
-
 @pytest.mark.integration
 def test_a_server_that_does_not_answer_is_reported_at_once(command: Command) -> None:
     outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())
