@@ -47,7 +47,7 @@ class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, Stor
     tracing: bool = setting(
         False,
         "Send spans of requests and jobs to an OpenTelemetry collector, which OTEL_* variables name. It takes the "
-        "extra darkroom-server[tracing].",
+        "extra tracing (docs/tracing.md).",
         Section.LOG,
         "",
     )

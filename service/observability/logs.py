@@ -105,6 +105,8 @@ def configure(level: str, style: Literal["auto", "console", "json"], *, process:
     root.setLevel(level.upper())
     # It warns of every malformed form, but only its sender can help that.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    # Alembic tells at every start which database it looks at. What it changes, `service.jobs.store.migrations` says.
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, root.level))
     # uvicorn's messages about starting and stopping repeat ours.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)

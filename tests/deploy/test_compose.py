@@ -11,7 +11,7 @@ from service.jobs.execution.runner import LAST_WRITES_S
 from service.jobs.store.access.writers import CLOSE_S
 from service.server.listeners import LAST_ANSWERS_S
 from service.settings import Settings, variable
-from tests.deploy.files import SERVERS, compose, services
+from tests.deploy.files import DEPLOY, SERVERS, compose, services
 
 FRONT = "caddy"
 """The one service that other machines reach."""
@@ -137,3 +137,8 @@ def test_the_container_is_not_killed_while_the_server_stops(name: str) -> None:
     assert given.endswith("s")
     exit_s = Settings().drain_timeout_s + IDLE_EXIT_S + LAST_ANSWERS_S + LAST_WRITES_S + CLOSE_S
     assert float(given.removesuffix("s")) > exit_s
+
+
+def test_caddy_passes_on_nothing_of_a_caller_that_the_server_believes_from_a_proxy() -> None:
+    lines = [line.strip() for line in (DEPLOY / "caddy" / "Caddyfile").read_text().splitlines()]
+    assert {"header_up -X-Forwarded-Prefix", "header_up -Forwarded"}.issubset(lines)

@@ -18,6 +18,7 @@ REPLACED: Final = {
     r"(?:summar|recogn|organ|normal|serial|initial|optim)is(?:e|ed|es|ing|ation)\b": "the spelling with z",
     r"neighbour": "neighbor",
     r"labelled|modelled": "labeled, modeled",
+    r"install '?darkroom-server": "--editable '.[EXTRA]', in a checkout: no package index has the server",
 }
 """Patterns of words, and the word to use."""
 MAY_SAY: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -59,7 +60,8 @@ def explained() -> Iterator[None]:
         # From the client's constructor: an invalid address or key.
         raise typer.BadParameter(str(error)) from error
     except OSError as error:
-        raise CommandError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+        reason = error.strerror or str(error)
+        raise CommandError(f"{error.filename}: {reason}" if error.filename else reason) from error
 
 
 def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = PARAMETERS) -> typer.TyperException:
@@ -67,8 +69,7 @@ def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = 
     if isinstance(error, (APIStatusError, JobFailedError)):
         option = _options_by_argument(parameters).get(error.param or "")
         if option is not None and not (isinstance(error, APIStatusError) and error.status_code >= 500):
-            message = error.message.removeprefix(f"{error.param}: ").replace("GET /v1/models", "`darkroom models`")
-            return typer.BadParameter(message, param_hint=[option])
+            return typer.BadParameter(_about(error.param or "", error.message), param_hint=[option])
     if isinstance(error, APIStatusError):
         return CommandError(_advice(error), _STATUSES.get(error.status_code, Status.FAILED))
     if isinstance(error, APIConnectionError):
@@ -83,6 +84,12 @@ def explain(error: DarkroomError, parameters: Mapping[str, DeclaredParameter] = 
     if isinstance(error, JobDeletedError):
         return CommandError(f"Job {error.job_id} was deleted while it ran.", Status.NOT_FOUND)
     return CommandError(error.message)
+
+
+def _about(argument: str, message: str) -> str:
+    """Return what a message says of an argument, or of one of the values in its list, without its name."""
+    about = re.sub(rf"\A{re.escape(argument)}(\.\d+)?: ", "", message, count=1)
+    return about.replace("GET /v1/models", "`darkroom models`")
 
 
 def _advice(error: APIStatusError) -> str:

@@ -26,6 +26,7 @@ _MAX_COMPARED: Final = 40
 """Characters of an unknown name that are compared with the names of fields."""
 _MAX_TOLD_UNKNOWN: Final = 20
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_NO_ITEMS: Final = "Value should have at least 1 item after validation, not 0"
 _MAX_SHOWN_NAMES: Final = 20
 _ANNOTATIONS: Final = ("default", "description", "title")
 """JSON Schema keywords that stay beside an alternative."""
@@ -75,7 +76,7 @@ def parse(
     except ValidationError as error:
         # The messages of the types used here never hold the input.
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        invalid = dict.fromkeys(FieldProblem(_location(each, spelled), each["msg"]) for each in found)
+        invalid = dict.fromkeys(FieldProblem(_location(each, spelled), _detail(each["msg"])) for each in found)
         order = {name: place for place, name in enumerate(fields)}  # Missing fields come first.
         raise rules.refuse(
             [*sorted(invalid, key=lambda each: order.get(str(each.location[0]), -1)), *problems]
@@ -85,6 +86,11 @@ def parse(
     if problems:
         raise rules.refuse(problems)
     return Parsed(request, rules, spelled, unknown)
+
+
+def _detail(message: str) -> str:
+    """Returns pydantic's sentence, but for an empty text, of which it says that it has no items."""
+    return "Must not be empty" if message == _NO_ITEMS else message
 
 
 def body_schema(kind: type[BaseModel], rules: BodyRules) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def open_traces(wanted: bool, metrics: TraceMetrics) -> Iterator[Traces]:
         from service.observability.tracing.exporting import exported_traces
     except ModuleNotFoundError as error:
         raise TracesError(
-            f"Traces need a package that is not installed ({error.name}): pip install 'darkroom-server[tracing]'."
+            f"Traces need a package that is not installed ({error.name}): in the folder of the repository, run "
+            "`.venv/bin/pip install --constraint constraints.txt --editable '.[tracing]'`."
         ) from error
     with contextlib.ExitStack() as opened:
         try:

@@ -100,6 +100,7 @@ def test_a_redirect_says_which_option_to_change() -> None:
         (DarkroomError("It failed."), 1, "It failed."),
         (ValueError("the address is wrong"), 2, "the address is wrong"),
         (OSError(13, "Permission denied", "out.png"), 1, "out.png: Permission denied"),
+        (BadRequestError("prompt.0: No.", status_code=422, param="prompt"), 2, "value for 'PROMPT': No."),
     ],
 )
 def test_errors_of_backends_and_files_end_the_command_with_a_message(

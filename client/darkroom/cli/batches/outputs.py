@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -56,11 +58,28 @@ def _in_folder(folder: Path, prompts: Sequence[str]) -> list[Path]:
     return planned
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of a file that is written later. Raises `OSError` where nothing can be written into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _naming(folder), tempfile.TemporaryFile(dir=folder):
+        pass
+
+
 def write(path: Path, content: bytes) -> None:
-    """Write a file atomically: an existing one is replaced in one step. Raises `OSError`."""
+    """Write a file atomically: an existing one is replaced in one step. Raises `OSError`, which names it."""
     partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        with _naming(path):
+            partial.write_bytes(content)
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have an `OSError` name what the user knows: not a temporary file, nor nothing, as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

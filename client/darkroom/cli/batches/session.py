@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkroom.cli.backends import Backend
-from darkroom.cli.batches.outputs import FORMATS
+from darkroom.cli.batches.outputs import FORMATS, make_folder
 from darkroom.cli.batches.planning import PlannedImage
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def make_images(
     if not wanted:
         return
     with explained(), display:
+        for folder in {image.path.parent for image in wanted}:
+            make_folder(folder)
         for image in wanted:
-            image.path.parent.mkdir(parents=True, exist_ok=True)
             _complete(image, source)
         connection = source.backend.connect(model=source.model, watch=display)
         asyncio.run(make_all(connection, wanted, display, is_remote=source.is_remote, when_made=when_made))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from typing_extensions import Unpack
 
-from darkroom.cli.batches.outputs import is_folder
+from darkroom.cli.batches.outputs import is_folder, make_folder
 from darkroom.cli.batches.planning import PlannedImage, as_json, each_copy, labels, plan, read_prompts
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
 from darkroom.cli.selection import KeyFileOption, ServerOption, select_backend
@@ -113,6 +113,8 @@ def generate(
     source = Source(*select_backend(context.obj, server, api_key_file), params.get("model"))
     with explained():
         images = plan(each_copy(texts, count, params), output, resume=_resumes(resume, output, file, params))
+        if grid is not None:
+            make_folder(grid.parent)
     if quality is not None and all(image.path.suffix.lower() == ".png" for image in images):
         raise typer.BadParameter("PNG has none; name a file ending in .webp or .jpg with -o", param_hint=["--quality"])
     _say_skipped(images)

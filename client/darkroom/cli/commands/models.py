@@ -18,6 +18,7 @@ def models_group(commands: Sequence[typer.Typer]) -> typer.Typer:
     """Return `darkroom models`, with the subcommands of the groups of that name in `commands`."""
     group = typer.Typer(invoke_without_command=True)
     group.callback()(list_models)
+    group.command("list")(print_models)
     for subcommands in commands:
         for info in subcommands.registered_groups:
             if info.name == NAME and info.typer_instance is not None:
@@ -39,8 +40,17 @@ def list_models(
 
         darkroom models --server http://127.0.0.1:8000
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        print_models(context, prints_json, server, api_key_file)
+
+
+def print_models(
+    context: typer.Context,
+    prints_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key_file: KeyFileOption = None,
+) -> None:
+    """List the models, as `darkroom models` does."""
     from darkroom.cli.failures import explained
 
     backend, _ = select_backend(context.obj, server, api_key_file)

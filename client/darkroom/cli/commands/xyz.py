@@ -13,6 +13,7 @@ import typer
 from typing_extensions import Unpack
 
 from darkroom.cli.batches.axes import NO_AXIS, Axis, cells, check_axes, parse_axis, with_seed
+from darkroom.cli.batches.outputs import make_folder
 from darkroom.cli.batches.planning import PlannedImage, as_json, labels, plan
 from darkroom.cli.commands.options import CommandParams, JsonOption, request_params, with_generation_options
 from darkroom.cli.selection import KeyFileOption, ServerOption, select_backend
@@ -81,6 +82,7 @@ def xyz(
         folder = images_folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-xyz-")))
         with explained():
             images = plan(cells(prompt, params, axes), f"{folder}/", resume=True)
+            make_folder(output.parent)
         shown = labels(images)
         display = display_for(len(shown), shown, None if prints_json else protocol)
         make_images(source, images, display, lambda _: None)

@@ -79,7 +79,10 @@ def open_engine(url: URL, *, waits: bool = True) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, BUSY_S if waits else min(BUSY_S, _READER_BUSY_S))
     if importlib.util.find_spec("psycopg") is None:
-        raise ValueError("PostgreSQL needs a driver: pip install 'darkroom-server[postgres]'")
+        raise ValueError(
+            "PostgreSQL needs a driver, which is not installed: in the folder of the repository, run "
+            "`.venv/bin/pip install --constraint constraints.txt --editable '.[postgres]'`"
+        )
     bounds = f"-c lock_timeout={BUSY_S:.0f}s -c statement_timeout={TRANSACTION_S:.0f}s"
     options = " ".join([bounds, *url.normalized_query.get("options", ())])
     return create_engine(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,6 +17,9 @@ from service.jobs.store.database import Database
 
 _LOCK: Final = 0x6461726B
 """Key of our PostgreSQL advisory lock: servers that start together migrate one after another."""
+
+
+_log = structlog.get_logger("darkroom.jobs")
 
 
 class UnusableStoreError(Exception):
@@ -49,7 +53,15 @@ def _upgrade(connection: Connection) -> None:
     check_schema(connection)
     config = _config()
     config.attributes["connection"] = connection
+    before = _revision(connection)
     command.upgrade(config, "head")
+    if (now := _revision(connection)) != before:
+        _log.info("the schema of the database was brought up to date", before=before, now=now)
+
+
+def _revision(connection: Connection) -> str | None:
+    """Returns the revision of the database's schema, or None where it has none yet."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config() -> Config:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.cli.batches.outputs import plan_outputs, write
+from tests.client.cli.fake_backend import FakeBackend
+from tests.harness.command import Command
 
 
 def test_files_are_numbered_from_the_second_image_on() -> None:
@@ -58,3 +60,28 @@ def test_a_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Path) -> Non
     write(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_to_write_names_the_file_and_not_a_temporary_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"/gone/out\.png'$"):
+        write(tmp_path / "gone" / "out.png", b"new")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("generate", "x", "-o", "taken/out.png"), "taken"),
+        (("generate", "x", "-o", "/proc/self/out.png"), "/proc/self"),  # Nobody can write there, root neither.
+        (("generate", "x", "--grid", "taken/sheet.png"), "taken"),
+        (("xyz", "x", "--x", "steps=4", "-o", "/proc/self/grid.png"), "/proc/self"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_reported_before_any_request(
+    command: Command, arguments: tuple[str, ...], named: str
+) -> None:
+    Path("taken").touch()
+    backend = FakeBackend()
+    outcome = command(*arguments, backend=backend)
+    assert (outcome.status, outcome.err.count("\n")) == (1, 1)
+    assert outcome.err.startswith(f"Error: {named}: ")
+    assert not backend.bodies

@@ -146,15 +146,6 @@ def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(command: Command)
     assert (outcome.status, outcome.err) == (1, "Error: There is no model folder nowhere.\n")
 
 
-def test_a_folder_that_cannot_be_created_is_reported_before_any_request(command: Command) -> None:
-    Path("taken").touch()
-    backend = FakeBackend()
-    outcome = command("generate", "x", "-o", "taken/out.png", backend=backend)
-    assert outcome.status == 1
-    assert outcome.err.startswith("Error: taken")
-    assert not backend.bodies
-
-
 @pytest.mark.integration
 def test_a_server_that_does_not_answer_is_reported_at_once(command: Command) -> None:
     outcome = command("generate", "x", "--server", "http://127.0.0.1:1", backend=FakeBackend())

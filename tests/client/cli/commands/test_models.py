@@ -11,8 +11,9 @@ from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
 
 
-def test_the_models_of_this_machine_are_listed_with_their_folders(command: Command) -> None:
-    outcome = command("models", backend=FakeBackend())
+@pytest.mark.parametrize("arguments", [("models",), ("models", "list")], ids=" ".join)
+def test_the_models_of_this_machine_are_listed_with_their_folders(command: Command, arguments: tuple[str, ...]) -> None:
+    outcome = command(*arguments, backend=FakeBackend())
     assert outcome.out == "bundled  /models/bundled\nsd       /models/sd\n"
 
 

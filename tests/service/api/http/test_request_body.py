@@ -185,3 +185,12 @@ def test_the_schema_names_aliases_in_the_description_of_their_field() -> None:
     described = body_schema(Body, replace(LENIENT, aliases={"num_steps": "steps", "cfg": "scale"}))["properties"]
     assert described["steps"]["description"] == "Denoising steps. Alias: num_steps"
     assert described["scale"]["description"] == "Alias: cfg"
+
+
+def test_an_empty_text_is_said_to_be_empty() -> None:
+    class Named(BaseModel):
+        name: Annotated[Text, Field(min_length=1)]
+
+    with pytest.raises(Refused) as refusal:
+        parse(Named, {"name": ""}, STRICT)
+    assert refusal.value.found == [(("name",), "Must not be empty")]

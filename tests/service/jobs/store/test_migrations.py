@@ -48,13 +48,16 @@ async def test_the_comparison_notices_a_difference(database: Database) -> None:
     assert len(await database.read(differences)) == 1
 
 
-async def test_a_second_migration_changes_nothing(database: Database) -> None:
+async def test_a_second_migration_changes_nothing(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     await migrate(database)
+    assert caplog.text.count("brought up to date") == 1
     repository = JobRepository(database, REPOSITORY_POLICY, WaitingJobs())
     record, _ = await repository.create(make_job(), now=0.0)
 
     await migrate(database)
 
+    assert caplog.text.count("brought up to date") == 1
     assert await repository.get(record.id, "alice") == record
 
 

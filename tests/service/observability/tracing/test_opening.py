@@ -41,7 +41,7 @@ def test_without_the_extra_the_start_ends_with_what_to_do() -> None:
 
     assert done.stdout == "1\n"
     (line,) = done.stderr.splitlines()
-    assert "pip install 'darkroom-server[tracing]'" in line
+    assert "--editable '.[tracing]'" in line
 
 
 def test_a_variable_that_cannot_be_followed_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
