@@ -103,7 +103,7 @@ async def test_a_caller_that_hangs_up_in_line_leaves_it_and_is_counted_as_cancel
     assert isinstance(services.engine, FakeEngine)
     services.engine.bound(max_queued_images=1)
     services.engine.held_before = (0, 1)
-    held = services.engine.submit([PARAMS])
+    held = services.engine.submit([PARAMS], tenant=ALICE.tenant)
     with pytest.raises(CanceledError):
         await services.submit(request(gone=True), [PARAMS])
     await asyncio.sleep(0)
