@@ -11,7 +11,7 @@ ARGS ?=
 export TORCH_INDEX PYTHON
 
 BIN := .venv/bin
-# A worker process for each core; one that is done takes tests over from the others. ARGS="-n 0" runs in one process.
+# As many worker processes as tests/conftest.py says; one that is done takes tests over. ARGS="-n 0" runs in one process.
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 CHECKS := lint types contracts deployment web-check
 
@@ -28,6 +28,7 @@ help:
 	@echo "make clients  set up, then try other projects' clients, each in an environment of its own: needs node with npm"
 	@echo "make e2e     set up, then build the container image and run it and the services around it, as root on Debian: 10 minutes"
 	@echo "make check   set up, then lint, types, import contracts, deployment files, the page's sources"
+	@echo "make docs    set up, then write anew what is taken from the code: tables and examples of settings, the code map"
 	@echo "make hooks   set up, then have git run the lint before every commit"
 	@echo "make lock    set up, then lock the versions and hashes of the packages in the container image"
 	@echo "make sbom    set up, then list what is in the container images, as CycloneDX in build/sbom"
@@ -46,7 +47,7 @@ run: setup
 unit: setup-dev
 	@$(PYTEST) -m unit $(ARGS)
 
-# What ARGS name runs, however long it takes.
+# The tests that ARGS name run, however long they take.
 test: setup-dev
 	@$(PYTEST) $(if $(ARGS),$(ARGS),-m "not slow")
 

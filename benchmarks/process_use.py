@@ -1,4 +1,4 @@
-"""Memory and CPU time of processes, of workers above all, as Linux counts them."""
+"""Reads the memory and the CPU time of processes, of workers above all, as Linux counts them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def total_cpu_s(module: str = WORKER) -> float:
 
 
 def _of(pid: int, module: str) -> ProcessUse | None:
-    """Returns None for a process that has ended or is no worker, and on a system without /proc."""
+    """Returns the use of a worker; None for a process that has ended or is none, and on a system without /proc."""
     try:
         is_worker = module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -57,7 +57,7 @@ def _of(pid: int, module: str) -> ProcessUse | None:
 
 
 def process_use(pid: int) -> ProcessUse | None:
-    """Returns None for a process that has ended, and on a system without /proc."""
+    """Returns the use of a process; None for one that has ended, and on a system without /proc."""
     process = Path(f"/proc/{pid}")
     try:
         lines, stat = (process / "status").read_text().splitlines(), (process / "stat").read_text()

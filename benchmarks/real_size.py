@@ -1,4 +1,4 @@
-"""Measures a server with a model of real size: its start, its memory, and what its callers wait for.
+"""Measures a server with a model of real size: its start, its memory, and the waits of its callers.
 
     python -m benchmarks.real_size [--shape sd15] [--steps 2] [--rounds 2] [--exact] [--output measurements.json]
 
@@ -109,7 +109,7 @@ class _Measurement:
             return self._started(server, name)
 
     def _started(self, server: RunningServer, name: str) -> dict[str, Any]:
-        """The measurements of one start, and the log of it."""
+        """Returns the measurements of one start, and its log."""
         # Among the lines is the greeting.
         lines = [json.loads(line) for line in self._log(name).read_text().splitlines() if line.startswith("{")]
         times_s = [datetime.fromisoformat(line["timestamp"]).timestamp() for line in lines]
@@ -180,7 +180,7 @@ class _Measurement:
         )
 
     def _body(self, seed: int) -> dict[str, Any]:
-        """The request for the same image."""
+        """Returns the request for the same image."""
         params = self._params(seed)
         return {
             "prompt": params.prompt,

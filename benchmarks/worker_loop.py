@@ -28,7 +28,7 @@ from service.engine.worker.warmup import Warmup
 
 @dataclass(frozen=True, slots=True)
 class LoopTimes:
-    """How long the loop took, and its parts."""
+    """The seconds that the loop took, and those of its parts."""
 
     whole_s: float
     networks_s: float

@@ -63,7 +63,7 @@ _SCALE: Final = 8
 """Pixels per latent, in width and in height."""
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 _PLACE: Final = struct.Struct("<III")
-"""The place of a snapshot: steps before the pass, calls done, phases left."""
+"""The position of an image in a snapshot: steps before the pass, calls done, phases left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class FakeInput:
 
 @dataclass(slots=True)
 class FakeState:
+    """Implements `interface.ImageState`."""
+
     params: GenerationParams
     phases: list[NextCall]
     """The next call, and the first call of each later phase up to finished latents."""

@@ -68,7 +68,7 @@ class CostKey(NamedTuple):
     """Pixels; 0 in a stage in which the size of the image does not matter."""
     height: int = 0
     variant: str = ""
-    """`UPCAST`, `WIDE`, `UPSCALE`, or empty. Of a load, where the model comes from."""
+    """`UPCAST`, `WIDE`, `UPSCALE`, or empty. For a load, the place that the model comes from."""
     model: str = ""
     """Name of the model."""
 
@@ -192,7 +192,7 @@ class EncodedInput(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """The memory that it takes."""
+        """Bytes of memory that it takes."""
 
 
 class ImageState(Protocol):

@@ -32,7 +32,10 @@ class SamplerLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of a model's parameters. Dialects refuse requests beyond them, or bring them to the nearest one."""
+    """Limits of a model's parameters. Dialects refuse requests beyond them, or bring them to the nearest one.
+
+    Sides are in pixels.
+    """
 
     side_multiple: int
     min_side: int
@@ -75,7 +78,7 @@ class ModelInfo:
     """Whether long prompts are padded to one length and share calls with each other alone. Otherwise a call pads its
     rows to its longest one."""
     samplers: tuple[SamplerLimits, ...] = ()
-    """How the model can use each sampler. Empty where it can use all of them without limits."""
+    """The limits of each sampler with this model. Empty where it can use all of them without limits."""
 
     input_kinds: tuple[InputKind, ...] = ()
     """The kinds of uploads that an image may start from."""

@@ -73,7 +73,7 @@ class GenerationParams:
     schedule: str | None = None
     """Spacing of the noise levels: karras, exponential or beta. None is the sampler's own."""
     negative_prompt: str | None = None
-    """None is no negative prompt. Some models take zeros for it, and encode the empty one."""
+    """None means that there is none: some models then condition on zeros, while they would encode an empty one."""
     guidance_rescale: float = 0.0
     """Share, 0 to 1, by which guided predictions are brought back to the deviation of unguided ones (section 3.4 of
     arXiv:2305.08891)."""
@@ -96,8 +96,9 @@ class GenerationParams:
     strength: float = 1.0
     """Share of the noise schedule, above 0 and up to 1, that is made where the image starts from another one."""
     image_guidance_scale: float = 1.0
-    """How closely a guided edit keeps to the image that it starts from (section 3.2.1 of arXiv:2211.09800). 1 turns
-    this guidance off, and the edit takes two rows instead of three. Only models that edit by instructions use it."""
+    """Strength with which a guided edit keeps to the image that it starts from (section 3.2.1 of arXiv:2211.09800).
+    1 turns this guidance off, and the edit takes two rows instead of three. Only models that edit by instructions use
+    it."""
     hires: HiresFix | None = None
     """None makes the image in one pass at its own size."""
     refiner: Refiner | None = None
@@ -111,12 +112,12 @@ class GenerationParams:
 
     @property
     def switch_step(self) -> int:
-        """The step before which the refiner takes over, or their number where there is none."""
+        """The step before which the refiner takes over, or `steps` where there is none."""
         return self.steps if self.refiner is None else round(self.steps * self.refiner.switch_at)
 
     @property
     def after_switch(self) -> GenerationParams | None:
-        """The parameters by which the refiner goes on with the image. None where there is none."""
+        """The parameters with which the refiner goes on with the image. None where there is no refiner."""
         if self.refiner is None:
             return None
         at = self.switch_step

@@ -1,4 +1,4 @@
-"""How a slow start says that it goes on, and what it is doing. Torch-free.
+"""Lets a slow start report that it goes on, and what it is doing. Torch-free.
 
 Whoever starts a worker takes a long silence for a sign that it is stuck, and shows people what it heard last.
 """

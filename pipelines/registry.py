@@ -39,11 +39,11 @@ class Registry(Mapping[str, EntryT]):
         return add
 
     def find(self, name: str) -> EntryT | None:
-        """The entry with that public name or alias."""
+        """Return the entry with that public name or alias, or None."""
         return self._by_any_name.get(self._normalize(name))
 
     def __getitem__(self, name: str) -> EntryT:
-        """The entry with exactly that public name. Raises `KeyError`."""
+        """Return the entry with exactly that public name. Raises `KeyError`."""
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -36,7 +36,7 @@ class CompletedSnapshot:
     data: bytes
 
     def wait(self) -> None:
-        """There is nothing to wait for."""
+        """Does nothing: the copy is complete."""
 
     def pack(self) -> bytes:
         return self.data

@@ -15,7 +15,7 @@ from pipelines.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Upscaler:
-    """One way to enlarge."""
+    """One way to enlarge the first pass of a hires fix."""
 
     name: str
     """The public name."""
@@ -26,7 +26,8 @@ class Upscaler:
     antialias: bool = False
     decoded: bool = False
     """Whether pixels are enlarged: the latents are decoded, and encoded again at the new size. Otherwise the latents
-    themselves are enlarged. That costs nothing and needs a higher strength, because they are no latents of an image.
+    themselves are enlarged. That costs nothing and needs a higher strength, because enlarged latents are not those of
+    any image.
     """
 
 

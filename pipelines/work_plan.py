@@ -79,10 +79,10 @@ def texts(info: ModelInfo, params: GenerationParams) -> tuple[TextKey, ...]:
     return tuple(TextKey(info.name, text, params.long_prompt) for text in rows)
 
 
-def text_call(info: ModelInfo, texts: int) -> NextCall:
+def text_call(info: ModelInfo, text_count: int) -> NextCall:
     """Return the call that encodes this many texts of one image."""
     return NextCall(
-        BatchKey(Stage.TEXT, info.name, tokens=info.prompt_tokens), CostKey(Stage.TEXT, model=info.name), texts, 1
+        BatchKey(Stage.TEXT, info.name, tokens=info.prompt_tokens), CostKey(Stage.TEXT, model=info.name), text_count, 1
     )
 
 

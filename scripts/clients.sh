@@ -17,7 +17,7 @@ fail() {
     exit 1
 }
 
-# What an up-to-date environment was made from.
+# Prints a checksum of all that an environment is made from.
 fingerprint() {
     {
         "$python" --version

@@ -34,7 +34,7 @@ _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class LockError(Exception):
-    """Why there is no lock; its text says what to do."""
+    """The lock cannot be made. The message says what to do."""
 
 
 class Locked(NamedTuple):

@@ -1,6 +1,6 @@
 """Writes the OpenAPI schema of the API that the page speaks: `python -m scripts.page_schema FILE`.
 
-`make web-types` makes the page's types from that file, and names its digest in them.
+`make web` makes the page's types from that file, and names its digest in them.
 """
 
 from __future__ import annotations

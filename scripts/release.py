@@ -27,7 +27,7 @@ _UNRELEASED: Final = "## [Unreleased]\n"
 
 
 class ReleaseError(Exception):
-    """Why there is no release; its text says what to do."""
+    """The release cannot be made. The message says what to do."""
 
 
 class Version(NamedTuple):

@@ -1,8 +1,8 @@
 """Writes the synchronous client from the asynchronous one: `python -m scripts.sync_client`.
 
-The asynchronous source is the one that is written by hand. Each word of Python that waits is left out or has its
-synchronous counterpart; nothing else is changed, so that both clients do the same. A test compares the result with what
-is committed.
+The asynchronous source is the one that is written by hand. Each keyword and name that waits is left out or replaced by
+its synchronous counterpart; nothing else is changed, so that both clients do the same. A test compares the result with
+what is committed.
 """
 
 from __future__ import annotations
@@ -73,11 +73,9 @@ def _counterpart(token: tokenize.TokenInfo) -> str:
 
 
 def _without_awaitables(text: str) -> str:
-    """Return the module without the types of what is awaited."""
+    """Return the module without the types that only awaited values have."""
     text = re.sub(r"\bAwaitable\[([^\[\]]+(?:\[[^\[\]]+\])?)\]", r"\1", text)
-    text = re.sub(r"\bAsync(Generator)\[(.+), None\]", r"\1[\2, None, None]", text)
-    text = text.replace("Generator[ImageEvent, None]", "Generator[ImageEvent, None, None]")
-    text = text.replace("Generator[JobEvent[JobImage], None]", "Generator[JobEvent[JobImage], None, None]")
+    text = re.sub(r"\bGenerator\[(.+), None\]", r"Generator[\1, None, None]", text)
     text = text.replace("self._events.__next__()", "next(self._events)")
     return re.sub(r"\bAwaitable, |, Awaitable\b", "", text)
 

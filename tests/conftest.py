@@ -13,7 +13,7 @@ import pytest
 from tests import levels
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # There is a worker for each core: were each to use all of them, they would be in each other's way.
+    # The workers have all cores among them: were each to use all of them, they would be in each other's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _GUARD = pytest.StashKey[levels.Guard]()
@@ -27,6 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def only_units(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == "unit")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Says how many workers `-n logical` starts. Integration tests wait for processes and timers about a third of their
+    time, so that one worker more than there are cores makes use of it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if only_units(config) else cores + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:

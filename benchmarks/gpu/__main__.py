@@ -1,4 +1,4 @@
-"""Measures a GPU in a given time, the most valuable first. What is done is written as it goes, so a cut leaves it.
+"""Measures a GPU in a given time, the most valuable parts first. Results are written as they come, so a cut keeps them.
 
     python -m benchmarks.gpu --minutes 9 --output results [--train] [--dry-run] [--part sd15-calls ...]
 

@@ -1,4 +1,4 @@
-"""The parts of a GPU day, by value, and how long each may take. Imports no torch: the parts run in other processes."""
+"""The parts of a GPU day, the most valuable first, with their time limits. Imports no torch: others run the parts."""
 
 from __future__ import annotations
 

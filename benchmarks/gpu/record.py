@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 Cell: TypeAlias = str | float | int | None
-"""None is what was not measured."""
+"""None stands for what was not measured."""
 
 
 class Table(msgspec.Struct):
@@ -24,7 +24,7 @@ class Results(msgspec.Struct):
     """The facts and tables that a part has produced."""
 
     facts: dict[str, Any] = msgspec.field(default_factory=dict)
-    """By name, with the unit in the name."""
+    """The facts by name, with the unit in the name."""
     tables: list[Table] = msgspec.field(default_factory=list)
     error: str = ""
     """The exception that ended the part."""

@@ -29,7 +29,7 @@ class Outcome:
 
     @property
     def finished_s(self) -> float | None:
-        """When the image arrived, in seconds from the start of the load."""
+        """The time at which the image arrived, in seconds from the start of the load."""
         return None if self.latency_s is None else self.arrival.at_s + self.latency_s
 
 

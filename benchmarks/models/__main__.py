@@ -1,6 +1,7 @@
-"""`python -m benchmarks.models simulate [--trace CSV]`: how long requests wait for their models, in virtual time.
+"""Measures a server with several models, in virtual time or for real.
 
-`python -m benchmarks.models engines`: how long a real switch takes, and one server with two models against two servers.
+`python -m benchmarks.models simulate [--trace CSV]` plays how long requests wait for their models, in virtual time.
+`python -m benchmarks.models engines` measures a real switch, and one server with two models against two servers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmarks.models.trace import ModelRequest
 
 BUNDLED = str(Path(pipelines.__file__).with_name("bundled"))
 _RATES = (0.1, 0.2, 0.3)
-"""Requests per second at which both are played."""
+"""Requests per second at which both servers are played."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Real engines with two models: how long a switch takes, and one server with both against two servers with one each.
+"""Measures real engines with two models: a switch, and one server with both models against two with one each.
 
 Memory is that of the worker processes, as the system counts it.
 """

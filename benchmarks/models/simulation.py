@@ -40,7 +40,7 @@ class Device:
     """The speed and memory of the simulated device. The defaults are round numbers for a GPU with models like SDXL."""
 
     call_s: float = 0.04
-    """Seconds of a UNet call, to which each row adds `row_s`."""
+    """Seconds of a UNet call without its rows, each of which adds `row_s`."""
     row_s: float = 0.02
     decode_s: float = 0.08
     """Seconds for each decoded image."""
@@ -108,7 +108,7 @@ class _SimulatedLoads:
         self.loading_s += self._seconds
 
     def cancel(self) -> None:
-        """Nobody cancels a load here."""
+        """Does nothing: nobody cancels a load here."""
 
     def poll(self) -> Outcome[Pipeline[Any, Any, Any]] | None:
         if self._clock.now_s < self._ready_s:
@@ -118,7 +118,7 @@ class _SimulatedLoads:
 
     @property
     def ready_s(self) -> float:
-        """When the load under way is done; infinity where there is none."""
+        """The time at which the load under way is done; infinity where there is none."""
         return self._ready_s
 
     def load(self, name: str, report: Report) -> Pipeline[Any, Any, Any]:
@@ -134,10 +134,10 @@ class _SimulatedLoads:
         return pipeline
 
     def forget(self, name: str) -> None:
-        """Keeps nothing besides."""
+        """Does nothing: nothing else is kept of a model."""
 
     def free(self) -> None:
-        """Frees nothing."""
+        """Does nothing: the memory is simulated."""
 
 
 @dataclass(frozen=True, slots=True)

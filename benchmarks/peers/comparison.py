@@ -29,7 +29,7 @@ LOWEST_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured. Every load is bounded in requests and in seconds."""
+    """The amounts that are measured. Every load is bounded in requests and in seconds."""
 
     rounds: int = 2
     repeats: int = 2

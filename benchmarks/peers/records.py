@@ -37,7 +37,7 @@ class TargetRecord:
     probes: list[tuple[float, Summary]] = field(default_factory=list)
     """Rate and summary of every probe of the goodput search."""
     failure: str = ""
-    """Why the measurement ended early; empty where it did not."""
+    """The reason for which the measurement ended early; empty where it did not."""
 
     @property
     def images_per_second(self) -> float:

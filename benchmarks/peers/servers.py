@@ -44,7 +44,7 @@ class Server:
     """A server to compare."""
 
     name: str
-    """Also the name of its virtual environment."""
+    """The server's name and that of its virtual environment."""
     title: str
     command: tuple[str, ...]
     """The command line. `{python}`, `{bin}` and the fields of `LaunchOptions` are replaced."""

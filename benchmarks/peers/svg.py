@@ -1,4 +1,4 @@
-"""Two classes of chart as SVG text: lines of points, and horizontal bars. What the numbers mean is not known here."""
+"""Draws two kinds of charts as SVG text: lines of points, and horizontal bars. Does not know what the numbers mean."""
 
 from __future__ import annotations
 

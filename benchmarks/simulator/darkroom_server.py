@@ -1,5 +1,4 @@
-"""Darkroom's own worker in virtual time: a pipeline whose calls take the simulated device's time, and a channel in
-memory."""
+"""Darkroom's own worker in virtual time, with a pipeline whose calls take simulated time and a channel in memory."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Action(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The remaining time that a caller was told of, and what came of it."""
+    """The remaining time that a caller was told, and the true one, in seconds."""
 
     reported_s: float
     true_s: float

@@ -21,7 +21,7 @@ class NotOnDisk(Exception):
 
 
 def describe(folder: Path, mounts: Path = _MOUNTS) -> dict[str, Any]:
-    """Raises `NotOnDisk`."""
+    """Returns the facts about the machine and the folder's disk. Raises `NotOnDisk`."""
     kind = filesystem(folder, mounts.read_text().splitlines())
     if kind in _IN_MEMORY:
         raise NotOnDisk(f"{folder} is on {kind}: choose a folder on a disk with --folder")

@@ -10,13 +10,13 @@ from typing import TypeAlias
 from benchmarks.store.parts.stage import Figures
 
 Measurements: TypeAlias = Mapping[str, Mapping[str, Sequence[Figures]]]
-"""By part and version, the figures of each round."""
+"""The figures of each round, by part and version."""
 
 OF_ONE = "servers together, as a share of one"
 
 
 def table(measured: Measurements, versions: Sequence[str]) -> str:
-    """The ratio compares the last version with the first one. It is left out where there is only one."""
+    """Returns the table. Its ratio compares the last version with the first one; with a single one there is none."""
     compared = ["ratio"] if len(versions) > 1 else []
     columns = ["part", "figure", *versions, *compared]
     lines = [f"| {' | '.join(columns)} |", "|---|---|" + "---:|" * (len(columns) - 2)]

@@ -86,7 +86,7 @@ class APIStatusError(DarkroomError):
         self.request_id = request_id
         """Give it to the operator of the server when you report a problem."""
         self.body = body
-        """The body of the answer: what its JSON says, or its text."""
+        """The body of the answer: its JSON decoded, or its text."""
         self.retry_after = retry_after
         """Seconds after which the server asks for another attempt."""
         self.should_retry = should_retry
@@ -94,7 +94,7 @@ class APIStatusError(DarkroomError):
 
 
 class RedirectError(APIStatusError):
-    """300 to 399: what is asked for is at another address. The client does not follow, as the key may not go there."""
+    """300 to 399: the resource is at another address. The client does not follow, because the key must not go there."""
 
     location: str | None = None
     """The address, where the answer names one."""
@@ -129,7 +129,7 @@ class UnprocessableEntityError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: a quota of the API key is used up, or the caller's part of the queue; see `retry_after`."""
+    """429: a quota of the API key, or the caller's share of the queue, is used up; see `retry_after`."""
 
 
 class InternalServerError(APIStatusError):

@@ -28,7 +28,7 @@ class JobCard:
         self._tiles: dict[int, str] = {}
 
     def update(self, event: JobEvent[Any]) -> None:
-        """Take note of an event. The job's handle has noted it already."""
+        """Note an event, which the job's handle has noted already."""
         if isinstance(event, PreviewReady):
             self.put(event.index, event.content)
 
@@ -51,7 +51,7 @@ class JobCard:
         )
 
     def _state(self) -> str:
-        """Say in a few words how the job is."""
+        """Describe the state of the job in a few words."""
         job, progress = self._job, self._job.progress
         words: list[str] = [job.status]
         if job.error is not None:
@@ -81,7 +81,7 @@ class JobCard:
 
 
 class Display:
-    """A card in the output of a cell, which changes where it stands."""
+    """A card in the output of a cell, which is updated in place."""
 
     def __init__(self, card: JobCard) -> None:
         """Raises `ImportError` without IPython, which the extra `notebook` installs."""

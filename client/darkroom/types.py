@@ -50,11 +50,11 @@ class HiresParams(TypedDict, total=False):
     """Pixels of the first pass, instead of `scale`; with `height`."""
     height: int
     steps: int
-    """Steps of the second pass; as those of the first if not given."""
+    """Steps of the second pass; as many as those of the first if not given."""
     strength: float
-    """How far the second pass goes back into the noise, above 0, to 1."""
+    """Share of the noise schedule that the second pass goes back, above 0 and up to 1."""
     upscaler: str
-    """One of those that capabilities list."""
+    """The name of an upscaler that `client.capabilities` lists."""
 
 
 class RefinerParams(TypedDict, total=False):

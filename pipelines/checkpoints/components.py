@@ -17,6 +17,7 @@ from accelerate import init_empty_weights
 from safetensors import safe_open
 from torch import Tensor
 
+from pipelines.checkpoints.files.name_lists import first_few
 from pipelines.errors import ModelLoadError
 
 _MAX_MAPPED_BYTES: Final = 64 << 20
@@ -30,7 +31,6 @@ _OLD_ATTENTION: Final = {
 """Names in autoencoders that were saved before diffusers 0.18, and those of today."""
 _TEXT_PREFIX: Final = "text_model."
 """A level that text encoders have in files of some versions of transformers, and not in others."""
-_MAX_NAMED: Final = 3
 
 
 def load_tokenizer(folder: Path, component_class: Any, files: Mapping[str, Path]) -> Any:
@@ -82,7 +82,7 @@ def check_weights(
 
 def _check_complete(path: Path, missing: Collection[str]) -> None:
     if missing:
-        raise ModelLoadError(f"{path} lacks weights that the part's configuration asks for: {_some(missing)}.")
+        raise ModelLoadError(f"{path} lacks weights that the part's configuration asks for: {first_few(missing)}.")
 
 
 def read_tensors(
@@ -152,12 +152,6 @@ def _put(network: torch.nn.Module, place: str, tensor: Tensor) -> None:
     owner = network.get_submodule(owner_name)
     is_buffer = name in dict(owner.named_buffers(recurse=False))
     setattr(owner, name, tensor if is_buffer else torch.nn.Parameter(tensor, requires_grad=False))
-
-
-def _some(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    rest = len(ordered) - _MAX_NAMED
-    return ", ".join(ordered[:_MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _broken(path: Path, error: Exception) -> ModelLoadError:

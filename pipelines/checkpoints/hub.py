@@ -28,7 +28,7 @@ _INDEX_OF_SHARDS: Final = ".safetensors.index"
 
 
 class HubUnreachableError(ModelLoadError):
-    """The hub did not answer, or refused. What is in its local cache may serve."""
+    """The hub did not answer, or refused. A copy in its local cache may still be used."""
 
 
 class Hub(Protocol):
@@ -99,7 +99,7 @@ def hub_id_of(folder: Path) -> str | None:
 def snapshot_of(folder: Path) -> Path:
     """Return the snapshot of a folder of a hub cache: that of its main branch, or the only one.
 
-    Raises `ModelLoadError` where there is none, or the choice is the user's.
+    Raises `ModelLoadError` where there is none, or where there are several and none is marked as the main one.
     """
     snapshot = _find_snapshot(folder)
     if snapshot is not None:

@@ -16,13 +16,13 @@ from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import folder_configs, json_files, model_index, safetensors_files, weight_files
 from pipelines.checkpoints.files.folder_configs import FolderConfigs
+from pipelines.checkpoints.files.name_lists import first_few
 from pipelines.checkpoints.files.weight_files import Form
 from pipelines.checkpoints.single_file import inspection as single_file
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ModelLoadError
 
 _CODE: Final = (".py", ".pyc", ".so", ".dll", ".dylib")
-_MAX_NAMED: Final = 3
 _PLAIN: Final = "plain"
 
 
@@ -126,9 +126,9 @@ def _notes(folder: Path, found: FolderConfigs, taken: Mapping[str, _Taken]) -> I
         for reason in each.reasons:
             yield f"{reason} Until then the {variants[part]} files of {part} are taken."
     opened = {path for each in taken.values() for path in each.files}
-    aside = sorted(_find_aside(folder, found.index.libraries, opened))
+    aside = list(_find_aside(folder, found.index.libraries, opened))
     if aside:
-        yield f"Left aside, since the model does not need them: {_some(aside)}."
+        yield f"Left aside, since the model does not need them: {first_few(aside)}."
 
 
 def _find_aside(folder: Path, parts: Collection[str], opened: Collection[Path]) -> Iterator[str]:
@@ -138,8 +138,3 @@ def _find_aside(folder: Path, parts: Collection[str], opened: Collection[Path]) 
             continue
         if path.is_dir() or weight_files.is_weights(path.name) or path.suffix in _CODE:
             yield str(path.relative_to(folder))
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,4 +1,4 @@
-"""How a model is served: sizes, defaults and limits, from its `darkroom.json` or from its configuration. Torch-free.
+"""Describes how a model is served: sizes, defaults and limits, from `darkroom.json` or its configuration. Torch-free.
 
 `darkroom.json` is optional, and so is each of its fields. `Profile` is its schema. Defaults that it leaves out follow
 from the model's own scheduler (`serving_defaults`).
@@ -83,7 +83,7 @@ def describe(
 ) -> ModelInfo:
     """Describe the loaded model. Sides are limited to half the shortest and double the longest side of its sizes.
 
-    `defaults` holds where the profile is silent. Raises `ModelLoadError` for a size that the model cannot make.
+    `defaults` fills in what the profile leaves out. Raises `ModelLoadError` for a size that the model cannot make.
     """
     sizes = tuple(profile.sizes or [(trained_side, trained_side)])
     if any(side % side_multiple for size in sizes for side in size):

@@ -47,7 +47,7 @@ class ServingDefaults:
     steps: int
     guidance_scale: float
     special_kind: str | None
-    """The kind of model that the scheduler is evidence of, where it is made with other steps or guidance than most."""
+    """The kind of model that the scheduler points to, if images of it take other steps or guidance than most."""
 
 
 def from_scheduler(

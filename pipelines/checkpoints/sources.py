@@ -40,7 +40,7 @@ class Source:
     hub_id: str | None = None
     """The hub's id of the repository, if `path` is a snapshot in a hub cache."""
     boundary: Path | None = None
-    """The folder that links must not leave. None for what the user named by path, who may link to where they like."""
+    """The folder that links must not leave. None for a path that the user named: its links may lead anywhere."""
     remedy: str = _DOWNLOAD_AGAIN
     """A sentence that says what to do about files that are missing."""
 

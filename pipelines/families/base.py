@@ -65,8 +65,8 @@ class Family(Protocol[AssembledT]):
         """Check the model's configuration, and return what follows from it. No weights are read for it.
 
         `configs` has the content of the configuration's file of each of `components`, empty where there is no file, and
-        as `model_index` what the folder's index says of the whole model;
-        `folder` is for error messages. Raises `ModelLoadError` for a model that is not supported.
+        as `model_index` the index's fields about the whole model. `folder` is for error messages. Raises
+        `ModelLoadError` for a model that is not supported.
         """
 
     def assemble(

@@ -1,1 +1,1 @@
-"""From a prompt to what text encoders read of it."""
+"""Turns prompts into the tokens that text encoders read."""

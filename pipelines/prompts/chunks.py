@@ -38,7 +38,7 @@ class PromptTokenizer:
         self._commas = frozenset(tokenizer(",", add_special_tokens=False).input_ids)
 
     def tokenize(self, text: str, *, long: bool) -> TokenizedText:
-        """Tokenize a text. One that is too long is read in chunks if it is `long`, of which there is a limit, and cut
+        """Tokenize a text. One that is too long is read in at most `MAX_PROMPT_CHUNKS` chunks if it is `long`, and cut
         otherwise."""
         ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         room = self._tokens - 2

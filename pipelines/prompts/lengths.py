@@ -1,4 +1,4 @@
-"""How much of a text a model reads. Values only; torch-free."""
+"""The lengths of texts, in tokens, and of the parts of them that a model reads. Values only; torch-free."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_PROMPT_CHUNKS: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLength:
-    """How much of a text is read, in tokens of the text itself, without start and end."""
+    """The tokens of a text that the model reads, and all of its tokens, without start and end."""
 
     read: int
     total: int
@@ -23,8 +23,8 @@ class TextLength:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptLengths:
-    """How much of an image's texts is read."""
+    """The lengths of an image's texts."""
 
     prompt: TextLength
     negative: TextLength | None = None
-    """That of the negative prompt. None without guidance, where it has no effect."""
+    """The length of the negative prompt. None without guidance, where it has no effect."""

@@ -1,1 +1,1 @@
-"""How networks run on a batch: unpadded, padded, batch-invariant or compiled."""
+"""Runs networks on batches: unpadded, padded, batch-invariant, compiled or recorded as graphs."""

@@ -12,7 +12,7 @@ Network: TypeAlias = Callable[..., Tensor]
 
 
 class Batching(Protocol):
-    """How a network is called on a batch."""
+    """A way to call a network on a batch."""
 
     def run(self, network: Network, *inputs: Tensor) -> Tensor:
         """Compute `network(*inputs)`. Row n of the result belongs to row n of each input."""

@@ -35,7 +35,7 @@ _WHOLE: Final[Mapping[CompileMode, Mapping[str, Any]]] = {
         }
     },
 }
-"""How torch.compile is called for the whole UNet, by mode."""
+"""The arguments of torch.compile for the whole UNet, by mode."""
 
 
 class CompiledUNet:

@@ -30,7 +30,7 @@ Shape: TypeAlias = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMode:
-    """How to run a model's networks, as chosen by whoever serves the model."""
+    """The way in which a model's networks run, as chosen by whoever serves the model."""
 
     exact: bool = False
     """Make results independent of the batch, to the bit. The process must call
@@ -202,7 +202,7 @@ def _check_exactness(
 
 
 def _at(networks: Networks, shape: Shape) -> str:
-    """Names the size of an image for people."""
+    """Return the size of an image in words for people."""
     _, height, width = shape
     return f" at {width * networks.scale}x{height * networks.scale}"
 

@@ -88,7 +88,7 @@ class _Probing(TorchFunctionMode):
 def read(scheduler: Any, timesteps: Sequence[Tensor], clean: Sequence[tuple[float, float]]) -> LinearSteps | None:
     """Return the matrices of a scheduler's steps, or None if they are not linear or keep too much.
 
-    The scheduler must not have made a step, and has made some afterwards. `clean` holds for each call the factors of
+    The scheduler must not have made a step; this function makes all of them. `clean` holds for each call the factors of
     the UNet's input and output in the clean latents.
     """
     responses, input_scales = [], []
@@ -106,7 +106,7 @@ def read(scheduler: Any, timesteps: Sequence[Tensor], clean: Sequence[tuple[floa
 
 
 def _respond(scheduler: Any, timestep: Tensor, kept: Mapping[_Name, int]) -> tuple[_Response, dict[_Name, int]]:
-    """Make one step. `kept` and the result say which operand each tensor is that the scheduler keeps."""
+    """Make one step. `kept`, before it, and the result, after it, number the tensors that the scheduler keeps."""
     operands = _operands(_OPERANDS + len(set(kept.values())))
     for name, index in kept.items():
         _put(scheduler, name, operands[_OPERANDS + index].view(_SHAPE).clone())

@@ -34,7 +34,7 @@ def seeded_generator(seed: int) -> torch.Generator:
 
 
 class DrawnNoise(NamedTuple):
-    """How far an image has drawn its noise."""
+    """The position of an image in its noise."""
 
     generator_state: Tensor
     """The state of its generator, after the draw of `ahead`."""
@@ -77,7 +77,7 @@ class Noise:
         return lambda: drawn
 
     def go_to(self, drawn: DrawnNoise) -> None:
-        """Go on from there, whatever was drawn before. Waits for a draw ahead."""
+        """Go on from the position `drawn`, whatever was drawn before. Waits for a draw ahead."""
         if self._next is not None:
             self._next.result()
         self._generator.set_state(drawn.generator_state)

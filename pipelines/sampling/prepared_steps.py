@@ -80,10 +80,10 @@ class PreparedSteps:
             self._room.release()
 
     def get(self, choice: SamplerChoice, steps: int, made: range | None = None) -> Steps:
-        """Return the steps that are `made` out of so many, which are all of them where it is None.
+        """Return those of `steps` steps that are `made`; None stands for all of them.
 
-        An image to start from saves the first ones, and a refiner makes the last ones. Raises `InvalidParamsError`
-        where the model and the sampler cannot make them.
+        An image that starts from another one leaves out the first ones, and a refiner makes the last ones. Raises
+        `InvalidParamsError` where the model and the sampler cannot make them.
         """
         return self._lazy(_key(choice, steps, made)).get()
 

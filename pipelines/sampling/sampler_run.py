@@ -1,4 +1,4 @@
-"""One image on its way through its sampler: its latents, what the sampler remembers, its noise and its position."""
+"""The progress of one image through its sampler: latents, the sampler's memory, noise and position."""
 
 from __future__ import annotations
 

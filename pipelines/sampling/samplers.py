@@ -171,14 +171,14 @@ SAMPLERS: Final[Registry[Sampler]] = _registered()
 """All samplers by public name, in the order in which they are listed."""
 
 EDM_SCHEDULERS: Final = frozenset(sampler.edm_scheduler for sampler in _TABLE if sampler.edm_scheduler)
-"""The diffusers classes that say of a model that it has the noise of EDM."""
+"""The diffusers classes that only models with the noise of EDM have as their own scheduler."""
 SCHEDULERS: Final = EDM_SCHEDULERS | {sampler.scheduler for sampler in _TABLE}
 """The diffusers classes of all samplers."""
 EDM_SCHEDULES: Final = ("karras", "exponential")
 """The members of `SCHEDULES` that the classes for EDM's noise have."""
 
 _BY_SCHEDULER: Final = {_normalize(sampler.scheduler): sampler for sampler in reversed(_TABLE)}
-"""By diffusers class. The first sampler of the table stands for a class that several use."""
+"""Samplers by diffusers class. The first sampler of the table stands for a class that several use."""
 
 
 def _find_sampler(name: str) -> Sampler | None:

@@ -20,7 +20,7 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training run has come."""
+    """The steps that a training run has made."""
 
     step: int = 0
     seconds: float = 0.0

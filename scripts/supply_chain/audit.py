@@ -54,7 +54,7 @@ class Report(NamedTuple):
     """Packages about which something was found out."""
     found: Sequence[Vulnerability] = ()
     unknown: Sequence[str] = ()
-    """Why nothing, or not everything, was found out."""
+    """The reason for which nothing, or not everything, was found out."""
 
 
 def of_python(output: str, errors: str) -> Report:

@@ -68,6 +68,10 @@ class ImageFolder:
                 if error.errno not in _CHANGED_MEANWHILE:
                     raise
 
+    def delete_one(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> None:
+        """Deletes an image file, if it is there."""
+        (self._folder(job_id) / _name(index, media_type, attempt)).unlink(missing_ok=True)
+
     def probe(self) -> None:
         """Writes a file and deletes it, to find out whether the disk can be written to."""
         make_folder(self._root)

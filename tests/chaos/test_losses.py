@@ -1,4 +1,4 @@
-"""Which kills of a server count against its jobs: those during which a job had begun, and no others."""
+"""Kills of a server count against its jobs only where a job had begun."""
 
 from __future__ import annotations
 

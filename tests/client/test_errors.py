@@ -1,4 +1,4 @@
-"""Which class of error each status raises."""
+"""Each status raises its class of error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What type checkers know of the SDK: mypy reads the tests too, and fails where one of these types is not as stated."""
+"""The SDK's types as type checkers see them: mypy reads the tests too, and fails where one is not as stated."""
 
 from __future__ import annotations
 

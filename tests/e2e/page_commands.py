@@ -21,7 +21,7 @@ _CONTAINERS: Final = (
     (r"backup-\d{4}-\d\d-\d\d", "backup-$(date +%F)"),
     (r"\b10001:10001\b", "$(id -u):$(id -g)"),
 )
-"""What starts or enters a container, and what does the same beside its process."""
+"""Patterns of the parts of a command that concern a container, and the text that does the same without one."""
 
 
 def blocks(mark: str) -> list[str]:

@@ -28,7 +28,7 @@ PROGRAM: Final = [
 ]
 """The program's own files, with the bundled model, and the libraries of the system."""
 SYSTEM: Final = [Path(path) for path in ("/dev/null", "/etc/ld.so.cache", "/proc", "/sys/devices/system/cpu")]
-"""What Python and the C library look at when a process starts, as the decoders of uploads do."""
+"""The files that Python and the C library look at when a process starts, as the decoders of uploads do."""
 SECRET: Final = b"the content of a file outside"
 FUZZED: Final = 300
 

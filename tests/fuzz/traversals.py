@@ -15,7 +15,7 @@ _TEXTS: Final[Sequence[str]] = sorted({unquote(trick) for trick in TRICKS} - {".
 """The tricks as a body has them."""
 _HEADERS: Final = ("Idempotency-Key", "Last-Event-ID", "Range", "Cookie", "X-Forwarded-Prefix")
 _CHEAP: Final = {"prompt": "x", "num_inference_steps": 1}
-"""What a request asks for that is taken in spite of the trick."""
+"""The body of a request that costs little if it is taken in spite of the trick."""
 
 
 def traversals(schema: Mapping[str, Any]) -> Iterator[Case]:

@@ -1,4 +1,4 @@
-"""Collects what a start says of itself."""
+"""Collects the activities that a start reports."""
 
 from __future__ import annotations
 

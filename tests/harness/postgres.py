@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from tests.harness.programs.finding import find_program
 
 _FOLDERS: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
-"""Where Debian installs the programs that it leaves out of PATH."""
+"""The folders in which Debian installs the programs that it leaves out of PATH."""
 _USER: Final = "darkroom"
 _OPTIONS: Final = "-c listen_addresses='' -c fsync=off -c shared_buffers=16MB -c max_connections=50"
 
@@ -27,7 +27,7 @@ class PostgresServer:
     """The server exists once this is created, and runs from `start` to `stop`."""
 
     def __init__(self, folder: Path) -> None:
-        """Where the tests run as root, the `postgres` account must be able to reach `folder`: the server runs as it."""
+        """If the tests run as root, the `postgres` account must be able to reach `folder`: the server runs as it."""
         self._folder = folder
         self._data = folder / "data"
         self._names = (f"test_{number}" for number in itertools.count())

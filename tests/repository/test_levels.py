@@ -84,7 +84,7 @@ def test_that_does_nothing():
 
 
 def outcomes(folder: Path, *options: str) -> set[str]:
-    """Each test's name with what became of it, of those that ran."""
+    """Run the tests. Return the outcome and the name of each that ran, such as "PASSED test_unit[run]"."""
     (folder / "conftest.py").write_text(_CONFTEST)
     (folder / "test_deeds.py").write_text(_TESTS)
     command = (sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, "-rA", "-q")

@@ -1,4 +1,4 @@
-"""The set-up script's decisions, on make-believe machines: which Python, what is installed where, when nothing is."""
+"""The set-up script chooses a Python and installs what is missing where it belongs. The machines are make-believe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script for a machine without network: what it asks of Python. The Python here only takes notes."""
+"""The script for a machine without network installs and measures by Python, which only takes notes here."""
 
 from __future__ import annotations
 

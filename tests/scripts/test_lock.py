@@ -1,4 +1,4 @@
-"""The lock files of the image: what they lock, and that they are those of constraints.txt."""
+"""The lock files of the image hold all that it needs, in the versions of constraints.txt and with hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is collected for a machine without network: all that is needed and not there, with the tested versions."""
+"""For a machine without network, all that is needed and not there is collected, in the tested versions."""
 
 from __future__ import annotations
 

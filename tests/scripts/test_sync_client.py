@@ -8,7 +8,7 @@ from scripts import sync_client
 
 SOURCE = '''
 class AsyncThing:
-    """An asynchronous thing, as `AsyncOther` is."""
+    """The asynchronous thing, as `AsyncOther` is."""
 
     async def call(self, each: AsyncIterator[int]) -> Callable[[], Awaitable[None]]:
         async with contextlib.aclosing(self._open()) as opened:
@@ -18,7 +18,7 @@ class AsyncThing:
 '''
 MADE = '''
 class Thing:
-    """An synchronous thing, as `Other` is."""
+    """The synchronous thing, as `Other` is."""
 
     def call(self, each: Iterator[int]) -> Callable[[], None]:
         with contextlib.closing(self._open()) as opened:

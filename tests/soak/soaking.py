@@ -62,7 +62,7 @@ def _crash(cluster: Cluster, lasting: Server, killer: Killer, plan: Soak, *, unt
     crashes, disturbed = 0, set[str]()
     while time.monotonic() < until:
         killer.kill_at_random()
-        # An image that is in two workers that die would rightly be taken for their murderer.
+        # The server would rightly fail an image that was in two workers that died.
         _wait_for_the_end_of(disturbed, cluster)
         with lasting.worker() as worker:
             disturbed = {job.id for job in cluster.running(lasting)}

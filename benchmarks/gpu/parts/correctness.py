@@ -22,7 +22,7 @@ _VERDICT: Final = re.compile(r"^\S+::(\S+)\s+(PASSED|FAILED|ERROR|SKIPPED|XFAIL|
 
 
 def run(settings: Settings, record: Record) -> None:
-    """Raises `RuntimeError` if a test failed, or if none ran."""
+    """Run the tests. Raises `RuntimeError` if one failed, or if none ran."""
     with subprocess.Popen(command(settings), stdout=subprocess.PIPE, text=True, env=_environment(settings)) as process:
         assert process.stdout is not None
         counted = follow(process.stdout, record)

@@ -41,7 +41,7 @@ def compiled(settings: Settings, record: Record) -> None:
 
 
 def sdxl(settings: Settings, record: Record) -> None:
-    """Its text encoders are left out: their time is small, and the pipeline takes their results as arguments."""
+    """Measure SDXL without its text encoders: they take little time, and the pipeline accepts their results."""
     model, dtype = models.sdxl(settings), models.dtype(settings)
     pipeline = StableDiffusionXLPipeline(
         vae=models.vae(model, settings.device, dtype),

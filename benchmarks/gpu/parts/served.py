@@ -15,7 +15,7 @@ WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "eager": {"cuda_graphs": False},
     "graphs": {"cuda_graphs": True},
 }
-"""Fields of `RunMode`, and of `WorkerConfig` too, by the way that they choose. All make the same images."""
+"""The fields of `RunMode` and of `WorkerConfig` that choose each way. All ways make the same images."""
 FP8: Final[Mapping[str, Mapping[str, Any]]] = {"graphs, fp8": {"cuda_graphs": True, "quantize": "fp8"}}
 """The way with 8-bit floats, which makes other images."""
 

@@ -31,18 +31,18 @@ ARCHIVE: Final = "model.tar"
 SEED: Final = 2
 """Seed of the scenes. It is that of the published runs, so that the samples continue where those runs ended."""
 _MARGIN_S: Final = 15.0
-"""Time for loading, publishing and what else is not foreseen."""
+"""Time for loading, publishing and whatever is not foreseen."""
 _EVALUATIONS: Final = 1.3
-"""How much longer the second evaluation may take than the first."""
+"""Factor by which the second evaluation may take longer than the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
-    """How much of everything."""
+    """The amounts of work of the stages."""
 
     heads_steps: int
     scenes: int
-    """As many are encoded, and half as many corruptions."""
+    """Scenes that are encoded, with half as many corruptions."""
     batch_size: int
     calibration_steps: int
     max_steps: int

@@ -19,7 +19,7 @@ _LOOK_S: Final = 0.02
 _ENDED_S: Final = 0.25
 """Interval at which the servers are asked how many jobs have ended."""
 _LAST_S: Final = 60.0
-"""How long jobs may take to end after the last one was sent."""
+"""Seconds that jobs may take to end after the last one was sent."""
 _AGAIN_S: Final = 0.1
 """Pause after a lost connection."""
 _ENDED: Final = re.compile(

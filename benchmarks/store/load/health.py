@@ -11,7 +11,7 @@ from benchmarks.store.load.tally import Tally
 
 
 async def run(load: Probes) -> Result:
-    """A check that is late counts as lost, and so does one that is refused or not answered at all."""
+    """Makes the checks. One that is late counts as lost, and so does one that is refused or not answered at all."""
     tally = Tally()
     async with asyncio.TaskGroup() as checks:
         for number in range(round(load.rate * load.seconds)):

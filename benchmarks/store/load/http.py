@@ -42,12 +42,12 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, port: int) -> Connection:
-        """Raises OSError."""
+        """Connects to a port on loopback. Raises OSError."""
         _, connection = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
         return connection
 
     async def ask(self, request: bytes) -> Answer:
-        """Raises ConnectionError where the connection ends before the answer."""
+        """Sends a request and returns its answer. Raises ConnectionError where the connection ends before that."""
         if self._transport is None:
             raise ConnectionResetError("the connection has ended")
         self._answer = asyncio.get_running_loop().create_future()
@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether the server has kept the connection after its last answer."""
+        """Whether the server has kept the connection open after its last answer."""
         return self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ def get(path: str) -> bytes:
 
 
 def post(path: str, body: Mapping[str, Any], key: str | None = None) -> bytes:
-    """`key` is the caller's API key."""
+    """Returns a request with a JSON body. `key` is the caller's API key."""
     content = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
     if key is not None:

@@ -32,11 +32,11 @@ class _OpenLoop:
         self._load = load
         self._room = asyncio.Semaphore(load.connections)
         self._idle: list[Connection] = []
-        """The one that was used last is taken first."""
+        """Connections without a request. The one that was used last is taken first."""
         self._tally = Tally()
 
     async def due(self) -> AsyncIterator[float]:
-        """Yields when each request is due, then."""
+        """Yields the time at which each request is due, when it has come."""
         for number in range(round(self._load.rate * self._load.seconds)):
             due_s = self._tally.start_s + number / self._load.rate
             await asyncio.sleep(due_s - time.monotonic())

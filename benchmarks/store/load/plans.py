@@ -1,4 +1,4 @@
-"""The loads, and what becomes of them, as they cross between the benchmark and a generator's process."""
+"""The loads and their results, as they cross between the benchmark and a generator's process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ClosedLoop(msgspec.Struct, tag=True, frozen=True, kw_only=True):
 
 
 class OpenLoop(msgspec.Struct, tag=True, frozen=True, kw_only=True):
-    """Requests are sent at a rate, however late the answers are. A latency counts from when its request was due."""
+    """Requests are sent at a rate, however late the answers are. A latency counts from the request's due time."""
 
     port: int
     request: bytes
@@ -40,7 +40,7 @@ class OpenLoop(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     connections: int
     """Upper bound on the connections. A request that finds none free waits for one, and its latency includes that."""
     grace_s: float
-    """How long answers are waited for after the last request."""
+    """Seconds for which answers are waited for after the last request."""
 
 
 class Probes(msgspec.Struct, tag=True, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class Latencies(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Latencies:
-        """`seconds` holds at least one latency."""
+        """Summarizes latencies. `seconds` holds at least one."""
         return cls(len(seconds), percentile(seconds, 0.5), percentile(seconds, 0.99))
 
 
@@ -85,7 +85,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """From the first request to the end of the load."""
     answers: Mapping[str, Latencies]
-    """By status."""
+    """The latencies of the answers, by status."""
     lost: int
     """Requests without an answer: refused connections, and those that ended or were given up."""
     body_bytes: int

@@ -11,7 +11,8 @@ from benchmarks.store.load.tally import Tally
 
 
 async def run(load: Followers) -> Result:
-    """A stream that is refused or ends early counts as lost; the latency of another is the time to its head."""
+    """Follows the streams. One that is refused or ends early counts as lost; the latency of another is the time to its
+    head."""
     tally = Tally()
     loop = asyncio.get_running_loop()
     streams: list[_Stream] = []

@@ -36,7 +36,7 @@ class Tally:
             self._locations.append(answer.location)
 
     def result(self, ended: Mapping[str, int] | None = None) -> Result:
-        """The load ends now."""
+        """Returns the result of the load, which ends now."""
         return Result(
             seconds=time.monotonic() - self.start_s,
             answers={status: Latencies.of(seconds) for status, seconds in self._latencies_s.items()},

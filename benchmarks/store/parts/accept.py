@@ -1,4 +1,4 @@
-"""How many jobs a second are accepted, in a closed loop, while the device makes images, and what each costs."""
+"""Measures the jobs a second that are accepted, in a closed loop, while the device makes images, and their cost."""
 
 from __future__ import annotations
 

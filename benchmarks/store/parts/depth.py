@@ -1,4 +1,4 @@
-"""Whether a deep queue makes anything slower: accepting jobs, and claiming and finishing them."""
+"""Measures whether a deep queue slows down accepting, claiming and finishing jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many whole lives of jobs a second there are, from acceptance to success, with a device that takes no time."""
+"""Measures whole lives of jobs a second, from acceptance to success, with a device that takes no time."""
 
 from __future__ import annotations
 

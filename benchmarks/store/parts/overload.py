@@ -1,4 +1,4 @@
-"""Whether a server bears many times the load that its device can: goodput, health checks, refusals, memory."""
+"""Measures a server under many times the load that its device can do: goodput, health checks, refusals, memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def measure(stage: Stage) -> Figures:
 
 
 def _with_queue(stage: Stage, settings: Mapping[str, str], jobs: int) -> Figures:
-    """`jobs` are as many as the device needs while its unloaded rate is measured, and some more."""
+    """Measures all rates. `jobs` are as many as the device needs while its unloaded rate is measured, and some more."""
     sizes = stage.sizes
     with stage.running(settings) as servers:
         servers.set_row_s(stage.row_s())

@@ -34,7 +34,7 @@ _SIDE: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much is measured. The defaults are those of the pages."""
+    """The amounts that are measured. The defaults are those of docs/performance.md."""
 
     seconds: float = 15.0
     """Length of each load."""
@@ -88,7 +88,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the parts measure one version."""
+    """The setting in which the parts measure one version."""
 
     version: Version
     database: Database
@@ -132,7 +132,7 @@ def fill(servers: Servers, sizes: Sizes, request: bytes, jobs: int) -> Result:
 
 
 def use_over(servers: Servers, seconds: float) -> Use:
-    """Returns what is used in so many seconds from now."""
+    """Returns the resources that are used in so many seconds from now."""
     before = servers.use()
     time.sleep(seconds)
     return servers.use().since(before)
@@ -145,5 +145,5 @@ def job(steps: int = STEPS, **fields: Any) -> bytes:
 
 
 def per(amount: float, count: float) -> float:
-    """Returns the amount of each; NaN of none."""
+    """Returns `amount` divided by `count`; NaN where that is 0."""
     return amount / count if count else math.nan

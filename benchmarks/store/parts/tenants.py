@@ -1,4 +1,4 @@
-"""Whether a tenant that floods the server harms another one: two keys, ten times the load that the device can do.
+"""Measures whether a tenant that floods the server harms another one, at ten times the load that the device can do.
 
 For each request of the small tenant the large one sends a hundred, in an open loop. Both ask on /v1 for
 images at once. A commit from before there were keys cannot be measured.
@@ -45,7 +45,7 @@ def measure(stage: Stage) -> Figures:
 
 
 def _together(servers: Servers, small: OpenLoop, large: OpenLoop) -> tuple[Result, Result, Result, Use]:
-    """Returns what became of the small load, the large one and the health checks, and what was used meanwhile."""
+    """Returns the results of the small load, the large one and the health checks, and the resources used meanwhile."""
     checks = Probes(
         port=small.port, paths=["/livez", "/readyz"], rate=_PROBES_A_SECOND, seconds=small.seconds, late_s=_LATE_S
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _FOLDERS: Final = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
-"""Where Debian installs the programs that it leaves out of PATH."""
+"""The folders in which Debian installs the programs that it leaves out of PATH."""
 _USER: Final = "darkroom"
 
 
@@ -38,7 +38,7 @@ class Database(Protocol):
         """Creates an empty database. Returns its URL; None stands for a file in the server's own folder."""
 
     def use(self) -> DatabaseUse | None:
-        """Returns None where the database is a part of the server."""
+        """Returns the resources used so far; None where the database is a part of the server."""
 
 
 class SqliteFiles:

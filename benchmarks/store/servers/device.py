@@ -22,10 +22,10 @@ from service.engine.worker.models.opening import OpenedModels, open_loaded
 
 
 class ControlledPipeline(FakePipeline):
-    """A fake pipeline of which `control` says how fast it is."""
+    """A fake pipeline whose speed `control` sets."""
 
     def __init__(self, control: Control) -> None:
-        # With a second a row, what it is told to sleep is the number of rows.
+        # With a second a row, the seconds that it is told to sleep are the number of rows.
         super().__init__(row_s=1.0, sleep=control.spend)
         self._control = control
 

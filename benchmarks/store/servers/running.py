@@ -30,7 +30,7 @@ _SETTINGS: Final = {
     "DARKROOM_MAX_QUEUED_JOBS": _UNBOUNDED,
     "DARKROOM_MAX_QUEUED_JOBS_S": _UNBOUNDED,
 }
-"""The store is measured, so the queue has room, and the end of a server takes no time."""
+"""Settings under which only the store is measured: the queue has room, and a server ends at once."""
 
 
 class StartFailed(Exception):
@@ -41,12 +41,12 @@ class Use(NamedTuple):
     """The resources that the servers have used so far."""
 
     at_s: float
-    """When this was read."""
+    """The time at which this was read."""
     server_cpu_s: float
     device_cpu_s: float
     """CPU seconds of the workers' processes."""
     database_cpu_s: float
-    """Of a database outside the servers' processes, else 0."""
+    """CPU seconds of a database outside the servers' processes, else 0."""
     transactions: int
     """Transactions that such a database has committed, else 0."""
     writes: int
@@ -56,7 +56,7 @@ class Use(NamedTuple):
     images: int
 
     def since(self, before: Use) -> Use:
-        """Returns what was used meanwhile; `at_s` becomes the time that has passed."""
+        """Returns the resources used since then; `at_s` becomes the seconds that have passed."""
         return Use(
             self.at_s - before.at_s,
             self.server_cpu_s - before.server_cpu_s,
@@ -86,7 +86,7 @@ class RunningServer:
         return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
 
     def is_ready(self) -> bool:
-        """Raises `StartFailed` where the server has ended."""
+        """Asks whether the server is ready. Raises `StartFailed` where it has ended."""
         if self.process.poll() is not None:
             raise StartFailed(f"the server ended:\n{self.log.read_text()[-2000:]}")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_REQUEST_S)
@@ -208,7 +208,7 @@ def _wait_until_ready(server: RunningServer) -> None:
 
 
 def _writes(pid: int) -> int:
-    """Returns 0 for a process that has ended."""
+    """Returns the number of write calls of a process; 0 for one that has ended."""
     try:
         lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     except OSError:

@@ -100,12 +100,12 @@ class AsyncDarkroom:
 
     @property
     def models(self) -> AsyncModels:
-        """The models that the server serves."""
+        """List the models that the server serves."""
         return AsyncModels(self._transport)
 
     @property
     def uploads(self) -> AsyncUploads:
-        """Images that several requests start from."""
+        """Send images that several requests start from."""
         return AsyncUploads(self._transport)
 
     @property
@@ -145,7 +145,7 @@ class AsyncDarkroom:
 
 
 class AsyncDarkroomWithRawResponse(AsyncRawResource[AsyncServerInfo]):
-    """`client.with_raw_response`."""
+    """`client.with_raw_response`: the client's methods, each of which returns a `RawResponse`."""
 
     capabilities = async_raw(AsyncServerInfo.capabilities)
 

@@ -11,7 +11,7 @@ from darkroom._async.files import AsyncJobImage
 from darkroom._async.streams import AsyncJobEvents
 from darkroom._async.transport import AsyncTransport
 from darkroom._core import endpoints
-from darkroom._core.following import Follower, patient
+from darkroom._core.following import Follower, most_reconnections
 from darkroom._core.polling import Poller
 from darkroom._core.views import JobView
 from darkroom.errors import APIConnectionError, APIStatusError
@@ -41,17 +41,17 @@ class AsyncJob(JobView):
         return self._images[record.index]
 
     async def refresh(self, **options: Unpack[CallOptions]) -> Self:
-        """Ask the server how the job is. Returns the handle itself."""
+        """Ask the server for the job's present state. Returns the handle itself."""
         self.record = await self._transport.call(endpoints.get_job(self.id), options)
         return self
 
     async def wait(self, *, timeout_s: float | None = None) -> Self:
         """Wait until the job has ended, in whichever way. Returns the handle itself.
 
-        A server that does not answer for a while, because it is restarted, does no harm. Raises `JobTimeoutError`
+        A server that does not answer for a while, because it is restarted, is asked again. Raises `JobTimeoutError`
         after `timeout_s` seconds; the job goes on. Raises `NotFoundError` where the job is deleted.
         """
-        poller = Poller(self, timeout_s, patient(self._transport.options.max_retries), time.monotonic())
+        poller = Poller(self, timeout_s, most_reconnections(self._transport.options.max_retries), time.monotonic())
         while not self.ended:
             await self._transport.sleep(poller.pause_s(time.monotonic()))
             try:
@@ -74,7 +74,7 @@ class AsyncJob(JobView):
 
     def events(self) -> AsyncJobEvents:
         """Return the job's events as they happen, from its present state to its end. They update the handle."""
-        retries = patient(self._transport.options.max_retries)
+        retries = most_reconnections(self._transport.options.max_retries)
         return AsyncJobEvents(self._transport, Follower(self, self._image, retries))
 
     async def show(self) -> None:

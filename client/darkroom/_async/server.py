@@ -11,7 +11,7 @@ from darkroom.types import CallOptions, ImageInput
 
 
 class AsyncServerInfo(AsyncResource):
-    """The route by which the server describes itself."""
+    """The server's description of itself."""
 
     async def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         return await self._transport.call(endpoints.capabilities(), options)

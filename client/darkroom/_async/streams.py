@@ -6,6 +6,7 @@ import contextlib
 import random
 from collections.abc import AsyncGenerator
 from types import TracebackType
+from typing import Generic, TypeVar
 
 import httpx2
 from typing_extensions import Self
@@ -19,8 +20,34 @@ from darkroom.errors import APIConnectionError, APIStatusError
 from darkroom.results.events import JobEvent
 from darkroom.results.images import ImageEvent
 
+EventT = TypeVar("EventT")
 
-class AsyncImageStream:
+
+class _AsyncEvents(Generic[EventT]):
+    """An iterator over events, and a context that closes their connection at its end."""
+
+    _events: AsyncGenerator[EventT, None]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> EventT:
+        return await self._events.__anext__()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._events.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncImageStream(_AsyncEvents[ImageEvent]):
     """The events of one generation, as they happen. Can be iterated once. Leaving its block cancels the generation.
 
     Iteration raises `StreamError` where the generation fails, `APIConnectionError` where the stream ends before its
@@ -42,26 +69,12 @@ class AsyncImageStream:
                         yield event
             self._reader.check_end()
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> ImageEvent:
-        return await self._events.__anext__()
-
     async def close(self) -> None:
         """Close the connection, which cancels the generation."""
         await self.response.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-class AsyncJobEvents:
+class AsyncJobEvents(_AsyncEvents[JobEvent[AsyncJobImage]]):
     """The events of a job, until it has ended. Can be iterated once. Leaving it early does not stop the job.
 
     A lost connection is made again, and the events go on behind the last one. Iteration raises `APIConnectionError`
@@ -95,21 +108,3 @@ class AsyncJobEvents:
                     if self._follower.ended:
                         return
         self._follower.closed(response.status_code)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> JobEvent[AsyncJobImage]:
-        return await self._events.__anext__()
-
-    async def close(self) -> None:
-        """Close the connection. The job goes on."""
-        await self._events.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()

@@ -13,7 +13,7 @@ from darkroom.types import CallOptions
 _CALL_OPTIONS: Final = frozenset(CallOptions.__annotations__)
 _IMAGES: Final = ("image", "mask")
 _OF_THE_INPUT: Final = EDIT_PARAMETERS.keys() - PARAMETERS.keys()
-"""Arguments that mean nothing without an image to start from."""
+"""The arguments that mean nothing without an image to start from."""
 _NOT_OF_THE_IMAGE: Final = frozenset(
     {"n", "priority", "deadline_s", "partial_images", "previews", "prompt_matrix", "webhook"}
 )

@@ -49,7 +49,7 @@ def request_id(response: httpx2.Response) -> str | None:
 
 
 def read_object(kind: type[AnswerT], response: httpx2.Response) -> AnswerT:
-    """Raises `InvalidResponseError`."""
+    """Return the JSON of a response as an object. Raises `InvalidResponseError`."""
     return parse_object(kind, response.content, request_id(response), str(response.url))
 
 
@@ -64,7 +64,7 @@ def parse_object(kind: type[AnswerT], content: bytes | str, id_of_request: str |
 
 
 def check_is_stream(response: httpx2.Response) -> None:
-    """Raises `InvalidResponseError` where a successful answer is not a stream of events."""
+    """Raise `InvalidResponseError` where a successful answer is not a stream of events."""
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         raise InvalidResponseError(f"{response.url} did not answer with events; check the server's address")
 

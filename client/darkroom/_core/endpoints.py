@@ -34,7 +34,7 @@ _JOBS: Final = "/api/v1/jobs"
 _KEYS: Final = "/api/v1/keys"
 _UPLOADS: Final = "/api/v1/uploads"
 _RESOLVED: Final = ("model", "steps", "guidance_scale", "sampler", "schedule", "size", "output_format")
-"""Arguments that an answer tells as they were used."""
+"""The arguments whose resolved values are in the answer."""
 STREAM_SILENCE_S: Final = 60.0
 """Silence after which a stream of events is taken for dead. The server sends something every 15 seconds."""
 
@@ -42,25 +42,25 @@ STREAM_SILENCE_S: Final = 60.0
 def generate(
     prompt: str, arguments: Mapping[str, Any], parameters: Mapping[str, DeclaredParameter] = PARAMETERS
 ) -> Request[ImagesResult]:
-    """Raises `TypeError` where `arguments` has one that is not in `parameters`."""
+    """Return the request for images from a text. Raises `TypeError` for an argument that is not in `parameters`."""
     fields = {"prompt": prompt, **fields_of("generate", arguments, parameters)}
     return _images("generations", fields, sent_with(arguments, prompt=prompt), parameters)
 
 
 def edit(prompt: str, image: ImageInput, arguments: Mapping[str, Any]) -> Request[ImagesResult]:
-    """Raises `TypeError`, and `OSError` for an image that cannot be read."""
+    """Return the request for an edit of an image. Raises `TypeError`, and `OSError` for an unreadable image."""
     fields = {"prompt": prompt, "image": encode_image(image), **fields_of("edit", arguments, EDIT_PARAMETERS)}
     return _images("edits", fields, sent_with(arguments, prompt=prompt, image=image), EDIT_PARAMETERS)
 
 
 def variations(image: ImageInput, arguments: Mapping[str, Any]) -> Request[ImagesResult]:
-    """Raises `TypeError`, and `OSError` for an image that cannot be read."""
+    """Return the request for images from an image alone. Raises `TypeError`, and `OSError` for an unreadable image."""
     fields = {"image": encode_image(image), **fields_of("variations", arguments, EDIT_PARAMETERS)}
     return _images("variations", fields, sent_with(arguments, image=image), EDIT_PARAMETERS)
 
 
 def stream(prompt: str, arguments: Mapping[str, Any]) -> Request[None]:
-    """A request whose answer is a stream of events. Raises `TypeError`, and `OSError` for an unreadable image."""
+    """Return the request for a stream of images. Raises `TypeError`, and `OSError` for an unreadable image."""
     fields = fields_of("stream", arguments, STREAM_PARAMETERS)
     return Request(
         method="POST",
@@ -79,7 +79,7 @@ def submit(
     idempotency_key: str | None,
     parameters: Mapping[str, DeclaredParameter] = JOB_PARAMETERS,
 ) -> Request[JobRecord]:
-    """Every try has the same key, `idempotency_key` or a random one, so that no two make two jobs.
+    """Return the request for a job. All its tries have one key, `idempotency_key` or a random one, and make one job.
 
     Raises `TypeError`, `ValueError` for a size that cannot be read, and `OSError` for an image that cannot be read.
     """
@@ -119,7 +119,7 @@ def delete_job(job_id: str) -> Request[None]:
 
 
 def follow_job(job_id: str, last_event_id: str | None) -> Request[None]:
-    """A request whose answer is a stream of events: those after `last_event_id`."""
+    """Return a request that is answered by a stream of the events after `last_event_id`."""
     resumed = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
     return Request(
         method="GET",
@@ -131,12 +131,12 @@ def follow_job(job_id: str, last_event_id: str | None) -> Request[None]:
 
 
 def get_file(url: str) -> Request[bytes]:
-    """An image file, at the address that the server named."""
+    """Return the request for an image file at the address that the server named."""
     return Request(method="GET", path=url, headers={"Accept": "image/*"}, read=_content)
 
 
 def link_image(url: str, expires_in_s: int, *, include_parameters: bool = False) -> Request[Link]:
-    """A link to the image at `url`."""
+    """Return the request for a link to the image at `url`."""
     told = {"include_parameters": True} if include_parameters else {}
     return Request(
         method="POST",
@@ -147,7 +147,7 @@ def link_image(url: str, expires_in_s: int, *, include_parameters: bool = False)
 
 
 def create_upload(image: ImageInput) -> Request[Upload]:
-    """Raises `TypeError`, and `OSError` for an image that cannot be read."""
+    """Return the request that uploads an image. Raises `TypeError`, and `OSError` for an unreadable image."""
     body = {"image": encode_image(image)}
     return Request(method="POST", path=_UPLOADS, body=body, read=partial(read_object, Upload))
 

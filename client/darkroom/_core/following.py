@@ -1,7 +1,7 @@
 """Follows a job through its event stream as a state machine: reads events, and resumes after a lost connection.
 
-Does no I/O. Whoever uses it opens the stream of `request()`, hands each event to `read`, tells by `closed` or `lost`
-how the stream ended, and goes on until `ended`.
+Does no I/O. The caller opens the stream of `request()`, hands each event to `read`, reports the end of the stream by
+`closed` or `lost`, and goes on until `ended`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RECONNECTIONS: Final = 12
 take about a minute, in which a server can be restarted."""
 
 
-def patient(max_retries: int) -> int:
+def most_reconnections(max_retries: int) -> int:
     """Return how often a lost connection to a durable job is made again."""
     return max(max_retries, RECONNECTIONS) if max_retries else 0
 
@@ -63,7 +63,7 @@ class Follower(Generic[ImageT]):
         return endpoints.follow_job(self._job.id, self._last_id)
 
     def read(self, sent: httpx2.ServerSentEvent) -> list[JobEvent[ImageT]]:
-        """Return the events that one on the wire stands for. Raises `InvalidResponseError`."""
+        """Return the events that a server-sent event stands for. Raises `InvalidResponseError`."""
         if sent.id:
             self._last_id = sent.id
         self._server_closes = sent.event == "closing"
@@ -82,9 +82,9 @@ class Follower(Generic[ImageT]):
         return [*failed, event]
 
     def lost(self, error: DarkroomError, jitter: float) -> Retry:
-        """Return when to connect again. Raises `error` where there is no hope.
+        """Return the time to connect again. Raises `error` where another try would not help.
 
-        Raises `JobDeletedError` where a job of which there were events is not there any more.
+        Raises `JobDeletedError` where a job that had sent events does not exist any more.
         """
         if isinstance(error, NotFoundError) and self._last_id is not None:
             raise JobDeletedError(error.message, job_id=self._job.id, job=self._job.record) from error

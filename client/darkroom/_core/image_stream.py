@@ -25,7 +25,7 @@ class ImageStreamReader:
     """Turns server-sent events into typed ones, and counts the images that have not come yet."""
 
     def __init__(self, response: httpx2.Response, prompt: str, arguments: Mapping[str, Any]) -> None:
-        """Raises `InvalidResponseError` where the answer is not a stream."""
+        """`arguments` are those of the call. Raises `InvalidResponseError` where the answer is not a stream."""
         check_is_stream(response)
         self._request_id = request_id(response)
         self._unfinished: int = arguments.get("n") or 1

@@ -1,4 +1,4 @@
-"""Asks again and again whether a job has ended: when, and for how long, as a state machine. Does not wait."""
+"""Decides when to ask again whether a job has ended, and when to give up. A state machine that does not wait itself."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from darkroom.errors import DarkroomError, JobTimeoutError
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 LONGEST_ANSWER_S: Final = 30.0
-"""Seconds after which a question is taken for lost."""
+"""Seconds after which a request without an answer counts as lost."""
 SHORTEST_ANSWER_S: Final = 1.0
 
 
 class Poller:
-    """The questions about one job until it has ended. `now_s` is the time of a clock that never goes back."""
+    """Polls one job until it has ended. `now_s` is the time of a monotonic clock in seconds."""
 
     def __init__(self, job: JobView, timeout_s: float | None, max_retries: int, now_s: float) -> None:
-        """`timeout_s` is for how long the caller waits, `max_retries` how many questions in a row may be lost."""
+        """`timeout_s` limits the whole wait; `max_retries` is how many requests in a row may be lost."""
         self._job = job
         self._timeout_s = timeout_s
         self._max_retries = max_retries
@@ -28,7 +28,7 @@ class Poller:
         self._retries = Retries(max_retries)
 
     def pause_s(self, now_s: float) -> float:
-        """Return the seconds until the next question. Raises `JobTimeoutError` where the caller waits no longer."""
+        """Return the seconds until the next request. Raises `JobTimeoutError` once `timeout_s` have passed."""
         left_s = self._left_s(now_s)
         if left_s <= 0:
             raise JobTimeoutError(
@@ -39,16 +39,16 @@ class Poller:
         return min(self._pause_s, left_s)
 
     def answer_s(self, now_s: float) -> float:
-        """Return the seconds that the answer to a question may take."""
+        """Return the seconds that the answer to a request may take."""
         return max(SHORTEST_ANSWER_S, min(LONGEST_ANSWER_S, self._left_s(now_s)))
 
     def answered(self) -> None:
-        """Take note of an answer."""
+        """Note that a request was answered."""
         self._retries = Retries(self._max_retries)
         self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 1.5)
 
     def lost(self, error: DarkroomError, jitter: float) -> None:
-        """Take note of a question without an answer. Raises `error` where there is no hope."""
+        """Note that a request got no answer. Raises `error` where another try would not help."""
         retry = self._retries.after(error, jitter)
         if retry is None:
             raise error

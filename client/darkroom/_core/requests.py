@@ -1,4 +1,4 @@
-"""A request to the API as a value: what is sent, how its answer is read, and how its errors name the arguments."""
+"""A request to the API as a value: its content, the reader of its answer, and the names of arguments in its errors."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Request(Generic[T]):
     arguments: Mapping[str, str] = field(default_factory=dict)
     """The argument that each field of the body comes from, where their names differ."""
     least_read_timeout_s: float = 0.0
-    """Silence that is normal while the server works on the answer; a shorter read timeout is extended to it."""
+    """Seconds of silence that are normal while the server works on the answer. A shorter read timeout becomes this."""
     tells_tries: bool = False
-    """Whether the server is told which try it is, so that it goes on with the work of one that timed out."""
+    """Whether each try carries its number, so that the server goes on with the work of one that timed out."""
     deletes: bool = False
-    """Whether a 404 after another try means that the other one has done it."""
+    """Whether a 404 after an earlier try means that the earlier one succeeded."""
 
     def with_call(self, call: CallOptions) -> Self:
         """Return the request with the headers and the fields that the caller added."""

@@ -11,12 +11,12 @@ from typing import Final
 from darkroom.errors import APIConnectionError, APIStatusError, DarkroomError
 
 RETRIED_STATUSES: Final = frozenset({408, 429})
-"""Retried in addition to 500 and above."""
+"""The statuses that are retried in addition to 500 and above."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 8.0
 """Limit on the waits that the client chooses itself; each is twice the one before."""
 LONGEST_RETRY_AFTER_S: Final = 120.0
-"""Where the server asks for a longer wait, the caller gets the error and can decide."""
+"""Seconds. If the server asks for a longer wait, the error goes to the caller, who can decide."""
 BUDGET_S: Final = 300.0
 """Seconds that the tries of one call may spend waiting for each other, in total."""
 

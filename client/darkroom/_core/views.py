@@ -38,7 +38,7 @@ class JobImageView:
 
     @property
     def seed(self) -> int:
-        """A request with this seed and the same other parameters gives this image again."""
+        """The seed. A request with it and the same other parameters gives this image again."""
         return self.record.seed
 
     @property
@@ -138,7 +138,7 @@ class JobView:
         return self.record.error
 
     def raise_for_status(self) -> None:
-        """Raises `JobFailedError` or `JobCanceledError` where it has ended without success."""
+        """Raise `JobFailedError` or `JobCanceledError` where the job has ended without success."""
         record = self.record
         if record.status == "failed":
             error = record.error or Failure(code="unknown", message="The job failed.")

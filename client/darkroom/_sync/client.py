@@ -102,12 +102,12 @@ class Darkroom:
 
     @property
     def models(self) -> Models:
-        """The models that the server serves."""
+        """List the models that the server serves."""
         return Models(self._transport)
 
     @property
     def uploads(self) -> Uploads:
-        """Images that several requests start from."""
+        """Send images that several requests start from."""
         return Uploads(self._transport)
 
     @property
@@ -147,7 +147,7 @@ class Darkroom:
 
 
 class DarkroomWithRawResponse(RawResource[ServerInfo]):
-    """`client.with_raw_response`."""
+    """`client.with_raw_response`: the client's methods, each of which returns a `RawResponse`."""
 
     capabilities = raw(ServerInfo.capabilities)
 

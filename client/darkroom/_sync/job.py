@@ -10,7 +10,7 @@ import time
 from typing_extensions import Self, Unpack
 
 from darkroom._core import endpoints
-from darkroom._core.following import Follower, patient
+from darkroom._core.following import Follower, most_reconnections
 from darkroom._core.polling import Poller
 from darkroom._core.views import JobView
 from darkroom._sync.files import JobImage
@@ -43,17 +43,17 @@ class Job(JobView):
         return self._images[record.index]
 
     def refresh(self, **options: Unpack[CallOptions]) -> Self:
-        """Ask the server how the job is. Returns the handle itself."""
+        """Ask the server for the job's present state. Returns the handle itself."""
         self.record = self._transport.call(endpoints.get_job(self.id), options)
         return self
 
     def wait(self, *, timeout_s: float | None = None) -> Self:
         """Wait until the job has ended, in whichever way. Returns the handle itself.
 
-        A server that does not answer for a while, because it is restarted, does no harm. Raises `JobTimeoutError`
+        A server that does not answer for a while, because it is restarted, is asked again. Raises `JobTimeoutError`
         after `timeout_s` seconds; the job goes on. Raises `NotFoundError` where the job is deleted.
         """
-        poller = Poller(self, timeout_s, patient(self._transport.options.max_retries), time.monotonic())
+        poller = Poller(self, timeout_s, most_reconnections(self._transport.options.max_retries), time.monotonic())
         while not self.ended:
             self._transport.sleep(poller.pause_s(time.monotonic()))
             try:
@@ -76,7 +76,7 @@ class Job(JobView):
 
     def events(self) -> JobEvents:
         """Return the job's events as they happen, from its present state to its end. They update the handle."""
-        retries = patient(self._transport.options.max_retries)
+        retries = most_reconnections(self._transport.options.max_retries)
         return JobEvents(self._transport, Follower(self, self._image, retries))
 
     def show(self) -> None:

@@ -33,7 +33,7 @@ class Keys(Resource):
         quotas: QuotaParams | None = None,
         **options: Unpack[CallOptions],
     ) -> NewApiKey:
-        """Make a key, whose `key` is shown this once. None as `expires_in_s` is never.
+        """Make a key, whose `key` is shown only now. It never expires where `expires_in_s` is None.
 
         It is tried once, unless `max_retries` says otherwise: a further try could make another key.
         """

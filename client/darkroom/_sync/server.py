@@ -13,7 +13,7 @@ from darkroom.types import CallOptions, ImageInput
 
 
 class ServerInfo(Resource):
-    """The route by which the server describes itself."""
+    """The server's description of itself."""
 
     def capabilities(self, **options: Unpack[CallOptions]) -> Capabilities:
         return self._transport.call(endpoints.capabilities(), options)

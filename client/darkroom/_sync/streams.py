@@ -8,6 +8,7 @@ import contextlib
 import random
 from collections.abc import Generator
 from types import TracebackType
+from typing import Generic, TypeVar
 
 import httpx2
 from typing_extensions import Self
@@ -21,8 +22,34 @@ from darkroom.errors import APIConnectionError, APIStatusError
 from darkroom.results.events import JobEvent
 from darkroom.results.images import ImageEvent
 
+EventT = TypeVar("EventT")
 
-class ImageStream:
+
+class _Events(Generic[EventT]):
+    """An iterator over events, and a context that closes their connection at its end."""
+
+    _events: Generator[EventT, None, None]
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> EventT:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ImageStream(_Events[ImageEvent]):
     """The events of one generation, as they happen. Can be iterated once. Leaving its block cancels the generation.
 
     Iteration raises `StreamError` where the generation fails, `APIConnectionError` where the stream ends before its
@@ -44,26 +71,12 @@ class ImageStream:
                         yield event
             self._reader.check_end()
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> ImageEvent:
-        return next(self._events)
-
     def close(self) -> None:
         """Close the connection, which cancels the generation."""
         self.response.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class JobEvents:
+class JobEvents(_Events[JobEvent[JobImage]]):
     """The events of a job, until it has ended. Can be iterated once. Leaving it early does not stop the job.
 
     A lost connection is made again, and the events go on behind the last one. Iteration raises `APIConnectionError`
@@ -95,21 +108,3 @@ class JobEvents:
                     if self._follower.ended:
                         return
         self._follower.closed(response.status_code)
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> JobEvent[JobImage]:
-        return next(self._events)
-
-    def close(self) -> None:
-        """Close the connection. The job goes on."""
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

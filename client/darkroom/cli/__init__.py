@@ -9,7 +9,7 @@ _NEEDS = ("PIL", "rich", "typer")
 
 
 def main() -> None:
-    """The console script. Says how to get what it needs, which the SDK alone does not."""
+    """Run the console script, or say how to install what it needs besides the SDK."""
     try:
         from darkroom.cli.app import main as run
 

@@ -24,7 +24,7 @@ _EXIT_STATUSES: Final = "\n\n".join(
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command with the arguments of this process."""
     app = build_app(installed_commands(), installed_backend)
     sys.exit(run(app, sys.argv[1:]))
 

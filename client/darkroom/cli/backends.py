@@ -32,13 +32,13 @@ class Watch(Protocol):
 
     @property
     def wants_previews(self) -> bool:
-        """Whether previews would be shown. Without it nobody should make them."""
+        """Whether previews are shown. If not, the backend should make none."""
 
     def stage(self, text: str) -> None:
-        """Say in a few words what the backend does before the first step."""
+        """Report in a few words what the backend does before the first step."""
 
     def show(self, image: str, fraction: float, text: str) -> None:
-        """Say how far `image` is, 0 to 1, and in words."""
+        """Report the progress of `image` as a fraction from 0 to 1 and in words."""
 
     def preview(self, image: str, content: bytes) -> None:
         """Show the content of an image file in the place of `image`, which is unfinished."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-SERVER_COMMANDS: Final = ("serve", "backup", "check", "health")
+SERVER_COMMANDS: Final = ("serve", "backup", "check", "health", "keys", "webhooks")
 
 
 def add_server_hints(app: typer.Typer, commands: Sequence[typer.Typer]) -> None:
@@ -19,7 +19,8 @@ def add_server_hints(app: typer.Typer, commands: Sequence[typer.Typer]) -> None:
 
 
 def _has(group: typer.Typer, name: str) -> bool:
-    return any(name == (info.name or getattr(info.callback, "__name__", None)) for info in group.registered_commands)
+    commands = (info.name or getattr(info.callback, "__name__", None) for info in group.registered_commands)
+    return name in commands or any(info.name == name for info in group.registered_groups)
 
 
 def _explain(context: typer.Context) -> None:

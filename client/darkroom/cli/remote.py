@@ -24,7 +24,7 @@ _MAX_RETRIES: Final = 10
 
 _KEY_FILE: Final = "--api-key-file"
 _MAX_KEY_FILE_BYTES: Final = 1 << 16
-"""No more is read of a key file, which may be as long as a device."""
+"""Most bytes that are read of a key file, which may be an endless device."""
 
 
 class RemoteBackend:
@@ -54,10 +54,10 @@ class RemoteBackend:
 
 
 def read_key(file: Path | None) -> str | None:
-    """Return the key in a file, in which empty lines and those that begin with # do not count.
+    """Return the key in a file. Empty lines and those that begin with # are ignored.
 
-    The file may be the one that the server reads, where a line says more after the key. Raises `typer.BadParameter`
-    where there is not exactly one. The sentence repeats neither the content nor the name, which may be the key.
+    The file may be the server's own key file, in which a line has more after the key. Raises `typer.BadParameter`
+    where there is not exactly one. The message repeats neither the content nor the name, which may be the key.
     """
     if file is None:
         return None

@@ -11,7 +11,7 @@ import typer
 from darkroom.cli.backends import Backend
 
 FindLocal: TypeAlias = Callable[[], Backend | None]
-"""Returns the local backend, or None where none is installed. Kept in the context's `obj`, called only when needed."""
+"""A function that returns the local backend, or None where none is installed. The context keeps it as `obj`."""
 
 ServerOption: TypeAlias = Annotated[
     str | None,

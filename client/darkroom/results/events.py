@@ -27,7 +27,7 @@ class StatusChanged(Answer):
 
 
 class ProgressMade(Answer):
-    """How far all images together are."""
+    """The progress of all images together."""
 
     step: int
     steps: int

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class EncodedImage(Answer):
-    """An image whose content is here."""
+    """An image that came with its content."""
 
     content: builtins.bytes = Field(validation_alias="b64_json", repr=False)
     """The content of the image file."""
@@ -68,7 +68,7 @@ def _side(size: object, index: int) -> int | None:
 
 
 class TextTokens(Answer):
-    """How much of a text the model read, in tokens."""
+    """The length of a text in tokens, and of the part of it that the model read."""
 
     read: int
     total: int
@@ -76,11 +76,11 @@ class TextTokens(Answer):
 
 
 class PromptTokens(Answer):
-    """How much of its texts the model read for an image."""
+    """The lengths of an image's texts."""
 
     prompt: TextTokens
     negative: TextTokens | None = None
-    """That of the negative prompt. None without guidance, where it has no effect."""
+    """The length of the negative prompt. None without guidance, where it has no effect."""
 
 
 class Image(EncodedImage):

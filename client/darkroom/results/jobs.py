@@ -35,21 +35,28 @@ class JobTimings(Answer):
     """Mean number of rows of the UNet calls that made the images; a guided image takes two."""
 
 
-class ImageRecord(Answer):
-    """A finished image of a job, without its content."""
+class ImageSummary(Answer):
+    """A finished image of a listed job. Its prompt is the one at its index among those of the request."""
 
     index: int
     url: str
     thumbnail_url: str
     sha256: str
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     seed: int
     mime: str
     size_bytes: int
+
+
+class ImageRecord(ImageSummary):
+    """A finished image of a job, without its content."""
+
     prompt: str
     position: list[int]
-    """In a prompt matrix: which alternative of each group, in order."""
+    """The index of the alternative of each group in a prompt matrix, in order."""
     timings: JobTimings
     prompt_tokens: PromptTokens | None = None
 
@@ -81,7 +88,7 @@ class Failure(Answer):
 
 
 class JobUrls(Answer):
-    """Where a job is found, relative to the server."""
+    """The URLs of a job, relative to the server."""
 
     self: str
     events: str
@@ -109,26 +116,12 @@ class JobRecord(Answer):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     expires_at: datetime | None = None
-    """When the job and its images are deleted."""
+    """The time at which the job and its images are deleted."""
     urls: JobUrls
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
-
-
-class ImageSummary(Answer):
-    """A finished image of a listed job. Its prompt is the one of its index among those of the request."""
-
-    index: int
-    url: str
-    thumbnail_url: str
-    sha256: str
-    width: int
-    height: int
-    seed: int
-    mime: str
-    size_bytes: int
 
 
 class JobSummary(Answer):
@@ -150,7 +143,7 @@ class JobSummary(Answer):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     expires_at: datetime | None = None
-    """When the job and its images are deleted."""
+    """The time at which the job and its images are deleted."""
     urls: JobUrls
 
     @property

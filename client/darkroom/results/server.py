@@ -24,11 +24,11 @@ class Model(Answer):
     default_guidance_scale: float | None = None
     default_sampler: str | None = None
     status: str | None = None
-    """Where it is: `resident` on the device, `loading`, in the `host`'s memory, or on the `disk`."""
+    """`resident` on the device, `loading`, in the `host`'s memory, or on the `disk`."""
 
 
 class Size(Answer):
-    """Pixels."""
+    """A size in pixels."""
 
     width: int
     height: int
@@ -46,7 +46,7 @@ class ModelDefaults(Answer):
 
 
 class ModelLimits(Answer):
-    """The limits of a model's parameters."""
+    """The limits of a model's parameters. Sides are in pixels."""
 
     side_multiple: int
     min_side: int
@@ -58,7 +58,7 @@ class ModelLimits(Answer):
 
 
 class SamplerLimits(Answer):
-    """How a model can use a sampler."""
+    """The noise schedules and numbers of steps that a sampler can have with a model."""
 
     name: str
     schedules: list[str]
@@ -73,7 +73,7 @@ class ModelCapabilities(Answer):
     default: bool
     status: str
     wait_s: float
-    """Estimated seconds until it could be resident; 0 where it is."""
+    """Estimated seconds until it could be resident; 0 where it is already."""
     aliases: list[str]
     alias_prefixes: list[str]
     sizes: list[Size]
@@ -82,7 +82,7 @@ class ModelCapabilities(Answer):
     inputs: list[str]
     """The kinds of images that it can start from: image, mask."""
     required_inputs: list[str] = Field(default_factory=list)
-    """Those without which it makes no image."""
+    """The kinds of images without which it makes none."""
     samplers: list[SamplerLimits]
     defaults: ModelDefaults
     limits: ModelLimits
@@ -150,7 +150,7 @@ class Upload(Answer):
     size_bytes: int
     created_at: datetime
     expires_at: datetime | None = None
-    """When it is deleted, unless a job starts from it. None where it is kept for jobs alone."""
+    """The time of its deletion, unless a job starts from it. None where it is kept for jobs alone."""
 
 
 class Link(Answer):

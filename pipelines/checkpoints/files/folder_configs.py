@@ -27,7 +27,7 @@ _TOKENIZER_FILES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FolderConfigs:
-    """All that a folder says of its model in words."""
+    """The index and all configurations of a folder, checked and with defaults filled in."""
 
     index: ModelIndex
     configs: Mapping[str, Mapping[str, Any]]
@@ -43,7 +43,7 @@ class FolderConfigs:
 
 
 def read(folder: Path, boundary: Path | None, remedy: str) -> FolderConfigs:
-    """Read them. Links must not leave `boundary`. `remedy` says what to do about missing files.
+    """Read the index and the configurations. Links must not leave `boundary`. `remedy` says what to do about gaps.
 
     Raises `ModelLoadError`.
     """

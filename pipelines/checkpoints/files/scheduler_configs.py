@@ -54,7 +54,7 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def is_known(class_name: str) -> bool:
-    """Whether the training's fields of that class suffice, though no sampler stands for it."""
+    """Whether no sampler stands for that class, but its configuration still tells how the model was trained."""
     return class_name in _TRAINING_DEFAULTS
 
 

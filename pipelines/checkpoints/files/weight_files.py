@@ -22,7 +22,7 @@ _ORDER: Final = {
     "float16": ("fp16", "", "bf16"),
     "bfloat16": ("bf16", "", "fp16"),
 }
-"""The variants by the dtype that is wanted, the best first: no precision is lost, then none is read in vain."""
+"""The variants for each wanted dtype, best first: those that lose no precision, and among them the smallest."""
 
 
 CONVERT: Final = (
@@ -56,7 +56,7 @@ def find_forms(names: Collection[str], stem: str, dtype: str) -> Iterator[Form]:
 
 
 def find_shards(names: Collection[str], stem: str, variant: str) -> list[str]:
-    """Return the names that shards of that variant have by the libraries' custom, for who cannot read the index."""
+    """Return the names of a variant's shards by the libraries' naming scheme, for callers without the index."""
     dotted = re.escape(variant and f".{variant}")
     shard = re.compile(rf"{re.escape(stem)}({dotted}-\d+-of-\d+|-\d+-of-\d+{dotted})\.safetensors")
     return sorted(name for name in names if shard.fullmatch(name))
@@ -81,5 +81,5 @@ def explain_absence(folder: str, names: Collection[str], remedy: str) -> str:
 
 
 def is_weights(name: str) -> bool:
-    """Whether the name is that of weights in any format, in those that are never opened too."""
+    """Whether the name is that of weights in any format, including those that are never opened."""
     return name.lower().endswith(_OTHER_FORMATS)

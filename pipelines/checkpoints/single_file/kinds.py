@@ -11,7 +11,7 @@ from pipelines import checkpoints
 CONFIGS: Final = Path(checkpoints.__file__).with_name("configs")
 """The folder of the bundled configurations. Its README says where they come from."""
 TOKENIZER_FILES: Final = {name: CONFIGS / "tokenizer" / name for name in ("vocab.json", "merges.txt")}
-"""The files that every tokenizer of these models has alike, by their names."""
+"""The files that all tokenizers of these models share, by their names."""
 
 UNET: Final = "model.diffusion_model."
 """The prefix of the UNet's keys in a file that holds a whole model."""

@@ -36,7 +36,7 @@ _FIRST_KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FileParts:
-    """A single file that was told apart, and what the user says about it."""
+    """A single file whose kind is known, and the user's settings for it."""
 
     path: Path
     header: Header
@@ -68,9 +68,10 @@ def find(file: FileParts, part: str) -> Part | None:
 
 
 def fit(file: FileParts, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return the configurations with what no part tells alone: how the UNet of Stable Diffusion XL takes sizes.
+    """Return the configurations with `addition_time_embed_dim`, which follows only from the UNet and a text encoder.
 
-    It takes the pooled text and some numbers about sizes, each as that many features.
+    The added input of a Stable Diffusion XL UNet is the pooled text and 5 or 6 numbers about sizes, each of which takes
+    that many features.
     """
     unet, encoder = configs[UNET], configs.get("text_encoder_2")
     usual = json_files.read_config(file.kind.configs / UNET / CONFIG).get(_ADDED)

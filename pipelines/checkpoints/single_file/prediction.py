@@ -1,7 +1,7 @@
 """Tells what a single file's UNet predicts, noise or v, and whether its noise ends at pure noise (zero terminal SNR).
 
-No file must say it. In order of trust: the user's settings, markers in the keys, the metadata, an A1111 sidecar, and
-for Stable Diffusion 2.x a statistic of the weights.
+A file need not say either. The sources, in order of trust, are the user's settings, markers in the keys, the metadata,
+an A1111 sidecar, and for Stable Diffusion 2.x a statistic of the weights.
 """
 
 from __future__ import annotations

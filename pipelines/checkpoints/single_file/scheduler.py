@@ -18,7 +18,7 @@ _FEW_STEPS: Final[Mapping[str, Mapping[str, Any]]] = {
     "hypersdxl": _EULER_TRAILING,
     "lcm": {"_class_name": "LCMScheduler"},
 }
-"""For kinds of distilled models by a word in the file's name, what their makers' schedulers have."""
+"""The fields that the makers of distilled models set in their schedulers, by the word in the file's name."""
 
 
 def make(config: Mapping[str, Any], prediction: Prediction, few_steps: str | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipelines.errors import ModelLoadError
 
 SUFFIX: Final = f".{profile.FILE_NAME}"
 _VAE_SUFFIX: Final = ".vae.safetensors"
-"""A1111 takes an autoencoder with this name from beside the model, too."""
+"""An autoencoder with this name beside the model is used, as in A1111."""
 
 
 class FileSettings(Profile, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +29,7 @@ class FileSettings(Profile, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     zero_terminal_snr: bool | None = None
     """Whether the model's noise ends at pure noise (arXiv:2305.08891)."""
     ema: bool = False
-    """Whether the averaged weights are taken, of a file that has both."""
+    """Whether the averaged (EMA) weights of the UNet are taken from a file that also has the plain ones."""
     vae: str | None = None
     """File or folder of another autoencoder."""
     vae_upcast: bool | None = None
@@ -62,7 +62,7 @@ def find_override(path: Path, settings: FileSettings, part: str) -> Path | None:
     if named is None:
         beside = path.with_name(path.stem + _VAE_SUFFIX)
         return beside if part == "vae" and beside.is_file() else None
-    # Of a settings file that is a link, paths are meant from where it really is.
+    # Where the settings file is a link, paths are relative to the folder of its target.
     found = settings_path(path).resolve().parent / Path(named).expanduser()
     if not found.exists():
         raise ModelLoadError(f"{settings_path(path)}: {part} names {found}, which does not exist.")

@@ -27,7 +27,7 @@ _CLIP_TOKENS: Final = 49408
 def find(file: FileParts, part: str, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
     """Return the files by their names. `part` is tokenizer or tokenizer_2. Raises `ModelLoadError` if there are none.
 
-    `configs` are those of the networks: CLIP's tokens are those of an encoder that knows as many.
+    `configs` are those of the networks. A text encoder with as many tokens as CLIP is taken to use CLIP's tokenizer.
     """
     own = settings.companion(file.path) / part
     found = {name: own / name for name in _NAMES if (own / name).is_file()}

@@ -70,12 +70,12 @@ class Conditioning:
 
 
 class Conditioner(Protocol):
-    """How a family's models are conditioned."""
+    """Makes the conditioning of a family's models."""
 
     def encode(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
         """Encode texts in one batched call, one row each, with `Conditioning.lengths`.
 
-        What depends on the image besides its texts comes later. Rows may have different numbers of tokens.
+        `condition` adds what depends on the image's other parameters. Rows may have different numbers of tokens.
         """
 
     def condition(self, params: GenerationParams, texts: Sequence[Conditioning]) -> Conditioning:

@@ -107,6 +107,26 @@ def read(folder: Path, configs: Mapping[str, Mapping[str, Any]], *, addition: st
     return parts
 
 
+def traits(parts: Configs, *, default_latent_side: int, prompt_tokens: int) -> ModelTraits:
+    """Return the facts about a model that follow from its UNet, autoencoder and scheduler in every family.
+
+    `default_latent_side` is the side of the latents where the UNet's configuration names none.
+    """
+    return ModelTraits(
+        trained_side=parts.trained_side(default_latent_side),
+        side_multiple=parts.scale,
+        prompt_tokens=prompt_tokens,
+        latent_channels=parts.unet["out_channels"],
+        latent_space=parts.latent_space,
+        reads_kept=parts.reads_kept,
+        reads_image=parts.reads_image,
+        text_features=parts.unet["cross_attention_dim"],
+        scheduler_config=parts.scheduler,
+        embeds_guidance=parts.embeds_guidance,
+        added_inputs=parts.guidance_input,
+    )
+
+
 def assemble(
     loaded: Mapping[str, Any],
     traits: ModelTraits,
@@ -133,17 +153,17 @@ def assemble(
 
 def make_pipeline(
     info: ModelInfo,
-    components: Components,
+    assembled: Components,
     *,
     preview: Sequence[Sequence[float]] | None,
     mode: RunMode,
     report: Report,
 ) -> LatentDiffusion:
     """Prepare the networks and make the pipeline, as `Family.make_pipeline` does."""
-    networks = components.networks
+    networks = assembled.networks
     modes.prepare_networks(mode, networks, info, report)
     linear_preview = previews.published(networks.vae.config) if preview is None else previews.from_rows(preview)
-    return LatentDiffusion(info, components, linear_preview, exact=mode.exact)
+    return LatentDiffusion(info, assembled, linear_preview, exact=mode.exact)
 
 
 def _check_unet(folder: Path, parts: Configs, addition: str | None) -> None:

@@ -114,7 +114,7 @@ class LatentSnapshot:
 
     @classmethod
     def read(cls, data: bytes) -> LatentSnapshot:
-        """Raises `SnapshotError`."""
+        """Read what `PendingLatentSnapshot.pack` returned. Raises `SnapshotError` where it is damaged."""
         try:
             length = int.from_bytes(data[:_LENGTH_BYTES], "little")
             header = _HEADERS.decode(data[_LENGTH_BYTES : _LENGTH_BYTES + length])

@@ -63,7 +63,7 @@ class LatentState:
         """One row for each of the image's texts, in their order."""
         self.prompt_lengths = prompt_lengths
         self.run = run
-        """Its latents, its noise, and its position."""
+        """The image's latents, noise and position in its sampler."""
         self.generator = generator
         """Draws all of the image's noise."""
         self.repainting = repainting
@@ -124,7 +124,7 @@ class LatentState:
         self.run = run
 
     def repaint(self, slots: Tensor) -> None:
-        """Put what stays of the image to start from into the latents that the next call gets."""
+        """Put the part of the image to start from that its mask keeps into the latents that the next call gets."""
         if self.repainting is not None:
             latents = slots[LATENTS : LATENTS + 1]
             slots[LATENTS : LATENTS + 1] = self.repainting.blend(latents, self.run.steps, self.run.position + 1)
@@ -142,7 +142,7 @@ class PendingUpdate:
     """Implements `interface.PendingAdvance`."""
 
     sampler_errors: Sequence[Exception | None]
-    """For each image what its own sampler raised."""
+    """For each image the error that its own sampler raised, or None."""
     sums: Download
     """[images]: the sum of the image's guided output, which is finite only if all its numbers are."""
 

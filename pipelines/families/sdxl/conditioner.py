@@ -27,7 +27,7 @@ NEGATIVE_AESTHETIC_SCORE: Final = 2.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextShape:
-    """The sizes of what a text gives."""
+    """The sizes of the conditioning of a text."""
 
     tokens: int
     features: int
@@ -62,7 +62,7 @@ class XLConditioner:
         return replace(rows, added={**rows.added, TIME_IDS: ids})
 
     def _read(self, networks: Networks, texts: Sequence[TextKey]) -> list[Conditioning]:
-        """Encode texts. The pooled text of one that is read in chunks is that of the first."""
+        """Encode texts. The pooled text of one that is read in chunks is that of its first chunk."""
         by_encoder = [
             [tokenizer.tokenize(key.text or "", long=key.long) for key in texts] for tokenizer in self._tokenizers
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -13,12 +14,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import ModelTraits
 from pipelines.families.latent_diffusion import model_parts
-from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import Components
 from pipelines.families.registry import FAMILIES
 from pipelines.families.sdxl.conditioner import TEXT_EMBEDS, TIME_IDS, TextShape, XLConditioner
 from pipelines.families.sdxl.text_encoders import TextEncoders
-from pipelines.model_info import ModelInfo
-from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 
 _TOKENIZERS: Final = {"CLIPTokenizer": CLIPTokenizer, "CLIPTokenizerFast": CLIPTokenizer}
@@ -67,19 +66,11 @@ class _XL:
         _check_fit(folder, parts.unet, sum(encoder.hidden_size for encoder in encoders), added)
         if configs.get(_INDEX, {}).get("is_cosxl_edit"):
             raise ModelLoadError(f"{folder} is a CosXL model, which is not supported: its model_index.json says so.")
-        return ModelTraits(
-            trained_side=parts.trained_side(_LATENT_SIDE),
-            side_multiple=parts.scale,
-            prompt_tokens=int(min(*lengths, *(encoder.max_position_embeddings for encoder in encoders))),
-            latent_channels=parts.unet["out_channels"],
-            latent_space=parts.latent_space,
-            reads_kept=parts.reads_kept,
-            reads_image=parts.reads_image,
-            text_features=parts.unet["cross_attention_dim"],
-            scheduler_config=parts.scheduler,
+        tokens = int(min(*lengths, *(encoder.max_position_embeddings for encoder in encoders)))
+        return replace(
+            model_parts.traits(parts, default_latent_side=_LATENT_SIDE, prompt_tokens=tokens),
             zeros_without_negative=bool(configs.get(_INDEX, {}).get("force_zeros_for_empty_prompt", True)),
             guidance_scale=_GUIDANCE_SCALE,
-            embeds_guidance=parts.embeds_guidance,
             added_inputs={**added, **parts.guidance_input},
         )
 
@@ -99,16 +90,7 @@ class _XL:
             conditioner=XLConditioner(tokenizers, shape, takes_score=self.takes_score),
         )
 
-    def make_pipeline(
-        self,
-        info: ModelInfo,
-        assembled: Components,
-        *,
-        preview: Sequence[Sequence[float]] | None,
-        mode: RunMode,
-        report: Report,
-    ) -> LatentDiffusion:
-        return model_parts.make_pipeline(info, assembled, preview=preview, mode=mode, report=report)
+    make_pipeline = staticmethod(model_parts.make_pipeline)
 
 
 @FAMILIES.register("StableDiffusionXLPipeline", *_SAME_MODEL)

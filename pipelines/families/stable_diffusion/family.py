@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +12,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from pipelines.families.base import ModelTraits
 from pipelines.families.latent_diffusion import model_parts
-from pipelines.families.latent_diffusion.pipeline import Components, LatentDiffusion
+from pipelines.families.latent_diffusion.pipeline import Components
 from pipelines.families.registry import FAMILIES
 from pipelines.families.stable_diffusion.conditioner import ClipConditioner
-from pipelines.model_info import ModelInfo
-from pipelines.progress import Report
 from pipelines.runtime.modes import RunMode
 
 _LATENT_SIDE: Final = 64
@@ -50,21 +48,8 @@ class StableDiffusion:
     def traits(self, folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ModelTraits:
         parts = model_parts.read(folder, configs)
         text_encoder = CLIPTextConfig(**configs["text_encoder"])
-        return ModelTraits(
-            trained_side=parts.trained_side(_LATENT_SIDE),
-            side_multiple=parts.scale,
-            prompt_tokens=min(
-                configs["tokenizer"].get("model_max_length", math.inf), text_encoder.max_position_embeddings
-            ),
-            latent_channels=parts.unet["out_channels"],
-            latent_space=parts.latent_space,
-            reads_kept=parts.reads_kept,
-            reads_image=parts.reads_image,
-            text_features=parts.unet["cross_attention_dim"],
-            scheduler_config=parts.scheduler,
-            embeds_guidance=parts.embeds_guidance,
-            added_inputs=parts.guidance_input,
-        )
+        tokens = min(configs["tokenizer"].get("model_max_length", math.inf), text_encoder.max_position_embeddings)
+        return model_parts.traits(parts, default_latent_side=_LATENT_SIDE, prompt_tokens=tokens)
 
     def assemble(
         self, loaded: Mapping[str, Any], traits: ModelTraits, device: torch.device, mode: RunMode
@@ -78,13 +63,4 @@ class StableDiffusion:
             conditioner=ClipConditioner(loaded["tokenizer"], traits.prompt_tokens),
         )
 
-    def make_pipeline(
-        self,
-        info: ModelInfo,
-        assembled: Components,
-        *,
-        preview: Sequence[Sequence[float]] | None,
-        mode: RunMode,
-        report: Report,
-    ) -> LatentDiffusion:
-        return model_parts.make_pipeline(info, assembled, preview=preview, mode=mode, report=report)
+    make_pipeline = staticmethod(model_parts.make_pipeline)

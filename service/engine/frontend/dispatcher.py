@@ -104,7 +104,7 @@ class Dispatcher:
             case messages.Started():
                 self._start(image)
             case messages.Progress():
-                image.fraction_done = message.step / message.steps
+                image.record_done(message.step / message.steps)
                 self._publish_progress(image, message)
             case messages.Preview():
                 self._publish_preview(image, message)
@@ -203,7 +203,7 @@ class Dispatcher:
     def _finish(self, image: InFlightImage, finished: messages.Finished) -> None:
         if not image.job.handle.closed:
             image.job.handle.used_s += finished.timings.device_s
-        image.fraction_done = 0.0  # What it has used is counted.
+        image.record_done(0.0)  # What it has used is counted.
         rgb_image = RgbImage(finished.width, finished.height, finished.pixels)
         image.job.handle.publish(
             ImageFinished(image.index, image.submit.params, rgb_image, finished.timings, finished.prompt_lengths)

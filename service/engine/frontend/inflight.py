@@ -6,13 +6,16 @@ Runs in the server's process.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from pipelines.interface import InputPixels, WorkPlan
 from pipelines.params import PixelKey
+from service.engine.frontend.admission import QueuedWork, take_one
 from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.local_job import LocalJob
 from service.engine.interface import NO_INPUTS
@@ -26,10 +29,15 @@ class InFlightJob:
 
     handle: LocalJob
     open_images: int
-    accepted: bool = False
-    """Whether the job was accepted before, so that its images take no room in the queue."""
+    queued: QueuedWork | None = None
+    """The queue in which its images take room. None where the job was accepted before, so that they take none."""
     error: DarkroomError | None = None
     """The error of the first image that failed."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the job was accepted before."""
+        return self.queued is None
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +67,7 @@ class InFlightImage:
     started: bool = False
     """Whether that worker has begun the image."""
     fraction_done: float = 0.0
-    """Fraction of the image's steps that this worker has done."""
+    """Fraction of the image's steps that this worker has done. `record_done` sets it."""
     start_published: bool = False
     """Whether the caller was told that the image started, under this worker or an earlier one."""
     steps_published: int = 0
@@ -95,9 +103,20 @@ class InFlightImage:
             self.submit, waited_s=now_s - self.admitted_s, isolation=isolation, checkpoint=self.checkpoint
         )
 
+    @property
+    def left_s(self) -> float:
+        """The price, as far as it is not done."""
+        return self.price_s * (1 - self.fraction_done)
+
+    def record_done(self, fraction: float) -> None:
+        if self.job.queued is not None:
+            self.job.queued.record_done(self.submit.tenant, self.price_s * (fraction - self.fraction_done))
+        self.fraction_done = fraction
+
     def take_back(self) -> None:
         """Makes it an image that no worker has."""
-        self.worker, self.started, self.fraction_done = None, False, 0.0
+        self.record_done(0.0)
+        self.worker, self.started = None, False
 
     def distrust_checkpoint(self) -> None:
         """Has the image begin anew after a failure, unless it was begun from its noise: it may lie in its state."""
@@ -110,7 +129,10 @@ class InFlightImages:
 
     def __init__(self, held: HeldPixels | None = None) -> None:
         """`held` has the pixels that images start from, which are without bound unless it is given."""
+        self.queued: Final = QueuedWork()
         self._images: dict[str, InFlightImage] = {}
+        self._models = Counter[str]()
+        self._price_s = 0.0
         self._held = held or HeldPixels()
 
     def __len__(self) -> int:
@@ -119,6 +141,16 @@ class InFlightImages:
     def __iter__(self) -> Iterator[InFlightImage]:
         """Iterates over a copy, so that images may be removed meanwhile."""
         return iter(list(self._images.values()))
+
+    @property
+    def price_s(self) -> float:
+        """The sum of the images' prices."""
+        return self._price_s
+
+    @property
+    def models(self) -> Collection[str]:
+        """The names of the models that the images need."""
+        return self._models.keys()
 
     @property
     def unsent(self) -> list[InFlightImage]:
@@ -142,12 +174,17 @@ class InFlightImages:
         accepted: bool = False,
         inputs: Mapping[PixelKey, InputPixels] = NO_INPUTS,
     ) -> None:
-        job = InFlightJob(handle, open_images=len(submits), accepted=accepted)
+        job = InFlightJob(handle, open_images=len(submits), queued=None if accepted else self.queued)
         for index, (submit, plan, price_s) in enumerate(zip(submits, plans, prices_s, strict=True)):
             held = self._held.hold(submit.params.pixels, inputs)
-            self._images[submit.image_id] = InFlightImage(
-                job, index, submit, plan, held, price_s, now_s, checkpoint=submit.checkpoint
-            )
+            self._add(InFlightImage(job, index, submit, plan, held, price_s, now_s, checkpoint=submit.checkpoint))
+
+    def _add(self, image: InFlightImage) -> None:
+        self._images[image.submit.image_id] = image
+        self._models.update(image.plan.models)
+        self._price_s += image.price_s
+        if image.job.queued is not None:
+            image.job.queued.add(image.job, image.submit.tenant, image.price_s)
 
     def remove(self, image: InFlightImage) -> bool:
         """Removes an image that has ended. Returns whether it was its job's last; an image is removed only once."""
@@ -155,6 +192,13 @@ class InFlightImages:
             return False
         image.ended = True
         del self._images[image.submit.image_id]
+        self._price_s = (
+            self._price_s - image.price_s if self._images else 0.0
+        )  # Without the rounding errors of the sum.
+        for model in image.plan.models:
+            take_one(self._models, model)
+        if image.job.queued is not None:
+            image.job.queued.remove(image.job, image.submit.tenant, image.left_s)
         self._held.release(image.inputs)
         image.job.open_images -= 1
         return image.job.open_images == 0

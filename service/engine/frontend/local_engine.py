@@ -20,7 +20,7 @@ from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine import messages
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission, QueuedImage, shutting_down, unavailable
+from service.engine.frontend.admission import Admission, shutting_down, unavailable
 from service.engine.frontend.device_worker import DeviceWorker
 from service.engine.frontend.dispatcher import Dispatcher
 from service.engine.frontend.inflight import InFlightImages
@@ -77,7 +77,7 @@ class LocalEngine:
         self._clock = clock
         self._held = HeldPixels(config.max_input_bytes)
         self._in_flight = InFlightImages(self._held)
-        self._admission = Admission(config, self._queued)
+        self._admission = Admission(config, self._in_flight.queued)
         self._line: WaitingLine[LocalJob] = WaitingLine(config, self._admission)
         self._starts = [StartProgress(clock) for _ in config.workers]
         self._draining = False
@@ -140,7 +140,7 @@ class LocalEngine:
 
     @property
     def backlog_s(self) -> float:
-        return sum(image.price_s for image in self._in_flight)
+        return self._in_flight.price_s
 
     def price_s(self, images: Sequence[GenerationParams]) -> float:
         return sum(self._prices_s(images))
@@ -238,7 +238,7 @@ class LocalEngine:
             )
             for index, params in enumerate(submission.images)
         ]
-        if not accepted and not self._queued():
+        if not accepted and not self._in_flight.queued.images:
             self._admission.speed.started(self._clock())
         plans = self._prices.plans(submission.images)
         self._in_flight.add_job(
@@ -250,14 +250,6 @@ class LocalEngine:
     def _cancel(self, job: LocalJob) -> None:
         self._dispatcher.cancel(job)
         self._line.advance()
-
-    def _queued(self) -> list[QueuedImage]:
-        """Returns the images that take room in the queue."""
-        return [
-            QueuedImage(image.job, image.submit.tenant, image.price_s * (1 - image.fraction_done))
-            for image in self._in_flight
-            if not image.job.accepted
-        ]
 
     def _receive(self, index: int, message: FromWorker) -> None:
         match message:

@@ -30,6 +30,8 @@ class SendQueue:
 
     def placements(self) -> Iterator[tuple[InFlightImage, DeviceWorker]]:
         """Yields the images that may be sent now, each with its worker. The caller sends each before the next."""
+        if not self._in_flight.unsent:
+            return
         waiting_tenants: set[str] = set()
         sent_bytes = self._sent_bytes()
         for image in self._in_order():

@@ -6,6 +6,7 @@ records their outcome; `runner` does.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -192,7 +193,9 @@ class JobExecutor:
                 self._notifier.notify(running.claim.job_id, record_changed=True)
 
     async def _store(self, running: RunningJob, index: int, image: ImageFinished) -> None:
-        """Encodes the image, stores its file, and then records it."""
+        """Encodes the image, stores its file, and then records it. Raises `LostError`."""
+        if running.lost:
+            raise LostError
         claim, spec = running.claim, running.claim.spec
         media_type = f"image/{spec.output_format}"
         data = await self._encoder.encode(
@@ -214,13 +217,22 @@ class JobExecutor:
             timings=image.timings,
             prompt_lengths=image.prompt_lengths,
         )
-        is_last = running.missing == {index}
-        await self._claims.add_image(claim, stored, last_at=self._clock() if is_last else None)
+        await self._record(running, stored)
         running.missing.discard(index)
         running.stored_bytes += len(data)
         running.resumed.discard(index)
         await self._checkpoints.forget_image(claim.job_id, index)
         running.record_step(index, total_steps(image.params), 0.0)
+
+    async def _record(self, running: RunningJob, image: StoredImage) -> None:
+        """Records an image whose file is stored. Raises `LostError`, and then deletes the file, which nobody needs."""
+        claim, is_last = running.claim, running.missing == {image.index}
+        try:
+            await self._claims.add_image(claim, image, last_at=self._clock() if is_last else None)
+        except LostError:
+            with contextlib.suppress(StoreUnavailableError):  # It is deleted with the job.
+                await self._files.delete_one(claim.job_id, image.index, image.media_type, attempt=claim.attempt)
+            raise
 
 
 def _failed(error: DarkroomError) -> Outcome:

@@ -78,6 +78,10 @@ class ImageFiles:
         """Deletes all image files of a job. Raises `StoreUnavailableError`."""
         await self._access.write(lambda: self._folder.delete(job_id))
 
+    async def delete_one(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> None:
+        """Deletes an image file, if it is there. Raises `StoreUnavailableError`."""
+        await self._access.write(lambda: self._folder.delete_one(job_id, index, media_type, attempt=attempt))
+
     async def jobs_older_than(self, seconds: float) -> list[str]:
         """Returns what `ImageFolder.jobs_older_than` yields. Raises `StoreUnavailableError`."""
         return await self._access.read(lambda: list(self._folder.jobs_older_than(seconds)))

@@ -1,4 +1,4 @@
-"""Which parts a day has."""
+"""The parts of a day are chosen by name, or all of them."""
 
 from __future__ import annotations
 

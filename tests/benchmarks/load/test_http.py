@@ -26,7 +26,7 @@ async def respond_with_image(body: dict[str, Any]) -> Response:
 
 
 @pytest.mark.integration
-async def test_all_requests_are_sent_even_if_the_server_responds_only_respond_after_the_last() -> None:
+async def test_all_requests_are_sent_even_if_the_server_responds_only_after_the_last() -> None:
     count, all_received = 20, asyncio.Event()
 
     async def respond_after_the_last(body: dict[str, Any]) -> Response:

@@ -1,3 +1,5 @@
+"""Several models on one server, and on a server each, are measured with fake workers."""
+
 from __future__ import annotations
 
 import sys

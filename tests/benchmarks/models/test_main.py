@@ -1,3 +1,5 @@
+"""The table of the comparison of servers with several models."""
+
 from __future__ import annotations
 
 from benchmarks.models import trace

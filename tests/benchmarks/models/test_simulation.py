@@ -1,3 +1,5 @@
+"""Servers with several models in virtual time: what they load, and what waits for it."""
+
 from __future__ import annotations
 
 from benchmarks.models.simulation import Device, play_darkroom, play_first_come

@@ -1,3 +1,5 @@
+"""A recorded trace of requests is read, imitated and stretched to a rate."""
+
 from __future__ import annotations
 
 from collections import Counter

@@ -156,7 +156,7 @@ class Server(Process):
 
 
 def _output(log: Path) -> Path:
-    """Where the standard output of the server with this log goes."""
+    """Returns the file for the standard output of the server with this log."""
     return log.with_suffix(".out")
 
 

@@ -106,7 +106,7 @@ class Injection:
     error: str
     """EIO, ENOSPC ..."""
     when: str
-    """Which of a thread's calls fail, in the notation of strace(1): 3, 3+, 3+2 ..."""
+    """The calls of a thread that fail, in the notation of strace(1): 3, 3+, 3+2 ..."""
     paths: tuple[Path, ...] = ()
     """The calls fail only on these files; empty stands for all files."""
 

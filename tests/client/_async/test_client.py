@@ -1,4 +1,4 @@
-"""How the clients are created, copied, shown and closed, and how they send requests."""
+"""The clients are created, copied, shown and closed, and send requests."""
 
 from __future__ import annotations
 

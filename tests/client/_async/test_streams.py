@@ -1,4 +1,4 @@
-"""How the events of a stream are read, in whatever pieces they arrive."""
+"""The events of a stream are read whole, in whatever pieces they arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How both clients send, retry and wait."""
+"""Both clients send, retry and wait alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.client import answers
 from tests.client.both import Clients
 
 Outcome: TypeAlias = Callable[[], httpx2.Response]
-"""Returns an answer or raises the error of a connection."""
+"""A function that returns an answer or raises the error of a connection."""
 
 
 def fails(status: int, **headers: str) -> Outcome:
@@ -135,7 +135,7 @@ def test_headers_and_fields_of_a_call_are_added(connect: Clients) -> None:
 
 
 def test_a_repeated_generation_says_which_try_it_is(connect: Clients) -> None:
-    """So that the server goes on with the work of a try that timed out, instead of beginning anew."""
+    """The server then goes on with the work of a try that timed out, instead of beginning anew."""
     tries: list[tuple[str, str]] = []
 
     def handler(request: httpx2.Request) -> httpx2.Response:

@@ -1,4 +1,4 @@
-"""How arguments become fields of a request, and fields arguments that make an image again."""
+"""Arguments become fields of a request, and fields become arguments that make an image again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How answers are read: as results, as errors, or as answers of something that is not a Darkroom server."""
+"""Answers are read as results, as errors, or as those of something that is not a Darkroom server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the events of a job are read, and where they go on after a lost connection."""
+"""The events of a job are read, and go on after a lost connection where they stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from darkroom import (
     ProgressMade,
     StatusChanged,
 )
-from darkroom._core.following import RECONNECTIONS, Follower, patient
+from darkroom._core.following import RECONNECTIONS, Follower, most_reconnections
 from darkroom._core.views import JobView
 from tests.client import answers
 
@@ -141,13 +141,15 @@ def test_events_of_an_unknown_kind_are_passed_over_and_unreadable_ones_are_not()
 
 
 @pytest.mark.parametrize(("max_retries", "connections"), [(0, 0), (1, RECONNECTIONS), (99, 99)])
-def test_a_durable_job_is_worth_patience_unless_the_caller_has_none(max_retries: int, connections: int) -> None:
-    assert patient(max_retries) == connections
+def test_a_lost_connection_is_made_again_unless_the_client_allows_no_retries(
+    max_retries: int, connections: int
+) -> None:
+    assert most_reconnections(max_retries) == connections
 
 
-def test_patience_lasts_for_about_a_minute() -> None:
+def test_reconnections_last_for_about_a_minute() -> None:
     for jitter in (0.0, 1.0):
-        following = follower(patient(2))
+        following = follower(most_reconnections(2))
         waited_s = sum(following.lost(APIConnectionError("lost"), jitter).wait_s for _ in range(RECONNECTIONS))
         assert 50 < waited_s < 75
 

@@ -1,4 +1,4 @@
-"""What the events of a stream of images say about their images. Tests of the streams hold the rest."""
+"""The events of a stream of images describe their images. Tests of the streams hold the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a caller that waits for a job asks for it, and when it gives up."""
+"""A caller that waits for a job asks for it at growing intervals, and gives up in time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_answer_may_take_as_long_as_the_caller_waits() -> None:
     assert Poller(JOB, None, 2, now_s=0.0).answer_s(0.0) == 30.0
 
 
-def test_lost_questions_are_asked_again_until_too_many_are_lost_in_a_row() -> None:
+def test_lost_requests_are_sent_again_until_too_many_are_lost_in_a_row() -> None:
     poller, error = Poller(JOB, None, 2, now_s=0.0), APIConnectionError("lost")
     for _ in range(3):
         poller.lost(error, 0.0)

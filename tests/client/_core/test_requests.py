@@ -1,4 +1,4 @@
-"""What a request makes of the options of a client and of a call."""
+"""A request takes the options of its client and of its call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which failures are retried, how often, and after how long."""
+"""The retry policy: which failures are retried, how often, and after how long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the handles of jobs and images say without asking the server."""
+"""The handles of jobs and images answer without asking the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How subcommands and backends of other distributions are found."""
+"""Subcommands and backends of other distributions are found by their entry points."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from darkroom.cli.app import build_app, run
+from darkroom.cli.commands import models
 from darkroom.cli.missing import SERVER_COMMANDS
 from service.cli.app import app as server_commands
 from tests.harness.paths import ROOT
@@ -29,8 +30,9 @@ def test_the_servers_own_commands_are_not_replaced() -> None:
 
 
 def test_a_hint_is_given_for_each_command_that_the_server_has() -> None:
-    names = {info.name or getattr(info.callback, "__name__", "") for info in server_commands.registered_commands}
-    assert names == set(SERVER_COMMANDS)
+    commands = {info.name or getattr(info.callback, "__name__", "") for info in server_commands.registered_commands}
+    groups = {info.name for info in server_commands.registered_groups}
+    assert commands | groups == {*SERVER_COMMANDS, models.NAME}, "the client has a group `models` of its own"
 
 
 @pytest.mark.integration

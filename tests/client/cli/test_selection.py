@@ -1,4 +1,4 @@
-"""Which backend a command uses."""
+"""A command uses the server that it is told, or else the local backend."""
 
 from __future__ import annotations
 

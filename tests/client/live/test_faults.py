@@ -1,4 +1,4 @@
-"""What both clients do about a bad connection to a real server: they lose no job, make none twice, and go on."""
+"""On a bad connection to a real server, both clients lose no job, make none twice, and go on."""
 
 from __future__ import annotations
 

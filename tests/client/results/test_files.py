@@ -1,4 +1,4 @@
-"""What can be done with the content of an image file."""
+"""The content of an image file is saved, decoded and shown."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pipelines.fake import INFO
 from pipelines.model_info import ModelInfo
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.admission import Admission
 from service.engine.frontend.inputs.held_pixels import HeldPixels
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.interface import (
@@ -31,6 +31,7 @@ from service.errors import (
     DarkroomError,
     EngineUnavailableError,
 )
+from tests.harness.engine.scanned_work import QueuedImage, ScannedWork
 from tests.harness.served.fake_job import FakeJob
 from tests.harness.served.fake_models import FakeModels
 
@@ -63,7 +64,7 @@ class FakeEngine:
     def bound(self, **bounds: Any) -> None:
         """Sets the bounds of the queue, which are fields of `EngineConfig`; without this call there are none."""
         config = EngineConfig(worker=WorkerConfig(model="fake"), **bounds)
-        self.line: WaitingLine[FakeJob] = WaitingLine(config, Admission(config, self._queued))
+        self.line: WaitingLine[FakeJob] = WaitingLine(config, Admission(config, ScannedWork(self._queued)))
         self.held = HeldPixels(config.max_input_bytes)
 
     def let_go(self) -> None:

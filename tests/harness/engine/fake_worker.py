@@ -74,13 +74,13 @@ class FakeStore:
         return self._make(replace(INFO, name=name))
 
     def to_host(self, name: str, pipeline: object) -> None:
-        """Nothing is kept on the host."""
+        """Does nothing: no model is kept on the host."""
 
     def forget(self, name: str) -> None:
-        """Keeps nothing besides."""
+        """Does nothing: nothing else is kept of a model."""
 
     def free(self) -> None:
-        """There is nothing to free."""
+        """Does nothing: there is nothing to free."""
 
 
 if __name__ == "__main__":

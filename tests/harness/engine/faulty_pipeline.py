@@ -44,7 +44,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Trigger:
-    """Where and how a pipeline fails."""
+    """The place and the way in which a pipeline fails."""
 
     stage: Stage
     kind: Kind = Kind.RAISE

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from service.engine.config import EngineConfig, WorkerConfig
-from service.engine.frontend.admission import Admission, QueuedImage
+from service.engine.frontend.admission import Admission
 from service.engine.frontend.waiting_line import WaitingLine
 from service.engine.scheduling.fair_share import EQUAL, weight
 from tests.benchmarks import virtual_time
+from tests.harness.engine.scanned_work import QueuedImage, ScannedWork
 
 IMAGE_S: Final = 0.1
 """Device seconds of an image."""
@@ -36,7 +37,7 @@ class SimulatedEngine:
     def __init__(self, shares: Mapping[str, float] = EQUAL, **bounds: Any) -> None:
         config = EngineConfig(worker=WorkerConfig(model="fake", shares=dict(shares)), **bounds)
         self._shares = shares
-        self.line: WaitingLine[SimulatedJob] = WaitingLine(config, Admission(config, self._queued))
+        self.line: WaitingLine[SimulatedJob] = WaitingLine(config, Admission(config, ScannedWork(self._queued)))
         self.jobs: list[SimulatedJob] = []
         self.finished: Counter[str] = Counter()
         """Images by tenant."""

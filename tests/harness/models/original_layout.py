@@ -93,7 +93,7 @@ def unet(weights: Weights, layers_per_block: int) -> Weights:
 
 
 def _place_upsampler(name: str, weights: Weights) -> str:
-    """It is the last of its block: after the attention, if there is one."""
+    """Return the name with the upsampler's place, the last of its block: after the attention, if there is one."""
     block, found, rest = name.partition(".UP.")
     if not found:
         return name

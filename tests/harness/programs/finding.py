@@ -9,7 +9,10 @@ import pytest
 
 
 def find_program(name: str, *folders: str) -> str:
-    """Its path, on PATH or in one of `folders`. Without it the test is skipped; where all must run, it fails."""
+    """Return the path of a program, on PATH or in one of `folders`.
+
+    Without it the test is skipped, or fails where every test must run.
+    """
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *folders]))
     if found is not None:
         return found

@@ -83,10 +83,10 @@ class MemoryStore:
         return MemoryCopy(self, name, pipeline)
 
     def forget(self, name: str) -> None:
-        """Keeps nothing besides."""
+        """Do nothing: this store keeps nothing of a model beside the pipeline."""
 
     def free(self) -> None:
-        """Frees nothing."""
+        """Do nothing: fake pipelines hold no memory of a device."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class SeenRequest:
     line: str
     """Method and path."""
     headers: Mapping[str, str]
-    """By their names in lower case."""
+    """The headers by their names in lower case."""
 
 
 class FaultProxy:

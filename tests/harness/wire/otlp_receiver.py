@@ -17,7 +17,7 @@ _OTLP = "application/x-protobuf"
 
 
 class OtlpReceiver:
-    """What has arrived. Any thread may read it."""
+    """Holds the spans that have arrived. Any thread may read them."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -62,7 +62,7 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
             self.wfile.write(ExportTraceServiceResponse().SerializeToString())
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- its name in the base class
-            """Says nothing."""
+            """Writes no line for a request."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = OtlpReceiver(f"http://127.0.0.1:{server.server_port}")

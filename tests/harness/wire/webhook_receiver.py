@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _MAX_HANG_S = 60.0
-"""It only ends a broken test."""
+"""A bound that is reached only in a broken test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     path: str
     headers: dict[str, str]
-    """By names in lower case."""
+    """The headers by their names in lower case."""
     body: bytes
     status: int
     """The answer. 0 is none."""

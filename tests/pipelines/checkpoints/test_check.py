@@ -18,7 +18,7 @@ UNET = "unet/diffusion_pytorch_model.safetensors"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tests must not write to it."""
+    """A model folder, which tests must not write to."""
     return writer.write("sd15", tmp_path_factory.mktemp("check") / "sd15")
 
 

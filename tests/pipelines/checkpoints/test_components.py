@@ -55,7 +55,7 @@ def test_a_part_is_equal_to_what_its_library_loads(model_folder: Path, part: str
 def test_a_text_encoder_whose_configuration_names_another_dtype_is_of_one_dtype(
     model_folder: Path, tmp_path: Path
 ) -> None:
-    """Loaded by its library without a dtype, the parts of such an encoder may differ in theirs."""
+    """Its library, when no dtype is named, may load the parts of such an encoder in different dtypes."""
     config = {**tiny_model.read_json(model_folder / "text_encoder" / "config.json"), "torch_dtype": "float16"}
     encoder = CLIPTextModelWithProjection(CLIPTextConfig(**config))
     path = tmp_path / "model.safetensors"
@@ -108,7 +108,7 @@ def test_tensors_of_several_files_are_read_in_turn_in_one_dtype(tmp_path: Path) 
 
 
 def test_a_tensor_outlives_its_file(tmp_path: Path) -> None:
-    """It is a copy: a file that is replaced while the model is served does not change the model."""
+    """What is read is a copy, so a file that is replaced while its model is served does not change the model."""
     path = tmp_path / "1.safetensors"
     save_file({"a": torch.ones(1000)}, path)
 

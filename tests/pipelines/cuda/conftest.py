@@ -28,13 +28,13 @@ def gpu(device: str) -> torch.device:
 
 @pytest.fixture(scope="session")
 def wide(device: str, model_folder: Path) -> LatentDiffusion:
-    """In float32, to compare numbers."""
+    """A pipeline in float32, whose numbers can be compared closely."""
     return tiny_model.load(model_folder, device=device, dtype="float32")
 
 
 @pytest.fixture(scope="session")
 def half(device: str, model_folder: Path) -> LatentDiffusion:
-    """In float16, as a GPU is served."""
+    """A pipeline in float16, in which a GPU serves."""
     return tiny_model.load(model_folder, device=device, dtype="float16")
 
 

@@ -1,4 +1,4 @@
-"""How much of a text is read tells whether it was cut."""
+"""The lengths of a text tell whether it was cut."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.c
 
 
 VAE = AutoencoderKL(block_out_channels=(8,), norm_num_groups=4)
-"""Never called."""
+"""It is never called."""
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ class Blocks(nn.Module):
 
 
 def call(denoiser: Denoiser, count: int, *, repeats: int = 1) -> Tensor:
-    """Call with so many rows, whose texts are repeated so many times."""
+    """Call with `count` rows, whose texts are repeated `repeats` times."""
     sample, timesteps, conditioning = rows(count)
     texts = conditioning.repeat(1, repeats, 1)
     return denoiser(sample, timesteps, encoder_hidden_states=texts, return_dict=False)[0]
@@ -170,7 +170,7 @@ def test_a_shape_that_was_not_compiled_ahead_runs_uncompiled(unet: UNet2DConditi
 @needs_compiler
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # raised by an import of the compiler
 def test_a_compiled_unet_of_stable_diffusion_xl_makes_the_latents_of_a_plain_one(zoo: Callable[[str], Path]) -> None:
-    """It takes pooled texts and sizes besides. Its repeated blocks are compiled for one row, the shape of the image."""
+    """Such a UNet also takes pooled texts and sizes. Its repeated blocks are compiled for one row, as an image has."""
     params = replace(PARAMS, guidance_scale=1.0, steps=2)
     compiled = tiny_model.load(zoo("sdxl"), mode=RunMode(compile="regional", max_rows=1, max_decode=1))
 

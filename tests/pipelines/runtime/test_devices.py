@@ -106,7 +106,7 @@ def test_unet_calls_go_before_decodes() -> None:
 
 
 def kernel_choice() -> dict[str, object]:
-    """How torch chooses kernels for a GPU."""
+    """The settings by which torch chooses kernels for a GPU."""
     return {
         "benchmark": torch.backends.cudnn.benchmark,
         "deterministic": torch.are_deterministic_algorithms_enabled(),

@@ -70,7 +70,7 @@ def test_tiles_can_be_asked_for_below_the_limit() -> None:
 
 
 def test_latents_are_brought_to_the_autoencoders_mean_and_deviation() -> None:
-    """As diffusers' pipeline for Stable Diffusion XL does. Playground 2.5 has such a configuration."""
+    """Diffusers' pipeline for Stable Diffusion XL does so. Playground 2.5 has such a configuration."""
     vae = RecordingVae(scaling_factor=0.5, latents_mean=[1.0, -1.0, 0.0, 2.0], latents_std=[2.0, 1.0, 3.0, 1.0])
 
     LatentDecoder(vae, Unpadded()).decode(torch.ones(1, 4, 1, 1))

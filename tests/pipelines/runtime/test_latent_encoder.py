@@ -101,7 +101,7 @@ def test_an_encode_that_is_asked_to_take_less_memory_takes_one_tile_of_one_image
 
 
 def test_latents_get_the_mean_and_deviation_that_the_unet_knows() -> None:
-    """As diffusers' image-to-image pipeline for Stable Diffusion XL does."""
+    """Diffusers' image-to-image pipeline for Stable Diffusion XL does so."""
     vae = RecordingVae(scaling_factor=0.5, latents_mean=[1.0, -1.0, 0.0, 2.0], latents_std=[2.0, 1.0, 4.0, 1.0])
 
     posterior = LatentEncoder(vae, Unpadded()).encode(torch.ones(1, 3, 2, 2))
@@ -119,7 +119,7 @@ def test_the_mean_is_given_as_the_autoencoder_gives_it_too() -> None:
 
 @pytest.fixture
 def hot(model_folder: Path, tmp_path: Path) -> AutoencoderKL:
-    """An autoencoder whose encoder overflows float16, in which it is."""
+    """A float16 autoencoder whose encoder overflows."""
     folder = tiny_model.copy(model_folder / "vae", tmp_path / "vae")
     tiny_model.edit_json(folder / "config.json", force_upcast=False)
     vae = AutoencoderKL.from_pretrained(folder)

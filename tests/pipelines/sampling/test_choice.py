@@ -33,7 +33,7 @@ def test_a_model_without_limits_takes_every_sampler_of_the_table(name: str) -> N
     assert choose((), name, None, 20).sampler.name == name
 
 
-def test_an_unknown_sampler_is_refused_as_ever() -> None:
+def test_an_unknown_sampler_is_refused() -> None:
     with pytest.raises(UnknownSamplerError, match="Known samplers"):
         choose(LIMITS, "<unheard of>", None, 20)
 

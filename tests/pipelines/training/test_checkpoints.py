@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved is restored, and a partial one is never loaded."""
+"""What a checkpoint holds is restored, and a partial checkpoint is never loaded."""
 
 from __future__ import annotations
 

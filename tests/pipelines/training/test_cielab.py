@@ -1,4 +1,4 @@
-"""CIELAB of bytes against known values, and of tensors against that of bytes."""
+"""Colors become the published CIELAB values, from bytes and from tensors."""
 
 from __future__ import annotations
 

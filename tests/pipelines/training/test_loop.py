@@ -1,4 +1,4 @@
-"""The training loop: it lowers the loss, resumes exactly, and continues with new batches."""
+"""The training loop lowers the loss, resumes exactly, and continues with new batches."""
 
 from __future__ import annotations
 

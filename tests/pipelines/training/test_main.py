@@ -1,4 +1,4 @@
-"""The command line: a stage gives the same weights in one process and under torchrun."""
+"""A stage that the command line runs gives the same weights in one process and under torchrun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Muon: orthogonalized updates, and which parameters get them."""
+"""Muon orthogonalizes the updates of matrices, and leaves the other parameters to Adam."""
 
 from __future__ import annotations
 

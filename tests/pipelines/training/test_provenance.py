@@ -1,4 +1,4 @@
-"""The list of training runs behind a model folder."""
+"""A model folder lists the training runs behind its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card, its score table, and the map from latents to previews."""
+"""A published model has a card with its scores and its runs, and a map from latents to previews."""
 
 from __future__ import annotations
 

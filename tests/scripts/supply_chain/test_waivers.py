@@ -1,4 +1,4 @@
-"""What is accepted, why, and until when."""
+"""Waivers name what is accepted, why, and until when."""
 
 from __future__ import annotations
 

@@ -120,6 +120,18 @@ def test_a_media_type_that_cannot_be_stored_leaves_nothing(folder: ImageFolder, 
     assert files(root) == []
 
 
+def test_deleting_one_image_leaves_the_other_ones_of_its_job(folder: ImageFolder) -> None:
+    for attempt in (1, 2):
+        folder.put(JOB, 0, "image/png", b"image", attempt=attempt)
+
+    for _ in range(2):
+        folder.delete_one(JOB, 0, "image/png", attempt=1)
+
+    with pytest.raises(FileNotFoundError):
+        folder.read(JOB, 0, "image/png", attempt=1)
+    assert folder.read(JOB, 0, "image/png", attempt=2) == b"image"
+
+
 def test_deleting_a_job_deletes_its_images_and_no_others(folder: ImageFolder, root: Path) -> None:
     other = new_job_id()
     for job_id in (JOB, other):

@@ -1,4 +1,4 @@
-"""The axes of a grid: which parameter changes along each, and the values that it takes."""
+"""Reads the axes of a grid: the parameter that changes along each, and its values."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def parse_axis(text: str | None, option: str) -> Axis:
 
 
 def _converted(text: str, kind: Any) -> Any:
-    """Raises `ValueError`, which names the value."""
+    """Return a value in its type. Raises `ValueError`, which names the value."""
     try:
         if kind is bool:
             return _TRUTHS[text.lower()]
@@ -75,7 +75,7 @@ def _converted(text: str, kind: Any) -> Any:
 
 
 def check_axes(axes: Sequence[Axis]) -> None:
-    """Raises `typer.BadParameter` where two axes change the same parameter."""
+    """Raise `typer.BadParameter` where two axes change the same parameter."""
     arguments = [axis.argument for axis in axes if axis is not NO_AXIS]
     twice = next((axis for axis in axes if arguments.count(axis.argument) > 1), None)
     if twice is not None:

@@ -25,10 +25,10 @@ _INPUTS: Final = ("image", "mask")
 
 
 class Watch(backends.Watch, Protocol):
-    """Sees how each image gets on, up to its file."""
+    """Follows each image up to its file."""
 
     def finish(self, image: str) -> None:
-        """Take note that an image is on the disk."""
+        """Note that an image has been written to its file."""
 
 
 Make: TypeAlias = Callable[[PlannedImage], Awaitable[tuple[bytes, MadeImage]]]
@@ -101,9 +101,9 @@ class _Calls:
 
 
 class _Jobs:
-    """Makes images by jobs, whose events say how far each is, and show `previews` of each where that is not None.
+    """Makes images by jobs, and shows the progress and the previews that come as events.
 
-    `uploads` are the input files, by path.
+    `previews` is the number of previews of each image; None asks for none. `uploads` are the input files, by path.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class _Jobs:
 
 
 def progress_text(event: ProgressMade) -> str:
-    """Return in words how far a job is."""
+    """Describe the progress of a job in a few words."""
     if event.queue_position is not None:
         return "next in the queue" if event.queue_position == 0 else f"{event.queue_position} before it in the queue"
     if event.loading_s is not None:
@@ -180,7 +180,7 @@ def _notes(asked: str | None, size: str | None, tokens: PromptTokens | None) -> 
 
 
 def _cut(tokens: PromptTokens | None) -> list[str]:
-    """Say which texts were longer than the model reads, and how much of them it read."""
+    """Return a note about each text that was longer than the model reads."""
     texts = {} if tokens is None else {"prompt": tokens.prompt, "negative prompt": tokens.negative}
     return [
         f"only {text.read} of {text.total} tokens of the {name} read"

@@ -1,4 +1,4 @@
-"""The images of a command: which are wanted, where each goes, and which are on the disk already."""
+"""Plans the images of a command: their parameters, their files, and those that are on the disk already."""
 
 from __future__ import annotations
 

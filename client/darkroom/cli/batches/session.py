@@ -1,4 +1,4 @@
-"""Makes the planned images of a command, and shows how that goes."""
+"""Makes the planned images of a command, and shows the progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where images come from. `model` is the one that was asked for."""
+    """The backend that makes the images, and the model that was asked for."""
 
     backend: Backend
     is_remote: bool

@@ -16,7 +16,7 @@ from darkroom.cli.selection import KeyFileOption, ServerOption, select_backend
 from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose_protocol
 
 _FILES: Final = "Files"
-"""The part of the help that tells where images go."""
+"""The section of the help about output files."""
 
 
 @with_generation_options()
@@ -74,7 +74,7 @@ def generate(
             min=0,
             max=100,
             rich_help_panel=_FILES,
-            help="Of WebP, which is lossless at 100, and of JPEG. PNG is always lossless.",
+            help="Quality of WebP, which is lossless at 100, and of JPEG. PNG is always lossless.",
         ),
     ] = None,
     preview: PreviewOption = False,
@@ -131,7 +131,7 @@ def generate(
 
 
 def _prompts(arguments: Sequence[str] | None, file: typer.FileText | None) -> list[str]:
-    """Raises `typer.BadParameter` where there is none."""
+    """Return all prompts. Raises `typer.BadParameter` where there is none."""
     try:
         lines = [] if file is None else file.read().splitlines()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The options that say what an image is to look like, for the commands that make images."""
+"""The options that decide what an image looks like, for the commands that make images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def value_type(parameter: DeclaredParameter) -> Any:
 
 
 def is_plain(parameter: DeclaredParameter) -> bool:
-    """Whether the value of an argument is one word."""
+    """Whether an argument has a plain value, which one word on the command line gives."""
     kind = value_type(parameter)
     return kind in (bool, int, float, str) or get_origin(kind) is Literal
 
@@ -49,7 +49,7 @@ EDIT_OPTIONS: Final = {
 
 
 _MORE: Final = "Two passes, and the sizes that SDXL is told"
-"""The part of the help with the options that few need."""
+"""The section of the help with the options that few people need."""
 
 
 def _file_option(name: str, text: str) -> Any:
@@ -108,7 +108,7 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     ],
     **{
         name: Annotated[
-            Any,  # Of a tuple, typer would read each part from an argument of its own.
+            Any,  # For a tuple, typer would take each part from an argument of its own.
             typer.Option(
                 PARAMETERS[name].option,
                 metavar=metavar,

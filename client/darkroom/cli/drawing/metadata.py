@@ -33,7 +33,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """The facts in an image file. `parameters` are None where it says nothing about them."""
+    """The facts in an image file. `parameters` is None where the file holds none."""
 
     path: Path
     format: str
@@ -45,7 +45,7 @@ class FileInfo:
 
 
 def read_info(path: Path) -> FileInfo:
-    """Raises `OSError` where the file cannot be read or is no image."""
+    """Return the facts in an image file. Raises `OSError` where it cannot be read or is no image."""
     with Image.open(path) as image:
         text = _parameters_text(image)
         return FileInfo(
@@ -68,7 +68,7 @@ def _parameters_text(image: Image.Image) -> str | None:
 
 
 def read_user_comment(comment: bytes) -> str | None:
-    """Return Exif's user comment as text: eight bytes name its encoding. None where that is another than these."""
+    """Return Exif's user comment as text. Its first eight bytes name its encoding; None for an unknown one."""
     encoding, content = comment[:8], comment[8:]
     if encoding == b"UNICODE\0":
         is_little_endian = content[1:2] == b"\0"

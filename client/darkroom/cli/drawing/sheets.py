@@ -25,7 +25,7 @@ Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One grid of images, row by row. None stands for an image that there is not."""
+    """One grid of images, row by row. None stands for a missing image."""
 
     title: str
     row_labels: Sequence[str]

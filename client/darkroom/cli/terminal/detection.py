@@ -1,4 +1,4 @@
-"""Finds out how the terminal shows images, by its variables or by asking it whether it knows sixels, and its size."""
+"""Finds the protocol by which the terminal shows images, from its variables or by asking it, and its size."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def ask_terminal(path: str = "/dev/tty") -> str:
 
 @contextlib.contextmanager
 def _unbuffered(terminal: int) -> Iterator[None]:
-    """Have the terminal neither wait for a line nor echo the reply."""
+    """Keep the terminal from waiting for a whole line and from echoing the reply."""
     import termios
     import tty
 

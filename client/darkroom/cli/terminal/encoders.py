@@ -58,7 +58,7 @@ def kitty(image: Image, placement: Placement | None = None) -> str:
 
 
 def kitty_deletion(image_id: int) -> str:
-    """Return what takes the image with this id away."""
+    """Return the sequence that removes the image with this id."""
     return f"\x1b_Ga=d,d=I,i={image_id},q=2\x1b\\"
 
 
@@ -92,7 +92,7 @@ def _palette(indexed: Image) -> str:
 
 
 def _band(pixels: bytes, width: int) -> str:
-    """Return up to six rows of pixels: for each color, which of the six it has in each column."""
+    """Return up to six rows of pixels: for each color, the rows that it has in each column."""
     columns: dict[int, bytearray] = {}
     for offset, color in enumerate(pixels):
         if color == _TRANSPARENT:

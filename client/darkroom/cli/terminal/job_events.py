@@ -1,4 +1,4 @@
-"""Tells a user, or another program, about the events of a job."""
+"""Reports the events of a job to a user or to another program."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ MAX_TILES: Final = 4
 INTERVAL_S: Final = 0.5
 """Least time between two drawings."""
 MAX_BYTES_PER_S: Final = 250_000
-"""Most that is sent to the terminal, which may be at the other end of a slow line."""
+"""Most bytes a second that are sent to the terminal, which may be at the other end of a slow line."""
 
 
 def preview_rows(screen: Screen, bars: int) -> int | None:
@@ -59,7 +59,7 @@ class LivePreviews:
         self._write = write
         self._clock = clock
         self._id = os.getpid()
-        """Tells kitty's image from those of other programs in the same window."""
+        """The id of our image in kitty. It differs from those of other programs in the same window."""
         self._contents: dict[str, bytes] = {}
         self._is_drawn = False
         self._is_changed = False
@@ -103,7 +103,7 @@ class LivePreviews:
         return f"{deletion}\x1b[{self._rows}A\x1b[J"
 
     def _drawing(self, strip: Image) -> str:
-        """Return what makes room, and draws the strip there. Terminals leave the cursor in different places."""
+        """Return the sequence that makes room and draws the strip. Terminals leave the cursor in different places."""
         room = "\n" * self._rows + f"\x1b[{self._rows}A"
         return f"{room}\x1b7{self._encoded(strip)}\x1b8\x1b[{self._rows}B"
 

@@ -29,7 +29,7 @@ ProtocolOption: TypeAlias = Annotated[
 
 
 def choose_protocol(preview: bool, given: Protocol | None) -> Protocol | None:
-    """Return how to show images on standard output, or None. Says why where they were asked for and cannot be shown."""
+    """Return the protocol for images on standard output, or None. Prints why, if they were asked for in vain."""
     if given is not None or not preview:
         return given
     found = detect(os.environ, ask_terminal) if sys.stdout.isatty() else None
@@ -42,7 +42,7 @@ def choose_protocol(preview: bool, given: Protocol | None) -> Protocol | None:
 
 
 def preview_text(path: Path, protocol: Protocol) -> str:
-    """Return what shows an image file in the terminal. Raises `OSError` where the file cannot be read."""
+    """Return the sequence that shows an image file in the terminal. Raises `OSError` where it cannot be read."""
     from PIL import Image
 
     from darkroom.cli.terminal import encoders

@@ -22,7 +22,7 @@ from darkroom.cli.terminal import detection
 from darkroom.cli.terminal.live_previews import LivePreviews, preview_rows
 
 QUIET_S: Final = 10.0
-"""Seconds between two lines about one image. What is faster than that is told by its result alone."""
+"""Seconds between two lines about one image. An image that takes less has no line but that of its result."""
 
 
 _STAGES: Final = ""
@@ -59,7 +59,7 @@ class Display(Protocol):
 def display_for(
     images: int, labels: Mapping[str, str] = _NO_LABELS, protocol: detection.Protocol | None = None
 ) -> Display:
-    """Return the display for standard error. `labels` say what an image is called; else it has its name.
+    """Return the display for standard error. `labels` maps names of images to labels; others are shown by name.
 
     Previews are shown by `protocol`, where it is not None and all output goes to a terminal with room for them.
     """
@@ -204,7 +204,7 @@ class PlainProgress:
         self._file = file
         self._clock = clock
         self._said_s = {_STAGES: clock()}
-        """When each image, and the stages, last had a line, or were first heard of."""
+        """For each image, and for the stages, the time of the last line, or else of the first report."""
 
     def stage(self, text: str) -> None:
         self._say_at_times(_STAGES, text)

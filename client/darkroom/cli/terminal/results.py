@@ -23,12 +23,12 @@ class Results:
         self._protocol = protocol
 
     def when_made(self, _: PlannedImage) -> None:
-        """Print what is finished, up to the first image that is not."""
+        """Print the finished images, up to the first unfinished one."""
         while self._waiting and self._waiting[0].is_there:
             self._print(self._waiting.pop(0))
 
     def print_rest(self) -> None:
-        """Print what is finished behind an image that is not, and will not be."""
+        """Print the finished images that come after one that will not be finished."""
         for image in self._waiting:
             self._print(image)
         self._waiting = []

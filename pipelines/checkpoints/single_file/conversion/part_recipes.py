@@ -1,4 +1,4 @@
-"""Tells how the weights of a part are made of the tensors of a file, whatever layout the file has.
+"""Finds the recipes by which the weights of a part are made of the tensors of a file, whatever its layout.
 
 The file may hold a whole model in the original layout or the part alone, in the original or in the diffusers layout.
 diffusers' own converters know the original names.

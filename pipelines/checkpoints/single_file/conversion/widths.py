@@ -45,7 +45,10 @@ def read_unet(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_autoencoder(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same for an autoencoder. `shapes` has the names of diffusers. Raises `UnknownSizeError`."""
+    """Return the configuration of an autoencoder, filled in as by `read_unet`. Raises `UnknownSizeError`.
+
+    `shapes` has the names of diffusers.
+    """
     levels = range(_count(shapes, r"encoder\.down_blocks\.(\d+)\."))
     channels = [shapes[f"encoder.down_blocks.{each}.resnets.0.conv1.weight"][0] for each in levels]
     _check_groups(channels, config["norm_num_groups"])
@@ -62,9 +65,9 @@ def read_autoencoder(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any
 
 
 def read_text_encoder(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same for a text encoder. `shapes` has the keys of transformers, without `text_model.`.
+    """Return the configuration of a text encoder, filled in as by `read_unet`. Raises `UnknownSizeError`.
 
-    Raises `UnknownSizeError`.
+    `shapes` has the keys of transformers, without `text_model.`.
     """
     vocabulary, width = shapes["embeddings.token_embedding.weight"]
     layers = _count(shapes, r"encoder\.layers\.(\d+)\.")

@@ -52,7 +52,7 @@ def describe_unfit(names: Collection[str]) -> str | None:
 
 
 def describe_other(names: Collection[str]) -> str:
-    """Return the same for a file without a UNet that is known."""
+    """Return the rest of such a sentence for a file that has no known UNet."""
     found = next((text for pattern, text in _OTHERS if _any(pattern, names)), None)
     return found or f"is no model that is known; its first key is {min(names, default='missing')}. {SUPPORTED}"
 

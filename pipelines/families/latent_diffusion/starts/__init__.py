@@ -1,1 +1,1 @@
-"""How images begin: from noise, from other images, under masks, and from a first pass of their own."""
+"""Begins images: from noise, from other images, under masks, or from a first pass of their own."""

@@ -19,7 +19,7 @@ from pipelines.families.latent_diffusion.state import LatentState
 from pipelines.sampling.sampler_run import Steps
 
 _LEVEL_TOLERANCE: Final = 1e-4
-"""Relative difference of noise levels that tell of equal ones: they are computed in float32."""
+"""Relative difference up to which two noise levels count as equal: they are computed in float32."""
 
 
 @dataclass(frozen=True, slots=True)

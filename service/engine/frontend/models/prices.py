@@ -32,7 +32,7 @@ class Prices:
         """Returns the price of each image. The first one of a model that must be loaded pays for the load, unless an
         image in flight does."""
         workers = self._measured_workers
-        paid = {model for image in self._in_flight for model in image.plan.models}
+        paid = set(self._in_flight.models)
         prices_s = []
         for plan in plans:
             load_s = sum(min(worker.load_s(model) for worker in workers) for model in {*plan.models} - paid)

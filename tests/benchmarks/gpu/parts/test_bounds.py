@@ -9,7 +9,7 @@ from benchmarks.gpu.parts.bounds import Work
 
 SD15 = Work(row=0.80, decode=2.5)
 SDXL = Work(row=6.76, decode=10.5)
-"""What is published for the two, rounded."""
+"""The published figures of the two, rounded."""
 
 
 @pytest.mark.parametrize(("model", "published"), [(models.SD15, SD15), (models.SDXL, SDXL)], ids=["sd15", "sdxl"])

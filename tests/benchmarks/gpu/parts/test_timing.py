@@ -1,4 +1,4 @@
-"""How often a call is made to time it."""
+"""A call is made often enough to time it, and no more often."""
 
 from __future__ import annotations
 

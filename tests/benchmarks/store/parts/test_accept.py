@@ -1,4 +1,4 @@
-"""How many jobs are accepted."""
+"""The figures of accepting jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts share."""
+"""The requests and figures that the parts share."""
 
 from __future__ import annotations
 

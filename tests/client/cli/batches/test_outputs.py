@@ -1,4 +1,4 @@
-"""How output files are named and written."""
+"""Output files are named after their prompts or the option, and written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images a command makes, and what their files are called."""
+"""The images that a command makes, and the names of their files."""
 
 from __future__ import annotations
 

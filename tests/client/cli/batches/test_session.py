@@ -1,4 +1,4 @@
-"""What a command asks of its backend, and when it asks nothing."""
+"""A command asks its backend for the images that it lacks, and for nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the options say to the SDK."""
+"""The options become arguments of the SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a terminal that can show images is recognized."""
+"""A terminal that can show images is recognized."""
 
 from __future__ import annotations
 

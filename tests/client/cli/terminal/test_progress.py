@@ -1,4 +1,4 @@
-"""What a batch shows while it runs: bars on a terminal, and lines elsewhere."""
+"""A batch shows bars on a terminal while it runs, and lines elsewhere."""
 
 from __future__ import annotations
 

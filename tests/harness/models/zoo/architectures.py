@@ -1,4 +1,4 @@
-"""The networks of each architecture: the published configurations with small widths. Says nothing of schedulers.
+"""The networks of each architecture: the published configurations with small widths, without schedulers.
 
 Structure is that of the published models: levels, kinds of blocks, layers of the UNet, heads, activation functions,
 scaling factors and token ids. Widths, numbers of the text encoders' layers, vocabularies and sides are small.

@@ -23,7 +23,7 @@ def fill_in(class_name: str, **fields: object) -> dict[str, Any]:
 
 @pytest.mark.parametrize("class_name", CLASSES)
 def test_a_configuration_reads_as_diffusers_reads_it(class_name: str) -> None:
-    """With another class's leftovers, and with fields that the file itself says are left at their default."""
+    """It may have leftovers of another class, and fields that the file itself says are left at their default."""
     fields = {**TRAINING, "a_leftover": 1, "num_train_timesteps": 500, "_use_default_values": ["num_train_timesteps"]}
     expected = dict(getattr(diffusers, class_name).from_config(fields).config)
 

@@ -31,7 +31,7 @@ def find(
 
 
 def biases(spread: float, dtype: torch.dtype = torch.float32, prefix: str = UNET) -> original_layout.Weights:
-    """An earlier block has the other spread, so that the block that is read matters."""
+    """Return biases whose last block has this spread, and an earlier one the other, so that only one can be right."""
     last = torch.tensor([-spread, spread] * 8, dtype=dtype)
     return {
         f"{UNET}input_blocks.0.0.weight".removeprefix(UNET if not prefix else ""): torch.zeros(1, 4, 3, 3),

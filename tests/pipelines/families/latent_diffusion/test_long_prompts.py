@@ -25,12 +25,12 @@ LONG: Final = replace(PARAMS, long_prompt=True)
 
 
 def text(chunks: int, letter: str = "z") -> str:
-    """A text that fills so many chunks; the tiny model's tokenizer makes a token of each letter."""
+    """Return a text that fills `chunks` chunks; the tiny model's tokenizer makes a token of each letter."""
     return f"{letter} " * (chunks * ROOM)
 
 
 def of_lengths(*chunks: int) -> list[GenerationParams]:
-    """Images whose prompts have so many chunks, with a negative prompt of one."""
+    """Return images whose prompts have these numbers of chunks, each with a negative prompt of one chunk."""
     return [
         replace(LONG, prompt=text(count, letter), negative_prompt="fog", seed=count)
         for count, letter in zip(chunks, "abcdefg", strict=False)

@@ -1,4 +1,4 @@
-"""The scores of an autoencoder and of a model."""
+"""An untrained autoencoder gets the lowest score."""
 
 from __future__ import annotations
 

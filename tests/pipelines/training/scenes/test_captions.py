@@ -1,4 +1,4 @@
-"""The wording of prompts, plain and varied."""
+"""Prompts are worded plainly for tests and variously for training, and always hold for their scene."""
 
 from __future__ import annotations
 

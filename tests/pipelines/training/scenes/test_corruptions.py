@@ -1,4 +1,4 @@
-"""Corruptions: one error each, and which prompts each contradicts."""
+"""A corruption has one error, and contradicts the prompts that name what it changes."""
 
 from __future__ import annotations
 

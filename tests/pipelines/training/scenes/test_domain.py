@@ -1,4 +1,4 @@
-"""The constants of the image domain."""
+"""The constants of the image domain fit each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing: shapes have their area and their holes, and later objects cover earlier ones."""
+"""Drawn shapes have their area and their holes, and later objects cover earlier ones."""
 
 from __future__ import annotations
 

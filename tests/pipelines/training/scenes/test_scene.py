@@ -1,4 +1,4 @@
-"""Random scenes: objects are whole, apart and visible, and no pair is a held-out one."""
+"""The objects of random scenes are whole, apart and visible, and no pair of them is a held-out one."""
 
 from __future__ import annotations
 

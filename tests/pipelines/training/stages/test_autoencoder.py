@@ -1,4 +1,4 @@
-"""The autoencoder and decoder stages, for a few steps."""
+"""The autoencoder and decoder stages train in the right direction within a few steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diffusion stage: its initial loss, its batches and their corruptions."""
+"""The diffusion stage starts at the loss of predicting zero, and its batches have corrupted samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latents: how far apart their scenes' objects are, and how their statistics are normalized."""
+"""Latents are encoded once from scenes whose objects are far enough apart, and their statistics are normalized."""
 
 from __future__ import annotations
 

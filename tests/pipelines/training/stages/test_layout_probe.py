@@ -1,4 +1,4 @@
-"""The layout probe: its target classes, and that it trains the UNet without changing its structure."""
+"""The layout probe knows the class of each cell, and trains the UNet without changing its structure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text stage: target classes, batches and the removal of padding."""
+"""The text stage has the right target classes and batches, and leaves padding out without changing an encoding."""
 
 from __future__ import annotations
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+from collections.abc import Callable
+
+import pytest
+
 from service.engine import messages
-from service.engine.frontend.inflight import InFlightImages
+from service.engine.frontend.inflight import InFlightImage, InFlightImages
 from tests.harness.engine.handles import make_handle, make_plans
 from tests.harness.engine.worker_harness import make_params
 
@@ -43,3 +49,34 @@ def test_a_job_ends_with_its_last_image() -> None:
     assert not in_flight.remove(last)
     assert in_flight.remove(first)
     assert not in_flight.remove(first), "an image is removed once"
+
+
+def test_the_sums_over_all_images_follow_whatever_becomes_of_them() -> None:
+    chance, in_flight, made = random.Random(0), InFlightImages(), itertools.count()
+
+    def admit() -> None:
+        job, images = f"job_{next(made)}", chance.randint(1, 3)
+        tenant = chance.choice(["alice", "bob"])
+        submits = [messages.Submit(f"{job}.{index}", make_params(), tenant=tenant) for index in range(images)]
+        prices_s = [chance.random() for _ in submits]
+        accepted = chance.random() < 0.3
+        in_flight.add_job(make_handle(job), submits, make_plans(submits), prices_s, now_s=0.0, accepted=accepted)
+
+    for _ in range(300):
+        image = chance.choice(list(in_flight) or [None])
+        if image is None or chance.random() < 0.3:
+            admit()
+        else:
+            changes: list[Callable[[InFlightImage], object]] = [
+                in_flight.remove,
+                InFlightImage.take_back,
+                lambda image: image.record_done(0.5),
+            ]
+            chance.choice(changes)(image)
+        waiting = [image for image in in_flight if not image.job.accepted]
+        queued = in_flight.queued
+        assert (queued.images, queued.jobs) == (len(waiting), len({image.job for image in waiting}))
+        assert queued.left_s == pytest.approx(sum(image.left_s for image in waiting))
+        assert set(queued.tenants) == {image.submit.tenant for image in waiting}
+        assert in_flight.price_s == pytest.approx(sum(image.price_s for image in in_flight))
+        assert set(in_flight.models) == {model for image in in_flight for model in image.plan.models}

@@ -182,8 +182,8 @@ async def test_a_dropped_job_is_lost_before_its_next_part(
     assert engine.jobs == []
 
 
-async def test_a_canceled_job_is_lost_when_its_image_is_recorded(
-    executor: JobExecutor, repository: JobRepository, claims: JobClaims, engine: FakeEngine
+async def test_a_canceled_job_is_lost_when_its_image_is_recorded_and_leaves_no_file(
+    executor: JobExecutor, repository: JobRepository, claims: JobClaims, engine: FakeEngine, files: ImageFiles
 ) -> None:
     engine.held_before = (1, 1)
     running = await claim_job(repository, claims, images=2)
@@ -193,6 +193,26 @@ async def test_a_canceled_job_is_lost_when_its_image_is_recorded(
         await executor.execute(running)
 
     assert engine.jobs[0].canceled, "its rows are freed"
+    with pytest.raises(FileNotFoundError):
+        await files.read(running.claim.job_id, 0, "image/png")
+
+
+async def test_an_image_that_comes_after_its_job_was_dropped_is_not_stored(
+    executor: JobExecutor, repository: JobRepository, claims: JobClaims, engine: FakeEngine, files: ImageFiles
+) -> None:
+    engine.held_before = (0, 1)
+    running = await claim_job(repository, claims)
+    executing = asyncio.create_task(executor.execute(running))
+    while not engine.jobs:
+        await asyncio.sleep(0)
+    running.lost = True
+    engine.let_go()
+
+    with pytest.raises(LostError):
+        await executing
+
+    with pytest.raises(FileNotFoundError):
+        await files.read(running.claim.job_id, 0, "image/png")
 
 
 @pytest.mark.parametrize(("deadline_s", "left_s"), [(None, None), (15.0, 5.0), (10.0, 0.001), (1.0, 0.001)])

@@ -1,4 +1,4 @@
-"""What terminals and other decoders read from our escape sequences. They need the programs of `scripts/services.sh`."""
+"""Reads our escape sequences with terminals and other decoders, which are the programs of `scripts/services.sh`."""
 
 from __future__ import annotations
 

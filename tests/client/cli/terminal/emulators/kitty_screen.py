@@ -32,7 +32,7 @@ class Child:
 
 
 def place(screen: Any, layer: dict[str, Any]) -> dict[str, Any]:
-    """Where a layer is, from OpenGL's coordinates, which go from -1 to 1 and upwards."""
+    """The place of a layer, from OpenGL's coordinates, which go from -1 to 1 and upwards."""
     dest = layer["dest_rect"]
     return {
         "row": round((1 - dest["top"]) * ROWS / 2),

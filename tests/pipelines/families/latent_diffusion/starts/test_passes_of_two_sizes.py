@@ -64,7 +64,7 @@ def test_a_second_pass_whose_steps_cannot_be_made_is_refused_at_the_beginning(pi
 
 
 def test_an_enlargement_that_fails_can_be_repeated(pipeline: LatentDiffusion) -> None:
-    """It has drawn nothing from the generators of its images then."""
+    """An enlargement that fails has drawn nothing from the generators of its images."""
     params = replace(LARGE, steps=1, hires=DECODED)
     sound, broken, alone = (begin(pipeline, params) for _ in range(3))
     for state in (sound, broken, alone):
