@@ -26,10 +26,12 @@ fingerprint() {
     } | cksum
 }
 
-# The list is complete, so that nothing is chosen on the day of the installation.
+# The list is complete, so that nothing is chosen on the day of the installation. Most modules are never imported, so
+# that none is compiled before.
 make_python() {
     "$python" -m venv --without-pip "$2" || fail "$python cannot make an environment: its message is above."
-    .venv/bin/python -m pip --python "$2/bin/python" install --quiet --no-deps --requirement "$1/requirements.txt" ||
+    .venv/bin/python -m pip --python "$2/bin/python" install --quiet --no-deps --no-compile \
+        --requirement "$1/requirements.txt" ||
         fail "pip could not install what $1/requirements.txt lists: its message is above, and the usual reason is no network."
 }
 

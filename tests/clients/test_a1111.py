@@ -1,9 +1,10 @@
-"""Clients of AUTOMATIC1111's web UI: webuiapi, aaa1111 and sd-backend-client."""
+"""Clients of AUTOMATIC1111's web UI: webuiapi, aaa1111, sd-backend-client and image-generation-mcp."""
 
 from __future__ import annotations
 
 from pipelines.fake import INFO
 from tests.clients.running import Programs, decoded, parameters
+from tests.harness.keys import secret_of
 from tests.harness.wire.http_server import Harness
 
 WEBUIAPI = ("a1111/webuiapi_images.py", "webuiapi")
@@ -114,3 +115,15 @@ def test_sd_backend_client_cancels_its_job(run: Programs, server: Harness) -> No
     assert 0 < answer["progress"] < 1
     assert answer["status"] == "CANCELLED"
     assert server.engine.jobs[-1].canceled
+
+
+def test_an_mcp_server_makes_an_image_with_its_key_in_the_address(run: Programs, server: Harness) -> None:
+    address = server.url.replace("://", f"://me:{secret_of('alice')}@")
+    answer = run("a1111/mcp_images.py", "image_generation_mcp", DARKROOM_ADDRESS=address)
+
+    assert answer["status"]["status"] == "completed", answer["status"]
+    assert INFO.name in str(answer["providers"])
+    assert parameters(answer["files"][0]).startswith(
+        "a red circle\nNegative prompt: blurry\nSteps: 30, Sampler: DPM++ 2M,"
+    )
+    assert server.engine.jobs[-1].tenant == "alice"

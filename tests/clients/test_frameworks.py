@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
+from pipelines.fake import INFO
 from tests.clients.running import Programs, decoded, parameters
+from tests.harness.wire.http_server import Harness
+from tests.service.images.inputs.samples import picture, saved
 
 
 def is_of(prompt: str, image: str) -> bool:
@@ -61,3 +66,45 @@ def test_the_ai_sdk_makes_several_images_and_edits_one(run: Programs) -> None:
 
 def test_langchain_for_node_gets_an_image_in_the_body_where_it_asks_for_it(run: Programs) -> None:
     assert is_of("a red circle", run("v1/langchain_images.mjs", "langchain_node")["inside"])
+
+
+@pytest.mark.parametrize("way", ["azure", "deployed"])
+def test_the_ai_sdk_speaks_azures_api(run: Programs, way: str) -> None:
+    assert is_of("a red circle", run("v1/ai_sdk_vendors_images.mjs", "ai_sdk_vendors", way)["image"])
+
+
+@pytest.mark.parametrize("vendor", ["together", "replicate"])
+def test_the_ai_sdk_speaks_other_vendors_apis(run: Programs, vendor: str) -> None:
+    image = run("v1/ai_sdk_vendors_images.mjs", "ai_sdk_vendors", vendor, DARKROOM_MODEL=INFO.name)["image"]
+    assert decoded(image).size == (160, 96)
+    assert parameters(image).startswith("a red circle\nSteps: 2,")
+    assert "Seed: 7," in parameters(image)
+
+
+def test_the_ai_sdk_changes_an_image_over_replicates_api(run: Programs, server: Harness) -> None:
+    changed = run("v1/ai_sdk_vendors_images.mjs", "ai_sdk_vendors", "changed", DARKROOM_MODEL=INFO.name)["image"]
+    assert is_of("a blue circle", changed)
+    assert server.engine.jobs[-1].images[0].strength == 0.5
+
+
+def test_tanstack_ai_makes_several_images_and_edits_one(run: Programs) -> None:
+    answer = run("v1/tanstack_images.mjs", "tanstack_ai")
+    assert [parameters(image).partition("\n")[0] for image in answer["images"]] == ["a red circle"] * 2
+    assert answer["usage"]["totalTokens"] == 0
+    assert is_of("a blue circle", answer["edited"])
+
+
+def test_griptape_makes_an_image_and_repaints_a_part(run: Programs, server: Harness) -> None:
+    mask = base64.b64encode(saved(picture((512, 512)))).decode()
+    answer = run("v1/griptape_images.py", "griptape", DARKROOM_MASK=mask)
+    assert is_of("a red circle, on white", answer["image"])
+    assert is_of("a blue circle", answer["changed"])
+    assert server.engine.jobs[-1].images[0].mask is not None
+
+
+def test_llm_writes_images_to_files(run: Programs) -> None:
+    answer = run("v1/llm_images.py", "llm")
+    assert is_of("a red circle", answer["image"])
+    width, height = decoded(answer["image"]).size
+    assert width > height
+    assert is_of("a blue circle", answer["edited"])

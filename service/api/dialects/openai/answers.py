@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from service.api.client_timeouts import advice
 from service.api.dependencies import jobs_of, unless_gone
 from service.api.dialects.openai.generation import Generation, ResponseFormat, to_base64
-from service.api.dialects.openai.schemas import Image, ImageRequest, ImagesResponse
+from service.api.dialects.openai.schemas import NO_USAGE, Image, ImageRequest, ImagesResponse
 from service.api.dialects.openai.stream import frames
 from service.api.edge.addresses import addresses_of
 from service.api.generation.model_names import PROVIDER
@@ -87,6 +87,7 @@ async def _whole_answer(
             "created": int(time.time()),
             "data": images,
             "model": generation.model,
+            "usage": NO_USAGE,
             **shared_settings(generation.plan.images[0]),
             **generation.response_fields,
         }

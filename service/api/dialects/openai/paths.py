@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_ROOTS: Final = (("openai", "v1"), ("openai",), ("v1",), ())
-"""The first segments of paths: those of Azure's base URLs and of OpenAI's, and none, for a base URL without `/v1`."""
+_ROOTS: Final = (("openai", "v1"), ("openai",), ("v1", "v1"), ("v1",), ())
+"""The first segments of paths: those of Azure's base URLs and of OpenAI's, `v1` twice for clients that add their own to
+the base URL, and none, for a base URL without `/v1`."""
 _NAMES: Final = ("images", "models", "deployments")
 """The first names behind them."""
 

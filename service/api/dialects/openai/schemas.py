@@ -112,6 +112,25 @@ class Image(BaseModel):
     """How much of its texts the model read."""
 
 
+class UsageDetails(BaseModel):
+    image_tokens: int
+    text_tokens: int
+
+
+class Usage(BaseModel):
+    """Tokens to pay for. Our images never have any, but clients read the object."""
+
+    input_tokens: int
+    input_tokens_details: UsageDetails
+    output_tokens: int
+    total_tokens: int
+
+
+NO_USAGE: Final = Usage(
+    input_tokens=0, input_tokens_details=UsageDetails(image_tokens=0, text_tokens=0), output_tokens=0, total_tokens=0
+)
+
+
 class ImagesResponse(BaseModel):
     created: int
     data: list[Image]
@@ -124,25 +143,7 @@ class ImagesResponse(BaseModel):
     guidance_scale: float
     sampler: str
     schedule: str | None
-
-
-class UsageDetails(BaseModel):
-    image_tokens: int
-    text_tokens: int
-
-
-class Usage(BaseModel):
-    """Tokens to pay for. Our images never have any, but OpenAI's event requires the object."""
-
-    input_tokens: int
-    input_tokens_details: UsageDetails
-    output_tokens: int
-    total_tokens: int
-
-
-NO_USAGE: Final = Usage(
-    input_tokens=0, input_tokens_details=UsageDetails(image_tokens=0, text_tokens=0), output_tokens=0, total_tokens=0
-)
+    usage: Usage
 
 
 class PartialImageEvent(BaseModel):

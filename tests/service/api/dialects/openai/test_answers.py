@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import pytest
+from openai.types import ImagesResponse
 from PIL import Image
 
 from tests.service.api.in_process import GENERATIONS, JOBS, Api
@@ -29,6 +30,15 @@ async def test_each_image_says_how_much_of_its_prompts_was_read(api: Api) -> Non
     for fields in ({}, {"response_format": "url"}):
         (image,) = (await api.generate(prompt="word " * 40, **fields)).json()["data"]
         assert image["prompt_tokens"] == {"prompt": {"read": 30, "total": 40}, "negative": {"read": 0, "total": 0}}
+
+
+async def test_an_answer_has_openais_usage_without_tokens_to_pay_for(api: Api) -> None:
+    for model in ("gpt-image-1", "dall-e-3", None):
+        usage = ImagesResponse.model_validate((await api.generate(model=model)).json()).usage
+        assert usage is not None
+        details = usage.input_tokens_details
+        assert {usage.input_tokens, usage.output_tokens, usage.total_tokens} == {0}
+        assert (details.image_tokens, details.text_tokens) == (0, 0)
 
 
 async def test_urls_of_images_hold_for_an_hour(api: Api) -> None:
