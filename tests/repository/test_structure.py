@@ -91,6 +91,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "pipelines/errors.py": "values",
     "pipelines/interface.py": "values, and protocols that each implementation's tests hold",
     "pipelines/families/latent_diffusion/state.py": "tests of the pipeline beside it",
+    "service/api/dialects/openai/schemas.py": "tests/service/api/dialects/openai/test_starts.py",
     "service/cli/checks/findings.py": "values",
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",
@@ -99,7 +100,6 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "service/server/connections/framed_protocol.py": "tests/service/server/connections/test_protocol.py",
     "service/jobs/records.py": "values",
     "service/jobs/store/uploads.py": "tests/service/jobs/test_upload_records.py",
-    "service/jobs/store/queue/recording.py": "tests/service/jobs/store/test_claim_endings.py",
     "service/jobs/store/statements.py": "tests of the modules that make the statements",
 }
 """Modules with logic and without a test file of their own, and where they are tested."""

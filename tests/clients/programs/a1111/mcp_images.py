@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,16 @@ FOLDER = Path.cwd() / "gallery"
 SETTINGS = {"SD_WEBUI_HOST": os.environ["DARKROOM_ADDRESS"], "SCRATCH_DIR": str(FOLDER), "READ_ONLY": "false"}
 
 
-async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+async def ask(client: Client, tool: str, **arguments: Any) -> Any:
     result = await client.call_tool(tool, arguments)
     return json.loads(result.content[0].text)
 
 
-async def ended(client: Client, image_id: str) -> dict[str, Any]:
-    for _ in range(600):
-        status = await ask(client, "check_generation_status", image_id=image_id)
-        if status["status"] != "generating":
+async def ended(client: Client, image_id: str) -> Any:
+    """Returns the status of the image once it is made, or after two minutes."""
+    until = time.monotonic() + 120
+    while (status := await ask(client, "check_generation_status", image_id=image_id))["status"] == "generating":
+        if time.monotonic() > until:
             break
         await asyncio.sleep(0.2)
     return status
