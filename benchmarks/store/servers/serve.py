@@ -23,14 +23,19 @@ _NEVER_S: Final = 86400.0
 _NO_WARM_UP_S: Final = 0.001
 """The first pass uses it up: there is nothing to measure."""
 
+_BOUNDS: Final = ("max_queued_images",)
+"""The settings of the queue that a part of the benchmark chooses, as far as the served commit has them."""
+
 
 async def main(control_file: str) -> int:
     """Serves until SIGTERM. Returns the exit status."""
     settings = load_settings()
     logs.configure(settings.log_level, "json")
     metrics = Metrics()
+    worker = WorkerConfig(model="simulated", warm_up_s=_NO_WARM_UP_S)
+    bounds = {name: getattr(settings, name) for name in _BOUNDS if hasattr(settings, name)}
     engine = LocalEngine(
-        EngineConfig(worker=WorkerConfig(model="simulated", warm_up_s=_NO_WARM_UP_S), stall_timeout_s=_NEVER_S),
+        EngineConfig(worker=worker, stall_timeout_s=_NEVER_S, **bounds),
         command=[sys.executable, "-m", "benchmarks.store.servers.device", control_file],
         observe=metrics.observe,
     )
