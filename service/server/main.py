@@ -1,7 +1,7 @@
 """Runs the process of `darkroom serve`: opens its sockets, starts the engine, serves, and ends in order.
 
-At the first SIGTERM or SIGINT the server becomes unready, finishes accepted work and exits with 0. At the second it
-stops at once.
+At the first SIGTERM, SIGINT or SIGHUP the server becomes unready, finishes accepted work and exits with 0. At the
+second it stops at once.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ async def serve(
     Returns 0, or 1 where the engine failed, a port is taken or the data folder cannot be used.
 
     `on_ready` is called once with the model's name and the server's URL. Runs in the main thread, since it takes
-    over SIGTERM and SIGINT.
+    over these signals.
     """
     asyncio.get_running_loop().set_exception_handler(LoopErrors())
     settings = _with_affordable_connections(settings)
@@ -265,7 +265,9 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
         (second_signal if stop.is_set() else stop).set()
 
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    # SIGHUP comes when the terminal is closed, and is ignored where nohup has started the server.
+    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    numbers = (signal.SIGTERM, signal.SIGINT, *hang_up)
     for number in numbers:
         loop.add_signal_handler(number, on_signal)
     try:

@@ -90,10 +90,11 @@ def _live_as_long_as_the_server() -> None:
     """Ignores the signals on which the server drains its worker, and makes Linux kill this process when the server
     ends.
 
-    A service manager may send SIGTERM to both processes at once. On every system the end of the socket ends the process
-    (`SocketChannel`); the kernel's signal does so even while no thread of the process can run.
+    A service manager may send SIGTERM to both processes at once, as a terminal does SIGINT and SIGHUP. On every system
+    the end of the socket ends the process (`SocketChannel`); the kernel's signal does so even while no thread of the
+    process can run.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

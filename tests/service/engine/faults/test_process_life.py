@@ -65,7 +65,7 @@ def engine_process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int
             engine.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_drain_completes_although_the_worker_gets_the_signal_too(number: signal.Signals) -> None:
     with engine_process("--call-s", "0.02") as (engine, worker_pid):
         os.kill(worker_pid, number)

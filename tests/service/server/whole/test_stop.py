@@ -1,4 +1,4 @@
-"""SIGTERM in the states of a server in which nothing is being made."""
+"""The end of a server that is told to stop while nothing is being made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.harness.bundled_server import free_port
 from tests.harness.served.server_process import running_server, starting_server
@@ -23,7 +24,8 @@ def is_alive(client: httpx2.Client) -> bool:
     return False
 
 
-def test_a_server_that_loads_its_model_exits_0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_server_that_loads_its_model_exits_0(tmp_path: Path, number: signal.Signals) -> None:
     port = free_port()
     with (
         starting_server(tmp_path, "--load-s", "3600", **LONG_DRAIN, port=port) as server,
@@ -31,8 +33,20 @@ def test_a_server_that_loads_its_model_exits_0(tmp_path: Path) -> None:
     ):
         wait_until(lambda: is_alive(client))
         assert client.get("/readyz").status_code == 503
-        server.send_signal(signal.SIGTERM)
+        server.send_signal(number)
         assert server.wait(timeout=60) == 0
+
+
+def test_a_server_that_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # What nohup does; the server inherits it.
+    try:
+        with running_server(tmp_path) as (server, client):
+            server.send_signal(signal.SIGHUP)
+            assert [client.get("/readyz").status_code for _ in range(20)] == [200] * 20
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(timeout=60) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_idle_connections_are_closed_and_hold_nothing_up(tmp_path: Path) -> None:
