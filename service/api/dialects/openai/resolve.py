@@ -33,6 +33,7 @@ BODY_RULES: Final = BodyRules(
             "step": "num_inference_steps",
             "rng_seed": "seed",
             "cfg_scale": "guidance_scale",
+            "cfg": "guidance_scale",
             "sampler_name": "sampler",
             "scheduler": "schedule",
         }

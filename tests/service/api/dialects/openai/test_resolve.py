@@ -92,6 +92,8 @@ def test_images_differ_by_their_seeds_alone() -> None:
 def test_aliases_mean_what_they_stand_for() -> None:
     (params,) = planned(steps=3, cfg_scale=2.5, sampler_name="Euler", scheduler="karras").images
     assert (params.steps, params.guidance_scale, params.sampler, params.schedule) == (3, 2.5, "euler", "karras")
+    (params,) = planned(step=3, cfg=2.5, rng_seed=7).images
+    assert (params.steps, params.guidance_scale, params.seed) == (3, 2.5, 7)
 
 
 def test_priority_and_deadline_are_passed_on() -> None:
