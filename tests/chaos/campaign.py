@@ -20,8 +20,8 @@ from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Process, Server, wait_until
 from tests.chaos.troubles.failpoints import FAILPOINTS, IMAGE_STORED, SHUTDOWN_FAILPOINTS, Action, Failpoints
 
-_MAX_ORPHANS_PER_FAULT: Final = 4
-"""Files that a server may have stored, and not recorded yet, when it is killed."""
+_MAX_ORPHANS_PER_FAULT: Final = 16
+"""Files that a server may have stored, and not recorded yet, when it is killed or its database goes away."""
 _MAX_DELAY_S: Final = 0.3
 """Longest wait before a kill at a random time."""
 
