@@ -228,8 +228,7 @@ def test_every_upgrade_offer_in_one_segment_is_declined(server: Harness) -> None
     assert [answer.status for answer in answers] == [200] * 1201
 
 
-WITHOUT_IMAGES = "/sdapi/v1/options"
-"""A route whose bodies may be no longer than those without images."""
+WITHOUT_IMAGES = "/sdapi/v1/options"  # A body of this route may not be as long as one with images.
 UNREAD = {
     404: head("POST", b"Content-Length: %d\r\n", "/nowhere"),
     405: head("PUT", b"Content-Length: %d\r\n"),
@@ -273,8 +272,7 @@ def test_a_refused_client_that_waits_for_100_continue_is_told_that_the_connectio
     length = 3_000_000 if status == 413 else len(smuggled)
     start = (UNREAD[status] % length)[:-2] + b"Expect: 100-continue\r\n\r\n"
     with connected(server.port) as connection:
-        connection.sendall(start)
-        # A body that came together with its head would be read, and the connection kept.
+        connection.sendall(start)  # A body that came together with its head would be read, and the connection kept.
         received = connection.recv(1)
         with contextlib.suppress(ConnectionError):
             connection.sendall(smuggled * 2)
