@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.paths import ROOT
-from tests.levels import INTEGRATION_TESTS, SLOW_TESTS, is_cuda, is_listed, is_slow, needs_client_environments
+from tests.levels import is_cuda, is_listed, is_slow, needs_client_environments
+from tests.listed import INTEGRATION_TESTS, SLOW_TESTS
 
 _CONFTEST = "from tests.conftest import *  # noqa: F403\n"
 _TESTS = """
