@@ -17,6 +17,7 @@ are collected with `--clients` alone, but for those of `clients/installed`: thes
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -57,6 +58,8 @@ _FORBIDDEN: Final = {
 """Audit events, and what a test that raises one does."""
 
 _TESTS: Final = Path(__file__).parent
+_LISTED: Final = frozenset(_TESTS / listed for listed in INTEGRATION_TESTS)
+_SLOW: Final = frozenset(_TESTS / listed for listed in SLOW_TESTS)
 _MODEL_LIBRARY: Final = "transformers"
 """No model is loaded without it, and nothing else needs it."""
 
@@ -76,14 +79,17 @@ def is_unit(item: pytest.Function) -> bool:
     )
 
 
+@functools.cache  # Each test asks for its file, and a file has many.
 def is_listed(path: Path) -> bool:
-    return any(path.is_relative_to(_TESTS / listed) for listed in INTEGRATION_TESTS)
+    return not _LISTED.isdisjoint((path, *path.parents))
 
 
+@functools.cache
 def is_slow(path: Path) -> bool:
-    return any(path.is_relative_to(_TESTS / listed) for listed in SLOW_TESTS)
+    return not _SLOW.isdisjoint((path, *path.parents))
 
 
+@functools.cache
 def is_cuda(path: Path) -> bool:
     return path.is_relative_to(_TESTS / CUDA_TESTS)
 
