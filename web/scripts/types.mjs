@@ -6,4 +6,4 @@ import openapiTS, { astToString } from "openapi-typescript";
 const text = readFileSync("openapi.json", "utf8");
 const types = astToString(await openapiTS(text));
 const digest = createHash("sha256").update(text).digest("hex");
-writeFileSync("src/api/schema.d.ts", `// Written by \`make web-types\`. Schema ${digest}\n\n${types}`);
+writeFileSync("src/api/schema.d.ts", `// Written by \`make web\`. Schema ${digest}\n\n${types}`);

@@ -1,5 +1,5 @@
 /** The bodies of the API, under short names. All come from the server's schema; seeds alone are kept as text. */
-import type { components, operations } from "./schema";
+import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 type WithSeed<T> = Omit<T, "seed"> & { seed: string };
@@ -16,8 +16,7 @@ export type Resolved = Schemas["ResolvedRequest"];
 export type Progress = Schemas["ProgressOut"] & { eta_s: number | null; queue_position: number | null };
 export type Status = Job["status"];
 
-type CreateJob = operations["create_job"]["requestBody"]["content"]["application/json"];
-export type JobRequest = Omit<Partial<CreateJob>, "prompt" | "seed"> & { prompt: string; seed: string };
+export type JobRequest = Omit<Partial<Schemas["CreateJob"]>, "prompt" | "seed"> & { prompt: string; seed: string };
 
 export type Capabilities = Schemas["Capabilities"];
 export type Model = Schemas["ModelOut"];
