@@ -257,7 +257,7 @@ def _state_after(tries: int, answer: Answer, now: float) -> tuple[DeliveryState,
 
 
 def _held(delivery: DueDelivery) -> dict[str, Any]:
-    """What tells the delivery's last try from others."""
+    """Returns the parameters that identify the delivery's last try in a statement."""
     return {"delivery": delivery.id, "held": delivery.tries, "begun_at": delivery.tried_at}
 
 

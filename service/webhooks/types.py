@@ -21,7 +21,7 @@ class Webhook:
     url: str
     """It has passed `service.webhooks.urls.parse_target`."""
     events: tuple[str, ...]
-    """Of `EVENTS`: those that are told."""
+    """The names of the events to deliver, a selection of `EVENTS`."""
     format: str
     """The name of the dialect whose renderer makes the bodies."""
     base_url: str

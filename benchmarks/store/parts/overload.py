@@ -56,7 +56,7 @@ def _at_rate(servers: Servers, stage: Stage, rate: float) -> Figures:
         generator, prober = (stack.enter_context(Generator(each)) for each in (load, checks))
         generator.start()
         prober.start()
-        use = use_over(servers, seconds)  # What comes after the last request is no overload.
+        use = use_over(servers, seconds)  # Without the time after the last request, which is no overload.
         return figures(generator.result(), prober.result(), use) | {"peak RSS, MiB": servers.peak_bytes() / _MIB}
 
 

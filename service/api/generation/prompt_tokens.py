@@ -23,7 +23,7 @@ class TextTokens(BaseModel):
 
 
 class PromptTokens(BaseModel):
-    """How much the model read of the texts of an image."""
+    """The numbers of tokens of an image's texts, and how many of them the model read."""
 
     prompt: TextTokens
     negative: TextTokens | None

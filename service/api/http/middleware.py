@@ -61,7 +61,7 @@ class RequestContext:
                     until_end.enter_context(self._metrics.event_stream())
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
-                # What does not say who may keep it belongs to its caller, and a cache in between might keep it.
+                # The answer is for its caller alone: without this field a proxy or a browser might store it.
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

@@ -108,7 +108,7 @@ def test_tensors_of_several_files_are_read_in_turn_in_one_dtype(tmp_path: Path) 
 
 
 def test_a_tensor_outlives_its_file(tmp_path: Path) -> None:
-    """What is read is a copy, so a file that is replaced while its model is served does not change the model."""
+    """Weights are copied when they are read: replacing a file while its model is served does not change the model."""
     path = tmp_path / "1.safetensors"
     save_file({"a": torch.ones(1000)}, path)
 

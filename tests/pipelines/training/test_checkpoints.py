@@ -1,4 +1,4 @@
-"""What a checkpoint holds is restored, and a partial checkpoint is never loaded."""
+"""Training goes on from a checkpoint as if it had not stopped, and an incomplete checkpoint is never loaded."""
 
 from __future__ import annotations
 

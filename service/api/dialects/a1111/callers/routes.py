@@ -32,7 +32,7 @@ _NO_PREVIEW: Final = -1
 
 @router.get("/sdapi/v1/progress", responses={400: {"model": A1111Error}})
 async def progress(request: Request, skip_current_image: Annotated[bool, Query()] = False) -> ProgressResponse:
-    """How far the caller's oldest running request is."""
+    """Return the progress of the caller's oldest running request."""
     call = next(iter(caller_of(request).calls), None)
     if call is None:
         return ProgressResponse(progress=0.0, eta_relative=0.0, state=_state(None), current_image=None, textinfo=None)
@@ -56,7 +56,7 @@ async def progress(request: Request, skip_current_image: Annotated[bool, Query()
     responses={status: {"model": A1111Error} for status in (400, 413, 415)},
 )
 async def task_progress(request: Request) -> TaskProgressResponse:
-    """How far one request of the caller is, by its force_task_id."""
+    """Return the progress of one request of the caller, by its force_task_id."""
     body = await read_json_object(request, services_of(request).max_body_bytes, untyped=True)
     asked = parse(TaskProgressRequest, body, PLAIN_RULES).request
     caller, name = caller_of(request), asked.id_task or ""
