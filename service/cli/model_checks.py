@@ -26,7 +26,7 @@ class CheckedModel:
     path: Path
     """The folder or file."""
     aliases: tuple[str, ...] = ()
-    """Those that stand beside its files."""
+    """Further names, which a file in the model's folder lists."""
 
 
 class _Report(msgspec.Struct, frozen=True):

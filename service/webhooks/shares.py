@@ -19,7 +19,7 @@ class DispatchLimits:
 
     total: int = 32
     per_host: int = 4
-    """Those of one tenant."""
+    """Requests of one tenant to the same host."""
 
 
 class Shares:

@@ -104,14 +104,13 @@ async def list_keys(request: Request) -> KeyList:
         }
     },
 )
-async def create_key(request: Request, response: Response) -> NewKeyOut:
+async def create_key(request: Request) -> NewKeyOut:
     """Make a key. Only this answer shows it."""
     fields = await read_json_object(request, services_of(request).max_body_bytes)
     now = jobs_of(request).database.clock.now()
     key, secret = make_key(_new_key(parse(KeyRequest, fields, BODY_RULES).request, now), now=now)
     await _repository(request).add(key)
     await _refresh(request)
-    response.headers["Cache-Control"] = "no-store"
     return NewKeyOut(**_key_out(key, now).model_dump(), key=secret)
 
 

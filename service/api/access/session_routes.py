@@ -69,16 +69,14 @@ async def open_session(request: Request, response: Response) -> SessionOut:
         raise refusal.error() from None
     lifetime_s = math.ceil(services.authenticator.session_lifetime_s)
     response.set_cookie(value=text, max_age=lifetime_s, **_cookie(request))
-    response.headers["Cache-Control"] = "no-store"
     return _session_out(services, admission)
 
 
 @router.get("")
-async def get_session(request: Request, response: Response) -> SessionOut:
+async def get_session(request: Request) -> SessionOut:
     """Tell who the caller is. 401 without a valid session or key, where one is needed."""
     services = services_of(request)
     services.identity(request)  # Raises for a request without one.
-    response.headers["Cache-Control"] = "no-store"
     return _session_out(services, request.state.admission)
 
 

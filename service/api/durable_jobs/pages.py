@@ -1,16 +1,13 @@
-"""Reads pages of job lists. A cursor tells where the next page begins; callers hand it back unread."""
+"""Reads pages of job lists."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import math
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from service.errors import InvalidRequestError
+from service.api.durable_jobs.cursors import decode_cursor, encode_cursor
 from service.ids import is_job_id
 from service.jobs.records import JobSummary
 from service.jobs.store.pages import Cursor
@@ -40,7 +37,7 @@ async def read_page(
         async for summary in summaries:
             item = render(summary) if len(items) < limit else b""
             if last is not None and (not item or len(item) > room):
-                cursor = encode_cursor(last)
+                cursor = encode_cursor(last.created_at, last.id)
                 break
             items.append(item)
             room -= len(item)
@@ -48,14 +45,6 @@ async def read_page(
     return Page(b"[%b]" % b",".join(items), cursor)
 
 
-def encode_cursor(last: JobSummary) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at!r} {last.id}".encode()).decode().rstrip("=")
-
-
-def decode_cursor(text: str) -> Cursor:
-    """Raises `InvalidRequestError`."""
-    with contextlib.suppress(ValueError, binascii.Error):
-        created_at, job_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(" ")
-        if is_job_id(job_id) and math.isfinite(float(created_at)):
-            return Cursor(float(created_at), job_id)
-    raise InvalidRequestError("The query parameter cursor is not valid.", parameter="cursor")
+def job_cursor(text: str) -> Cursor:
+    """Returns the cursor that a caller handed back. Raises `InvalidRequestError`."""
+    return Cursor(*decode_cursor(text, is_job_id))

@@ -76,7 +76,7 @@ class Places:
 class _Owner:
     share: asyncio.Semaphore
     users: int = 0
-    """Those that have a place or wait for one."""
+    """Requests that have a place or wait for one."""
 
 
 class FileBodies:

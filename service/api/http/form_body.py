@@ -21,7 +21,7 @@ from service.errors import BodyTooLargeError, InvalidRequestError, UnsupportedMe
 
 _CHARSETS: Final = (b"utf-8", b"utf8", b"us-ascii")
 _MAX_FILES: Final = 18
-"""As many as the form of an edit of OpenAI's may have. Most routes take one or two, and say so."""
+"""The number of files that OpenAI allows in the form of an edit. Most routes take one or two, and refuse more."""
 _MAX_FIELDS: Final = 200
 """A job has up to a hundred prompts, each of which may be a field of its own."""
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")

@@ -20,8 +20,7 @@ a byte does."""
 _NEXT_VALUE: Final = re.compile(rb'[^",\[{]*+(?:"(?:[^"\\]++|\\.)*+"[^",\[{]*+)*+[,\[{]', re.DOTALL)
 """The text before a value that follows another one, or that begins a list or an object."""
 _MAX_DEPTH: Final = 32
-"""Lists and objects within one another. No request nests as many, and whoever goes through a body may do so by
-recursion."""
+"""Levels of lists and objects within one another. No request needs as many, and code that reads a body may recurse."""
 _MAX_INTEGER_DIGITS: Final = 20
 """No 64-bit number has more digits."""
 _FILE_CHARACTERS: Final = 4096

@@ -1,4 +1,4 @@
-"""Whoever comes finds room beside the others, and nobody has more than the limits allow."""
+"""A newcomer finds room beside the other tenants, and nobody has more requests under way than the limits allow."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from service.api.dialects.jobs.events import EVENT_SCHEMA, frames
 from service.api.dialects.jobs.resolve import BODY_RULES, image_size, job_spec, parse_request
 from service.api.dialects.jobs.schemas import JobList, JobOut, JobRequest
 from service.api.dialects.jobs.serialize import job_list_item, job_out, job_url
-from service.api.durable_jobs.pages import decode_cursor, read_page
+from service.api.durable_jobs.pages import job_cursor, read_page
 from service.api.durable_jobs.submission import KEY_PATTERN, allowance, idempotency_key, waited
 from service.api.edge.addresses import addresses_of
 from service.api.generation.inputs import prepare
@@ -128,7 +128,7 @@ async def list_jobs(
     status: Status | None = None,
 ) -> Response:
     """The caller's jobs, newest first, with long texts cut."""
-    after = None if cursor is None else decode_cursor(cursor)
+    after = None if cursor is None else job_cursor(cursor)
     tenant = services_of(request).tenant(request)
     found, at = jobs_of(request).summaries(tenant, at_most=limit + 1, after=after, status=status), addresses_of(request)
     page = await read_page(found, limit, lambda summary: job_list_item(summary, at).model_dump_json().encode())

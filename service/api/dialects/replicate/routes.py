@@ -16,7 +16,7 @@ from service.api.dialects.replicate.resolve import ENVELOPE_RULES, INPUT_RULES
 from service.api.dialects.replicate.schemas import PredictionInput, PredictionList, PredictionOut, PredictionRequest
 from service.api.dialects.replicate.serialize import ROOT, prediction_out
 from service.api.dialects.replicate.versions import model_of, model_of_version
-from service.api.durable_jobs.pages import decode_cursor, read_page
+from service.api.durable_jobs.pages import job_cursor, read_page
 from service.api.http.fields import JobId
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema
@@ -80,7 +80,7 @@ async def list_predictions(
     cursor: Annotated[str | None, Query(max_length=200, description="From the address of a page, in `next`")] = None,
 ) -> Response:
     """The caller's jobs as predictions, newest first, whichever API they came through."""
-    after = None if cursor is None else decode_cursor(cursor)
+    after = None if cursor is None else job_cursor(cursor)
     found = jobs_of(request).summaries(services_of(request).tenant(request), at_most=_PAGE + 1, after=after)
     links = links_of(request)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from service.api.dependencies import services_of, webhooks_of
 from service.api.dialects.replicate.resolve import refuse_envelope
@@ -34,9 +34,8 @@ router = APIRouter(prefix=f"{ROOT}/webhooks", tags=["replicate"], responses={503
 
 
 @router.get("/default/secret")
-async def get_replicate_webhook_secret(request: Request, response: Response) -> WebhookSecretOut:
+async def get_replicate_webhook_secret(request: Request) -> WebhookSecretOut:
     """The secret that signs the webhooks of the caller's tenant."""
-    response.headers["Cache-Control"] = "no-store"
     return WebhookSecretOut(key=await webhooks_of(request).secret(services_of(request).tenant(request)))
 
 

@@ -1,4 +1,4 @@
-"""Allowances end with their jobs, whoever ends these."""
+"""An allowance ends with its job, whether the job was finished, canceled or lost."""
 
 from __future__ import annotations
 

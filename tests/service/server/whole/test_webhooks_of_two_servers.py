@@ -33,7 +33,7 @@ def end_leases(url: URL) -> None:
 
 
 def told(receiver: Receiver) -> set[str]:
-    """The ids of which the receiver has been told."""
+    """Returns the ids of the deliveries that the receiver got."""
     return {each.headers["webhook-id"] for each in receiver.received}
 
 

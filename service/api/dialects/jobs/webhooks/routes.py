@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import math
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
 from service.api.dependencies import services_of, webhooks_of
+from service.api.durable_jobs.cursors import decode_cursor, encode_cursor
 from service.api.http.problems import ProblemOut
-from service.errors import InvalidRequestError
 from service.ids import JOB_ID_PATTERN
 from service.webhooks.deliveries import Cursor, Delivery, DeliveryState
 from service.webhooks.types import EVENTS
@@ -57,16 +53,14 @@ class DeliveryList(BaseModel):
 
 
 @router.get("/secret")
-async def get_webhook_secret(request: Request, response: Response) -> SecretOut:
+async def get_webhook_secret(request: Request) -> SecretOut:
     """The secret with which webhooks of the caller's tenant are signed."""
-    response.headers["Cache-Control"] = "no-store"
     return SecretOut(key=await webhooks_of(request).secret(services_of(request).tenant(request)))
 
 
 @router.post("/secret/rotate")
-async def rotate_webhook_secret(request: Request, response: Response) -> SecretOut:
+async def rotate_webhook_secret(request: Request) -> SecretOut:
     """Make a new secret. For 24 hours webhooks are signed with the former one, too."""
-    response.headers["Cache-Control"] = "no-store"
     return SecretOut(key=await webhooks_of(request).rotate_secret(services_of(request).tenant(request)))
 
 
@@ -78,13 +72,13 @@ async def list_webhook_deliveries(
     state: DeliveryState | None = None,
 ) -> DeliveryList:
     """The deliveries of the caller's jobs, newest first. They are kept as long as their jobs."""
-    after = None if cursor is None else _decode_cursor(cursor)
+    after = None if cursor is None else Cursor(*decode_cursor(cursor, str.isprintable))
     tenant = services_of(request).tenant(request)
     found = await webhooks_of(request).deliveries.page(tenant, limit=limit + 1, after=after, state=state)
     shown = found[:limit]
     return DeliveryList(
         data=[_delivery_out(each) for each in shown],
-        next_cursor=_encode_cursor(shown[-1]) if len(found) > limit else None,
+        next_cursor=encode_cursor(shown[-1].created_at, shown[-1].id) if len(found) > limit else None,
     )
 
 
@@ -116,16 +110,3 @@ def _delivery_out(delivery: Delivery) -> DeliveryOut:
 
 def _time(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _encode_cursor(last: Delivery) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at!r} {last.id}".encode()).decode().rstrip("=")
-
-
-def _decode_cursor(text: str) -> Cursor:
-    """Raises `InvalidRequestError`."""
-    with contextlib.suppress(ValueError, binascii.Error):
-        created_at, delivery_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(" ")
-        if delivery_id.isprintable() and math.isfinite(float(created_at)):
-            return Cursor(float(created_at), delivery_id)
-    raise InvalidRequestError("The query parameter cursor is not valid.", parameter="cursor")
