@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -76,13 +76,14 @@ def create_app(
     keeps_jobs: bool = True,
     decoder: Decoder | None = None,
     traces: Traces = NO_TRACES,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> FastAPI:
     """Returns the application, for an engine that the caller starts and stops.
 
     Without `keeps_jobs` there is no job store and no route to it. Uploads are decoded in processes of their own unless
-    there is another `decoder`.
+    there is another `decoder`. Quotas are refilled by `clock_ns`.
     """
-    services = _services(settings, engine, metrics or Metrics(), keeps_jobs, decoder, traces)
+    services = _services(settings, engine, metrics or Metrics(), keeps_jobs, decoder, traces, clock_ns)
     app = DescribedApp(
         open_paths=OPEN_PATHS,
         title="Darkroom",
@@ -106,7 +107,13 @@ def create_app(
 
 
 def _services(
-    settings: Settings, engine: Engine, metrics: Metrics, keeps_jobs: bool, decoder: Decoder | None, traces: Traces
+    settings: Settings,
+    engine: Engine,
+    metrics: Metrics,
+    keeps_jobs: bool,
+    decoder: Decoder | None,
+    traces: Traces,
+    clock_ns: Callable[[], int],
 ) -> Services:
     encoder = Encoder(settings.encode_threads)
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
@@ -132,7 +139,7 @@ def _services(
         webhooks=None if jobs is None else _webhooks(settings, jobs, links, server_key, metrics),
         links=links,
         started_at=int(time.time()),
-        quotas=KeyQuotas(metrics.quota_refused),
+        quotas=KeyQuotas(metrics.quota_refused, clock_ns),
         traces=traces,
     )
 

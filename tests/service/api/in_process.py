@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -65,13 +66,18 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def run_in_process(
-    data_dir: Path, *, keeps_jobs: bool = True, traces: Traces = NO_TRACES, **settings: Any
+    data_dir: Path,
+    *,
+    keeps_jobs: bool = True,
+    traces: Traces = NO_TRACES,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
-    """Runs the application. Keywords are settings; the tenant of a request is its header `TENANT`."""
+    """Runs the application. Other keywords are settings; the tenant of a request is its header `TENANT`."""
     engine, metrics = FakeEngine(), Metrics()
     given = Settings(data_dir=data_dir, **{"allowed_hosts": HOST, **settings})
     decoder = DirectDecoder(given.max_upload_pixels)
-    app = create_app(given, engine, metrics, keeps_jobs=keeps_jobs, decoder=decoder, traces=traces)
+    app = create_app(given, engine, metrics, keeps_jobs=keeps_jobs, decoder=decoder, traces=traces, clock_ns=clock_ns)
     services = app.state.services
     app.state.services = TenantServices(**{field.name: getattr(services, field.name) for field in fields(services)})
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
