@@ -56,6 +56,10 @@ from service.jobs.factory import JobsSettings, create_jobs
 from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
+from service.moderation.moderated_engine import ModeratedEngine
+from service.moderation.moderation import Moderation
+from service.moderation.moderator import Moderator
+from service.moderation.verdict_log import VerdictLog
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
 from service.setting_groups.fields import split
@@ -116,7 +120,12 @@ def _services(
     clock_ns: Callable[[], int],
 ) -> Services:
     encoder = Encoder(settings.encode_threads)
+    moderation = _moderation(settings, encoder, metrics)
+    if moderation is not None:
+        engine = ModeratedEngine(engine, moderation)
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
+    if moderation is not None and jobs is not None:
+        moderation.verdicts = VerdictLog(jobs.database, keep_s=settings.keep_verdicts_s)
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
     links = LinkSigner(server_key)
     return Services(
@@ -141,6 +150,7 @@ def _services(
         started_at=int(time.time()),
         quotas=KeyQuotas(metrics.quota_refused, clock_ns),
         traces=traces,
+        moderation=moderation,
     )
 
 
@@ -159,6 +169,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if services.jobs is not None:
             await services.jobs.stop()
+        if services.moderation is not None:
+            await services.moderation.close()
         services.encoder.close()
 
 
@@ -217,6 +229,18 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
             max_stored_bytes=settings.default_max_stored_bytes,
         ),
     )
+
+
+def _moderation(settings: Settings, encoder: Encoder, metrics: Metrics) -> Moderation | None:
+    if settings.moderation_url is None:
+        return None
+    moderator = Moderator(
+        settings.moderation_url,
+        model=settings.moderation_model,
+        key_file=settings.moderation_key_file,
+        timeout_s=settings.moderation_timeout_s,
+    )
+    return Moderation(moderator, encoder, metrics, judges_images=settings.moderation_images)
 
 
 def _webhooks(
