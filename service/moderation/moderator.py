@@ -58,6 +58,10 @@ class Moderator:
         self._timeout_s = timeout_s
         self._pool = httpcore2.AsyncConnectionPool(max_connections=_MAX_CONNECTIONS, keepalive_expiry=30.0)
 
+    def check_key(self) -> None:
+        """Raises `UnavailableModeratorError` where there should be a key and none can be read."""
+        self._headers()
+
     async def judge_texts(self, texts: Sequence[str]) -> list[Judgement]:
         """Returns a judgement of each text, in their order."""
         (only, *others) = texts

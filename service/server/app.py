@@ -57,11 +57,10 @@ from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
 from service.moderation.moderated_engine import ModeratedEngine
-from service.moderation.moderation import Moderation
-from service.moderation.moderator import Moderator
 from service.moderation.verdict_log import VerdictLog
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
+from service.server.moderation import create_moderation
 from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
@@ -120,7 +119,7 @@ def _services(
     clock_ns: Callable[[], int],
 ) -> Services:
     encoder = Encoder(settings.encode_threads)
-    moderation = _moderation(settings, encoder, metrics)
+    moderation = create_moderation(settings, encoder, metrics)
     if moderation is not None:
         engine = ModeratedEngine(engine, moderation)
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
@@ -229,18 +228,6 @@ def _authenticator(settings: Settings, jobs: JobService | None, server_key: byte
             max_stored_bytes=settings.default_max_stored_bytes,
         ),
     )
-
-
-def _moderation(settings: Settings, encoder: Encoder, metrics: Metrics) -> Moderation | None:
-    if settings.moderation_url is None:
-        return None
-    moderator = Moderator(
-        settings.moderation_url,
-        model=settings.moderation_model,
-        key_file=settings.moderation_key_file,
-        timeout_s=settings.moderation_timeout_s,
-    )
-    return Moderation(moderator, encoder, metrics, judges_images=settings.moderation_images)
 
 
 def _webhooks(

@@ -145,13 +145,6 @@ async def test_without_a_verdict_nothing_is_shown(moderated: Moderated) -> None:
         await job.result()
 
 
-async def test_where_images_are_judged_there_are_no_previews(moderated: Moderated) -> None:
-    job = moderated.submit(STAR, previews=2)
-
-    assert not [event async for event in job.events() if isinstance(event, ImagePreview)]
-    assert moderated.engine.jobs[0].previews == 0
-
-
 @pytest.mark.parametrize(("params", "previews"), [(STAR, 2), (FORBIDDEN, 0)])
 async def test_previews_wait_for_the_prompts_verdict(params: GenerationParams, previews: int) -> None:
     moderated = Moderated(judges_images=False)

@@ -58,7 +58,8 @@ async def test_a_blocked_prompt_makes_no_image(
     api: Api, operations: list[Operation], service: ModerationService, tmp_path: Path
 ) -> None:
     for operation in operations:
-        answer = await operation.send(**{operation.text: "a forbidden star"})
+        prompt: dict[str, Any] = {operation.text: "a forbidden star"}
+        answer = await operation.send(**prompt)
 
         assert_refused(operation, answer, BLOCKED, 400)
         assert "forbidden star" not in answer.text or operation.stores
