@@ -122,5 +122,5 @@ class Moderation:
 
 def _unavailable() -> ModerationUnavailableError:
     return ModerationUnavailableError(
-        "Moderation does not answer, and nothing is shown without it. Try again later.", retry_after_s=_RETRY_AFTER_S
+        "The moderation service does not answer, and nothing is shown without it.", retry_after_s=_RETRY_AFTER_S
     )
