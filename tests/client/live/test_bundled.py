@@ -113,7 +113,7 @@ def test_a_stream_has_previews_and_then_the_image(connect: Clients, bundled: Bun
         events = list(stream)
     expected: list[type] = [PartialImage, PartialImage, CompletedImage]
     assert [type(event) for event in events] == expected
-    same = client.images.generate(prompt=CIRCLE, steps=4, seed=5)
+    same = client.images.generate(prompt=CIRCLE, steps=4, seed=5, timeout=60)
     assert is_same(events[-1].bytes(), same[0].bytes())
 
 
