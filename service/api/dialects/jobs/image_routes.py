@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,7 +10,7 @@ from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.dialects.jobs.schemas import LinkOut, LinkRequest
 from service.api.edge.addresses import addresses_of
-from service.api.http.fields import ImageIndex, JobId
+from service.api.http.fields import ImageIndex, JobId, utc_time
 from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
@@ -87,5 +86,5 @@ async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> Lin
     )
     return LinkOut(
         url=addresses_of(request).url(path),
-        expires_at=datetime.fromtimestamp(expires_at, UTC),
+        expires_at=utc_time(expires_at),
     )
