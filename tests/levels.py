@@ -100,7 +100,7 @@ def is_e2e(path: Path) -> bool:
 
 
 def needs_client_environments(path: Path) -> bool:
-    """Whether that is a file or a folder of tests that `--clients` alone collects."""
+    """Returns whether that is a file or a folder of tests that `--clients` alone collects."""
     below, installed = (_TESTS / folder for folder in (CLIENT_TESTS, INSTALLED_CLIENT_TESTS))
     return below in path.parents and not path.is_relative_to(installed)
 

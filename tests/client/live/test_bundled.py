@@ -26,7 +26,7 @@ CIRCLE = "a red circle on a white background"
 
 
 def is_same(one: bytes, other: bytes) -> bool:
-    """Whether images are equal but for what batches of different sizes may change (docs/exactness.md)."""
+    """Returns whether images are equal but for what batches of different sizes may change (docs/exactness.md)."""
     first, second = (np.asarray(files.to_pil(each), np.int16) for each in (one, other))
     return first.shape == second.shape and int(np.abs(first - second).max()) <= 1
 
