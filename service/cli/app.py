@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from service.cli import keys, models, webhooks
+from service.cli import models
 from service.cli.options import OWNER_ALONE, chosen_settings, typed, with_settings
+from service.cli.stored import keys, moderation, webhooks
 from service.settings import Settings
 
 app = typer.Typer(add_completion=False)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.command("moderation")(moderation.list_verdicts)
 app.add_typer(webhooks.app, name="webhooks")
 
 

@@ -97,7 +97,7 @@ class Moderation:
         for judgement in judgements:
             if judgement.outcome is Outcome.BLOCKED:
                 _log.warning(
-                    "moderation blocked it",
+                    "blocked by moderation",
                     subject=subject,
                     policy=judgement.policy,
                     categories=judgement.categories,

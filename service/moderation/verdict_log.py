@@ -20,7 +20,7 @@ _NEWEST: Final = select(moderation_verdicts).order_by(
 
 
 class VerdictLog:
-    """The stored verdicts. Every method may raise `StoreUnavailableError`."""
+    """Adds verdicts to those that are stored."""
 
     def __init__(self, database: Database, *, keep_s: float) -> None:
         """Verdicts are forgotten after `keep_s` seconds, as later ones are added."""
@@ -31,7 +31,7 @@ class VerdictLog:
         return self._database.clock.now()
 
     async def add(self, verdicts: Sequence[Verdict]) -> None:
-        """Records verdicts, all or none. They survive a power failure."""
+        """Records verdicts, all or none. They survive a power failure. Raises `StoreUnavailableError`."""
         rows, now = [_values(verdict) for verdict in verdicts], self.now()
 
         def work(connection: Connection) -> None:
@@ -40,14 +40,17 @@ class VerdictLog:
 
         await self._database.write(work)
 
-    async def newest(self, *, limit: int, tenant: str | None = None, outcome: Outcome | None = None) -> list[Verdict]:
-        """Returns verdicts, the newest first."""
-        statement = _NEWEST.limit(limit)
-        if tenant is not None:
-            statement = statement.where(moderation_verdicts.c.tenant == tenant)
-        if outcome is not None:
-            statement = statement.where(moderation_verdicts.c.outcome == outcome)
-        return await self._database.scan(lambda connection: [_verdict(row) for row in connection.execute(statement)])
+
+async def newest(
+    database: Database, *, limit: int, tenant: str | None = None, outcome: Outcome | None = None
+) -> list[Verdict]:
+    """Returns the stored verdicts, the newest first. Raises `StoreUnavailableError`."""
+    statement = _NEWEST.limit(limit)
+    if tenant is not None:
+        statement = statement.where(moderation_verdicts.c.tenant == tenant)
+    if outcome is not None:
+        statement = statement.where(moderation_verdicts.c.outcome == outcome)
+    return await database.scan(lambda connection: [_verdict(row) for row in connection.execute(statement)])
 
 
 def _values(verdict: Verdict) -> dict[str, Any]:

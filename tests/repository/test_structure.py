@@ -95,7 +95,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
     "service/cli/checks/findings.py": "values",
     "service/engine/worker/device.py": "values",
     "service/errors.py": "values",
-    "service/cli/store.py": "tests/service/cli/test_key_store.py",
+    "service/cli/stored/store.py": "tests/service/cli/stored/test_key_store.py",
     "service/jobs/store/webhooks.py": "tests/service/webhooks/test_outbox.py",
     "service/server/connections/framed_protocol.py": "tests/service/server/connections/test_protocol.py",
     "service/jobs/records.py": "values",

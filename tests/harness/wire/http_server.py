@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from service.server.app import create_app
 from service.server.listeners import Server, uvicorn_config
 from service.settings import Settings
 from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.wire.raw_http import connected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,15 @@ class Harness:
     client: httpx2.Client
     post: Callable[..., httpx2.Response]
     """Sends its keyword arguments as the fields of POST /v1/images/generations."""
+
+
+def post_and_hang_up(server: Harness, path: str, body: object, when: Callable[[], bool]) -> None:
+    """Sends a POST with a body in JSON, and closes the connection once `when` holds."""
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with connected(server.port) as connection:
+        connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        wait_until(when)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ from service.engine.interface import ImagePreview
 from service.errors import ContentFilteredError
 from service.jobs.store.database import Database
 from service.moderation.moderated_engine import ModeratedEngine
-from service.moderation.verdict_log import VerdictLog
+from service.moderation.verdict_log import VerdictLog, newest
 from service.moderation.verdicts import Asker
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.worker_harness import make_params
@@ -56,5 +56,5 @@ async def test_verdicts_name_the_one_who_asked(database: Database) -> None:
     await direct.result()
     await durable.result()
 
-    askers = {verdict.asker for verdict in await moderation.verdicts.newest(limit=10)}
+    askers = {verdict.asker for verdict in await newest(database, limit=10)}
     assert askers == {Asker("alice", direct.id), Asker("bob", "job_durable", "req_1")}

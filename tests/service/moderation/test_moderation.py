@@ -12,7 +12,7 @@ from service.images.encoding import Encoder
 from service.jobs.store.database import Database
 from service.moderation.moderation import Moderation
 from service.moderation.moderator import UnavailableModeratorError
-from service.moderation.verdict_log import VerdictLog
+from service.moderation.verdict_log import VerdictLog, newest
 from service.moderation.verdicts import Asker, Outcome, Subject, Verdict, prompt_digest
 from service.observability.metrics import Metrics
 from tests.harness.served.fake_moderator import FakeModerator, moderation_by
@@ -68,7 +68,7 @@ async def test_each_verdict_is_kept(database: Database) -> None:
     def short(verdict: Verdict) -> tuple[Subject, str, Outcome]:
         return verdict.subject, verdict.prompt_sha256, verdict.judgement.outcome
 
-    kept = await moderation.verdicts.newest(limit=10)
+    kept = await newest(database, limit=10)
     star, forbidden, circle = map(prompt_digest, ("a star", "a forbidden star", "a circle"))
     assert sorted(map(short, kept)) == sorted(
         [

@@ -10,7 +10,7 @@ from sqlalchemy import exc, select, update
 
 from service.jobs.store.database import Database
 from service.jobs.store.tables import moderation_verdicts
-from service.moderation.verdict_log import VerdictLog
+from service.moderation.verdict_log import VerdictLog, newest
 from service.moderation.verdicts import UNAVAILABLE, Asker, Judgement, Outcome, Subject, Verdict, prompt_digest
 
 KEEP_S: Final = 100_000.0
@@ -32,7 +32,7 @@ def verdict(judged_at: float, asker: Asker = ALICE, judgement: Judgement = UNAVA
     )
 
 
-async def test_verdicts_are_read_as_they_were_added_the_newest_first(verdicts: VerdictLog) -> None:
+async def test_verdicts_are_read_as_they_were_added_the_newest_first(database: Database, verdicts: VerdictLog) -> None:
     now = verdicts.now()
     allowed = verdict(now - 2, judgement=Judgement(Outcome.ALLOWED, "m-1"))
     blocked = verdict(now - 1, Asker("bob", "job_b"), Judgement(Outcome.BLOCKED, "m-1", ("hate", "violence")))
@@ -41,21 +41,21 @@ async def test_verdicts_are_read_as_they_were_added_the_newest_first(verdicts: V
     await verdicts.add([blocked, allowed])
     await verdicts.add([unavailable, of_image])
 
-    assert await verdicts.newest(limit=10) == [of_image, blocked, allowed, unavailable]
-    assert await verdicts.newest(limit=2) == [of_image, blocked]
-    assert await verdicts.newest(limit=10, tenant="alice") == [allowed, unavailable]
-    assert await verdicts.newest(limit=10, outcome=Outcome.ALLOWED) == [allowed]
-    assert await verdicts.newest(limit=10, tenant="bob", outcome=Outcome.ALLOWED) == []
+    assert await newest(database, limit=10) == [of_image, blocked, allowed, unavailable]
+    assert await newest(database, limit=2) == [of_image, blocked]
+    assert await newest(database, limit=10, tenant="alice") == [allowed, unavailable]
+    assert await newest(database, limit=10, outcome=Outcome.ALLOWED) == [allowed]
+    assert await newest(database, limit=10, tenant="bob", outcome=Outcome.ALLOWED) == []
 
 
-async def test_old_verdicts_are_forgotten_as_others_are_added(verdicts: VerdictLog) -> None:
+async def test_old_verdicts_are_forgotten_as_others_are_added(database: Database, verdicts: VerdictLog) -> None:
     now = verdicts.now()
     old, young = verdict(now - KEEP_S - 60), verdict(now - KEEP_S + 3600)
     await verdicts.add([old, young])
 
     await verdicts.add([verdict(now)])
 
-    assert await verdicts.newest(limit=10) == [verdict(now), young]
+    assert await newest(database, limit=10) == [verdict(now), young]
 
 
 async def test_no_verdict_can_be_changed(database: Database, verdicts: VerdictLog) -> None:
@@ -67,7 +67,7 @@ async def test_no_verdict_can_be_changed(database: Database, verdicts: VerdictLo
             lambda connection: connection.execute(update(moderation_verdicts).values(outcome=Outcome.ALLOWED))
         )
 
-    assert await verdicts.newest(limit=10) == [given]
+    assert await newest(database, limit=10) == [given]
 
 
 async def test_no_prompt_is_stored(database: Database, verdicts: VerdictLog) -> None:

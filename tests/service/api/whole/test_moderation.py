@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from service.moderation.verdict_log import newest
 from service.moderation.verdicts import Outcome
 from tests.harness.wire.moderation_service import ModerationService, moderating
 from tests.service.api.in_process import GENERATIONS, JOBS, Api, run_in_process
@@ -34,8 +35,7 @@ async def api(tmp_path: Path, service: ModerationService) -> AsyncIterator[Api]:
 
 
 async def outcomes(api: Api) -> set[Outcome]:
-    log = api.app.state.services.moderation.verdicts
-    return {verdict.judgement.outcome for verdict in await log.newest(limit=1000)}
+    return {verdict.judgement.outcome for verdict in await newest(api.app.state.services.jobs.database, limit=1000)}
 
 
 def stored_files(tmp_path: Path) -> list[Path]:
@@ -154,7 +154,7 @@ async def test_a_job_tells_who_asked_for_what_was_judged(api: Api) -> None:
     job = (await api.create_job(headers={"X-Test-Tenant": "alice"})).json()
     await api.generate(user="x")
 
-    log = api.app.state.services.moderation.verdicts
-    askers: dict[str, Any] = {each.asker.tenant: each.asker for each in await log.newest(limit=10)}
+    kept = await newest(api.app.state.services.jobs.database, limit=10)
+    askers = {each.asker.tenant: each.asker for each in kept}
     assert askers["alice"].job_id == job["id"]
     assert askers["default"].request_id is not None

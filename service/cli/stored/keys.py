@@ -39,7 +39,7 @@ def create(
     """Make a key and print it, once: only its SHA-256 is kept."""
     from service.auth.identity import Quotas, Role
     from service.auth.keys import NewKey
-    from service.cli import key_store
+    from service.cli.stored import key_store
 
     try:
         new = NewKey(
@@ -71,7 +71,7 @@ def create(
 @with_settings(*STORE)
 def list_keys(context: typer.Context, as_json: JsonOption = False, **given: object) -> None:
     """List the keys of the store, and those that ended within the last 30 days. No key is shown itself."""
-    from service.cli import key_store
+    from service.cli.stored import key_store
 
     try:
         keys, now = key_store.listed(store_settings(context))
@@ -91,7 +91,7 @@ def revoke(
     **given: object,
 ) -> None:
     """Revoke keys. Within a second every server of the store refuses them and ends what they have begun."""
-    from service.cli import key_store
+    from service.cli.stored import key_store
 
     try:
         unknown = key_store.revoke(store_settings(context), key_ids)

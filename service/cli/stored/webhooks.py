@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
 from service.cli.options import STORE, store_settings, with_settings
+from service.cli.stored.command import run_command
 
 if TYPE_CHECKING:
     from service.jobs.store.database import Database
@@ -36,14 +36,14 @@ def list_deliveries(
     **given: object,
 ) -> None:
     """List deliveries, the newest first: their state, their tries, and why the last one failed."""
-    from service.cli.store import format_table
+    from service.cli.stored.store import format_table
     from service.webhooks.deliveries import Deliveries, DeliveryState
 
     try:
         wanted = None if state is None else DeliveryState(state)
     except ValueError:
         raise typer.BadParameter("the state must be pending, delivered, failed or disabled") from None
-    found = _run(context, lambda database: Deliveries(database).page(tenant, limit=limit, state=wanted))
+    found = run_command(context, lambda database: Deliveries(database).page(tenant, limit=limit, state=wanted))
     if as_json:
         typer.echo(json.dumps({"deliveries": [_described(each) for each in found]}))
     else:
@@ -67,7 +67,7 @@ def retry(
         deliveries, now = Deliveries(database), database.clock.now()
         return [each for each in delivery_ids if await deliveries.retry(each, None, now=now) is None]
 
-    unknown = _run(context, work)
+    unknown = run_command(context, work)
     for delivery_id in unknown:
         typer.echo(f"There is no delivery {delivery_id}.", err=True)
     if unknown:
@@ -96,30 +96,20 @@ def secret(
         secrets = TenantSecrets(database, load_link_key(settings.data_dir))
         return await (secrets.rotate if rotate else secrets.current)(tenant, now=database.clock.now())
 
-    text = spelled(_run(context, work))
+    text = spelled(run_command(context, work))
     typer.echo(json.dumps({"tenant": tenant, "secret": text}) if as_json else text)
-
-
-def _run(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:
-    from service.cli.store import StoreError, run_in_store
-
-    try:
-        return run_in_store(store_settings(context), work)
-    except StoreError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
 
 
 def _described(delivery: Delivery) -> dict[str, Any]:
     """All of a delivery, for JSON."""
-    from service.cli.store import iso_time
+    from service.cli.stored.store import iso_time
 
     fields = asdict(delivery)
     return {name: iso_time(value) if name.endswith("_at") else value for name, value in fields.items()}
 
 
 def _row(each: Delivery) -> tuple[str, ...]:
-    from service.cli.store import iso_time
+    from service.cli.stored.store import iso_time
 
     status = "-" if each.status is None else str(each.status)
     times = (iso_time(each.created_at) or "", iso_time(each.try_at) or "-")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.cli.store import run_in_store
+from service.cli.stored.store import run_in_store
 from service.jobs.store.claims import JobClaims
 from service.jobs.store.database import Database
 from service.jobs.store.queue.waiting_jobs import WaitingJobs

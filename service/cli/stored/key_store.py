@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from service.auth.key_repository import KeyRepository
 from service.auth.keys import ApiKey, NewKey, make_key
-from service.cli.store import StoreError, format_table, iso_time, run_in_store
+from service.cli.stored.store import StoreError, format_table, iso_time, run_in_store
 from service.jobs.store.database import Database
 from service.settings import Settings
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from service.cli.key_store import parse_expiry
-from service.cli.store import StoreError, run_in_store
+from service.cli.stored.key_store import parse_expiry
+from service.cli.stored.store import StoreError, run_in_store
 from service.jobs.store.database import Database
 from service.settings import Settings
 from tests.harness.keys import NOON
