@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-SERVER_COMMANDS: Final = ("serve", "backup", "check", "health", "keys", "webhooks")
+SERVER_COMMANDS: Final = ("serve", "backup", "check", "health", "keys", "moderation", "webhooks")
 
 
 def add_server_hints(app: typer.Typer, commands: Sequence[typer.Typer]) -> None:
