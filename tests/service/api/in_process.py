@@ -12,7 +12,7 @@ import httpx2
 from fastapi import FastAPI, Request
 
 from service.api.dependencies import Services
-from service.images.inputs.decoder import DirectDecoder
+from service.images.inputs.decoder import Decoder, DirectDecoder
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
 from service.server.app import create_app
@@ -65,13 +65,24 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def run_in_process(
-    data_dir: Path, *, keeps_jobs: bool = True, traces: Traces = NO_TRACES, **settings: Any
+    data_dir: Path,
+    *,
+    keeps_jobs: bool = True,
+    traces: Traces = NO_TRACES,
+    decoder: Decoder | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
     """Runs the application. Keywords are settings; the tenant of a request is its header `TENANT`."""
     engine, metrics = FakeEngine(), Metrics()
     given = Settings(data_dir=data_dir, **{"allowed_hosts": HOST, **settings})
-    decoder = DirectDecoder(given.max_upload_pixels)
-    app = create_app(given, engine, metrics, keeps_jobs=keeps_jobs, decoder=decoder, traces=traces)
+    app = create_app(
+        given,
+        engine,
+        metrics,
+        keeps_jobs=keeps_jobs,
+        decoder=decoder or DirectDecoder(given.max_upload_pixels),
+        traces=traces,
+    )
     services = app.state.services
     app.state.services = TenantServices(**{field.name: getattr(services, field.name) for field in fields(services)})
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
