@@ -51,6 +51,7 @@ class ReviewedFiles:
         self._digests = Digests()
 
     def read(self, path: Path) -> bytes:
+        self.expect(path)  # Before it is read, however large it is.
         content = path.read_bytes()
         self._compare(path, hashlib.sha256(content).hexdigest())
         return content
@@ -59,7 +60,7 @@ class ReviewedFiles:
         self._listed(path)
 
     def verify(self, path: Path, report: Report) -> None:
-        self._listed(path)
+        self.expect(path)
         try:
             digest = self._digests.of(path, report)
         except OSError as error:

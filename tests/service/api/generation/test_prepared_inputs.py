@@ -16,12 +16,12 @@ from service.errors import UnprocessableError
 
 SIDES: Final = (None, 56, 64, 65, 200, 1024, 1032)
 UPLOADS: Final = ((1, 1), (64, 64), (200, 90), (1024, 1024), (5000, 10))
-WIDE: Final = replace(INFO, limits=replace(INFO.limits, max_pixels=256 * 256))
+MODEL: Final = replace(INFO, limits=replace(INFO.limits, max_pixels=256 * 256))
 
 
 def judging(fields: dict[str, Any]) -> Judge:
     parsed = parse_request({"prompt": "x", "image": "QUJD", **fields})
-    return lambda upload, inputs: job_spec(parsed, WIDE, None, image_size(parsed, WIDE, upload), inputs)
+    return lambda upload, inputs: job_spec(parsed, MODEL, None, image_size(parsed, MODEL, upload), inputs)
 
 
 def is_refused(judge: Judge, upload: Size) -> bool:
@@ -32,12 +32,12 @@ def is_refused(judge: Judge, upload: Size) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("width", "height"), itertools.product(SIDES, SIDES))
+@pytest.mark.parametrize(("width", "height"), [*itertools.product(SIDES, SIDES)])
 def test_a_size_is_refused_undecoded_only_where_every_image_would_be(width: int | None, height: int | None) -> None:
     given = {name: side for name, side in (("width", width), ("height", height)) if side is not None}
     judge = judging(given)
     try:
-        judge_undecoded(judge, WIDE, mask=False, strength=None)
+        judge_undecoded(judge, MODEL, mask=False, strength=None)
     except UnprocessableError:
         assert all(is_refused(judge, upload) for upload in UPLOADS)
     else:
