@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,11 +33,11 @@ def render(text: str) -> str:
     above, mark, _ = text.partition(MARK)
     if not mark:
         raise ValueError(f"the file needs the line {MARK.strip()}")
-    return above + mark + "".join(_section(section) for section in Section)
-
-
-def _section(section: Section) -> str:
     taken = set_by_compose()
+    return above + mark + "".join(_section(section, taken) for section in Section)
+
+
+def _section(section: Section, taken: Collection[str]) -> str:
     names = [name for name in Settings.model_fields if details(name)["section"] == section]
     entries = [_entry(name) for name in names if variable(name) not in taken]
     return f"\n# {section}\n" + "".join(entries) if entries else ""

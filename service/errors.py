@@ -10,6 +10,7 @@
     |-- NotFoundError                 404 not_found
     |   `-- UnknownModelError         404 model_not_found
     |-- ModelUnusableError            400 model_unusable          its files cannot be used; a retry does not help
+    |-- ContentFilteredError          400 content_filtered        moderation does not allow the prompt or the image
     |-- PinRefusedError               409 pin_refused             other models would find no room beside a pinned one
     |-- GoneError                     410 gone                    it existed and was deleted
     |-- BodyTooLargeError             413 body_too_large
@@ -25,6 +26,7 @@
     |   |-- OutOfMemoryError          500 out_of_memory
     |   |-- NonFiniteResultError      500 non_finite_result
     |   `-- PoisonedError             500 poisoned                the image or its job crashed a process repeatedly
+    |-- ModerationUnavailableError    503 moderation_unavailable  retry_after_s; nothing is shown that was not judged
     |-- DeadlineExceededError         504 deadline_exceeded       the caller's deadline cannot be met
     |-- WorkerLostError               503 worker_lost             no worker is left to finish the image
     |-- ResultDiscardedError          503 result_discarded        the finished images were not read in time
@@ -116,6 +118,11 @@ class ModelUnusableError(DarkroomError):
     code = "model_unusable"
 
 
+class ContentFilteredError(DarkroomError):
+    status = 400
+    code = "content_filtered"
+
+
 class PinRefusedError(DarkroomError):
     status = 409
     code = "pin_refused"
@@ -185,6 +192,11 @@ class NonFiniteResultError(GenerationFailedError):
 
 class PoisonedError(GenerationFailedError):
     code = "poisoned"
+
+
+class ModerationUnavailableError(DarkroomError):
+    status = 503
+    code = "moderation_unavailable"
 
 
 class DeadlineExceededError(DarkroomError):

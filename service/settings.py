@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from service.setting_groups.access import AccessSettings
 from service.setting_groups.edge import EdgeSettings
 from service.setting_groups.fields import OptionalFolder, Section, setting
+from service.setting_groups.moderation import ModerationSettings
 from service.setting_groups.queue import QueueSettings
 from service.setting_groups.storage import StorageSettings
 from service.setting_groups.webhooks import WebhookSettings
@@ -24,7 +25,15 @@ CONFIG: Final = "config"
 """The setting that names the file with the others. It cannot be in that file itself."""
 
 
-class Settings(EdgeSettings, AccessSettings, WorkerSettings, QueueSettings, StorageSettings, WebhookSettings):
+class Settings(
+    EdgeSettings,
+    AccessSettings,
+    WorkerSettings,
+    QueueSettings,
+    StorageSettings,
+    WebhookSettings,
+    ModerationSettings,
+):
     """All settings, frozen: they are read once at the start and passed down."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)

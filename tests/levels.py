@@ -1,9 +1,10 @@
 """Levels of tests: a unit test needs nothing but its own process, an integration test needs more, a CUDA test a GPU.
 
-A unit test starts no process, opens no socket, loads no model and is short. `make unit` runs these alone. A test is of
-the integration level where `INTEGRATION_TESTS` in `tests.listed` lists its file, where one of its fixtures is marked by
-`integration_fixture`, or where it says so itself (`pytest.mark.integration`). Every other test is a unit test, and the
-guard makes sure of it: it fails a unit test that does what a unit test must not.
+A unit test starts no process, opens no socket, imports neither torch nor another library that is as slow to import, and
+is short. `make unit` runs these alone. A test is of the integration level where `INTEGRATION_TESTS` in `tests.listed`
+lists its file, where one of its fixtures is marked by `integration_fixture`, or where it says so itself
+(`pytest.mark.integration`). Every other test is a unit test, and the guard makes sure of it: it fails a unit test that
+does what a unit test must not.
 
 CUDA tests are integration tests that run on the device that `--device` names, and are not collected without it.
 `--device cpu` runs those that need no GPU's streams or memory.
@@ -60,8 +61,8 @@ _FORBIDDEN: Final = {
 _TESTS: Final = Path(__file__).parent
 _LISTED: Final = frozenset(_TESTS / listed for listed in INTEGRATION_TESTS)
 _SLOW: Final = frozenset(_TESTS / listed for listed in SLOW_TESTS)
-_MODEL_LIBRARY: Final = "transformers"
-"""No model is loaded without it, and nothing else needs it."""
+_BARRED: Final = frozenset({"diffusers", "openai", "torch", "transformers"})
+"""Libraries that no unit test needs. Each takes a second or more to import, in every process that runs tests."""
 
 
 def integration_fixture(function: Callable[P, T]) -> Callable[P, T]:
@@ -99,7 +100,7 @@ def is_e2e(path: Path) -> bool:
 
 
 def needs_client_environments(path: Path) -> bool:
-    """Whether that is a file or a folder of tests that `--clients` alone collects."""
+    """Returns whether that is a file or a folder of tests that `--clients` alone collects."""
     below, installed = (_TESTS / folder for folder in (CLIENT_TESTS, INSTALLED_CLIENT_TESTS))
     return below in path.parents and not path.is_relative_to(installed)
 
@@ -107,9 +108,9 @@ def needs_client_environments(path: Path) -> bool:
 class Guard:
     """Fails a unit test at the line that does what it must not, and afterwards where that line's failure was lost."""
 
-    def __init__(self, *, bars_models: bool) -> None:
-        """`bars_models` holds for the whole process, and only where none of the tests may need them."""
-        self._bars_models = bars_models
+    def __init__(self, *, bars_libraries: bool) -> None:
+        """`bars_libraries` holds for the whole process, and only where none of the tests may need them."""
+        self._bars_libraries = bars_libraries
         self._process = os.getpid()
         self._watching = False
         self._reasons: list[str] = []
@@ -132,8 +133,8 @@ class Guard:
             self._reasons.append(_complaint(f"{_FORBIDDEN[event]} ({event}: {arguments!r})"))
             # As the system would refuse it, so that the code under test takes it as it takes any other refusal.
             raise PermissionError(self._reasons[-1])
-        if self._bars_models and event == "import" and arguments[0] == _MODEL_LIBRARY:
-            pytest.fail(_complaint(f"imports {_MODEL_LIBRARY}, with which models are loaded"))
+        if self._bars_libraries and event == "import" and arguments[0] in _BARRED:
+            pytest.fail(_complaint(f"imports {arguments[0]}, which is slow to import"))
 
 
 def _complaint(deed: str) -> str:

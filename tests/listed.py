@@ -51,6 +51,7 @@ INTEGRATION_TESTS: Final = (
     "pipelines/sampling",
     "pipelines/test_bundled.py",
     "pipelines/test_device_lint.py",
+    "pipelines/test_transfers.py",
     "pipelines/training",
     "repository/test_decoders.py",
     "repository/test_docs.py",

@@ -30,6 +30,7 @@ from service.images.metadata import parameters_text
 from service.jobs.service import JobService
 from service.jobs.tenants.allowance import Allowance
 from service.jobs.tenants.stored_bytes import Excess
+from service.moderation.moderation import Moderation
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
 from service.webhooks.service import WebhookService
@@ -61,6 +62,8 @@ class Services:
     """None where `jobs` is None."""
     retried: RetriedRequests = field(default_factory=RetriedRequests)
     traces: Traces = NO_TRACES
+    moderation: Moderation | None = None
+    """None where nothing is judged."""
     states: dict[type, Any] = field(default_factory=dict)
     """Objects that dialects keep from one request to the next, by their types."""
 
@@ -68,6 +71,11 @@ class Services:
     def store_available(self) -> bool:
         """Whether jobs can be stored. True in a process that keeps none."""
         return self.jobs is None or self.jobs.available
+
+    @property
+    def shows_previews(self) -> bool:
+        """Whether images can be seen while they are made: previews are not judged."""
+        return self.moderation is None or not self.moderation.judges_images
 
     def state(self, kind: type[T]) -> T:
         """Returns the server's one object of this type. The first call makes it."""

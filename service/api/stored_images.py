@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -21,6 +21,13 @@ from service.images.storage import EXTENSIONS
 from service.jobs.records import StoredImage
 from service.jobs.stored_images import StoredImages
 
+IMAGE_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {mime: {} for mime in EXTENSIONS}},
+    206: {"content": {mime: {} for mime in EXTENSIONS}, "description": "The part that Range asks for"},
+    304: {"description": "The image of If-None-Match"},
+    416: {"description": "The file ends before the part that Range asks for"},
+}
+"""The answers that `image_answer` gives, as the schema of a route describes them."""
 _FOR_EVER: Final = "private, max-age=31536000, immutable"
 _WHILE_SIGNED_IN: Final = "private, no-cache"
 """For images that a session shows: before a browser shows one again, it asks the server whether it still may."""
@@ -33,13 +40,7 @@ router = APIRouter(prefix="/shared", tags=["jobs"], responses={404: {"model": Pr
 @router.get(
     "/{job_id}/{file}",
     response_class=Response,
-    responses={
-        200: {"content": {mime: {} for mime in EXTENSIONS}},
-        206: {"content": {mime: {} for mime in EXTENSIONS}, "description": "The part that Range asks for"},
-        304: {"description": "The image of If-None-Match"},
-        416: {"description": "The file ends before the part that Range asks for"},
-        400: {"model": ProblemOut},
-    },
+    responses={**IMAGE_RESPONSES, 400: {"model": ProblemOut}},
 )
 async def shared_image(
     request: Request,

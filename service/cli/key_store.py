@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from service.auth.key_repository import KeyRepository
 from service.auth.keys import ApiKey, NewKey, make_key
-from service.cli.store import StoreError, run_in_store
+from service.cli.store import StoreError, format_table, iso_time, run_in_store
 from service.jobs.store.database import Database
 from service.settings import Settings
 
@@ -75,26 +75,18 @@ def parse_expiry(text: str, now: float) -> float:
 def response_fields(key: ApiKey, now: float) -> dict[str, Any]:
     """Returns all fields of a key but its digest, for JSON."""
     fields = {**asdict(key), "state": key.validity(now).value, "role": key.role.value}
-    times = {name: _time(value) for name, value in fields.items() if name.endswith("_at")}
+    times = {name: iso_time(value) for name, value in fields.items() if name.endswith("_at")}
     return {name: value for name, value in (fields | times).items() if name != "sha256"}
 
 
 def table(keys: Sequence[ApiKey], now: float) -> str:
     """Returns a table with a line for each key."""
-    rows = [_COLUMNS, *(_row(key, now) for key in keys)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return format_table([_COLUMNS, *(_row(key, now) for key in keys)])
 
 
 def _row(key: ApiKey, now: float) -> tuple[str, ...]:
-    times = (_time(value) or "never" for value in (key.created_at, key.expires_at, key.last_used_at))
+    times = (iso_time(value) or "never" for value in (key.created_at, key.expires_at, key.last_used_at))
     return (key.id, key.name, key.tenant, key.role.value, key.validity(now).value, *times)
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _run(settings: Settings, work: Callable[[KeyRepository, float], Awaitable[T]]) -> T:

@@ -1,9 +1,10 @@
-"""Works on the store of the settings, whether or not a server runs on it."""
+"""Works on the store of the settings, whether or not a server runs on it, and formats its rows and times."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from service.errors import StoreUnavailableError
@@ -38,3 +39,16 @@ async def _in_store(database: Database, work: Callable[[Database], Awaitable[T]]
         return await work(database)
     finally:
         await database.close()
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns a line for each row, with columns as wide as their widest cell. The first row has the headings."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def iso_time(seconds: float | None) -> str | None:
+    """Returns a time that is given in Unix seconds, in ISO 8601."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

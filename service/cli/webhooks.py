@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
@@ -37,6 +36,7 @@ def list_deliveries(
     **given: object,
 ) -> None:
     """List deliveries, the newest first: their state, their tries, and why the last one failed."""
+    from service.cli.store import format_table
     from service.webhooks.deliveries import Deliveries, DeliveryState
 
     try:
@@ -47,7 +47,7 @@ def list_deliveries(
     if as_json:
         typer.echo(json.dumps({"deliveries": [_described(each) for each in found]}))
     else:
-        typer.echo(_table(found) if found else "There are no deliveries.")
+        typer.echo(format_table([_COLUMNS, *map(_row, found)]) if found else "There are no deliveries.")
 
 
 @app.command()
@@ -112,24 +112,15 @@ def _run(context: typer.Context, work: Callable[[Database], Awaitable[T]]) -> T:
 
 def _described(delivery: Delivery) -> dict[str, Any]:
     """All of a delivery, for JSON."""
+    from service.cli.store import iso_time
+
     fields = asdict(delivery)
-    return {name: _time(value) if name.endswith("_at") else value for name, value in fields.items()}
-
-
-def _table(deliveries: Sequence[Delivery]) -> str:
-    """A line for each delivery, below a line of headings."""
-    rows = [_COLUMNS, *map(_row, deliveries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return {name: iso_time(value) if name.endswith("_at") else value for name, value in fields.items()}
 
 
 def _row(each: Delivery) -> tuple[str, ...]:
+    from service.cli.store import iso_time
+
     status = "-" if each.status is None else str(each.status)
-    times = (_time(each.created_at) or "", _time(each.try_at) or "-")
+    times = (iso_time(each.created_at) or "", iso_time(each.try_at) or "-")
     return (each.id, each.tenant, each.state.value, str(each.tries), status, *times, each.url, each.error or "-")
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

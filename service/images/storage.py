@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from service.ids import is_job_id
 from service.images.disk import PARTIAL, add_file, make_folder, store_file, sync_folder, write_file
+from service.images.job_folders import job_folder, jobs_older_than
 
 EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpeg"}
 """The media types that can be stored, with their file extensions."""
@@ -83,17 +81,11 @@ class ImageFolder:
             file.unlink(missing_ok=True)
 
     def jobs_older_than(self, seconds: float) -> Iterator[str]:
-        """Yields the ids of the jobs whose folders have not changed for this long."""
-        before = time.time() - seconds
-        for folder in self._root.glob("??/job_*"):
-            with contextlib.suppress(FileNotFoundError):
-                if is_job_id(folder.name) and folder.stat().st_mtime < before:
-                    yield folder.name
+        """Returns the ids of the jobs whose folders have not changed for this long."""
+        return jobs_older_than(self._root, seconds)
 
     def _folder(self, job_id: str) -> Path:
-        assert is_job_id(job_id), "the server makes the ids, and looks up every id before it builds a path"
-        random_part = job_id.removeprefix("job_")
-        return self._root / random_part[:2] / job_id
+        return job_folder(self._root, job_id)
 
 
 def existing_folder(root: Path) -> Path:

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import Final, TypeVar
 
 import structlog
 
-from service.ids import is_job_id
 from service.images.disk import PARTIAL
+from service.images.job_folders import job_folder, jobs_older_than
 
 _KEPT: Final = ".checkpoint"
 _ON_TRIAL: Final = ".trial"
@@ -82,7 +81,7 @@ class JobCheckpoints:
 
     async def jobs_older_than(self, seconds: float) -> list[str]:
         """Returns the ids of the jobs whose checkpoints have not changed for this long."""
-        return await self._run(lambda: list(self._older_than(seconds)), [])
+        return await self._run(lambda: list(jobs_older_than(self._root, seconds)), [])
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -104,16 +103,8 @@ class JobCheckpoints:
             raise
         _unlink([folder / f"{index}{_ON_TRIAL}"])
 
-    def _older_than(self, seconds: float) -> Iterable[str]:
-        before = time.time() - seconds
-        for folder in self._root.glob("??/job_*"):
-            with contextlib.suppress(FileNotFoundError):
-                if is_job_id(folder.name) and folder.stat().st_mtime < before:
-                    yield folder.name
-
     def _folder(self, job_id: str) -> Path:
-        assert is_job_id(job_id), "the server makes the ids"
-        return self._root / job_id.removeprefix("job_")[:2] / job_id
+        return job_folder(self._root, job_id)
 
     async def _run(self, work: Callable[[], T], otherwise: T) -> T:
         try:

@@ -77,6 +77,24 @@ class JobsSettings:
     """Weights of tenants, equal to the engine's."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """The records of jobs, and what each tenant has among them."""
+
+    claims: JobClaims
+    repository: JobRepository
+    tenants: TenantAccounts
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What jobs keep beside their records."""
+
+    images: ImageFiles
+    uploads: Uploads
+    checkpoints: JobCheckpoints
+
+
 def create_jobs(
     settings: JobsSettings, engine: Engine, encoder: Encoder, metrics: Metrics, traces: Traces = NO_TRACES
 ) -> JobService:
@@ -90,7 +108,59 @@ def create_jobs(
     space = FreeSpace(_folders(settings), settings.min_free_bytes)
     space.update_reserve()  # Opening a database takes some room, too.
     metrics.free_bytes_source = space.free_bytes
-    files = ImageFiles(ImageFolder(settings.images))
+    files = _create_files(settings, database, space, metrics)
+    queue = _create_queue(settings, database, metrics, traces)
+    executor = JobExecutor(
+        queue.claims,
+        files.images,
+        files.uploads,
+        files.checkpoints,
+        engine,
+        encoder,
+        notifier,
+        ExecutorConfig(embed_parameters=settings.embed_parameters),
+        clock=database.clock.now,
+    )
+    config = _runner_config(settings)
+    runner = Runner(
+        queue.claims,
+        executor,
+        files.images,
+        engine,
+        notifier,
+        metrics,
+        OwnerLock(settings.servers, config.owner),
+        config,
+        clock=database.clock,
+        on_end=queue.tenants.ended,
+        traces=traces,
+    )
+    queue.tenants.unfinished.running_here = runner.unfinished
+    streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
+    refresh = QueueRefresh(database, queue.repository, queue.tenants)
+    metrics.queue_source = refresh.totals
+    return JobService(
+        database,
+        queue.repository,
+        files.images,
+        files.uploads,
+        files.checkpoints,
+        runner,
+        _create_retention(settings, database, files, metrics),
+        refresh,
+        JobFollowing(queue.repository, notifier, channel, runner, engine, streams),
+        engine,
+        JobServiceConfig(
+            interactive_deadline_factor=settings.interactive_deadline_factor,
+            batch_deadline_factor=settings.batch_deadline_factor,
+        ),
+        space,
+        queue.tenants,
+        traces,
+    )
+
+
+def _create_files(settings: JobsSettings, database: Database, space: FreeSpace, metrics: Metrics) -> _Files:
     uploads = Uploads(
         UploadRepository(database),
         UploadFiles(InputFolder(settings.uploads)),
@@ -101,80 +171,43 @@ def create_jobs(
         space=space,
     )
     checkpoints = JobCheckpoints(settings.checkpoints, every_steps=settings.checkpoint_steps)
+    return _Files(ImageFiles(ImageFolder(settings.images)), uploads, checkpoints)
+
+
+def _create_queue(settings: JobsSettings, database: Database, metrics: Metrics, traces: Traces) -> _Queue:
     retention = RetentionPolicy(settings.keep_s)
-    waiting = WaitingJobs(FairShare(settings.shares))
-    unmade = UnmadeJobs(metrics, traces).ended
     claim_policy = ClaimPolicy(lease_s=settings.lease_s, retention=retention)
-    claims = JobClaims(database, claim_policy, waiting, metrics, unmade)
-    executor = JobExecutor(
-        claims,
-        files,
-        uploads,
-        checkpoints,
-        engine,
-        encoder,
-        notifier,
-        ExecutorConfig(embed_parameters=settings.embed_parameters),
-        clock=database.clock.now,
-    )
-    runner_config = RunnerConfig(
-        owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
-        heartbeat_s=min(1.0, settings.lease_s / 4),
-    )
-    lock = OwnerLock(settings.servers, runner_config.owner)
     repository_policy = RepositoryPolicy(
         max_queued=settings.max_queued, max_queued_s=settings.max_queued_s, retention=retention
     )
-    repository = JobRepository(database, repository_policy, waiting, unmade)
+    waiting, unmade = WaitingJobs(FairShare(settings.shares)), UnmadeJobs(metrics, traces).ended
     tenants = TenantAccounts(
         waiting=waiting,
         unfinished=UnfinishedJobs(waiting),
         allowances=OpenAllowances(),
         stored=StoredBytes(database),
     )
-    runner = Runner(
-        claims,
-        executor,
-        files,
-        engine,
-        notifier,
-        metrics,
-        lock,
-        runner_config,
-        clock=database.clock,
-        on_end=tenants.ended,
-        traces=traces,
-    )
-    tenants.unfinished.running_here = runner.unfinished
-    streams = StreamLimits(settings.max_streams, settings.max_streams_per_tenant)
-    refresh = QueueRefresh(database, repository, tenants)
-    metrics.queue_source = refresh.totals
-    return JobService(
+    claims = JobClaims(database, claim_policy, waiting, metrics, unmade)
+    return _Queue(claims, JobRepository(database, repository_policy, waiting, unmade), tenants)
+
+
+def _create_retention(settings: JobsSettings, database: Database, files: _Files, metrics: Metrics) -> Retention:
+    return Retention(
         database,
-        repository,
-        files,
-        uploads,
-        checkpoints,
-        runner,
-        Retention(
-            database,
-            files,
-            uploads,
-            checkpoints,
-            RetentionConfig(max_image_bytes=settings.max_image_bytes),
-            metrics=metrics,
-            clock=database.clock.now,
-        ),
-        refresh,
-        JobFollowing(repository, notifier, channel, runner, engine, streams),
-        engine,
-        JobServiceConfig(
-            interactive_deadline_factor=settings.interactive_deadline_factor,
-            batch_deadline_factor=settings.batch_deadline_factor,
-        ),
-        space,
-        tenants,
-        traces,
+        files.images,
+        files.uploads,
+        files.checkpoints,
+        RetentionConfig(max_image_bytes=settings.max_image_bytes),
+        metrics=metrics,
+        clock=database.clock.now,
+    )
+
+
+def _runner_config(settings: JobsSettings) -> RunnerConfig:
+    """Returns the runner's settings, with a name that no other process has."""
+    return RunnerConfig(
+        owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
+        heartbeat_s=min(1.0, settings.lease_s / 4),
     )
 
 

@@ -27,6 +27,7 @@ from service.engine.messages import (
 from service.engine.types import ModelStatus, Size
 from service.observability.edge_metrics import EdgeMetrics
 from service.observability.metric_group import SECONDS
+from service.observability.moderation_metrics import ModerationMetrics
 from service.observability.store_metrics import StoreMetrics
 from service.observability.trace_metrics import TraceMetrics
 from service.observability.webhook_metrics import WebhookMetrics
@@ -37,7 +38,7 @@ _OTHER_SIZE: Final = "other"
 """Label of all sizes for which the model was not trained."""
 
 
-class Metrics(StoreMetrics, EdgeMetrics, TraceMetrics, WebhookMetrics):
+class Metrics(StoreMetrics, EdgeMetrics, TraceMetrics, WebhookMetrics, ModerationMetrics):
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:

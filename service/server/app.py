@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -56,8 +56,11 @@ from service.jobs.factory import JobsSettings, create_jobs
 from service.jobs.service import JobService
 from service.jobs.store.database import database_url
 from service.link_key import load_link_key
+from service.moderation.moderated_engine import ModeratedEngine
+from service.moderation.verdict_log import VerdictLog
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
+from service.server.moderation import create_moderation
 from service.setting_groups.fields import split
 from service.settings import Settings
 from service.web.page import page_router
@@ -76,13 +79,14 @@ def create_app(
     keeps_jobs: bool = True,
     decoder: Decoder | None = None,
     traces: Traces = NO_TRACES,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> FastAPI:
     """Returns the application, for an engine that the caller starts and stops.
 
     Without `keeps_jobs` there is no job store and no route to it. Uploads are decoded in processes of their own unless
-    there is another `decoder`.
+    there is another `decoder`. Quotas are refilled by `clock_ns`.
     """
-    services = _services(settings, engine, metrics or Metrics(), keeps_jobs, decoder, traces)
+    services = _services(settings, engine, metrics or Metrics(), keeps_jobs, decoder, traces, clock_ns)
     app = DescribedApp(
         open_paths=OPEN_PATHS,
         title="Darkroom",
@@ -106,10 +110,21 @@ def create_app(
 
 
 def _services(
-    settings: Settings, engine: Engine, metrics: Metrics, keeps_jobs: bool, decoder: Decoder | None, traces: Traces
+    settings: Settings,
+    engine: Engine,
+    metrics: Metrics,
+    keeps_jobs: bool,
+    decoder: Decoder | None,
+    traces: Traces,
+    clock_ns: Callable[[], int],
 ) -> Services:
     encoder = Encoder(settings.encode_threads)
+    moderation = create_moderation(settings, encoder, metrics)
+    if moderation is not None:
+        engine = ModeratedEngine(engine, moderation)
     jobs = create_jobs(_jobs_settings(settings), engine, encoder, metrics, traces) if keeps_jobs else None
+    if moderation is not None and jobs is not None:
+        moderation.verdicts = VerdictLog(jobs.database, keep_s=settings.keep_verdicts_s)
     server_key = load_link_key(settings.data_dir) if keeps_jobs else secrets.token_bytes(32)
     links = LinkSigner(server_key)
     return Services(
@@ -132,8 +147,9 @@ def _services(
         webhooks=None if jobs is None else _webhooks(settings, jobs, links, server_key, metrics),
         links=links,
         started_at=int(time.time()),
-        quotas=KeyQuotas(metrics.quota_refused),
+        quotas=KeyQuotas(metrics.quota_refused, clock_ns),
         traces=traces,
+        moderation=moderation,
     )
 
 
@@ -152,6 +168,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if services.jobs is not None:
             await services.jobs.stop()
+        if services.moderation is not None:
+            await services.moderation.close()
         services.encoder.close()
 
 

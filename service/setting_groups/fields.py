@@ -30,6 +30,7 @@ class Section(enum.StrEnum):
     STORAGE = "What is kept"
     IMAGES = "Images"
     WEBHOOKS = "Webhooks"
+    MODERATION = "Moderation"
     CONNECTIONS = "Bounds on connections"
     LOG = "Log and traces"
 

@@ -88,7 +88,7 @@ def decoded(image: str) -> Image.Image:
 
 
 def parameters(image: str) -> str:
-    """What the PNG in base64 says of how it was made: its prompt and settings, in A1111's form."""
+    """Returns the prompt and settings that the PNG, which is given in base64, holds in A1111's form."""
     opened = decoded(image)
     assert isinstance(opened, PngImageFile)
     return str(opened.text["parameters"])

@@ -19,7 +19,7 @@ _LIMIT_S = 300.0
 
 
 class SillyTavern:
-    """What SillyTavern's page asks of its server about one source of images."""
+    """The requests that SillyTavern's page sends to its server about one source of images."""
 
     def __init__(self, url: str, source: dict[str, str], limit_s: float = _LIMIT_S) -> None:
         """`source` is what the user has set: the address, and the user and password that go with it."""

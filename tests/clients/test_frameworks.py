@@ -13,7 +13,7 @@ from tests.service.images.inputs.samples import picture, saved
 
 
 def is_of(prompt: str, image: str) -> bool:
-    """Whether a PNG was made from that prompt."""
+    """Returns whether a PNG was made from that prompt."""
     return parameters(image).startswith(f"{prompt}\n")
 
 

@@ -104,7 +104,7 @@ class Machine:
             env={"PATH": str(self.path), "TMPDIR": str(self.home), **variables},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         return Outcome(run.returncode, run.stderr.splitlines(), self._log.read_text().splitlines())

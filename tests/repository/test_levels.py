@@ -46,9 +46,12 @@ def aside():
 def load():
     import transformers
 
+def compute():
+    import torch
+
 DEEDS = [run, bind, fork, swallow, aside]
 
-@pytest.mark.parametrize("deed", [*DEEDS, connect, load])
+@pytest.mark.parametrize("deed", [*DEEDS, connect, load, compute])
 def test_unit(deed):
     deed()
 
@@ -105,12 +108,12 @@ _UNITS = {
 
 @pytest.mark.integration
 def test_a_unit_test_that_does_more_than_it_may_fails(tmp_path: Path) -> None:
-    assert outcomes(tmp_path, "-m", "unit") == _UNITS | {"FAILED test_unit[load]"}
+    assert outcomes(tmp_path, "-m", "unit") == _UNITS | {"FAILED test_unit[load]", "FAILED test_unit[compute]"}
 
 
 @pytest.mark.integration
 def test_what_is_marked_or_has_a_marked_fixture_may_do_it_beside_guarded_unit_tests(tmp_path: Path) -> None:
-    assert outcomes(tmp_path, "-k", "not load") == _UNITS | {
+    assert outcomes(tmp_path, "-k", "not load and not compute") == _UNITS | {
         *(f"PASSED test_marked[{deed}]" for deed in ("run", "bind", "fork", "swallow", "aside")),
         "PASSED test_with_a_marked_fixture",
         "PASSED test_with_a_fixture_of_a_marked_one",

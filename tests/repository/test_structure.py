@@ -106,7 +106,7 @@ WITHOUT_TESTS_OF_THEIR_OWN = {
 
 
 def has_logic(path: Path) -> bool:
-    """Whether the module has a function with more to it than a docstring, as a protocol's methods have."""
+    """Returns whether the module has a function with more to it than a docstring, as a protocol's methods have."""
     return any(
         isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and not all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in node.body)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import openai
 import pytest
 
 from service.observability import logs
@@ -12,6 +12,9 @@ from tests.harness.jobs_client import JobsClient
 from tests.harness.wire.http_server import Harness, wait_until
 from tests.levels import integration_fixture
 from tests.service.serving import Serve, serve
+
+if TYPE_CHECKING:
+    import openai
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,5 +53,7 @@ def jobs(server: Harness) -> Iterator[JobsClient]:
 
 @pytest.fixture
 def client(server: Harness) -> Iterator[openai.OpenAI]:
+    import openai
+
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=60) as client:
         yield client

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 
 import anyio
 import httpx2
@@ -12,7 +11,7 @@ from typing_extensions import Self, Unpack
 from darkroom._async.images import AsyncImages, AsyncImagesWithRawResponse
 from darkroom._async.jobs import AsyncJobs, AsyncJobsWithRawResponse
 from darkroom._async.keys import AsyncKeys, AsyncKeysWithRawResponse
-from darkroom._async.resource import AsyncRawResource, async_raw
+from darkroom._async.resource import AsyncClosing, AsyncRawResource, async_raw
 from darkroom._async.server import (
     AsyncModels,
     AsyncModelsWithRawResponse,
@@ -27,7 +26,7 @@ from darkroom.results.server import Capabilities
 from darkroom.types import CallOptions
 
 
-class AsyncDarkroom:
+class AsyncDarkroom(AsyncClosing):
     """A client for one server. Its calls raise the errors of `darkroom.errors`."""
 
     def __init__(
@@ -135,14 +134,6 @@ class AsyncDarkroom:
 
     async def _sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
 
     def __repr__(self) -> str:
         options = self._transport.options

@@ -40,21 +40,14 @@ class AsyncJobs(AsyncResource):
         """Return the handle of a job, by its id. Raises `NotFoundError`."""
         return AsyncJob(self._transport, await self._transport.call(endpoints.get_job(job_id), options))
 
-    async def list(
+    def list(
         self, *, status: JobStatus | None = None, page_size: int = 50, **options: Unpack[CallOptions]
     ) -> AsyncIterator[JobSummary]:
         """Return summaries of all of the caller's jobs, newest first. `get` returns the job itself by its id.
 
         Pages of at most `page_size` jobs, 1 to 100, are read as needed.
         """
-        cursor: str | None = None
-        while True:
-            page = await self._transport.call(endpoints.list_jobs(status, page_size, cursor), options)
-            for summary in page.data:
-                yield summary
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._items(lambda cursor: endpoints.list_jobs(status, page_size, cursor), options)
 
 
 class AsyncJobsWithRawResponse(AsyncRawResource[AsyncJobs]):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import AsyncGenerator
-from types import TracebackType
 from typing import Generic, TypeVar
 
 import httpx2
 from typing_extensions import Self
 
 from darkroom._async.files import AsyncJobImage
+from darkroom._async.resource import AsyncClosing
 from darkroom._async.transport import AsyncTransport
 from darkroom._core.decoding import check_is_stream, connection_errors
 from darkroom._core.following import MAX_EVENT_BYTES, Follower
@@ -23,7 +23,7 @@ from darkroom.results.images import ImageEvent
 EventT = TypeVar("EventT")
 
 
-class _AsyncEvents(Generic[EventT]):
+class _AsyncEvents(AsyncClosing, Generic[EventT]):
     """An iterator over events, and a context that closes their connection at its end."""
 
     _events: AsyncGenerator[EventT, None]
@@ -37,14 +37,6 @@ class _AsyncEvents(Generic[EventT]):
     async def close(self) -> None:
         """Close the connection."""
         await self._events.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 class AsyncImageStream(_AsyncEvents[ImageEvent]):

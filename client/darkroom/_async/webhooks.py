@@ -31,21 +31,14 @@ class AsyncWebhooks(AsyncResource):
         """
         return await self._transport.call(endpoints.rotate_webhook_secret(), {"max_retries": 0, **options})
 
-    async def list_deliveries(
+    def list_deliveries(
         self, *, state: DeliveryState | None = None, page_size: int = 50, **options: Unpack[CallOptions]
     ) -> AsyncIterator[WebhookDelivery]:
         """Return the deliveries of the caller's jobs, newest first. They are kept as long as their jobs.
 
         Pages of at most `page_size` deliveries, 1 to 100, are read as needed.
         """
-        cursor: str | None = None
-        while True:
-            page = await self._transport.call(endpoints.list_webhook_deliveries(state, page_size, cursor), options)
-            for delivery in page.data:
-                yield delivery
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._items(lambda cursor: endpoints.list_webhook_deliveries(state, page_size, cursor), options)
 
     async def retry_delivery(self, delivery_id: str, **options: Unpack[CallOptions]) -> WebhookDelivery:
         """Have a delivery tried anew under its id, whatever has become of it. Raises `NotFoundError`.

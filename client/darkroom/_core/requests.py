@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import httpx2
 from typing_extensions import Self
@@ -12,17 +12,27 @@ from typing_extensions import Self
 from darkroom._core.options import Options
 from darkroom.types import CallOptions
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Page(Protocol[T_co]):
+    """A part of a list, and the cursor with which the next part is asked for."""
+
+    @property
+    def data(self) -> Sequence[T_co]: ...
+
+    @property
+    def next_cursor(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request(Generic[T]):
+class Request(Generic[T_co]):
     """A request, independent of the server that it goes to. Every try of it is the same, with the same key."""
 
     method: str
     path: str
     """Path below the server's address, or a whole URL that the server named."""
-    read: Callable[[httpx2.Response], T]
+    read: Callable[[httpx2.Response], T_co]
     """Reads the answer. Raises `InvalidResponseError`."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = None

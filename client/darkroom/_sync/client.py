@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
 
 import httpx2
 from typing_extensions import Self, Unpack
@@ -15,7 +14,7 @@ from darkroom._core.options import LIMITS, WITHOUT_PROXY, OnRetry, resolve_optio
 from darkroom._sync.images import Images, ImagesWithRawResponse
 from darkroom._sync.jobs import Jobs, JobsWithRawResponse
 from darkroom._sync.keys import Keys, KeysWithRawResponse
-from darkroom._sync.resource import RawResource, raw
+from darkroom._sync.resource import Closing, RawResource, raw
 from darkroom._sync.server import (
     Models,
     ModelsWithRawResponse,
@@ -29,7 +28,7 @@ from darkroom.results.server import Capabilities
 from darkroom.types import CallOptions
 
 
-class Darkroom:
+class Darkroom(Closing):
     """A client for one server. Its calls raise the errors of `darkroom.errors`."""
 
     def __init__(
@@ -137,14 +136,6 @@ class Darkroom:
 
     def _sleep(self, seconds: float) -> None:
         time.sleep(seconds)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         options = self._transport.options

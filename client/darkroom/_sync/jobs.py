@@ -49,13 +49,7 @@ class Jobs(Resource):
 
         Pages of at most `page_size` jobs, 1 to 100, are read as needed.
         """
-        cursor: str | None = None
-        while True:
-            page = self._transport.call(endpoints.list_jobs(status, page_size, cursor), options)
-            yield from page.data
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._items(lambda cursor: endpoints.list_jobs(status, page_size, cursor), options)
 
 
 class JobsWithRawResponse(RawResource[Jobs]):

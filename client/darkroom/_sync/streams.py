@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Generator
-from types import TracebackType
 from typing import Generic, TypeVar
 
 import httpx2
@@ -17,6 +16,7 @@ from darkroom._core.decoding import check_is_stream, connection_errors
 from darkroom._core.following import MAX_EVENT_BYTES, Follower
 from darkroom._core.image_stream import ImageStreamReader
 from darkroom._sync.files import JobImage
+from darkroom._sync.resource import Closing
 from darkroom._sync.transport import Transport
 from darkroom.errors import APIConnectionError, APIStatusError
 from darkroom.results.events import JobEvent
@@ -25,7 +25,7 @@ from darkroom.results.images import ImageEvent
 EventT = TypeVar("EventT")
 
 
-class _Events(Generic[EventT]):
+class _Events(Closing, Generic[EventT]):
     """An iterator over events, and a context that closes their connection at its end."""
 
     _events: Generator[EventT, None, None]
@@ -39,14 +39,6 @@ class _Events(Generic[EventT]):
     def close(self) -> None:
         """Close the connection."""
         self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class ImageStream(_Events[ImageEvent]):

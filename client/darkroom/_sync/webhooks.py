@@ -40,13 +40,7 @@ class Webhooks(Resource):
 
         Pages of at most `page_size` deliveries, 1 to 100, are read as needed.
         """
-        cursor: str | None = None
-        while True:
-            page = self._transport.call(endpoints.list_webhook_deliveries(state, page_size, cursor), options)
-            yield from page.data
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        return self._items(lambda cursor: endpoints.list_webhook_deliveries(state, page_size, cursor), options)
 
     def retry_delivery(self, delivery_id: str, **options: Unpack[CallOptions]) -> WebhookDelivery:
         """Have a delivery tried anew under its id, whatever has become of it. Raises `NotFoundError`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.http.dialect import FieldProblem
-from service.api.http.fields import Text
+from service.api.http.fields import Text, utc_time
 from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
@@ -159,12 +159,8 @@ def _key_out(key: ApiKey, now: float) -> KeyOut:
         tenant=key.tenant,
         quotas=QuotasBody(**asdict(key.quotas)),
         state=key.validity(now),
-        created_at=datetime.fromtimestamp(key.created_at, UTC),
-        expires_at=_time(key.expires_at),
-        last_used_at=_time(key.last_used_at),
-        revoked_at=_time(key.revoked_at),
+        created_at=utc_time(key.created_at),
+        expires_at=utc_time(key.expires_at),
+        last_used_at=utc_time(key.last_used_at),
+        revoked_at=utc_time(key.revoked_at),
     )
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

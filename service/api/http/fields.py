@@ -1,9 +1,10 @@
-"""Pydantic types of fields that the dialects share."""
+"""Pydantic types of fields that the dialects share, and times in answers."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, overload
 
 from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator
@@ -28,6 +29,15 @@ def _well_formed(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_well_formed)]
+
+
+@overload
+def utc_time(seconds: float) -> datetime: ...
+@overload
+def utc_time(seconds: float | None) -> datetime | None: ...
+def utc_time(seconds: float | None) -> datetime | None:
+    """Returns a time that is given in Unix seconds, with its zone."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def json_text(value: object) -> object:

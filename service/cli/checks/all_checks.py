@@ -8,6 +8,7 @@ from service.cli.checks.access import check_access
 from service.cli.checks.database import check_database
 from service.cli.checks.findings import Finding
 from service.cli.checks.models import check_models
+from service.cli.checks.moderation import check_moderation
 from service.cli.checks.places import check_cache, check_data, check_listeners
 from service.cli.model_checks import CheckedModel, find
 from service.settings import Settings
@@ -23,4 +24,5 @@ def check_all(settings: Settings, find_model: Callable[..., CheckedModel] = find
         database.finding,
         *check_access(settings, database.keys),
         *check_listeners(settings),
+        *check_moderation(settings),
     ]

@@ -83,7 +83,7 @@ class ImageFiles:
         await self._access.write(lambda: self._folder.delete_one(job_id, index, media_type, attempt=attempt))
 
     async def jobs_older_than(self, seconds: float) -> list[str]:
-        """Returns what `ImageFolder.jobs_older_than` yields. Raises `StoreUnavailableError`."""
+        """Does what `ImageFolder.jobs_older_than` does. Raises `StoreUnavailableError`."""
         return await self._access.read(lambda: list(self._folder.jobs_older_than(seconds)))
 
     async def probe(self) -> None:

@@ -207,3 +207,22 @@ webhook_secrets: Final = Table(
     Column("created_at", Double, nullable=False),
     PrimaryKeyConstraint("tenant", "salt"),
 )
+
+# No row is ever changed: a trigger refuses it (see migration 0008). Jobs may be deleted before their verdicts are.
+moderation_verdicts: Final = Table(
+    "moderation_verdicts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("judged_at", Double, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("request_id", Text),
+    Column("subject", Text, nullable=False),
+    Column("prompt_sha256", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    # The name and version of the moderating model, where it answered.
+    Column("policy", Text),
+    # With commas between them.
+    Column("categories", Text, nullable=False),
+    Index(None, "judged_at", "id"),
+)

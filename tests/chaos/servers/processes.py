@@ -106,7 +106,7 @@ class Server(Process):
 
     @property
     def ready(self) -> bool:
-        """Whether /readyz answers 200. Raises RuntimeError where the server has ended."""
+        """Returns whether /readyz answers 200. Raises RuntimeError where the server has ended."""
         self._require_life()
         if self.url is None:
             return False

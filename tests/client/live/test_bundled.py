@@ -26,7 +26,7 @@ CIRCLE = "a red circle on a white background"
 
 
 def is_same(one: bytes, other: bytes) -> bool:
-    """Whether images are equal but for what batches of different sizes may change (docs/exactness.md)."""
+    """Returns whether images are equal but for what batches of different sizes may change (docs/exactness.md)."""
     first, second = (np.asarray(files.to_pil(each), np.int16) for each in (one, other))
     return first.shape == second.shape and int(np.abs(first - second).max()) <= 1
 
@@ -113,7 +113,7 @@ def test_a_stream_has_previews_and_then_the_image(connect: Clients, bundled: Bun
         events = list(stream)
     expected: list[type] = [PartialImage, PartialImage, CompletedImage]
     assert [type(event) for event in events] == expected
-    same = client.images.generate(prompt=CIRCLE, steps=4, seed=5)
+    same = client.images.generate(prompt=CIRCLE, steps=4, seed=5, timeout=60)
     assert is_same(events[-1].bytes(), same[0].bytes())
 
 

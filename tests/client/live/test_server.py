@@ -54,9 +54,13 @@ def test_a_stream_yields_previews_and_then_the_image(connect: Clients, server: H
 
 
 def test_a_job_has_previews_among_its_events(connect: Clients, server: Harness) -> None:
-    server.engine.step_s = 0.02
+    server.engine.held_before = (0, 5)
     job = connect(None, base_url=server.url).jobs.submit(prompt="a red circle", steps=5, previews=3)
-    previews = [event for event in job.events() if isinstance(event, PreviewReady)]
+    previews = []
+    for event in job.events():
+        if isinstance(event, PreviewReady):
+            previews.append(event)
+            server.engine.let_go()
     assert previews
     assert all(preview.to_pil().format == preview.mime.removeprefix("image/").upper() for preview in previews)
 

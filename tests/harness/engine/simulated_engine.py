@@ -39,6 +39,8 @@ class SimulatedEngine:
         self._shares = shares
         self.line: WaitingLine[SimulatedJob] = WaitingLine(config, Admission(config, ScannedWork(self._queued)))
         self.jobs: list[SimulatedJob] = []
+        """All that were admitted, in order."""
+        self._unfinished: list[SimulatedJob] = []
         self.finished: Counter[str] = Counter()
         """Images by tenant."""
         self.most_queued = 0
@@ -59,8 +61,7 @@ class SimulatedEngine:
     async def serve(self, seconds: float) -> None:
         for _ in range(round(seconds / IMAGE_S)):
             await asyncio.sleep(IMAGE_S)
-            waiting = [job for job in self.jobs if job.unfinished]
-            if waiting:
+            if waiting := self._unfinished_jobs():
                 self._finish_image(min(waiting, key=self._turn))
 
     def _turn(self, job: SimulatedJob) -> float:
@@ -75,8 +76,13 @@ class SimulatedEngine:
 
     def _admit(self, images: int, tenant: str) -> SimulatedJob:
         self.jobs.append(job := SimulatedJob(tenant, images, images))
+        self._unfinished.append(job)
         self.most_queued = max(self.most_queued, len(self._queued()))
         return job
 
     def _queued(self) -> list[QueuedImage]:
-        return [QueuedImage(job, job.tenant, IMAGE_S) for job in self.jobs for _ in range(job.unfinished)]
+        return [QueuedImage(job, job.tenant, IMAGE_S) for job in self._unfinished_jobs() for _ in range(job.unfinished)]
+
+    def _unfinished_jobs(self) -> list[SimulatedJob]:
+        self._unfinished = [job for job in self._unfinished if job.unfinished]
+        return self._unfinished

@@ -57,7 +57,7 @@ def wait_until(holds: Callable[[], bool], what: str, *processes: subprocess.Pope
 
 
 def answers(url: str, **options: Any) -> bool:
-    """Whether GET answers 200 there."""
+    """Returns whether GET answers 200 there."""
     try:
         return httpx2.get(url, timeout=10, **options).status_code == 200
     except httpx2.TransportError:

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     @property
     def closes(self) -> bool:
-        """Whether the answer announces that the server closes the connection."""
+        """Returns whether the answer announces that the server closes the connection."""
         return self.headers.get("connection") == "close"
 
 

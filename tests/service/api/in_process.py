@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -70,9 +71,10 @@ async def run_in_process(
     keeps_jobs: bool = True,
     traces: Traces = NO_TRACES,
     decoder: Decoder | None = None,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
     **settings: Any,
 ) -> AsyncIterator[Api]:
-    """Runs the application. Keywords are settings; the tenant of a request is its header `TENANT`."""
+    """Runs the application. Other keywords are settings; the tenant of a request is its header `TENANT`."""
     engine, metrics = FakeEngine(), Metrics()
     given = Settings(data_dir=data_dir, **{"allowed_hosts": HOST, **settings})
     app = create_app(
@@ -82,6 +84,7 @@ async def run_in_process(
         keeps_jobs=keeps_jobs,
         decoder=decoder or DirectDecoder(given.max_upload_pixels),
         traces=traces,
+        clock_ns=clock_ns,
     )
     services = app.state.services
     app.state.services = TenantServices(**{field.name: getattr(services, field.name) for field in fields(services)})

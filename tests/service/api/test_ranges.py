@@ -1,4 +1,4 @@
-"""Reads from a request which part of a file it asks for."""
+"""The part of a file that a request asks for is read from its headers."""
 
 from __future__ import annotations
 

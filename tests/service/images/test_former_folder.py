@@ -13,16 +13,6 @@ from service.images.storage import ImageFolder, rename_former_folder
 JOB = "job_" + "a2" * 13
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "images"
-
-
-@pytest.fixture
-def folder(root: Path) -> ImageFolder:
-    return ImageFolder(root)
-
-
 def test_the_folder_of_an_earlier_release_is_renamed(folder: ImageFolder, root: Path) -> None:
     ImageFolder(root.with_name("pictures")).put(JOB, 0, "image/png", b"image")
 

@@ -28,16 +28,6 @@ ImageFolder(Path(sys.argv[1])).put(sys.argv[2], 0, "image/png", b"new" * 100_000
 """
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "images"
-
-
-@pytest.fixture
-def folder(root: Path) -> ImageFolder:
-    return ImageFolder(root)
-
-
 def files(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 

@@ -1,4 +1,4 @@
-"""What images start from: an image that is chosen in the page, and a mask that is painted on it or chosen as a file."""
+"""Images start from others: one that is chosen in the page, and a mask that is painted on it or chosen as a file."""
 
 from __future__ import annotations
 

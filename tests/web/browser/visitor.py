@@ -1,4 +1,4 @@
-"""What a visitor of the page does and sees, by the names that the page gives to things."""
+"""Acts in the page as a visitor does, and reads what a visitor sees, by the names that the page gives to things."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def last_request(server: Harness) -> dict[str, Any]:
 
 
 def accessibility_problems(page: Page, axe: str) -> list[dict[str, Any]]:
-    """What axe-core finds that is serious."""
+    """Returns the serious faults that axe-core finds."""
     page.evaluate(axe)
     found: dict[str, Any] = page.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'] })")
     return [

@@ -33,6 +33,8 @@ const ADVICE: Record<string, string> = {
   worker_lost: "The server has lost the process that makes images. Whoever runs it finds the reason in its log.",
   model_not_found: "This model is no longer served. Choose another one under Settings.",
   model_unusable: "The files of this model cannot be used. Choose another one under Settings.",
+  content_filtered: "The policy of this server does not allow this prompt, or the image that came of it.",
+  moderation_unavailable: "The service that must allow every image does not answer at the moment.",
   body_too_large: "This is too large for the server. Use a smaller image or a shorter prompt.",
   out_of_memory: "The image does not fit in the device's memory. Choose a smaller size.",
   non_finite_result: "The model's numbers overflowed. Try a lower guidance or another sampler.",

@@ -58,7 +58,7 @@ def _has_sixels(reply: str) -> bool:
     return _SIXEL_ATTRIBUTE in attributes
 
 
-def ask_terminal(path: str = "/dev/tty") -> str:
+def ask_terminal(path: str = "/dev/tty", timeout_s: float = REPLY_TIMEOUT_S) -> str:
     """Ask the terminal for its attributes, and return the reply. It is empty where there is none in time."""
     if sys.platform == "win32":
         return ""
@@ -69,7 +69,7 @@ def ask_terminal(path: str = "/dev/tty") -> str:
     try:
         with _unbuffered(terminal):
             os.write(terminal, _ATTRIBUTES_QUERY)
-            return _read_reply(terminal).decode("ascii", errors="replace")
+            return _read_reply(terminal, timeout_s).decode("ascii", errors="replace")
     finally:
         os.close(terminal)
 
@@ -88,9 +88,9 @@ def _unbuffered(terminal: int) -> Iterator[None]:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
-def _read_reply(terminal: int) -> bytes:
+def _read_reply(terminal: int, timeout_s: float) -> bytes:
     reply = b""
-    until_s = time.monotonic() + REPLY_TIMEOUT_S
+    until_s = time.monotonic() + timeout_s
     while not reply.endswith(b"c"):
         readable, _, _ = select.select([terminal], [], [], max(0.0, until_s - time.monotonic()))
         if not readable:

@@ -171,14 +171,14 @@ async def capabilities(request: Request) -> Capabilities:
         limits=RequestLimits(
             max_pictures_per_prompt=MAX_IMAGES_PER_PROMPT,
             max_pictures_per_job=MAX_JOB_IMAGES,
-            max_previews=MAX_PREVIEWS,
+            max_previews=MAX_PREVIEWS if services.shows_previews else 0,
             max_seed=MAX_SEED,
             max_wait_s=MAX_WAIT_S,
             max_body_bytes=services.max_body_bytes,
             max_upload_bytes=services.max_upload_bytes,
             max_upload_pixels=services.max_upload_pixels,
         ),
-        features=list(_FEATURES),
+        features=[each for each in _FEATURES if each != "previews" or services.shows_previews],
     )
 
 

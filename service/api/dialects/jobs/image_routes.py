@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,12 +10,11 @@ from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.dialects.jobs.schemas import LinkOut, LinkRequest
 from service.api.edge.addresses import addresses_of
-from service.api.http.fields import ImageIndex, JobId
+from service.api.http.fields import ImageIndex, JobId, utc_time
 from service.api.http.json_body import read_json_object
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema, parse
-from service.api.stored_images import image_answer, thumbnail_answer
-from service.images.storage import EXTENSIONS
+from service.api.stored_images import IMAGE_RESPONSES, image_answer, thumbnail_answer
 
 router = APIRouter(
     prefix="/api/v1/jobs",
@@ -29,12 +27,7 @@ router = APIRouter(
 @router.get(
     "/{job_id}/images/{index}",
     response_class=Response,
-    responses={
-        200: {"content": {mime: {} for mime in EXTENSIONS}},
-        206: {"content": {mime: {} for mime in EXTENSIONS}, "description": "The part that Range asks for"},
-        304: {"description": "The image of If-None-Match"},
-        416: {"description": "The file ends before the part that Range asks for"},
-    },
+    responses=IMAGE_RESPONSES,
 )
 async def get_image(request: Request, job_id: JobId, index: ImageIndex) -> Response:
     """The image's file, which never changes: its ETag is its SHA-256."""
@@ -87,5 +80,5 @@ async def create_link(request: Request, job_id: JobId, index: ImageIndex) -> Lin
     )
     return LinkOut(
         url=addresses_of(request).url(path),
-        expires_at=datetime.fromtimestamp(expires_at, UTC),
+        expires_at=utc_time(expires_at),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from service.api.dialects.jobs.schemas import (
@@ -24,6 +23,7 @@ from service.api.dialects.jobs.schemas import (
 from service.api.edge.addresses import Addresses
 from service.api.generation.prompt_tokens import prompt_tokens, truncated_headers
 from service.api.generation.resolve import shared_settings
+from service.api.http.fields import utc_time
 from service.engine.types import Timings
 from service.jobs.records import (
     ImageSummary,
@@ -54,10 +54,10 @@ def job_out(view: JobView, at: Addresses) -> JobOut:
         prompt_truncated=_truncated(record),
         timings=_timings(record),
         error=None if record.failure is None else failure_out(record),
-        created_at=_time(record.created_at),
-        started_at=None if record.started_at is None else _time(record.started_at),
-        completed_at=None if record.completed_at is None else _time(record.completed_at),
-        expires_at=None if record.expires_at is None else _time(record.expires_at),
+        created_at=utc_time(record.created_at),
+        started_at=utc_time(record.started_at),
+        completed_at=utc_time(record.completed_at),
+        expires_at=utc_time(record.expires_at),
         urls=_urls(record.id, at),
     )
 
@@ -75,10 +75,10 @@ def job_list_item(summary: JobSummary, at: Addresses) -> JobListItem:
         seeds=[image.params.seed for image in summary.spec.images],
         images=[_listed_image(summary, image, at) for image in summary.images],
         error=None if summary.failure is None else failure_out(summary),
-        created_at=_time(summary.created_at),
-        started_at=None if summary.started_at is None else _time(summary.started_at),
-        completed_at=None if summary.completed_at is None else _time(summary.completed_at),
-        expires_at=None if summary.expires_at is None else _time(summary.expires_at),
+        created_at=utc_time(summary.created_at),
+        started_at=utc_time(summary.started_at),
+        completed_at=utc_time(summary.completed_at),
+        expires_at=utc_time(summary.expires_at),
         urls=_urls(summary.id, at),
     )
 
@@ -209,7 +209,3 @@ def _summary(timings: Sequence[Timings], total_s: float | None) -> TimingsOut:
         total_s=total_s,
         batch_size=sum(each.mean_batch_rows for each in timings) / len(timings),
     )
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from service.api.dependencies import jobs_of, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.dialects.jobs.schemas import UploadOut, UploadRequest
+from service.api.http.fields import utc_time
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_content, parse
 from service.images.inputs.raster import encode_raster
@@ -77,6 +77,6 @@ def _upload_out(upload: StoredUpload) -> UploadOut:
         width=upload.width,
         height=upload.height,
         size_bytes=upload.size_bytes,
-        created_at=datetime.fromtimestamp(upload.created_at, UTC),
-        expires_at=datetime.fromtimestamp(upload.kept_until, UTC) if kept else None,
+        created_at=utc_time(upload.created_at),
+        expires_at=utc_time(upload.kept_until) if kept else None,
     )

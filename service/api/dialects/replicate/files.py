@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -13,6 +12,7 @@ from service.api.dialects.replicate.outputs import links_of
 from service.api.dialects.replicate.resolve import ENVELOPE_RULES
 from service.api.dialects.replicate.schemas import FileOut, FileRequest, FileUrls
 from service.api.dialects.replicate.serialize import ROOT
+from service.api.http.fields import utc_time
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_content, parse
 from service.images.inputs.raster import encode_raster
@@ -70,7 +70,7 @@ def _file_out(request: Request, upload: StoredUpload) -> FileOut:
         etag=upload.sha256,
         checksums={"sha256": upload.sha256},
         metadata={},
-        created_at=datetime.fromtimestamp(upload.created_at, UTC),
-        expires_at=datetime.fromtimestamp(upload.kept_until, UTC) if kept else None,
+        created_at=utc_time(upload.created_at),
+        expires_at=utc_time(upload.kept_until) if kept else None,
         urls=FileUrls(get=links_of(request).at.url(f"{router.prefix}/{upload.sha256}")),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from service.api.dialects.replicate.resolve import INPUT_RULES
 from service.api.dialects.replicate.schemas import PredictionInput, ReplicateModel, VersionOut
 from service.api.dialects.replicate.serialize import ROOT
 from service.api.dialects.replicate.versions import full_name, model_of, version_id
+from service.api.http.fields import utc_time
 from service.api.http.problems import ProblemOut
 from service.api.http.request_body import body_schema
 from service.errors import NotFoundError
@@ -62,7 +62,7 @@ async def get_replicate_version(request: Request, owner: str, name: str, version
 def _version(services: Services, model: ModelInfo) -> VersionOut:
     return VersionOut(
         id=version_id(model.name),
-        created_at=datetime.fromtimestamp(services.started_at, UTC),
+        created_at=utc_time(services.started_at),
         cog_version=_COG_VERSION,
         openapi_schema=_schema(),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from service.api.dialects.replicate.schemas import Metrics, PredictionOut, PredictionStatus, PredictionUrls
 from service.api.dialects.replicate.versions import full_name, version_id
 from service.api.edge.addresses import Addresses
 from service.api.generation.resolve import shared_settings
+from service.api.http.fields import utc_time
 from service.api.signed_urls import LinkSigner
 from service.jobs.records import JobProgress, JobRecord, JobSpec, JobSummary, Status
 from service.jobs.watching.event_diff import progress_of
@@ -65,9 +65,9 @@ def prediction_out(job: JobRecord | JobSummary, links: Links, output: Sequence[s
         logs=logs(job),
         error=None if job.failure is None else job.failure.message,
         metrics=_metrics(job),
-        created_at=_time(job.created_at),
-        started_at=None if job.started_at is None else _time(job.started_at),
-        completed_at=None if job.completed_at is None else _time(job.completed_at),
+        created_at=utc_time(job.created_at),
+        started_at=utc_time(job.started_at),
+        completed_at=utc_time(job.completed_at),
         data_removed=False,
         source="api",
         urls=links.prediction(job.id),
@@ -117,7 +117,3 @@ def _metrics(job: JobRecord | JobSummary) -> Metrics:
         total_time=None if ended is None else ended - job.created_at,
         image_count=len(job.images),
     )
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

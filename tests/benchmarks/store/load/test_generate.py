@@ -28,10 +28,10 @@ async def test_each_kind_of_load_is_run_when_it_is_told() -> None:
     async with answering(jobs=[answer(200)]) as to:
         port, request = to.port, get("/jobs")
         loads: list[Load] = [
-            ClosedLoop(ports=[port], request=request, connections=1, seconds=9.0, limit=3),
-            OpenLoop(port=port, request=request, rate=60.0, seconds=0.05, connections=2, grace_s=9.0),
-            Probes(port=port, paths=["/jobs"], rate=60.0, seconds=0.05, late_s=9.0),
-            Followers(port=port, paths=["/jobs"] * 3, seconds=0.3),
+            ClosedLoop(ports=[port], request=request, connections=1, seconds=60.0, limit=3),
+            OpenLoop(port=port, request=request, rate=60.0, seconds=0.05, connections=2, grace_s=60.0),
+            Probes(port=port, paths=["/jobs"], rate=60.0, seconds=0.05, late_s=60.0),
+            Followers(port=port, paths=["/jobs"] * 3, seconds=3.0),
         ]
         for load in loads:
             to.asked.clear()

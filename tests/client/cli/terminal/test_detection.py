@@ -51,7 +51,7 @@ def test_a_terminal_is_asked_and_its_reply_read() -> None:
     thread = threading.Thread(target=reply)
     thread.start()
     try:
-        assert ask_terminal(os.ttyname(program)) == "\x1b[?62;4c"
+        assert ask_terminal(os.ttyname(program), timeout_s=60.0) == "\x1b[?62;4c"
     finally:
         thread.join()
         os.close(terminal)
@@ -61,7 +61,7 @@ def test_a_terminal_is_asked_and_its_reply_read() -> None:
 def test_a_terminal_that_does_not_reply_gives_no_answer() -> None:
     terminal, program = pty.openpty()
     try:
-        assert ask_terminal(os.ttyname(program)) == ""
+        assert ask_terminal(os.ttyname(program), timeout_s=0.0) == ""
     finally:
         os.close(terminal)
         os.close(program)

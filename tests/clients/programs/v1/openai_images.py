@@ -26,7 +26,7 @@ def generate() -> Any:
 
 
 def address() -> Any:
-    """What OpenAI's documentation shows for its older models: no `response_format`, and the answer has a URL."""
+    """Does as OpenAI's documentation shows for its older models: without `response_format` the answer has a URL."""
     result = client.images.generate(model="dall-e-3", prompt="a red circle", quality="hd", style="vivid")
     (image,) = result.data or []
     assert image.url is not None

@@ -1,8 +1,9 @@
-"""The types of fields: text that every encoding can hold, whole numbers in one spelling, ids of jobs."""
+"""The types of fields: text that every encoding can hold, whole numbers in one spelling, ids of jobs, times."""
 
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId, Text, json_text
+from service.api.http.fields import WHOLE_NUMBER, ImageIndex, JobId, Text, json_text, utc_time
 from service.errors import InvalidRequestError
 
 
@@ -60,3 +61,8 @@ def test_a_job_id_is_matched_from_end_to_end() -> None:
     job_id = "job_" + "a2" * 13
     assert accepts(JobId, job_id)
     assert not [text for text in (job_id[:-1], job_id + "a", job_id + "\n", "x" + job_id) if accepts(JobId, text)]
+
+
+def test_a_time_has_its_zone_and_one_that_is_not_known_is_none() -> None:
+    assert utc_time(86400.5) == datetime(1970, 1, 2, 0, 0, 0, 500_000, tzinfo=UTC)
+    assert utc_time(None) is None

@@ -42,7 +42,7 @@ class Operation(NamedTuple):
 
     @property
     def answers_one_image(self) -> bool:
-        """Whether the answer is always the file of one image."""
+        """Tells whether the answer is always the file of one image."""
         return self.text == "inputs"
 
     def nested(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -5,53 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-import pytest
-
 from service.api.dialects.registry import DIALECTS
 from service.api.generation.request import GenerationRequest
 from service.api.http.dialect import Dialect, UnknownFields
 from service.api.http.request_body import body_schema
 from tests.service.api.in_process import JOBS, TENANT, Api
-from tests.service.api.whole.operations import Operation, generating
+from tests.service.api.whole.operations import Operation
 
-ALL: Final = [pytest.param(dialect, id=dialect.name) for dialect in DIALECTS]
 CANARY: Final = "cAnArY7"
-STORED: Final = {"201", "202"}
-"""Statuses of answers about things that are kept."""
 NULL: Final = {"type": "null"}
 ALICE: Final = {TENANT: "alice"}
 BOB: Final = {TENANT: "bob"}
-
-
-@pytest.fixture(params=ALL)
-def dialect(request: pytest.FixtureRequest) -> Dialect:
-    dialect: Dialect = request.param
-    return dialect
-
-
-@pytest.fixture
-async def operations(api: Api, dialect: Dialect) -> list[Operation]:
-    """Returns the routes of the dialect that take a prompt."""
-    bodies = {
-        (method, path): operation["requestBody"]["content"]["application/json"]["schema"]
-        for (method, path), operation in api.operations.items()
-        if "requestBody" in operation and DIALECTS.at(path) is dialect
-    }
-    found = [
-        Operation(
-            client=api.client,
-            method=method,
-            path=path.replace("{owner}", "x").replace("{name}", api.engine.model.name),
-            body=parameters,
-            inside=inside,
-            text=text,
-            stores=bool(STORED & set(api.operations[method, path]["responses"])),
-        )
-        for (method, path), body in bodies.items()
-        for parameters, inside, text in generating(body)
-    ]
-    assert found, "a dialect generates images"
-    return found
 
 
 def bounds(schema: dict[str, Any]) -> dict[str, Any]:

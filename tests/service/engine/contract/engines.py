@@ -1,5 +1,5 @@
 """The engines whose tests check the contract of `service.engine.interface`: the real one, with one device and with
-two, and the fake one."""
+two, and the fake one, also with all its jobs moderated."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from typing import Any, Final, Literal, TypeAlias
 import pytest
 
 from service.engine.interface import Engine, Phase
+from service.moderation.moderated_engine import ModeratedEngine
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.local_engine import TIMEOUT_S, make_engine
 from tests.harness.engine.worker_harness import make_params
+from tests.harness.served.fake_moderator import FakeModerator, moderation_by
 
-Kind: TypeAlias = Literal["fake", "local", "two devices"]
+Kind: TypeAlias = Literal["fake", "moderated", "local", "two devices"]
 KINDS: Final = [
     "fake",
+    pytest.param("moderated", marks=pytest.mark.integration),
     pytest.param("local", marks=pytest.mark.integration),
     pytest.param("two devices", marks=pytest.mark.integration),
 ]
-"""Parameters of fixtures. The tests of all engines but the fake one start processes."""
+"""Parameters of fixtures. The tests of the fake engine are unit tests: those of others start processes or repeat
+them."""
 
 STEP_S = 0.02
 LONG = make_params("long", steps=200)
@@ -33,7 +37,7 @@ def make(kind: Kind, *, loads: bool = True, **bounds: Any) -> Engine:
 
     `bounds` are fields of `EngineConfig` that bound its queue.
     """
-    if kind != "fake":
+    if kind in ("local", "two devices"):
         devices = ("cpu", "cpu") if kind == "two devices" else ()
         faults = [] if loads else ["--unloadable", "no such folder"]
         return make_engine("--call-s", str(STEP_S), *faults, devices=devices, **bounds)[0]
@@ -42,6 +46,8 @@ def make(kind: Kind, *, loads: bool = True, **bounds: Any) -> Engine:
     engine.step_s = STEP_S
     engine.phase, engine.info = Phase.LOADING, None
     engine.phase_after_start = Phase.SERVING if loads else Phase.FAILED
+    if kind == "moderated":
+        return ModeratedEngine(engine, moderation_by(FakeModerator(), judges_images=False))
     return engine
 
 

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.integration
 
 CALL_S: Final = 0.02
 STEPS: Final = 5
-IMAGES_A_SECOND: Final = 1 / (CALL_S * STEPS) * 2
-"""The rate of a device that has room for two images in a call."""
+REQUESTS_AN_IMAGE: Final = 10
+"""Requests that are sent for each image that the device finishes, however fast that is."""
 HEAVY: Final = 100
 """Requests of the heavy tenant for each of the light one."""
 ROUNDS: Final = 3
@@ -26,6 +26,7 @@ ROUNDS: Final = 3
 async def test_an_overload_of_one_tenant_is_refused_and_the_other_one_loses_nothing() -> None:
     outcomes: Counter[tuple[str, str]] = Counter()
     told_to_wait: list[float | None] = []
+    made = asyncio.Semaphore(0)
     config = {"max_rows": 4, "max_queued_images": 16, "max_callers_in_line": 16}
     async with serving("--call-s", str(CALL_S), **config) as (engine, _):
 
@@ -37,13 +38,17 @@ async def test_an_overload_of_one_tenant_is_refused_and_the_other_one_loses_noth
                 outcomes[tenant, "refused"] += 1
             else:
                 await job.result()
+                made.release()
                 outcomes[tenant, "made"] += 1
 
         asked = []
         for number in range(ROUNDS * (HEAVY + 1)):
             tenant = "light" if number % (HEAVY + 1) == HEAVY else "heavy"
             asked.append(asyncio.create_task(ask(tenant, number)))
-            await asyncio.sleep(1 / (10 * IMAGES_A_SECOND))
+            await asyncio.sleep(0)
+            if number % REQUESTS_AN_IMAGE == REQUESTS_AN_IMAGE - 1:
+                async with asyncio.timeout(TIMEOUT_S):
+                    await made.acquire()
         async with asyncio.timeout(TIMEOUT_S):
             await asyncio.gather(*asked)
         assert engine.backlog_s == pytest.approx(0)

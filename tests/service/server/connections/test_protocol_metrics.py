@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from service.settings import Settings
-from tests.harness.wire.http_server import Harness, serve_in_thread, wait_until
+from tests.harness.wire.http_server import Harness, serve_in_thread, serving, wait_until
 from tests.harness.wire.raw_http import GET, connected, read_to_end
 
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Harness]:
-    """A server with short deadlines that accepts two connections."""
-    yield from serve_in_thread(Settings(header_timeout_s=0.4, max_connections=2))
+    """A server with short deadlines."""
+    yield from serve_in_thread(Settings(header_timeout_s=0.4))
 
 
 def shows(server: Harness, line: str) -> bool:
@@ -37,14 +37,13 @@ def test_a_refusal_is_counted_by_its_status(strict: Harness, sent: bytes, status
     assert shows(strict, f'darkroom_protocol_refusals_total{{status="{status}"}} 1.0')
 
 
-def test_open_connections_are_counted_and_those_beyond_the_bound_are_refused(strict: Harness) -> None:
-    strict.client.close()
-    wait_until(lambda: shows(strict, 'darkroom_connections{listener="api"} 0.0'))
-    with contextlib.ExitStack() as stack:
-        for _ in range(2):
-            stack.enter_context(connected(strict.port))
-        wait_until(lambda: shows(strict, 'darkroom_connections{listener="api"} 2.0'))
-        third = stack.enter_context(connected(strict.port))
-        assert read_to_end(third).startswith(b"HTTP/1.1 503 ")
-    assert shows(strict, 'darkroom_protocol_refusals_total{status="503"} 1.0')
-    wait_until(lambda: shows(strict, 'darkroom_connections{listener="api"} 0.0'))
+def test_open_connections_are_counted_and_those_beyond_the_bound_are_refused() -> None:
+    with serving(Settings(header_timeout_s=3600, max_connections=2)) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(2):
+                stack.enter_context(connected(server.port))
+            wait_until(lambda: shows(server, 'darkroom_connections{listener="api"} 2.0'))
+            third = stack.enter_context(connected(server.port))
+            assert read_to_end(third).startswith(b"HTTP/1.1 503 ")
+        assert shows(server, 'darkroom_protocol_refusals_total{status="503"} 1.0')
+        wait_until(lambda: shows(server, 'darkroom_connections{listener="api"} 0.0'))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import BaseModel
 
 from service.api.dialects.jobs.schemas import FailureOut
 from service.api.dialects.jobs.serialize import ROOT, failure_out
+from service.api.http.fields import utc_time
 from service.api.signed_urls import LinkSigner
 from service.jobs.records import JobRecord, Status, StoredImage
 from service.webhooks.rendering import MAX_BODY_BYTES, Renderer, happened_at
@@ -69,17 +70,17 @@ def _event(job: JobRecord, webhook: Webhook, event: str, images: Sequence[Webhoo
     return WebhookEvent.model_validate(
         {
             "type": event,
-            "timestamp": _time(happened_at(job, event)),
+            "timestamp": utc_time(happened_at(job, event)),
             "data": WebhookJob(
                 id=job.id,
                 status=job.status,
                 image_count=len(job.images),
                 images=list(images),
                 error=None if job.failure is None else failure_out(job),
-                created_at=datetime.fromtimestamp(job.created_at, UTC),
-                started_at=_time(job.started_at),
-                completed_at=_time(job.completed_at),
-                expires_at=_time(job.expires_at),
+                created_at=utc_time(job.created_at),
+                started_at=utc_time(job.started_at),
+                completed_at=utc_time(job.completed_at),
+                expires_at=utc_time(job.expires_at),
                 url=f"{webhook.base_url}{ROOT}/{job.id}",
             ),
         }
@@ -115,7 +116,3 @@ def link_expires_at(job: JobRecord) -> int:
     """Returns when the links end, which is the same at each try, in Unix seconds."""
     ended_at = job.completed_at or job.created_at
     return int(min(ended_at + _LINK_S, job.expires_at or ended_at + _LINK_S))
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from service.api.dependencies import services_of, webhooks_of
 from service.api.durable_jobs.cursors import decode_cursor, encode_cursor
+from service.api.http.fields import utc_time
 from service.api.http.problems import ProblemOut
 from service.ids import JOB_ID_PATTERN
 from service.webhooks.deliveries import Cursor, Delivery, DeliveryState
@@ -102,11 +103,7 @@ def _delivery_out(delivery: Delivery) -> DeliveryOut:
         tries=delivery.tries,
         status=delivery.status,
         error=delivery.error,
-        created_at=datetime.fromtimestamp(delivery.created_at, UTC),
-        tried_at=_time(delivery.tried_at),
-        next_try_at=_time(delivery.try_at),
+        created_at=utc_time(delivery.created_at),
+        tried_at=utc_time(delivery.tried_at),
+        next_try_at=utc_time(delivery.try_at),
     )
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

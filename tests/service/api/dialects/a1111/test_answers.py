@@ -1,4 +1,4 @@
-"""What an answer says of its images is true, and in the form that AUTOMATIC1111's clients read."""
+"""An answer tells the truth about its images, in the form that AUTOMATIC1111's clients read."""
 
 from __future__ import annotations
 

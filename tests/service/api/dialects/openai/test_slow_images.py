@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 
-import openai
-
 from tests.harness.wire.http_server import Harness
 from tests.service.api.in_process import GENERATIONS, Api
 
 
 def test_a_client_that_times_out_gets_its_image_with_a_later_try(server: Harness) -> None:
+    import openai
+
     server.engine.held_before = (0, 1)
     release = threading.Timer(3.0, server.engine.let_go)
     release.start()

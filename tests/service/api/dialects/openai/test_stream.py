@@ -7,12 +7,10 @@ import base64
 import io
 import json
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
-import openai
 import pytest
-from openai.types import ImageGenCompletedEvent, ImageGenPartialImageEvent
 from PIL import Image
 
 from service.api.dependencies import Services
@@ -26,6 +24,9 @@ from tests.harness.wire.http_server import Harness, wait_until
 from tests.service.api.in_process import GENERATIONS, Api
 from tests.service.images.reading import FORMATS, MADE_BY_A_MODEL, holds, parameters_in, source_type_in
 from tests.service.serving import Serve
+
+if TYPE_CHECKING:
+    import openai
 
 
 def data_of(text: str) -> list[dict[str, Any]]:
@@ -41,6 +42,8 @@ def make_generation(api: Api, **fields: object) -> Generation:
 
 
 def test_the_client_is_sent_previews_before_the_finished_image(client: openai.OpenAI) -> None:
+    from openai.types import ImageGenCompletedEvent, ImageGenPartialImageEvent
+
     events = list(
         client.images.generate(
             prompt="x", size="160x96", stream=True, partial_images=2, output_format="webp", extra_body={"seed": 5}
@@ -60,6 +63,8 @@ def test_the_client_is_sent_previews_before_the_finished_image(client: openai.Op
 
 
 def test_an_error_in_mid_stream_raises_in_the_client(server: Harness, client: openai.OpenAI) -> None:
+    import openai
+
     server.engine.failure = OutOfMemoryError("The image does not fit into memory.")
     with pytest.raises(openai.APIError) as failure:
         list(client.images.generate(prompt="x", stream=True))

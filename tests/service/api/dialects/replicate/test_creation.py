@@ -1,4 +1,4 @@
-"""How long a caller waits for its prediction."""
+"""A caller waits for its prediction as long as its Prefer header says, and is answered a little before that."""
 
 from __future__ import annotations
 

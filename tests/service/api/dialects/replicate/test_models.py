@@ -1,4 +1,4 @@
-"""What Replicate's clients ask of a model before they use it."""
+"""A model has the version and the schema that Replicate's clients read before they use it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 
 from pipelines.interface import InputPixels, RgbImage
@@ -22,17 +21,21 @@ MADE = RgbImage(*SIZE, NOISE.pixels)
 
 
 def theirs(mask: InputPixels) -> bytes:
+    from diffusers.image_processor import VaeImageProcessor
+
     made, original = (Image.frombytes("RGB", SIZE, pixels) for pixels in (MADE.pixels, ORIGINAL.pixels))
     shown = Image.frombytes("L", SIZE, mask.pixels)
     return bytes(VaeImageProcessor().apply_overlay(shown, original, made).tobytes())
 
 
+@pytest.mark.integration
 def test_with_a_mask_of_black_and_white_it_is_what_diffusers_makes_to_the_bit() -> None:
     keeps = bytes(255 * (x >= 20) for _ in range(SIZE[1]) for x in range(SIZE[0]))
     mask = InputPixels(*SIZE, 1, keeps)
     assert kept_pixels.put_back(MADE, ORIGINAL, mask).pixels == theirs(mask)
 
 
+@pytest.mark.integration
 def test_with_a_soft_mask_it_is_what_diffusers_makes_but_for_rounding() -> None:
     mask = uploads.pixels_of(PixelKey(MASK, *SIZE), 1)
     ours = np.frombuffer(kept_pixels.put_back(MADE, ORIGINAL, mask).pixels, np.uint8).astype(int)

@@ -29,7 +29,7 @@ async def busy(database: Database) -> AsyncIterator[None]:
 
     def linger(_: Connection) -> None:
         begun.release()
-        go_on.wait(30)
+        go_on.wait(60)
 
     lingering = [
         asyncio.create_task(database.write(linger, urgent=True)) for _ in range(1 if database.is_sqlite else 4)
@@ -105,7 +105,7 @@ async def test_a_writer_that_waits_too_long_is_refused_and_the_database_stays_av
         assert refused.value.retry_after_s is not None
         assert database.available
 
-    await asyncio.wait_for(database.write(lambda _: None, urgent=True), 30)
+    await asyncio.wait_for(database.write(lambda _: None, urgent=True), 60)
     assert await read(database) == [], "what was refused is not written later"
     await database.close()
 
@@ -129,11 +129,11 @@ async def test_a_caller_that_is_canceled_while_its_write_runs_learns_of_it_when_
 
     def write_slowly(connection: Connection) -> None:
         begun.set()
-        go_on.wait(30)
+        go_on.wait(60)
         connection.execute(insert(probes), {"only": True, "written_at": 1.0})
 
     task = asyncio.create_task(database.write(write_slowly))
-    await asyncio.to_thread(begun.wait, 30)
+    await asyncio.to_thread(begun.wait, 60)
     task.cancel()
     await asyncio.sleep(0.01)
     assert not task.done()

@@ -1,0 +1,1 @@
+"""Has prompts and images judged by a moderation service of the operator's before anybody sees an image."""

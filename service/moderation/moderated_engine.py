@@ -1,0 +1,81 @@
+"""An engine whose jobs are moderated, whoever submits them: every dialect, and every durable job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from pipelines.model_info import ModelInfo
+from pipelines.params import GenerationParams
+from service.engine.interface import Engine, Job, JobOptions, ModelWish, Phase, ServedModel
+from service.moderation.moderated_job import ModeratedJob
+from service.moderation.moderation import Moderation
+from service.moderation.verdicts import Asker
+from service.observability.log_ids import bound_log_ids
+
+
+class ModeratedEngine:
+    """Implements `Engine` by another one. Where images are judged there are no previews, which nobody has judged."""
+
+    def __init__(self, engine: Engine, moderation: Moderation) -> None:
+        self._engine = engine
+        self._moderation = moderation
+
+    @property
+    def phase(self) -> Phase:
+        return self._engine.phase
+
+    @property
+    def activity(self) -> str:
+        return self._engine.activity
+
+    @property
+    def model(self) -> ModelInfo:
+        return self._engine.model
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        return self._engine.models
+
+    def find_model(self, name: str) -> ModelInfo:
+        return self._engine.find_model(name)
+
+    def change_model(self, name: str, wish: ModelWish) -> None:
+        self._engine.change_model(name, wish)
+
+    @property
+    def backlog_s(self) -> float:
+        return self._engine.backlog_s
+
+    def price_s(self, images: Sequence[GenerationParams]) -> float:
+        return self._engine.price_s(images)
+
+    def least_s(self, images: Sequence[GenerationParams]) -> float:
+        return self._engine.least_s(images)
+
+    def submit(
+        self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
+    ) -> Job:
+        job = self._engine.submit(images, accepted=accepted, **self._without_previews(options))
+        return self._moderated(job, images, options)
+
+    async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:
+        job = await self._engine.submit_in_line(images, **self._without_previews(options))
+        return self._moderated(job, images, options)
+
+    async def wait_for_phase(self, *phases: Phase) -> Phase:
+        return await self._engine.wait_for_phase(*phases)
+
+    async def start(self) -> None:
+        await self._engine.start()
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        await self._engine.stop(drain_s)
+
+    def _without_previews(self, options: JobOptions) -> JobOptions:
+        return {**options, "previews": 0} if self._moderation.judges_images else options
+
+    def _moderated(self, job: Job, images: Sequence[GenerationParams], options: JobOptions) -> Job:
+        ids = bound_log_ids()
+        asker = Asker(options.get("tenant", ""), ids.get("job_id", job.id), ids.get("request_id"))
+        return ModeratedJob(job, images, self._moderation, asker)

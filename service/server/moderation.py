@@ -1,0 +1,33 @@
+"""Creates the moderation of one process from settings."""
+
+from __future__ import annotations
+
+from service.images.encoding import Encoder
+from service.moderation.moderation import Moderation
+from service.moderation.moderator import Moderator, UnavailableModeratorError
+from service.observability.moderation_metrics import ModerationMetrics
+from service.settings import Settings
+
+
+def create_moderation(settings: Settings, encoder: Encoder, metrics: ModerationMetrics) -> Moderation | None:
+    """Returns None where nothing is judged. Raises ValueError where the key of the service cannot be read."""
+    moderator = create_moderator(settings)
+    if moderator is None:
+        return None
+    try:
+        moderator.check_key()
+    except UnavailableModeratorError as error:
+        raise ValueError(f"The moderation service cannot be asked. {error}") from None
+    return Moderation(moderator, encoder, metrics, judges_images=settings.moderation_images)
+
+
+def create_moderator(settings: Settings) -> Moderator | None:
+    """Returns None where the settings name no moderation service."""
+    if settings.moderation_url is None:
+        return None
+    return Moderator(
+        settings.moderation_url,
+        model=settings.moderation_model,
+        key_file=settings.moderation_key_file,
+        timeout_s=settings.moderation_timeout_s,
+    )

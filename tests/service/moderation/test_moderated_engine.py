@@ -1,0 +1,60 @@
+"""All jobs of a moderated engine are moderated, however they come, for the one who asked.
+
+The tests of the contract of engines hold it to that contract.
+"""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+
+from service.engine.interface import ImagePreview
+from service.errors import ContentFilteredError
+from service.jobs.store.database import Database
+from service.moderation.moderated_engine import ModeratedEngine
+from service.moderation.verdict_log import VerdictLog
+from service.moderation.verdicts import Asker
+from tests.harness.engine.fake_engine import FakeEngine
+from tests.harness.engine.worker_harness import make_params
+from tests.harness.served.fake_moderator import FakeModerator, moderation_by
+
+STAR = make_params("a star", steps=3)
+FORBIDDEN = make_params("a forbidden star", steps=3)
+
+
+async def test_jobs_are_moderated_however_they_come() -> None:
+    engine = ModeratedEngine(FakeEngine(), moderation_by(FakeModerator()))
+
+    for job in (
+        engine.submit([FORBIDDEN]),
+        engine.submit([FORBIDDEN], accepted=True),
+        await engine.submit_in_line([FORBIDDEN]),
+    ):
+        with pytest.raises(ContentFilteredError):
+            await job.result()
+
+
+@pytest.mark.parametrize(("judges_images", "previews"), [(True, 0), (False, 2)])
+async def test_where_images_are_judged_there_are_no_previews(judges_images: bool, previews: int) -> None:
+    fake = FakeEngine()
+    engine = ModeratedEngine(fake, moderation_by(FakeModerator(), judges_images=judges_images))
+
+    for job in (engine.submit([STAR], previews=2), await engine.submit_in_line([STAR], previews=2)):
+        shown = [event async for event in job.events() if isinstance(event, ImagePreview)]
+        assert len(shown) == previews
+    assert {job.previews for job in fake.jobs} == {previews}
+
+
+async def test_verdicts_name_the_one_who_asked(database: Database) -> None:
+    moderation = moderation_by(FakeModerator())
+    moderation.verdicts = VerdictLog(database, keep_s=1e9)
+    engine = ModeratedEngine(FakeEngine(), moderation)
+
+    direct = engine.submit([STAR], tenant="alice")
+    with structlog.contextvars.bound_contextvars(job_id="job_durable", request_id="req_1"):
+        durable = engine.submit([STAR], tenant="bob", accepted=True)
+    await direct.result()
+    await durable.result()
+
+    askers = {verdict.asker for verdict in await moderation.verdicts.newest(limit=10)}
+    assert askers == {Asker("alice", direct.id), Asker("bob", "job_durable", "req_1")}
