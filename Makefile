@@ -152,6 +152,7 @@ docs: setup-dev
 	@$(BIN)/python -m scripts.code_map docs/code-map.md
 	@$(BIN)/python -m scripts.env_example deploy/.env.example
 	@$(BIN)/python -m scripts.toml_example deploy/darkroom.toml.example
+	@$(BIN)/python -m scripts.packaged_digests
 
 # TORCH_CPU names a folder with torch's wheel for the CPU, or another index than PyTorch's.
 lock: setup-dev

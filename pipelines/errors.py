@@ -2,6 +2,8 @@
 
 PipelineError
 |-- ModelLoadError        the model is missing, broken or not supported
+|   |-- ManifestError        the manifest of model files cannot be read
+|   `-- UnreviewedFileError  a file of the model is not one that the manifest lists
 |-- InvalidParamsError    the model or the sampler cannot make an image with these parameters
 |   `-- UnknownSamplerError
 |-- SnapshotError         a snapshot is not one of this image, or is damaged
@@ -19,6 +21,14 @@ class PipelineError(Exception):
 
 class ModelLoadError(PipelineError):
     """The model cannot be loaded. The message tells whoever starts the server which file is at fault, and why."""
+
+
+class ManifestError(ModelLoadError):
+    """The manifest of model files cannot be read. The message tells the line."""
+
+
+class UnreviewedFileError(ModelLoadError):
+    """A file of a model is not listed in the manifest, or has another digest than there."""
 
 
 class InvalidParamsError(PipelineError):

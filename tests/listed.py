@@ -45,6 +45,7 @@ INTEGRATION_TESTS: Final = (
     "pipelines/checkpoints",
     "pipelines/cuda",
     "pipelines/families",
+    "pipelines/integrity/test_reviewed_models.py",
     "pipelines/prompts/test_chunks.py",
     "pipelines/runtime",
     "pipelines/sampling",

@@ -10,7 +10,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from pipelines.checkpoints import components, inspection, loader, sources
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.files import safetensors_files
 from pipelines.checkpoints.single_file import tensors as single_file_tensors
-from pipelines.errors import ModelLoadError
+from pipelines.errors import ModelLoadError, UnreviewedFileError
+from pipelines.integrity import manifest
+from pipelines.integrity.digests import Digests
+from pipelines.integrity.file_access import ANY_FILES, FileAccess, RecordedFiles, ReviewedFiles, faults_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +54,15 @@ def check(
     device: str = "auto",
     dtype: str = "auto",
     allow_download: bool = False,
+    files: FileAccess = ANY_FILES,
 ) -> Report:
     """Inspect a model as `loader.load` would, and compare its weights with its configuration. Raises `ModelLoadError`.
 
     Only configurations and the headers of the weights are read. An empty `name` leaves the model's name to its files.
+    `files` opens them.
     """
     choice = loader.choose_dtype(dtype, device)
-    source = sources.find(model, roots=roots, allow_download=allow_download, dtype=choice)
+    source = sources.find(model, roots=roots, allow_download=allow_download, dtype=choice, files=files)
     checkpoint = inspection.inspect(source, choice)
     info = loader.describe(checkpoint, device=device)
     for part in checkpoint.weights:
@@ -114,6 +119,21 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program. Returns its exit status."""
     given = _parse(arguments)
     try:
+        report, digests = _examine(given)
+    except ModelLoadError as error:
+        sys.stdout.write(_dump({"ok": False, "error": str(error)}) if given.json else f"{error}\n")
+        return 1
+    sys.stdout.write(_dump({"ok": True, **dataclasses.asdict(report), **digests}) if given.json else render(report))
+    return 0
+
+
+def _examine(given: argparse.Namespace) -> tuple[Report, Mapping[str, Any]]:
+    """Return the report and, if they are wanted, the digests of the files. Raises `ModelLoadError`.
+
+    Its message has a line for each file that is not as the manifest lists it.
+    """
+    files, reviewed = RecordedFiles(), None if given.manifest is None else _reviewed(given.manifest)
+    try:
         report = check(
             given.model,
             name=given.name,
@@ -121,12 +141,35 @@ def main(arguments: Sequence[str]) -> int:
             device=given.device,
             dtype=given.dtype,
             allow_download=given.allow_download,
+            files=files,
         )
-    except ModelLoadError as error:
-        sys.stdout.write(_dump({"ok": False, "error": str(error)}) if given.json else f"{error}\n")
-        return 1
-    sys.stdout.write(_dump({"ok": True, **dataclasses.asdict(report)}) if given.json else render(report))
-    return 0
+    except ModelLoadError:
+        _compare(files, reviewed)  # A file that nobody reviewed may be the reason of the error, and is told instead.
+        raise
+    _compare(files, reviewed)
+    return report, {"digests": _own_digests(files.paths)} if given.digests else {}
+
+
+def _reviewed(path: Path) -> FileAccess:
+    try:
+        return ReviewedFiles([manifest.parse(path.read_text("utf-8"), path), manifest.packaged()])
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"{path} cannot be read: {error}.") from error
+
+
+def _compare(files: RecordedFiles, reviewed: FileAccess | None) -> None:
+    faults = [] if reviewed is None else faults_of(files.paths, reviewed)
+    if faults:
+        raise UnreviewedFileError("\n".join(faults))
+
+
+def _own_digests(paths: Iterable[Path]) -> Mapping[str, str]:
+    """Return the digest of each file, but for those that ship with Darkroom, and so do their digests."""
+    digests, packaged = Digests(), manifest.packaged()
+    try:
+        return {str(path): digests.of(path) for path in paths if packaged.find(path) is None}
+    except OSError as error:
+        raise ModelLoadError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -137,6 +180,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--allow-download", action="store_true")
+    parser.add_argument("--manifest", type=Path, help="file of digests, with which all files are compared")
+    parser.add_argument("--digests", action="store_true", help="print the digest of each file, too, with --json")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args(arguments)
 

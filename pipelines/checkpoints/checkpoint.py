@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pipelines.checkpoints.profile import Profile
 from pipelines.families.base import Family
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 _SAMPLES: Final = 64
 _SAMPLE_BYTES: Final = 4096
@@ -47,6 +48,8 @@ class Checkpoint:
     """float32, float16 or bfloat16: the dtype that it is loaded in and that the variant was chosen for."""
     profile: Profile
     """The model's darkroom.json, or all defaults."""
+    files: FileAccess = ANY_FILES
+    """Opens the files that are read when it is loaded."""
     notes: tuple[str, ...] = ()
     """Sentences for people: which variant was taken, and what was left aside."""
 

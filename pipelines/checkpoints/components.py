@@ -6,7 +6,6 @@ part is in memory twice, and no library chooses which files it opens.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from pipelines.checkpoints.files.name_lists import first_few
 from pipelines.errors import ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 _MAX_MAPPED_BYTES: Final = 64 << 20
 """Bytes that are read before the file is mapped anew: pages that were read count as this process's memory."""
@@ -33,7 +33,9 @@ _TEXT_PREFIX: Final = "text_model."
 """A level that text encoders have in files of some versions of transformers, and not in others."""
 
 
-def load_tokenizer(folder: Path, component_class: Any, files: Mapping[str, Path]) -> Any:
+def load_tokenizer(
+    folder: Path, component_class: Any, files: Mapping[str, Path], access: FileAccess = ANY_FILES
+) -> Any:
     """Load a tokenizer from copies of its files. `folder` is for messages. Raises `ModelLoadError`.
 
     The library sees a folder with nothing else in it, and the files cannot change while it reads them.
@@ -41,7 +43,7 @@ def load_tokenizer(folder: Path, component_class: Any, files: Mapping[str, Path]
     with tempfile.TemporaryDirectory(prefix="darkroom-") as private:
         try:
             for name, path in files.items():
-                shutil.copyfile(path, Path(private, name))
+                Path(private, name).write_bytes(access.read(path))
             return component_class.from_pretrained(private, local_files_only=True)
         except Exception as error:  # The library raises many kinds of errors for a broken file.
             raise _broken(folder, error) from error

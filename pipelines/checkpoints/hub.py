@@ -21,6 +21,7 @@ from pipelines.checkpoints.files import folder_configs, model_index, weight_file
 from pipelines.checkpoints.files.folder_configs import FolderConfigs
 from pipelines.checkpoints.files.model_index import ModelIndex
 from pipelines.errors import ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 _PREFIX: Final = "models--"
 _CONFIG_SUFFIXES: Final = (".json", ".txt")
@@ -121,17 +122,19 @@ def _find_snapshot(folder: Path) -> Path | None:
     return by_ref[0] if by_ref else (snapshots[0] if len(snapshots) == 1 else None)
 
 
-def download(hub_id: str, dtype: DtypeChoice, report: Callable[[], object], hub: Hub) -> Path:
+def download(
+    hub_id: str, dtype: DtypeChoice, report: Callable[[], object], hub: Hub, files: FileAccess = ANY_FILES
+) -> Path:
     """Fetch what a hub id such as `owner/name` needs, and return the folder. Raises `ModelLoadError`."""
     names = hub.list_files(hub_id)
     if model_index.FILE_NAME not in names:
         raise ModelLoadError(_explain_no_index(hub_id, names))
     own = [name for name in (model_index.FILE_NAME, profile.FILE_NAME) if name in names]
     snapshot = hub.fetch(hub_id, own, report)
-    index = model_index.read(snapshot / model_index.FILE_NAME)
+    index = model_index.read(snapshot / model_index.FILE_NAME, files)
     small = [*own, *_small_files(names, index)]
     snapshot = hub.fetch(hub_id, small, report)
-    found = folder_configs.read(snapshot, snapshot.parents[1], f"The repository {hub_id} does not have it.")
+    found = folder_configs.read(snapshot, snapshot.parents[1], f"The repository {hub_id} does not have it.", files)
     found.index.family.traits(snapshot, found.configs)
     in_dtype = dtype.resolve(found.configs.values())
     weights = [name for part in found.weighted_parts for name in _weights(hub_id, names, found, part, in_dtype)]

@@ -20,7 +20,8 @@ from pipelines.checkpoints.files.name_lists import first_few
 from pipelines.checkpoints.files.weight_files import Form
 from pipelines.checkpoints.single_file import inspection as single_file
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import ModelLoadError
+from pipelines.errors import ModelLoadError, UnreviewedFileError
+from pipelines.integrity.file_access import FileAccess
 
 _CODE: Final = (".py", ".pyc", ".so", ".dll", ".dylib")
 _PLAIN: Final = "plain"
@@ -44,7 +45,7 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     if source.is_file:
         return single_file.inspect(source, dtype)
     _check_layout(source)
-    found = folder_configs.read(source.path, source.boundary, source.remedy)
+    found = folder_configs.read(source.path, source.boundary, source.remedy, source.files)
     in_dtype = dtype.resolve(found.configs.values())
     taken = {part: _take(source, found, part, in_dtype) for part in found.weighted_parts}
     return Checkpoint(
@@ -56,7 +57,8 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
         weights={part: each.files for part, each in taken.items()},
         support_files=found.support_files,
         dtype=in_dtype,
-        profile=profile.read(source.path),
+        profile=profile.read(source.path, source.files),
+        files=source.files,
         notes=tuple(_notes(source.path, found, taken)),
     )
 
@@ -89,10 +91,13 @@ def _take(source: Source, found: FolderConfigs, part: str, dtype: str) -> _Taken
     reasons: list[str] = []
     for form in weight_files.find_forms(names, weight_files.STEMS[found.index.libraries[part]], dtype):
         try:
-            files = tuple(_files_of(folder, form))
+            files = tuple(_files_of(folder, form, source.files))
             for path in files:
                 folder_configs.check_link(path, source.boundary)
+                source.files.expect(path)
                 safetensors_files.read_header(path)
+        except UnreviewedFileError:
+            raise  # A form that was tampered with is not replaced by another one.
         except ModelLoadError as error:
             reasons.append(str(error))
         else:
@@ -102,12 +107,12 @@ def _take(source: Source, found: FolderConfigs, part: str, dtype: str) -> _Taken
     raise ModelLoadError(weight_files.explain_absence(str(folder), names, source.remedy))
 
 
-def _files_of(folder: Path, form: Form) -> Iterator[Path]:
+def _files_of(folder: Path, form: Form, access: FileAccess) -> Iterator[Path]:
     if not form.is_index:
         yield folder / form.file
         return
     path = folder / form.file
-    weight_map = json_files.read(path).get("weight_map")
+    weight_map = json_files.read(path, access).get("weight_map")
     shards = set(weight_map.values()) if isinstance(weight_map, dict) else set()
     if not shards:
         raise ModelLoadError(f"{path} names no files: it has no weight_map. Download it again.")

@@ -25,6 +25,7 @@ from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.checkpoints.single_file import tensors as single_file_tensors
 from pipelines.errors import InvalidParamsError, ModelLoadError
 from pipelines.families.base import ModelTraits
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 from pipelines.interface import Pipeline
 from pipelines.model_info import ModelInfo
 from pipelines.progress import Report, unreported
@@ -58,16 +59,17 @@ def load(
     allow_download: bool = False,
     mode: RunMode = RunMode(),  # noqa: B008 -- frozen
     report: Report = unreported,
+    files: FileAccess = ANY_FILES,
 ) -> Pipeline[Any, Any, Any]:
     """Find, inspect and load a model: a name below one of `roots`, a folder, a file or a hub id such as `owner/name`.
 
     `device` is auto, cpu or cuda (or cuda:1 ...); `dtype` is auto or one of `DTYPES`. Auto takes the GPU if there is
     one, in float16 or in the bfloat16 that the model was saved in, and otherwise the CPU, in float32. `report` is
     called, from any thread, while the model is downloaded, before each part is read, and before each call that
-    compiles or records it or verifies its exactness. Raises `ModelLoadError`.
+    compiles or records it or verifies its exactness. `files` opens its files. Raises `ModelLoadError`.
     """
     choice = choose_dtype(dtype, device)
-    source = sources.find(model, roots=roots, allow_download=allow_download, dtype=choice, report=report)
+    source = sources.find(model, roots=roots, allow_download=allow_download, dtype=choice, report=report, files=files)
     return load_checkpoint(inspection.inspect(source, choice), device=device, mode=mode, report=report)
 
 
@@ -99,9 +101,11 @@ def read_parts(checkpoint: Checkpoint, *, device: str = "auto", report: Report =
     for note in checkpoint.notes:
         _log.info("%s: %s", checkpoint.name, note)
     parts = {}
+    _verify_weights(checkpoint, report)
     for part in checkpoint.classes:
         report(f"loading the {part}")
         parts[part] = _load_part(checkpoint, part, on_device)
+    _verify_weights(checkpoint, report)  # They are the same still, and so those that were read.
     return parts
 
 
@@ -127,11 +131,18 @@ def assemble(
     )
 
 
+def _verify_weights(checkpoint: Checkpoint, report: Report) -> None:
+    for path in dict.fromkeys(path for paths in checkpoint.weights.values() for path in paths):
+        checkpoint.files.verify(path, report)
+
+
 def _load_part(checkpoint: Checkpoint, part: str, device: torch.device) -> Any:
     component_class = checkpoint.classes[part]
     files = checkpoint.weights.get(part)
     if files is None:
-        return components.load_tokenizer(checkpoint.path / part, component_class, checkpoint.support_files[part])
+        return components.load_tokenizer(
+            checkpoint.path / part, component_class, checkpoint.support_files[part], checkpoint.files
+        )
     dtype = DTYPES[checkpoint.dtype]
     if checkpoint.single_file is None:
         tensors = components.read_tensors(files, dtype, device)

@@ -20,6 +20,7 @@ from pipelines.checkpoints import inspection, loader, sources
 from pipelines.checkpoints.checkpoint import Checkpoint
 from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import safetensors_files
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 from pipelines.interface import Pipeline
 from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
@@ -41,12 +42,17 @@ class FoundModel:
 class ModelFiles:
     """Models by the names that they are served by."""
 
-    def __init__(self, *, device: str, dtype: DtypeChoice, mode: RunMode, allow_download: bool) -> None:
-        """`device` is a device of torch; all models are loaded onto it, in the same mode."""
+    def __init__(
+        self, *, device: str, dtype: DtypeChoice, mode: RunMode, allow_download: bool, access: FileAccess = ANY_FILES
+    ) -> None:
+        """`device` is a device of torch; all models are loaded onto it, in the same mode. `access` opens their
+        files.
+        """
         self._device = device
         self._dtype = dtype
         self._mode = mode
         self._allow_download = allow_download
+        self._access = access
         self._checkpoints: dict[str, Checkpoint] = {}
         self._parts: dict[str, Mapping[str, Any]] = {}
         """The parts of each model on the device."""
@@ -56,7 +62,9 @@ class ModelFiles:
 
         Raises `ModelLoadError`.
         """
-        source = sources.find(model, allow_download=self._allow_download, dtype=self._dtype, report=report)
+        source = sources.find(
+            model, allow_download=self._allow_download, dtype=self._dtype, report=report, files=self._access
+        )
         checkpoint = inspection.inspect(source, self._dtype)
         checkpoint = dataclasses.replace(checkpoint, name=name or checkpoint.name)
         info = loader.describe(checkpoint, device=self._device, mode=self._mode)

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from pipelines.checkpoints.serving_defaults import ServingDefaults
 from pipelines.errors import InvalidParamsError, ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 from pipelines.model_info import Limits, ModelInfo
 from pipelines.sampling import samplers
 
@@ -49,17 +50,17 @@ ProfileT = TypeVar("ProfileT", bound=Profile)
 PROFILES: Final = msgspec.json.Decoder(Profile)
 
 
-def read(folder: Path) -> Profile:
+def read(folder: Path, files: FileAccess = ANY_FILES) -> Profile:
     """Read the profile in the folder, or return all defaults if it has none. Raises `ModelLoadError`."""
-    return read_file(folder / FILE_NAME, PROFILES)
+    return read_file(folder / FILE_NAME, PROFILES, files)
 
 
-def read_file(path: Path, decoder: msgspec.json.Decoder[ProfileT]) -> ProfileT:
+def read_file(path: Path, decoder: msgspec.json.Decoder[ProfileT], files: FileAccess = ANY_FILES) -> ProfileT:
     """Read a profile, which may have more fields, or return all defaults if there is none. Raises `ModelLoadError`."""
     if not path.exists():
         return decoder.decode(b"{}")
     try:
-        profile = decoder.decode(path.read_bytes())
+        profile = decoder.decode(files.read(path))
         choice = None if profile.default_sampler is None else samplers.find(profile.default_sampler)
     except (OSError, msgspec.DecodeError, InvalidParamsError) as error:
         raise ModelLoadError(f"{path} cannot be used: {error}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.files import model_index, weight_files
 from pipelines.checkpoints.hub import Hub, HubUnreachableError, HuggingFaceHub
 from pipelines.errors import ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _SUFFIX: Final = ".safetensors"
@@ -43,6 +44,8 @@ class Source:
     """The folder that links must not leave. None for a path that the user named: its links may lead anywhere."""
     remedy: str = _DOWNLOAD_AGAIN
     """A sentence that says what to do about files that are missing."""
+    files: FileAccess = ANY_FILES
+    """Opens the files."""
 
     @property
     def is_file(self) -> bool:
@@ -58,22 +61,24 @@ def find(
     dtype: DtypeChoice = DtypeChoice(),  # noqa: B008 -- frozen
     report: Callable[[], object] = lambda: None,
     hub: Hub | None = None,
+    files: FileAccess = ANY_FILES,
 ) -> Source:
     """Find a model by its name below one of `roots`, by its path, or by its hub id. Raises `ModelLoadError`.
 
     A hub id that is in the hub's local cache needs no permission to download. A download fetches each part's weights in
     the one form that suits `dtype`; `report` is called, from any thread, whenever something has arrived. `hub` defaults
-    to the Hugging Face hub.
+    to the Hugging Face hub. `files` opens the files of the source that is returned.
     """
     named = next(_in_roots(model, roots), None) or _expanded(model)
     if named.exists():
-        return _from_path(named)
+        return replace(_from_path(named), files=files)
     if not _HUB_ID.fullmatch(model):
         raise ModelLoadError(
             f"There is no folder or file {named}. Name a folder in the diffusers layout, a .safetensors file, or a hub "
             "id such as owner/name; `darkroom models` lists the models that are here."
         )
-    return _from_hub(model, hub or HuggingFaceHub(), dtype, report, allow_download=allow_download)
+    source = _from_hub(model, hub or HuggingFaceHub(), dtype, report, files, allow_download=allow_download)
+    return replace(source, files=files)
 
 
 def _in_roots(model: str, roots: Sequence[Path]) -> Iterator[Path]:
@@ -125,12 +130,18 @@ def _from_file(path: Path) -> Source:
 
 
 def _from_hub(
-    hub_id: str, hub: Hub, dtype: DtypeChoice, report: Callable[[], object], *, allow_download: bool
+    hub_id: str,
+    hub: Hub,
+    dtype: DtypeChoice,
+    report: Callable[[], object],
+    files: FileAccess,
+    *,
+    allow_download: bool,
 ) -> Source:
     cached = hub.find_cached(hub_id)
     if allow_download:
         try:
-            snapshot = model_hub.download(hub_id, dtype, report, hub)
+            snapshot = model_hub.download(hub_id, dtype, report, hub, files)
             return _snapshot(hub_id, snapshot, _DOWNLOAD_AGAIN)
         except HubUnreachableError as error:
             if cached is None:

@@ -92,6 +92,11 @@ class Authenticator:
         return self.ring.has_keys or not self.ring.is_known
 
     @property
+    def session_name(self) -> str:
+        """The name under which a browser keeps sessions of this server."""
+        return self._sessions.name
+
+    @property
     def session_lifetime_s(self) -> float:
         return self._sessions.lifetime_s
 

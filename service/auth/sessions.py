@@ -20,6 +20,8 @@ from service.auth.keys import ApiKey
 _MAX_CHARACTERS: Final = 512
 _PURPOSE: Final = b"darkroom session 1"
 """Distinguishes these signatures from those of links, which use the same key."""
+_NAME_PURPOSE: Final = b"darkroom session name 1"
+_NAME_DIGITS: Final = 12
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -45,6 +47,10 @@ class SessionSigner:
         """
         self._key = hmac.new(server_key, _PURPOSE, hashlib.sha256).digest()
         self.lifetime_s: Final = lifetime_s
+        digest = hmac.new(server_key, _NAME_PURPOSE, hashlib.sha256).hexdigest()
+        self.name: Final = f"darkroom_session_{digest[:_NAME_DIGITS]}"
+        """The name under which a browser keeps these sessions. Servers with other keys have other names: browsers keep
+        one cookie of a name for a host, whatever the port."""
 
     def open(self, key: ApiKey, *, now: float) -> tuple[str, Session]:
         """Returns a new session of the key, and the text that stands for it."""

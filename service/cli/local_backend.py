@@ -15,6 +15,7 @@ import msgspec
 
 from darkroom import AsyncDarkroom, DarkroomError
 from darkroom.cli.backends import FoundModel, Watch
+from pipelines.errors import ManifestError
 from service.catalog import find_models
 from service.cli.watched_engine import WatchedEngine
 from service.engine.frontend.local_engine import WORKER_COMMAND, LocalEngine
@@ -46,7 +47,7 @@ class LocalBackend:
         watch.stage("Loading the model")
         try:
             config = engine_config(settings)
-        except ModelListError as error:
+        except (ManifestError, ModelListError) as error:
             raise DarkroomError(str(error)) from error
         # A user who waits for one image should not wait until every size and batch has been measured.
         worker = msgspec.structs.replace(config.worker, warm_up_s=_ONE_PASS_S, log_level="error", log_format="console")

@@ -1,7 +1,8 @@
-"""The server's subcommands of `darkroom models`, which check a model and add it to the data folder."""
+"""The server's subcommands of `darkroom models`: they check a model, add it to the data folder, and list digests."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,3 +61,29 @@ def add(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{name or found.name} is now among the models, as {added}.")
+
+
+@app.command()
+@with_settings("model", "models", "data_dir", "device", "dtype")
+def manifest(
+    context: typer.Context,
+    folder: Annotated[
+        Path,
+        typer.Option(help="The folder that is to hold the manifest. Paths below it are relative.", metavar="FOLDER"),
+    ] = Path(),
+    **given: object,
+) -> None:
+    """Print the SHA-256 of every file that a server with these settings would open for its models.
+
+    `sha256sum -c` reads the lines, and so does `darkroom serve --model-manifest FILE`, which refuses all other files.
+    The bundled model is not among them: its digests ship with it.
+    """
+    from service.cli import model_checks
+    from service.server.model_list import ModelListError
+
+    try:
+        listed = model_checks.manifest_of(chosen_settings(context), folder)
+    except (model_checks.CheckError, ModelListError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(listed, nl=False)

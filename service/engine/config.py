@@ -41,6 +41,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     here and for `max_host_model_bytes`, is in `service.engine.limits`."""
     max_host_model_bytes: int | None = None
     """Upper bound on the weights of models that wait in the host's memory for a GPU."""
+    model_manifest: str | None = None
+    """File with the digests of the model files that may be opened; None lets every file be opened."""
     allow_download: bool = False
     """Whether a hub id may be downloaded."""
     device: str = "auto"

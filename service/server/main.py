@@ -12,12 +12,14 @@ import dataclasses
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from pipelines.errors import ManifestError
 from service.api.admin import create_admin_app
 from service.api.dependencies import Services
 from service.auth.shares import parse_shares
@@ -29,6 +31,7 @@ from service.engine.interface import Engine, Phase
 from service.engine.limits import warm_up_s
 from service.errors import StoreUnavailableError
 from service.jobs.store.migrations import UnusableStoreError
+from service.model_manifest import read_manifest
 from service.observability import logs
 from service.observability.edge_metrics import ListenerName
 from service.observability.metrics import Metrics
@@ -73,7 +76,7 @@ def run(settings: Settings) -> int:
         try:
             config = engine_config(settings)
             traces = opened.enter_context(open_traces(settings.tracing, metrics))
-        except (ModelListError, TracesError) as error:
+        except (ManifestError, ModelListError, TracesError) as error:
             _log.error("cannot start", reason=str(error))
             return 1
         return asyncio.run(_run(settings, config, metrics, traces))
@@ -90,7 +93,10 @@ async def _run(settings: Settings, config: EngineConfig, metrics: Metrics, trace
 
 
 def engine_config(settings: Settings) -> EngineConfig:
-    """Returns the configuration of the engine and its workers. A setting with the name of a field fills that field."""
+    """Returns the configuration of the engine and its workers. A setting with the name of a field fills that field.
+
+    Raises `ModelListError` and `ManifestError`.
+    """
     listed = () if settings.devices is None else devices.listed_devices(settings.devices)
     default, *others = models_of(settings)
     chosen = {
@@ -102,11 +108,17 @@ def engine_config(settings: Settings) -> EngineConfig:
         "models": tuple(ModelSource(*model) for model in others),
         "shares": parse_shares(settings.shares or ""),
         "model_aliases": tuple(aliases_of(settings.model_aliases).items()),
+        "model_manifest": _checked_manifest(settings.model_manifest),
         "cache_dir": None if settings.cache_dir is None else str(settings.cache_dir),
     }
     worker = WorkerConfig(**{name: chosen[name] for name in WorkerConfig.__struct_fields__ if name in chosen})
     names = [field.name for field in dataclasses.fields(EngineConfig) if field.name in chosen]
     return EngineConfig(worker=worker, **{name: chosen[name] for name in names})
+
+
+def _checked_manifest(path: Path | None) -> str | None:
+    """Returns the absolute path of a manifest that can be read. The workers read it again."""
+    return None if path is None else str(read_manifest(path).path.absolute())
 
 
 def models_of(settings: Settings) -> list[ListedModel]:

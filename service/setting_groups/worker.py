@@ -14,6 +14,7 @@ from service.setting_groups.fields import (
     FileForm,
     Models,
     OptionalCount,
+    OptionalFile,
     Seconds,
     Section,
     setting,
@@ -66,6 +67,13 @@ class WorkerSettings(BaseSettings):
         "How long a request waits for its model to be loaded. Then it is answered 503. Jobs wait as long as it takes.",
         Section.MODEL,
         "SECONDS",
+    )
+    model_manifest: OptionalFile = setting(
+        None,
+        "File of SHA-256 digests, as `darkroom models manifest` prints them. With it a file of a model is opened only "
+        "where it is listed there with its digest. Paths are relative to the folder of this file.",
+        Section.MODEL,
+        "FILE",
     )
     allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
     device: str = setting(

@@ -20,6 +20,9 @@ from darkroom import AsyncDarkroom
 from darkroom.cli.failures import explained
 from pipelines.checkpoints import loader
 from pipelines.errors import ModelLoadError
+from pipelines.integrity import manifest
+from pipelines.integrity.digests import Digests
+from pipelines.integrity.file_access import ReviewedFiles
 from service.engine.config import EngineConfig, WorkerConfig
 from service.engine.frontend.local_engine import LocalEngine
 from service.environment import SettingsError, load_settings
@@ -128,6 +131,17 @@ def refusal(model: Path) -> str:
     with pytest.raises(ModelLoadError) as caught:
         loader.load(str(model))
     return str(caught.value).replace(str(model.parent), "/models")
+
+
+def a_file_that_nobody_reviewed(folder: Path) -> str:
+    model = tiny_model.write(folder / "mine")
+    listed = {path: Digests().of(path) for path in model.rglob("*") if path.is_file()}
+    (model / "darkroom.json").write_text("{}")
+    listing = folder / "models.sha256"
+    files = ReviewedFiles([manifest.parse(manifest.render(listed, folder), listing)])
+    with pytest.raises(ModelLoadError) as caught:
+        loader.load(str(model), device="cpu", files=files)
+    return str(caught.value).replace(str(folder), "/models")
 
 
 def a_data_folder_of_somebody_else(_: Path) -> str:
@@ -241,6 +255,7 @@ PROVOCATIONS: list[Callable[[Path], str]] = [  # In the page's order.
     a_pickle,
     a_clone_without_its_large_files,
     another_kind_of_model,
+    a_file_that_nobody_reviewed,
     a_data_folder_of_somebody_else,
     a_newer_database,
     a_model_that_is_being_loaded,

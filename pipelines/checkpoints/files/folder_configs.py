@@ -12,6 +12,7 @@ import torch
 from pipelines.checkpoints.files import json_files, model_index, scheduler_configs
 from pipelines.checkpoints.files.model_index import ModelIndex
 from pipelines.errors import ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 SCHEDULER: Final = "scheduler"
 _WHOLE_MODEL: Final = "model_index"
@@ -42,28 +43,28 @@ class FolderConfigs:
         return tuple(part for part, each in self.index.classes.items() if issubclass(each, torch.nn.Module))
 
 
-def read(folder: Path, boundary: Path | None, remedy: str) -> FolderConfigs:
+def read(folder: Path, boundary: Path | None, remedy: str, files: FileAccess = ANY_FILES) -> FolderConfigs:
     """Read the index and the configurations. Links must not leave `boundary`. `remedy` says what to do about gaps.
 
     Raises `ModelLoadError`.
     """
     path = folder / model_index.FILE_NAME
     check_link(path, boundary)
-    index = model_index.read(path)
+    index = model_index.read(path, files)
     configs: dict[str, Mapping[str, Any]] = {_WHOLE_MODEL: index.settings}
     support_files: dict[str, Mapping[str, Path]] = {}
     for part in index.libraries:
         if not (folder / part).is_dir():
             raise ModelLoadError(f"{folder} lacks the folder {part}, which its {path.name} lists. {remedy}")
         if part == SCHEDULER:
-            config = _read(folder / part / "scheduler_config.json", boundary, remedy)
+            config = _read(folder / part / "scheduler_config.json", boundary, remedy, files)
             configs[part] = scheduler_configs.fill_in(folder / part / "scheduler_config.json", index.scheduler, config)
         elif issubclass(index.classes[part], torch.nn.Module):
-            configs[part] = _text_config(_read(folder / part / "config.json", boundary, remedy))
+            configs[part] = _text_config(_read(folder / part / "config.json", boundary, remedy, files))
         else:
-            support_files[part] = _find_tokenizer_files(folder / part, boundary, remedy)
+            support_files[part] = _find_tokenizer_files(folder / part, boundary, remedy, files)
             named = support_files[part].get("tokenizer_config.json")
-            configs[part] = {} if named is None else json_files.read_config(named)
+            configs[part] = {} if named is None else json_files.read_config(named, files)
     return FolderConfigs(index, configs, support_files)
 
 
@@ -76,11 +77,11 @@ def check_link(path: Path, boundary: Path | None) -> None:
         )
 
 
-def _read(path: Path, boundary: Path | None, remedy: str) -> dict[str, Any]:
+def _read(path: Path, boundary: Path | None, remedy: str, files: FileAccess) -> dict[str, Any]:
     check_link(path, boundary)
     if not path.is_file():
         raise ModelLoadError(f"{path} is missing. {remedy}")
-    return json_files.read_config(path)
+    return json_files.read_config(path, files)
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -89,10 +90,11 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return text_config if isinstance(text_config, dict) else config
 
 
-def _find_tokenizer_files(folder: Path, boundary: Path | None, remedy: str) -> dict[str, Path]:
+def _find_tokenizer_files(folder: Path, boundary: Path | None, remedy: str, files: FileAccess) -> dict[str, Path]:
     found = {name: folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()}
     if "tokenizer.json" not in found and not {"vocab.json", "merges.txt"} <= set(found):
         raise ModelLoadError(f"{folder} lacks vocab.json and merges.txt, or tokenizer.json. {remedy}")
     for path in found.values():
         check_link(path, boundary)
+        files.expect(path)
     return found

@@ -14,6 +14,7 @@ from pipelines.checkpoints.files import json_files, scheduler_configs
 from pipelines.errors import ModelLoadError
 from pipelines.families.base import Family
 from pipelines.families.registry import FAMILIES, fitting
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 FILE_NAME: Final = "model_index.json"
 
@@ -71,9 +72,9 @@ class ModelIndex:
     """Parts that the index lists and the family does not open."""
 
 
-def read(path: Path) -> ModelIndex:
+def read(path: Path, files: FileAccess = ANY_FILES) -> ModelIndex:
     """Read the index. Raises `ModelLoadError` where it names what is not supported."""
-    index = json_files.read_config(path)
+    index = json_files.read_config(path, files)
     entries = {name: value for name, value in index.items() if isinstance(value, list) and any(value)}
     family = fitting(_find_family(path, index.get("_class_name")), entries)
     missing = [name for name in family.components if name not in entries]

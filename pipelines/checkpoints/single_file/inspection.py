@@ -34,12 +34,13 @@ _PART_LABELS: Final = {
 
 def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  # noqa: B008 -- frozen
     """Find the kind of the file, its parts and their configurations. Raises `ModelLoadError`."""
-    path = source.path
+    path, files = source.path, source.files
+    files.expect(path)
     header = safetensors_files.read_header(path)
-    given = settings.read(path)
-    kind, predicted = _find_kind(path, header, given)
-    file = FileParts(path, header, kind, given)
-    index = json_files.read_config(kind.configs / f"{_INDEX}.json")
+    given = settings.read(path, files)
+    kind, predicted = _find_kind(source, header, given)
+    file = FileParts(path, header, kind, given, files)
+    index = json_files.read_config(kind.configs / f"{_INDEX}.json", files)
     family = _find_family(index)
     found = _find_parts(file, family)
     scheduler_config, scheduler_notes = _find_scheduler(file, predicted)
@@ -53,13 +54,14 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
         classes={name: family.components[name][index[name][1]] for name in (*tokens, *found)},
         configs={
             **configs,
-            **{name: tokenizers.read_config(files) for name, files in tokens.items()},
+            **{name: tokenizers.read_config(file, found_files) for name, found_files in tokens.items()},
             _SCHEDULER: scheduler_config,
             _INDEX: index,
         },
         weights={name: (part.weights,) for name, part in found.items()},
         support_files=tokens,
         single_file=path,
+        files=files,
         ema=given.ema,
         dtype=dtype.resolve({"dtype": part.dtype} for part in found.values()),
         profile=given,
@@ -67,9 +69,9 @@ def inspect(source: Source, dtype: DtypeChoice = DtypeChoice()) -> Checkpoint:  
     )
 
 
-def _find_kind(path: Path, header: Header, given: settings.FileSettings) -> tuple[Kind, Prediction]:
-    kind = kind_of_file.detect(path, header.tensors)
-    predicted = prediction.find(path, header, kind, given.prediction_type, given.zero_terminal_snr)
+def _find_kind(source: Source, header: Header, given: settings.FileSettings) -> tuple[Kind, Prediction]:
+    kind = kind_of_file.detect(source.path, header.tensors)
+    predicted = prediction.find(source.path, header, kind, given.prediction_type, given.zero_terminal_snr, source.files)
     return (Kind.SD2_V if kind is Kind.SD2_BASE and predicted.type == V_PREDICTION else kind), predicted
 
 
@@ -98,11 +100,11 @@ def _find_scheduler(file: FileParts, predicted: Prediction) -> tuple[dict[str, A
     own = settings.companion(file.path) / _SCHEDULER_CONFIG
     if own.is_file():
         asked = file.settings.prediction_type
-        config = {**json_files.read_config(own), **({} if asked is None else {"prediction_type": asked})}
+        config = {**json_files.read_config(own, file.files), **({} if asked is None else {"prediction_type": asked})}
         return scheduler_configs.fill_in(own, config["_class_name"], config), []
     usual = file.kind.configs / _SCHEDULER_CONFIG
     few_steps = scheduler.find_few_steps(file.path.stem, predicted)
-    config = scheduler.make(json_files.read_config(usual), predicted, few_steps)
+    config = scheduler.make(json_files.read_config(usual, file.files), predicted, few_steps)
     return scheduler_configs.fill_in(usual, config["_class_name"], config), list(
         _notes(file.path, predicted, few_steps)
     )

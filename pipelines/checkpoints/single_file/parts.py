@@ -17,6 +17,7 @@ from pipelines.checkpoints.single_file.conversion.part_recipes import Recipes
 from pipelines.checkpoints.single_file.kinds import Kind
 from pipelines.checkpoints.single_file.settings import FileSettings
 from pipelines.errors import ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 UNET: Final = "unet"
 VAE: Final = "vae"
@@ -42,6 +43,8 @@ class FileParts:
     header: Header
     kind: Kind
     settings: FileSettings
+    files: FileAccess = ANY_FILES
+    """Opens the other files that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def find(file: FileParts, part: str) -> Part | None:
     override = settings.find_override(file.path, file.settings, part)
     if override is None:
         return _read(file, part, file.path, file.header, None)
-    weights, config = _open_override(override, part)
+    weights, config = _open_override(override, part, file.files)
     found = _read(file, part, weights, safetensors_files.read_header(weights), config)
     if found is None:
         raise ModelLoadError(f"{settings.settings_path(file.path)}: {weights} holds no {part}.")
@@ -74,7 +77,7 @@ def fit(file: FileParts, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     that many features.
     """
     unet, encoder = configs[UNET], configs.get("text_encoder_2")
-    usual = json_files.read_config(file.kind.configs / UNET / CONFIG).get(_ADDED)
+    usual = json_files.read_config(file.kind.configs / UNET / CONFIG, file.files).get(_ADDED)
     if encoder is None or unet.get(_ADDED) == usual or (settings.companion(file.path) / UNET / CONFIG).is_file():
         return dict(configs)
     numbers = 5 if file.kind is Kind.SDXL_REFINER else 6
@@ -106,9 +109,10 @@ def read_recipes(part: str, header: Header, config: Mapping[str, Any], *, ema: b
     return part_recipes.find_text_encoder(header.tensors, part, config["num_hidden_layers"])
 
 
-def _open_override(path: Path, part: str) -> tuple[Path, Mapping[str, Any] | None]:
+def _open_override(path: Path, part: str, files: FileAccess) -> tuple[Path, Mapping[str, Any] | None]:
     """Return the file of the weights and, of a folder, the configuration."""
     if path.is_file():
+        files.expect(path)
         return path, None
     folder = path / part if (path / part).is_dir() else path
     names = [each.name for each in folder.iterdir()]
@@ -116,7 +120,8 @@ def _open_override(path: Path, part: str) -> tuple[Path, Mapping[str, Any] | Non
     form = next((each for each in weight_files.find_forms(names, stem, "float32") if not each.is_index), None)
     if form is None or CONFIG not in names:
         raise ModelLoadError(f"{folder} is no folder of a {part}: it needs {CONFIG} and {stem}.safetensors.")
-    return folder / form.file, json_files.read_config(folder / CONFIG)
+    files.expect(folder / form.file)
+    return folder / form.file, json_files.read_config(folder / CONFIG, files)
 
 
 def _read(file: FileParts, part: str, weights: Path, header: Header, config: Mapping[str, Any] | None) -> Part | None:
@@ -130,10 +135,10 @@ def _read(file: FileParts, part: str, weights: Path, header: Header, config: Map
         return None
     own = settings.companion(file.path) / part / CONFIG
     if config is None and own.is_file() and weights == file.path:
-        config = json_files.read_config(own)
+        config = json_files.read_config(own, file.files)
     if config is not None:
         return Part(config, weights, _most_common_dtype(header, recipes))
-    usual = json_files.read_config(file.kind.configs / part / CONFIG)
+    usual = json_files.read_config(file.kind.configs / part / CONFIG, file.files)
     read = _read_sizes(file, part, weights, recipes, usual)
     if part == VAE and (file.settings.vae_upcast is not None or _UPCAST_NOT_NEEDED.search(weights.name)):
         read = {**read, "force_upcast": bool(file.settings.vae_upcast)}

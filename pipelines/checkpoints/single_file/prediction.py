@@ -15,6 +15,7 @@ from typing import Final
 from pipelines.checkpoints.files.safetensors_files import Header
 from pipelines.checkpoints.single_file.detection.kind_of_file import unet_prefix
 from pipelines.checkpoints.single_file.kinds import Kind
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 EPSILON: Final = "epsilon"
 V_PREDICTION: Final = "v_prediction"
@@ -54,20 +55,27 @@ def name_contradicts(path: Path, prediction: Prediction) -> bool:
     return says_v and prediction.evidence is None and prediction.type == EPSILON
 
 
-def find(path: Path, header: Header, kind: Kind, asked: str | None, asked_zero_snr: bool | None) -> Prediction:
+def find(
+    path: Path,
+    header: Header,
+    kind: Kind,
+    asked: str | None,
+    asked_zero_snr: bool | None,
+    files: FileAccess = ANY_FILES,
+) -> Prediction:
     """Find what the UNet predicts. `asked` and `asked_zero_snr` are the user's settings, which go before all else."""
-    found, evidence = _find_type(path, header, kind, asked)
+    found, evidence = _find_type(path, header, kind, asked, files)
     zero_snr = _ZERO_SNR_KEY in header.tensors if asked_zero_snr is None else asked_zero_snr
     return Prediction(found, zero_snr, evidence)
 
 
-def _find_type(path: Path, header: Header, kind: Kind, asked: str | None) -> tuple[str, str | None]:
+def _find_type(path: Path, header: Header, kind: Kind, asked: str | None, files: FileAccess) -> tuple[str, str | None]:
     sidecar = path.with_suffix(".yaml")
     statements = (
         (asked, "its settings file"),
         (V_PREDICTION if _V_KEY in header.tensors else None, f"its key {_V_KEY}"),
         (_METADATA_VALUES.get(header.metadata.get(_METADATA_KEY, "")), f"its metadata ({_METADATA_KEY})"),
-        (_read_sidecar(sidecar), sidecar.name),
+        (_read_sidecar(sidecar, files), sidecar.name),
     )
     stated = next(((found, evidence) for found, evidence in statements if found is not None), None)
     if stated is not None:
@@ -76,11 +84,12 @@ def _find_type(path: Path, header: Header, kind: Kind, asked: str | None) -> tup
     return (V_PREDICTION, "the spread of its weights") if spread is not None and spread > _V_SPREAD else (EPSILON, None)
 
 
-def _read_sidecar(path: Path) -> str | None:
+def _read_sidecar(path: Path, files: FileAccess) -> str | None:
     """Read `parameterization` of the configuration that A1111 takes from beside a file."""
     try:
-        with path.open("rb") as file:
-            found = _PARAMETERIZATION.search(file.read(_MAX_SIDECAR_BYTES).decode(errors="replace"))
+        if path.stat().st_size > _MAX_SIDECAR_BYTES:
+            return None
+        found = _PARAMETERIZATION.search(files.read(path).decode(errors="replace"))
     except OSError:
         return None
     return _SIDECAR_VALUES.get(found[1]) if found else None

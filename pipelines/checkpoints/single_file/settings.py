@@ -13,6 +13,7 @@ import msgspec
 from pipelines.checkpoints import profile
 from pipelines.checkpoints.profile import Profile
 from pipelines.errors import ModelLoadError
+from pipelines.integrity.file_access import ANY_FILES, FileAccess
 
 SUFFIX: Final = f".{profile.FILE_NAME}"
 _VAE_SUFFIX: Final = ".vae.safetensors"
@@ -51,9 +52,9 @@ def companion(path: Path) -> Path:
     return path.with_suffix("")
 
 
-def read(path: Path) -> FileSettings:
+def read(path: Path, files: FileAccess = ANY_FILES) -> FileSettings:
     """Read the settings of the file at `path`, or return all defaults. Raises `ModelLoadError`."""
-    return profile.read_file(settings_path(path), _SETTINGS)
+    return profile.read_file(settings_path(path), _SETTINGS, files)
 
 
 def find_override(path: Path, settings: FileSettings, part: str) -> Path | None:

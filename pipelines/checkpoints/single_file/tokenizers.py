@@ -30,17 +30,21 @@ def find(file: FileParts, part: str, configs: Mapping[str, Mapping[str, Any]]) -
     `configs` are those of the networks. A text encoder with as many tokens as CLIP is taken to use CLIP's tokenizer.
     """
     own = settings.companion(file.path) / part
-    found = {name: own / name for name in _NAMES if (own / name).is_file()}
-    if found:
-        return found
+    found = {name: own / name for name in _NAMES if (own / name).is_file()} or _shipped(file, part, configs)
+    for path in found.values():
+        file.files.expect(path)
+    return found
+
+
+def _shipped(file: FileParts, part: str, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
     tokens = configs[part.replace("tokenizer", "text_encoder")]["vocab_size"]
     if tokens != _CLIP_TOKENS:
         raise ModelLoadError(
             f"{file.path} has a text encoder of {tokens} tokens, which are not CLIP's {_CLIP_TOKENS}. Put its "
-            f"tokenizer into the folder {own} beside it."
+            f"tokenizer into the folder {settings.companion(file.path) / part} beside it."
         )
     return {**TOKENIZER_FILES, _CONFIG: file.kind.configs / part / _CONFIG}
 
 
-def read_config(files: Mapping[str, Path]) -> dict[str, Any]:
-    return json_files.read_config(files[_CONFIG]) if _CONFIG in files else {}
+def read_config(file: FileParts, found: Mapping[str, Path]) -> dict[str, Any]:
+    return json_files.read_config(found[_CONFIG], file.files) if _CONFIG in found else {}

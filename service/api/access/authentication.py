@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.access.credentials import is_same_origin, secrets_of, session_of
+from service.api.access.credentials import is_same_origin, secrets_of, session_cookie, session_of
 from service.api.access.open_routes import is_open
 from service.api.access.running import RunningRequest, RunningRequests
 from service.api.edge.addresses import addresses_of
@@ -67,7 +67,7 @@ class Authentication:
                 return self._authenticator.by_secret(secret)
             except Refusal as refusal:
                 first = first or refusal
-        session = session_of(headers)
+        session = session_of(headers, session_cookie(self._authenticator.session_name, scope["scheme"]))
         if session is None:
             if first is not None:
                 raise first

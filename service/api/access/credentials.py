@@ -9,11 +9,12 @@ from typing import Final
 
 from starlette.datastructures import Headers
 
-SESSION_COOKIE: Final = "darkroom_session"
 _PLAIN_SCHEMES: Final = ("bearer", "token")
 _EMPTY_BASIC: Final = ("", "Og==")
 """Basic credentials that clients send without a name and a password: nothing, or the base64 of a colon."""
 _MAX_COOKIE_CHARACTERS: Final = 8192
+_SECURE_PREFIX: Final = "__Host-"
+"""Browsers take a cookie with this prefix from the host alone, and over TLS alone (RFC 6265bis, 4.1.3.2)."""
 
 
 def secrets_of(headers: Headers) -> Iterator[str]:
@@ -31,14 +32,19 @@ def secrets_of(headers: Headers) -> Iterator[str]:
         yield from (value.strip() for value in headers.getlist(name) if value.strip())
 
 
-def session_of(headers: Headers) -> str | None:
-    """Returns the text of the session cookie, or None without one."""
+def session_cookie(session_name: str, scheme: str) -> str:
+    """Returns the name of the session cookie. With TLS nobody but this host can have set a cookie of that name."""
+    return f"{_SECURE_PREFIX}{session_name}" if scheme == "https" else session_name
+
+
+def session_of(headers: Headers, cookie: str) -> str | None:
+    """Returns the text of the session cookie of that name, or None without one."""
     for value in headers.getlist("cookie"):
         if len(value) > _MAX_COOKIE_CHARACTERS:
             continue
         for pair in value.split(";"):
             name, _, text = pair.strip().partition("=")
-            if name == SESSION_COOKIE and text:
+            if name == cookie and text:
                 return text
     return None
 

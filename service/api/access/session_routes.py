@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.access.credentials import SESSION_COOKIE
+from service.api.access.credentials import session_cookie
 from service.api.dependencies import Services, services_of
 from service.api.dialects.jobs.resolve import BODY_RULES
 from service.api.http.json_body import read_json_object
@@ -91,7 +91,7 @@ async def close_session(request: Request) -> Response:
 def _cookie(request: Request) -> dict[str, Any]:
     """Returns the cookie's attributes. No script reads it, no other site's page sends it, and TLS keeps it to TLS."""
     return {
-        "key": SESSION_COOKIE,
+        "key": session_cookie(services_of(request).authenticator.session_name, request.url.scheme),
         "path": "/",
         "httponly": True,
         "samesite": "strict",

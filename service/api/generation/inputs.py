@@ -14,7 +14,7 @@ from typing import Final
 from pipelines.model_info import ModelInfo
 from pipelines.params import PixelKey
 from service.api.generation.input_request import ExtensionRequest, InputRequest, Source, is_digest
-from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
+from service.api.generation.prepared_inputs import NO_INPUTS, Judge, PreparedInputs, judge_undecoded
 from service.api.http.file_body import Places
 from service.api.http.form_body import UploadedFile
 from service.api.http.request_body import Refuse
@@ -79,18 +79,23 @@ class InputReader:
         model: ModelInfo,
         tenant: str,
         refuse: Refuse,
+        judge: Judge,
         *,
         transparency_is_mask: bool = False,
     ) -> DecodedInputs | None:
         """Returns what the request starts from; None where it starts from noise alone.
 
-        With `transparency_is_mask`, what is transparent in an image without a mask is repainted. Raises what `refuse`
-        makes, `QueueFullError` and `StoreUnavailableError`.
+        `judge` judges everything else in the request, before anything is decoded. With `transparency_is_mask`, what is
+        transparent in an image without a mask is repainted. Raises what `refuse` makes, what `judge` raises,
+        `QueueFullError` and `StoreUnavailableError`.
         """
         if request.image is None:
             _refuse_without_image(request, refuse)
             return None
         _check_model(request, model, refuse)
+        may_be_mask = transparency_is_mask and request.extend is None and "mask" in model.input_kinds
+        has_mask = request.mask is not None or bool(_margins(request.extend))
+        judge_undecoded(judge, model, mask=has_mask or may_be_mask, strength=request.strength)
         async with self.place(tenant):
             return await self._read(request, model, tenant, refuse, transparency_is_mask=transparency_is_mask)
 

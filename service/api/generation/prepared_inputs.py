@@ -1,14 +1,18 @@
-"""The uploads of a request, prepared at the size of its images."""
+"""The uploads of a request, prepared at the size of its images, and what stands for them before they are decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from pipelines.interface import InputPixels
+from pipelines.model_info import ModelInfo
 from pipelines.params import PixelKey
+from service.engine.types import Size
 from service.images.inputs.raster import InputFile
+
+_UNDECODED: Final = 64 * "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +30,16 @@ class PreparedInputs:
 
 
 NO_INPUTS: Final = PreparedInputs()
+
+Judge: TypeAlias = Callable[[Size, PreparedInputs], object]
+"""Resolves a request for an image to start from of that size, prepared so. Raises the request's refusal."""
+
+
+def judge_undecoded(judge: Judge, model: ModelInfo, *, mask: bool, strength: float | None) -> None:
+    """Has a request judged before its image is decoded: raises the refusal that no pixels could avert.
+
+    The size is the least that the model draws, for no check refuses an image because it is small. `mask` says whether
+    there is a mask, or may be one.
+    """
+    least = model.limits.min_side
+    judge((least, least), PreparedInputs(_UNDECODED, _UNDECODED if mask else None, strength))

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipelines.errors import ModelLoadError
+from pipelines.integrity import manifest
+from pipelines.integrity.file_access import ANY_FILES, FileAccess, ReviewedFiles
 from pipelines.model_info import ModelInfo
 from pipelines.progress import Report
 from service.engine import limits, messages
@@ -46,6 +48,7 @@ from service.engine.worker.models.pool import ModelPool
 from service.engine.worker.models.transfers import Transfers
 from service.engine.worker.start_report import StartReport
 from service.engine.worker.warmup import Warmup
+from service.model_manifest import read_manifest
 from service.observability import logs
 
 if TYPE_CHECKING:
@@ -173,7 +176,7 @@ def _cost_identity(config: WorkerConfig, bounds: Limits, info: ModelInfo, device
 def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
     """Finds and describes the configured models. The device becomes the one that this process uses.
 
-    Raises `ModelLoadError` for a device that cannot be used.
+    Raises `ModelLoadError` for a device or a manifest that cannot be used.
     """
     set_library_variables(config, os.environ)
     import torch
@@ -208,11 +211,20 @@ def open_models(config: WorkerConfig, report: Report) -> OpenedModels:
             max_decode_pixels=config.max_decode_pixels,
         ),
         allow_download=config.allow_download,
+        access=_access(config),
     )
     listed = [ModelSource(config.model_name, config.model), *config.models]
     described = with_aliases([_describe(files, model, report) for model in listed], dict(config.model_aliases))
     check_names(described)
     return OpenedModels(described, files, device)
+
+
+def _access(config: WorkerConfig) -> FileAccess:
+    if config.model_manifest is None:
+        return ANY_FILES
+    listed = read_manifest(Path(config.model_manifest))
+    _log.info("files of models are compared with the %d digests in %s", len(listed.digests), listed.path)
+    return ReviewedFiles([listed, manifest.packaged()])
 
 
 def _describe(files: ModelFiles, model: ModelSource, report: Report) -> DescribedModel:

@@ -13,7 +13,7 @@ import httpx2
 from fastapi import FastAPI, Request
 
 from service.api.dependencies import Services
-from service.images.inputs.decoder import DirectDecoder
+from service.images.inputs.decoder import Decoder, DirectDecoder
 from service.observability.metrics import Metrics
 from service.observability.tracing.traces import NO_TRACES, Traces
 from service.server.app import create_app
@@ -70,14 +70,22 @@ async def run_in_process(
     *,
     keeps_jobs: bool = True,
     traces: Traces = NO_TRACES,
+    decoder: Decoder | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
     **settings: Any,
 ) -> AsyncIterator[Api]:
     """Runs the application. Other keywords are settings; the tenant of a request is its header `TENANT`."""
     engine, metrics = FakeEngine(), Metrics()
     given = Settings(data_dir=data_dir, **{"allowed_hosts": HOST, **settings})
-    decoder = DirectDecoder(given.max_upload_pixels)
-    app = create_app(given, engine, metrics, keeps_jobs=keeps_jobs, decoder=decoder, traces=traces, clock_ns=clock_ns)
+    app = create_app(
+        given,
+        engine,
+        metrics,
+        keeps_jobs=keeps_jobs,
+        decoder=decoder or DirectDecoder(given.max_upload_pixels),
+        traces=traces,
+        clock_ns=clock_ns,
+    )
     services = app.state.services
     app.state.services = TenantServices(**{field.name: getattr(services, field.name) for field in fields(services)})
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)

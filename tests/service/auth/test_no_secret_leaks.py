@@ -33,7 +33,7 @@ async def use(api: Api, secret: str) -> list[str]:
         {"Authorization": f"Bearer {secret}"},
         {"X-Api-Key": secret},
         {"Authorization": "Basic " + base64.b64encode(f"me:{secret}".encode()).decode()},
-        {"Cookie": f"darkroom_session={secret}"},
+        {"Cookie": f"{api.app.state.services.authenticator.session_name}={secret}"},
     ]
     routes = [("GET", JOBS), ("POST", JOBS), ("GET", "/unknown"), ("POST", "/v1/images/generations")]
     bodies: list[dict[str, Any]] = [{"key": secret}, {"key": [secret]}]

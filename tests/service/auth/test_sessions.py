@@ -44,3 +44,8 @@ def test_a_session_in_which_any_character_is_changed_is_none_or_the_same() -> No
 @pytest.mark.parametrize("text", ["", ".", "a.b", "é.é", "====", "x" * 1000, "W10.", "\udc80"])
 def test_what_is_no_session_is_none(text: str) -> None:
     assert SIGNER.read(text, now=NOON) is None
+
+
+def test_servers_of_one_key_and_no_others_name_their_sessions_alike() -> None:
+    assert SessionSigner(b"server key", lifetime_s=60.0).name == SIGNER.name
+    assert SessionSigner(b"another", lifetime_s=DAY_S).name != SIGNER.name

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from pipelines.checkpoints.loader import bundled_model_path
 from tests.client.cli.fake_backend import FakeBackend
 from tests.harness.command import Command
 
@@ -61,3 +64,28 @@ def test_a_model_is_added_once(command: Command, tmp_path: Path) -> None:
 
 def test_the_list_stays_without_a_subcommand(command: Command) -> None:
     assert command("models", backend=FakeBackend()).out.startswith("bundled")
+
+
+def test_a_manifest_lists_what_a_server_would_open(command: Command, tmp_path: Path) -> None:
+    shutil.copytree(bundled_model_path(), tmp_path / "models/mine")
+    arguments = ("--models", f"bundled,{tmp_path}/models/mine", "--device", "cpu")
+    outcome = command("models", "manifest", *arguments, "--folder", str(tmp_path))
+    assert outcome.status == 0
+    lines = {line[66:]: line[:64] for line in outcome.out.splitlines()}
+    weights = tmp_path / "models/mine/unet/diffusion_pytorch_model.safetensors"
+    assert lines["models/mine/unet/diffusion_pytorch_model.safetensors"] == sha256(weights.read_bytes()).hexdigest()
+    assert "models/mine/README.md" not in lines
+    assert all(name.startswith("models/mine/") for name in lines), "the bundled model's digests ship with it"
+
+    (tmp_path / "m.sha256").write_text(outcome.out)
+    check = ("check", *arguments, "--model-manifest", str(tmp_path / "m.sha256"), "--port", "0", "--admin-port", "0")
+    assert command(*check).status == 0
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    checked = command(*check)
+    assert (checked.status, f"{weights} is not the file that" in checked.out) == (1, True)
+
+
+def test_no_manifest_is_printed_where_a_model_cannot_be_served(command: Command) -> None:
+    outcome = command("models", "manifest", "--models", "bundled,nowhere")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith("There is no folder or file nowhere.")

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from pipelines.errors import ManifestError
 from service.engine.interface import Phase
 from service.jobs.store.database import Database, database_url
 from service.jobs.store.migrations import migrate
@@ -161,3 +162,11 @@ async def test_data_that_cannot_be_used_ends_the_server_with_1_and_one_sentence(
     assert "cannot start" in caplog.text
     assert said in caplog.text
     assert "Traceback" not in caplog.text
+
+
+def test_a_malformed_manifest_of_model_files_ends_the_start_with_its_line(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "m.sha256").write_text("# reviewed\nx\n")
+    with pytest.raises(ManifestError, match=r"/m\.sha256, line 2: must be a SHA-256"):
+        engine_config(Settings(model_manifest=tmp_path / "m.sha256"))

@@ -8,6 +8,7 @@ from pipelines.input_checks import steps_made
 from pipelines.model_info import ModelInfo
 from service.api.dialects.a1111.schemas import Img2ImgRequest
 from service.api.generation.inputs import DecodedInputs, InputReader
+from service.api.generation.prepared_inputs import Judge, judge_undecoded
 from service.api.http.request_body import Parsed
 from service.images.inputs.preparation import drawn_mask
 from service.images.inputs.raster import Raster
@@ -21,16 +22,18 @@ def resize_mode(request: Img2ImgRequest) -> str:
 
 
 async def read_inputs(
-    reader: InputReader, parsed: Parsed[Img2ImgRequest], model: ModelInfo, tenant: str
+    reader: InputReader, parsed: Parsed[Img2ImgRequest], model: ModelInfo, tenant: str, judge: Judge
 ) -> DecodedInputs:
-    """Raises `InvalidRequestError`, before anything is decoded where the model takes no such input, and what
-    `InputReader.place` raises.
+    """Raises `InvalidRequestError`, before anything is decoded where the model takes no such input or `judge` refuses
+    the rest of the request, and what `InputReader.place` raises.
     """
     request = parsed.request
     if "image" not in model.input_kinds:
         raise parsed.refusal("init_images", "This model takes no image to start from.")
     if request.mask and "mask" not in model.input_kinds:
         raise parsed.refusal("mask", "This model takes no mask.")
+    strength = _strength(request, model)
+    judge_undecoded(judge, model, mask=bool(request.mask), strength=strength)
     async with reader.place(tenant):
         image = await reader.raster(request.init_images[0], tenant, "init_images", parsed.refusal)
         mask: Raster | None = None
@@ -38,7 +41,7 @@ async def read_inputs(
             drawn = await reader.raster(request.mask, tenant, "mask", parsed.refusal)
             inverted = request.inpainting_mask_invert == 1
             mask = await asyncio.to_thread(drawn_mask, drawn, image.size, inverted=inverted)
-    return DecodedInputs(image, mask, _strength(request, model), keep_unmasked=mask is not None)
+    return DecodedInputs(image, mask, strength, keep_unmasked=mask is not None)
 
 
 def _strength(request: Img2ImgRequest, model: ModelInfo) -> float | None:

@@ -30,9 +30,11 @@ from service.api.dialects.a1111.schemas import (
 )
 from service.api.dialects.a1111.texts.infotext import parse_infotext
 from service.api.generation.inputs import file_of, prepare
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.generation.sizes import nearest_size
 from service.api.http.dialect import BodyRules
 from service.api.http.request_body import Parsed, body_schema, parse
+from service.engine.types import Size
 from service.images.embedded_text import embedded_text
 from service.images.inputs.decoding import UnreadableImageError
 
@@ -103,11 +105,15 @@ async def _img2img_plan(request: Request, caller: Caller) -> Asked:
     async with services.file_bodies.read(request, untyped=True) as body:
         parsed = parse(Img2ImgRequest, body.fields, BODY_RULES, as_text=True)
         model, emphasis = model_and_emphasis(parsed.request, caller, services)
-        decoded = await read_inputs(services.inputs, parsed, model, services.tenant(request))
-        wanted = wanted_size(parsed.request, model, decoded.size)
-        inputs = await prepare(decoded, nearest_size(wanted, model), resize_mode(parsed.request))
-        planned = plan(parsed, model, emphasis, services.engine.find_model, wanted, inputs)
-        return _asked(parsed, planned, body.fields)
+
+        def plan_of(upload: Size, inputs: PreparedInputs) -> Plan:
+            wanted = wanted_size(parsed.request, model, upload)
+            return plan(parsed, model, emphasis, services.engine.find_model, wanted, inputs)
+
+        decoded = await read_inputs(services.inputs, parsed, model, services.tenant(request), plan_of)
+        size = nearest_size(wanted_size(parsed.request, model, decoded.size), model)
+        inputs = await prepare(decoded, size, resize_mode(parsed.request))
+        return _asked(parsed, plan_of(decoded.size, inputs), body.fields)
 
 
 def _asked(parsed: Parsed[Txt2ImgRequest], planned: Plan, fields: Mapping[str, Any]) -> Asked:

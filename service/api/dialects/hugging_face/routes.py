@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from pipelines.params import GenerationParams
 from service.api.dependencies import services_of, unless_gone
 from service.api.dialects.hugging_face.errors import ErrorOut
 from service.api.dialects.hugging_face.resolve import (
@@ -19,10 +20,11 @@ from service.api.dialects.hugging_face.resolve import (
 from service.api.dialects.hugging_face.schemas import InferenceRequest, Parameters
 from service.api.generation.inputs import prepare
 from service.api.generation.model_names import chosen_model
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.negotiation import image_format
 from service.api.http.request_body import body_schema
-from service.engine.types import Priority
+from service.engine.types import Priority, Size
 from service.images.storage import EXTENSIONS
 
 router = APIRouter(tags=["hugging face"])
@@ -61,10 +63,15 @@ async def _answer(request: Request, model: str | None) -> Response:
     async with services.file_bodies.read(request) as body:
         parsed = parse_request(body.fields, as_text=body.is_form)
         info = chosen_model(model or parsed.request.model, services.engine)
-        decoded = await services.inputs.read(parsed.request, info, tenant, parsed.refusal)
-    size = choose_size(parsed.request, info, None if decoded is None else decoded.size)
-    inputs = await prepare(decoded, size, parsed.request.resize_mode)
-    params = image_params(parsed, info, size, inputs, services.engine.find_model)
+
+        def params_of(upload: Size | None, inputs: PreparedInputs) -> GenerationParams:
+            size = choose_size(parsed.request, info, upload)
+            return image_params(parsed, info, size, inputs, services.engine.find_model)
+
+        decoded = await services.inputs.read(parsed.request, info, tenant, parsed.refusal, params_of)
+    upload = None if decoded is None else decoded.size
+    inputs = await prepare(decoded, choose_size(parsed.request, info, upload), parsed.request.resize_mode)
+    params = params_of(upload, inputs)
     job = await services.submit(
         request,
         [params],

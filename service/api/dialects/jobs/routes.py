@@ -20,6 +20,7 @@ from service.api.durable_jobs.submission import KEY_PATTERN, allowance, idempote
 from service.api.edge.addresses import addresses_of
 from service.api.generation.inputs import prepare
 from service.api.generation.model_names import chosen_model
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.generation.prompt_tokens import truncated_headers
 from service.api.http.fields import JobId
 from service.api.http.negotiation import NOTHING_PREFERRED, Preference, image_format, preference
@@ -27,9 +28,10 @@ from service.api.http.problems import ProblemOut
 from service.api.http.request_body import Parsed, body_content
 from service.api.http.sse import EventStream
 from service.api.stored_images import image_answer
+from service.engine.types import Size
 from service.images.encoding import ImageFormat
 from service.images.storage import EXTENSIONS
-from service.jobs.records import JobRecord, Status
+from service.jobs.records import JobRecord, JobSpec, Status
 from service.jobs.views import JobView
 from service.jobs.watching.event_diff import EventDiff, parse_event_id, seen_all
 from service.webhooks.types import Webhook
@@ -92,13 +94,18 @@ async def create_job(request: Request) -> Response:
     async with services.file_bodies.read(request) as body:
         parsed = parse_request(body.fields, as_text=body.is_form)
         model = chosen_model(parsed.request.model, services.engine)
-        decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
+        webhook = _webhook(request, parsed)
         idempotency = await idempotency_key(request, body.fields)
-    webhook = _webhook(request, parsed)
-    size = image_size(parsed, model, None if decoded is None else decoded.size)
-    inputs = await prepare(decoded, size, parsed.request.resize_mode)
-    accepted = image_format(request.headers.get("accept"))
-    spec = job_spec(parsed, model, accepted, size, inputs, services.engine.find_model)
+        accepted = image_format(request.headers.get("accept"))
+
+        def spec_of(upload: Size | None, inputs: PreparedInputs) -> JobSpec:
+            size = image_size(parsed, model, upload)
+            return job_spec(parsed, model, accepted, size, inputs, services.engine.find_model)
+
+        decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal, spec_of)
+    upload = None if decoded is None else decoded.size
+    inputs = await prepare(decoded, image_size(parsed, model, upload), parsed.request.resize_mode)
+    spec = spec_of(upload, inputs)
     preferred = preference(request.headers.get("prefer"))
     view, replayed = await jobs.submit(
         spec,

@@ -16,8 +16,11 @@ from service.api.dialects.openai.resolve import choose_size, plan
 from service.api.dialects.openai.schemas import EditRequest
 from service.api.generation.inputs import DecodedInputs, prepare
 from service.api.generation.model_names import chosen_model
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.http.dialect import BodyRules
 from service.api.http.request_body import Parsed, parse
+from service.engine.types import Size
+from service.images.encoding import ImageFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Start:
     parsed: Parsed[EditRequest]
     model: ModelInfo
     form: ResponseFormat
+    sole: ImageFormat | None
+    """Format of an image that is the whole answer."""
     inputs: DecodedInputs
     texts: Mapping[str, Any]
     """The fields that have an effect, without the images."""
@@ -39,8 +44,7 @@ class Start:
         size = choose_size(parsed, model, self.inputs.size)
         inputs = await prepare(self.inputs, size.size, parsed.request.resize_mode)
         planned = plan(parsed, model, size, inputs, services.engine.find_model)
-        sole = sole_format(request, parsed)
-        generation = Generation(services, parsed, planned, model.name, sole, self.form, events=events)
+        generation = Generation(services, parsed, planned, model.name, self.sole, self.form, events=events)
         return generation, {**self.texts, "image": inputs.image, "mask": inputs.mask}
 
 
@@ -57,8 +61,13 @@ async def read_start(
     left_out = {*files, *(parsed.spelled.get(name, name) for name in files), *parsed.ignored}
     model = chosen_model(parsed.request.model, services.engine)
     form = response_format(parsed, stores_images=services.jobs is not None)
+    sole = sole_format(request, parsed)
+
+    def judge(upload: Size, inputs: PreparedInputs) -> None:
+        plan(parsed, model, choose_size(parsed, model, upload), inputs, services.engine.find_model)
+
     decoded = await services.inputs.read(
-        parsed.request, model, services.tenant(request), parsed.refusal, transparency_is_mask=True
+        parsed.request, model, services.tenant(request), parsed.refusal, judge, transparency_is_mask=True
     )
     assert decoded is not None, "the request has an image"
-    return Start(parsed, model, form, decoded, {name: fields[name] for name in fields.keys() - left_out})
+    return Start(parsed, model, form, sole, decoded, {name: fields[name] for name in fields.keys() - left_out})

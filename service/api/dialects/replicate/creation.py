@@ -18,8 +18,11 @@ from service.api.dialects.replicate.serialize import accepted_out, prediction_ou
 from service.api.dialects.replicate.webhooks import webhook_of
 from service.api.durable_jobs.submission import allowance, idempotency_key, waited
 from service.api.generation.inputs import prepare
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.http.negotiation import preference
 from service.engine.interface import Engine
+from service.engine.types import Size
+from service.jobs.records import JobSpec
 
 _MAX_WAIT_S: Final = 60.0
 """Replicate's longest wait, and the one that `Prefer: wait` means."""
@@ -39,13 +42,17 @@ async def create(request: Request, choose_model: Callable[[str | None, Engine], 
         asked = parse_envelope(body.fields)
         envelope, parsed = asked.request, parse_input(asked.request.input)
         model = choose_model(envelope.version or envelope.model or parsed.request.model, services.engine)
-        decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal)
+        webhook = webhook_of(request, envelope)
         idempotency = await idempotency_key(request, _wish(request, body.fields))
-    webhook = webhook_of(request, envelope)
-    size = choose_size(parsed, model, None if decoded is None else decoded.size)
-    inputs = await prepare(decoded, size, parsed.request.resize_mode)
+
+        def spec_of(upload: Size | None, inputs: PreparedInputs) -> JobSpec:
+            return job_spec(parsed, model, choose_size(parsed, model, upload), inputs, services.engine.find_model)
+
+        decoded = await services.inputs.read(parsed.request, model, tenant, parsed.refusal, spec_of)
+    upload = None if decoded is None else decoded.size
+    inputs = await prepare(decoded, choose_size(parsed, model, upload), parsed.request.resize_mode)
     view, replayed = await jobs_of(request).submit(
-        job_spec(parsed, model, size, inputs, services.engine.find_model),
+        spec_of(upload, inputs),
         tenant=tenant,
         idempotency=idempotency,
         inputs=inputs.files,

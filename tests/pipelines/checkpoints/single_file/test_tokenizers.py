@@ -28,7 +28,7 @@ def test_clips_tokenizer_ships_with_darkroom(file: FileParts) -> None:
         **TOKENIZER_FILES,
         "tokenizer_config.json": Kind.SDXL.configs / "tokenizer_2/tokenizer_config.json",
     }
-    assert tokenizers.read_config(found)["pad_token"] == "!"
+    assert tokenizers.read_config(file, found)["pad_token"] == "!"
 
 
 def test_a_tokenizer_beside_the_file_goes_first(file: FileParts) -> None:
@@ -38,7 +38,7 @@ def test_a_tokenizer_beside_the_file_goes_first(file: FileParts) -> None:
     (own / "notes.txt").touch()
     found = tokenizers.find(file, "tokenizer", CLIP)
     assert found == {"tokenizer.json": own / "tokenizer.json"}
-    assert tokenizers.read_config(found) == {}
+    assert tokenizers.read_config(file, found) == {}
 
 
 def test_another_vocabulary_needs_a_tokenizer_of_its_own(file: FileParts) -> None:

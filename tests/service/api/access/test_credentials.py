@@ -7,7 +7,7 @@ import base64
 import pytest
 from starlette.datastructures import Headers
 
-from service.api.access.credentials import is_same_origin, secrets_of, session_of
+from service.api.access.credentials import is_same_origin, secrets_of, session_cookie, session_of
 
 
 def headers(*pairs: tuple[str, str]) -> Headers:
@@ -57,7 +57,12 @@ def test_secrets_are_read_from_each_header_that_may_hold_one(given: list[tuple[s
     ],
 )
 def test_the_session_is_a_cookie(given: list[tuple[str, str]], session: str | None) -> None:
-    assert session_of(headers(*given)) == session
+    assert session_of(headers(*given), "darkroom_session") == session
+
+
+def test_with_tls_the_cookie_has_a_prefix_that_ties_it_to_the_host() -> None:
+    assert session_cookie("s", "http") == "s"
+    assert session_cookie("s", "https") == "__Host-s"
 
 
 @pytest.mark.parametrize(

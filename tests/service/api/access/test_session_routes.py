@@ -23,13 +23,19 @@ async def log_in(api: Api, name: str = "alice", **headers: str) -> httpx2.Respon
     return await api.client.post(SESSION, json={"key": secret_of(name)}, headers=headers)
 
 
+def cookie_of(api: Api) -> str:
+    """The name of the cookie without TLS."""
+    name: str = api.app.state.services.authenticator.session_name
+    return name
+
+
 async def test_a_key_opens_a_session_that_only_the_browser_sees(guarded: Api) -> None:
     answer = await log_in(guarded)
 
     told = answer.json()
     assert (told["tenant"], told["role"], told["name"], told["keys_required"]) == ("alice", "user", "alice", True)
     assert datetime.fromisoformat(told["expires_at"]).tzinfo is not None
-    cookie = SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]
+    cookie = SimpleCookie(answer.headers["Set-Cookie"])[cookie_of(guarded)]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (True, "strict", "/", "")
     assert secret_of("alice") not in answer.text + str(answer.headers)
 
@@ -41,7 +47,7 @@ async def test_a_session_lasts_as_long_as_the_operator_says(tmp_path: Path) -> N
 
     left_s = datetime.fromisoformat(answer.json()["expires_at"]).timestamp() - time.time()
     assert 0 < left_s <= 600
-    assert SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]["max-age"] == "600"
+    assert SimpleCookie(answer.headers["Set-Cookie"])[cookie_of(api)]["max-age"] == "600"
 
 
 async def test_what_a_browser_saw_with_a_session_it_shows_later_only_with_one(guarded: Api) -> None:
@@ -64,7 +70,50 @@ async def test_what_a_browser_saw_with_a_session_it_shows_later_only_with_one(gu
 async def test_the_cookie_of_a_page_with_tls_is_not_sent_without(guarded: Api) -> None:
     answer = await guarded.client.post(f"https://server.test{SESSION}", json={"key": secret_of("alice")})
 
-    assert SimpleCookie(answer.headers["Set-Cookie"])["darkroom_session"]["secure"]
+    cookie = SimpleCookie(answer.headers["Set-Cookie"])[f"__Host-{cookie_of(guarded)}"]
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+
+
+async def test_with_tls_a_cookie_that_another_host_may_have_set_lets_nobody_in(guarded: Api) -> None:
+    secure = f"https://server.test{SESSION}"
+    await guarded.client.post(secure, json={"key": secret_of("alice")})
+    name = f"__Host-{cookie_of(guarded)}"
+    text = guarded.client.cookies[name]
+    guarded.client.cookies.clear()
+
+    answers = [
+        await guarded.client.get(secure, headers={"Cookie": f"{each}={text}"}) for each in (name, cookie_of(guarded))
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
+async def test_servers_of_two_data_folders_on_one_host_keep_their_sessions_apart(tmp_path: Path) -> None:
+    keys = write_key_file(tmp_path / "keys")
+    async with (
+        run_in_process(tmp_path / "a", api_key_file=keys) as first,
+        run_in_process(tmp_path / "b", api_key_file=keys) as second,
+    ):
+        second.client.cookies = first.client.cookies.jar  # A browser has the same cookies for every port of a host.
+        await log_in(first)
+        await log_in(second, "bob")
+        told = [(await each.client.get(SESSION)).json()["name"] for each in (first, second)]
+        await second.client.delete(SESSION, headers=PAGE)
+        after = [(await each.client.get(SESSION)).status_code for each in (first, second)]
+
+    assert told == ["alice", "bob"]
+    assert after == [200, 401]
+
+
+async def test_servers_of_one_data_folder_share_their_sessions(tmp_path: Path) -> None:
+    keys = write_key_file(tmp_path / "keys")
+    async with (
+        run_in_process(tmp_path, api_key_file=keys) as first,
+        run_in_process(tmp_path, api_key_file=keys) as second,
+    ):
+        second.client.cookies = first.client.cookies.jar
+        await log_in(first)
+        assert (await second.client.get(SESSION)).json()["name"] == "alice"
 
 
 async def test_the_session_is_told_and_stands_for_its_key(guarded: Api) -> None:
@@ -141,10 +190,10 @@ async def test_a_session_that_is_ended_lets_nobody_in(guarded: Api) -> None:
 
 async def test_a_forged_session_lets_nobody_in(guarded: Api) -> None:
     await log_in(guarded)
-    text = guarded.client.cookies["darkroom_session"]
+    text = guarded.client.cookies[cookie_of(guarded)]
     guarded.client.cookies.clear()
 
-    answer = await guarded.client.get(JOBS, headers={"Cookie": f"darkroom_session={text[:-6]}AAAAAA"})
+    answer = await guarded.client.get(JOBS, headers={"Cookie": f"{cookie_of(guarded)}={text[:-6]}AAAAAA"})
 
     assert (answer.status_code, answer.json()["detail"]) == (401, "The session is over. Log in again with an API key.")
 

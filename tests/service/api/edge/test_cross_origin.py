@@ -9,7 +9,6 @@ from typing import Any, Final
 import httpx2
 import pytest
 
-from service.api.access.credentials import SESSION_COOKIE
 from tests.harness.keys import bearer, secret_of, write_key_file
 from tests.service.api.in_process import GENERATIONS, HOST, JOBS, Api, run_in_process
 
@@ -97,7 +96,7 @@ async def test_any_other_origin_is_told_nothing_and_changes_nothing(named: Api, 
 async def test_a_page_of_a_named_origin_never_has_the_session_of_the_servers_own(named: Api) -> None:
     own = {"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}
     await named.client.post("/api/v1/session", json={"key": secret_of("alice")}, headers=own)
-    assert SESSION_COOKIE in named.client.cookies
+    assert named.app.state.services.authenticator.session_name in named.client.cookies
     assert (await named.client.get(JOBS, headers={"Sec-Fetch-Site": "same-origin"})).status_code == 200
 
     body: dict[str, Any] = {"prompt": "x"}

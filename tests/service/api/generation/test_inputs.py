@@ -13,8 +13,9 @@ from pipelines.fake import INFO
 from pipelines.params import PixelKey
 from service.api.generation.input_request import InputRequest
 from service.api.generation.inputs import DecodedInputs, InputReader, prepare
-from service.api.generation.prepared_inputs import NO_INPUTS
+from service.api.generation.prepared_inputs import NO_INPUTS, PreparedInputs
 from service.api.http.form_body import UploadedFile
+from service.engine.types import Size
 from service.errors import InvalidRequestError
 from service.images.inputs.decoder import DirectDecoder
 from service.images.inputs.raster import Raster, decode_raster
@@ -29,8 +30,12 @@ def refuse(field: str, message: str) -> InvalidRequestError:
     return InvalidRequestError(message, field=field)
 
 
+def accept(size: Size, inputs: PreparedInputs) -> None:
+    """A `Judge` that refuses nothing."""
+
+
 async def read(**fields: Any) -> DecodedInputs | None:
-    return await READER.read(InputRequest.model_validate(fields), INFO, "", refuse)
+    return await READER.read(InputRequest.model_validate(fields), INFO, "", refuse, accept)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ async def test_the_images_of_few_requests_of_a_tenant_are_held_at_a_time_and_oth
     request = InputRequest.model_validate({"image": UploadedFile(FILE), "mask": UploadedFile(FILE)})
     async with asyncio.TaskGroup() as reading:
         for tenant in ("flood", "flood", "flood", "other"):
-            reading.create_task(reader.read(request, INFO, tenant, refuse))
+            reading.create_task(reader.read(request, INFO, tenant, refuse, accept))
         await decoder.until_asked(3)
         decoder.go_on.set()
     assert decoder.most == 3
@@ -158,3 +163,36 @@ class HeldDecoder:
 
 def test_a_raster_says_its_size() -> None:
     assert DecodedInputs(Raster(picture(SIZE)), None, None).size == SIZE
+
+
+class NoDecoder:
+    """Implements `Decoder`. Nothing may be decoded."""
+
+    async def decode(self, file: bytes) -> Raster:
+        raise AssertionError("it was decoded")
+
+
+@pytest.mark.parametrize(
+    ("fields", "transparency_is_mask", "has_mask"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"mask": "QUJD"}, False, True),
+        ({"extend": {"left": 8}}, True, True),
+        ({"extend": {"left": 0}}, True, False),
+    ],
+)
+async def test_a_request_is_judged_undecoded_as_with_the_smallest_image_and_every_mask_that_there_may_be(
+    fields: dict[str, Any], transparency_is_mask: bool, has_mask: bool
+) -> None:
+    judged: list[tuple[Size, bool, bool, float | None]] = []
+
+    def judge(size: Size, inputs: PreparedInputs) -> None:
+        judged.append((size, inputs.image is not None, inputs.mask is not None, inputs.strength))
+        raise refuse("sampler", "There is none.")
+
+    reader = InputReader(NoDecoder(), None, max_pixels=1 << 20, at_a_time=1)
+    request = InputRequest.model_validate({"image": "QUJD", "strength": 0.3, **fields})
+    with pytest.raises(InvalidRequestError, match="There is none"):
+        await reader.read(request, INFO, "", refuse, judge, transparency_is_mask=transparency_is_mask)
+    assert judged == [((INFO.limits.min_side, INFO.limits.min_side), True, has_mask, 0.3)]

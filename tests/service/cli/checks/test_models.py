@@ -13,7 +13,7 @@ from service.cli.model_checks import CheckedModel, CheckError
 from service.settings import Settings
 
 
-def find(model: str, settings: Settings, *, allow_download: bool) -> CheckedModel:
+def find(model: str, settings: Settings, *, allow_download: bool, manifest: Path | None = None) -> CheckedModel:
     assert not allow_download, "a check fetches nothing"
     if not Path(model).is_dir():
         raise CheckError(f"There is no folder or file {model}.")
@@ -54,10 +54,47 @@ def test_each_model_has_a_finding(given: dict[str, Any], said: list[tuple[str, S
 def test_an_alias_stands_for_a_model_that_is_served(
     given: dict[str, Any], state: State, detail: str, tmp_path: Path
 ) -> None:
-    def found(model: str, settings: Settings, *, allow_download: bool) -> CheckedModel:
-        checked = find(model, settings, allow_download=allow_download)
+    def found(model: str, settings: Settings, **options: Any) -> CheckedModel:
+        checked = find(model, settings, **options)
         return CheckedModel(checked.name, checked.path, ("house style",) if model == str(tmp_path) else ())
 
     settings = Settings(data_dir=tmp_path, **{"models": f"bundled,mine={tmp_path}", **given})
     *_, last = check_models(settings, found)
     assert (last.state, last.detail.startswith(detail)) == (state, True), last
+
+
+@pytest.mark.parametrize(
+    ("lines", "state", "detail"),
+    [
+        ("", State.OK, "{path}, with 0 digests"),
+        (f"{'a' * 64}  m.sha256\n", State.OK, "{path}, with 1 digests"),
+        (f"{'a' * 64}  m.sha256\n{'a' * 64}  x\n", State.NOTE, "Not here: 1 of 2 listed files, such as {folder}/x."),
+        ("x\n", State.FAILED, "{path}, line 1: must be a SHA-256"),
+    ],
+)
+def test_a_manifest_has_a_finding_and_models_are_compared_with_one_that_can_be_read(
+    lines: str, state: State, detail: str, tmp_path: Path
+) -> None:
+    compared: list[Path | None] = []
+
+    def found(model: str, settings: Settings, *, allow_download: bool, manifest: Path | None) -> CheckedModel:
+        compared.append(manifest)
+        return find(model, settings, allow_download=allow_download)
+
+    path = tmp_path / "m.sha256"
+    path.write_text(lines)
+    first, *_ = check_models(Settings(data_dir=tmp_path, model_manifest=path), found)
+    assert (first.what, first.state) == ("model manifest", state)
+    assert first.detail.startswith(detail.format(path=path, folder=tmp_path))
+    assert compared == [None if state is State.FAILED else path]
+
+
+def test_each_file_that_is_wrong_has_a_finding(tmp_path: Path) -> None:
+    def found(model: str, settings: Settings, **_: object) -> CheckedModel:
+        raise CheckError("a is wrong.\nb is wrong.")
+
+    findings = list(check_models(Settings(data_dir=tmp_path), found))
+    assert [(each.what, each.state, each.detail) for each in findings] == [
+        ("model bundled", State.FAILED, "a is wrong."),
+        ("model bundled", State.FAILED, "b is wrong."),
+    ]

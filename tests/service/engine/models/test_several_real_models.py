@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.checkpoints import loader
+from pipelines.integrity import manifest
+from pipelines.integrity.digests import Digests
 from pipelines.interface import Stage, finish_or_raise
 from pipelines.params import GenerationParams
 from service.engine.config import EngineConfig, ModelSource, WorkerConfig
@@ -85,3 +87,63 @@ async def test_models_with_equal_aliases_are_refused_at_the_start(tmp_path: Path
 
     (refused,) = (message for message in observed.messages if isinstance(message, Unloadable))
     assert "ours is an alias of second, and already a name of first" in refused.message
+
+
+def manifest_of(folder: Path) -> Path:
+    """Writes a manifest of all files below a folder."""
+    digests = Digests()
+    files = {path: digests.of(path) for path in folder.rglob("*") if path.is_file()}
+    path = folder / "m.sha256"
+    path.write_text(manifest.render(files, folder))
+    return path
+
+
+async def test_a_file_that_is_exchanged_makes_its_model_unusable_at_the_next_load_and_others_go_on(
+    tmp_path: Path,
+) -> None:
+    first, second = tiny_model.write(tmp_path / "first"), tiny_model.write(tmp_path / "second", seed=2)
+    worker = WorkerConfig(
+        model=str(first),
+        models=(ModelSource("second", str(second)),),
+        model_manifest=str(manifest_of(tmp_path)),
+        threads=1,
+        warm_up_s=0.001,
+        max_model_bytes=1,
+    )
+    observed = Observed()
+    engine = LocalEngine(EngineConfig(worker=worker), observe=observed)
+    await engine.start()
+    try:
+        await observed.count(Ready)
+        async with asyncio.timeout(TIMEOUT_S):
+            for name in ("second", "first"):
+                await engine.submit([replace(PARAMS, model=name)]).result()
+            weights = second / "unet" / "diffusion_pytorch_model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+            with pytest.raises(ModelUnusableError):
+                await engine.submit([replace(PARAMS, model="second")]).result()
+            await engine.submit([replace(PARAMS, model="first")]).result()
+        reasons = {model.name: model.reason for model in engine.models}
+    finally:
+        await engine.stop()
+
+    assert reasons["first"] == ""
+    assert reasons["second"].startswith(f"{weights} is not the file that {tmp_path}/m.sha256 lists")
+
+
+async def test_a_default_model_that_nobody_reviewed_is_not_served(tmp_path: Path) -> None:
+    folder = tiny_model.write(tmp_path / "tiny")
+    listed = manifest_of(tmp_path)
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    observed = Observed()
+    worker = WorkerConfig(model=str(folder), model_manifest=str(listed), threads=1)
+    engine = LocalEngine(EngineConfig(worker=worker), observe=observed)
+    await engine.start()
+    try:
+        await observed.count(Unloadable)
+    finally:
+        await engine.stop()
+
+    (refused,) = (message for message in observed.messages if isinstance(message, Unloadable))
+    assert refused.message.startswith(f"{weights} is not the file that")

@@ -14,7 +14,9 @@ from service.api.dialects.a1111.errors import BODY_RULES
 from service.api.dialects.a1111.inputs import read_inputs, resize_mode
 from service.api.dialects.a1111.schemas import Img2ImgRequest
 from service.api.generation.inputs import DecodedInputs, InputReader
+from service.api.generation.prepared_inputs import PreparedInputs
 from service.api.http.request_body import Parsed, parse
+from service.engine.types import Size
 from service.errors import InvalidRequestError
 from service.images.inputs.decoder import DirectDecoder
 from tests.service.images.inputs.samples import picture, saved
@@ -32,8 +34,12 @@ def parsed(**fields: Any) -> Parsed[Img2ImgRequest]:
     return parse(Img2ImgRequest, {"init_images": [text(picture(SIZE))], **fields}, BODY_RULES, as_text=True)
 
 
+def accept(size: Size, inputs: PreparedInputs) -> None:
+    """A `Judge` that refuses nothing."""
+
+
 async def read(**fields: Any) -> DecodedInputs:
-    return await read_inputs(READER, parsed(**fields), INFO, "alice")
+    return await read_inputs(READER, parsed(**fields), INFO, "alice", accept)
 
 
 def white_left() -> Image.Image:
@@ -68,7 +74,7 @@ async def test_the_strength_is_three_quarters_and_makes_at_least_one_step() -> N
     ]
 
     assert strengths == [0.75, 0.4, pytest.approx(1.001 / 49), 1.0]
-    assert (await read_inputs(READER, parsed(), replace(INFO, reads_image=True), "alice")).strength is None
+    assert (await read_inputs(READER, parsed(), replace(INFO, reads_image=True), "alice", accept)).strength is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ async def test_what_is_no_image_or_not_taken_is_refused_by_name(
     kinds: tuple[Any, ...], fields: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=f"^{named}: "):
-        await read_inputs(READER, parsed(**fields), replace(INFO, input_kinds=kinds), "alice")
+        await read_inputs(READER, parsed(**fields), replace(INFO, input_kinds=kinds), "alice", accept)
 
 
 def test_an_empty_mask_is_none_and_the_image_is_stretched_or_cropped() -> None:

@@ -1,0 +1,1 @@
+"""Compares the files of models with digests that were reviewed."""
