@@ -45,9 +45,8 @@ def check(
     """Check the settings and what they name, and print what is in force and where each value comes from.
 
     It asks what `darkroom serve` with the same options, variables and file would find: models, folders, addresses, the
-    database and keys. Nothing is changed, and no weights are read, unless there is a manifest with which they are
-    compared. The exit status is 1 where the server would not
-    start, and 2 where an option is wrong.
+    database and keys. Nothing is changed. No weights are read, unless there is a manifest with which they are compared.
+    The exit status is 1 where the server would not start, and 2 where an option is wrong.
     """
     from service.cli.checks import report
     from service.cli.checks.all_checks import check_all
