@@ -82,7 +82,8 @@ def manifest_of(settings: Settings, folder: Path, find_model: Callable[..., Chec
 
     `find_model` is `find`, or a fake. Raises `CheckError` where a model cannot be served, and `ModelListError`.
     """
-    found = [find_model(model.source, settings, allow_download=False, digests=True) for model in models_of(settings)]
+    allowed = settings.allow_download
+    found = [find_model(model.source, settings, allow_download=allowed, digests=True) for model in models_of(settings)]
     return render({Path(path): digest for model in found for path, digest in model.digests.items()}, folder)
 
 

@@ -64,7 +64,7 @@ def add(
 
 
 @app.command()
-@with_settings("model", "models", "data_dir", "device", "dtype")
+@with_settings("model", "models", "data_dir", "device", "dtype", "allow_download")
 def manifest(
     context: typer.Context,
     folder: Annotated[

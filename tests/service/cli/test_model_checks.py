@@ -28,3 +28,17 @@ def test_a_program_that_dies_is_reported(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, device="no such device")
     with pytest.raises(CheckError):
         model_checks.find("bundled", settings, allow_download=False)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_manifest_downloads_what_a_server_with_these_settings_would(tmp_path: Path, allowed: bool) -> None:
+    asked = []
+
+    def find(model: str, settings: Settings, *, allow_download: bool, digests: bool) -> model_checks.CheckedModel:
+        asked.append((model, allow_download, digests))
+        raise model_checks.CheckError("It is not there.")
+
+    with pytest.raises(model_checks.CheckError):
+        model_checks.manifest_of(Settings(model="owner/name", allow_download=allowed), tmp_path, find)
+
+    assert asked == [("owner/name", allowed, True)]
