@@ -57,7 +57,7 @@ class ModeratedEngine:
         self, images: Sequence[GenerationParams], *, accepted: bool = False, **options: Unpack[JobOptions]
     ) -> Job:
         job = self._engine.submit(images, accepted=accepted, **self._without_previews(options))
-        return self._moderated(job, images, options)
+        return self._moderated(job, images, options, accepted=accepted)
 
     async def submit_in_line(self, images: Sequence[GenerationParams], **options: Unpack[JobOptions]) -> Job:
         job = await self._engine.submit_in_line(images, **self._without_previews(options))
@@ -75,7 +75,9 @@ class ModeratedEngine:
     def _without_previews(self, options: JobOptions) -> JobOptions:
         return {**options, "previews": 0} if self._moderation.judges_images else options
 
-    def _moderated(self, job: Job, images: Sequence[GenerationParams], options: JobOptions) -> Job:
+    def _moderated(
+        self, job: Job, images: Sequence[GenerationParams], options: JobOptions, *, accepted: bool = False
+    ) -> Job:
         ids = bound_log_ids()
-        asker = Asker(options.get("tenant", ""), ids.get("job_id", job.id), ids.get("request_id"))
+        asker = Asker(options.get("tenant", ""), ids.get("job_id", job.id), ids.get("request_id"), waits=accepted)
         return ModeratedJob(job, images, self._moderation, asker)

@@ -5,6 +5,7 @@ It fails closed: where there is no judgement, or its verdict cannot be recorded,
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,9 @@ from service.moderation.verdict_log import VerdictLog
 from service.moderation.verdicts import UNAVAILABLE, Asker, Judgement, Outcome, Subject, Verdict, prompt_digest
 from service.observability.moderation_metrics import ModerationMetrics
 
+PATIENCE_S: Final = 120.0
+"""Seconds for which an accepted job waits for a moderation service that gives no judgement, as while it restarts."""
+_PAUSE_S: Final = 5.0
 _RETRY_AFTER_S: Final = 10.0
 _QUALITY: Final = 90
 _REFUSALS: Final = {
@@ -34,12 +38,21 @@ class Moderation:
     """Judges prompts and images. All methods belong to one event loop."""
 
     def __init__(
-        self, moderator: Moderator, encoder: Encoder, metrics: ModerationMetrics, *, judges_images: bool
+        self,
+        moderator: Moderator,
+        encoder: Encoder,
+        metrics: ModerationMetrics,
+        *,
+        judges_images: bool,
+        pause_s: float = _PAUSE_S,
     ) -> None:
+        """`pause_s` is the number of seconds between two requests for the judgement that an accepted job waits for."""
         self._moderator = moderator
         self._encoder = encoder
         self._metrics = metrics
+        self._pause_s = pause_s
         self.judges_images: Final = judges_images
+        self.patience_s = PATIENCE_S
         self.verdicts: VerdictLog | None = None
         """The stored verdicts. None in a process without a store, where log lines alone tell what was blocked."""
 
@@ -66,7 +79,7 @@ class Moderation:
     ) -> DarkroomError | None:
         """Judges and records what belongs to these prompts."""
         try:
-            judgements = await self._judgements(subject, len(prompts), judge)
+            judgements = await self._judgements(subject, len(prompts), judge, self.patience_s if asker.waits else 0.0)
             await self._record(subject, prompts, judgements, asker)
         except DarkroomError as error:
             return error
@@ -79,17 +92,22 @@ class Moderation:
         return _unavailable() if Outcome.UNAVAILABLE in outcomes else None
 
     async def _judgements(
-        self, subject: Subject, count: int, judge: Callable[[], Awaitable[list[Judgement]]]
+        self, subject: Subject, count: int, judge: Callable[[], Awaitable[list[Judgement]]], patience_s: float
     ) -> list[Judgement]:
-        begun = time.perf_counter()
-        try:
-            judgements = await judge()
-        except UnavailableModeratorError as error:
-            _log.warning("the moderation service gives no judgement", subject=subject, reason=str(error))
-            judgements = [UNAVAILABLE] * count
-        outcomes = Counter(judgement.outcome.value for judgement in judgements)
-        self._metrics.judged(subject, outcomes, time.perf_counter() - begun)
-        return judgements
+        """Asks until there are judgements, or until the patience is used up."""
+        until_s = time.monotonic() + patience_s
+        while True:
+            begun_s = time.monotonic()
+            try:
+                judgements = await judge()
+            except UnavailableModeratorError as error:
+                _log.warning("the moderation service gives no judgement", subject=subject, reason=str(error))
+                judgements = [UNAVAILABLE] * count
+            now_s = time.monotonic()
+            self._metrics.judged(subject, Counter(each.outcome.value for each in judgements), now_s - begun_s)
+            if judgements[0] is not UNAVAILABLE or now_s + self._pause_s > until_s:
+                return judgements
+            await asyncio.sleep(self._pause_s)
 
     async def _record(
         self, subject: Subject, prompts: Sequence[str], judgements: Sequence[Judgement], asker: Asker

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 
 class Subject(enum.StrEnum):
@@ -31,7 +32,7 @@ class Judgement:
     """The categories for which it was blocked."""
 
 
-UNAVAILABLE = Judgement(Outcome.UNAVAILABLE)
+UNAVAILABLE: Final = Judgement(Outcome.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Asker:
     job_id: str
     request_id: str | None = None
     """The request that asked for it; None for a job that was accepted before."""
+    waits: bool = field(default=False, compare=False)
+    """Whether the job has been accepted, so that it can wait while there is no judgement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ class FakeModerator(Moderator):
         self.flags_image = flags_image
         self.failure: Exception | None = None
         """Raised in place of every judgement."""
+        self.failures: list[Exception] = []
+        """Raised in place of the next judgements."""
         self.texts: list[str] = []
         self.images = 0
         self.most_images = 0
@@ -37,8 +39,7 @@ class FakeModerator(Moderator):
     async def judge_texts(self, texts: Sequence[str]) -> list[Judgement]:
         self.texts += texts
         await self.text_verdicts.wait()
-        if self.failure is not None:
-            raise self.failure
+        self._fail()
         return [_judgement(FORBIDDEN in text) for text in texts]
 
     async def judge_image(self, file: bytes, media_type: str) -> Judgement:
@@ -46,14 +47,19 @@ class FakeModerator(Moderator):
         self.most_images = max(self.most_images, self.images)
         await self.image_verdicts.wait()
         self.images -= 1
-        if self.failure is not None:
-            raise self.failure
+        self._fail()
         with Image.open(io.BytesIO(file)) as image:
             return _judgement(self.flags_image(image))
 
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.failure is not None:
+            raise self.failure
+
 
 def moderation_by(moderator: Moderator, *, judges_images: bool = True) -> Moderation:
-    return Moderation(moderator, Encoder(1), ModerationMetrics(), judges_images=judges_images)
+    return Moderation(moderator, Encoder(1), ModerationMetrics(), judges_images=judges_images, pause_s=0.0)
 
 
 def _judgement(flagged: bool) -> Judgement:

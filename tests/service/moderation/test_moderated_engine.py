@@ -9,9 +9,10 @@ import pytest
 import structlog
 
 from service.engine.interface import ImagePreview
-from service.errors import ContentFilteredError
+from service.errors import ContentFilteredError, ModerationUnavailableError
 from service.jobs.store.database import Database
 from service.moderation.moderated_engine import ModeratedEngine
+from service.moderation.moderator import UnavailableModeratorError
 from service.moderation.verdict_log import VerdictLog, newest
 from service.moderation.verdicts import Asker
 from tests.harness.engine.fake_engine import FakeEngine
@@ -58,3 +59,27 @@ async def test_verdicts_name_the_one_who_asked(database: Database) -> None:
 
     askers = {verdict.asker for verdict in await newest(database, limit=10)}
     assert askers == {Asker("alice", direct.id), Asker("bob", "job_durable", "req_1")}
+
+
+async def test_an_accepted_job_waits_for_a_service_that_comes_back_and_others_do_not() -> None:
+    moderator = FakeModerator()
+    engine = ModeratedEngine(FakeEngine(), moderation_by(moderator))
+
+    moderator.failures = [UnavailableModeratorError("It restarts.")] * 3
+    (image,) = await engine.submit([STAR], accepted=True).result()
+    assert image.index == 0
+
+    for submitted in (engine.submit([STAR]), await engine.submit_in_line([STAR])):
+        moderator.failures = [UnavailableModeratorError("It restarts.")]
+        with pytest.raises(ModerationUnavailableError):
+            await submitted.result()
+
+
+async def test_an_accepted_job_does_not_wait_for_ever() -> None:
+    moderator, fake = FakeModerator(), FakeEngine()
+    moderation = moderation_by(moderator)
+    moderation.patience_s = 0.0
+    moderator.failure = UnavailableModeratorError("It is gone.")
+
+    with pytest.raises(ModerationUnavailableError):
+        await ModeratedEngine(fake, moderation).submit([STAR], accepted=True).result()

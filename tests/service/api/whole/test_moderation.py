@@ -85,6 +85,7 @@ async def test_a_blocked_image_is_not_seen(
 async def test_without_a_judgement_nothing_is_seen(
     api: Api, operations: list[Operation], service: ModerationService, answer: tuple[int, bytes], tmp_path: Path
 ) -> None:
+    api.app.state.services.moderation.patience_s = 0.0
     for operation in operations:
         service.answers = [answer] * 4
 
