@@ -105,7 +105,7 @@ def read_parts(checkpoint: Checkpoint, *, device: str = "auto", report: Report =
     for part in checkpoint.classes:
         report(f"loading the {part}")
         parts[part] = _load_part(checkpoint, part, on_device)
-    _verify_weights(checkpoint, report)  # They are the same still, and so those that were read.
+    _verify_weights(checkpoint, report)  # A file that was written to while it was read is noticed.
     return parts
 
 

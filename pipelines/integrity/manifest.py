@@ -33,8 +33,11 @@ class Manifest:
     """For each file its SHA-256 as 64 lower-case digits. A path is absolute, and its links are not followed."""
 
     def find(self, path: Path) -> str | None:
-        """Return the digest that is listed for a file by its path or, where that is not listed, by its real path."""
-        return self.digests.get(_absolute(path)) or self.digests.get(os.path.realpath(path))
+        """Return the digest that is listed for a file by this path, or None.
+
+        A link is not listed where only the file is that it leads to: links decide what a model is made of.
+        """
+        return self.digests.get(_absolute(path))
 
 
 def packaged() -> Manifest:

@@ -11,7 +11,7 @@ def check_endpoint(url: str) -> None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http or https URL")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a password: the key of the service belongs into a file")
+        raise ValueError("must not hold a password: the key of the service belongs in a file")
     if parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("must be a URL in ASCII without a fragment")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Sequence
 from typing import Unpack
 
@@ -15,15 +17,23 @@ from service.observability.log_ids import bound_log_ids
 
 
 class ModeratedEngine:
-    """Implements `Engine` by another one. Where images are judged there are no previews, which nobody has judged."""
+    """Implements `Engine` by another one. Where images are judged there are no previews, which nobody has judged.
+
+    What was finished when it stops has the rest of the time to be judged; until then the phase is still draining.
+    """
 
     def __init__(self, engine: Engine, moderation: Moderation) -> None:
         self._engine = engine
         self._moderation = moderation
+        self._jobs = weakref.WeakSet[ModeratedJob]()
+        self._settled = asyncio.Event()
+        """Set but while the engine has stopped and its last images are still judged."""
+        self._settled.set()
 
     @property
     def phase(self) -> Phase:
-        return self._engine.phase
+        phase = self._engine.phase
+        return phase if phase is not Phase.STOPPED or self._settled.is_set() else Phase.DRAINING
 
     @property
     def activity(self) -> str:
@@ -64,13 +74,24 @@ class ModeratedEngine:
         return self._moderated(job, images, options)
 
     async def wait_for_phase(self, *phases: Phase) -> Phase:
-        return await self._engine.wait_for_phase(*phases)
+        phase = await self._engine.wait_for_phase(*phases)
+        if phase is Phase.STOPPED:
+            await self._settled.wait()
+        return phase
 
     async def start(self) -> None:
         await self._engine.start()
 
     async def stop(self, drain_s: float = 0.0) -> None:
-        await self._engine.stop(drain_s)
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + drain_s
+        self._settled.clear()
+        try:
+            await self._engine.stop(drain_s)
+            if judged := [job.passing for job in self._jobs if job.passing is not None]:
+                await asyncio.wait(judged, timeout=max(0.0, until_s - clock()))
+        finally:
+            self._settled.set()
 
     def _without_previews(self, options: JobOptions) -> JobOptions:
         return {**options, "previews": 0} if self._moderation.judges_images else options
@@ -80,4 +101,6 @@ class ModeratedEngine:
     ) -> Job:
         ids = bound_log_ids()
         asker = Asker(options.get("tenant", ""), ids.get("job_id", job.id), ids.get("request_id"), waits=accepted)
-        return ModeratedJob(job, images, self._moderation, asker)
+        moderated = ModeratedJob(job, images, self._moderation, asker)
+        self._jobs.add(moderated)
+        return moderated

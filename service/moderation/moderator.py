@@ -21,7 +21,7 @@ from service.operator_file import read_operator_file
 _TRIES: Final = 2
 """The second one is for a connection that the service has closed meanwhile, and for a short failure of its own."""
 _PAUSE_S: Final = 0.25
-_MAX_CONNECTIONS: Final = 16
+MAX_CONNECTIONS: Final = 16
 _MAX_ANSWER_BYTES: Final = 1 << 20
 _MAX_CATEGORIES: Final = 20
 _MAX_NAME_CHARACTERS: Final = 100
@@ -50,13 +50,14 @@ class Moderator:
     def __init__(self, url: str, *, model: str, key_file: Path | None, timeout_s: float) -> None:
         """The key file is read for each request, so that a new key holds at once. None asks without a key.
 
-        A judgement takes no longer than `timeout_s`, further tries included.
+        A judgement takes no longer than `timeout_s`, further tries included, from when a connection is free for it.
         """
         self._url = url
         self._model = model
         self._key_file = key_file
         self._timeout_s = timeout_s
-        self._pool = httpcore2.AsyncConnectionPool(max_connections=_MAX_CONNECTIONS, keepalive_expiry=30.0)
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._pool = httpcore2.AsyncConnectionPool(max_connections=MAX_CONNECTIONS, keepalive_expiry=30.0)
 
     def check_key(self) -> None:
         """Raises `UnavailableModeratorError` where there should be a key and none can be read."""
@@ -84,7 +85,7 @@ class Moderator:
     async def _ask(self, content: object) -> _Answer:
         body, headers = msgspec.json.encode({"model": self._model, "input": content}), self._headers()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self._places, asyncio.timeout(self._timeout_s):
                 return await self._answer(headers, body)
         except (TimeoutError, httpcore2.TimeoutException):
             raise UnavailableModeratorError(f"It did not answer within {self._timeout_s:g} seconds.") from None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from service.observability.metric_group import SECONDS, MetricGroup
+
+_SUBJECTS: Final = ("prompt", "image")
+_OUTCOMES: Final = ("allowed", "blocked", "unavailable")
 
 
 class ModerationMetrics(MetricGroup):
@@ -15,8 +19,11 @@ class ModerationMetrics(MetricGroup):
         self._verdicts = self._counter(
             "moderation_verdicts", "Prompts and images that were judged, by outcome.", "subject", "outcome"
         )
+        for subject in _SUBJECTS:  # A counter that appears with its first failure has no increase that an alert sees.
+            for outcome in _OUTCOMES:
+                self._verdicts.labels(subject, outcome)
         self._judgement_seconds = self._histogram(
-            "moderation_seconds", "Time from the request to the moderation service to its answer.", SECONDS, "subject"
+            "moderation_seconds", "Time until the moderation service had judged.", SECONDS, "subject"
         )
 
     def judged(self, subject: str, outcomes: Mapping[str, int], seconds: float) -> None:

@@ -162,7 +162,7 @@ async def serve(
         except (OSError, ValueError, UnusableStoreError) as error:
             _log.error("cannot start", reason=str(error))
             return 1
-        return await _serve_until_stopped(settings, engine, metrics, listeners, on_ready)
+        return await _serve_until_stopped(settings, app.state.services.engine, metrics, listeners, on_ready)
 
 
 @contextlib.contextmanager

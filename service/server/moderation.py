@@ -10,7 +10,10 @@ from service.settings import Settings
 
 
 def create_moderation(settings: Settings, encoder: Encoder, metrics: ModerationMetrics) -> Moderation | None:
-    """Returns None where nothing is judged. Raises ValueError where the key of the service cannot be read."""
+    """Returns None where nothing is judged.
+
+    Raises ValueError where there is a key and no address, or the key cannot be read.
+    """
     moderator = create_moderator(settings)
     if moderator is None:
         return None
@@ -22,8 +25,10 @@ def create_moderation(settings: Settings, encoder: Encoder, metrics: ModerationM
 
 
 def create_moderator(settings: Settings) -> Moderator | None:
-    """Returns None where the settings name no moderation service."""
+    """Returns None where the settings name no moderation service. Raises ValueError where they name its key alone."""
     if settings.moderation_url is None:
+        if settings.moderation_key_file is not None:
+            raise ValueError("moderation_key_file is set and moderation_url is not, so that nothing would be judged.")
         return None
     return Moderator(
         settings.moderation_url,

@@ -21,7 +21,11 @@ def check_moderation(settings: Settings) -> Iterator[Finding]:
 
     Without an answer of the service a server starts, and shows nothing; without its key it does not start.
     """
-    moderator = create_moderator(settings)
+    try:
+        moderator = create_moderator(settings)
+    except ValueError as error:
+        yield failed(_WHAT, str(error))
+        return
     if moderator is None:
         return
     try:

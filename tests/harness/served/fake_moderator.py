@@ -28,6 +28,9 @@ class FakeModerator(Moderator):
         """Raised in place of the next judgements."""
         self.texts: list[str] = []
         self.images = 0
+        """Images that are being judged."""
+        self.judged = 0
+        """Images that were judged."""
         self.most_images = 0
         """Most images that were being judged at a time."""
         self.text_verdicts = asyncio.Event()
@@ -47,6 +50,7 @@ class FakeModerator(Moderator):
         self.most_images = max(self.most_images, self.images)
         await self.image_verdicts.wait()
         self.images -= 1
+        self.judged += 1
         self._fail()
         with Image.open(io.BytesIO(file)) as image:
             return _judgement(self.flags_image(image))

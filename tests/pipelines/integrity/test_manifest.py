@@ -24,11 +24,14 @@ def test_paths_are_relative_to_the_manifests_folder_or_absolute(tmp_path: Path) 
     assert listed.find(tmp_path / "x") is None
 
 
-def test_a_file_is_found_by_its_real_path_too(tmp_path: Path) -> None:
+def test_a_link_to_a_listed_file_is_not_listed_by_that(tmp_path: Path) -> None:
     (tmp_path / "real").touch()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    listed = manifest.parse(f"{A}  {(tmp_path / 'real').resolve()}\n", tmp_path / "m")
-    assert listed.find(tmp_path / "link") == A
+    (tmp_path / "folder").symlink_to(tmp_path)
+    listed = manifest.parse(f"{A}  {tmp_path / 'real'}\n", tmp_path / "m")
+    assert listed.find(tmp_path / "real") == A
+    assert listed.find(tmp_path / "link") is None
+    assert listed.find(tmp_path / "folder" / "real") is None
 
 
 def test_empty_lines_and_comments_are_left_out(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ The tests of the contract of engines hold it to that contract.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import structlog
 
-from service.engine.interface import ImagePreview
+from service.engine.interface import ImagePreview, Phase
 from service.errors import ContentFilteredError, ModerationUnavailableError
 from service.jobs.store.database import Database
 from service.moderation.moderated_engine import ModeratedEngine
@@ -83,3 +85,39 @@ async def test_an_accepted_job_does_not_wait_for_ever() -> None:
 
     with pytest.raises(ModerationUnavailableError):
         await ModeratedEngine(fake, moderation).submit([STAR], accepted=True).result()
+
+
+async def test_what_is_finished_when_the_engine_stops_is_judged_before_it_has_stopped() -> None:
+    moderator, fake = FakeModerator(), FakeEngine()
+    engine = ModeratedEngine(fake, moderation_by(moderator))
+    moderator.image_verdicts.clear()
+    reading = asyncio.create_task(engine.submit([STAR]).result())
+    await fake.jobs[0].wait()
+
+    stopped = asyncio.create_task(engine.wait_for_phase(Phase.STOPPED))
+    stopping = asyncio.create_task(engine.stop(60.0))
+    await fake.wait_for_phase(Phase.STOPPED)
+    await asyncio.sleep(0)
+    phases = [engine.phase]
+    assert not stopped.done()
+
+    moderator.image_verdicts.set()
+    await stopping
+    assert [image.index for image in await reading] == [0]
+    assert await stopped is Phase.STOPPED
+    assert [*phases, engine.phase] == [Phase.DRAINING, Phase.STOPPED]
+
+
+async def test_a_stop_waits_for_no_judgement_beyond_its_time() -> None:
+    moderator, fake = FakeModerator(), FakeEngine()
+    engine = ModeratedEngine(fake, moderation_by(moderator))
+    moderator.image_verdicts.clear()
+    reading = asyncio.create_task(engine.submit([STAR]).result())
+    await fake.jobs[0].wait()
+
+    await engine.stop(0.0)
+
+    assert engine.phase is Phase.STOPPED
+    assert not reading.done()
+    moderator.image_verdicts.set()
+    await reading

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
 import pytest
 from PIL import Image
 
 from pipelines.params import GenerationParams
-from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, Job
-from service.errors import CanceledError, ContentFilteredError, GenerationFailedError, ModerationUnavailableError
+from service.engine.interface import ImageEvent, ImageFinished, ImagePreview, ImageProgress, ImageStarted, Job
+from service.errors import (
+    CanceledError,
+    ContentFilteredError,
+    GenerationFailedError,
+    ModerationUnavailableError,
+    WorkerLostError,
+)
 from service.moderation.moderated_engine import ModeratedEngine
+from service.moderation.moderated_job import ModeratedJob
 from service.moderation.moderator import UnavailableModeratorError
+from service.moderation.verdicts import Asker
 from tests.harness.engine.fake_drawing import draw
 from tests.harness.engine.fake_engine import FakeEngine
 from tests.harness.engine.worker_harness import make_params
@@ -79,8 +87,8 @@ async def test_prompts_of_a_job_are_judged_once_each(moderated: Moderated) -> No
     assert moderated.moderator.texts == ["a star", "a circle"]
 
 
-async def test_a_refused_prompt_ends_the_job_at_once(moderated: Moderated) -> None:
-    moderated.engine.holds_starts = True
+async def test_a_refused_prompt_ends_the_job_as_it_begins(moderated: Moderated) -> None:
+    moderated.engine.held_before = (0, 1)
 
     with pytest.raises(ContentFilteredError):
         await moderated.submit(STAR, FORBIDDEN).result()
@@ -88,6 +96,63 @@ async def test_a_refused_prompt_ends_the_job_at_once(moderated: Moderated) -> No
     (job,) = moderated.engine.jobs
     assert job.canceled
     assert moderated.engine.steps == 0
+
+
+async def test_nothing_is_asked_about_a_job_that_waits(moderated: Moderated) -> None:
+    moderated.engine.holds_starts = True
+    reading = Reading(job := moderated.submit(STAR))
+    await asyncio.sleep(0.02)
+
+    job.cancel()
+
+    assert isinstance(await reading.error(), CanceledError)
+    assert moderated.moderator.texts == []
+
+
+async def test_empty_prompts_need_no_judgement(moderated: Moderated) -> None:
+    images = await moderated.submit(make_params("", steps=1), make_params(" ", steps=1)).result()
+
+    assert len(images) == 2
+    assert moderated.moderator.texts == []
+
+
+async def test_an_error_that_may_go_away_is_told_before_a_refusal(moderated: Moderated) -> None:
+    moderated.moderator.flags_image = lambda image: True
+    moderated.engine.held_before = (1, 1)
+    reading = Reading(moderated.submit(STAR, STAR))
+    await until(lambda: moderated.moderator.judged)
+    moderated.engine.failure = WorkerLostError("It died.")
+    moderated.engine.let_go()
+
+    assert isinstance(await reading.error(), WorkerLostError)
+
+
+class OddJob:
+    """A job whose events end in a way in which none should."""
+
+    id, used_s = "job_odd", 0.0
+
+    def __init__(self, *endings: BaseException) -> None:
+        self.in_events, self.in_cancel = endings
+
+    async def events(self) -> AsyncIterator[ImageEvent]:
+        yield ImageStarted(0)
+        raise self.in_events
+
+    async def result(self) -> list[ImageFinished]:
+        raise self.in_events
+
+    def cancel(self) -> None:
+        raise self.in_cancel
+
+
+@pytest.mark.parametrize("in_events", [asyncio.CancelledError(), RuntimeError(), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("prompt", ["a star", "a forbidden star"])
+async def test_a_reader_never_waits_for_a_job_that_has_ended(in_events: BaseException, prompt: str) -> None:
+    odd, moderation = OddJob(in_events, ValueError()), moderation_by(FakeModerator())
+    job = ModeratedJob(odd, [make_params(prompt)], moderation, Asker("alice", "job_odd"))
+
+    assert await asyncio.wait_for(Reading(job).error(), 60) is not None
 
 
 async def test_progress_is_seen_while_the_prompt_is_judged_and_images_are_not(moderated: Moderated) -> None:

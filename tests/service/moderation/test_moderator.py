@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from service.moderation.moderator import Moderator, UnavailableModeratorError
+from service.moderation.moderator import MAX_CONNECTIONS, Moderator, UnavailableModeratorError
 from service.moderation.verdicts import Judgement, Outcome
 from tests.harness.wire.moderation_service import POLICY, ModerationService, moderating
 
@@ -180,4 +181,37 @@ async def test_a_service_that_is_not_there_is_no_judgement() -> None:
     with pytest.raises(UnavailableModeratorError, match="connected"):
         await moderator.judge_texts(["a star"])
 
+    await moderator.close()
+
+
+async def test_no_more_requests_are_sent_at_a_time_than_there_are_connections(
+    moderator: Moderator, service: ModerationService
+) -> None:
+    service.hangs = True
+    asking = [asyncio.create_task(moderator.judge_texts([f"star {number}"])) for number in range(MAX_CONNECTIONS + 4)]
+    while len(service.bodies) < MAX_CONNECTIONS:  # noqa: ASYNC110 -- the service is in another thread
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert len(service.bodies) == MAX_CONNECTIONS
+
+    service.hangs = False
+    for task in asking[:MAX_CONNECTIONS]:
+        task.cancel()
+
+    assert await asyncio.gather(*asking[MAX_CONNECTIONS:]) == [[ALLOWED]] * 4
+
+
+async def test_the_time_to_judge_begins_when_there_is_a_connection(
+    service: ModerationService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.moderation.moderator.MAX_CONNECTIONS", 1)
+    service.answers = [(0, b"")]  # The first request is not answered.
+    moderator = make(service, timeout_s=2.0)
+
+    first, second = await asyncio.gather(
+        moderator.judge_texts(["a star"]), moderator.judge_texts(["a circle"]), return_exceptions=True
+    )
+
+    assert isinstance(first, UnavailableModeratorError)
+    assert second == [ALLOWED]
     await moderator.close()

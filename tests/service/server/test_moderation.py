@@ -33,3 +33,10 @@ def test_a_key_that_cannot_be_read_ends_the_start(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="Its key cannot be read"):
         create_moderation(settings, Encoder(1), Metrics())
+
+
+def test_a_key_for_no_service_ends_the_start(tmp_path: Path) -> None:
+    settings = Settings(moderation_key_file=tmp_path / "key")
+
+    with pytest.raises(ValueError, match="nothing would be judged"):
+        create_moderation(settings, Encoder(1), Metrics())

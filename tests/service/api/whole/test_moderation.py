@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +12,7 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from service.engine.interface import Phase
 from service.moderation.verdict_log import newest
 from service.moderation.verdicts import Outcome
 from tests.harness.wire.moderation_service import ModerationService, moderating
@@ -159,3 +162,25 @@ async def test_a_job_tells_who_asked_for_what_was_judged(api: Api) -> None:
     askers = {each.asker.tenant: each.asker for each in kept}
     assert askers["alice"].job_id == job["id"]
     assert askers["default"].request_id is not None
+
+
+async def test_a_job_whose_image_is_judged_while_the_server_stops_is_stored(
+    api: Api, service: ModerationService
+) -> None:
+    judged, engine = threading.Event(), api.app.state.services.engine
+    service.flags_image = lambda image: not judged.wait(60)
+    job = (await api.client.post(JOBS, json={"prompt": "x", "num_inference_steps": 1})).json()
+    while not service.images_seen:  # noqa: ASYNC110 -- the service is in another thread
+        await asyncio.sleep(0.01)
+
+    stopping = asyncio.create_task(engine.stop(60.0))
+    await api.engine.wait_for_phase(Phase.STOPPED)
+    await asyncio.sleep(0.01)
+    assert not stopping.done(), "the runner waits for its jobs no longer than a second once the engine has stopped"
+    judged.set()
+    await stopping
+
+    path = f"{JOBS}/{job['id']}"
+    while not (await api.client.get(path)).json()["completed_at"]:  # noqa: ASYNC110 -- only a request tells
+        await asyncio.sleep(0.01)
+    assert (await api.client.get(path)).json()["status"] == "succeeded"

@@ -56,3 +56,10 @@ def test_a_service_that_blocks_what_is_harmless_is_noted(service: ModerationServ
 
     assert state is State.NOTE
     assert "a model that it does not name, does not even allow" in detail
+
+
+def test_a_key_for_no_service_is_a_fault(tmp_path: Path) -> None:
+    (finding,) = check_moderation(Settings(moderation_key_file=tmp_path / "key"))
+
+    assert finding.state is State.FAILED
+    assert "nothing would be judged" in finding.detail
