@@ -19,7 +19,7 @@ CHECKS := lint types contracts deployment web-check
 
 help:
 	@echo "make run     set up, then serve the bundled model at http://127.0.0.1:8000"
-	@echo "make unit    set up, then run the tests that need neither a process, a network nor a model: a minute"
+	@echo "make unit    set up, then run the tests that need neither a process, a network nor torch: half a minute on two cores"
 	@echo "make test    set up, then run all tests but those that take long"
 	@echo "make slow    set up, then run those"
 	@echo "make coverage  set up, then run all tests and print which lines and branches they reach"
