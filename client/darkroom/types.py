@@ -81,7 +81,7 @@ class WebhookParams(TypedDict, total=False):
     url: Required[str]
     """An https address with a public host, unless the server's operator has named the host."""
     events: Sequence[Literal["job.started", "job.succeeded", "job.failed", "job.canceled"]]
-    """Those that are told; by default those of the job's end."""
+    """The events that are told; by default those of the job's end."""
 
 
 @dataclass(frozen=True, slots=True)

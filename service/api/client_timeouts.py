@@ -18,7 +18,8 @@ _DEFAULT_TIMEOUT_S: Final = 600.0
 _TIMEOUT_HEADERS: Final = ("x-stainless-read-timeout", "x-stainless-timeout")
 """In these headers OpenAI's clients, in Python and in JavaScript, say after how many seconds they give up."""
 _TRIES: Final = 3
-"""How often these clients try by default. Each try finds the work of the one before (`retried_requests`)."""
+"""The number of times that these clients try by default. Each try finds the work of the one before
+(`retried_requests`)."""
 _WARNING_SHARE: Final = 0.5
 """Share of the timeout beyond which a caller is warned: estimates are inexact, and other jobs may go first."""
 _INSTEAD: Final = 'Set "stream" to true, or use POST /api/v1/jobs.'

@@ -88,7 +88,7 @@ class _Queue:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """What jobs keep beside their records."""
+    """The files of jobs: their images, uploads and checkpoints."""
 
     images: ImageFiles
     uploads: Uploads

@@ -27,7 +27,7 @@ class PromptTokens(BaseModel):
 
     prompt: TextTokens
     negative: TextTokens | None
-    """Those of the negative prompt; null without guidance, where it has no effect."""
+    """The tokens of the negative prompt; null without guidance, where it has no effect."""
 
 
 def prompt_tokens(lengths: PromptLengths | None) -> PromptTokens | None:

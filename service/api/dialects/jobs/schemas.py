@@ -118,7 +118,7 @@ class ImageOut(BaseModel):
     """In a prompt matrix, the index of the chosen alternative of each group, in order."""
     timings: TimingsOut
     prompt_tokens: PromptTokens | None
-    """How much of its texts the model read; null for images of earlier releases."""
+    """The tokens of its texts, and how many of them the model read; null for images of earlier releases."""
 
 
 def _with_shared_settings(schema: dict[str, Any]) -> None:

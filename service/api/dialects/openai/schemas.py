@@ -109,7 +109,7 @@ class Image(BaseModel):
     """Address of the image, valid for an hour. `response_format` decides which of the two is null."""
     seed: int
     prompt_tokens: PromptTokens | None
-    """How much of its texts the model read."""
+    """The tokens of its texts, and how many of them the model read."""
 
 
 class UsageDetails(BaseModel):
@@ -172,7 +172,7 @@ class CompletedEvent(BaseModel):
     index: int
     seed: int
     prompt_tokens: PromptTokens | None
-    """How much of its texts the model read. A stream's headers are sent before that is known."""
+    """The tokens of its texts, and how many of them the model read. A stream's headers are sent before that is known."""
 
 
 class Model(BaseModel):
@@ -188,7 +188,7 @@ class Model(BaseModel):
     default_guidance_scale: float
     default_sampler: str
     status: ModelStatus
-    """Where it is. A model that is not resident is loaded when an image needs it."""
+    """Whether it is resident. A model that is not resident is loaded when an image needs it."""
 
 
 class ModelList(BaseModel):

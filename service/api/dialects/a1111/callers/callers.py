@@ -57,7 +57,7 @@ class Caller:
 
 
 class Callers:
-    """Those of one server. All methods belong to one event loop."""
+    """The callers of one server. All methods belong to one event loop."""
 
     def __init__(self) -> None:
         self._callers: OrderedDict[_Key, Caller] = OrderedDict()

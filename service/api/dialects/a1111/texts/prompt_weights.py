@@ -49,7 +49,7 @@ class PlainPrompt(NamedTuple):
 class _Part(NamedTuple):
     text: str
     factors: list[float]
-    """Those of the brackets around it."""
+    """The factors of the brackets around it."""
 
     @property
     def weight(self) -> float:
