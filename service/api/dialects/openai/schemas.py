@@ -172,7 +172,7 @@ class CompletedEvent(BaseModel):
     index: int
     seed: int
     prompt_tokens: PromptTokens | None
-    """The tokens of its texts, and how many of them the model read. A stream's headers are sent before that is known."""
+    """The tokens of its texts, and how many the model read. A stream's headers are sent before that is known."""
 
 
 class Model(BaseModel):
