@@ -164,7 +164,7 @@ def _compare(files: RecordedFiles, reviewed: FileAccess | None) -> None:
 
 
 def _own_digests(paths: Iterable[Path]) -> Mapping[str, str]:
-    """Return the digest of each file, but for those that ship with Darkroom, and so do their digests."""
+    """Return the digest of each file, except for files that ship with Darkroom: their digests ship, too."""
     digests, packaged = Digests(), manifest.packaged()
     try:
         return {str(path): digests.of(path) for path in paths if packaged.find(path) is None}

@@ -17,7 +17,7 @@ _Identity: TypeAlias = tuple[int, ...]
 
 
 class Digests:
-    """The digests of files, and of which state of a file each one is."""
+    """Keeps the digest of each file, together with the state of the file that it was computed from."""
 
     def __init__(self) -> None:
         self._known: dict[_Identity, str] = {}

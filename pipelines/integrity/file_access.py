@@ -46,7 +46,7 @@ class ReviewedFiles:
     """Lets those files be opened that are listed, and have the digest that is listed."""
 
     def __init__(self, manifests: Sequence[Manifest]) -> None:
-        """A file counts as the first manifest has it that lists it. Messages name the first one."""
+        """The first manifest that lists a file decides. Messages about unlisted files name the first manifest."""
         self._manifests = manifests
         self._digests = Digests()
 

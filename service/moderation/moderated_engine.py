@@ -17,7 +17,7 @@ from service.observability.log_ids import bound_log_ids
 
 
 class ModeratedEngine:
-    """Implements `Engine` by another one. Where images are judged there are no previews, which nobody has judged.
+    """Implements `Engine` around another one. If images are judged, none of them has previews.
 
     What was finished when it stops has the rest of the time to be judged; until then the phase is still draining.
     """

@@ -37,7 +37,7 @@ UNAVAILABLE: Final = Judgement(Outcome.UNAVAILABLE)
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The tenant that asked, with the ids by which the log and the store know the request."""
+    """The tenant that submitted a job, with the ids of the job and of the request."""
 
     tenant: str
     job_id: str

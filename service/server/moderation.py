@@ -25,7 +25,7 @@ def create_moderation(settings: Settings, encoder: Encoder, metrics: ModerationM
 
 
 def create_moderator(settings: Settings) -> Moderator | None:
-    """Returns None where the settings name no moderation service. Raises ValueError where they name its key alone."""
+    """Returns None if there is no moderation service. Raises ValueError if the settings name only its key."""
     if settings.moderation_url is None:
         if settings.moderation_key_file is not None:
             raise ValueError("moderation_key_file is set and moderation_url is not, so that nothing would be judged.")

@@ -61,7 +61,7 @@ class DueDelivery:
     host: str
     event: str
     tries: int
-    """The number of tries before this one; once this one is begun it counts, too."""
+    """The number of tries so far, including one that is under way."""
     tried_at: float | None
     """When the last try was begun, which is this one once it is."""
     webhook: Webhook

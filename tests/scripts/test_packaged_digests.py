@@ -1,4 +1,4 @@
-"""The manifest of the model files that ship is what the files are."""
+"""The shipped manifest has the digests of the shipped model files."""
 
 from __future__ import annotations
 

@@ -32,11 +32,11 @@ class PreparedInputs:
 NO_INPUTS: Final = PreparedInputs()
 
 Judge: TypeAlias = Callable[[Size, PreparedInputs], object]
-"""Resolves a request for an image to start from of that size, prepared so. Raises the request's refusal."""
+"""Checks a request, given the size of the image that it starts from and the prepared uploads. Raises its refusal."""
 
 
 def judge_undecoded(judge: Judge, model: ModelInfo, *, mask: bool, strength: float | None) -> None:
-    """Has a request judged before its image is decoded: raises the refusal that no pixels could avert.
+    """Checks a request before its image is decoded. Raises the refusal if no image could make the request valid.
 
     The size is the least that the model draws, for no check refuses an image because it is small. `mask` says whether
     there is a mask, or may be one.

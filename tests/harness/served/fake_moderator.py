@@ -32,7 +32,7 @@ class FakeModerator(Moderator):
         self.judged = 0
         """Images that were judged."""
         self.most_images = 0
-        """Most images that were being judged at a time."""
+        """The largest number of images that were being judged at the same time."""
         self.text_verdicts = asyncio.Event()
         self.image_verdicts = asyncio.Event()
         """Verdicts wait until these are set, as they are from the beginning."""

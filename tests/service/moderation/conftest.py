@@ -1,4 +1,4 @@
-"""The databases of the job store's tests: the table of verdicts is in the same ones. And a moderation service."""
+"""Fixtures: the databases of the job store, which hold the verdicts too, and a moderation service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All jobs of a moderated engine are moderated, however they come, for the one who asked.
+"""A moderated engine moderates all its jobs, and names the tenant that submitted them.
 
 The tests of the contract of engines hold it to that contract.
 """

@@ -1,4 +1,4 @@
-"""A reader of a moderated job sees no image before it and its prompt were judged, and everything else at once."""
+"""A moderated job gives out no image before its prompt and the image are judged. Progress is not held back."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_an_error_that_may_go_away_is_told_before_a_refusal(moderated: Mod
 
 
 class OddJob:
-    """A job whose events end in a way in which none should."""
+    """A job that breaks the contract of `Job`: its events end with an error that no job raises."""
 
     id, used_s = "job_odd", 0.0
 

@@ -1,4 +1,4 @@
-"""What is not judged, or whose verdict cannot be kept, is refused; each verdict is kept, counted, and told the log."""
+"""Moderation refuses a prompt or an image without a judgement, and stores and counts each verdict."""
 
 from __future__ import annotations
 

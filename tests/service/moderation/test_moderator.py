@@ -1,4 +1,4 @@
-"""The moderation service is asked in its own format; whatever it does instead of answering, there is no judgement."""
+"""The moderation service is asked in its own format, and any answer that is not a judgement is an error."""
 
 from __future__ import annotations
 

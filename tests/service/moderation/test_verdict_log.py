@@ -1,4 +1,4 @@
-"""Verdicts are kept as they were given, in both databases, until they are old."""
+"""Both databases store verdicts unchanged, and delete old ones."""
 
 from __future__ import annotations
 

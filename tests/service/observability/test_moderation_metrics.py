@@ -1,4 +1,4 @@
-"""Verdicts are counted one by one, and the time of a request once."""
+"""Each verdict is counted. The time of a request is recorded once, however many verdicts it brings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server moderates where the settings name a service, and does not start without that service's key."""
+"""A server moderates if the settings name a service. It does not start if that service's key cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request is judged before its image is decoded, and nothing is refused then that an image could have averted."""
+"""A request is judged before its image is decoded. It is refused only if no image could make it valid."""
 
 from __future__ import annotations
 

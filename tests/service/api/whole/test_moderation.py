@@ -1,4 +1,4 @@
-"""In every dialect, and in every way to an image, what was not judged or was refused is not seen."""
+"""No dialect, stream or address shows an image that moderation has refused or has not judged."""
 
 from __future__ import annotations
 

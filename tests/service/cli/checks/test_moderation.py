@@ -1,4 +1,4 @@
-"""`darkroom check` tells whether the moderation service judges, and a server may start in any case."""
+"""`darkroom check` tells whether the moderation service answers, and whether its key can be read."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ KINDS: Final = [
     pytest.param("local", marks=pytest.mark.integration),
     pytest.param("two devices", marks=pytest.mark.integration),
 ]
-"""Parameters of fixtures. The tests of the fake engine are unit tests: those of others start processes or repeat
-them."""
+"""Parameters of fixtures. The tests of the fake engine are unit tests. Those of the real engines start processes,
+and those of the moderated one repeat the unit tests."""
 
 STEP_S = 0.02
 LONG = make_params("long", steps=200)

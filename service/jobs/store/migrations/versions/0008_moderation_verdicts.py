@@ -1,4 +1,4 @@
-"""Creates the table of moderation's verdicts, in which no row can be changed. Old rows can be deleted."""
+"""Creates the table of moderation's verdicts, with a trigger that refuses updates. Old rows can be deleted."""
 
 from __future__ import annotations
 
