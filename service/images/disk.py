@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -9,13 +10,20 @@ from typing import Final
 
 PARTIAL: Final = ".partial"
 """Ending of the names of files that are being written."""
+_STORE_TRIES: Final = 3
+"""A folder may be deleted with its job while a file is being stored in it, and then is made again."""
 
 
 def store_file(folder: Path, name: str, data: bytes) -> None:
     """Stores a file atomically in a folder, which is created if missing. Replaces an earlier file of that name.
 
-    The file survives a power failure once this has returned.
+    The file survives a power failure once this has returned. Others may delete the folder meanwhile.
     """
+    for _ in range(_STORE_TRIES - 1):
+        make_folder(folder)
+        with contextlib.suppress(FileNotFoundError):
+            add_file(folder, name, data)
+            return
     make_folder(folder)
     add_file(folder, name, data)
 

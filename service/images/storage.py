@@ -17,8 +17,8 @@ EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jp
 _FORMER_NAME: Final = "pictures"
 """Name of the image folder in the first release."""
 _PROBE_BYTES: Final = 1 << 16
-_CHANGED_MEANWHILE: Final = (errno.ENOENT, errno.ENOTEMPTY)
-"""Errors of a deletion during which another thread or process added or removed a file."""
+_GONE_OR_IN_USE: Final = (errno.ENOENT, errno.ENOTEMPTY)
+"""Errors of deleting a folder that is already gone, or to which another thread or process has just added a file."""
 
 
 class ImageFolder:
@@ -64,12 +64,18 @@ class ImageFolder:
                 shutil.rmtree(folder)
                 return
             except OSError as error:
-                if error.errno not in _CHANGED_MEANWHILE:
+                if error.errno not in _GONE_OR_IN_USE:
                     raise
 
     def delete_one(self, job_id: str, index: int, media_type: str, *, attempt: int = 1) -> None:
-        """Deletes an image file, if it is there."""
-        (self._folder(job_id) / _name(index, media_type, attempt)).unlink(missing_ok=True)
+        """Deletes an image file, if it is there, and the job's folder with its last file."""
+        folder = self._folder(job_id)
+        (folder / _name(index, media_type, attempt)).unlink(missing_ok=True)
+        try:
+            folder.rmdir()
+        except OSError as error:
+            if error.errno not in _GONE_OR_IN_USE:
+                raise
 
     def probe(self) -> None:
         """Writes and deletes a file, to find out whether the disk can be written to."""

@@ -109,6 +109,8 @@ class JobCheckpoints:
     async def _run(self, work: Callable[[], T], otherwise: T) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except FileNotFoundError:  # The job has been deleted meanwhile.
+            return otherwise
         except OSError as error:
             if not self._warned:
                 _log.warning("checkpoints cannot be kept or read", fault=error.strerror)

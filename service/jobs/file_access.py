@@ -36,8 +36,7 @@ class FileAccess:
         try:
             await self._run(work)
         except OSError as error:
-            # A folder that disappears during a write was deleted with its job. That is no failure of the disk.
-            self._available = isinstance(error, FileNotFoundError)
+            self._available = False
             raise _unavailable(error) from None
         self._available = True
 

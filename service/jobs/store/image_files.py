@@ -70,9 +70,13 @@ class ImageFiles:
         with contextlib.suppress(FileNotFoundError):
             return await self._access.read(lambda: self._folder.read_thumbnail(job_id, index, attempt=attempt))
         made = await make(await self.read(job_id, index, media_type, attempt=attempt))
-        with contextlib.suppress(StoreUnavailableError):  # It can be made again; the image may have been deleted.
-            await self._access.write(lambda: self._folder.put_thumbnail(job_id, index, made, attempt=attempt))
+        with contextlib.suppress(StoreUnavailableError):  # It can be made again.
+            await self._access.write(lambda: self._put_thumbnail(job_id, index, made, attempt))
         return made
+
+    def _put_thumbnail(self, job_id: str, index: int, made: bytes, attempt: int) -> None:
+        with contextlib.suppress(FileNotFoundError):  # The image has been deleted meanwhile.
+            self._folder.put_thumbnail(job_id, index, made, attempt=attempt)
 
     async def delete(self, job_id: str) -> None:
         """Deletes all image files of a job. Raises `StoreUnavailableError`."""

@@ -121,6 +121,17 @@ def test_deleting_one_image_leaves_the_other_ones_of_its_job(folder: ImageFolder
     assert folder.read(JOB, 0, "image/png", attempt=2) == b"image"
 
 
+def test_the_folder_goes_with_its_last_image(folder: ImageFolder, root: Path) -> None:
+    for index in (0, 1):
+        folder.put(JOB, index, "image/png", b"image")
+    remaining = []
+    for index in (0, 1, 1):
+        folder.delete_one(JOB, index, "image/png")
+        remaining.append(list(root.glob("??/*")))
+
+    assert remaining == [[(root / FILE).parent], [], []]
+
+
 def test_deleting_a_job_deletes_its_images_and_no_others(folder: ImageFolder, root: Path) -> None:
     other = new_job_id()
     for job_id in (JOB, other):

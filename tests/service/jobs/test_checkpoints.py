@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.ids import new_job_id
 from service.jobs.checkpoints import JobCheckpoints
@@ -96,6 +98,24 @@ async def test_a_write_that_fails_leaves_the_checkpoint_before_it(checkpoints: J
 
     assert await checkpoints.load(job, [0]) == {0: b"data"}
     assert files_in(tmp_path) == ["0.checkpoint"]
+
+
+async def test_a_job_that_is_deleted_meanwhile_is_no_failure_of_the_disk(
+    checkpoints: JobCheckpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, write = new_job_id(), Path.write_bytes
+
+    def write_and_delete_the_job(path: Path, data: bytes) -> int:
+        size = write(path, data)
+        shutil.rmtree(path.parent)
+        return size
+
+    monkeypatch.setattr(Path, "write_bytes", write_and_delete_the_job)
+    with capture_logs() as lines:
+        await checkpoints.keep(job, 0, b"data")
+
+    assert files_in(tmp_path) == []
+    assert lines == []
 
 
 async def test_with_the_setting_at_zero_nothing_is_found_and_leftovers_can_be_deleted(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from service.errors import (
     DarkroomError,
@@ -19,6 +20,7 @@ from service.errors import (
     StoreUnavailableError,
     WorkerLostError,
 )
+from service.images import disk
 from service.images.encoding import Encoder
 from service.images.storage import ImageFolder
 from service.jobs.checkpoints import JobCheckpoints
@@ -195,6 +197,33 @@ async def test_a_canceled_job_is_lost_when_its_image_is_recorded_and_leaves_no_f
     assert engine.jobs[0].canceled, "its rows are freed"
     with pytest.raises(FileNotFoundError):
         await files.read(running.claim.job_id, 0, "image/png")
+
+
+async def test_a_job_that_is_deleted_while_its_image_is_stored_is_lost_and_leaves_nothing(
+    executor: JobExecutor,
+    repository: JobRepository,
+    claims: JobClaims,
+    files: ImageFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running = await claim_job(repository, claims)
+    await repository.cancel(running.claim.job_id, "alice", now=NOW)
+    await repository.delete(running.claim.job_id, "alice")
+    write_file = disk.write_file
+
+    def write_into_a_deleted_folder(path: Path, data: bytes) -> None:
+        monkeypatch.setattr(disk, "write_file", write_file)
+        ImageFolder(tmp_path / "images").delete(running.claim.job_id)
+        write_file(path, data)
+
+    monkeypatch.setattr(disk, "write_file", write_into_a_deleted_folder)
+    with capture_logs() as lines, pytest.raises(LostError):
+        await executor.execute(running)
+
+    assert list((tmp_path / "images").glob("??/*")) == []
+    assert files.available
+    assert lines == []
 
 
 async def test_an_image_that_comes_after_its_job_was_dropped_is_not_stored(

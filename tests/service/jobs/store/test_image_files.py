@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.errors import StoreUnavailableError
 from service.ids import new_job_id
@@ -16,13 +17,6 @@ from service.images.storage import ImageFolder
 from service.jobs.store.image_files import ImageFiles
 
 JOB = new_job_id()
-
-
-class FolderDeletedMeanwhile(ImageFolder):
-    """Raises what a write raises whose folder is deleted with its job."""
-
-    def put(self, job_id: str, index: int, media_type: str, data: bytes, *, attempt: int = 1) -> None:
-        raise FileNotFoundError(2, "No such file or directory")
 
 
 class Maker:
@@ -117,14 +111,18 @@ async def test_an_error_message_does_not_show_the_path(files: ImageFiles, root: 
     assert str(root) not in refused.value.message
 
 
-async def test_a_folder_that_is_deleted_during_a_write_is_no_failure_of_the_disk(root: Path) -> None:
-    files = ImageFiles(FolderDeletedMeanwhile(root))
-
-    with pytest.raises(StoreUnavailableError):
-        await files.put(JOB, 0, "image/png", b"image")
+async def test_a_thumbnail_of_an_image_that_is_deleted_meanwhile_is_no_failure_of_the_disk(files: ImageFiles) -> None:
+    await files.put(JOB, 0, "image/png", b"image")
+    maker = Maker()
+    asked = asyncio.create_task(files.thumbnail(JOB, 0, "image/png", maker))
+    await maker.begun.wait()
+    await files.delete(JOB)
+    with capture_logs() as lines:
+        maker.go.set()
+        assert await asked == b"small image"
 
     assert files.available
-    files.close()
+    assert lines == []
 
 
 async def test_old_jobs_are_listed(files: ImageFiles, root: Path) -> None:
