@@ -40,8 +40,8 @@ class Settings(
 
     config: OptionalFolder = setting(
         None,
-        "File with settings; variables and flags go before it. Without it darkroom.toml in the folder in which the "
-        "server starts, if it is there. 0 or none reads no file.",
+        "File with settings. Variables and flags take precedence over it. By default it is darkroom.toml in the folder "
+        "in which the server starts, if there is one. 0 or none: no file is read.",
         Section.FILE,
         "FILE",
         shown="darkroom.toml",

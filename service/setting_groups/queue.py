@@ -22,7 +22,7 @@ class QueueSettings(BaseSettings):
     )
     max_queued_s: Seconds = setting(
         300.0,
-        "Device seconds of those images from which on it does so, if they are of four requests or more.",
+        "The same bound in device seconds. It holds once the images are of four requests or more.",
         Section.QUEUE,
         "SECONDS",
     )
@@ -71,4 +71,4 @@ class QueueSettings(BaseSettings):
     max_event_streams: Count = setting(
         384, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
     )
-    max_event_streams_per_tenant: Count = setting(256, "Those of one tenant at a time.", Section.QUEUE, "N")
+    max_event_streams_per_tenant: Count = setting(256, "The same bound for one tenant.", Section.QUEUE, "N")

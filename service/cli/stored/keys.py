@@ -19,19 +19,24 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 @with_settings(*STORE)
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="A name for people.", metavar="NAME")] = "unnamed",
-    role: Annotated[str, typer.Option(help="user, or admin, who also manages keys.", metavar="ROLE")] = "user",
-    tenant: Annotated[str, typer.Option(help="Whose jobs and images it reaches.", metavar="NAME")] = "default",
+    name: Annotated[str, typer.Option(help="A name by which people recognize the key.", metavar="NAME")] = "unnamed",
+    role: Annotated[str, typer.Option(help="user or admin. An admin also manages keys.", metavar="ROLE")] = "user",
+    tenant: Annotated[
+        str, typer.Option(help="Tenant whose jobs and images the key gives access to.", metavar="NAME")
+    ] = "default",
     expires: Annotated[
-        str | None, typer.Option(help="When it ends: 12h, 90d, 2030-01-31. Without it never.", metavar="TIME")
+        str | None, typer.Option(help="When the key ends: 12h, 90d or 2030-01-31. By default never.", metavar="TIME")
     ] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute.", metavar="N")] = None,
-    max_jobs: Annotated[int | None, typer.Option(min=1, help="Jobs that have not ended.", metavar="N")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.", metavar="N")] = None,
+    max_jobs: Annotated[
+        int | None, typer.Option(min=1, help="Most unfinished jobs of its tenant.", metavar="N")
+    ] = None,
     device_s_per_minute: Annotated[
-        float | None, typer.Option(min=0.001, help="Device seconds that a minute's requests may cost.", metavar="S")
+        float | None,
+        typer.Option(min=0.001, help="Most device seconds that a minute's requests may cost.", metavar="S"),
     ] = None,
     max_stored_bytes: Annotated[
-        int | None, typer.Option(min=1, help="Images and uploads of its tenant.", metavar="BYTES")
+        int | None, typer.Option(min=1, help="Most bytes of its tenant's images and uploads.", metavar="BYTES")
     ] = None,
     as_json: JsonOption = False,
     **given: object,

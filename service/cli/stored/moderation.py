@@ -19,9 +19,12 @@ _COLUMNS: Final = ("judged", "tenant", "subject", "outcome", "categories", "poli
 @with_settings(*STORE)
 def list_verdicts(
     context: typer.Context,
-    tenant: Annotated[str | None, typer.Option(help="Those on one tenant alone.", metavar="NAME")] = None,
-    outcome: Annotated[str | None, typer.Option(help="allowed, blocked or unavailable.", metavar="OUTCOME")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.", metavar="N")] = 50,
+    tenant: Annotated[str | None, typer.Option(help="Show verdicts about this tenant only.", metavar="NAME")] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(help="Show verdicts with this outcome only: allowed, blocked or unavailable.", metavar="OUTCOME"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show at most this many.", metavar="N")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     **given: object,
 ) -> None:

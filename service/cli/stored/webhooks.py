@@ -22,16 +22,21 @@ _COLUMNS: Final = ("id", "tenant", "state", "tries", "status", "created", "next 
 app = typer.Typer(add_completion=False, help="List webhooks' deliveries, try them again, and show or change secrets.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-TenantOption = Annotated[str, typer.Option(help="Whose webhooks the secret signs.", metavar="NAME")]
+TenantOption = Annotated[str, typer.Option(help="Tenant whose webhooks the secret signs.", metavar="NAME")]
 
 
 @app.command("list")
 @with_settings(*STORE)
 def list_deliveries(
     context: typer.Context,
-    tenant: Annotated[str | None, typer.Option(help="Those of one tenant alone.", metavar="NAME")] = None,
-    state: Annotated[str | None, typer.Option(help="pending, delivered, failed or disabled.", metavar="STATE")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.", metavar="N")] = 50,
+    tenant: Annotated[str | None, typer.Option(help="Show deliveries of this tenant only.", metavar="NAME")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            help="Show deliveries in this state only: pending, delivered, failed or disabled.", metavar="STATE"
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show at most this many.", metavar="N")] = 50,
     as_json: JsonOption = False,
     **given: object,
 ) -> None:
