@@ -18,6 +18,13 @@ HEARTBEAT_S: Final = 15.0
 """Silence after which a stream sends a comment, so that no proxy takes the connection for dead."""
 
 
+class _End:
+    """Stands for the end of the events."""
+
+
+_END: Final = _End()
+
+
 class EventStream(StreamingResponse):
     """Sends `frames`. However the stream ends, it closes them and then calls `on_end`."""
 
@@ -67,9 +74,8 @@ async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenera
             if not pending.done():
                 yield None
                 continue
-            try:
-                event = pending.result()
-            except StopAsyncIteration:
+            event = pending.result()
+            if isinstance(event, _End):
                 return
             yield event
             pending = asyncio.ensure_future(_next(events))
@@ -81,5 +87,6 @@ async def with_silences(events: AsyncIterator[T], every_s: float) -> AsyncGenera
             pending.exception()  # Retrieved, so that asyncio does not report it as never retrieved.
 
 
-async def _next(events: AsyncIterator[T]) -> T:
-    return await anext(events)
+async def _next(events: AsyncIterator[T]) -> T | _End:
+    """Returns the next event. A task that raised at the end would be part of a cycle with its exception's frames."""
+    return await anext(events, _END)

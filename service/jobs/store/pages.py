@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
 
 from service.jobs.records import JobRecord, Status
 from service.jobs.store.row_mapping import job_record
@@ -38,17 +39,29 @@ def read_page(
 ) -> list[JobRecord]:
     """Returns up to `limit` of the tenant's jobs behind `after`. Jobs that this version cannot read are left out."""
     records: list[JobRecord] = []
-    query = _NEWEST_FIRST if status is None else _NEWEST_FIRST.where(jobs.c.status == status)
     while missing := limit - len(records):
-        older = query
+        given: dict[str, Any] = {"owner": tenant, "at_most": missing}
+        if status is not None:
+            given["status"] = status
         if after is not None:
-            older = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(after.created_at, after.id))
-        rows = connection.execute(older, {"owner": tenant, "at_most": missing}).all()
+            given |= {"created_at": after.created_at, "id": after.id}
+        rows = connection.execute(_query(of_status=status is not None, behind=after is not None), given).all()
         records += _readable(connection, rows)
         if len(rows) < missing:
             break
         after = Cursor(rows[-1].created_at, rows[-1].id)
     return records
+
+
+@functools.cache  # Building a statement takes longer than reading a short page, and leaves cycles to the collector.
+def _query(*, of_status: bool, behind: bool) -> Select[Any]:
+    """Returns the statement that selects a page: of the jobs with one status, and behind a cursor, where that is so."""
+    query = _NEWEST_FIRST
+    if of_status:
+        query = query.where(jobs.c.status == bindparam("status"))
+    if behind:
+        query = query.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(bindparam("created_at"), bindparam("id")))
+    return query
 
 
 def _readable(connection: Connection, rows: Sequence[Row[Any]]) -> list[JobRecord]:

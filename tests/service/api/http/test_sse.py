@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import types
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import anyio
@@ -137,3 +139,22 @@ async def test_a_reader_that_is_canceled_again_and_again_leaves_no_event_behind(
         await anyio.wait_all_tasks_blocked()
         group.cancel_scope.cancel()
     assert finished.is_set()
+
+
+async def test_a_stream_that_was_read_to_its_end_leaves_no_cycles() -> None:
+    async def events() -> AsyncIterator[str]:
+        yield "only"
+
+    gc.collect()
+    gc.disable()  # Otherwise it may find them before they are looked for.
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        assert [event async for event in with_silences(events(), 60.0)] == ["only"]
+        await asyncio.sleep(0)
+        gc.collect()
+        left = [each for each in gc.garbage if isinstance(each, StopAsyncIteration | types.FrameType)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []
