@@ -52,6 +52,7 @@ from service.server.listeners import (
 )
 from service.server.loop_errors import LoopErrors
 from service.server.model_list import ListedModel, ModelListError, listed_models
+from service.server.process_memory import freeze_lasting_objects, share_heaps
 from service.setting_groups.fields import aliases_of, split
 from service.settings import Settings
 
@@ -143,6 +144,7 @@ async def serve(
     `on_ready` is called once with the model's name and the server's URL. Runs in the main thread, since it takes
     over these signals.
     """
+    share_heaps()
     asyncio.get_running_loop().set_exception_handler(LoopErrors())
     settings = _with_affordable_connections(settings)
     with contextlib.ExitStack() as opened:
@@ -197,6 +199,11 @@ async def _serve_until_stopped(
     on_ready: Callable[[str, str], None],
 ) -> int:
     """Answers requests until a signal or a failed engine, and then stops both in order. Returns the exit status."""
+
+    def settle(model: str, url: str) -> None:
+        freeze_lasting_objects()
+        on_ready(model, url)
+
     servers = [Server(uvicorn_config(each.app, settings, metrics, each.name)) for each in listeners]
     async with _signals() as (stop, second_signal):
         await engine.start()
@@ -204,7 +211,7 @@ async def _serve_until_stopped(
             asyncio.create_task(server.serve(sockets=each.sockets))
             for server, each in zip(servers, listeners, strict=True)
         ]
-        ready = asyncio.create_task(announce(engine, shown_url(listeners[0].sockets[0]), on_ready))
+        ready = asyncio.create_task(announce(engine, shown_url(listeners[0].sockets[0]), settle))
         failed = asyncio.create_task(engine.wait_for_phase(Phase.FAILED))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({failed, stopping, *serving}, return_when=asyncio.FIRST_COMPLETED)

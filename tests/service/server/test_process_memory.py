@@ -1,0 +1,59 @@
+"""The threads of a server share two heaps, and the collector passes over the objects that a ready server has."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness.paths import ROOT
+
+pytestmark = pytest.mark.integration
+
+HEAPS = """
+import ctypes, threading
+from service.server.process_memory import share_heaps
+{call}
+libc, together = ctypes.CDLL(None), threading.Barrier(8)
+libc.malloc.restype, libc.fdopen.restype = ctypes.c_void_p, ctypes.c_void_p
+def allocate():
+    together.wait()
+    libc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+out = ctypes.c_void_p.in_dll(libc, "stdout")
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+COLLECTOR = """
+import gc
+from service.server.process_memory import freeze_lasting_objects
+class Node: pass
+def cycle():
+    node = Node()
+    node.itself = node
+cycle()
+freeze_lasting_objects()
+before = len(gc.get_objects())
+cycle()
+print(sum(isinstance(each, Node) for each in gc.get_objects()), before < gc.get_freeze_count(), gc.collect() > 0)
+"""
+
+
+def run(script: str) -> str:
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no heap for each thread")
+def test_threads_share_two_heaps() -> None:
+    assert run(HEAPS.format(call="")).count("<heap nr=") > 2, "each thread has one of its own without the call"
+    assert run(HEAPS.format(call="share_heaps()")).count("<heap nr=") == 2
+
+
+def test_a_collection_passes_over_what_was_there_and_still_finds_later_cycles() -> None:
+    assert run(COLLECTOR).split() == ["1", "True", "True"]
