@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from pipelines.params import GenerationParams
 from service.engine.interface import ImageEvent, ImageFinished, ImageLoading, ImagePreview, Job
+from service.engine.job_wrapper import JobWrapper
 from service.errors import CanceledError, DarkroomError
 from service.moderation.moderation import Moderation
 from service.moderation.verdicts import Asker
@@ -19,27 +20,20 @@ _IMAGES_AT_A_TIME: Final = 4
 Put: TypeAlias = Callable[[ImageEvent], Awaitable[None]]
 
 
-class ModeratedJob:
-    """Implements `Job`. The prompts are judged from when the first image is begun, so that the verdict costs no time.
+class ModeratedJob(JobWrapper):
+    """A job that shows no image before it is judged.
 
-    A job whose prompt is refused is canceled then. An image that is refused fails, and the others are finished.
+    The prompts are judged from when the first image is begun, so that the verdict costs no time. A job whose prompt is
+    refused is canceled then. An image that is refused fails, and the others are finished.
     """
 
     def __init__(self, job: Job, images: Sequence[GenerationParams], moderation: Moderation, asker: Asker) -> None:
-        self._job = job
+        super().__init__(job)
         self._moderation = moderation
         self._asker = asker
         self._prompts = list(dict.fromkeys(params.prompt for params in images if params.prompt.strip()))
         self.passing: asyncio.Task[Exception | None] | None = None
         """Passes events on to the reader, and ends when nothing is left to be judged. None before there is a reader."""
-
-    @property
-    def id(self) -> str:
-        return self._job.id
-
-    @property
-    def used_s(self) -> float:
-        return self._job.used_s
 
     async def events(self) -> AsyncIterator[ImageEvent]:
         passed, changed, room = deque[ImageEvent](), asyncio.Event(), asyncio.Semaphore(1)
@@ -66,13 +60,6 @@ class ModeratedJob:
         finally:
             passing.cancel()
             await asyncio.gather(passing, return_exceptions=True)
-
-    async def result(self) -> list[ImageFinished]:
-        finished = [event async for event in self.events() if isinstance(event, ImageFinished)]
-        return sorted(finished, key=lambda event: event.index)
-
-    def cancel(self) -> None:
-        self._job.cancel()
 
     async def _pass_on(self, put: Put) -> Exception | None:
         """Passes on the events that may be seen. Returns the error with which the job ends, if any."""

@@ -39,7 +39,6 @@ from service.observability.tracing.opening import TracesError, open_traces
 from service.observability.tracing.traces import NO_TRACES, Traces
 from service.server.addresses import listening, listening_at
 from service.server.app import allowed_hosts, create_app
-from service.server.descriptors import affordable, raise_limit
 from service.server.exposure import NO_KEYS_IN_PUBLIC, is_exposed
 from service.server.greeting import announce, greet, shown_url
 from service.server.listeners import (
@@ -52,7 +51,8 @@ from service.server.listeners import (
 )
 from service.server.loop_errors import LoopErrors
 from service.server.model_list import ListedModel, ModelListError, listed_models
-from service.server.process_memory import freeze_lasting_objects, share_heaps
+from service.server.process.descriptors import affordable, raise_limit
+from service.server.process.memory import freeze_lasting_objects, share_heaps
 from service.setting_groups.fields import aliases_of, split
 from service.settings import Settings
 

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from service.engine.interface import ImageEvent, ImageFinished, Job
+from service.engine.job_wrapper import JobWrapper
 from service.errors import CanceledError, DarkroomError
 from service.observability.tracing.traces import JobSpan
 
 
-class TracedJob:
-    """Implements `Job`. Its holder must call `cancel` in the end, even if it has ended by itself."""
+class TracedJob(JobWrapper):
+    """A job that records a span of its life.
+
+    Its holder must call `cancel` in the end, even if the job has ended by itself.
+    """
 
     def __init__(self, job: Job, span: JobSpan) -> None:
-        self._job = job
+        super().__init__(job)
         self._span = span
         self._ended = False
-
-    @property
-    def id(self) -> str:
-        return self._job.id
-
-    @property
-    def used_s(self) -> float:
-        return self._job.used_s
 
     async def events(self) -> AsyncIterator[ImageEvent]:
         try:
@@ -39,12 +35,8 @@ class TracedJob:
             raise
         self._end("succeeded")
 
-    async def result(self) -> list[ImageFinished]:
-        finished = [event async for event in self.events() if isinstance(event, ImageFinished)]
-        return sorted(finished, key=lambda event: event.index)
-
     def cancel(self) -> None:
-        self._job.cancel()
+        super().cancel()
         self._end("canceled")
 
     def _end(self, outcome: str, code: str = "") -> None:

@@ -9,10 +9,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 from PIL import Image
+
+from tests.harness.wire.threaded_server import Quiet, threaded_server
 
 POLICY: Final = "moderator-2026-11-01"
 FORBIDDEN: Final = "forbidden"
@@ -71,7 +73,7 @@ def _image(url: str) -> Image.Image:
 def moderating() -> Iterator[ModerationService]:
     service = ModerationService()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -88,17 +90,5 @@ def moderating() -> Iterator[ModerationService]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        service.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield service
-        finally:
-            service.let_go()
-            server.shutdown()
-            thread.join()
+    with threaded_server(Handler, service.let_go) as service.port:
+        yield service

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.harness.wire.threaded_server import Quiet, threaded_server
 
 _OTLP = "application/x-protobuf"
 
@@ -50,7 +51,7 @@ class OtlpReceiver:
 
 @contextlib.contextmanager
 def otlp_receiver() -> Iterator[OtlpReceiver]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             is_otlp = (self.path, self.headers["Content-Type"]) == ("/v1/traces", _OTLP)
@@ -61,15 +62,6 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
             self.end_headers()
             self.wfile.write(ExportTraceServiceResponse().SerializeToString())
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- its name in the base class
-            """Writes no line for a request."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = OtlpReceiver(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()
+    with threaded_server(Handler) as port:
+        receiver = OtlpReceiver(f"http://127.0.0.1:{port}")
+        yield receiver

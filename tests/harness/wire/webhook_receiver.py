@@ -6,7 +6,9 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.harness.wire.threaded_server import Quiet, threaded_server
 
 _MAX_HANG_S = 60.0
 """A bound that is reached only in a broken test."""
@@ -49,7 +51,7 @@ class Receiver:
 def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -66,18 +68,9 @@ def receiving() -> Iterator[Receiver]:
                 while receiver.endless:
                     self.wfile.write(b"x" * 65536)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
-            pass
+    def end() -> None:
+        receiver.let_go()
+        receiver.endless = False
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        receiver.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            receiver.let_go()
-            receiver.endless = False
-            server.shutdown()
-            thread.join()
+    with threaded_server(Handler, end) as receiver.port:
+        yield receiver

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from pipelines.checkpoints.dtypes import DtypeChoice
 from pipelines.checkpoints.hub import HubUnreachableError, HuggingFaceHub
 from pipelines.errors import ModelLoadError
 from tests.harness.models import layouts, tiny_model
+from tests.harness.wire.threaded_server import Quiet, threaded_server
 
 CHUNKS = 3
 WEIGHTS = bytes(CHUNKS * DOWNLOAD_CHUNK_SIZE)
@@ -27,7 +27,7 @@ FILES = {"model_index.json": b"{}", "unet/model.safetensors": WEIGHTS, "unet/mod
 COMMIT = "0" * 40
 
 
-class Hub(BaseHTTPRequestHandler):
+class Hub(Quiet, BaseHTTPRequestHandler):
     """Answers as the hub does for one repository, `owner/model`."""
 
     def do_HEAD(self) -> None:
@@ -35,9 +35,6 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(body=True)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        pass
 
     def _answer(self, *, body: bool) -> None:
         path = self.path.partition("?")[0]
@@ -65,13 +62,8 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with threaded_server(Hub) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_files_are_listed_fetched_and_each_part_of_a_large_one_is_reported(url: str, tmp_path: Path) -> None:

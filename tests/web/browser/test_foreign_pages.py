@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import itertools
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from service.observability import logs
 from service.settings import Settings
 from tests.harness.keys import bearer, secret_of, write_key_file
 from tests.harness.wire.http_server import Harness, serve_in_thread
+from tests.harness.wire.threaded_server import Quiet, threaded_server
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -80,9 +80,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     yield from serve_in_thread(Settings(port=0, admin_port=None, api_key_file=file))
 
 
-class _Silent(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class names it so
-        """Says nothing."""
+class _Silent(Quiet, http.server.SimpleHTTPRequestHandler):
+    """Serves the files of a folder."""
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +89,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of somebody else's server on this machine."""
     folder: Path = tmp_path_factory.mktemp("elsewhere")
     (folder / "index.html").write_text("<!doctype html><title>Elsewhere</title>")
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(_Silent, directory=str(folder))
-    ) as foreign:
-        thread = threading.Thread(target=foreign.serve_forever)
-        thread.start()
-        yield foreign.server_address[1]
-        foreign.shutdown()
-        thread.join()
+    with threaded_server(functools.partial(_Silent, directory=str(folder))) as port:
+        yield port
 
 
 @pytest.fixture

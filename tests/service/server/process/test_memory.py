@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 HEAPS = """
 import ctypes, threading
-from service.server.process_memory import share_heaps
+from service.server.process.memory import share_heaps
 {call}
 libc, together = ctypes.CDLL(None), threading.Barrier(8)
 libc.malloc.restype, libc.fdopen.restype = ctypes.c_void_p, ctypes.c_void_p
@@ -31,7 +31,7 @@ libc.fflush(out)
 """
 COLLECTOR = """
 import gc
-from service.server.process_memory import freeze_lasting_objects
+from service.server.process.memory import freeze_lasting_objects
 class Node: pass
 def cycle():
     node = Node()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from service.server.descriptors import OTHER_FILES, affordable
+from service.server.process.descriptors import OTHER_FILES, affordable
 from tests.harness.paths import ROOT
 
 
@@ -24,7 +24,7 @@ def test_as_many_connections_are_allowed_as_there_are_descriptors_for(
 @pytest.mark.parametrize(("soft", "hard", "raised"), [(100, 300, 300), (300, 300, 300)])
 def test_the_soft_limit_is_raised_to_the_hard_one(soft: int, hard: int, raised: int) -> None:
     script = (
-        "import resource\nfrom service.server.descriptors import raise_limit\n"
+        "import resource\nfrom service.server.process.descriptors import raise_limit\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
         "print(raise_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
