@@ -42,23 +42,33 @@ def test_every_environment_is_used_by_a_test() -> None:
     assert [path.name for path in ENVIRONMENTS if f'"{path.name}"' not in tests] == []
 
 
-def pinned() -> dict[str, set[str]]:
-    """The versions of each package, in all environments."""
-    found = defaultdict[str, set[str]](set)
-    for environment in ENVIRONMENTS:
-        if (environment / "requirements.txt").exists():
-            pairs = [line.split("==") for line in (environment / "requirements.txt").read_text().splitlines()]
-        else:
-            pairs = [*json.loads((environment / "package.json").read_text())["dependencies"].items()]
-        for name, version in pairs:
-            found[name.replace("_", "-")].add(version)
-    return found
+def pins_of(environment: Path) -> dict[str, str]:
+    """The packages of an environment with their versions: for Python all of them, for node those that are asked for."""
+    if (environment / "requirements.txt").exists():
+        lines = (environment / "requirements.txt").read_text().splitlines()
+        pairs = dict(line.split("==") for line in lines)
+    else:
+        pairs = json.loads((environment / "package.json").read_text())["dependencies"]
+    return {name.replace("_", "-"): version for name, version in pairs.items()}
+
+
+def named_on_the_page() -> list[tuple[str, str]]:
+    """The packages with their versions that the page says were tried."""
+    page = (ROOT / "docs" / "clients.md").read_text()
+    paragraphs = re.findall(r"^Tried: .*(?:\n.+)*", page, re.MULTILINE)
+    return [pair for paragraph in paragraphs for pair in re.findall(_VERSION, paragraph)]
 
 
 def test_the_page_on_clients_names_the_versions_that_are_tried() -> None:
-    page = (ROOT / "docs" / "clients.md").read_text()
-    told = [pair for line in re.findall(r"^Tried: .*", page, re.MULTILINE) for pair in re.findall(_VERSION, line)]
-    versions = pinned()
-    known = [(name, version) for name, version in told if name in versions]
+    versions = defaultdict[str, set[str]](set)
+    for environment in ENVIRONMENTS:
+        for name, version in pins_of(environment).items():
+            versions[name].add(version)
+    known = [(name, version) for name, version in named_on_the_page() if name in versions]
     assert len(known) > 10
     assert [(name, version) for name, version in known if version not in versions[name]] == []
+
+
+def test_the_page_on_clients_names_a_package_of_every_environment() -> None:
+    named = set(named_on_the_page())
+    assert [each.name for each in ENVIRONMENTS if named.isdisjoint(pins_of(each).items())] == []

@@ -88,7 +88,10 @@ class KeyList(BaseModel):
 
 @router.get("")
 async def list_keys(request: Request) -> KeyList:
-    """List the keys of all tenants, those that ended in the last 30 days included, those of the key file not."""
+    """List the keys of all tenants, without those of the key file.
+
+    Keys that have ended are listed for at least 30 days.
+    """
     keys, now = _repository(request), jobs_of(request).database.clock.now()
     return KeyList(data=[_key_out(key, now) for key in await keys.all()])
 

@@ -75,7 +75,7 @@ def create(
 @app.command("list")
 @with_settings(*STORE)
 def list_keys(context: typer.Context, as_json: JsonOption = False, **given: object) -> None:
-    """List the keys of the store, and those that ended within the last 30 days. No key is shown itself."""
+    """List the keys of the store. Keys that have ended are listed for at least 30 days. The secrets are not shown."""
     from service.cli.stored import key_store
 
     try:
