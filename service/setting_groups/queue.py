@@ -15,15 +15,15 @@ class QueueSettings(BaseSettings):
 
     max_queued_images: Count = setting(
         256,
-        "Number of unfinished images of requests on /v1 at which the next request waits in line or is answered with "
-        "503. Images of jobs do not count.",
+        "Number of unfinished images of requests on /v1, /sdapi/v1 and /hf at which the next such request waits in "
+        "line or is answered with 503. Images of jobs do not count.",
         Section.QUEUE,
         "N",
     )
     max_queued_s: Seconds = setting(
         300.0,
-        "Device seconds of unfinished images of requests on /v1 at which the next request waits in line or is "
-        "answered with 503. This limit is ignored while the images belong to fewer than four requests.",
+        "Device seconds of the images that DARKROOM_MAX_QUEUED_IMAGES counts, at which the next request waits in line "
+        "or is answered with 503. This limit is ignored while the images belong to fewer than four requests.",
         Section.QUEUE,
         "SECONDS",
     )
@@ -36,8 +36,8 @@ class QueueSettings(BaseSettings):
     )
     max_callers_in_line: Annotated[int, Field(ge=0)] = setting(
         64,
-        "Maximum number of callers of /v1 that wait in line while the queue is full. Further callers are answered "
-        "with 503. With 0, nobody waits.",
+        "Maximum number of callers that wait in line while that queue is full. Further callers are answered with 503. "
+        "With 0, nobody waits.",
         Section.QUEUE,
         "N",
     )
@@ -56,16 +56,15 @@ class QueueSettings(BaseSettings):
     )
     max_input_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
         256 << 20,
-        "Maximum size of the images, as pixels, that unfinished requests on /v1 start from; at least 1 MiB. 1024x1024 "
-        "pixels take 3 MiB, and their mask 1 MiB. A request that would exceed the limit is answered with 503. Jobs "
-        "are never refused because of it.",
+        "Maximum size of the images, as pixels, that unfinished requests on /v1, /sdapi/v1 and /hf start from; at "
+        "least 1 MiB. 1024x1024 pixels take 3 MiB, and their mask 1 MiB. A request that would exceed the limit is "
+        "answered with 503. Jobs are never refused because of it.",
         Section.QUEUE,
         "BYTES",
     )
     max_queued_jobs: Count = setting(
         10_000,
-        "Maximum number of accepted jobs that wait to start. When it is reached, POST /api/v1/jobs is answered with "
-        "503.",
+        "Maximum number of accepted jobs that wait to start. When it is reached, new jobs are answered with 503.",
         Section.QUEUE,
         "N",
     )

@@ -62,8 +62,8 @@ class StorageSettings(BaseSettings):
     )
     min_free_bytes: Annotated[int, Field(ge=0)] = setting(
         256 << 20,
-        "Free space on the disk below which new jobs and uploads are answered with 503. Accepted jobs continue, and "
-        "jobs can still be deleted to free a full disk. With 0, nothing is refused.",
+        "Free space on the disk below which new jobs, uploads and requests for links to images are answered with 503. "
+        "Accepted jobs continue, and jobs can still be deleted to free a full disk. With 0, nothing is refused.",
         Section.STORAGE,
         "BYTES",
     )
