@@ -40,23 +40,26 @@ class Settings(
 
     config: OptionalFolder = setting(
         None,
-        "File with settings. Variables and flags take precedence over it. By default it is darkroom.toml in the folder "
-        "in which the server starts, if there is one. 0 or none: no file is read.",
+        "File with settings. Variables and flags take precedence over it. By default, it is darkroom.toml in the "
+        "folder in which the server starts, if that file exists. With 0 or none, no file is read.",
         Section.FILE,
         "FILE",
         shown="darkroom.toml",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", "debug, info, warning or error.", Section.LOG, "LEVEL"
+        "info", "Lowest level that is logged: debug, info, warning or error.", Section.LOG, "LEVEL"
     )
     log_format: Literal["auto", "console", "json"] = setting(
-        "auto", "console, json, or auto: console on a terminal, else JSON.", Section.LOG, "FORMAT"
+        "auto",
+        "Format of the log: console, json, or auto, which is console on a terminal and json elsewhere.",
+        Section.LOG,
+        "FORMAT",
     )
     tracing: bool = setting(
         False,
-        "Send spans of requests and jobs to an OpenTelemetry collector, which OTEL_* variables name. It takes the "
-        "extra tracing (docs/tracing.md).",
+        "Send spans of requests and jobs to the OpenTelemetry collector that the OTEL_* variables name. This requires "
+        "the extra `tracing` (docs/tracing.md).",
         Section.LOG,
         "",
     )

@@ -110,11 +110,15 @@ class GenerateParams(TypedDict, total=False):
 
     size: Annotated[
         str | None,
-        Parameter("Width and height in pixels, 128x128 for example.", metavar="WxH"),
+        Parameter("Width and height in pixels, for example 128x128.", metavar="WxH"),
     ]
     steps: Annotated[
         int | None,
-        Parameter("Denoising steps: more is slower and finer.", wire_name="num_inference_steps", minimum=1),
+        Parameter(
+            "Number of denoising steps. More steps take longer and give finer images.",
+            wire_name="num_inference_steps",
+            minimum=1,
+        ),
     ]
     guidance_scale: Annotated[
         float | None,
@@ -126,13 +130,13 @@ class GenerateParams(TypedDict, total=False):
     ]
     guidance_rescale: Annotated[
         float | None,
-        Parameter("Tames overexposure by strong guidance, 0 to 1.", minimum=0.0),
+        Parameter("Reduces overexposure by strong guidance, 0 to 1.", minimum=0.0),
     ]
     seed: Annotated[
         int | None,
         Parameter(
-            "The same seed and settings give the same image. Counted up for each further image of a prompt. "
-            "From 0 to 2^63 - 1; random if not given."
+            "The same seed and settings give the same image. Each further image of a prompt gets the next seed. "
+            "From 0 to 2^63 - 1; random by default."
         ),
     ]
     negative_prompt: Annotated[
@@ -141,11 +145,11 @@ class GenerateParams(TypedDict, total=False):
     ]
     long_prompt: Annotated[
         bool | None,
-        Parameter("Read prompts beyond the model's length in chunks, instead of cutting them."),
+        Parameter("Read prompts that are too long for the model in chunks, instead of cutting them."),
     ]
     sampler: Annotated[
         str | None,
-        Parameter("ddim, euler, euler_a, heun, dpm++_2m, unipc, ...", metavar="NAME"),
+        Parameter("Sampler: ddim, euler, euler_a, heun, dpm++_2m, unipc, ...", metavar="NAME"),
     ]
     schedule: Annotated[
         str | None,
@@ -153,11 +157,11 @@ class GenerateParams(TypedDict, total=False):
     ]
     model: Annotated[
         str | None,
-        Parameter("A name that `darkroom models` shows.", metavar="NAME"),
+        Parameter("Model: a name that `darkroom models` shows.", metavar="NAME"),
     ]
     n: Annotated[
         int,
-        Parameter("Images to make from the prompt. The server limits it, usually to 10.", is_option=False),
+        Parameter("Number of images to make from the prompt. The server limits it, usually to 10.", is_option=False),
     ]
     output_format: Annotated[
         OutputFormat | None,
@@ -165,11 +169,11 @@ class GenerateParams(TypedDict, total=False):
     ]
     output_compression: Annotated[
         int | None,
-        Parameter("Quality of WebP, which is lossless at 100, and JPEG, 0 to 100.", is_option=False),
+        Parameter("Quality of WebP and JPEG, 0 to 100. WebP is lossless at 100.", is_option=False),
     ]
     hires: Annotated[
         HiresParams | None,
-        Parameter("Makes a smaller image first, then enlarges it and denoises it further.", is_option=False),
+        Parameter("Make a smaller image first, then enlarge it and denoise it further.", is_option=False),
     ]
     refiner: Annotated[
         RefinerParams | None,
@@ -177,25 +181,25 @@ class GenerateParams(TypedDict, total=False):
     ]
     original_size: Annotated[
         tuple[int, int] | None,
-        Parameter("Width and height that a model with size conditioning (SDXL) is told.", is_option=False),
+        Parameter("Original width and height to pass to a model with size conditioning (SDXL).", is_option=False),
     ]
     crop: Annotated[
         tuple[int, int] | None,
-        Parameter("Left and top that such a model is told.", is_option=False),
+        Parameter("Left and top of the crop to pass to a model with size conditioning (SDXL).", is_option=False),
     ]
     target_size: Annotated[
         tuple[int, int] | None,
-        Parameter("Width and height that such a model is told.", is_option=False),
+        Parameter("Target width and height to pass to a model with size conditioning (SDXL).", is_option=False),
     ]
     priority: Annotated[
         Priority | None,
-        Parameter("`batch` yields to `interactive` requests, which somebody waits for."),
+        Parameter("`batch` gives way to `interactive` requests, which somebody is waiting for."),
     ]
     deadline_s: Annotated[
         float | None,
         Parameter(
-            "Seconds after which the images are of no use. An image that cannot be finished by then fails with code "
-            "`deadline_exceeded`.",
+            "Seconds after which the images are of no use. An image that cannot be finished by then fails with the "
+            "code `deadline_exceeded`.",
             option="--deadline",
             metavar="SECONDS",
         ),
@@ -207,15 +211,20 @@ class EditParams(GenerateParams, total=False):
 
     mask: Annotated[
         ImageInput | None,
-        Parameter("Where to repaint, an image of the same size: what is transparent or, where nothing is, white."),
+        Parameter(
+            "An image of the same size that marks what to repaint: its transparent parts or, if it has no "
+            "transparency, its white parts."
+        ),
     ]
     strength: Annotated[
         float | None,
-        Parameter("How far to go from the image, above 0, to 1: 1 with a mask, 0.75 without one."),
+        Parameter(
+            "How far to depart from the image, above 0 and up to 1. By default, 1 with a mask and 0.75 without one."
+        ),
     ]
     keep_unmasked: Annotated[
         bool | None,
-        Parameter("Whether what the mask keeps is put back, pixel by pixel, when the image is finished."),
+        Parameter("Put the original pixels back into the finished image where the mask keeps them."),
     ]
     image_guidance_scale: Annotated[
         float | None,
@@ -223,11 +232,11 @@ class EditParams(GenerateParams, total=False):
     ]
     extend: Annotated[
         Margins | None,
-        Parameter("Pixels by which the image is extended on each side; they are painted."),
+        Parameter("Pixels by which to extend the image on each side. The new area is painted."),
     ]
     resize_mode: Annotated[
         Literal["crop", "stretch"] | None,
-        Parameter("How the image is brought to the proportions of the size, where they differ."),
+        Parameter("How to fit an image whose proportions differ from those of the size."),
     ]
 
 
@@ -235,7 +244,7 @@ class StreamParams(EditParams, total=False):
     """Keyword arguments of `images.stream`, besides `prompt`."""
 
     image: Annotated[ImageInput | None, Parameter("An image to start from.")]
-    partial_images: Annotated[int, Parameter("Previews of each image, 0 to 3.")]
+    partial_images: Annotated[int, Parameter("Number of previews of each image, 0 to 3.")]
 
 
 class JobParams(EditParams, total=False):
@@ -246,8 +255,8 @@ class JobParams(EditParams, total=False):
         bool | None,
         Parameter("Whether `{a|b}` in a prompt stands for one prompt with a and one with b."),
     ]
-    previews: Annotated[int | None, Parameter("Previews of each image among the job's events, at most 10.")]
-    webhook: Annotated[WebhookParams | None, Parameter("An address that is told what becomes of the job.")]
+    previews: Annotated[int | None, Parameter("Number of previews of each image among the job's events, at most 10.")]
+    webhook: Annotated[WebhookParams | None, Parameter("An address to which events of the job are sent.")]
 
 
 class QuotaParams(TypedDict, total=False):

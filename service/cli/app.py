@@ -23,10 +23,10 @@ app.add_typer(webhooks.app, name="webhooks")
 @app.command()
 @with_settings(*Settings.model_fields)
 def serve(context: typer.Context, **given: object) -> None:
-    """Serve a model over HTTP until Ctrl-C.
+    """Serve models over HTTP until Ctrl-C.
 
-    The address and a first line to try are printed when the model is loaded. Each option is a variable too, read where
-    the option is not given.
+    When the default model is loaded, the command prints the address and an example request. If an option is not given,
+    its environment variable is used.
     """
     from service.server import main
 
@@ -42,11 +42,11 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     **given: object,
 ) -> None:
-    """Check the settings and what they name, and print what is in force and where each value comes from.
+    """Check the settings and what they name, and print the values in effect and where each one comes from.
 
-    It asks what `darkroom serve` with the same options, variables and file would find: models, folders, addresses, the
-    database and keys. Nothing is changed. No weights are read, unless there is a manifest with which they are compared.
-    The exit status is 1 where the server would not start, and 2 where an option is wrong.
+    It checks what `darkroom serve` would find with the same options, variables and file: models, folders, addresses,
+    the database, keys and the moderation service. It changes nothing. It reads no weights, unless it compares them with
+    a manifest. The exit status is 1 if the server would not start, and 2 if an option is wrong.
     """
     from service.cli.checks import report
     from service.cli.checks.all_checks import check_all
@@ -71,9 +71,9 @@ def health(
     timeout_s: Annotated[float, typer.Option(help="How long to wait for the answer.", metavar="SECONDS", min=0.1)] = 5,
     **given: object,
 ) -> None:
-    """Ask the server on this machine whether it is ready; the status is 1 where it is not.
+    """Ask the server on this machine whether it is ready. The exit status is 1 if it is not.
 
-    It asks where `darkroom serve` with the same options and variables listens.
+    The command asks at the address on which `darkroom serve` listens with the same options and variables.
     """
     from service.cli.health import Address, NotReadyError, check_ready
 
@@ -89,13 +89,12 @@ def health(
 @with_settings("data_dir", "database_url", "database_password_file")
 def backup(
     context: typer.Context,
-    destination: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.", metavar="FOLDER")],
+    destination: Annotated[Path, typer.Argument(help="Folder to create. It must not exist yet.", metavar="FOLDER")],
     **given: object,
 ) -> None:
-    """Copy the jobs, their images, their uploads and the key of links, also while the server runs.
+    """Copy the jobs, their images and uploads, and the key that signs links. The server can keep running.
 
-    To go back to a copy, stop the server and start it with --data-dir FOLDER, or put the copy in the place of the
-    data folder.
+    To restore a copy, stop the server and start it with --data-dir FOLDER, or replace the data folder with the copy.
     """
     from service.jobs.database_password import with_password
     from service.jobs.store.database import database_url

@@ -15,7 +15,7 @@ ModelArgument = Annotated[
     str, typer.Argument(help="A name that `darkroom models` shows, a folder, a .safetensors file, or a hub id.")
 ]
 DownloadOption = Annotated[
-    bool, typer.Option("--allow-download", help="Whether what is not in the hub's cache may be downloaded.")
+    bool, typer.Option("--allow-download", help="Download files that are not in the hub's cache.")
 ]
 
 
@@ -28,7 +28,7 @@ def check(
     allow_download: DownloadOption = False,
     **given: object,
 ) -> None:
-    """Say what a model is, what it lacks and how it would be served. Reads no weights.
+    """Show what a model is, what it lacks and how it would be served, without reading its weights.
 
     The exit status is 1 if it cannot be served.
     """
@@ -44,13 +44,13 @@ def add(
     context: typer.Context,
     model: ModelArgument,
     name: Annotated[
-        str | None, typer.Option(help="The name to serve it by, without --name its own.", metavar="NAME")
+        str | None, typer.Option(help="Name under which to serve the model. By default, its own name.", metavar="NAME")
     ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy the files instead of linking to them.")] = False,
     allow_download: DownloadOption = False,
     **given: object,
 ) -> None:
-    """Check a model and make it one of DARKROOM_DATA_DIR/models, as a link. Nothing is overwritten."""
+    """Check a model and add it to DARKROOM_DATA_DIR/models as a link. Nothing is overwritten."""
     from service.cli import added_models, model_checks
 
     settings = chosen_settings(context)
@@ -69,14 +69,14 @@ def manifest(
     context: typer.Context,
     folder: Annotated[
         Path,
-        typer.Option(help="The folder that is to hold the manifest. Paths below it are relative.", metavar="FOLDER"),
+        typer.Option(help="Folder in which the manifest will be. Paths below it are relative.", metavar="FOLDER"),
     ] = Path(),
     **given: object,
 ) -> None:
     """Print the SHA-256 of every file that a server with these settings would open for its models.
 
-    `sha256sum -c` reads the lines, and so does `darkroom serve --model-manifest FILE`, which refuses all other files.
-    The bundled model is not among them: its digests ship with it.
+    `sha256sum -c` can check the lines. `darkroom serve --model-manifest FILE` opens only the files that they list. The
+    bundled model is not listed, because its digests ship with it.
     """
     from service.cli import model_checks
     from service.server.model_list import ModelListError

@@ -35,8 +35,8 @@ class EdgeSettings(BaseSettings):
 
     host: str = setting(
         "127.0.0.1",
-        "Address of the API, or several with commas between them. 0.0.0.0 lets other machines in, :: those with IPv6 "
-        "too: that takes an API key.",
+        "Address of the API, or several separated by commas. 0.0.0.0 makes the API reachable from other machines, and "
+        ":: also over IPv6. Both require an API key.",
         Section.LISTEN,
         "ADDRESS",
         in_file=FileForm.LIST,
@@ -49,107 +49,116 @@ class EdgeSettings(BaseSettings):
         "PATH",
     )
     uds_mode: FileMode = setting(
-        "660", "Permissions of the Unix socket, in octal: who may connect.", Section.LISTEN, "MODE"
+        "660", "Permissions of the Unix socket, in octal. They decide who may connect.", Section.LISTEN, "MODE"
     )
     admin_host: str = setting(
         "127.0.0.1",
-        "Address of the second listener, which serves /metrics and probes and asks for no key: keep it to an inner "
-        "network.",
+        "Address of the second listener, or several separated by commas. This listener serves /metrics and probes, "
+        "loads and unloads models, and asks for no key, so keep it on an internal network.",
         Section.LISTEN,
         "ADDRESS",
         in_file=FileForm.LIST,
     )
     admin_port: OptionalPort = setting(
-        8001, "Port of the second listener. 0 or none: no second listener.", Section.LISTEN, "PORT"
+        8001, "Port of the second listener. With 0 or none, there is no second listener.", Section.LISTEN, "PORT"
     )
     public_url: PublicUrl | None = setting(
         None,
-        "Where callers reach the server, such as https://images.example, or https://example.org/darkroom under a path. "
-        "Links begin with it; without it they begin with what each request says of the server's name.",
+        "URL at which callers reach the server, for example https://images.example, or https://example.org/darkroom "
+        "for a server under a path. Links begin with it. By default, they begin with the server's name as each "
+        "request gives it.",
         Section.LISTEN,
         "URL",
     )
     allowed_hosts: HostNames | None = setting(
         None,
-        "Names by which requests may call the server, with commas between them, beside localhost, IP addresses, the "
-        "name that it listens on and that of its public URL. *.example.org stands for all names below example.org, and "
-        "* for every name, which lets any web page in where there are no keys.",
+        "Names by which requests may call the server, separated by commas, in addition to localhost, IP addresses, "
+        "the name on which the server listens, and the name in its public URL. *.example.org stands for all names "
+        "below example.org, and * for every name. If there are no API keys, * gives every web page access.",
         Section.LISTEN,
         "NAMES",
         in_file=FileForm.LIST,
     )
     cors_origins: Origins | None = setting(
         None,
-        "Origins of other web pages that may call the server with an API key and read its answers, such as "
-        "https://chat.example or http://localhost:3000, with commas between them. Where there are no keys, their pages "
-        "may do what everybody may.",
+        "Origins of other web pages that may call the server with an API key and read its answers, separated by "
+        "commas, for example https://chat.example or http://localhost:3000. If there are no API keys, these pages may "
+        "do what everybody may do.",
         Section.LISTEN,
         "ORIGINS",
         in_file=FileForm.LIST,
     )
     trusted_proxies: Proxies | None = setting(
         None,
-        "Addresses and networks of the proxies in front of the server, with commas between them; unix stands for those "
-        "that connect through a socket file. What X-Forwarded-* and Forwarded say is believed from them alone, and "
-        "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS does not hold for them.",
+        "Addresses and networks of the proxies in front of the server, separated by commas; unix stands for proxies "
+        "that connect through a Unix socket. The server believes X-Forwarded-* and Forwarded headers only from these "
+        "proxies, and does not apply DARKROOM_MAX_CONNECTIONS_PER_ADDRESS to them.",
         Section.LISTEN,
         "NETWORKS",
         in_file=FileForm.LIST,
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = setting(
-        1 << 20, "A request's body, at least 1024. A larger one is answered 413.", Section.CONNECTIONS, "BYTES"
+        1 << 20,
+        "Maximum size of a request's body, at least 1024. A larger one is answered with 413.",
+        Section.CONNECTIONS,
+        "BYTES",
     )
     max_upload_bytes: Annotated[int, Field(ge=1024)] = setting(
         32 << 20,
-        "A request's body with its images, at least 1024, on the routes that take images. A larger one is answered "
-        "413.",
+        "Maximum size of a request's body, including its images, on routes that accept images; at least 1024. A "
+        "larger one is answered with 413.",
         Section.CONNECTIONS,
         "BYTES",
     )
     max_connections: Count = setting(
         512,
-        "Open connections, as far as the process's limit on open files allows. One more may ask for /livez and "
-        "/readyz, and is answered 503 otherwise.",
+        "Maximum number of open connections; it is lowered if the process's limit on open files requires it. On "
+        "further connections, only /livez, /readyz and /health are served, and other requests are answered with 503.",
         Section.CONNECTIONS,
         "N",
     )
     max_connections_per_address: Count = setting(
         256,
-        "Of these, how many one address may have open (of IPv6, one network of 64 bits). This machine's own and those "
-        "of DARKROOM_TRUSTED_PROXIES may have all.",
+        "Maximum number of open connections from one address; IPv6 addresses of the same 64-bit network count as one. "
+        "The limit does not apply to this machine's own addresses or to DARKROOM_TRUSTED_PROXIES.",
         Section.CONNECTIONS,
         "N",
     )
     header_timeout_s: Seconds = setting(
-        10.0, "Time for a request's head, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+        10.0, "Time limit for a request's head, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
     )
     body_timeout_s: Seconds = setting(
-        30.0, "Time for a request's body, from its first byte to its last.", Section.CONNECTIONS, "SECONDS"
+        30.0,
+        "Time limit for a request's body, from the end of the head to the body's last byte.",
+        Section.CONNECTIONS,
+        "SECONDS",
     )
     keep_alive_timeout_s: Seconds = setting(
         75.0,
-        "How long a connection may be idle between two requests. It must be longer than a balancer or proxy in front "
-        "of the server keeps its connections, else that answers 502 now and then.",
+        "How long a connection may be idle between two requests. This must be longer than the time for which a load "
+        "balancer or proxy in front of the server keeps its idle connections; otherwise the proxy sometimes answers "
+        "with 502.",
         Section.CONNECTIONS,
         "SECONDS",
     )
     write_timeout_s: Seconds = setting(
         60.0,
-        "Time over which a client must read DARKROOM_MIN_READ_BYTES_PER_S of an answer that waits for it, else the "
-        "connection is cut.",
+        "Period over which a client's reading speed is measured while an answer waits for it. If the client reads "
+        "more slowly than DARKROOM_MIN_READ_BYTES_PER_S, the connection is cut.",
         Section.CONNECTIONS,
         "SECONDS",
     )
     min_read_bytes_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
         1024.0,
-        "How quickly a client must read what waits for it. 0: it must read anything at all.",
+        "Minimum speed at which a client must read an answer that waits for it, in bytes per second. With 0, it only "
+        "has to read something within DARKROOM_WRITE_TIMEOUT_S.",
         Section.CONNECTIONS,
         "BYTES",
     )
     drain_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = setting(
         12.0,
-        "How long accepted work may go on after SIGTERM. A second signal ends it at once. The server exits up to 7 "
-        "seconds later, so whatever stops it should wait for so long before it kills it.",
+        "How long accepted work may continue after SIGTERM. A second signal ends it at once. The server exits up to 7 "
+        "seconds after this time, so anything that stops the server should wait that long before it kills it.",
         Section.CONNECTIONS,
         "SECONDS",
     )

@@ -20,19 +20,19 @@ DISABLED: Final = ("0", "none")
 class Section(enum.StrEnum):
     """Groups of settings, in the order of the help and of the documentation."""
 
-    FILE = "The file of settings"
-    LISTEN = "Where it listens"
-    ACCESS = "Who is let in"
+    FILE = "The settings file"
+    LISTEN = "Addresses"
+    ACCESS = "Access"
     SHARES = "Shares and quotas"
     MODEL = "The model"
-    WORKER = "The worker's process"
-    QUEUE = "How much may wait"
-    STORAGE = "What is kept"
+    WORKER = "The worker process"
+    QUEUE = "Queue limits"
+    STORAGE = "Storage"
     IMAGES = "Images"
     WEBHOOKS = "Webhooks"
     MODERATION = "Moderation"
-    CONNECTIONS = "Bounds on connections"
-    LOG = "Log and traces"
+    CONNECTIONS = "Connection limits"
+    LOG = "Logs and traces"
 
 
 class FileForm(enum.Flag):

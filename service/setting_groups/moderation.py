@@ -16,30 +16,30 @@ class ModerationSettings(BaseSettings):
 
     moderation_url: Annotated[str, checked(check_endpoint)] | None = setting(
         None,
-        "Service that judges every prompt and every image before anybody sees the image, in the format of OpenAI's "
-        "POST /v1/moderations, such as https://api.openai.com/v1/moderations. Nothing is shown without its answer. "
-        "Without this setting nothing is judged.",
+        "URL of the service that judges every prompt and every image before anybody sees the image, in the format of "
+        "OpenAI's POST /v1/moderations, for example https://api.openai.com/v1/moderations. Without its answer, no "
+        "image is shown. By default, nothing is judged.",
         Section.MODERATION,
         "URL",
     )
     moderation_key_file: OptionalFile = setting(
         None,
-        "File with the key of that service, such as a secret that is mounted at /run/secrets. It is read for each "
-        "request.",
+        "File with the API key of the moderation service, for example a secret mounted in /run/secrets. It is read "
+        "again for each request to the service.",
         Section.MODERATION,
         "FILE",
     )
     moderation_model: Annotated[str, Field(min_length=1, max_length=200)] = setting(
-        "omni-moderation-latest", "Model that the service is to judge with.", Section.MODERATION, "NAME"
+        "omni-moderation-latest", "Model that the moderation service judges with.", Section.MODERATION, "NAME"
     )
     moderation_images: bool = setting(
         True,
-        "Have the images judged too, and show no previews. Without it the prompts alone are judged.",
+        "Have images judged as well as prompts, and show no previews. If false, only prompts are judged.",
         Section.MODERATION,
         "",
     )
     moderation_timeout_s: Seconds = setting(
-        10.0, "Time in which the service must have judged a prompt or an image.", Section.MODERATION, "SECONDS"
+        10.0, "Time in which the moderation service must judge a prompt or an image.", Section.MODERATION, "SECONDS"
     )
     keep_verdicts_s: Seconds = setting(
         365 * 86400.0, "How long verdicts are kept in the database.", Section.MODERATION, "SECONDS"

@@ -15,60 +15,73 @@ class QueueSettings(BaseSettings):
 
     max_queued_images: Count = setting(
         256,
-        "Unfinished images of requests on /v1 from which on the next request waits in line or is answered 503. "
-        "Images of jobs do not count.",
+        "Number of unfinished images of requests on /v1, /sdapi/v1 and /hf at which the next such request waits in "
+        "line or is answered with 503. Images of jobs do not count.",
         Section.QUEUE,
         "N",
     )
     max_queued_s: Seconds = setting(
         300.0,
-        "The same bound in device seconds. It holds once the images are of four requests or more.",
+        "Device seconds of the images that DARKROOM_MAX_QUEUED_IMAGES counts, at which the next request waits in line "
+        "or is answered with 503. This limit is ignored while the images belong to fewer than four requests.",
         Section.QUEUE,
         "SECONDS",
     )
     max_queued_s_per_tenant: Seconds | None = setting(
         None,
-        "Device seconds of one tenant's images from which on its next request is answered 429. Without it there is no "
-        "such bound.",
+        "Device seconds of one tenant's images, in the queue and in line, at which the tenant's next request is "
+        "answered with 429. By default, there is no such limit.",
         Section.QUEUE,
         "SECONDS",
     )
     max_callers_in_line: Annotated[int, Field(ge=0)] = setting(
         64,
-        "Callers of /v1 that wait in line while the queue is full. One more is answered 503; with 0, all are.",
+        "Maximum number of callers that wait in line while that queue is full. Further callers are answered with 503. "
+        "With 0, nobody waits.",
         Section.QUEUE,
         "N",
     )
     max_wait_in_line_s: Seconds = setting(
         30.0,
-        "How long they wait at most. A caller whose turn would come later is answered 503 at once.",
+        "Maximum time that a caller waits in line. A caller whose turn would come later is answered with 503 at once.",
         Section.QUEUE,
         "SECONDS",
     )
     max_unread_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
         512 << 20,
-        "Pixels of finished images that wait for slow readers, at least 1 MiB. From half of it a job that is not read "
-        "pauses; beyond it the one that has waited longest fails.",
+        "Maximum size of finished images, as pixels, that wait for slow readers; at least 1 MiB. From half of it on, "
+        "a job that is not read pauses. Beyond it, the job that has waited longest for its reader fails.",
         Section.QUEUE,
         "BYTES",
     )
     max_input_bytes: Annotated[int, Field(ge=1 << 20)] = setting(
         256 << 20,
-        "Pixels of the images that unfinished requests on /v1 start from, at least 1 MiB; 1024x1024 pixels take 3 MiB, "
-        "and their mask 1 MiB. One more such request is answered 503. Images of jobs do not count.",
+        "Maximum size of the images, as pixels, that unfinished requests on /v1, /sdapi/v1 and /hf start from; at "
+        "least 1 MiB. 1024x1024 pixels take 3 MiB, and their mask 1 MiB. A request that would exceed the limit is "
+        "answered with 503. Jobs are never refused because of it.",
         Section.QUEUE,
         "BYTES",
     )
     max_queued_jobs: Count = setting(
         10_000,
-        "Accepted jobs that wait to be begun. Beyond, POST /api/v1/jobs is answered 503.",
+        "Maximum number of accepted jobs that wait to start. When it is reached, new jobs are answered with 503.",
         Section.QUEUE,
         "N",
     )
     max_queued_jobs_s: Seconds = setting(
-        86400.0, "Device seconds that those jobs are expected to take at most.", Section.QUEUE, "SECONDS"
+        86400.0,
+        "Maximum device seconds that the waiting jobs are expected to take. A job that would exceed it is answered "
+        "with 503, unless no other job is waiting.",
+        Section.QUEUE,
+        "SECONDS",
     )
     max_event_streams: Count = setting(
-        384, "Readers of jobs' events, and callers that wait for a job's end, at a time.", Section.QUEUE, "N"
+        384,
+        "Maximum number of clients that follow jobs at the same time: readers of jobs' events, and callers that wait "
+        "for a job's end.",
+        Section.QUEUE,
+        "N",
     )
-    max_event_streams_per_tenant: Count = setting(256, "The same bound for one tenant.", Section.QUEUE, "N")
+    max_event_streams_per_tenant: Count = setting(
+        256, "Maximum number of clients of one tenant that follow jobs at the same time.", Section.QUEUE, "N"
+    )

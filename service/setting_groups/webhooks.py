@@ -15,8 +15,8 @@ class WebhookSettings(BaseSettings):
 
     webhook_allowed_hosts: Annotated[str, checked(parse_allowed_hosts)] | None = setting(
         None,
-        "Hosts to which webhooks are sent wherever they are, also over plain HTTP, with commas between them: names or "
-        "addresses without ports. All others must have public addresses alone, and a certificate.",
+        "Hosts to which webhooks are sent whatever their address, even over plain HTTP: names or addresses without "
+        "ports, separated by commas. All other hosts must have public addresses only, and a certificate.",
         Section.WEBHOOKS,
         "HOSTS",
         in_file=FileForm.LIST,

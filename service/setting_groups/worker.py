@@ -26,84 +26,92 @@ class WorkerSettings(BaseSettings):
 
     model: str | None = setting(
         None,
-        "A name that `darkroom models` shows, a folder in the diffusers layout, a .safetensors file, or a hub id. "
-        "Without it the bundled model.",
+        "Default model: a name that `darkroom models` shows, a folder in the diffusers layout, a .safetensors file, "
+        "or a hub id. If it is not set, the first of DARKROOM_MODELS is used, or else the bundled model.",
         Section.MODEL,
         "NAME",
     )
     models: Models = setting(
         None,
-        "Further models, with commas between them: names, model folders, .safetensors files, hub ids, or folders of "
-        "models; each on its own or as NAME=PATH. They are loaded when images need them. `model` is the default one, "
-        "and without it the first of these.",
+        "Further models, separated by commas: names, model folders, .safetensors files, hub ids, or folders of "
+        "models, each alone or as NAME=PATH. They are loaded when images need them. If DARKROOM_MODEL is not set, the "
+        "first of them is the default model.",
         Section.MODEL,
         "NAMES",
         in_file=FileForm.LIST | FileForm.NAMED,
     )
     model_aliases: Aliases = setting(
         None,
-        "Further names by which requests can ask for models, with commas between them, each as ALIAS=MODEL: such as "
-        "dall-e-3=bundled, for programs whose model cannot be chosen. GET /v1/models lists them.",
+        "Additional names by which requests can ask for models, separated by commas, each as ALIAS=MODEL: for example "
+        "dall-e-3=bundled, for programs in which the model cannot be chosen. GET /v1/models lists them.",
         Section.MODEL,
         "NAMES",
         in_file=FileForm.NAMED,
     )
     max_model_bytes: Count | None = setting(
         None,
-        "Memory of the device for the weights of all models. What does not fit is loaded in turn. Without it half of "
-        "the machine's memory on a CPU, and 60% of the GPU's.",
+        "Device memory for the weights of all models. If they do not all fit, models take turns. By default, it is "
+        "half of the machine's memory on a CPU, and 60% of a GPU's memory.",
         Section.MODEL,
         "BYTES",
     )
     max_host_model_bytes: Annotated[int, Field(ge=0)] | None = setting(
         None,
-        "With a GPU: memory of the machine for models that had to leave the GPU, from where they come back quickly. "
-        "Without it half of the machine's memory; 0 keeps none.",
+        "With a GPU: main memory for models that had to leave the GPU, from where they can be loaded again quickly. "
+        "By default, it is half of the machine's memory. With 0, no model is kept there.",
         Section.MODEL,
         "BYTES",
     )
     max_load_wait_s: Seconds = setting(
         600.0,
-        "How long a request waits for its model to be loaded. Then it is answered 503. Jobs wait as long as it takes.",
+        "How long a request waits for its model to be loaded before it is answered with 503. Jobs wait as long as it "
+        "takes.",
         Section.MODEL,
         "SECONDS",
     )
     model_manifest: OptionalFile = setting(
         None,
-        "File of SHA-256 digests, as `darkroom models manifest` prints them. With it a file of a model is opened only "
-        "where it is listed there with its digest. Paths are relative to the folder of this file.",
+        "File with SHA-256 digests, as `darkroom models manifest` prints them. With a manifest, a model's file is "
+        "opened only if it is listed there with its digest. Paths are relative to the manifest's folder.",
         Section.MODEL,
         "FILE",
     )
-    allow_download: bool = setting(False, "Fetch a model that is a hub id from the hub.", Section.MODEL, "")
+    allow_download: bool = setting(
+        False, "Download a model from the hub if it is given as a hub id.", Section.MODEL, ""
+    )
     device: str = setting(
-        "auto", "auto, cpu, cuda or cuda:1 and so on. auto takes a GPU if there is one.", Section.MODEL, "NAME"
+        "auto",
+        "Device for the models: auto, cpu, cuda, or one of several GPUs, for example cuda:1. auto uses a GPU if there "
+        "is one.",
+        Section.MODEL,
+        "NAME",
     )
     devices: Devices = setting(
         None,
-        "Several devices with a copy of the model on each, such as cuda:0,cuda:1 or cpu,cpu; auto takes all GPUs. "
-        "Without it the one that `device` names.",
+        "Several devices, each with its own copy of the model, for example cuda:0,cuda:1 or cpu,cpu. auto uses all "
+        "GPUs. By default, only DARKROOM_DEVICE is used.",
         Section.MODEL,
         "NAMES",
         in_file=FileForm.LIST,
     )
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = setting(
-        "auto", "auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"
+        "auto", "Type in which the model computes: auto, float32, float16 or bfloat16.", Section.MODEL, "NAME"
     )
     threads: Count | None = setting(
-        None, "CPU threads of one tensor operation. Without it torch decides.", Section.MODEL, "N"
+        None, "CPU threads per tensor operation. By default, torch decides.", Section.MODEL, "N"
     )
     exact: bool = setting(
         False,
-        "Make each image the same to the bit, whatever else is in the batch. Each call is padded to max_rows.",
+        "Make each image identical to the bit, whatever else is in its batch. Each call is padded to "
+        "DARKROOM_MAX_ROWS.",
         Section.MODEL,
         "",
     )
     compile: Literal["off", "regional", "default", "reduce-overhead", "max-autotune"] = setting(
         "off",
         "torch.compile for the UNet: off, regional (its repeated blocks), default, reduce-overhead, or max-autotune, "
-        "which tries many kernels. It starts slowly and takes a compiler: g++ for a CPU; gcc for a GPU, which the "
-        "container image for GPUs has.",
+        "which tries many kernels. Compiling makes the start slow and needs a compiler: g++ for a CPU, gcc for a GPU. "
+        "The container image for GPUs contains gcc.",
         Section.MODEL,
         "MODE",
     )
@@ -112,66 +120,71 @@ class WorkerSettings(BaseSettings):
     )
     quantize: Literal["off", "fp8"] = setting(
         "off",
-        "off, or fp8: the UNet's large linear layers in 8-bit floats. It takes a GPU of compute capability 8.9 (Ada, "
-        "Hopper) or later, and changes the images.",
+        "off, or fp8, which computes the UNet's large linear layers in 8-bit floats. fp8 needs a GPU of compute "
+        "capability 8.9 (Ada, Hopper) or later, and changes the images.",
         Section.MODEL,
         "MODE",
     )
     max_rows: Annotated[int, Field(ge=2)] | None = setting(
         None,
-        "Rows of one UNet call, at least 2. A guided image takes two or three. Without it 16 on a CPU and 32 on a GPU.",
+        "Maximum number of rows in one UNet call, at least 2. A guided image takes two or three rows. By default, it "
+        "is 16 on a CPU and 32 on a GPU.",
         Section.MODEL,
         "N",
     )
     max_decode: Count | None = setting(
         None,
-        "Images that are decoded together. Without it 4, on a GPU with 32 GiB or more 8.",
+        "Maximum number of images that are decoded together. By default, it is 8 on a GPU with 32 GiB or more, and "
+        "otherwise 4.",
         Section.MODEL,
         "N",
     )
     max_begun_bytes: Count | None = setting(
         None,
-        "Memory that begun images may take, from their first step to their decode. Without it 4 GiB on a CPU, and on a "
-        "GPU a quarter of what is free once the model is loaded.",
+        "Maximum memory for images in progress, from their first step to their decode. By default, it is 4 GiB on a "
+        "CPU; on a GPU, it is a quarter of the memory that is free once the model is loaded.",
         Section.MODEL,
         "BYTES",
     )
     warm_up_s: Seconds | None = setting(
         None,
-        "Time in which the start measures calls. What it does not reach is measured while serving. Without it 20.",
+        "Time limit for measuring calls at the start. The remaining calls are measured while the server runs. By "
+        "default, it is 20.",
         Section.MODEL,
         "SECONDS",
     )
     max_decode_pixels: OptionalCount = setting(
         2048 * 2048,
-        "Pixels that are decoded at once. Beyond, images are decoded one after another, and a larger one in tiles, "
-        "whose tones may differ a little. 0 or none is no limit.",
+        "Maximum number of pixels that are decoded at once. A batch with more pixels is decoded in parts, and a "
+        "larger image in tiles, whose tones may differ a little. With 0 or none, there is no limit.",
         Section.MODEL,
         "N",
     )
 
     load_timeout_s: Seconds = setting(
         900.0,
-        "A worker that loads, downloads or measures its model is replaced after so long, and ten times its longest "
-        "silence so far, without progress.",
+        "A worker that is loading, downloading or measuring its model is replaced if it makes no progress for this "
+        "long plus ten times its longest silence so far.",
         Section.WORKER,
         "SECONDS",
     )
     stall_timeout_s: Seconds = setting(
         15.0,
-        "A worker that makes images is replaced after so long, and ten times a call's expected time, without a sign.",
+        "A worker that is making images is replaced if it gives no sign of life for this long plus ten times the "
+        "expected time of its call.",
         Section.WORKER,
         "SECONDS",
     )
     unmeasured_timeout_s: Seconds = setting(
         120.0,
-        "The least such bound for a call of a kind that was never measured.",
+        "Minimum of this limit for a call of a kind that was never measured.",
         Section.WORKER,
         "SECONDS",
     )
     kill_timeout_s: Seconds = setting(
         30.0,
-        "The server exits with an error where a killed worker is still there after so long: it may hold the device.",
+        "If a killed worker has not ended after this time, the server exits with an error, because the worker may "
+        "still hold the device.",
         Section.WORKER,
         "SECONDS",
     )

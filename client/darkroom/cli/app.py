@@ -46,11 +46,11 @@ def build_app(commands: Sequence[typer.Typer], find_local: FindLocal) -> typer.T
         """Make images from text with diffusion models, on this machine or through a Darkroom server.
 
         `darkroom generate "a red circle on a white background" -o circle.png` makes an image,
-        `darkroom serve` starts a server where darkroom-server is installed,
+        `darkroom serve` starts a server if darkroom-server is installed,
         `darkroom COMMAND --help` explains a command,
         `darkroom --install-completion` completes commands and options in your shell.
 
-        DARKROOM_BASE_URL stands for --server. The key of that server is in DARKROOM_API_KEY or in an --api-key-file.
+        DARKROOM_BASE_URL can replace --server. Put the key of that server into DARKROOM_API_KEY or an --api-key-file.
         """
         context.obj = find_local
         if version:

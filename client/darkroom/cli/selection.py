@@ -19,8 +19,8 @@ ServerOption: TypeAlias = Annotated[
         "--server",
         metavar="URL",
         envvar="DARKROOM_BASE_URL",
-        help="A Darkroom server, http://HOST:PORT. Its API key, if it needs one, is read from DARKROOM_API_KEY or from "
-        "--api-key-file.",
+        help="URL of a Darkroom server, http://HOST:PORT. The API key, if the server needs one, is read from "
+        "DARKROOM_API_KEY or from --api-key-file.",
     ),
 ]
 KeyFileOption: TypeAlias = Annotated[
@@ -28,8 +28,8 @@ KeyFileOption: TypeAlias = Annotated[
     typer.Option(
         "--api-key-file",
         metavar="FILE",
-        help="A file that holds the server's API key. There is no option for the key itself: others on this machine "
-        "could see it in the list of processes.",
+        help="File that contains the server's API key. There is no option for the key itself, because other users of "
+        "this machine could see it in the list of processes.",
     ),
 ]
 

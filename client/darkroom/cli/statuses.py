@@ -23,15 +23,15 @@ class Status(IntEnum):
 
 
 MEANINGS: Final = {
-    Status.DONE: "It is done.",
-    Status.FAILED: "It failed: a job, a file, or the server.",
+    Status.DONE: "The command succeeded.",
+    Status.FAILED: "A job, a file, or the server failed.",
     Status.INVALID: "An option or a value is invalid; the message names it.",
     Status.UNREACHABLE: "No Darkroom server answers at the address.",
     Status.REFUSED: "The API key is missing, unknown, or not allowed to do this.",
     Status.NOT_FOUND: "There is no such job, or no such route on this server.",
     Status.BUSY: "The server is busy or starting; try again later.",
     Status.CANCELED: "The job was canceled by somebody else.",
-    Status.INTERRUPTED: "Ctrl-C; unfinished jobs of `generate` and `xyz` were canceled on the server.",
+    Status.INTERRUPTED: "Ctrl-C was pressed; unfinished jobs of `generate` and `xyz` were canceled on the server.",
 }
 
 

@@ -10,7 +10,7 @@ import typer
 
 from service.cli.options import STORE, store_settings, with_settings
 
-app = typer.Typer(add_completion=False, help="Make, list and revoke API keys, while the server runs or not.")
+app = typer.Typer(add_completion=False, help="Make, list and revoke API keys, whether or not the server is running.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -19,29 +19,34 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 @with_settings(*STORE)
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="A name by which people recognize the key.", metavar="NAME")] = "unnamed",
-    role: Annotated[str, typer.Option(help="user or admin. An admin also manages keys.", metavar="ROLE")] = "user",
+    name: Annotated[str, typer.Option(help="Name by which people recognize the key.", metavar="NAME")] = "unnamed",
+    role: Annotated[str, typer.Option(help="user or admin. An admin can also manage keys.", metavar="ROLE")] = "user",
     tenant: Annotated[
-        str, typer.Option(help="Tenant whose jobs and images the key gives access to.", metavar="NAME")
+        str, typer.Option(help="Tenant to whose jobs and images the key gives access.", metavar="NAME")
     ] = "default",
     expires: Annotated[
-        str | None, typer.Option(help="When the key ends: 12h, 90d or 2030-01-31. By default never.", metavar="TIME")
+        str | None,
+        typer.Option(
+            help="When the key expires, for example 12h, 90d or 2030-01-31. By default, never.", metavar="TIME"
+        ),
     ] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.", metavar="N")] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Maximum requests per minute.", metavar="N")
+    ] = None,
     max_jobs: Annotated[
-        int | None, typer.Option(min=1, help="Most unfinished jobs of its tenant.", metavar="N")
+        int | None, typer.Option(min=1, help="Maximum number of unfinished jobs of its tenant.", metavar="N")
     ] = None,
     device_s_per_minute: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Most device seconds that a minute's requests may cost.", metavar="S"),
+        typer.Option(min=0.001, help="Maximum device seconds that a minute's requests may cost.", metavar="S"),
     ] = None,
     max_stored_bytes: Annotated[
-        int | None, typer.Option(min=1, help="Most bytes of its tenant's images and uploads.", metavar="BYTES")
+        int | None, typer.Option(min=1, help="Maximum size of its tenant's images and uploads.", metavar="BYTES")
     ] = None,
     as_json: JsonOption = False,
     **given: object,
 ) -> None:
-    """Make a key and print it, once: only its SHA-256 is kept."""
+    """Make a key and print it. It is shown only once, because only its SHA-256 is kept."""
     from service.auth.identity import Quotas, Role
     from service.auth.keys import NewKey
     from service.cli.stored import key_store
@@ -75,7 +80,7 @@ def create(
 @app.command("list")
 @with_settings(*STORE)
 def list_keys(context: typer.Context, as_json: JsonOption = False, **given: object) -> None:
-    """List the keys of the store. Keys that have ended are listed for at least 30 days. The secrets are not shown."""
+    """List the keys in the database. Expired and revoked keys are listed for at least 30 days. No secrets are shown."""
     from service.cli.stored import key_store
 
     try:
@@ -95,7 +100,7 @@ def revoke(
     key_ids: Annotated[list[str], typer.Argument(help="Ids that `darkroom keys list` shows.", metavar="ID...")],
     **given: object,
 ) -> None:
-    """Revoke keys. Within a second every server of the store refuses them and ends what they have begun."""
+    """Revoke keys. Within a second, every server of the database refuses them and ends the requests that they began."""
     from service.cli.stored import key_store
 
     try:

@@ -19,18 +19,18 @@ _COLUMNS: Final = ("judged", "tenant", "subject", "outcome", "categories", "poli
 @with_settings(*STORE)
 def list_verdicts(
     context: typer.Context,
-    tenant: Annotated[str | None, typer.Option(help="Show verdicts about this tenant only.", metavar="NAME")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Show only verdicts about this tenant.", metavar="NAME")] = None,
     outcome: Annotated[
         str | None,
-        typer.Option(help="Show verdicts with this outcome only: allowed, blocked or unavailable.", metavar="OUTCOME"),
+        typer.Option(help="Show only verdicts with this outcome: allowed, blocked or unavailable.", metavar="OUTCOME"),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show at most this many.", metavar="N")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of verdicts to show.", metavar="N")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     **given: object,
 ) -> None:
-    """List what moderation has judged, the newest first: for whom, by which policy, and why it was blocked.
+    """List the verdicts of moderation, newest first, with the tenant, the policy, and the reasons for a block.
 
-    Prompts are not kept. A prompt that you know is found by the SHA-256 of its UTF-8.
+    Prompts are not kept. To find a prompt that you know, look for the SHA-256 of its UTF-8 text.
     """
     from service.cli.stored.store import format_table
     from service.moderation.verdict_log import newest

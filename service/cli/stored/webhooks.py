@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _COLUMNS: Final = ("id", "tenant", "state", "tries", "status", "created", "next try", "url", "last error")
 
-app = typer.Typer(add_completion=False, help="List webhooks' deliveries, try them again, and show or change secrets.")
+app = typer.Typer(add_completion=False, help="List and retry deliveries of webhooks, and show or change secrets.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 TenantOption = Annotated[str, typer.Option(help="Tenant whose webhooks the secret signs.", metavar="NAME")]
@@ -29,18 +29,20 @@ TenantOption = Annotated[str, typer.Option(help="Tenant whose webhooks the secre
 @with_settings(*STORE)
 def list_deliveries(
     context: typer.Context,
-    tenant: Annotated[str | None, typer.Option(help="Show deliveries of this tenant only.", metavar="NAME")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Show only deliveries of this tenant.", metavar="NAME")] = None,
     state: Annotated[
         str | None,
         typer.Option(
-            help="Show deliveries in this state only: pending, delivered, failed or disabled.", metavar="STATE"
+            help="Show only deliveries in this state: pending, delivered, failed or disabled.", metavar="STATE"
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show at most this many.", metavar="N")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Maximum number of deliveries to show.", metavar="N")
+    ] = 50,
     as_json: JsonOption = False,
     **given: object,
 ) -> None:
-    """List deliveries, the newest first: their state, their tries, and why the last one failed."""
+    """List deliveries, newest first, with their state, the number of tries, and why the last try failed."""
     from service.cli.stored.store import format_table
     from service.webhooks.deliveries import Deliveries, DeliveryState
 
@@ -59,12 +61,14 @@ def list_deliveries(
 @with_settings(*STORE)
 def retry(
     context: typer.Context,
-    delivery_ids: Annotated[list[str], typer.Argument(help="Ids that `list` shows.", metavar="ID...")],
+    delivery_ids: Annotated[
+        list[str], typer.Argument(help="Ids that `darkroom webhooks list` shows.", metavar="ID...")
+    ],
     **given: object,
 ) -> None:
-    """Have deliveries tried anew, whatever has become of them. A running server does so within ten seconds.
+    """Retry deliveries, whatever their state. A running server sends them within ten seconds.
 
-    One that is being tried is left as it is.
+    A delivery that is being tried stays as it is.
     """
     from service.webhooks.deliveries import Deliveries
 
@@ -84,13 +88,13 @@ def retry(
 def secret(
     context: typer.Context,
     tenant: TenantOption = "default",
-    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one. The former one signs for a day more.")] = (
-        False
-    ),
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Make a new secret. The former one also signs for one more day.")
+    ] = (False),
     as_json: JsonOption = False,
     **given: object,
 ) -> None:
-    """Print the secret with which a tenant's webhooks are signed, as libraries of Standard Webhooks take it."""
+    """Print the secret that signs a tenant's webhooks, in the form that libraries for Standard Webhooks accept."""
     from service.link_key import load_link_key
     from service.webhooks.sending.signing import spelled
     from service.webhooks.tenant_secrets import TenantSecrets

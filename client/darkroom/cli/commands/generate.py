@@ -23,7 +23,8 @@ _FILES: Final = "Files"
 def generate(
     context: typer.Context,
     prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="What to draw. Quote each; several make a batch.")
+        list[str] | None,
+        typer.Argument(metavar="PROMPT", help="What to draw. Quote each prompt; several make a batch."),
     ] = None,
     file: Annotated[
         typer.FileText | None,
@@ -32,7 +33,7 @@ def generate(
             "-f",
             metavar="FILE",
             encoding="utf-8",
-            help="A text file with one prompt a line; # begins a comment line, - is standard input.",
+            help="A text file with one prompt per line. Lines that begin with # are skipped; - reads standard input.",
         ),
     ] = None,
     output: Annotated[
@@ -42,19 +43,19 @@ def generate(
             "-o",
             metavar="PATH",
             rich_help_panel=_FILES,
-            help="A file ending in .png, .webp, .jpg or .jpeg, which is overwritten; further images are numbered "
-            "after it (out-2.png). Or a folder, where files are named after their prompts and none is overwritten.",
+            help="A file ending in .png, .webp, .jpg or .jpeg, which is overwritten; the names of further images get "
+            "numbers (out-2.png). Or a folder, in which files are named after their prompts and none is overwritten.",
         ),
     ] = ".",
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Images of each prompt.")] = 1,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of images of each prompt.")] = 1,
     *,
     resume: Annotated[
         bool | None,
         typer.Option(
             "--resume/--no-resume",
             rich_help_panel=_FILES,
-            help="Skip images whose file is there. On by default for a folder with --file or --seed; files are then "
-            "named after all that decides the image.",
+            help="Skip images whose files exist. By default, this is on for a folder with --file or --seed. Their "
+            "names then contain a hash of everything that decides the image.",
         ),
     ] = None,
     grid: Annotated[
@@ -64,7 +65,7 @@ def generate(
             metavar="FILE",
             dir_okay=False,
             rich_help_panel=_FILES,
-            help="Write a contact sheet of all images too, a PNG.",
+            help="Also write a contact sheet of all images, as a PNG.",
         ),
     ] = None,
     quality: Annotated[
@@ -74,7 +75,7 @@ def generate(
             min=0,
             max=100,
             rich_help_panel=_FILES,
-            help="Quality of WebP, which is lossless at 100, and of JPEG. PNG is always lossless.",
+            help="Quality of WebP and JPEG. WebP is lossless at 100; PNG is always lossless.",
         ),
     ] = None,
     preview: PreviewOption = False,
@@ -86,9 +87,9 @@ def generate(
 ) -> None:
     """Make images and write them to files.
 
-    Where darkroom-server is installed, this machine makes them; otherwise the server at http://127.0.0.1:8000 does.
-    --server selects another server. The model's defaults apply to options that are not given. The seed of each image
-    is printed. Ctrl-C cancels what is unfinished; the same command goes on where it stopped.
+    If darkroom-server is installed, this machine makes them, and otherwise the server at http://127.0.0.1:8000.
+    --server selects another server. Options that are not given have the model's defaults. The seed of each image is
+    printed. Ctrl-C cancels unfinished images; with --resume, the same command then continues where it stopped.
 
     Examples:
 

@@ -20,8 +20,8 @@ def info(
 ) -> None:
     """Show the parameters inside image files.
 
-    Darkroom writes them into its images, in the format of AUTOMATIC1111's web UI; those of other programs are shown
-    too.
+    Darkroom writes them into its images in the format of AUTOMATIC1111's web UI. If another program has written them in
+    this format, they are shown, too.
 
     Examples:
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 NAME: Final = "jobs"
 
-JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB", help="Its id, which `darkroom jobs list` shows.")]
-JobIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids, which `darkroom jobs list` shows.")]
+JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job; `darkroom jobs list` shows it.")]
+JobIds: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="JOB", help="Ids of the jobs; `darkroom jobs list` shows them.")
+]
 
 jobs = typer.Typer(invoke_without_command=True)
 
@@ -37,9 +39,9 @@ def explain(context: typer.Context) -> None:
 def list_jobs(
     status: Annotated[
         Literal["queued", "running", "succeeded", "failed", "canceled"] | None,
-        typer.Option("--status", help="Only jobs of this status."),
+        typer.Option("--status", help="Show only jobs with this status."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Jobs at most, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number of jobs to show.")] = 20,
     prints_json: JsonOption = False,
     server: ServerOption = None,
     api_key_file: KeyFileOption = None,
@@ -136,15 +138,15 @@ def _details(job: Job) -> list[tuple[str, str]]:
 def watch(
     job_id: JobId,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Save the images there.")
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Save the images in this folder.")
     ] = None,
     prints_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
     server: ServerOption = None,
     api_key_file: KeyFileOption = None,
 ) -> None:
-    """Follow a job to its end. Ctrl-C stops watching; the job goes on.
+    """Follow a job until it ends. Ctrl-C stops watching, and the job goes on.
 
-    A lost connection is made again. The command fails where the job does.
+    If the connection is lost, the command connects again. It fails if the job fails.
 
     Example:
 
@@ -175,7 +177,7 @@ def cancel(
     server: ServerOption = None,
     api_key_file: KeyFileOption = None,
 ) -> None:
-    """Cancel jobs. Their finished images stay; a job that has ended is left as it is.
+    """Cancel jobs. Their finished images are kept. A job that has already ended stays as it is.
 
     Example:
 
@@ -199,7 +201,7 @@ def delete(
     server: ServerOption = None,
     api_key_file: KeyFileOption = None,
 ) -> None:
-    """Delete jobs, with their images. Unfinished ones are canceled first. This cannot be undone.
+    """Delete jobs and their images. Unfinished jobs are canceled first. This cannot be undone.
 
     Example:
 

@@ -15,7 +15,7 @@ from darkroom.types import EditParams
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 
 class CommandParams(EditParams, total=False):
@@ -48,7 +48,7 @@ EDIT_OPTIONS: Final = {
 """Arguments of images that start from another one, besides the images."""
 
 
-_MORE: Final = "Two passes, and the sizes that SDXL is told"
+_MORE: Final = "Two passes, and size conditioning of SDXL"
 """The section of the help with the options that few people need."""
 
 
@@ -60,7 +60,11 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     "image": Annotated[Path | None, _file_option("--image", "An image to start from: PNG, WebP or JPEG.")],
     "mask": Annotated[
         Path | None,
-        _file_option("--mask", "With --image: where to repaint; what is transparent or, where nothing is, white."),
+        _file_option(
+            "--mask",
+            "With --image: an image of the same size that marks what to repaint: its transparent parts or, if it has "
+            "no transparency, its white parts.",
+        ),
     ],
     "extend": Annotated[
         dict[str, int] | None,
@@ -68,8 +72,8 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
             "--extend",
             metavar="SIDES",
             parser=parse_margins,
-            help="With --image: pixels by which it is extended and painted, left=64,right=64; one number is for all "
-            "four sides.",
+            help="With --image: pixels by which to extend it, for example left=64,right=64; a single number applies to "
+            "all four sides. The new area is painted.",
         ),
     ],
     "hires": Annotated[
@@ -79,13 +83,15 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
             metavar="FACTOR|WxH",
             parser=parse_first_pass,
             rich_help_panel=_MORE,
-            help="Make a smaller image first, then enlarge it and denoise it further: 2 makes it half as wide and as "
-            "high, 512x512 is its size.",
+            help="Make a smaller image first, then enlarge it and denoise it further. With 2, the first image is half "
+            "as wide and half as high; 512x512 sets its size.",
         ),
     ],
     "hires_steps": Annotated[
         int | None,
-        typer.Option("--hires-steps", min=1, rich_help_panel=_MORE, help="With --hires: steps of the second pass."),
+        typer.Option(
+            "--hires-steps", min=1, rich_help_panel=_MORE, help="With --hires: number of steps of the second pass."
+        ),
     ],
     "hires_strength": Annotated[
         float | None,
@@ -103,7 +109,7 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
             "--hires-upscaler",
             metavar="NAME",
             rich_help_panel=_MORE,
-            help="With --hires: how the first pass is enlarged, bilinear if not given.",
+            help="With --hires: how to enlarge the result of the first pass. By default, bilinear.",
         ),
     ],
     **{
@@ -125,7 +131,9 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
     },
     "refiner_model": Annotated[
         str | None,
-        typer.Option("--refiner", metavar="NAME", help="Another model, which makes the last steps: SDXL's refiner."),
+        typer.Option(
+            "--refiner", metavar="NAME", help="Another model that makes the last steps, for example SDXL's refiner."
+        ),
     ],
     "refiner_switch_at": Annotated[
         float | None,
@@ -133,7 +141,7 @@ _OTHER_OPTIONS: Final[Mapping[str, Any]] = {
             "--refiner-switch-at",
             min=0.0,
             max=1.0,
-            help="With --refiner: share of the steps after which it takes over.",
+            help="With --refiner: fraction of the steps after which it takes over.",
         ),
     ],
 }

@@ -23,18 +23,25 @@ from darkroom.cli.terminal.previews import PreviewOption, ProtocolOption, choose
 @with_generation_options()
 def xyz(
     context: typer.Context,
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw. Quote it.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to draw. Quote the prompt.")],
     x: Annotated[
-        str, typer.Option("--x", metavar="NAME=VALUES", help="What changes from column to column: steps=4,8,16.")
+        str,
+        typer.Option(
+            "--x", metavar="NAME=VALUES", help="What changes from column to column, for example steps=4,8,16."
+        ),
     ],
     y: Annotated[
-        str | None, typer.Option("--y", metavar="NAME=VALUES", help="What changes from row to row: sampler=euler,ddim.")
+        str | None,
+        typer.Option(
+            "--y", metavar="NAME=VALUES", help="What changes from row to row, for example sampler=euler,ddim."
+        ),
     ] = None,
     z: Annotated[
-        str | None, typer.Option("--z", metavar="NAME=VALUES", help="What changes from panel to panel: seed=1,2.")
+        str | None,
+        typer.Option("--z", metavar="NAME=VALUES", help="What changes from panel to panel, for example seed=1,2."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="The grid, a PNG.")
+        Path, typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="File for the grid, a PNG.")
     ] = Path("xyz.png"),
     images_folder: Annotated[
         Path | None,
@@ -42,7 +49,7 @@ def xyz(
             "--images",
             metavar="FOLDER",
             file_okay=False,
-            help="Keep the single images there, too; those that are there already are not made again.",
+            help="Also keep the single images, in this folder. Images that it already has are not made again.",
         ),
     ] = None,
     *,
@@ -55,8 +62,8 @@ def xyz(
 ) -> None:
     """Compare parameters: make a labeled grid of images that differ in one, two or three of them.
 
-    Values are separated by commas; one that has a comma is quoted. The names are those of the options, and `prompt`.
-    All images have the same seed, unless it is on an axis.
+    Separate values with commas, and quote a value that contains one. A name is that of an option without the dashes, or
+    `prompt`. All images have the same seed, unless the seed is on an axis.
 
     Examples:
 

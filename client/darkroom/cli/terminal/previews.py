@@ -18,13 +18,13 @@ PreviewOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--preview",
-        help="Show images in the terminal, while they are made and when they are finished: kitty, iTerm2 and sixel are "
-        "known.",
+        help="Show images in the terminal while they are made and when they are finished, with the protocols of kitty "
+        "or iTerm2, or as sixels.",
     ),
 ]
 ProtocolOption: TypeAlias = Annotated[
     Protocol | None,
-    typer.Option("--preview-protocol", help="Show images in this way, where the terminal is not recognized."),
+    typer.Option("--preview-protocol", help="Show images with this protocol, for a terminal that is not recognized."),
 ]
 
 
