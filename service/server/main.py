@@ -52,7 +52,7 @@ from service.server.listeners import (
 from service.server.loop_errors import LoopErrors
 from service.server.model_list import ListedModel, ModelListError, listed_models
 from service.server.process.descriptors import affordable, raise_limit
-from service.server.process.memory import freeze_lasting_objects, share_heaps
+from service.server.process.memory import freeze_lasting_objects, share_heaps, trim_heaps
 from service.setting_groups.fields import aliases_of, split
 from service.settings import Settings
 
@@ -214,9 +214,10 @@ async def _serve_until_stopped(
         ready = asyncio.create_task(announce(engine, shown_url(listeners[0].sockets[0]), settle))
         failed = asyncio.create_task(engine.wait_for_phase(Phase.FAILED))
         stopping = asyncio.create_task(stop.wait())
+        trimming = asyncio.create_task(trim_heaps())
         await asyncio.wait({failed, stopping, *serving}, return_when=asyncio.FIRST_COMPLETED)
         has_failed = not stop.is_set()
-        for task in (ready, failed, stopping):
+        for task in (ready, failed, stopping, trimming):
             task.cancel()
         left_s = await _drain(engine, settings.drain_timeout_s, second_signal)
         for server in servers:
