@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
+from service.setting_groups.fields import Section
 from service.settings import CONFIG, Settings, details, flag, variable
 
 OWNER_ALONE: Final = 0o077
@@ -29,7 +30,7 @@ def with_settings(*names: str) -> Callable[[CommandT], CommandT]:
     def decorate(command: CommandT) -> CommandT:
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-        options = [_option(name) for name in dict.fromkeys((CONFIG, *names))]
+        options = [_option(name) for name in sorted(dict.fromkeys((CONFIG, *names)), key=_section_number)]
         # inspect.signature, and so typer, reads `__signature__` (PEP 362), which mypy does not know of on functions.
         command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
         return command
@@ -66,6 +67,11 @@ def store_settings(context: typer.Context) -> Settings:
     logs.configure("error", "console")
     os.umask(OWNER_ALONE)
     return settings
+
+
+def _section_number(name: str) -> int:
+    """Returns the place of a setting's section on the page of settings. The help shows the sections in this order."""
+    return list(Section).index(details(name)["section"])
 
 
 def _option(name: str) -> inspect.Parameter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from service.cli.options import typed, with_settings
 from service.environment import load_settings
+from service.setting_groups.fields import Section
+from service.settings import Settings
 
 
 @pytest.fixture
@@ -51,3 +54,16 @@ def test_what_was_typed_can_be_loaded(run: Any) -> None:
     _, given = run("--port", "80", "--exact")
     settings = load_settings(given)
     assert (settings.port, settings.exact, settings.embed_parameters) == (80, True, True)
+
+
+def test_the_help_shows_the_sections_in_the_order_of_the_page_of_settings() -> None:
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    @with_settings(*Settings.model_fields)
+    def command(context: typer.Context, **given: object) -> None:
+        """Do nothing."""
+
+    shown = CliRunner().invoke(app, ["--help"]).output
+    panels = re.findall(r"╭─ ([^─]+) ─", shown)
+    assert panels == ["Options", *Section]
