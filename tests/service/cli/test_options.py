@@ -64,6 +64,6 @@ def test_the_help_shows_the_sections_in_the_order_of_the_page_of_settings() -> N
     def command(context: typer.Context, **given: object) -> None:
         """Do nothing."""
 
-    shown = CliRunner().invoke(app, ["--help"]).output
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}).output
     panels = re.findall(r"╭─ ([^─]+) ─", shown)
     assert panels == ["Options", *Section]
