@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chaos.clients.reconcile import Discrepancy, Stored
 from tests.chaos.conftest import MakeCluster
 from tests.chaos.troubles.failpoints import IMAGE_STORED, IMAGE_WRITTEN
-from tests.chaos.troubles.zombies import LEASE_S, SLOW_WORKER, wake_early, wake_late
+from tests.chaos.troubles.zombies import LEASE_S, SLOW_WORKER, changes, wake_early, wake_late
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -23,3 +24,10 @@ def test_a_zombie_writes_nothing_into_the_jobs_that_its_successor_is_making(make
 
     assert tally.discrepancies == []
     assert tally.counts["jobs succeeded"] == tally.counts["jobs accepted"] > 0
+
+
+def test_a_file_that_a_zombie_writes_over_is_found_and_one_that_it_takes_back_is_none() -> None:
+    before = Stored({}, {}, {"job_a": {"0.png": "one", "1.png": "one", "2.png.partial": "half"}})
+    after = Stored({}, {}, {"job_a": {"0.png": "another"}})
+
+    assert list(changes(before, after)) == [Discrepancy("image written by a zombie", "job_a/0.png")]

@@ -46,7 +46,7 @@ def wake_late(cluster: Cluster, point: str) -> Tally:
     answers = cluster.served(load.observations, zombie), cluster.served(load.observations, other)
     tally.discrepancies += _different_answers(*answers)
     _end(zombie)
-    tally.discrepancies += _changes(before, cluster.stored())
+    tally.discrepancies += changes(before, cluster.stored())
     tally.discrepancies += verify(cluster, load, faults=1, checks_pixels=False).discrepancies
     tally.counts["zombies"] += 1
     return tally
@@ -114,8 +114,12 @@ def _recorded_before(cluster: Cluster, attempts: dict[str, int]) -> set[str]:
     }
 
 
-def _changes(before: Stored, after: Stored) -> list[Discrepancy]:
-    """Return what was written between two states of a cluster that had no work left."""
+def changes(before: Stored, after: Stored) -> list[Discrepancy]:
+    """Return what was written between two states of a cluster that had no work left.
+
+    A zombie may delete a file that it has written and not recorded, because its job has another attempt. Deleting a
+    recorded file is found by `verify`.
+    """
     return [
         *(
             Discrepancy("record written by a zombie", job_id)
@@ -126,7 +130,7 @@ def _changes(before: Stored, after: Stored) -> list[Discrepancy]:
             Discrepancy("image written by a zombie", f"{job_id}/{name}")
             for job_id, files in before.files.items()
             for name, sha256 in files.items()
-            if not name.endswith(".partial") and after.files.get(job_id, {}).get(name) != sha256
+            if not name.endswith(".partial") and after.files.get(job_id, {}).get(name, sha256) != sha256
         ),
     ]
 

@@ -76,7 +76,7 @@ def test_all_limits_of_an_exit_together_leave_an_orchestrator_ten_of_its_thirty_
 
     assert Settings().drain_timeout_s + after_the_drain_s < 20
     help_text = Settings.model_fields["drain_timeout_s"].description
-    assert f"exits up to {after_the_drain_s:g} seconds later" in str(help_text)
+    assert f"exits up to {after_the_drain_s:g} seconds after this time" in str(help_text)
 
 
 def has_jobs(data_dir: Path, pid: int) -> bool:
