@@ -148,13 +148,14 @@ def _check_for_orphans(stored: Stored, allowed: int) -> Iterator[Discrepancy]:
         f"{job_id}/{name}"
         for job_id, names in stored.files.items()
         for name in names
-        if name not in _recorded_names(stored.records.get(job_id))
+        if name not in recorded_names(stored.records.get(job_id))
     ]
     if len(orphans) > allowed:
         yield Discrepancy("files without a record", f"{len(orphans)}, more than {allowed}: {orphans[:5]} ...")
 
 
-def _recorded_names(record: JobRecord | None) -> set[str]:
+def recorded_names(record: JobRecord | None) -> set[str]:
+    """Return the names of the files of a job's recorded images."""
     return set() if record is None else {_file_name(image) for image in record.images}
 
 

@@ -6,12 +6,13 @@ A zombie must write nothing.
 from __future__ import annotations
 
 import signal
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from tests.chaos.campaign import Tally, verify
 from tests.chaos.clients.load import Load
-from tests.chaos.clients.reconcile import Discrepancy, Served, Stored
+from tests.chaos.clients.reconcile import Discrepancy, Served, Stored, recorded_names
 from tests.chaos.clients.requests import uniform
 from tests.chaos.servers.cluster import Cluster
 from tests.chaos.servers.processes import Server, wait_until
@@ -117,8 +118,7 @@ def _recorded_before(cluster: Cluster, attempts: dict[str, int]) -> set[str]:
 def changes(before: Stored, after: Stored) -> list[Discrepancy]:
     """Return what was written between two states of a cluster that had no work left.
 
-    A zombie may delete a file that it has written and not recorded, because its job has another attempt. Deleting a
-    recorded file is found by `verify`.
+    A zombie may delete a file that no record names: one of its own, which it was about to record.
     """
     return [
         *(
@@ -129,9 +129,17 @@ def changes(before: Stored, after: Stored) -> list[Discrepancy]:
         *(
             Discrepancy("image written by a zombie", f"{job_id}/{name}")
             for job_id, files in before.files.items()
-            for name, sha256 in files.items()
-            if not name.endswith(".partial") and after.files.get(job_id, {}).get(name, sha256) != sha256
+            for name in _changed(files, after.files.get(job_id, {}), recorded_names(before.records.get(job_id)))
         ),
+    ]
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str], recorded: Collection[str]) -> list[str]:
+    """Return the names of finished files that have other contents now, or are recorded and missing."""
+    return [
+        name
+        for name, sha256 in before.items()
+        if not name.endswith(".partial") and (name in after or name in recorded) and after.get(name) != sha256
     ]
 
 
