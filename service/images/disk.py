@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final
 PARTIAL: Final = ".partial"
 """Ending of the names of files that are being written."""
 _STORE_TRIES: Final = 3
-"""A folder may be deleted with its job while a file is being stored in it, and then is made again."""
+"""Each try makes the folder again, because it may be deleted with its job while the file is being stored."""
 
 
 def store_file(folder: Path, name: str, data: bytes) -> None:
@@ -19,13 +18,14 @@ def store_file(folder: Path, name: str, data: bytes) -> None:
 
     The file survives a power failure once this has returned. Others may delete the folder meanwhile.
     """
-    for _ in range(_STORE_TRIES - 1):
+    for tries_left in reversed(range(_STORE_TRIES)):
         make_folder(folder)
-        with contextlib.suppress(FileNotFoundError):
-            add_file(folder, name, data)
-            return
-    make_folder(folder)
-    add_file(folder, name, data)
+        try:
+            return add_file(folder, name, data)
+        except FileNotFoundError:
+            if not tries_left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def add_file(folder: Path, name: str, data: bytes) -> None:

@@ -90,7 +90,7 @@ def secret(
     tenant: TenantOption = "default",
     rotate: Annotated[
         bool, typer.Option("--rotate", help="Make a new secret. The former one also signs for one more day.")
-    ] = (False),
+    ] = False,
     as_json: JsonOption = False,
     **given: object,
 ) -> None:

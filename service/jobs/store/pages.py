@@ -55,7 +55,7 @@ def read_page(
 
 @functools.cache  # Building a statement takes longer than reading a short page, and leaves cycles to the collector.
 def _query(*, of_status: bool, behind: bool) -> Select[Any]:
-    """Returns the statement that selects a page: of the jobs with one status, and behind a cursor, where that is so."""
+    """Returns the statement for a page of all jobs or of those with one status, from the newest one or a cursor."""
     query = _NEWEST_FIRST
     if of_status:
         query = query.where(jobs.c.status == bindparam("status"))

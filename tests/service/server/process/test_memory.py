@@ -18,7 +18,7 @@ import ctypes, threading
 from service.server.process.memory import share_heaps
 {call}
 libc, together = ctypes.CDLL(None), threading.Barrier(8)
-libc.malloc.restype, libc.fdopen.restype = ctypes.c_void_p, ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
 def allocate():
     together.wait()
     libc.malloc(1000)
