@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli import models
-from service.cli.options import OWNER_ALONE, chosen_settings, typed, with_settings
+from service.cli.options import OWNER_ALONE, JsonOption, chosen_settings, typed, with_settings
 from service.cli.stored import keys, moderation, webhooks
 from service.settings import Settings
 
@@ -39,7 +39,7 @@ def serve(context: typer.Context, **given: object) -> None:
 @with_settings(*Settings.model_fields)
 def check(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
     **given: object,
 ) -> None:
     """Check the settings and what they name, and print the values in effect and where each one comes from.

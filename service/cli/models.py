@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import chosen_settings, with_settings
+from service.cli.options import JsonOption, chosen_settings, with_settings
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +24,7 @@ DownloadOption = Annotated[
 def check(
     context: typer.Context,
     model: ModelArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
     allow_download: DownloadOption = False,
     **given: object,
 ) -> None:

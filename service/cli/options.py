@@ -18,6 +18,8 @@ OWNER_ALONE: Final = 0o077
 STORE: Final = ("data_dir", "database_url", "database_password_file")
 """The settings that name the store."""
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 

@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import STORE, store_settings, with_settings
+from service.cli.options import STORE, JsonOption, store_settings, with_settings
 
 app = typer.Typer(add_completion=False, help="Make, list and revoke API keys, whether or not the server is running.")
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()

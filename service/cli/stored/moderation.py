@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from service.cli.options import STORE, with_settings
+from service.cli.options import STORE, JsonOption, with_settings
 from service.cli.stored.command import run_command
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def list_verdicts(
         typer.Option(help="Show only verdicts with this outcome: allowed, blocked or unavailable.", metavar="OUTCOME"),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of verdicts to show.", metavar="N")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
     **given: object,
 ) -> None:
     """List the verdicts of moderation, newest first, with the tenant, the policy, and the reasons for a block.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from service.cli.options import STORE, store_settings, with_settings
+from service.cli.options import STORE, JsonOption, store_settings, with_settings
 from service.cli.stored.command import run_command
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _COLUMNS: Final = ("id", "tenant", "state", "tries", "status", "created", "next 
 
 app = typer.Typer(add_completion=False, help="List and retry deliveries of webhooks, and show or change secrets.")
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 TenantOption = Annotated[str, typer.Option(help="Tenant whose webhooks the secret signs.", metavar="NAME")]
 
 
