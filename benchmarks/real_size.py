@@ -102,6 +102,10 @@ class _Measurement:
         server = Server(OURS, "Darkroom", command, api="darkroom", health="/readyz")
         threads, log = torch.get_num_threads(), self._log(name)
         async with running_server(server, model=self.model, threads=threads, log=log, timeout_s=self.limit_s) as each:
+            async with asyncio.timeout(self.limit_s):
+                # A server is ready a moment before its log says so.
+                while '"event": "serving"' not in log.read_text():  # noqa: ASYNC110 -- another process writes the log
+                    await asyncio.sleep(0.05)
             yield each
 
     async def _start(self, name: str, *options: str) -> dict[str, Any]:
